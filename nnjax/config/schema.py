@@ -1,0 +1,156 @@
+"""The whole config of each verb: what `conf/train.yaml` and its siblings compose to.
+
+`nnjax.config.compose` makes one from overrides::
+
+    config = compose_train(["model=fnn", "data=mnist", "training.duration=5epochs"])
+    config.model.hidden                      # (512,)
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nnjax.config.options import Activation, Data, Loss, Model, Optimizer, Schedule
+from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """When to end before `training.duration` is over; null switches a rule off, the first that holds ends it.
+
+    Loss and accuracy are those of the validation split, or, where there is none, of the training since the last evaluation.
+
+    Attributes:
+        loss_below: the loss has fallen to this.
+        accuracy_above: the accuracy has risen to this (0 to 1).
+        patience: so many evaluations in a row brought no lower loss.
+        max_seconds: so much time went into training.
+    """
+
+    loss_below: PositiveFloat | None
+    accuracy_above: Probability | None
+    patience: PositiveInt | None
+    max_seconds: PositiveFloat | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, in what portions, and what is kept.
+
+    Attributes:
+        duration: the whole of training; in steps, epochs or examples.
+        global_batch_size: examples a step, over all devices; an epoch drops what does not fill a last batch.
+        eval_batch_size: examples a step of evaluation, over all devices; the last one is padded and masked.
+        evaluate_every: how often the validation split is measured and a record is written.
+        checkpoint_every: how often the state is saved; null saves at the end only (and on SIGTERM or Ctrl-C).
+        keep: how many of the newest checkpoints stay; the best one stays besides.
+        test: which checkpoint the test split is measured on, once, at the end.
+        precision: type of activations and gradients; parameters, losses and BatchNorm stay float32.
+        stop: when to end earlier.
+    """
+
+    duration: Duration
+    global_batch_size: PositiveInt
+    eval_batch_size: PositiveInt
+    evaluate_every: Duration
+    checkpoint_every: Duration | None
+    keep: PositiveInt
+    test: Literal["last", "best"]
+    precision: Literal["float32", "bfloat16"]
+    stop: StopRules
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """How a step is spread over devices.
+
+    Attributes:
+        name: the wrapper, `pmap` or `shard_map`; both compute the same.
+        devices: how many; `auto` takes every accelerator, or, on the CPU, as many fake devices as there are cores, as far
+            as they divide the batch.
+        platform: where to run; `auto` leaves it to JAX.
+    """
+
+    name: Literal["pmap", "shard_map"]
+    devices: PositiveInt | Literal["auto"]
+    platform: Literal["auto", "cpu", "gpu", "tpu"]
+
+
+@dataclass(frozen=True)
+class Debug:
+    """Ways to look closer; `debug=off` has none of them.
+
+    Attributes:
+        name: which preset.
+        max_steps: stop after so many steps; null is off.
+        overfit: train on the first batch over and over: the loss of a sound model goes to zero.
+        strict: one step a call; JAX's NaN checks on, and the layer where one first appears is named.
+        profile: record a trace of some steps, for Perfetto or TensorBoard.
+    """
+
+    name: Literal["off", "fast", "overfit", "strict", "profile"]
+    max_steps: PositiveInt | None
+    overfit: bool
+    strict: bool
+    profile: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run draws and writes besides its numbers.
+
+    Attributes:
+        figures: draw PNGs at the end.
+        tensorboard: write TensorBoard events; `auto` does where tensorboardX is installed.
+    """
+
+    figures: bool
+    tensorboard: Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """An experiment: `python -m experiments.train`.
+
+    Attributes:
+        seed: draws initial weights, shuffles, augmentation and dropout.
+        resume: folder of an earlier run to go on with; null starts a new one.
+    """
+
+    model: Model
+    activation: Activation
+    data: Data
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    training: Training
+    parallel: Parallel
+    debug: Debug
+    report: Report
+    seed: NonNegativeInt
+    resume: str | None
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """`python -m experiments.evaluate run=outputs/…`.
+
+    Attributes:
+        run: folder of the run.
+        checkpoint: `last`, `best`, `tested` (the one that training tested), or a step.
+    """
+
+    run: str
+    checkpoint: Literal["last", "best", "tested"] | NonNegativeInt
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """`python -m experiments.prepare data=mnist`.
+
+    Attributes:
+        data: which dataset.
+        archives: folder that holds the official archives already; null downloads them.
+    """
+
+    data: Data
+    archives: str | None

@@ -1,0 +1,128 @@
+"""The vocabulary of the schema: bounded numbers and durations.
+
+A field says what it takes in its annotation, and `nnjax.config.parsing` holds values to it::
+
+    learning_rate: Annotated[float, Bounds(above=0)]
+    warmup: Duration                                     # "500steps", "2epochs", "10000examples", "5%"
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+Unit = Literal["steps", "epochs", "examples", "%"]
+_UNITS: dict[str, Unit] = {
+    "step": "steps",
+    "steps": "steps",
+    "epoch": "epochs",
+    "epochs": "epochs",
+    "example": "examples",
+    "examples": "examples",
+    "%": "%",
+}
+_DURATION = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([a-z]+|%)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The interval that a number lies in; every end is optional.
+
+    Attributes:
+        at_least: smallest value allowed.
+        above: value that must be exceeded.
+        at_most: largest value allowed.
+        below: value that must not be reached.
+    """
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def contains(self, value: float) -> bool:
+        """Whether `value` is finite and inside the interval."""
+        return (
+            math.isfinite(value)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.above is None or value > self.above)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        words = {
+            "at least": self.at_least,
+            "greater than": self.above,
+            "at most": self.at_most,
+            "less than": self.below,
+        }
+        return " and ".join(f"{word} {end:g}" for word, end in words.items() if end is not None)
+
+
+PositiveInt = Annotated[int, Bounds(at_least=1)]
+NonNegativeInt = Annotated[int, Bounds(at_least=0)]
+PositiveFloat = Annotated[float, Bounds(above=0)]
+NonNegativeFloat = Annotated[float, Bounds(at_least=0)]
+Probability = Annotated[float, Bounds(at_least=0, below=1)]
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of training: so many steps, epochs, examples, or percent of the whole.
+
+    One text names one unit, so two units can never contradict each other.
+
+    Attributes:
+        value: how many; positive.
+        unit: of what.
+    """
+
+    value: float
+    unit: Unit
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        """Reads ``"10epochs"``, ``"500 steps"``, ``"50_000examples"`` or ``"5%"``.
+
+        Raises:
+            ValueError: if the text is not a positive number followed by a unit.
+        """
+        match = _DURATION.fullmatch(text)
+        unit = _UNITS.get(match[2].lower()) if match else None
+        if match is None or unit is None:
+            raise ValueError("a number and a unit, such as 500steps, 10epochs, 50000examples or 5%")
+        value = float(match[1].replace("_", ""))
+        if not value > 0 or not math.isfinite(value):
+            raise ValueError("greater than zero")
+        if unit in ("steps", "examples") and not value.is_integer():
+            raise ValueError(f"a whole number of {unit}")
+        if unit == "%" and value > 100:
+            raise ValueError("at most 100%")
+        return cls(value, unit)
+
+    def in_steps(self, steps_per_epoch: int, global_batch_size: int, total_steps: int | None = None) -> int:
+        """The duration in optimizer steps, rounded to the nearest, at least one.
+
+        Args:
+            steps_per_epoch: steps that make an epoch.
+            global_batch_size: examples a step, over all devices.
+            total_steps: steps of the whole training, which percents are of.
+
+        Raises:
+            ValueError: for a percentage without `total_steps`.
+        """
+        if self.unit == "steps":
+            steps = self.value
+        elif self.unit == "epochs":
+            steps = self.value * steps_per_epoch
+        elif self.unit == "examples":
+            steps = self.value / global_batch_size
+        elif total_steps is not None:
+            steps = self.value / 100 * total_steps
+        else:
+            raise ValueError("steps, epochs or examples: the length of training is what percents are of")
+        return max(1, math.floor(steps + 0.5))
+
+    def __str__(self) -> str:
+        return f"{self.value:.12g}{self.unit}"

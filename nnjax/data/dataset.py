@@ -1,0 +1,47 @@
+"""What every source of data comes to: inputs and targets, split three ways, and what normalises them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.config.dataset_spec import DatasetSpec
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples in a fixed order.
+
+    Attributes:
+        inputs: [n, h, w, c] uint8 images, or [n, ...] float32; may be memory-mapped, so slice before you copy.
+        targets: [n] int32 class numbers, or [n, k] float32 values.
+    """
+
+    inputs: NDArray[np.uint8] | NDArray[np.float32]
+    targets: NDArray[np.int32] | NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset, read.
+
+    Attributes:
+        spec: shapes, sizes and task; agrees with the splits.
+        train: what is trained on.
+        validation: carved from the training split; empty where `data.validation` is 0.
+        test: touched once, at the end.
+        mean: [c] float32, mean of the training split's channels (features, for vectors), in the inputs' own units.
+        std: [c] float32, their standard deviation, never 0; where `normalize` is off, mean 0 and std 1.
+        class_names: one a class; empty for regression.
+    """
+
+    spec: DatasetSpec
+    train: Split
+    validation: Split
+    test: Split
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    class_names: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Activations, layers and the networks made of them, and their summary. Imports config only."""

@@ -1,0 +1,1 @@
+"""Devices, data parallelism (pmap or shard_map), preemption. Imports config only."""

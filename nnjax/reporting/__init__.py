@@ -1,0 +1,1 @@
+"""Progress, metric writers, figures, tables. Takes plain numbers and arrays; imports config only."""
