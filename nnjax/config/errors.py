@@ -1,0 +1,36 @@
+"""Mistakes that a person can mend: what is said, and the exit code that says it to a script.
+
+    raise ConfigError("optimizer.learning_rate=-1: must be greater than 0 (set on the command line)")
+
+The first line stands alone; lines after it help. A command prints the message without a traceback and exits with `exit_code`.
+"""
+
+
+class UserError(Exception):
+    """A mistake of the person or the machine's state, not of the program; shown without a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(UserError):
+    """A wrong key, value or combination, or wrong usage of a command."""
+
+    exit_code = 2
+
+
+class DataError(UserError):
+    """Data that is missing, damaged or cannot be fetched."""
+
+    exit_code = 3
+
+
+class DivergedError(UserError):
+    """The loss stopped being a finite number."""
+
+    exit_code = 4
+
+
+class PreemptedError(UserError):
+    """A signal ended the run after a checkpoint; the same command with `resume=` goes on."""
+
+    exit_code = 75
