@@ -2,7 +2,8 @@
 
     raise ConfigError("optimizer.learning_rate=-1: must be greater than 0 (set on the command line)")
 
-The first line stands alone; lines after it help. A command prints the message without a traceback and exits with `exit_code`.
+The first line stands alone; lines after it help. A command prints the message without a traceback and exits with
+`exit_code`.
 """
 
 
@@ -16,6 +17,10 @@ class ConfigError(UserError):
     """A wrong key, value or combination, or wrong usage of a command."""
 
     exit_code = 2
+
+
+class IncompatibleError(ConfigError):
+    """Values that are right one by one and do not go together."""
 
 
 class DataError(UserError):

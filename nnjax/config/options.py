@@ -4,8 +4,8 @@ An option is told apart by its `name`, a `Literal`; a group is the union of its 
 
     Model = TwoNeuron | FNN | CNN            # model=cnn  →  the one whose name is "cnn"
 
-Values stand in the YAML files, not here: a field has a default only where it is an item of a list. Every value is held to
-its annotation by `nnjax.config.parsing` before JAX is imported.
+Values stand in the YAML files, not here: a field has a default only where it is an item of a list. Every value is held
+to its annotation by `nnjax.config.parsing` before JAX is imported.
 """
 
 from dataclasses import dataclass
@@ -230,7 +230,7 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class SquaredError:
-    """Of one example: `mse` is the mean over outputs of (y − ŷ)²; `half_mse`, as the textbook writes it, their sum, halved.
+    """Of one example: `mse` is the mean over outputs of (y − ŷ)²; `half_mse`, the textbook's, is half of their sum.
 
     Half of the sum makes the derivative by each output exactly −(y − ŷ), the textbook's output error.
     """

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnjax.config.options import Activation, Data, Loss, Model, Optimizer, Schedule
-from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability
+from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
 
 @dataclass(frozen=True)
 class StopRules:
     """When to end before `training.duration` is over; null switches a rule off, the first that holds ends it.
 
-    Loss and accuracy are those of the validation split, or, where there is none, of the training since the last evaluation.
+    Loss and accuracy are those of the validation split, or, where there is none, of the training since the last
+    evaluation.
 
     Attributes:
         loss_below: the loss has fallen to this.
@@ -65,8 +66,8 @@ class Parallel:
 
     Attributes:
         name: the wrapper, `pmap` or `shard_map`; both compute the same.
-        devices: how many; `auto` takes every accelerator, or, on the CPU, as many fake devices as there are cores, as far
-            as they divide the batch.
+        devices: how many; `auto` takes every accelerator, or, on the CPU, as many fake devices as there are cores, as
+            far as they divide the batch.
         platform: where to run; `auto` leaves it to JAX.
     """
 
@@ -126,7 +127,7 @@ class Config:
     parallel: Parallel
     debug: Debug
     report: Report
-    seed: NonNegativeInt
+    seed: Seed
     resume: str | None
 
 

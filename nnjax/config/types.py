@@ -21,7 +21,9 @@ _UNITS: dict[str, Unit] = {
     "examples": "examples",
     "%": "%",
 }
-_DURATION = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([a-z]+|%)\s*", re.IGNORECASE)
+_DURATION = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([a-z]+|%)\s*", re.IGNORECASE)
+
+_LONGEST = 1e12
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Bounds:
     def contains(self, value: float) -> bool:
         """Whether `value` is finite and inside the interval."""
         return (
-            math.isfinite(value)
+            -math.inf < value < math.inf
             and (self.at_least is None or value >= self.at_least)
             and (self.above is None or value > self.above)
             and (self.at_most is None or value <= self.at_most)
@@ -51,15 +53,17 @@ class Bounds:
         )
 
     def __str__(self) -> str:
+        """In words: ``"at least 0 and less than 1"``."""
         words = {
             "at least": self.at_least,
             "greater than": self.above,
             "at most": self.at_most,
             "less than": self.below,
         }
-        return " and ".join(f"{word} {end:g}" for word, end in words.items() if end is not None)
+        return " and ".join(f"{word} {end:.12g}" for word, end in words.items() if end is not None)
 
 
+Seed = Annotated[int, Bounds(at_least=0, at_most=2**32 - 1)]  # JAX drops what is above 32 bits, in silence
 PositiveInt = Annotated[int, Bounds(at_least=1)]
 NonNegativeInt = Annotated[int, Bounds(at_least=0)]
 PositiveFloat = Annotated[float, Bounds(above=0)]
@@ -93,8 +97,10 @@ class Duration:
         if match is None or unit is None:
             raise ValueError("a number and a unit, such as 500steps, 10epochs, 50000examples or 5%")
         value = float(match[1].replace("_", ""))
-        if not value > 0 or not math.isfinite(value):
+        if value == 0:
             raise ValueError("greater than zero")
+        if value > _LONGEST:
+            raise ValueError(f"at most {_LONGEST:g}")
         if unit in ("steps", "examples") and not value.is_integer():
             raise ValueError(f"a whole number of {unit}")
         if unit == "%" and value > 100:
@@ -125,4 +131,5 @@ class Duration:
         return max(1, math.floor(steps + 0.5))
 
     def __str__(self) -> str:
-        return f"{self.value:.12g}{self.unit}"
+        """As `parse` reads it: ``"10epochs"``."""
+        return f"{int(self.value) if self.value.is_integer() else self.value}{self.unit}"

@@ -1,0 +1,46 @@
+# Everything starts here: `make help`. Set PYTHON to use another interpreter than python3, ARGS to pass overrides on.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test test-all check format clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed  ## Make .venv and install the project with the versions tested together
+
+train: .venv/.installed  ## Train the default experiment; overrides: make train ARGS="model=fnn data=mnist"
+	@$(BIN)/python -m experiments.train $(ARGS)
+
+test: check  ## Lint, check types, run the tests (under 10 minutes on two cores)
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 -m "not slow" $(ARGS)
+
+test-all: check  ## As test, and the slow proofs besides
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+
+check: .venv/.installed-dev  ## Lint and check types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: .venv/.installed-dev  ## Format the code and mend what the linter can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:  ## Remove .venv and the caches of the tools; outputs/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("nnjax needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into .venv (once; a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@

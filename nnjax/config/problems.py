@@ -1,0 +1,98 @@
+"""How a config's problems are worded: key and value first, what would be right, and where the value was set.
+
+problem = Problem("optimizer.learning_rate", -1, "must be a number greater than 0")
+raise_problems([problem], origins)
+# ConfigError: optimizer.learning_rate=-1: must be a number greater than 0 (set on the command line)
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from nnjax.config.errors import ConfigError
+
+MISSING: Final = object()
+"""The value of a key that is not there."""
+
+_LONGEST_VALUE = 60
+
+
+class Origins(Protocol):
+    """Knows where the values of a config were set."""
+
+    def describe(self, key: str) -> str | None:
+        """Where the key was set: ``"conf/optimizer/adam.yaml:3"``, ``"the command line"``; None if unknown."""
+
+
+class _NoOrigins:
+    def describe(self, key: str) -> str | None:
+        return None
+
+
+NO_ORIGINS: Final[Origins] = _NoOrigins()
+"""Knows nothing: for configs that were not read from files."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one value.
+
+    Attributes:
+        key: the dotted key; items of a list are counted from 0, as on the command line: ``model.blocks.0.pool``.
+        value: what it holds, as plain data; MISSING where it is not there.
+        reason: what is wrong, and what would be right.
+        help: lines that tell more, shown where this is the first problem.
+    """
+
+    key: str
+    value: object
+    reason: str
+    help: tuple[str, ...] = ()
+
+    def line(self, origins: Origins) -> str:
+        """The problem in one line that needs no other."""
+        if self.value is MISSING:
+            return f"{self.key}: missing; {self.reason}"
+        return f"{self.key}={show(self.value)}: {self.reason}{_where(self.key, origins)}"
+
+
+def raise_problems(problems: Sequence[Problem], origins: Origins, error: type[ConfigError] = ConfigError) -> None:
+    """Raises one error for all problems, if there is any: the first one leads, its help follows, then the others.
+
+    Raises:
+        ConfigError: of the type `error`.
+    """
+    if problems:
+        first, *others = problems
+        lines = [*first.help, *(f"also: {problem.line(origins)}" for problem in others)]
+        raise error("\n  ".join([first.line(origins), *lines]))
+
+
+def show(value: object) -> str:
+    """A plain value as it is written in an override, in one line, shortened where it is long."""
+    text = _write(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _write(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"[{','.join(map(_write, value))}]"
+        case Mapping():
+            return f"{{{','.join(f'{key}:{_write(item)}' for key, item in value.items())}}}"
+        case _:
+            return " ".join(str(value).split())
+
+
+def _where(key: str, origins: Origins) -> str:
+    # A file sets a list as a whole, and an option by its name.
+    whole_list = re.split(r"\.\d+(?:\.|$)", key, maxsplit=1)[0]
+    for candidate in dict.fromkeys((key, whole_list, f"{key}.name")):
+        if (where := origins.describe(candidate)) is not None:
+            return f" (set {'on' if where == 'the command line' else 'in'} {where})"
+    return ""

@@ -1,0 +1,170 @@
+"""Reads what tensorflow-datasets prepared, without TensorFlow: where it lies, and its decoded images.
+
+    folder = prepared_folder(data)                  # DataError where there is none
+    decoded = decode_split(folder, "train")         # [n, h, w, c] uint8 and [n] int32
+
+Records are the same in both of the formats that are read: a `tf.train.Example` whose `image` is a PNG or JPEG file. ArrayRecord
+(what `prepare` writes) is read by TFDS; TFRecord (what TFDS writes by default) is simple enough to be read here. Images are
+decoded by Pillow alone, so that the same pixels come out whether or not OpenCV is installed, which TFDS would prefer.
+"""
+
+import io
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from nnjax.config.errors import DataError
+from nnjax.config.options import TfdsData, TfdsName
+from nnjax.data.cache import Decoded
+from nnjax.data.progress import progress_bar
+
+VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "cifar100": "3.0.2"}
+
+_INFO = "dataset_info.json"  # TFDS writes it last
+_FORMATS = ("array_record", "tfrecord")
+_BATCH = 1000
+
+
+def data_directory(data: TfdsData) -> Path:
+    """Folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    directory = data.directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return Path(directory).expanduser()
+
+
+def dataset_folder(data: TfdsData) -> Path:
+    """Folder where the dataset lies once it is prepared, such as ~/tensorflow_datasets/mnist/3.0.1."""
+    return data_directory(data) / data.name / VERSIONS[data.name]
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a whole dataset lies there."""
+    return (folder / _INFO).is_file()
+
+
+def prepared_folder(data: TfdsData) -> Path:
+    """The dataset's folder.
+
+    Raises:
+        DataError: if the dataset is not there.
+    """
+    folder = dataset_folder(data)
+    if not is_prepared(folder):
+        raise DataError(
+            f"data={data.name} is not on this machine: looked for {folder}\n"
+            f"Either get it once:      {prepare_command(data)}\n"
+            f"or take the built-in:    data=digits\n"
+            f"Another copy of it is found through data.directory or TFDS_DATA_DIR (the folder that holds {data.name}/)."
+        )
+    return folder
+
+
+def prepare_command(data: TfdsData, *options: str) -> str:
+    """What a person types to get the dataset into its folder."""
+    directory = [f"data.directory={data.directory}"] if data.directory else []
+    return " ".join([f"python -m experiments.prepare data={data.name}", *directory, *options])
+
+
+def decode_split(folder: Path, split: Literal["train", "test"], input_shape: tuple[int, ...]) -> Decoded:
+    """Decodes the images and labels of a split, in the order they are stored in.
+
+    Args:
+        folder: of the dataset and version.
+        split: which.
+        input_shape: (h, w, c) that every image must have.
+
+    Raises:
+        DataError: if the files are damaged, or stored in a format that is not read here.
+    """
+    with explained(folder):
+        from tensorflow_datasets.proto import tf_example_pb2
+
+        builder = open_builder(folder)
+        count = builder.info.splits[split].num_examples
+        images = np.empty((count, *input_shape), np.uint8)
+        labels = np.empty(count, np.int32)
+        index = 0
+        with progress_bar(f"decoding {builder.name} {split}", count) as advance:
+            for index, record in enumerate(_records(builder, split), start=1):
+                feature = tf_example_pb2.Example.FromString(record).features.feature
+                images[index - 1] = _decode_image(feature["image"].bytes_list.value[0], input_shape)
+                labels[index - 1] = feature["label"].int64_list.value[0]
+                advance(1)
+        if index != count:
+            raise ValueError(f"{index} of {count} examples in split {split}")
+        return Decoded(images, labels, tuple(builder.info.features["label"].names))
+
+
+def open_builder(folder: Path) -> Any:
+    """The TFDS builder that reads a folder, after checking that all files are there and of a format that is read here.
+
+    Raises:
+        ValueError: for another format, a missing file or split.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(folder)
+    stored = builder.info.file_format.value
+    if stored not in _FORMATS:
+        raise ValueError(f"stored as {stored}; read here are {' and '.join(_FORMATS)}")
+    for split in ("train", "test"):
+        for path in builder.info.splits[split].filepaths:
+            if not Path(path).is_file():
+                raise ValueError(f"{Path(path).name} is missing")
+    return builder
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turns whatever goes wrong in reading a folder into a DataError that says how to go on."""
+    try:
+        yield
+    except Exception as error:  # readers of damaged files raise all kinds
+        name = folder.parent.name
+        cause = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"data={name}: cannot read {folder}: {cause}\n"
+            f"Prepare a fresh copy elsewhere:  python -m experiments.prepare data={name} data.directory=FOLDER\n"
+            f"and train with data.directory=FOLDER; or remove the folder and prepare again."
+        ) from error
+
+
+def _records(builder: Any, split: str) -> Iterator[bytes]:
+    """The serialised examples of a split."""
+    if builder.info.file_format.value == "tfrecord":
+        for path in builder.info.splits[split].filepaths:
+            yield from read_tfrecord(Path(path))
+        return
+    import tensorflow_datasets as tfds
+
+    source = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+    for start in range(0, len(source), _BATCH):
+        yield from source.__getitems__(list(range(start, min(start + _BATCH, len(source)))))
+
+
+def read_tfrecord(path: Path) -> Iterator[bytes]:
+    """Reads a TFRecord file: of each record its length (uint64), a checksum (uint32), the bytes, a checksum (uint32).
+
+    The checksums are CRC-32C, which Python lacks; the images carry checksums of their own.
+
+    Raises:
+        ValueError: if the file ends within a record.
+    """
+    with path.open("rb") as file:
+        while header := file.read(12):
+            (length,) = struct.unpack("<Q4x", header.ljust(12, b"\xff"))
+            record = file.read(min(length, path.stat().st_size))
+            if len(record) < length or len(file.read(4)) < 4:
+                raise ValueError(f"{path.name} is cut short")
+            yield record
+
+
+def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    from PIL import Image
+
+    image = np.asarray(Image.open(io.BytesIO(encoded)))
+    return image.reshape(shape) if image.ndim == 2 else image

@@ -1,0 +1,72 @@
+"""The activation functions a network is made of, by their configs.
+
+Every one is elementwise, keeps the shape and type of its argument, and has the derivative that the textbook's backward pass
+multiplies by::
+
+    f = activation(LeakyReLU("leaky_relu", 0.1))
+    f(jnp.array([-1.0, 2.0]))                # [-0.1, 2.0]
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import jax
+from jax import Array
+
+from nnjax.config.options import ELU, Activation, ActivationName, LeakyReLU, PlainActivation, PlainActivationName
+
+_PLAIN: dict[PlainActivationName, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "tanh": jax.numpy.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "silu": jax.nn.silu,
+    "softplus": jax.nn.softplus,
+    "identity": lambda z: z,
+}
+
+
+@cache  # equal configs give the same function, so that equal networks share their compiled programs
+def activation(config: Activation) -> Callable[[Array], Array]:
+    """The function a = f(z) that a config names.
+
+    ========== ======================================== =========================================
+    name       f(z)                                     f′(z)
+    ========== ======================================== =========================================
+    relu       max(z, 0)                                1 for z > 0, else 0 (at 0 too)
+    tanh       (e^z − e^−z) / (e^z + e^−z)              1 − f²
+    sigmoid    1 / (1 + e^−z)                           f · (1 − f)
+    gelu       z · Φ(z), Φ(z) = ½ (1 + erf(z / √2))     Φ(z) + z · e^(−z²/2) / √(2π)
+    silu       z · sigmoid(z)                           sigmoid(z) · (1 + z · (1 − sigmoid(z)))
+    leaky_relu z for z ≥ 0, else negative_slope · z     1 for z ≥ 0, else negative_slope
+    elu        z for z > 0, else alpha · (e^z − 1)      1 for z > 0, else alpha · e^z
+    softplus   ln(1 + e^z), computed without overflow   sigmoid(z)
+    identity   z                                        1
+    ========== ======================================== =========================================
+
+    relu′(0) = 0 follows Bertoin et al., "Numerical influence of ReLU'(0) on backpropagation" (2021). gelu is the exact one,
+    not the tanh approximation (Hendrycks and Gimpel, 2016).
+    """
+    match config:
+        case LeakyReLU(negative_slope=slope):
+            return partial(jax.nn.leaky_relu, negative_slope=slope)
+        case ELU(alpha=alpha):
+            return partial(jax.nn.elu, alpha=alpha)
+        case PlainActivation(name=name):
+            return _PLAIN[name]
+
+
+def default_activation(name: ActivationName) -> Activation:
+    """The config of the activation called `name`, with the usual slope (0.01) or alpha (1) where it has one."""
+    match name:
+        case "leaky_relu":
+            return LeakyReLU(name, negative_slope=0.01)
+        case "elu":
+            return ELU(name, alpha=1.0)
+        case _:
+            return PlainActivation(name)
+
+
+def activation_by_name(name: ActivationName) -> Callable[[Array], Array]:
+    """The function called `name`, with the usual slope or alpha."""
+    return activation(default_activation(name))

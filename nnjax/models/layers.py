@@ -1,0 +1,154 @@
+"""The layers that networks are stacked from.
+
+What has weights is an NNX module (Flax's own where it has one); what has none is a frozen dataclass. Both map an array to an
+array, a batch first. Parameters are float32; `dtype` is what a layer computes and returns::
+
+    layers = {"conv_1": Conv(1, 32, 3, dtype=jnp.float32, rngs=rngs), "pool_1": Pool("max", 2)}
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jax.typing import DTypeLike
+
+from nnjax.config.options import Activation, Initializer
+from nnjax.models.activations import activation
+from nnjax.models.convolution import convolve
+
+BATCH_AXIS = "data"  # the device axis that BatchNorm's statistics are taken over
+
+
+def initializer(name: Initializer) -> nnx.initializers.Initializer:
+    """The initializer of that name: zero mean, and a variance of 2 (he), 1 (lecun) or, for glorot, 2/(1 + out/in) over fan-in."""
+    initializers: dict[Initializer, nnx.initializers.Initializer] = {
+        "he_normal": nnx.initializers.he_normal(),
+        "he_uniform": nnx.initializers.he_uniform(),
+        "glorot_normal": nnx.initializers.glorot_normal(),
+        "glorot_uniform": nnx.initializers.glorot_uniform(),
+        "lecun_normal": nnx.initializers.lecun_normal(),
+        "lecun_uniform": nnx.initializers.lecun_uniform(),
+    }
+    return initializers[name]
+
+
+class Conv(nnx.Module):
+    """A 2-D convolution with a square kernel, stride 1 and borders padded with zeros: [b, h, w, c] → [b, h, w, features].
+
+    Args:
+        channels: input channels c.
+        features: output channels.
+        size: side of the kernel, which is [size, size, c, features].
+        use_bias: add a bias to each output channel; BatchNorm right after would take it away again.
+        kernel_init: draws the kernel; the bias starts at 0.
+        dtype: type of the computation and the result.
+        rngs: its `params` stream draws the kernel.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        features: int,
+        size: int,
+        *,
+        use_bias: bool,
+        kernel_init: nnx.initializers.Initializer,
+        dtype: DTypeLike,
+        rngs: nnx.Rngs,
+    ):
+        self.kernel = nnx.Param(kernel_init(rngs.params(), (size, size, channels, features), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(features, jnp.float32)) if use_bias else None
+        self.dtype = dtype
+
+    def __call__(self, inputs: Array) -> Array:
+        """Convolves `inputs` [b, h, w, c]."""
+        outputs = convolve(inputs.astype(self.dtype), self.kernel[...].astype(self.dtype))
+        return outputs if self.bias is None else outputs + self.bias[...].astype(self.dtype)
+
+
+def dense(
+    num_inputs: int,
+    num_outputs: int,
+    *,
+    kernel_init: nnx.initializers.Initializer,
+    dtype: DTypeLike,
+    rngs: nnx.Rngs,
+    bias_init: nnx.initializers.Initializer = nnx.initializers.zeros_init(),
+) -> nnx.Linear:
+    """A dense layer: z = a · kernel + bias, [..., num_inputs] → [..., num_outputs]."""
+    return nnx.Linear(num_inputs, num_outputs, kernel_init=kernel_init, bias_init=bias_init, dtype=dtype, rngs=rngs)
+
+
+def batch_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """BatchNorm over everything but the last axis (Ioffe and Szegedy, 2015), computed in float32 whatever the `dtype`.
+
+    In training the statistics are those of the whole batch, on all devices of the axis `BATCH_AXIS`, which has to be bound; the
+    running ones, used in evaluation, forget a tenth at each step.
+    """
+    return nnx.BatchNorm(
+        num_features, momentum=0.9, axis_name=BATCH_AXIS, dtype=dtype, promote_dtype=_to_float32, rngs=rngs
+    )
+
+
+def layer_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    """LayerNorm over the last axis (Ba et al., 2016), computed in float32 whatever the `dtype`."""
+    return nnx.LayerNorm(num_features, dtype=dtype, promote_dtype=_to_float32, rngs=rngs)
+
+
+def _to_float32(arrays: tuple[Array | None, ...], /, **_: Any) -> tuple[Array | None, ...]:
+    """Takes the place of Flax's promotion to `dtype`, so that only the result has that type."""
+    return tuple(None if array is None else array.astype(jnp.float32) for array in arrays)
+
+
+@dataclass(frozen=True)
+class Activate:
+    """Applies an activation function."""
+
+    config: Activation
+
+    def __call__(self, z: Array) -> Array:
+        """The activation of `z`, of the same shape."""
+        return activation(self.config)(z)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The largest or mean value of each window: [b, h, w, c] → [b, h // size, w // size, c].
+
+    Windows lie side by side; rows and columns that do not fill one are left out, at the bottom and the right. The gradient of
+    a largest value that several places share is split evenly among them. This form is twice as fast on the CPU as
+    `lax.reduce_window`, whose gradient is a select-and-scatter.
+    """
+
+    kind: Literal["max", "average"]
+    size: int
+
+    def __call__(self, inputs: Array) -> Array:
+        """Pools `inputs` [b, h, w, c]."""
+        b, h, w, c = inputs.shape
+        rows, columns = h // self.size, w // self.size
+        inputs = inputs[:, : rows * self.size, : columns * self.size]
+        windows = inputs.reshape(b, rows, self.size, columns, self.size, c)
+        return windows.max((2, 4)) if self.kind == "max" else windows.mean((2, 4))
+
+
+@dataclass(frozen=True)
+class Head:
+    """Makes a vector of a feature map: all of it, or each channel's mean or largest value; a vector stays as it is."""
+
+    kind: Literal["flatten", "average", "max"]
+
+    def __call__(self, inputs: Array) -> Array:
+        """[b, h, w, c] → [b, h·w·c] or [b, c]."""
+        match self.kind:
+            case "flatten":
+                return inputs.reshape(inputs.shape[0], -1)
+            case "average":
+                return inputs.mean((1, 2))
+            case "max":
+                return inputs.max((1, 2))
+
+
+Layer = nnx.Linear | Conv | nnx.BatchNorm | nnx.LayerNorm | nnx.Dropout | Activate | Pool | Head

@@ -1,0 +1,97 @@
+"""Data parallelism: one function, run by every device on its own part of the batch.
+
+The function is written for one device and speaks to the others through the axis name "data"::
+
+    spread = DataParallel("pmap", devices)
+    state = spread.replicate(state)                        # a copy for each device
+    step = spread.compile(step_of_one_device, donate=(0,))
+    state, metrics = step(state, spread.split(batch))      # lax.pmean(grads, "data") inside
+    spread.fetch(metrics)                                  # the first device's, as NumPy arrays
+
+Every array that crosses has a leading axis of length `num_devices`, under `pmap` and `shard_map` alike, so the two can be
+exchanged. `shard_map` runs with `check_vma=False`: with its default, gradients of replicated parameters arrive already summed,
+and the `pmean` in the step would make them `num_devices` times too large.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+AXIS = "data"
+
+
+class DataParallel:
+    """The devices of a run, and how functions and arrays are laid out on them.
+
+    Attributes:
+        num_devices: how many.
+    """
+
+    def __init__(self, name: Literal["pmap", "shard_map"], devices: Sequence[jax.Device]) -> None:
+        self._name = name
+        self._devices = list(devices)
+        self._mesh = Mesh(np.array(self._devices), (AXIS,), axis_types=(AxisType.Auto,))
+        self._sharding = NamedSharding(self._mesh, PartitionSpec(AXIS))
+        self.num_devices = len(self._devices)
+
+    def replicate(self, tree: Any) -> Any:
+        """Copies each array [...] to every device: [num_devices, ...]."""
+
+        def copy(x: Any) -> jax.Array:
+            x = np.asarray(x)
+            return jax.make_array_from_callback((self.num_devices, *x.shape), self._sharding, lambda _: x[None])
+
+        return jax.tree.map(copy, tree)
+
+    def split(self, tree: Any, axis: int = 0) -> Any:
+        """Cuts `axis` of each array, the global batch, into equal parts: [num_devices, ..., batch / num_devices, ...].
+
+        Device i gets the i-th part, in order.
+        """
+
+        def cut(x: Any) -> jax.Array:
+            x = np.asarray(x)
+            part = x.shape[axis] // self.num_devices
+            shape = (self.num_devices, *x.shape[:axis], part, *x.shape[axis + 1 :])
+
+            def part_of(index: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+                device = index[0].start or 0
+                return x[(slice(None),) * axis + (slice(device * part, (device + 1) * part),)][None]
+
+            return jax.make_array_from_callback(shape, self._sharding, part_of)
+
+        return jax.tree.map(cut, tree)
+
+    def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Any:
+        """Wraps a function of one device; the result is called with, and returns, arrays as `replicate` and `split` make.
+
+        Args:
+            function: what each device computes; all its arguments are pytrees of arrays.
+            donate: arguments whose memory the results may take over.
+
+        Returns:
+            A function with `lower(*args).compile()`, as `jax.jit` gives.
+        """
+        if self._name == "pmap":
+            return jax.pmap(function, axis_name=AXIS, devices=self._devices, donate_argnums=donate)
+
+        def on_one_device(*args: Any) -> Any:
+            results = function(*jax.tree.map(lambda x: x[0], args))
+            return jax.tree.map(lambda x: x[None], results)
+
+        shards = PartitionSpec(AXIS)
+        mapped = jax.shard_map(on_one_device, mesh=self._mesh, in_specs=shards, out_specs=shards, check_vma=False)
+        return jax.jit(mapped, donate_argnums=donate)
+
+    def fetch(self, tree: Any) -> Any:
+        """The first device's copy of each array, as NumPy arrays; waits for it."""
+        # x[0] would gather from all devices, and compile a program to do so.
+        return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data.reshape(x.shape[1:]), tree))
+
+    def join(self, array: jax.Array) -> np.ndarray[Any, Any]:
+        """The inverse of `split` along axis 0: [num_devices, b, ...] to [num_devices · b, ...], on the host."""
+        parts = np.asarray(array)
+        return parts.reshape(-1, *parts.shape[2:])

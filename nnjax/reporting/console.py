@@ -1,0 +1,83 @@
+"""What a run says: on the terminal, and the same with times in `train.log`.
+
+with RunConsole(run_dir / "train.log") as console:
+    console.print("60 000 training examples")
+    console.print(model_table(rows))
+    console.warn("no validation split: the best checkpoint is chosen by the training loss")
+"""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+_PLAIN_WIDTH = 100
+_LOG_WIDTH = 160
+
+
+class RunConsole:
+    """The terminal (or a pipe) and the log file, written together.
+
+    Strings are shown as they are, whatever brackets they hold; for colours pass a `rich.text.Text`. Colours go away by
+    themselves where the output is not a terminal, and with NO_COLOR.
+
+    Args:
+        log_path: file to append to; None keeps no log.
+        quiet: show nothing, as the processes of a distributed run do that are not the first.
+        file: where to show; None is standard output.
+
+    Attributes:
+        rich: the console of rich behind it.
+        live: whether a bar can be redrawn in place there.
+    """
+
+    def __init__(self, log_path: Path | None, *, quiet: bool = False, file: IO[str] | None = None) -> None:
+        stream = file or sys.stdout
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot encode a character must not end a training.
+            stream.reconfigure(errors="replace")
+        is_terminal = stream.isatty()
+        width = None if is_terminal or "COLUMNS" in os.environ else _PLAIN_WIDTH
+        self.rich = Console(file=file, width=width, quiet=quiet, highlight=False, markup=False, emoji=False)
+        # Not `rich.is_terminal`: FORCE_COLOR, which CI services set, makes that true for a pipe.
+        self.live = is_terminal and not self.rich.is_dumb_terminal and not quiet
+        self._log: IO[str] | None = None
+        if log_path is not None:
+            log_path.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log_path.open("a", encoding="utf-8")
+
+    def print(self, what: RenderableType) -> None:
+        """Shows text, or anything that rich renders, and appends it to the log, each line with the time."""
+        soft_wrap = isinstance(what, str | Text)  # a long path stays one line, to be copied or searched for
+        self.rich.print(what, soft_wrap=soft_wrap)
+        if self._log is None:
+            return
+        plain = Console(width=_LOG_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
+        with plain.capture() as capture:
+            plain.print(what, soft_wrap=soft_wrap)
+        now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
+        self._log.writelines(f"{now}  {line}".rstrip() + "\n" for line in capture.get().splitlines())
+        self._log.flush()
+
+    def warn(self, text: str) -> None:
+        """Shows a warning, marked as one."""
+        self.print(Text.assemble(("warning: ", "bold yellow"), text))
+
+    def close(self) -> None:
+        """Closes the log."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,127 @@
+"""The numbers of a run over time: `metrics.jsonl`, and TensorBoard events beside it.
+
+with MetricWriter(run_dir, "auto") as writer:
+    writer.write(step=60, epoch=1.0, split="train", metrics={"loss": 0.35, "accuracy": 0.9}, seconds=2.4)
+read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "loss": 0.35, "accuracy": 0.9, "seconds": 2.4}]
+"""
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from nnjax.config.errors import ConfigError, DataError
+from nnjax.reporting.files import replacing, to_json
+
+_FILE = "metrics.jsonl"
+
+
+class MetricWriter:
+    """Appends records to `metrics.jsonl`, one JSON object a line, each on disk before `write` returns.
+
+    A number that is not finite is written as null, for JSON has no other word for it.
+
+    Args:
+        run_dir: the run's folder.
+        tensorboard: whether to write events to `run_dir/tensorboard` too; `auto` does where tensorboardX is installed.
+        resume_step: the step that a run goes on from: records after it, and a line that a crash tore, are dropped. None
+            begins a new run.
+
+    Raises:
+        ConfigError: if a new run's folder holds metrics already, or `tensorboard` is `on` without tensorboardX.
+    """
+
+    def __init__(
+        self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None
+    ) -> None:
+        available = importlib.util.find_spec("tensorboardX") is not None
+        if tensorboard == "on" and not available:
+            raise ConfigError(
+                "report.tensorboard=on: tensorboardX is not installed\n"
+                "pip install -e '.[tensorboard]' adds it; report.tensorboard=auto goes without."
+            )
+        self._path = run_dir / _FILE
+        self._resume_records: set[tuple[int, str]] = set()
+        if resume_step is None and self._path.exists():
+            raise ConfigError(
+                f"{self._path}: holds the metrics of an earlier run\n"
+                f"resume={run_dir} goes on with that run; another hydra.run.dir leaves it alone."
+            )
+        run_dir.mkdir(parents=True, exist_ok=True)
+        if resume_step is not None and self._path.exists():
+            kept = self._keep(lambda record: record["step"] <= resume_step)
+            self._resume_records = {(record["step"], record["split"]) for record in kept}
+        self._file = self._path.open("a", encoding="utf-8")
+        self._events: Any = None
+        if tensorboard != "off" and available:
+            from tensorboardX import SummaryWriter
+
+            purge_step = None if resume_step is None else resume_step + 1
+            self._events = SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step)
+
+    def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
+        """Writes one split's metrics at one step; takes the place of the same split's at the same step before a resume.
+
+        Args:
+            step: steps done.
+            epoch: epochs done; need not be whole.
+            split: train, validation or test.
+            metrics: by name.
+            seconds: since the run's start.
+        """
+        if (step, split) in self._resume_records:
+            self._file.close()
+            self._keep(lambda record: (record["step"], record["split"]) != (step, split))
+            self._file = self._path.open("a", encoding="utf-8")
+            self._resume_records.discard((step, split))
+        numbers = {name: float(value) for name, value in metrics.items()}
+        record = {"step": step, "epoch": round(epoch, 6), "split": split, **numbers, "seconds": round(seconds, 3)}
+        self._file.write(to_json(record) + "\n")
+        self._file.flush()
+        if self._events is not None:
+            for name, value in numbers.items():
+                self._events.add_scalar(f"{split}/{name}", value, step)
+
+    def close(self) -> None:
+        """Closes the files; events that wait are written."""
+        self._file.close()
+        if self._events is not None:
+            self._events.close()
+
+    def _keep(self, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Leaves only the wanted records in the file, in one stroke, and returns them."""
+        kept = [record for record in read_metrics(self._path.parent) if wanted(record)]
+        with replacing(self._path) as temporary:
+            temporary.write_text("".join(to_json(record) + "\n" for record in kept), encoding="utf-8")
+        return kept
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
+    """The records of a run in the order they were written; a last line that a crash tore is left out.
+
+    Raises:
+        DataError: if there is no such file, or a line before the last is damaged.
+    """
+    path = run_dir / _FILE
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise DataError(f"{path}: line {number} is damaged ({error})") from error
+    return records

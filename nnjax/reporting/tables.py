@@ -1,0 +1,184 @@
+"""The tables of a run: its model before training, its results after, and the jobs of a sweep.
+
+console.print(model_table(rows))
+console.print(closing_table(summary))
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text
+
+_STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "yellow"}
+_PHASES = ("import", "data", "compile", "train", "eval", "checkpoint")
+
+
+class LayerRow(Protocol):
+    """A line of the model's summary.
+
+    Attributes:
+        name: where the layer stands in the model.
+        kind: what it is.
+        output_shape: shape of its output for one example.
+        num_params: its trained numbers.
+        flops: floating-point operations of its forward pass for one example.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+
+    @property
+    def output_shape(self) -> Sequence[int]: ...  # noqa: D102
+
+    @property
+    def num_params(self) -> int: ...  # noqa: D102
+
+    @property
+    def flops(self) -> float: ...  # noqa: D102
+
+
+def model_table(rows: Sequence[LayerRow]) -> Table:
+    """Layers, the shapes of their outputs, parameters and FLOPs an example, and the totals."""
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
+    parameters = sum(row.num_params for row in rows)
+    table.add_column("layer", footer="total", style="bold", overflow="fold")
+    table.add_column("kind", overflow="fold")
+    table.add_column("output", justify="right")
+    table.add_column("parameters", footer=f"{parameters:,}", justify="right")
+    table.add_column("FLOPs/example", footer=si_text(sum(row.flops for row in rows)), justify="right")
+    for row in rows:
+        shape = " × ".join(str(size) for size in row.output_shape)
+        table.add_row(
+            row.name,
+            row.kind,
+            shape,
+            f"{row.num_params:,}" if row.num_params else "",
+            si_text(row.flops) if row.flops else "",
+        )
+    return table
+
+
+def closing_table(summary: Mapping[str, Any]) -> Table:
+    """What a run came to; a line is left out where `summary` lacks its keys.
+
+    Args:
+        summary: of these keys: name, status, error; `test`, `validation`, `train` (metrics by name) and `test_examples`; epochs,
+            steps; model, activation, num_params, data, seed; `seconds` (by phase, and `total`); examples_per_second,
+            peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
+    """
+    status = str(summary.get("status", "completed"))
+    table = Table(box=box.ROUNDED, show_header=False, title=summary.get("name"), title_style="bold", title_justify="left")
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def add(label: str, *parts: str | Text | None) -> None:
+        known = [part for part in parts if part]
+        if known:
+            table.add_row(label, Text("   ").join(Text(part) if isinstance(part, str) else part for part in known))
+
+    def get(key: str, template: str) -> str | None:
+        return template.format(summary[key]) if summary.get(key) is not None else None
+
+    add("status", Text(status.replace("_", " "), style=f"bold {_STATUS_STYLES.get(status, 'red')}"), get("error", "{}"))
+    for split in ("test", "validation", "train"):
+        if metrics := summary.get(split):
+            style = "bold" if split == "test" else ""
+            examples = get("test_examples", "{:,} examples") if split == "test" else None
+            add(split, Text(_metrics_text(metrics), style=style), examples)
+    add("trained", get("epochs", "{:.4g} epochs"), get("steps", "{:,} steps"))
+    add("model", get("model", "{}"), get("activation", "{}"), get("num_params", "{:,} parameters"))
+    add("data", get("data", "{}"), get("seed", "seed {}"))
+    processes = summary.get("num_processes", 1)
+    add(
+        "devices",
+        " ".join(filter(None, (get("num_devices", "{} ×"), get("platform", "{}")))),
+        get("parallel", "{}"),
+        f"{processes} processes" if processes > 1 else None,
+    )
+    if seconds := summary.get("seconds"):
+        phases = [f"{phase} {seconds_text(seconds[phase])}" for phase in _PHASES if phase in seconds]
+        total = seconds_text(seconds["total"]) if "total" in seconds else None
+        add("time", total, ", ".join(phases))
+    add("speed", get("examples_per_second", "{:,.0f} examples/s"))
+    add("memory", get("peak_rss_mb", "{:,.0f} MB at its peak"))
+    add("results", _relative(summary["run_dir"]) if summary.get("run_dir") else None)
+    add("figures", "\n".join(_relative(path) for path in summary.get("figures", ())))
+    return table
+
+
+def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> Table:
+    """One row a job of a sweep; a failed one with the first line of its error, the best one marked with ★.
+
+    The best has the highest test accuracy, or, without accuracies, the lowest test loss.
+
+    Args:
+        jobs: of these keys: number, overrides (list of ``key=value``), status, test (metrics by name), seconds (of the whole
+            job), folder, error.
+    """
+    settings = [_settings(job.get("overrides", ())) for job in jobs]
+    keys = list(dict.fromkeys(key for setting in settings for key in setting))
+    differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
+    metrics = list(dict.fromkeys(name for job in jobs for name in job.get("test") or {}))
+    best = _best(jobs)
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("job", justify="right", no_wrap=True)
+    for key in differing:
+        table.add_column(key, overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for name in metrics:
+        table.add_column(f"test {short_name(name)}", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("folder", overflow="fold")
+    for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
+        status = str(job.get("status", "failed"))
+        results = job.get("test") or {}
+        error = str(job.get("error") or "").strip().partition("\n")[0]
+        folder = Text(_relative(job["folder"])) if job.get("folder") else Text()
+        if error:
+            folder.append(f"\n{error}" if folder else error, style="red")
+        table.add_row(
+            ("★ " if index == best else "") + str(job.get("number", index)),
+            *(Text(setting.get(key, "")) for key in differing),
+            Text(status.replace("_", " "), style=_STATUS_STYLES.get(status, "red")),
+            *(metric_text(name, results[name]) if name in results else "" for name in metrics),
+            seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
+            folder,
+            style="bold" if index == best else None,
+        )
+    return table
+
+
+def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:
+    """Index of the job with the best test result; None where fewer than two have one."""
+    scores = {}
+    for index, job in enumerate(jobs):
+        test = job.get("test") or {}
+        accuracy, loss = test.get("accuracy"), test.get("loss")
+        if loss is not None and loss == loss:
+            scores[index] = (accuracy if accuracy is not None else 0.0, -loss)
+    return max(scores, key=lambda index: scores[index]) if len(scores) > 1 else None
+
+
+def _settings(overrides: Sequence[str]) -> dict[str, str]:
+    parts = (override.partition("=") for override in overrides)
+    return {key: value for key, _, value in parts}
+
+
+def _metrics_text(metrics: Mapping[str, Any]) -> str:
+    return "   ".join(f"{name} {metric_text(name, value)}" for name, value in metrics.items())
+
+
+def _relative(path: str | Path) -> str:
+    """`path` as seen from the current folder, where it lies below it."""
+    absolute, here = Path(path).absolute(), Path.cwd()
+    return os.path.relpath(absolute, here) if absolute.is_relative_to(here) else str(absolute)

@@ -1,0 +1,55 @@
+"""Numbers as a person reads them; the one place that decides on digits and units.
+
+    metric_text("accuracy", 0.98611)         # "98.61 %"
+    duration_text(83)                        # "1:23"
+"""
+
+import math
+
+_SHORT_NAMES = {"accuracy": "acc"}
+
+
+def metric_text(name: str, value: float | None) -> str:
+    """A metric's value: percent for accuracies, four decimals where they say something, else an exponent."""
+    if value is None or not math.isfinite(value):
+        return "nan" if value is None else str(value)
+    if "accuracy" in name:
+        return f"{100 * value:.2f} %"
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def short_name(metric: str) -> str:
+    """A metric's name where room is scarce."""
+    return _SHORT_NAMES.get(metric, metric)
+
+
+def si_text(value: float) -> str:
+    """Three digits and a magnitude: 27100000 is "27.1 M"."""
+    for factor, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= 0.9995 * factor:
+            scaled = value / factor
+            digits = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
+            return f"{scaled:.{digits}f}{unit}"
+    return f"{value:.3g}"
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds as "0:07", "12:34" or "1:02:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A span of time to the precision that matters: "0.12 s", "8.3 s", "5:07"."""
+    if seconds >= 100:
+        return duration_text(seconds)
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
+
+
+def shorten(text: str, length: int) -> str:
+    """`text`, its middle replaced by … where it is longer than `length`: long names differ at either end."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 3
+    return f"{text[: length - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"

@@ -1,0 +1,218 @@
+"""The loop: chunks of compiled steps, and between them evaluation, checkpoints, stop rules and signals.
+
+    result = fit(experiment, state, TrainingProgress(), checkpoints=…, events=…, stop=…, clock=…)
+    result.status                                            # "completed"
+
+The order between two chunks is fixed: evaluate, decide whether to stop, save. A checkpoint thus knows what was measured at its
+step, and one that is restored goes on as if it had never ended.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import jax
+import numpy as np
+
+from nnjax.config.errors import DivergedError
+from nnjax.config.schema import StopRules
+from nnjax.parallel.preemption import StopSignal
+from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.clock import Clock
+from nnjax.training.experiment import Experiment
+from nnjax.training.feed import Feeder, make_feeder
+from nnjax.training.progress import Sums, TrainingProgress
+from nnjax.training.state import TrainState
+from nnjax.training.step import StepMetrics, make_train_chunk
+
+# A call takes about this long, so that a signal is answered, and the bar moves, a few times a second.
+_SECONDS_PER_CALL = 0.3
+
+
+class Events(Protocol):
+    """What the loop tells; numbers are plain Python ones."""
+
+    def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
+        """A chunk is done; metrics are means over its examples."""
+
+    def evaluated(self, step: int, train: Mapping[str, float], validation: Mapping[str, float] | None) -> None:
+        """An evaluation is done; `train` are means since the one before."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How training ended.
+
+    Attributes:
+        state: as it lies on the devices.
+        progress: how far it came.
+        status: whether it ended by itself, by a stop rule or by a signal.
+        reason: the rule or signal, in words; empty if completed.
+    """
+
+    state: TrainState
+    progress: TrainingProgress
+    status: Literal["completed", "stopped_early", "preempted"]
+    reason: str
+
+
+def fit(
+    experiment: Experiment,
+    state: TrainState,
+    progress: TrainingProgress,
+    *,
+    checkpoints: Checkpoints,
+    events: Events,
+    stop: StopSignal,
+    clock: Clock,
+) -> FitResult:
+    """Trains from `progress.step` to the end, a stop rule or a signal, and saves the last state.
+
+    Args:
+        experiment: what to train.
+        state: where to start, as NumPy arrays or on one device; copied to every device.
+        progress: that belongs to `state`.
+        checkpoints: where states are saved.
+        events: who is told.
+        stop: ends the training when it is raised.
+        clock: counts compile, train, eval and checkpoint.
+
+    Raises:
+        DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
+    """
+    config, lengths, parallel = experiment.config, experiment.lengths, experiment.parallel
+    state = parallel.replicate(state)
+    if progress.step >= lengths.total_steps:
+        return FitResult(state, progress, "completed", "")
+    runner = _ChunkRunner(experiment, state, events, stop, clock)
+    status: Literal["completed", "stopped_early", "preempted"] = "completed"
+    reason = _rule_that_holds(config.training.stop, progress, {}, clock)
+    while progress.step < lengths.total_steps and not reason:
+        ends = [lengths.total_steps, *(_next_multiple(progress.step, every) for every in lengths.cadences)]
+        state, progress = runner.advance(state, progress, until=min(ends))
+        at_end = progress.step == lengths.total_steps or _out_of_time(config.training.stop, clock)
+        if stop.requested is not None and not at_end:
+            status, reason = "preempted", stop.requested
+            break
+        if at_end or progress.step % lengths.evaluate_every == 0:
+            progress, monitored = _evaluate(experiment, state, progress, events, clock)
+            reason = _rule_that_holds(config.training.stop, progress, monitored, clock)
+        is_best = progress.validation_loss is not None and progress.evaluations_since_best == 0
+        if is_best or (lengths.checkpoint_every and progress.step % lengths.checkpoint_every == 0):
+            _save(checkpoints, experiment, state, progress, clock)
+    if status == "completed" and progress.step < lengths.total_steps:
+        status = "stopped_early"
+    _save(checkpoints, experiment, state, progress, clock)
+    with clock("checkpoint"):
+        checkpoints.wait()
+    return FitResult(state, progress, status, reason if status != "completed" else "")
+
+
+class _ChunkRunner:
+    """Calls the compiled chunk, as many steps at a time as take a fraction of a second."""
+
+    def __init__(self, experiment: Experiment, state: TrainState, events: Events, stop: StopSignal, clock: Clock) -> None:
+        config, parallel = experiment.config, experiment.parallel
+        with clock("data"):
+            self._feeder: Feeder = make_feeder(experiment.dataset.train, config, parallel, experiment.lengths.total_steps)
+        with clock("compile"):
+            chunk = make_train_chunk(experiment.recipe, self._feeder.max_steps)
+            arguments = (state, self._feeder(0, 1), parallel.replicate(np.int32(0)))
+            self._chunk = parallel.compile(chunk, donate=(0,)).lower(*arguments).compile()
+        self._experiment = experiment
+        self._events, self._stop, self._clock = events, stop, clock
+        self._steps_per_call = 1
+
+    def advance(self, state: TrainState, progress: TrainingProgress, until: int) -> tuple[TrainState, TrainingProgress]:
+        """Trains up to step `until`, or to the next call after a signal came or time ran out."""
+        rules = self._experiment.config.training.stop
+        step = progress.step
+        pending: tuple[int, StepMetrics] | None = None
+        self._settled_at = time.perf_counter()
+        with self._clock("train"):
+            while step < until and self._stop.requested is None and not _out_of_time(rules, self._clock):
+                num_steps = min(self._steps_per_call, until - step)
+                feed = self._feeder(step, num_steps)
+                count = self._experiment.parallel.replicate(np.int32(num_steps))
+                state, metrics = self._chunk(state, feed, count)
+                step += num_steps
+                # One call is in flight while the last one's numbers are read; more would abort XLA's fake CPU devices,
+                # which give up on a rendezvous that takes too long.
+                if pending is not None:
+                    progress = self._settle(progress, *pending)
+                pending = (num_steps, metrics)
+            if pending is not None:
+                progress = self._settle(progress, *pending)
+        return state, progress
+
+    def _settle(self, progress: TrainingProgress, num_steps: int, metrics: StepMetrics) -> TrainingProgress:
+        """Waits for a call, adds up its numbers and sets the pace of the next ones."""
+        values: StepMetrics = jax.tree.map(lambda x: x[:num_steps], self._experiment.parallel.fetch(metrics))
+        _check_finite(values.loss, progress, self._experiment)
+        progress = progress.after_steps(values.loss, values.correct, values.count)
+        now = time.perf_counter()
+        seconds = max(now - self._settled_at, 1e-6)
+        self._settled_at = now
+        means = Sums().plus(values.loss, values.correct, values.count).means(self._experiment.classification)
+        self._events.trained(progress.step, means, float(values.count.sum()) / seconds)
+        pace = int(num_steps * _SECONDS_PER_CALL / seconds)
+        self._steps_per_call = min(max(pace, 1), 4 * num_steps, self._feeder.max_steps)
+        return progress
+
+
+def _evaluate(
+    experiment: Experiment, state: TrainState, progress: TrainingProgress, events: Events, clock: Clock
+) -> tuple[TrainingProgress, Mapping[str, float]]:
+    """Measures the validation split, if there is one, and returns what stop rules look at."""
+    train = progress.sums.means(experiment.classification)
+    validation: Mapping[str, float] | None = None
+    if len(experiment.dataset.validation):
+        with clock("eval"):
+            validation = experiment.evaluate(state, experiment.dataset.validation).metrics
+    events.evaluated(progress.step, train, validation)
+    monitored = train if validation is None else validation
+    validation_loss = None if validation is None else validation["loss"]
+    return progress.after_evaluation(monitored["loss"], validation_loss), monitored
+
+
+def _save(
+    checkpoints: Checkpoints, experiment: Experiment, state: TrainState, progress: TrainingProgress, clock: Clock
+) -> None:
+    with clock("checkpoint"):
+        checkpoints.save(experiment.parallel.fetch(state), replace(progress, seconds=dict(clock.seconds)))
+
+
+def _next_multiple(step: int, every: int) -> int:
+    return (step // every + 1) * every
+
+
+def _out_of_time(rules: StopRules, clock: Clock) -> bool:
+    return rules.max_seconds is not None and clock.read("train") >= rules.max_seconds
+
+
+def _rule_that_holds(rules: StopRules, progress: TrainingProgress, monitored: Mapping[str, float], clock: Clock) -> str:
+    """The stop rule that holds, in words; empty if none does."""
+    best, accuracy = progress.best_loss, monitored.get("accuracy")
+    if rules.loss_below is not None and best is not None and best <= rules.loss_below:
+        return f"the loss fell to {best:.3g} (training.stop.loss_below={rules.loss_below:g})"
+    if rules.accuracy_above is not None and accuracy is not None and accuracy >= rules.accuracy_above:
+        return f"the accuracy rose to {accuracy:.4f} (training.stop.accuracy_above={rules.accuracy_above:g})"
+    if rules.patience is not None and progress.evaluations_since_best >= rules.patience:
+        return f"{rules.patience} evaluations brought no lower loss (training.stop.patience={rules.patience})"
+    if _out_of_time(rules, clock):
+        return f"{rules.max_seconds:g} seconds of training are over (training.stop.max_seconds)"
+    return ""
+
+
+def _check_finite(losses: np.ndarray[Any, Any], progress: TrainingProgress, experiment: Experiment) -> None:
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if not len(bad):
+        return
+    step = progress.step + int(bad[0]) + 1
+    epoch = step / experiment.lengths.steps_per_epoch
+    learning_rate = experiment.config.optimizer.learning_rate * float(experiment.relative_learning_rate(step - 1))
+    raise DivergedError(
+        f"the loss became {losses[bad[0]]} at step {step} (epoch {epoch:.2f}), with a learning rate of {learning_rate:.3g}\n"
+        f"  try a smaller optimizer.learning_rate, or optimizer.clip_norm=1; debug=strict names the layer where it starts"
+    )

@@ -1,0 +1,100 @@
+"""What a step changes: parameters, BatchNorm statistics, the optimizer's memory and the step number.
+
+    network, state = create_state(config, spec, optimizer)
+    outputs, _ = network.apply(state.params, state.model_state, inputs, train=False)
+
+A `TrainState` is a plain pytree of arrays in nested dicts. Flax NNX modules are split once: the static half stays in
+`SplitNetwork`, and `apply` puts the halves together inside the compiled step.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.config.schema import Config
+from nnjax.models.build import build
+
+Pytree = Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """All that training changes, and all that a checkpoint holds.
+
+    Attributes:
+        step: int32 scalar, optimizer steps done.
+        params: nested dict of float32 arrays, layer by layer.
+        model_state: nested dict of what the model keeps besides: BatchNorm's running statistics.
+        opt_state: the optimizer's memory.
+    """
+
+    step: jax.Array
+    params: Pytree
+    model_state: Pytree
+    opt_state: Pytree
+
+
+@dataclass(frozen=True)
+class SplitNetwork:
+    """The static half of a network, for training (dropout, batch statistics) and for evaluation (running statistics)."""
+
+    train_graph: Any = field(repr=False)
+    eval_graph: Any = field(repr=False)
+
+    def apply(
+        self,
+        params: Pytree,
+        model_state: Pytree,
+        inputs: jax.Array,
+        *,
+        train: bool,
+        dropout_key: jax.Array | None = None,
+    ) -> tuple[jax.Array, Pytree]:
+        """The network's outputs.
+
+        Args:
+            params: as in `TrainState`.
+            model_state: as in `TrainState`.
+            inputs: [b, ...] float32, normalised.
+            train: whether dropout acts and BatchNorm uses, and keeps, the statistics of this batch over all devices.
+            dropout_key: draws what is dropped; needed in training.
+
+        Returns:
+            Outputs [b, k] float32, and the new model state.
+        """
+        graph = self.train_graph if train else self.eval_graph
+        # copy=True: without it, BatchNorm's update inside value_and_grad writes to variables of an outer trace.
+        network = nnx.merge(graph, params, model_state, copy=True)
+        rngs = None if dropout_key is None else nnx.Rngs(dropout=dropout_key)
+        outputs = network(inputs, rngs=rngs)
+        return outputs, nnx.to_pure_dict(nnx.state(network, nnx.Not(nnx.Param)))
+
+
+def split_network(network: nnx.Module) -> tuple[SplitNetwork, Pytree, Pytree]:
+    """Splits a network into its static half, its parameters and its other state, both as nested dicts of arrays."""
+    network.eval()
+    eval_graph = nnx.graphdef(network)
+    network.train()
+    train_graph, params, model_state = nnx.split(network, nnx.Param, ...)
+    return SplitNetwork(train_graph, eval_graph), nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+
+
+def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
+    """A freshly initialised network and its training state; the same for the same `config.seed`."""
+
+    def initial() -> TrainState:
+        nonlocal split
+        rngs = nnx.Rngs(params=jax.random.key(config.seed))
+        network = build(config.model, config.activation, spec, rngs=rngs, precision=config.training.precision)
+        split, params, model_state = split_network(network)
+        return TrainState(jnp.zeros((), jnp.int32), params, model_state, optimizer.init(params))
+
+    split: SplitNetwork
+    state = jax.jit(initial)()  # one program, where eager initialisers would compile one each
+    return split, state

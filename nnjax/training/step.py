@@ -1,0 +1,166 @@
+"""The training step, and the compiled call that does many of them.
+
+`make_train_chunk` returns the function of one device; `DataParallel.compile` runs it on all::
+
+    chunk = make_train_chunk(experiment)
+    state, metrics = chunk(state, feed, num_steps)         # metrics.loss [max_steps], summed over all devices
+
+One step is: normalise and augment the batch, forward, loss, gradient, average of the gradients over the devices (`pmean`),
+optax update. Steps run in a `fori_loop` whose length is an argument, so one program serves every number of steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from nnjax.config.options import Augment, Loss
+from nnjax.data.augment import augment_images, normalize
+from nnjax.parallel.data_parallel import AXIS
+from nnjax.training.losses import example_loss, is_correct
+from nnjax.training.state import Pytree, SplitNetwork, TrainState
+
+
+@dataclass(frozen=True)
+class StepRecipe:
+    """What a step is made of; all of it static.
+
+    Attributes:
+        network: the static half of the network.
+        optimizer: the update rule.
+        loss: which loss.
+        augment: random changes of the images; None where inputs are no images or nothing is switched on.
+        mean: [c] float32, subtracted from the inputs.
+        std: [c] float32, that the inputs are divided by.
+        classification: whether accuracy means anything.
+        seed: draws augmentation and dropout.
+    """
+
+    network: SplitNetwork
+    optimizer: optax.GradientTransformation
+    loss: Loss
+    augment: Augment | None
+    mean: Any
+    std: Any
+    classification: bool
+    seed: int
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class StepMetrics:
+    """Sums over the examples of each step's global batch; divided by `count` they are means.
+
+    Attributes:
+        loss: [steps] float32.
+        correct: [steps] float32; 0 for regression.
+        count: [steps] float32, examples.
+    """
+
+    loss: jax.Array
+    correct: jax.Array
+    count: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Feed:
+    """Where the examples of a chunk come from, on one device.
+
+    Attributes:
+        inputs: the whole training split [n, ...], or the chunk's own examples [steps, b, ...].
+        targets: likewise [n, ...] or [steps, b, ...].
+        indices: [steps, b] int32, which examples of the split each step takes; None if the feed holds the chunk's own.
+    """
+
+    inputs: jax.Array
+    targets: jax.Array
+    indices: jax.Array | None
+
+    def batch(self, i: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Inputs and targets of the chunk's i-th step."""
+        if self.indices is None:
+            return self.inputs[i], self.targets[i]
+        # The indices come from a permutation; without the promise XLA clamps each of them.
+        rows = self.indices[i]
+        inputs = self.inputs.at[rows].get(mode="promise_in_bounds")
+        return inputs, self.targets.at[rows].get(mode="promise_in_bounds")
+
+
+def train_step(
+    recipe: StepRecipe, state: TrainState, inputs: jax.Array, targets: jax.Array
+) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
+    """One optimizer step, as one of the devices does it.
+
+    Args:
+        recipe: what the step is made of.
+        state: the same on every device, before and after.
+        inputs: [b, ...], this device's part of the batch, as stored.
+        targets: [b] or [b, k].
+
+    Returns:
+        The new state; and the sums over this device's examples of the loss and of the correct answers.
+    """
+    x, dropout_key = _prepare_batch(recipe, state.step, inputs)
+
+    def batch_loss(params: Pytree) -> tuple[jax.Array, tuple[Pytree, jax.Array, jax.Array]]:
+        outputs, model_state = recipe.network.apply(params, state.model_state, x, train=True, dropout_key=dropout_key)
+        losses = example_loss(recipe.loss, outputs, targets)
+        return losses.mean(), (model_state, losses, outputs)
+
+    grads, (model_state, losses, outputs) = jax.grad(batch_loss, has_aux=True)(state.params)
+    # Every device holds equally many examples, so the mean of the devices' means is the mean of the global batch.
+    grads = lax.pmean(grads, AXIS)
+    updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    correct = is_correct(outputs, targets).sum() if recipe.classification else jnp.zeros(())
+    return TrainState(state.step + 1, params, model_state, opt_state), (losses.sum(), correct)
+
+
+def _prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Normalised and augmented inputs, and the key that draws this step's dropout on this device.
+
+    Each example's augmentation is drawn by its place in the global batch, so it does not depend on the number of devices.
+    """
+    x = normalize(inputs, recipe.mean, recipe.std)
+    step_key = jax.random.fold_in(jax.random.key(recipe.seed), step)
+    augment_key, dropout_key = jax.random.split(step_key)
+    device = lax.axis_index(AXIS)
+    if recipe.augment is not None:
+        places = device * len(inputs) + jnp.arange(len(inputs))
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(augment_key, places)
+        x = augment_images(x, keys, recipe.augment)
+    return x, jax.random.fold_in(dropout_key, device)
+
+
+def make_train_chunk(
+    recipe: StepRecipe, max_steps: int
+) -> Callable[[TrainState, Feed, jax.Array], tuple[TrainState, StepMetrics]]:
+    """Many steps in one call, as one of the devices does them.
+
+    Args:
+        recipe: what a step is made of.
+        max_steps: the most steps a call can do; a feed holds as many.
+
+    Returns:
+        A function of (state, feed, number of steps); metrics are [max_steps], zero past the steps done.
+    """
+
+    def chunk(state: TrainState, feed: Feed, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
+        def one_step(i: jax.Array, carry: tuple[TrainState, jax.Array, jax.Array]) -> tuple[TrainState, jax.Array, jax.Array]:
+            state, loss, correct = carry
+            state, (step_loss, step_correct) = train_step(recipe, state, *feed.batch(i))
+            return state, loss.at[i].set(step_loss), correct.at[i].set(step_correct)
+
+        zeros = jnp.zeros(max_steps, jnp.float32)
+        state, loss, correct = lax.fori_loop(0, num_steps, one_step, (state, zeros, zeros))
+        examples = (feed.inputs if feed.indices is None else feed.indices).shape[1]
+        count = jnp.where(jnp.arange(max_steps) < num_steps, float(examples), 0.0)
+        # Metrics are summed over the devices once a chunk, not once a step.
+        return state, lax.psum(StepMetrics(loss, correct, count), AXIS)
+
+    return chunk
