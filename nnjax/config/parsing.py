@@ -10,7 +10,7 @@ Every value is held to the annotation of its field; what is wrong is collected, 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
@@ -110,9 +110,10 @@ class _Reader:
     def mapping(self, cls: type, values: Mapping[str, Any], key: str, options: Mapping[str, type] | None = None) -> Any:
         """A dataclass; `options` are those it was chosen from."""
         hints = _hints(cls)
-        for name in values:
+        place = f"{key}={values['name']}" if options else key or "the config"
+        for name, value in values.items():
             if name not in hints:
-                self.unknown(cls, _join(key, str(name)), values, options or {})
+                self.unknown(_join(key, str(name)), value, hints, place, options or {})
         found = {}
         for item in fields(cls):
             value = values.get(item.name, MISSING)
@@ -161,18 +162,20 @@ class _Reader:
             return self.refuse(key, value, f"must be {_describe(annotation)}")
         return tuple(self.value(kind, item, f"{key}.{index}") for index, item in enumerate(value))
 
-    def unknown(self, cls: type, key: str, values: Mapping[str, Any], options: Mapping[str, type]) -> None:
-        """Notes a key that `cls` does not have."""
-        parent, _, leaf = key.rpartition(".")
-        value = values.get(leaf, MISSING)
-        place = f"{parent}={values['name']}" if options else parent or "the config"
-        owners = [name for name, option in options.items() if leaf in _hints(option)]
+    def unknown(self, key: str, value: object, beside: Collection[str], place: str, options: Mapping[str, type]) -> None:
+        """Notes a key that is not among the keys `beside` it; `options` are those that its group has."""
+        group, _, leaf = key.rpartition(".")
+        owners = [f"{group}={name}" for name, option in options.items() if leaf in _hints(option)]
+        if isinstance(value, Mapping) and value and not owners:
+            for name, item in value.items():
+                self.unknown(f"{key}.{name}", item, (), place, {})
+            return
         reason = "unknown key"
         if owners:
-            reason += f" for {place}; {' and '.join(f'{parent}={name}' for name in owners)} can have it"
-        elif meant := suggest(key, keys_of(self.schema), _hints(cls), value):
+            reason += f" for {place}; {' and '.join(owners)} can have it"
+        elif meant := suggest(key, keys_of(self.schema), beside, value):
             reason += f"; did you mean {meant}?"
-        self.refuse(key, value, reason, (f"keys of {place}: {', '.join(_hints(cls))}",))
+        self.refuse(key, value, reason, (f"keys of {place}: {', '.join(beside)}",) if beside else ())
 
     def refuse(self, key: str, value: object, reason: str, help_lines: tuple[str, ...] = ()) -> None:
         """Notes a problem."""
@@ -187,10 +190,10 @@ def _scalar(annotation: Any, value: object) -> Any:
     """
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
-        if isinstance(value, bool) and {"on", "off"} <= {*choices}:
-            return "on" if value else "off"  # in a YAML file, on and off without quotes are true and false
-        if value in choices:
-            return value
+        # In a YAML file, on and off without quotes are true and false.
+        word = ("on" if value else "off") if isinstance(value, bool) else value
+        if word in choices:
+            return word
         raise ValueError(_choice(choices, value))
     if annotation is Duration:
         return Duration.parse(str(value))

@@ -5,7 +5,6 @@ raise_problems([problem], origins)
 # ConfigError: optimizer.learning_rate=-1: must be a number greater than 0 (set on the command line)
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,7 +21,10 @@ class Origins(Protocol):
     """Knows where the values of a config were set."""
 
     def describe(self, key: str) -> str | None:
-        """Where the key was set: ``"conf/optimizer/adam.yaml:3"``, ``"the command line"``; None if unknown."""
+        """Where the key was set: ``"conf/optimizer/adam.yaml:3"``, ``"the command line"``; None if unknown.
+
+        For a group, where its option was chosen; for an item that was not set by itself, where its list was set.
+        """
 
 
 class _NoOrigins:
@@ -40,7 +42,7 @@ class Problem:
 
     Attributes:
         key: the dotted key; items of a list are counted from 0, as on the command line: ``model.blocks.0.pool``.
-        value: what it holds, as plain data; MISSING where it is not there.
+        value: what it holds; MISSING where it is not there.
         reason: what is wrong, and what would be right.
         help: lines that tell more, shown where this is the first problem.
     """
@@ -52,9 +54,11 @@ class Problem:
 
     def line(self, origins: Origins) -> str:
         """The problem in one line that needs no other."""
+        place = origins.describe(self.key)
         if self.value is MISSING:
-            return f"{self.key}: missing; {self.reason}"
-        return f"{self.key}={show(self.value)}: {self.reason}{_where(self.key, origins)}"
+            return f"{self.key}: missing; {self.reason}{f' (see {place})' if place else ''}"
+        where = f" (set {'on' if place == 'the command line' else 'in'} {place})" if place else ""
+        return f"{self.key}={show(self.value)}: {self.reason}{where}"
 
 
 def raise_problems(problems: Sequence[Problem], origins: Origins, error: type[ConfigError] = ConfigError) -> None:
@@ -87,12 +91,3 @@ def _write(value: object) -> str:
             return f"{{{','.join(f'{key}:{_write(item)}' for key, item in value.items())}}}"
         case _:
             return " ".join(str(value).split())
-
-
-def _where(key: str, origins: Origins) -> str:
-    # A file sets a list as a whole, and an option by its name.
-    whole_list = re.split(r"\.\d+(?:\.|$)", key, maxsplit=1)[0]
-    for candidate in dict.fromkeys((key, whole_list, f"{key}.name")):
-        if (where := origins.describe(candidate)) is not None:
-            return f" (set {'on' if where == 'the command line' else 'in'} {where})"
-    return ""

@@ -103,7 +103,8 @@ def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), va
     if leaf in by_leaf:
         return by_leaf[leaf]
     if near := get_close_matches(leaf, siblings, n=1):
-        return f"{parent}.{near[0]}" if parent else near[0]
+        meant = f"{parent}.{near[0]}" if parent else near[0]
+        return f"{meant}={value}" if isinstance(value, str) and meant not in known else meant
     if near := get_close_matches(leaf, by_leaf, n=1, cutoff=0.75):
         return by_leaf[near[0]]
     return None

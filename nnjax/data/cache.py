@@ -1,26 +1,26 @@
 """Decoded images, kept as memory-mapped files, so that only the first start has to decode PNGs.
 
-    decoded = cached("mnist-3.0.1-train", folder, lambda: decode_split(folder, "train", shape), echo=print)
+    decoded = cached("mnist-3.0.1-train", folder, lambda: decode_split(folder, "train", spec), echo=print)
 
-An entry is three files in `$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`: inputs and targets as .npy, and a
-JSON that holds the CRC-32 of both and the sizes and times of the source files. An entry that does not fit, for whatever reason, is
-made again; one that cannot be written is done without.
+An entry is three files in `$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`: inputs and targets as .npy,
+and a JSON that holds the CRC-32 of both and the sizes and times of the source files. An entry that does not fit, for whatever
+reason, is made again; one that cannot be written is done without.
 """
 
 import hashlib
 import json
+import mmap
 import os
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from nnjax.data.dataset import Split
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def cached(name: str, source: Path, decode: Callable[[], Decoded], echo: Callabl
     except _StaleError:
         echo(f"{source} has changed: decoding it again")
     except (OSError, ValueError, KeyError, TypeError):
-        echo(f"cached {entry.with_suffix('')} is damaged: decoding {name} again")
+        echo(f"{entry} or what belongs to it is damaged: decoding {name} again")
     decoded = decode()
     try:
         _save(entry, fingerprint, decoded)
@@ -92,19 +92,46 @@ def _load(entry: Path, fingerprint: dict[str, Any]) -> Decoded:
     arrays = {}
     for part, checksum in about["crc32"].items():
         path = _array_path(entry, part)
-        if not path.exists() or zlib.crc32(np.memmap(path, np.uint8, mode="r")) != checksum:
+        if not path.exists() or _checksum(path) != checksum:
             raise ValueError(f"{path} is not what was written")
         arrays[part] = np.load(path, mmap_mode="r")
     return Decoded(arrays["inputs"], arrays["targets"], tuple(about["class_names"]))
 
 
 def _save(entry: Path, fingerprint: dict[str, Any], decoded: Decoded) -> None:
-    """Writes an entry, each file whole or not at all, and the JSON that vouches for them last."""
+    """Writes an entry; the JSON, which vouches for the arrays, comes last."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     checksums = {}
-    for part in ("inputs", "targets"):
-        buffer = io_bytes(getattr(decoded, part))
-        checksums[part] = zlib.crc32(buffer)
-        _write(_array_path(entry, part), buffer)
+    arrays: dict[str, NDArray[Any]] = {"inputs": decoded.inputs, "targets": decoded.targets}
+    for part, array in arrays.items():
+        with _replacing(_array_path(entry, part)) as file:
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            checksums[part] = _checksum(Path(file.name))
     about = {"source": fingerprint, "crc32": checksums, "class_names": decoded.class_names}
-    _write(entry, json.dumps(about).encode())
+    with _replacing(entry) as file:
+        file.write(json.dumps(about).encode())
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the name `path` once it is written, and leaves nothing behind if that fails."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".unfinished", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            yield file
+            file.flush()
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink()
+            raise
+
+
+def _array_path(entry: Path, part: str) -> Path:
+    return entry.with_name(f"{entry.stem}-{part}.npy")
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32 of a file; ValueError if it is empty."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return zlib.crc32(content)

@@ -1,35 +1,27 @@
-"""A progress bar on a terminal's stderr, and nothing anywhere else.
+"""Progress bars on a terminal's stderr that vanish at the end, and nothing anywhere else.
 
-with progress_bar("decoding mnist", total=60_000) as advance:
-    advance(1_000)
+    for record in track(records, "decoding mnist", total=60_000): ...
+
+Imports rich: import this module inside the function that needs it.
 """
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import BinaryIO, TypeVar
+
+from rich import progress
+from rich.console import Console
+
+T = TypeVar("T")
 
 
-@contextmanager
-def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """Shows a bar that vanishes at the end.
+def track(items: Iterable[T], what: str, total: int) -> Iterable[T]:
+    """Gives the items, and shows how many of `total` have been taken."""
+    console = Console(stderr=True)
+    return progress.track(items, what, total, console=console, transient=True, disable=not console.is_terminal)
 
-    Args:
-        what: said in front of the bar.
-        total: steps, or bytes, until it is full.
-        in_bytes: count in MB and show the speed, as for a download.
 
-    Yields:
-        A function that advances the bar by so many steps.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import MofNCompleteColumn as CountColumn
-
-    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (CountColumn(),)
-    columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda steps: progress.advance(task, steps)
+def track_reading(file: BinaryIO, what: str, total: int) -> AbstractContextManager[BinaryIO]:
+    """Gives the file, and shows how many of `total` bytes have been read, and how fast."""
+    console = Console(stderr=True)
+    return progress.wrap_file(file, total, description=what, console=console, transient=True, disable=not console.is_terminal)

@@ -1,7 +1,7 @@
 """Reads what tensorflow-datasets prepared, without TensorFlow: where it lies, and its decoded images.
 
-    folder = prepared_folder(data)                  # DataError where there is none
-    decoded = decode_split(folder, "train")         # [n, h, w, c] uint8 and [n] int32
+    folder = prepared_folder(data)                   # DataError where there is none
+    decoded = decode_split(folder, "train", spec)    # [n, h, w, c] uint8 and [n] int32
 
 Records are the same in both of the formats that are read: a `tf.train.Example` whose `image` is a PNG or JPEG file. ArrayRecord
 (what `prepare` writes) is read by TFDS; TFRecord (what TFDS writes by default) is simple enough to be read here. Images are
@@ -10,18 +10,18 @@ decoded by Pillow alone, so that the same pixels come out whether or not OpenCV 
 
 import io
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
 from nnjax.config.options import TfdsData, TfdsName
 from nnjax.data.cache import Decoded
-from nnjax.data.progress import progress_bar
 
 VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "cifar100": "3.0.2"}
 
@@ -69,13 +69,13 @@ def prepare_command(data: TfdsData, *options: str) -> str:
     return " ".join([f"python -m experiments.prepare data={data.name}", *directory, *options])
 
 
-def decode_split(folder: Path, split: Literal["train", "test"], input_shape: tuple[int, ...]) -> Decoded:
+def decode_split(folder: Path, split: Literal["train", "test"], spec: DatasetSpec) -> Decoded:
     """Decodes the images and labels of a split, in the order they are stored in.
 
     Args:
         folder: of the dataset and version.
         split: which.
-        input_shape: (h, w, c) that every image must have.
+        spec: the shape of images and the number of classes that there must be.
 
     Raises:
         DataError: if the files are damaged, or stored in a format that is not read here.
@@ -83,20 +83,24 @@ def decode_split(folder: Path, split: Literal["train", "test"], input_shape: tup
     with explained(folder):
         from tensorflow_datasets.proto import tf_example_pb2
 
+        from nnjax.data.progress import track
+
         builder = open_builder(folder)
         count = builder.info.splits[split].num_examples
-        images = np.empty((count, *input_shape), np.uint8)
+        images = np.empty((count, *spec.input_shape), np.uint8)
         labels = np.empty(count, np.int32)
-        index = 0
-        with progress_bar(f"decoding {builder.name} {split}", count) as advance:
-            for index, record in enumerate(_records(builder, split), start=1):
-                feature = tf_example_pb2.Example.FromString(record).features.feature
-                images[index - 1] = _decode_image(feature["image"].bytes_list.value[0], input_shape)
-                labels[index - 1] = feature["label"].int64_list.value[0]
-                advance(1)
-        if index != count:
-            raise ValueError(f"{index} of {count} examples in split {split}")
-        return Decoded(images, labels, tuple(builder.info.features["label"].names))
+        read = 0
+        for record in track(_records(builder, split), f"decoding {builder.name} {split}", count):
+            feature = tf_example_pb2.Example.FromString(record).features.feature
+            images[read] = _decode_image(feature["image"].bytes_list.value[0], spec.input_shape)
+            labels[read] = feature["label"].int64_list.value[0]
+            read += 1
+        if read != count:
+            raise ValueError(f"{read} of {count} examples in split {split}")
+        names = tuple(builder.info.features["label"].names)
+        if len(names) != spec.num_outputs or not 0 <= labels.min() <= labels.max() < len(names):
+            raise ValueError(f"{len(names)} classes and labels up to {labels.max()}, where {spec.num_outputs} classes are due")
+        return Decoded(images, labels, names)
 
 
 def open_builder(folder: Path) -> Any:
@@ -156,15 +160,17 @@ def read_tfrecord(path: Path) -> Iterator[bytes]:
     """
     with path.open("rb") as file:
         while header := file.read(12):
-            (length,) = struct.unpack("<Q4x", header.ljust(12, b"\xff"))
-            record = file.read(min(length, path.stat().st_size))
-            if len(record) < length or len(file.read(4)) < 4:
-                raise ValueError(f"{path.name} is cut short")
-            yield record
+            length = int.from_bytes(header[:8], "little")
+            record = file.read(min(length + 4, path.stat().st_size))  # a damaged length asks for no more than there is
+            if len(header) < 12 or len(record) < length + 4:
+                raise ValueError(f"{path.name} is damaged or cut short")
+            yield record[:-4]
 
 
-def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     from PIL import Image
 
     image = np.asarray(Image.open(io.BytesIO(encoded)))
-    return image.reshape(shape) if image.ndim == 2 else image
+    if image.shape != shape and (*image.shape, 1) != shape:  # grey images come without channels
+        raise ValueError(f"an image of shape {image.shape} where {shape} is due")
+    return image.reshape(shape)

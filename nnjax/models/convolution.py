@@ -41,9 +41,7 @@ def _forward(inputs: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 
 def _backward(residuals: tuple[Array, Array], grads: Array) -> tuple[Array, Array]:
-    gradients: tuple[Array, Array] = lax.platform_dependent(
-        *residuals, grads, cpu=_canonical_gradients, default=_own_gradients
-    )
+    gradients: tuple[Array, Array] = lax.platform_dependent(*residuals, grads, cpu=_canonical_gradients, default=_own_gradients)
     return gradients
 
 

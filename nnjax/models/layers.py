@@ -6,32 +6,37 @@ array, a batch first. Parameters are float32; `dtype` is what a layer computes a
     layers = {"conv_1": Conv(1, 32, 3, dtype=jnp.float32, rngs=rngs), "pool_1": Pool("max", 2)}
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import jax.numpy as jnp
 from flax import nnx
+from flax.nnx.nn.dtypes import promote_dtype
 from jax import Array
+from jax.nn import initializers
 from jax.typing import DTypeLike
 
 from nnjax.config.options import Activation, Initializer
 from nnjax.models.activations import activation
 from nnjax.models.convolution import convolve
 
+_Arrays = TypeVar("_Arrays", bound=tuple[Array | None, ...])
+
 BATCH_AXIS = "data"  # the device axis that BatchNorm's statistics are taken over
 
 
-def initializer(name: Initializer) -> nnx.initializers.Initializer:
-    """The initializer of that name: zero mean, and a variance of 2 (he), 1 (lecun) or, for glorot, 2/(1 + out/in) over fan-in."""
-    initializers: dict[Initializer, nnx.initializers.Initializer] = {
-        "he_normal": nnx.initializers.he_normal(),
-        "he_uniform": nnx.initializers.he_uniform(),
-        "glorot_normal": nnx.initializers.glorot_normal(),
-        "glorot_uniform": nnx.initializers.glorot_uniform(),
-        "lecun_normal": nnx.initializers.lecun_normal(),
-        "lecun_uniform": nnx.initializers.lecun_uniform(),
+def initializer(name: Initializer) -> initializers.Initializer:
+    """The initializer of that name: mean 0, variance 2/fan-in (he), 1/fan-in (lecun) or 2/(fan-in + fan-out) (glorot)."""
+    factories: dict[Initializer, Callable[[], initializers.Initializer]] = {
+        "he_normal": initializers.he_normal,
+        "he_uniform": initializers.he_uniform,
+        "glorot_normal": initializers.glorot_normal,
+        "glorot_uniform": initializers.glorot_uniform,
+        "lecun_normal": initializers.lecun_normal,
+        "lecun_uniform": initializers.lecun_uniform,
     }
-    return initializers[name]
+    return factories[name]()
 
 
 class Conv(nnx.Module):
@@ -54,7 +59,7 @@ class Conv(nnx.Module):
         size: int,
         *,
         use_bias: bool,
-        kernel_init: nnx.initializers.Initializer,
+        kernel_init: initializers.Initializer,
         dtype: DTypeLike,
         rngs: nnx.Rngs,
     ):
@@ -72,13 +77,22 @@ def dense(
     num_inputs: int,
     num_outputs: int,
     *,
-    kernel_init: nnx.initializers.Initializer,
+    kernel_init: initializers.Initializer,
     dtype: DTypeLike,
     rngs: nnx.Rngs,
-    bias_init: nnx.initializers.Initializer = nnx.initializers.zeros_init(),
+    bias_init: initializers.Initializer = initializers.zeros,
+    use_bias: bool = True,
 ) -> nnx.Linear:
     """A dense layer: z = a · kernel + bias, [..., num_inputs] → [..., num_outputs]."""
-    return nnx.Linear(num_inputs, num_outputs, kernel_init=kernel_init, bias_init=bias_init, dtype=dtype, rngs=rngs)
+    return nnx.Linear(
+        num_inputs,
+        num_outputs,
+        use_bias=use_bias,
+        kernel_init=kernel_init,
+        bias_init=bias_init,
+        dtype=dtype,
+        rngs=rngs,
+    )
 
 
 def batch_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.BatchNorm:
@@ -87,9 +101,7 @@ def batch_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.Ba
     In training the statistics are those of the whole batch, on all devices of the axis `BATCH_AXIS`, which has to be bound; the
     running ones, used in evaluation, forget a tenth at each step.
     """
-    return nnx.BatchNorm(
-        num_features, momentum=0.9, axis_name=BATCH_AXIS, dtype=dtype, promote_dtype=_to_float32, rngs=rngs
-    )
+    return nnx.BatchNorm(num_features, momentum=0.9, axis_name=BATCH_AXIS, dtype=dtype, promote_dtype=_to_float32, rngs=rngs)
 
 
 def layer_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
@@ -97,9 +109,9 @@ def layer_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.La
     return nnx.LayerNorm(num_features, dtype=dtype, promote_dtype=_to_float32, rngs=rngs)
 
 
-def _to_float32(arrays: tuple[Array | None, ...], /, **_: Any) -> tuple[Array | None, ...]:
+def _to_float32(arrays: _Arrays, /, *, dtype: object = None, inexact: bool = True) -> _Arrays:
     """Takes the place of Flax's promotion to `dtype`, so that only the result has that type."""
-    return tuple(None if array is None else array.astype(jnp.float32) for array in arrays)
+    return promote_dtype(arrays, dtype=jnp.float32)
 
 
 @dataclass(frozen=True)

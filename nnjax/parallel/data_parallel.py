@@ -57,9 +57,9 @@ class DataParallel:
             part = x.shape[axis] // self.num_devices
             shape = (self.num_devices, *x.shape[:axis], part, *x.shape[axis + 1 :])
 
-            def part_of(index: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-                device = index[0].start or 0
-                return x[(slice(None),) * axis + (slice(device * part, (device + 1) * part),)][None]
+            def part_of(index: Any) -> np.ndarray[Any, Any]:
+                first = (index[0].start or 0) * part
+                return np.asarray(x[(slice(None),) * axis + (slice(first, first + part),)][None])
 
             return jax.make_array_from_callback(shape, self._sharding, part_of)
 

@@ -33,9 +33,7 @@ class MetricWriter:
         ConfigError: if a new run's folder holds metrics already, or `tensorboard` is `on` without tensorboardX.
     """
 
-    def __init__(
-        self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None
-    ) -> None:
+    def __init__(self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None) -> None:
         available = importlib.util.find_spec("tensorboardX") is not None
         if tensorboard == "on" and not available:
             raise ConfigError(
@@ -100,9 +98,7 @@ class MetricWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
 

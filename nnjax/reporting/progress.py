@@ -8,7 +8,7 @@ with Progress(console, total_steps=1800, steps_per_epoch=60) as progress:
 import itertools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -58,7 +58,7 @@ class Progress:
         self._record_gap = 1
         self._any_shown = False
         self._withheld: _Record | None = None
-        self._epoch_digits = 0
+        self._whole_epochs = True
         self._bar = self._make_bar() if console.live else None
 
     def update(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
@@ -86,10 +86,12 @@ class Progress:
             )
         else:
             left = "" if finish is None else f"  {duration_text(finish - now)} left"
-            self._print(Text(f"{self._epoch_text(step)}  step {step}/{self._total_steps}  {numbers}{left}"))
+            self._print(Text(f"{self._epoch_text(step)}  step {_of(step, self._total_steps)}  {numbers}{left}"))
 
     def record(self, step: int, epoch: float, splits: Mapping[str, Mapping[str, float]]) -> None:
         """Prints a lasting line for an evaluation, unless there are too many of them.
+
+        The line counts epochs; steps from the first evaluation on that falls between two epochs.
 
         Args:
             step: steps done, of the whole training.
@@ -98,8 +100,7 @@ class Progress:
         """
         self._record_gap = max(self._record_gap, step - self._last_record_step)
         self._last_record_step = step
-        if not float(epoch).is_integer():
-            self._epoch_digits = 2
+        self._whole_epochs &= float(epoch).is_integer()
         self._withheld = _Record(step, epoch, splits)
         if self._is_due(step):
             self._show_withheld()
@@ -109,25 +110,22 @@ class Progress:
         if not self._any_shown or step >= self._total_steps or seconds >= _SLOW_RECORDS:
             return True
         expected = (self._total_steps - self._first_step) / self._record_gap
-        round_numbers = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
-        stride = next(stride for stride in round_numbers if expected / stride <= _MOST_RECORDS)
+        strides: Iterator[int] = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
+        stride = next(stride for stride in strides if expected / stride <= _MOST_RECORDS)
         # Counted from step 0, so that a run that goes on shows the same epochs as one that was never stopped.
-        return step // self._record_gap % stride == 0
+        return (step // self._record_gap) % stride == 0
 
     def _show_withheld(self) -> None:
         record, self._withheld, self._any_shown = self._withheld, None, True
         if record is None:
             return
-        digits = self._epoch_digits
-        width = len(str(self._num_epochs)) + (digits + 1 if digits else 0)
-        line = Text.assemble(
-            ("epoch ", "dim"),
-            f"{record.epoch:{width}.{digits}f}/{self._num_epochs}",
-            ("  step ", "dim"),
-            f"{record.step:{len(str(self._total_steps))}}",
-        )
+        line = Text()
+        if self._whole_epochs:
+            line.append("epoch ", style="dim").append(_of(round(record.epoch), self._num_epochs))
+        else:
+            line.append("step ", style="dim").append(_of(record.step, self._total_steps))
         for split, metrics in record.splits.items():
-            line.append(f"   {split}", style="bold").append(f"  {_metrics_text(metrics)}")
+            line.append(f"  {split}", style="bold").append(f" {_metrics_text(metrics, ' ')}")
         self._print(line)
 
     def _print(self, line: Text) -> None:
@@ -135,8 +133,7 @@ class Progress:
         self._last_line = time.monotonic()
 
     def _epoch_text(self, step: int) -> str:
-        epoch = min(step // self._steps_per_epoch + 1, self._num_epochs)
-        return f"epoch {epoch:{len(str(self._num_epochs))}}/{self._num_epochs}"
+        return f"epoch {_of(min(step // self._steps_per_epoch + 1, self._num_epochs), self._num_epochs)}"
 
     def _finish(self, step: int, now: float) -> float | None:
         """When training will end, on the clock of `time.monotonic`; None before there is a speed to go by."""
@@ -157,9 +154,7 @@ class Progress:
             transient=True,
         )
         epoch = self._epoch_text(self._first_step)
-        bar.add_task(
-            "", total=self._total_steps, completed=self._first_step, epoch=epoch, numbers="starting …", finish=None
-        )
+        bar.add_task("", total=self._total_steps, completed=self._first_step, epoch=epoch, numbers="starting …", finish=None)
         return bar
 
     def __enter__(self) -> Self:
@@ -167,9 +162,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
         self._show_withheld()
@@ -183,5 +176,10 @@ class _TimeLeft(rich.progress.ProgressColumn):
         return Text("" if finish is None else f"{duration_text(max(0.0, finish - time.monotonic()))} left", style="cyan")
 
 
-def _metrics_text(metrics: Mapping[str, float]) -> str:
-    return "  ".join(f"{short_name(name)} {metric_text(name, value):>6}" for name, value in metrics.items())
+def _of(part: int, whole: int) -> str:
+    """The two as "7/100", as wide for every part."""
+    return f"{part:{len(str(whole))}}/{whole}"
+
+
+def _metrics_text(metrics: Mapping[str, float], separator: str = "  ") -> str:
+    return separator.join(f"{short_name(name)} {metric_text(name, value):>6}" for name, value in metrics.items())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich import box
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -71,9 +72,9 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     """What a run came to; a line is left out where `summary` lacks its keys.
 
     Args:
-        summary: of these keys: name, status, error; `test`, `validation`, `train` (metrics by name) and `test_examples`; epochs,
-            steps; model, activation, num_params, data, seed; `seconds` (by phase, and `total`); examples_per_second,
-            peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
+        summary: of these keys: name, status, error; `test`, `validation`, `train` (metrics by name), test_examples;
+            epochs, steps; model, activation, num_params, data, seed; `seconds` (by phase, and `total`);
+            examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
     """
     status = str(summary.get("status", "completed"))
     table = Table(box=box.ROUNDED, show_header=False, title=summary.get("name"), title_style="bold", title_justify="left")
@@ -111,14 +112,16 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     add("speed", get("examples_per_second", "{:,.0f} examples/s"))
     add("memory", get("peak_rss_mb", "{:,.0f} MB at its peak"))
     add("results", _relative(summary["run_dir"]) if summary.get("run_dir") else None)
-    add("figures", "\n".join(_relative(path) for path in summary.get("figures", ())))
+    if figures := [Path(path) for path in summary.get("figures", ())]:
+        names = ", ".join(path.name for path in figures)
+        add("figures", f"{_relative(figures[0].parent)}{os.sep}\n{names}")
     return table
 
 
-def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> Table:
-    """One row a job of a sweep; a failed one with the first line of its error, the best one marked with ★.
+def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One row a job of a sweep, the best one marked with ★; below, the first line of each failed job's error.
 
-    The best has the highest test accuracy, or, without accuracies, the lowest test loss.
+    The best has the highest test accuracy, then the lowest test loss.
 
     Args:
         jobs: of these keys: number, overrides (list of ``key=value``), status, test (metrics by name), seconds (of the whole
@@ -127,35 +130,38 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> Table:
     settings = [_settings(job.get("overrides", ())) for job in jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
     differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
+    last_parts = [key.rpartition(".")[2] for key in differing]
     metrics = list(dict.fromkeys(name for job in jobs for name in job.get("test") or {}))
+    folders = [Path(job["folder"]) if job.get("folder") else None for job in jobs]
+    parents = {folder.parent for folder in folders if folder}
     best = _best(jobs)
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("job", justify="right", no_wrap=True)
-    for key in differing:
-        table.add_column(key, overflow="fold")
+    for key, last_part in zip(differing, last_parts, strict=True):
+        table.add_column(last_part if last_parts.count(last_part) == 1 else key, overflow="fold")
     table.add_column("status", no_wrap=True)
     for name in metrics:
         table.add_column(f"test {short_name(name)}", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("folder", overflow="fold")
-    for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
-        status = str(job.get("status", "failed"))
+    table.add_column(f"folder in {_relative(parents.pop())}{os.sep}" if len(parents) == 1 else "folder", overflow="fold")
+    errors = Text()
+    for index, (job, setting, folder) in enumerate(zip(jobs, settings, folders, strict=True)):
+        status, number = str(job.get("status", "failed")), str(job.get("number", index))
         results = job.get("test") or {}
-        error = str(job.get("error") or "").strip().partition("\n")[0]
-        folder = Text(_relative(job["folder"])) if job.get("folder") else Text()
-        if error:
-            folder.append(f"\n{error}" if folder else error, style="red")
+        style = _STATUS_STYLES.get(status, "red")
         table.add_row(
-            ("★ " if index == best else "") + str(job.get("number", index)),
+            f"★ {number}" if index == best else number,
             *(Text(setting.get(key, "")) for key in differing),
-            Text(status.replace("_", " "), style=_STATUS_STYLES.get(status, "red")),
+            Text(status.replace("_", " "), style=style),
             *(metric_text(name, results[name]) if name in results else "" for name in metrics),
             seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
-            folder,
+            Text("" if folder is None else _relative(folder) if parents else folder.name),
             style="bold" if index == best else None,
         )
-    return table
+        if error := str(job.get("error") or "").strip():
+            errors.append(f"job {number} {status}: ", style=style).append(error.partition("\n")[0] + "\n")
+    return Group(table, errors) if errors else table
 
 
 def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:

@@ -1,7 +1,7 @@
 """Numbers as a person reads them; the one place that decides on digits and units.
 
-    metric_text("accuracy", 0.98611)         # "98.61 %"
-    duration_text(83)                        # "1:23"
+metric_text("accuracy", 0.98611)         # "98.61 %"
+duration_text(83)                        # "1:23"
 """
 
 import math

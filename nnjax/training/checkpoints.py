@@ -8,7 +8,7 @@ Orbax writes each into a temporary folder and renames it when it is complete, so
 stored as a flat mapping from paths such as ``.params['conv_1']['kernel']`` to arrays, readable without this package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,6 +76,27 @@ class Checkpoints:
             ) from error
         return _unflatten(template, saved.state, self._folder / str(step)), TrainingProgress.from_json(saved.progress)
 
+    def restore_newest(self, template: TrainState, warn: Callable[[str], None]) -> tuple[TrainState, TrainingProgress] | None:
+        """Reads the newest checkpoint that can be read, for going on; None if there is none at all.
+
+        Args:
+            template: a state of the same shapes.
+            warn: told of each damaged one that was passed over.
+
+        Raises:
+            DataError: if there are checkpoints, and none can be read.
+        """
+        failure: DataError | None = None
+        for step in reversed(self.steps):
+            try:
+                return self.restore(template, step)
+            except DataError as error:
+                failure = failure or error
+                warn(f"{error}\n  trying the one before")
+        if failure is not None:
+            raise failure
+        return None
+
     @property
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints, oldest first."""
@@ -135,7 +156,7 @@ class Checkpoints:
 
 
 def _flatten(state: TrainState) -> dict[str, Any]:
-    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
 
 
 def _unflatten(template: TrainState, saved: Mapping[str, Any], folder: Path) -> TrainState:
@@ -149,4 +170,5 @@ def _unflatten(template: TrainState, saved: Mapping[str, Any], folder: Path) -> 
             f" and {len(differing) - 1} more"
         )
     leaves = [np.asarray(saved[key], leaf.dtype) for key, leaf in wanted.items()]
-    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+    state: TrainState = jax.tree.unflatten(jax.tree.structure(template), leaves)
+    return state

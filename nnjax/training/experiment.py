@@ -30,7 +30,7 @@ class Experiment:
         parallel: the devices.
         recipe: what a step is made of.
         lengths: the durations of the config, in steps.
-        relative_learning_rate: from the step to the learning rate, as a share of the peak.
+        relative_schedule: from the step to the learning rate, as a share of its peak.
         evaluate: measures a split.
     """
 
@@ -39,13 +39,17 @@ class Experiment:
     parallel: DataParallel
     recipe: StepRecipe
     lengths: Lengths
-    relative_learning_rate: optax.Schedule
+    relative_schedule: optax.Schedule
     evaluate: Evaluator
 
     @property
     def classification(self) -> bool:
         """Whether targets are classes."""
         return self.dataset.spec.task == "classification"
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of the step after `step` steps."""
+        return self.config.optimizer.learning_rate * float(self.relative_schedule(step))
 
 
 def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> tuple[Experiment, TrainState]:
@@ -60,7 +64,7 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
     durations = lengths(config, spec)
     relative = relative_schedule(
         config.schedule,
-        total_steps=durations.total_steps,
+        total_steps=durations.planned_steps,
         steps_per_epoch=durations.steps_per_epoch,
         batch_size=training.global_batch_size,
     )

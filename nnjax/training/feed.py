@@ -8,6 +8,7 @@ Both gather the same indices, so both train on the same numbers.
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import jax
 import numpy as np
@@ -44,6 +45,11 @@ class Feeder(ABC):
     @abstractmethod
     def __call__(self, first_step: int, num_steps: int) -> Feed:
         """The examples of `num_steps` steps, at most `max_steps`, from `first_step` on."""
+
+    def examples(self, step: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Inputs and targets of one step, on the host."""
+        rows = self._indices(step, 1)[0]
+        return self._split.inputs[rows], self._split.targets[rows]
 
     def _indices(self, first_step: int, num_steps: int) -> NDArray[np.int32]:
         """[max_steps, global batch] which examples each step takes; rows past `num_steps` are 0."""
@@ -85,7 +91,8 @@ class HostFeeder(Feeder):
         """See `Feeder`."""
         indices = self._indices(first_step, num_steps)
         batches = (self._split.inputs[indices], self._split.targets[indices])
-        return Feed(*self._parallel.split(batches, axis=1), None)
+        inputs, targets = self._parallel.split(batches, axis=1)
+        return Feed(inputs, targets, None)
 
 
 def make_feeder(split: Split, config: Config, parallel: DataParallel, total_steps: int) -> Feeder:

@@ -7,12 +7,12 @@ The order between two chunks is fixed: evaluate, decide whether to stop, save. A
 step, and one that is restored goes on as if it had never ended.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-import jax
 import numpy as np
 
 from nnjax.config.errors import DivergedError
@@ -20,6 +20,7 @@ from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
+from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.feed import Feeder, make_feeder
 from nnjax.training.progress import Sums, TrainingProgress
@@ -89,8 +90,9 @@ def fit(
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
     reason = _rule_that_holds(config.training.stop, progress, {}, clock)
     while progress.step < lengths.total_steps and not reason:
-        ends = [lengths.total_steps, *(_next_multiple(progress.step, every) for every in lengths.cadences)]
-        state, progress = runner.advance(state, progress, until=min(ends))
+        cadences = [every for every in (lengths.evaluate_every, lengths.checkpoint_every) if every]
+        until = min(lengths.total_steps, *((progress.step // every + 1) * every for every in cadences))
+        state, progress = runner.advance(state, progress, until)
         at_end = progress.step == lengths.total_steps or _out_of_time(config.training.stop, clock)
         if stop.requested is not None and not at_end:
             status, reason = "preempted", stop.requested
@@ -119,7 +121,8 @@ class _ChunkRunner:
         with clock("compile"):
             chunk = make_train_chunk(experiment.recipe, self._feeder.max_steps)
             arguments = (state, self._feeder(0, 1), parallel.replicate(np.int32(0)))
-            self._chunk = parallel.compile(chunk, donate=(0,)).lower(*arguments).compile()
+            donate = () if config.debug.strict else (0,)
+            self._chunk = parallel.compile(chunk, donate).lower(*arguments).compile()
         self._experiment = experiment
         self._events, self._stop, self._clock = events, stop, clock
         self._steps_per_call = 1
@@ -135,8 +138,11 @@ class _ChunkRunner:
                 num_steps = min(self._steps_per_call, until - step)
                 feed = self._feeder(step, num_steps)
                 count = self._experiment.parallel.replicate(np.int32(num_steps))
+                before = state
                 state, metrics = self._chunk(state, feed, count)
                 step += num_steps
+                if self._experiment.config.debug.strict:
+                    self._check_step(before, state, step)
                 # One call is in flight while the last one's numbers are read; more would abort XLA's fake CPU devices,
                 # which give up on a rendezvous that takes too long.
                 if pending is not None:
@@ -148,17 +154,27 @@ class _ChunkRunner:
 
     def _settle(self, progress: TrainingProgress, num_steps: int, metrics: StepMetrics) -> TrainingProgress:
         """Waits for a call, adds up its numbers and sets the pace of the next ones."""
-        values: StepMetrics = jax.tree.map(lambda x: x[:num_steps], self._experiment.parallel.fetch(metrics))
-        _check_finite(values.loss, progress, self._experiment)
-        progress = progress.after_steps(values.loss, values.correct, values.count)
+        fetched = self._experiment.parallel.fetch(metrics)
+        loss, correct, count = (x[:num_steps] for x in (fetched.loss, fetched.correct, fetched.count))
+        if not np.isfinite(loss).all():
+            first = int(np.argmin(np.isfinite(loss)))
+            raise _diverged("the training loss", loss[first], progress.step + first + 1, self._experiment)
+        progress = progress.after_steps(loss, correct, count)
         now = time.perf_counter()
         seconds = max(now - self._settled_at, 1e-6)
         self._settled_at = now
-        means = Sums().plus(values.loss, values.correct, values.count).means(self._experiment.classification)
-        self._events.trained(progress.step, means, float(values.count.sum()) / seconds)
+        means = Sums().plus(loss, correct, count).means(self._experiment.classification)
+        self._events.trained(progress.step, means, float(count.sum()) / seconds)
         pace = int(num_steps * _SECONDS_PER_CALL / seconds)
-        self._steps_per_call = min(max(pace, 1), 4 * num_steps, self._feeder.max_steps)
+        if not self._experiment.config.debug.strict:
+            self._steps_per_call = min(max(pace, 1), 4 * num_steps, self._feeder.max_steps)
         return progress
+
+    def _check_step(self, before: TrainState, after: TrainState, step: int) -> None:
+        if not is_finite((after.params, after.model_state)):
+            batch = self._feeder.examples(step - 1)
+            where = first_nonfinite(self._experiment, self._experiment.parallel.fetch(before), *batch)
+            raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
 
 
 def _evaluate(
@@ -172,6 +188,8 @@ def _evaluate(
             validation = experiment.evaluate(state, experiment.dataset.validation).metrics
     events.evaluated(progress.step, train, validation)
     monitored = train if validation is None else validation
+    if not math.isfinite(monitored["loss"]):
+        raise _diverged("the validation loss", monitored["loss"], progress.step, experiment)
     validation_loss = None if validation is None else validation["loss"]
     return progress.after_evaluation(monitored["loss"], validation_loss), monitored
 
@@ -181,10 +199,6 @@ def _save(
 ) -> None:
     with clock("checkpoint"):
         checkpoints.save(experiment.parallel.fetch(state), replace(progress, seconds=dict(clock.seconds)))
-
-
-def _next_multiple(step: int, every: int) -> int:
-    return (step // every + 1) * every
 
 
 def _out_of_time(rules: StopRules, clock: Clock) -> bool:
@@ -205,14 +219,9 @@ def _rule_that_holds(rules: StopRules, progress: TrainingProgress, monitored: Ma
     return ""
 
 
-def _check_finite(losses: np.ndarray[Any, Any], progress: TrainingProgress, experiment: Experiment) -> None:
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if not len(bad):
-        return
-    step = progress.step + int(bad[0]) + 1
-    epoch = step / experiment.lengths.steps_per_epoch
-    learning_rate = experiment.config.optimizer.learning_rate * float(experiment.relative_learning_rate(step - 1))
-    raise DivergedError(
-        f"the loss became {losses[bad[0]]} at step {step} (epoch {epoch:.2f}), with a learning rate of {learning_rate:.3g}\n"
+def _diverged(what: str, value: float, step: int, experiment: Experiment) -> DivergedError:
+    return DivergedError(
+        f"{what} became {value} at step {step} (epoch {step / experiment.lengths.steps_per_epoch:.2f}), "
+        f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
         f"  try a smaller optimizer.learning_rate, or optimizer.clip_norm=1; debug=strict names the layer where it starts"
     )

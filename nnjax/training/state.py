@@ -18,6 +18,7 @@ from flax import nnx
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.schema import Config
 from nnjax.models.build import build
+from nnjax.models.network import Network
 
 Pytree = Any
 
@@ -46,6 +47,7 @@ class SplitNetwork:
 
     train_graph: Any = field(repr=False)
     eval_graph: Any = field(repr=False)
+    layer_names: tuple[str, ...]
 
     def apply(
         self,
@@ -76,25 +78,29 @@ class SplitNetwork:
         return outputs, nnx.to_pure_dict(nnx.state(network, nnx.Not(nnx.Param)))
 
 
-def split_network(network: nnx.Module) -> tuple[SplitNetwork, Pytree, Pytree]:
+def split_network(network: Network) -> tuple[SplitNetwork, Pytree, Pytree]:
     """Splits a network into its static half, its parameters and its other state, both as nested dicts of arrays."""
     network.eval()
     eval_graph = nnx.graphdef(network)
     network.train()
-    train_graph, params, model_state = nnx.split(network, nnx.Param, ...)
-    return SplitNetwork(train_graph, eval_graph), nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+    parts: Any = nnx.split(network, nnx.Param, ...)
+    train_graph, params, model_state = parts
+    return SplitNetwork(train_graph, eval_graph, network.names), nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+
+
+def build_network(config: Config, spec: DatasetSpec) -> Network:
+    """The network of a config, freshly initialised; the same for the same `config.seed`."""
+    rngs = nnx.Rngs(params=jax.random.key(config.seed))
+    return build(config.model, config.activation, spec, rngs=rngs, precision=config.training.precision)
 
 
 def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
-    """A freshly initialised network and its training state; the same for the same `config.seed`."""
+    """The static half of a config's network, and the state that its training starts from."""
 
+    @jax.jit  # one program, where eager initialisers would compile one each
     def initial() -> TrainState:
-        nonlocal split
-        rngs = nnx.Rngs(params=jax.random.key(config.seed))
-        network = build(config.model, config.activation, spec, rngs=rngs, precision=config.training.precision)
-        split, params, model_state = split_network(network)
+        _, params, model_state = split_network(build_network(config, spec))
         return TrainState(jnp.zeros((), jnp.int32), params, model_state, optimizer.init(params))
 
-    split: SplitNetwork
-    state = jax.jit(initial)()  # one program, where eager initialisers would compile one each
-    return split, state
+    network, _, _ = split_network(nnx.eval_shape(lambda: build_network(config, spec)))
+    return network, initial()

@@ -105,7 +105,7 @@ def train_step(
     Returns:
         The new state; and the sums over this device's examples of the loss and of the correct answers.
     """
-    x, dropout_key = _prepare_batch(recipe, state.step, inputs)
+    x, dropout_key = prepare_batch(recipe, state.step, inputs)
 
     def batch_loss(params: Pytree) -> tuple[jax.Array, tuple[Pytree, jax.Array, jax.Array]]:
         outputs, model_state = recipe.network.apply(params, state.model_state, x, train=True, dropout_key=dropout_key)
@@ -121,7 +121,7 @@ def train_step(
     return TrainState(state.step + 1, params, model_state, opt_state), (losses.sum(), correct)
 
 
-def _prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Normalised and augmented inputs, and the key that draws this step's dropout on this device.
 
     Each example's augmentation is drawn by its place in the global batch, so it does not depend on the number of devices.

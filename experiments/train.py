@@ -1,0 +1,210 @@
+"""Trains what the config describes, and leaves a run directory: `python -m experiments.train model=cnn data=cifar10`.
+
+It reads from top to bottom: devices, data, model, resume, training, test, pictures.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from nnjax.config import command
+from nnjax.config.errors import DataError, DivergedError, PreemptedError
+from nnjax.config.parsing import config_hash
+from nnjax.config.schema import Config
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.metrics import MetricWriter
+from nnjax.reporting.progress import Progress
+from nnjax.reporting.summary import environment, peak_rss_mb, write_json
+from nnjax.reporting.tables import closing_table, model_table, sweep_table
+
+
+def main() -> None:
+    """The command line."""
+    command.run("train", Config, train, on_sweep_end=show_sweep)
+
+
+def train(config: Config, run_dir: Path) -> Mapping[str, Any]:
+    """Runs one experiment and returns what stands in its `summary.json`, which is written however the run ends.
+
+    Raises:
+        ConfigError: if the machine has not the devices asked for.
+        DataError: if the data is missing or damaged.
+        DivergedError: if the loss stopped being a finite number.
+        PreemptedError: if a signal ended the run; its last state is saved.
+    """
+    started = time.perf_counter()
+    summary: dict[str, Any] = {
+        "name": run_dir.name,
+        "status": "failed",
+        "model": config.model.name,
+        "data": config.data.name,
+        "activation": config.activation.name,
+        "parallel": config.parallel.name,
+        "seed": config.seed,
+        "config_hash": config_hash(config),
+        "run_dir": str(run_dir),
+        **environment(),
+    }
+    with RunConsole(run_dir / "train.log") as console:
+        try:
+            _train(config, run_dir, console, summary)
+        except BaseException as error:
+            summary["error"] = str(error) or type(error).__name__
+            if isinstance(error, DivergedError):
+                summary["status"] = "diverged"
+            raise
+        finally:
+            summary.setdefault("seconds", {})["total"] = time.perf_counter() - started
+            summary["peak_rss_mb"] = peak_rss_mb()
+            write_json(run_dir / "summary.json", summary)
+        console.print(closing_table(summary))
+        if summary["status"] == "preempted":
+            raise PreemptedError(
+                f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
+                f"go on with: python -m experiments.train resume={run_dir}"
+            )
+    return summary
+
+
+def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str, Any]) -> None:
+    from nnjax.training.clock import Clock
+
+    clock = Clock()
+    summary["seconds"] = clock.seconds
+    with clock("import"):
+        import jax
+
+        from nnjax.data.load import load
+        from nnjax.models.summary import summarize
+        from nnjax.parallel.devices import select_devices
+        from nnjax.parallel.preemption import StopSignal
+        from nnjax.training.checkpoints import Checkpoints
+        from nnjax.training.experiment import set_up
+        from nnjax.training.loop import fit
+        from nnjax.training.progress import TrainingProgress
+        from nnjax.training.state import build_network
+
+    # --- devices: before anything else touches JAX ---
+    training = config.training
+    devices = select_devices(config.parallel, (training.global_batch_size, training.eval_batch_size))
+    summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
+
+    # --- data ---
+    with clock("data"):
+        dataset = load(config.data, echo=console.print)
+
+    # --- model ---
+    with clock("compile"):
+        experiment, state = set_up(config, dataset, devices)
+        layers = summarize(build_network(config, dataset.spec), dataset.spec)
+    console.print(model_table(layers))
+    summary |= {
+        "num_params": sum(layer.num_params for layer in layers),
+        "forward_flops": sum(layer.flops for layer in layers),
+        "train_examples": len(dataset.train),
+        "validation_examples": len(dataset.validation),
+    }
+
+    # --- resume: 1. the last complete checkpoint, if this folder has one; 2. else the beginning ---
+    checkpoints = Checkpoints(run_dir / "checkpoints", training.keep)
+    progress = TrainingProgress()
+    if config.resume is not None:
+        restored = checkpoints.restore_newest(state, console.warn)
+        if restored is not None:
+            state, progress = restored
+            clock.seconds.update({phase: progress.seconds.get(phase, 0.0) + clock.seconds[phase] for phase in _TRAINING})
+            console.print(f"Going on from step {progress.step} of {experiment.lengths.total_steps}")
+        else:
+            console.print("There is no checkpoint yet: starting from the beginning")
+
+    # --- training ---
+    lengths = experiment.lengths
+    resume_step = progress.step if config.resume is not None else None
+    with (
+        MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as writer,
+        Progress(console, lengths.total_steps, lengths.steps_per_epoch, progress.step) as bar,
+        StopSignal() as stop,
+        jax.profiler.trace(str(run_dir / "profile")) if config.debug.profile else nullcontext(),
+    ):
+        events = _Events(experiment, bar, writer)
+        try:
+            result = fit(experiment, state, progress, checkpoints=checkpoints, events=events, stop=stop, clock=clock)
+        finally:
+            checkpoints.wait()
+        steps = result.progress.step
+        summary |= {
+            "status": result.status,
+            "reason": result.reason,
+            "steps": steps,
+            "epochs": steps / lengths.steps_per_epoch,
+            "train": events.last.get("train"),
+            "validation": events.last.get("validation"),
+            "examples_per_second": steps * training.global_batch_size / clock.seconds["train"] if steps else None,
+        }
+        if result.status == "preempted":
+            return
+        if result.reason:
+            console.print(f"Stopped: {result.reason}")
+
+        # --- test: once, at the end ---
+        with clock("eval"):
+            tested = result.state
+            if training.test == "best":
+                state, progress = checkpoints.restore(state, "best")
+                tested, steps = experiment.parallel.replicate(state), progress.step
+            evaluation = experiment.evaluate(tested, dataset.test)
+        summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": steps}
+        events.write(steps, "test", evaluation.metrics)
+    checkpoints.close()
+
+    # --- pictures ---
+    if config.report.figures:
+        with clock("figures"):
+            from nnjax.reporting.figures import draw_run
+
+            params = experiment.parallel.fetch(tested.params)
+            summary["figures"] = draw_run(run_dir, dataset, evaluation, params)
+
+
+# The phases that go on adding up when a run is resumed.
+_TRAINING = ("compile", "train", "eval", "checkpoint")
+
+
+class _Events:
+    """Passes on what the loop tells: to the bar, and to the metric files.
+
+    Attributes:
+        last: the latest metrics, by split.
+    """
+
+    def __init__(self, experiment: Any, bar: Progress, writer: MetricWriter) -> None:
+        self._experiment, self._bar, self._writer = experiment, bar, writer
+        self._started = time.perf_counter()
+        self.last: dict[str, Mapping[str, float]] = {}
+
+    def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
+        self._bar.update(step, metrics, examples_per_second)
+
+    def evaluated(self, step: int, train: Mapping[str, float], validation: Mapping[str, float] | None) -> None:
+        splits = {"train": train} | ({} if validation is None else {"validation": validation})
+        self._bar.record(step, step / self._experiment.lengths.steps_per_epoch, splits)
+        learning_rate = self._experiment.learning_rate(step - 1)
+        for split, metrics in splits.items():
+            self.write(step, split, {**metrics, "learning_rate": learning_rate} if split == "train" else metrics)
+        self.last |= splits
+
+    def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
+        """One line of metrics.jsonl."""
+        epoch = step / self._experiment.lengths.steps_per_epoch
+        seconds = time.perf_counter() - self._started
+        self._writer.write(step=step, epoch=epoch, split=split, metrics=metrics, seconds=seconds)
+
+
+def show_sweep(sweep_dir: Path, results: Sequence[command.JobResult]) -> None:
+    """Prints one row a job, and writes the same table to `sweep.txt` in the sweep's folder."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Normalisation and random changes of images, on the device, inside the compiled step.
+
+    images = normalize(batch, dataset.mean, dataset.std)
+    images = augment_images(images, jax.random.split(key, len(images)), config.data.augment)
+
+Every example has a key of its own, so that it is changed alike however a batch is split over devices.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from nnjax.config.options import Augment
+
+
+def normalize(inputs: Array, mean: ArrayLike, std: ArrayLike) -> Array:
+    """(inputs − mean) / std, as float32.
+
+    Args:
+        inputs: [..., c] bytes or floats.
+        mean: [c] in the inputs' units.
+        std: [c] likewise, not 0.
+    """
+    return (inputs.astype(jnp.float32) - jnp.asarray(mean, jnp.float32)) / jnp.asarray(std, jnp.float32)
+
+
+def augment_images(images: Array, keys: Array, options: Augment) -> Array:
+    """Mirrors, crops and cuts out, as the options say; the same keys draw the same changes, whatever else is switched on.
+
+    Mirroring and cropping move pixels by index, rows first and then columns: on the CPU inside a loop, two `take_along_axis`
+    took 0.5 ms for [128, 32, 32, 3], a slice for each example 1.2, and products with selection matrices 1.1.
+
+    Args:
+        images: [b, h, w, c] float32, normalised: what is cut out becomes 0, the mean.
+        keys: [b] typed keys, one for each image.
+        options: which changes; `crop` smaller than h and w.
+
+    Returns:
+        [b, h, w, c] float32.
+    """
+    _, height, width, _ = images.shape
+    mirror, shift_down, shift_right, centre_row, centre_column = jax.vmap(lambda key: jax.random.uniform(key, 5))(keys).T
+    if options.crop:
+        rows = _window(shift_down, height, options.crop)
+        images = jnp.take_along_axis(images, rows[:, :, None, None], axis=1, mode="promise_in_bounds")
+    if options.crop or options.flip:
+        columns = _window(shift_right, width, options.crop)
+        if options.flip:
+            columns = jnp.where(mirror[:, None] < 0.5, columns[:, ::-1], columns)
+        images = jnp.take_along_axis(images, columns[:, None, :, None], axis=2, mode="promise_in_bounds")
+    if options.cutout:
+        hidden_rows = _square(centre_row, height, options.cutout)[:, :, None, None]
+        hidden_columns = _square(centre_column, width, options.cutout)[:, None, :, None]
+        images = jnp.where(hidden_rows & hidden_columns, 0, images)
+    return images
+
+
+def _window(draw: Array, size: int, crop: int) -> Array:
+    """[b, size] the pixels seen through a window that is shifted by −crop to crop, beyond the border their reflections."""
+    shift = jnp.floor(draw * (2 * crop + 1)).astype(jnp.int32) - crop
+    pixel = jnp.abs(jnp.arange(size) + shift[:, None])
+    return size - 1 - jnp.abs(size - 1 - pixel)
+
+
+def _square(draw: Array, size: int, side: int) -> Array:
+    """[b, size] whether a pixel lies within a stretch of `side` around a centre that is drawn from all pixels."""
+    start = jnp.floor(draw * size).astype(jnp.int32)[:, None] - side // 2
+    pixel = jnp.arange(size)
+    return (start <= pixel) & (pixel < start + side)

@@ -1,0 +1,133 @@
+"""Reads the dataset that a config names.
+
+    dataset = load(config.data)
+    dataset.train.inputs[:3], dataset.mean, dataset.spec.num_train
+
+Nothing is downloaded here: that is `nnjax.data.prepare`, and the error for missing data says so.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.config.dataset_spec import dataset_spec
+from nnjax.config.errors import DataError
+from nnjax.config.options import Data, DigitsData, SyntheticData, TextbookData, TfdsData
+from nnjax.data.dataset import Dataset, Split
+
+Inputs = NDArray[np.uint8] | NDArray[np.float32]
+
+_CHUNK = 256  # examples; 256 · 255² < 2²⁴, so that float32 sums of squared bytes are exact
+
+
+def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
+    """Reads a dataset, limits it, sets validation aside, and measures what normalises it.
+
+    `limit_train` and `limit_test` keep the beginning of a split in its own order, which mixes the classes in every source. What
+    is set aside is chosen by a permutation that depends on the number of examples only, never on the run's seed.
+
+    Args:
+        data: the config.
+        echo: told, in a line, of a cache that had to be made again or cannot be written.
+
+    Raises:
+        DataError: if the data is missing or damaged, or nothing is left to train on.
+    """
+    train, test, class_names = _read(data, echo)
+    spec = dataset_spec(data, len(train), len(test))
+    if spec.num_train < 1:
+        raise DataError(
+            f"data.validation={data.validation}: leaves nothing to train on of {spec.num_validation} training examples"
+        )
+    train, test = _first(train, spec.num_train + spec.num_validation), _first(test, spec.num_test)
+    train, validation = _set_aside(train, spec.num_validation)
+    channels = spec.input_shape[-1]
+    if data.normalize:
+        mean, std = mean_and_std(train.inputs)
+    else:
+        mean, std = np.zeros(channels, np.float32), np.ones(channels, np.float32)
+    return Dataset(spec, train, validation, test, mean, std, class_names)
+
+
+def _read(data: Data, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[str, ...]]:
+    """The whole training split, the whole test split, and the names of the classes."""
+    match data:
+        case DigitsData():
+            from nnjax.data.digits import CLASS_NAMES, digits
+
+            return *digits(), CLASS_NAMES
+        case TextbookData():
+            from nnjax.data.made import textbook
+
+            return *textbook(data), ()
+        case SyntheticData():
+            from nnjax.data.made import synthetic
+
+            classes = range(data.outputs if data.task == "classification" else 0)
+            return *synthetic(data), tuple(map(str, classes))
+        case TfdsData():
+            return _read_tfds(data, echo)
+
+
+def _read_tfds(data: TfdsData, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[str, ...]]:
+    from nnjax.data import tfds
+    from nnjax.data.cache import cached
+
+    folder = tfds.prepared_folder(data)
+    spec = dataset_spec(data)
+
+    def read(split: Literal["train", "test"]) -> tuple[Split, tuple[str, ...]]:
+        name = f"{data.name}-{folder.name}-{split}"
+        decoded = cached(name, folder, lambda: tfds.decode_split(folder, split, spec), echo)
+        return Split(decoded.inputs, decoded.targets), decoded.class_names
+
+    (train, class_names), (test, _) = read("train"), read("test")
+    return train, test, class_names
+
+
+def _first(split: Split, count: int) -> Split:
+    return Split(split.inputs[:count], split.targets[:count])
+
+
+def _set_aside(split: Split, count: int) -> tuple[Split, Split]:
+    """What is left to train on, and the `count` examples that are set aside, both in the split's order."""
+    if count == 0:
+        return split, _first(split, 0)
+    chosen = np.zeros(len(split), bool)
+    chosen[np.random.RandomState(0).permutation(len(split))[:count]] = True
+    return Split(split.inputs[~chosen], split.targets[~chosen]), Split(split.inputs[chosen], split.targets[chosen])
+
+
+def mean_and_std(inputs: Inputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each channel (the last axis), exact for bytes.
+
+    Args:
+        inputs: [n, ..., c] at least one example.
+
+    Returns:
+        [c] the mean, and [c] the standard deviation, with 1 in place of 0.
+    """
+    channels = inputs.shape[-1]
+    count = inputs.size // channels
+    if inputs.dtype == np.uint8:
+        sums = np.zeros((2, *inputs.shape[1:]))  # float64: whole numbers up to 2⁵³
+        for chunk in _chunks(inputs):
+            values = chunk.astype(np.float32)
+            sums += [values.sum(axis=0), np.einsum("n...,n...->...", values, values)]
+        # Python's own integers: count · squares passes 2⁶⁴.
+        total, squares = sums.reshape(2, -1, channels).sum(axis=1).astype(np.int64).tolist()
+        mean = np.array([t / count for t in total])
+        variance = np.array([(count * s - t * t) / count**2 for t, s in zip(total, squares, strict=True)])
+    else:
+        chunks = [chunk.reshape(-1, channels) for chunk in _chunks(inputs)]
+        mean = np.sum([chunk.sum(axis=0, dtype=np.float64) for chunk in chunks], axis=0) / count
+        variance = np.sum([((chunk - mean) ** 2).sum(axis=0) for chunk in chunks], axis=0) / count
+    std = np.sqrt(variance)
+    return mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)
+
+
+def _chunks(inputs: Inputs) -> Iterator[Inputs]:
+    for start in range(0, len(inputs), _CHUNK):
+        yield inputs[start : start + _CHUNK]

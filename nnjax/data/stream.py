@@ -1,0 +1,53 @@
+"""Which examples make a batch: a pure function of the seed and the step, never of devices, processes or interruptions.
+
+batch_indices(seed=0, first_step=100, num_steps=8, steps_per_epoch=468, num_examples=60_000, global_batch_size=128)
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@lru_cache(maxsize=2)  # consecutive chunks ask for the same epoch again, or for the next
+def epoch_permutation(seed: int, epoch: int, num_examples: int) -> NDArray[np.int32]:
+    """[num_examples] a random order of the examples; read-only.
+
+    Args:
+        seed: the run's.
+        epoch: counted from 0.
+        num_examples: size of the training split.
+    """
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch))))
+    order = np.arange(num_examples, dtype=np.int32)
+    random.shuffle(order)
+    order.setflags(write=False)
+    return order
+
+
+def batch_indices(
+    seed: int, first_step: int, num_steps: int, steps_per_epoch: int, num_examples: int, global_batch_size: int
+) -> NDArray[np.int32]:
+    """[num_steps, global_batch_size] the examples of consecutive steps, which may go on over the ends of epochs.
+
+    An epoch takes an example at most once, and leaves out those that fill no batch: other ones each time.
+
+    Args:
+        seed: the run's.
+        first_step: step that the first row is for, counted from 0 over all epochs.
+        num_steps: rows; at least one.
+        steps_per_epoch: batches in an epoch.
+        num_examples: size of the training split.
+        global_batch_size: examples a step, over all devices.
+
+    Raises:
+        ValueError: if an epoch's batches need more examples than there are.
+    """
+    used = steps_per_epoch * global_batch_size
+    if used > num_examples:
+        raise ValueError(f"{steps_per_epoch} batches of {global_batch_size} need more than {num_examples} examples")
+    first_epoch, last_epoch = first_step // steps_per_epoch, (first_step + num_steps - 1) // steps_per_epoch
+    epochs = [epoch_permutation(seed, epoch, num_examples)[:used] for epoch in range(first_epoch, last_epoch + 1)]
+    batches = np.concatenate(epochs).reshape(-1, global_batch_size)
+    start = first_step - first_epoch * steps_per_epoch
+    return batches[start : start + num_steps]

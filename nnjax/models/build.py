@@ -1,0 +1,45 @@
+"""From configs to a network.
+
+    network = build(config.model, config.activation, spec, rngs=nnx.Rngs(params=key))
+
+A new model is a dataclass in `nnjax/config/options.py`, a module beside this one, a line in `BUILDERS` and a YAML file.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax.numpy as jnp
+from flax import nnx
+
+from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.config.options import CNN, FNN, Activation, Model, TwoNeuron
+from nnjax.models.cnn import cnn
+from nnjax.models.fnn import fnn
+from nnjax.models.network import Network
+from nnjax.models.two_neuron import two_neuron
+
+BUILDERS: dict[type[Any], Callable[..., Network]] = {
+    TwoNeuron: two_neuron,
+    FNN: fnn,
+    CNN: cnn,
+}
+
+
+def build(
+    model: Model,
+    activation: Activation,
+    spec: DatasetSpec,
+    *,
+    rngs: nnx.Rngs,
+    precision: Literal["float32", "bfloat16"] = "float32",
+) -> Network:
+    """The network that a config describes, with fresh weights, in training mode.
+
+    Args:
+        model: what kind of network, and how large.
+        activation: hidden activation.
+        spec: shapes of inputs and outputs.
+        rngs: its `params` stream draws the weights.
+        precision: what the layers compute in; parameters, BatchNorm and the outputs are float32 in either case.
+    """
+    return BUILDERS[type(model)](model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))

@@ -1,0 +1,57 @@
+"""A network: named layers, one after another.
+
+network = Network({"flatten": Head("flatten"), "output": dense(784, 10, …)})
+network(inputs)                                  # [b, 28, 28, 1] → [b, 10] float32
+graphdef, params, rest = nnx.split(network, nnx.Param, ...)
+params["output"]["kernel"]                       # [784, 10]; `rest` holds BatchNorm's statistics and nothing else
+"""
+
+from collections.abc import Iterator, Mapping
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from nnjax.models.layers import Layer
+
+
+class Network(nnx.Module):
+    """Layers in order, each an attribute under its name, which is also its path among the parameters.
+
+    `train()` and `eval()` set what BatchNorm and dropout do; a new network is in training mode, where BatchNorm needs the
+    device axis `layers.BATCH_AXIS` and dropout needs `rngs` at the call.
+
+    Args:
+        layers: from names to layers; inputs go through them in this order.
+    """
+
+    def __init__(self, layers: Mapping[str, Layer]):
+        self.names = tuple(layers)
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def __call__(self, inputs: Array, *, rngs: nnx.Rngs | None = None) -> Array:
+        """The network's outputs.
+
+        Args:
+            inputs: [b, *input_shape] float32, normalised.
+            rngs: its `dropout` stream draws the dropout masks; unused in evaluation and by networks without dropout.
+
+        Returns:
+            [b, num_outputs] float32, whatever the layers compute in.
+        """
+        *_, (_, outputs) = self.layer_outputs(inputs, rngs=rngs)
+        return outputs.astype(jnp.float32)
+
+    def layer_outputs(self, inputs: Array, *, rngs: nnx.Rngs | None = None) -> Iterator[tuple[str, Array]]:
+        """Each layer's name and output, in order; arguments as of a call."""
+        values = inputs
+        for name, layer in self.layers():
+            with jax.named_scope(name):
+                values = layer(values, rngs=rngs) if isinstance(layer, nnx.Dropout) else layer(values)
+            yield name, values
+
+    def layers(self) -> Iterator[tuple[str, Layer]]:
+        """Each layer's name and the layer, in order."""
+        return ((name, getattr(self, name)) for name in self.names)

@@ -1,0 +1,7 @@
+"""Pictures of a run, as PNG files. Plain arrays in; matplotlib is imported when the first one is drawn."""
+
+from nnjax.reporting.figures.classification import confusion_matrix, worst_mistakes
+from nnjax.reporting.figures.curves import learning_curves, regression_fit
+from nnjax.reporting.figures.filters import first_layer_filters
+
+__all__ = ["confusion_matrix", "first_layer_filters", "learning_curves", "regression_fit", "worst_mistakes"]

@@ -1,0 +1,106 @@
+"""What every figure shares: the look, colours that differ for every eye and in grey, and whole files.
+
+with canvas(path, width=6, height=4) as figure:
+    figure.add_subplot().plot(x, y, color=BLUE)
+"""
+
+import functools
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.reporting.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart with any colour vision, and unlike in lightness.
+BLUE, ORANGE, RED, BLACK, GREY = "#0072B2", "#E69F00", "#D55E00", "#000000", "#767676"
+_DPI = 120
+
+_STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "figure.titlesize": 11,
+    "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a class may be named "$5 or $10"
+}
+
+# Asked after matplotlib's own font for what it lacks, where one is installed.
+_WIDE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Noto Sans",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "WenQuanYi Micro Hei",
+    "IPAexGothic",
+    "Arial Unicode MS",
+)
+
+
+@contextmanager
+def canvas(path: Path, width: float, height: float) -> Iterator["Figure"]:
+    """A figure to draw on, which is saved to `path`, whole or not at all, on leaving.
+
+    Args:
+        path: the PNG file.
+        width: in inches.
+        height: in inches.
+    """
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
+    with matplotlib.style.context(["default", _STYLE | {"font.family": _fonts()}]), warnings.catch_warnings():
+        # A character that no font has is drawn as a box, and that is all that comes of it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Figure(figsize=(width, height))
+        yield figure
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12)
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns of a nearly square grid for `count` pictures."""
+    columns = int(np.ceil(np.sqrt(count)))
+    return int(np.ceil(count / columns)), columns
+
+
+def show_image(axes: "Axes", image: NDArray[Any], **options: Any) -> None:
+    """Draws an image, pixel by pixel, without axes.
+
+    Args:
+        axes: where.
+        image: [h, w] to be mapped to colours, or [h, w, 3] from 0 to 1.
+        options: passed on to `Axes.imshow`.
+    """
+    axes.imshow(image, interpolation="nearest", **options)
+    axes.set_axis_off()
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(font for font in _WIDE_FONTS if font in installed)]

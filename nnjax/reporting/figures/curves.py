@@ -1,0 +1,107 @@
+"""Lines over the epochs, and what a regression predicts against what is true.
+
+learning_curves(read_metrics(run_dir), run_dir / "figures/learning_curves.png")
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, canvas, grid_shape
+from nnjax.reporting.text import metric_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LossScale = Literal["auto", "linear", "log"]
+_MOST_MARKERS = 30
+_MOST_OUTPUTS = 9
+
+
+def learning_curves(records: Sequence[Mapping[str, Any]], path: Path, *, loss_scale: LossScale = "auto") -> None:
+    """Loss, and accuracy where there is one, over the epochs: lines for train and validation, a diamond for test.
+
+    Args:
+        records: as `read_metrics` returns them: epoch, split, loss and perhaps accuracy; null breaks a line.
+        path: the PNG file.
+        loss_scale: of the loss axis; `auto` is logarithmic where the loss spans more than two decades.
+    """
+    names = [name for name in ("loss", "accuracy") if any(name in record for record in records)] or ["loss"]
+    with canvas(path, width=5.2 * len(names), height=3.8) as figure:
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            _draw_metric(axes, records, name)
+            values = np.array([record.get(name) for record in records], dtype=float)
+            finite = values[np.isfinite(values)]
+            if name == "accuracy":
+                axes.yaxis.set_major_formatter("{x:.4g} %")
+            elif loss_scale == "log" or (loss_scale == "auto" and _spans_decades(finite, 2)):
+                axes.set_yscale("log")
+
+
+def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) -> None:
+    factor = 100 if name == "accuracy" else 1
+    looks: dict[str, dict[str, Any]] = {
+        "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
+        "validation": {"color": ORANGE, "linestyle": (0, (5, 1.2)), "marker": "s"},
+    }
+    for split, look in looks.items():
+        points = [(record["epoch"], record[name]) for record in records if record["split"] == split and name in record]
+        if not points:
+            continue
+        epochs, values = np.array(points, dtype=float).T
+        few = len(points) <= _MOST_MARKERS
+        look["marker"] = look["marker"] if few else ""
+        look["linewidth"] = 1.6 if few else 1.1
+        label = f"{split}  {metric_text(name, values[-1])}"
+        axes.plot(epochs, values * factor, label=label, markersize=4, **look)
+    tests = [record for record in records if record["split"] == "test" and record.get(name) is not None]
+    if tests:
+        epoch, value = tests[-1]["epoch"], tests[-1][name]
+        axes.axhline(value * factor, color=BLACK, linestyle=":", linewidth=0.9)
+        label = f"test  {metric_text(name, value)}"
+        axes.plot([epoch], [value * factor], color=BLACK, marker="D", markersize=6, linestyle="", label=label)
+    axes.set_title(name)
+    axes.set_xlabel("epoch")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(title="at the end", alignment="left", title_fontsize="small")
+
+
+def _spans_decades(values: NDArray[np.float64], decades: float) -> bool:
+    return len(values) > 0 and values.min() > 0 and bool(np.log10(values.max() / values.min()) > decades)
+
+
+def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> None:
+    """Predicted against true values, one panel an output (the first nine), with the line of equality.
+
+    Args:
+        targets: [n, k] true values.
+        outputs: [n, k] predictions.
+        path: the PNG file.
+    """
+    num_outputs = min(targets.shape[1], _MOST_OUTPUTS)
+    rows, columns = grid_shape(num_outputs)
+    side = 4.0 if num_outputs == 1 else 2.8
+    with canvas(path, width=side * columns, height=side * rows) as figure:
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for index, axes in enumerate(panels):
+            if index >= num_outputs:
+                axes.set_axis_off()
+                continue
+            true, predicted = np.asarray(targets[:, index], float), np.asarray(outputs[:, index], float)
+            few = len(true) <= 200
+            axes.scatter(true, predicted, s=24 if few else 6, alpha=0.8 if few else 0.3, color=BLUE, linewidths=0)
+            axes.axline((true[0], true[0]), slope=1, color=GREY, linewidth=1, linestyle="--", zorder=0)
+            axes.set_aspect("equal", adjustable="datalim")
+            rmse = float(np.sqrt(np.mean((predicted - true) ** 2)))
+            output = f"output {index + 1}   " if targets.shape[1] > 1 else ""
+            axes.set_title(f"{output}RMSE {rmse:.3g}{_r_squared_text(true, predicted)}")
+        figure.supxlabel("true", fontsize=9)
+        figure.supylabel("predicted", fontsize=9)
+
+
+def _r_squared_text(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
+    spread = np.sum((true - true.mean()) ** 2)
+    return f"   R² {1 - np.sum((predicted - true) ** 2) / spread:.4f}" if spread > 0 else ""

@@ -1,0 +1,77 @@
+"""Where the first number that is not finite came from: what `debug=strict` says when training diverges.
+
+first_nonfinite(experiment, state_before_the_step, first_step)       # "the output of layer conv_2"
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from nnjax.parallel.data_parallel import AXIS
+from nnjax.training.experiment import Experiment
+from nnjax.training.losses import example_loss
+from nnjax.training.state import Pytree, TrainState
+from nnjax.training.step import prepare_batch
+
+
+def is_finite(tree: Pytree) -> bool:
+    """Whether every number of a tree is finite."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(jax.device_get(tree)))
+
+
+def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targets: Any) -> str:
+    """Goes through one step in the order it is computed, and names the first thing that is not finite.
+
+    Args:
+        experiment: on one device.
+        state: before the step, one copy.
+        inputs: [b, ...] the step's batch, as stored.
+        targets: [b] or [b, k].
+    """
+    for name, value in _quantities(experiment, state, jnp.asarray(inputs), jnp.asarray(targets)):
+        if not is_finite(value):
+            return name
+    return "the update of the parameters"
+
+
+def _quantities(
+    experiment: Experiment, state: TrainState, inputs: jax.Array, targets: jax.Array
+) -> Iterator[tuple[str, Pytree]]:
+    recipe = experiment.recipe
+
+    def alone(function: Any, *args: Any) -> Any:
+        """Calls a function of one device, which speaks to an axis of devices, as the only device of that axis."""
+        one = jax.vmap(function, axis_name=AXIS)(*jax.tree.map(lambda x: jnp.asarray(x)[None], args))
+        return jax.tree.map(lambda x: x[0], one)
+
+    for path, value in jax.tree_util.tree_leaves_with_path(state.params):
+        yield f"the parameter {_path(path)}, before the step", value
+    x = alone(lambda inputs, step: prepare_batch(recipe, step, inputs)[0], inputs, state.step)
+    yield "the normalised inputs", x
+
+    def layer_outputs(params: Pytree, x: jax.Array, step: jax.Array) -> dict[str, jax.Array]:
+        network = nnx.merge(recipe.network.train_graph, params, state.model_state, copy=True)
+        _, dropout_key = prepare_batch(recipe, step, inputs)
+        return dict(network.layer_outputs(x, rngs=nnx.Rngs(dropout=dropout_key)))
+
+    outputs = alone(layer_outputs, state.params, x, state.step)
+    for name in recipe.network.layer_names:
+        yield f"the output of layer {name}", outputs[name]
+
+    def batch_loss(params: Pytree, x: jax.Array, step: jax.Array) -> jax.Array:
+        *_, last = layer_outputs(params, x, step).values()
+        return example_loss(recipe.loss, last.astype(jnp.float32), targets).mean()
+
+    yield "the loss", alone(batch_loss, state.params, x, state.step)
+    grads = alone(jax.grad(batch_loss), state.params, x, state.step)
+    for name in reversed(recipe.network.layer_names):
+        for path, value in jax.tree_util.tree_leaves_with_path(grads.get(name, {})):
+            yield f"the gradient of {name}/{_path(path)}", value
+
+
+def _path(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")

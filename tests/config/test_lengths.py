@@ -1,0 +1,25 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nnjax.config.dataset_spec import dataset_spec
+from nnjax.config.lengths import Lengths, lengths
+from nnjax.config.parsing import parse
+from nnjax.config.schema import Config
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Lengths(600, 600, 20, 20, 100)),  # 1293 examples in batches of 64
+        ({"training.checkpoint_every": None}, Lengths(600, 600, 20, 20, None)),
+        ({"debug.max_steps": 4, "training.evaluate_every": "10%"}, Lengths(4, 600, 20, 60, 100)),
+        ({"debug.max_steps": 9999}, Lengths(600, 600, 20, 20, 100)),
+        ({"training.global_batch_size": 1293}, Lengths(30, 30, 1, 1, 5)),
+        ({"training.duration": "640examples", "training.evaluate_every": "3steps"}, Lengths(10, 10, 20, 3, 100)),
+    ],
+)
+def test_lengths(values_of: Callable[..., dict[str, Any]], changes: dict[str, Any], expected: Lengths) -> None:
+    config = parse(Config, values_of("", changes))
+    assert lengths(config, dataset_spec(config.data)) == expected

@@ -1,0 +1,180 @@
+"""The loop: what it does when, and that going on after a stop is the same as never having stopped."""
+
+import signal
+
+import jax
+import numpy as np
+import pytest
+from nnjax.config.compose import compose_train
+
+from nnjax.config.errors import DivergedError
+from nnjax.data.load import load
+from nnjax.parallel.preemption import StopSignal
+from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.clock import Clock
+from nnjax.training.experiment import set_up
+from nnjax.training.loop import fit
+from nnjax.training.progress import TrainingProgress
+
+BASE = [
+    "model=fnn",
+    "model.hidden=[8]",
+    "model.dropout=0.2",
+    "data=synthetic",
+    "data.num_train=80",
+    "data.validation=0.2",
+    "data.augment.crop=1",
+    "training.global_batch_size=8",  # 8 steps an epoch
+    "training.eval_batch_size=8",
+    "training.duration=3epochs",
+    "training.checkpoint_every=null",
+    "training.keep=10",
+]
+
+
+class Recorder:
+    """Remembers what the loop tells, and raises a signal when a step is reached."""
+
+    def __init__(self, signal_at=None):
+        self.evaluations, self.trained_steps = [], []
+        self.signal_at = signal_at
+
+    def trained(self, step, metrics, examples_per_second):
+        self.trained_steps.append(step)
+        if self.signal_at is not None and step >= self.signal_at:
+            signal.raise_signal(signal.SIGTERM)
+            self.signal_at = None
+
+    def evaluated(self, step, train, validation):
+        self.evaluations.append((step, dict(train), validation and dict(validation)))
+
+
+def run(folder, *overrides, recorder=None, resume=False):
+    config = compose_train([*BASE, *overrides])
+    experiment, state = set_up(config, load(config.data), jax.devices()[:2])
+    checkpoints = Checkpoints(folder, config.training.keep)
+    progress = TrainingProgress()
+    if resume:
+        state, progress = checkpoints.restore(state, "last")
+    recorder = recorder or Recorder()
+    with StopSignal() as stop:
+        try:
+            result = fit(
+                experiment, state, progress, checkpoints=checkpoints, events=recorder, stop=stop, clock=Clock(progress.seconds)
+            )
+        finally:
+            checkpoints.wait()
+    steps = checkpoints.steps
+    checkpoints.close()
+    return experiment.parallel.fetch(result.state), result, recorder.evaluations, steps
+
+
+def assert_equal_trees(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_evaluates_every_epoch_and_keeps_the_best(tmp_path):
+    _, result, evaluations, steps = run(tmp_path)
+    assert result.status == "completed"
+    assert [step for step, _, _ in evaluations] == [8, 16, 24]
+    assert 24 in steps
+    losses = [validation["loss"] for _, _, validation in evaluations]
+    assert 8 * (1 + int(np.argmin(losses))) in steps
+    assert result.progress.best_loss == min(losses)
+
+
+@pytest.mark.parametrize("signal_at", [1, 8, 13])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, signal_at):
+    whole, whole_result, whole_evaluations, _ = run(tmp_path / "whole")
+    _, stopped, first, steps = run(tmp_path / "parts", recorder=Recorder(signal_at))
+    assert stopped.status == "preempted"
+    assert stopped.reason == "SIGTERM"
+    assert steps[-1] == stopped.progress.step < 24
+    state, result, second, _ = run(tmp_path / "parts", resume=True)
+    assert result.status == "completed"
+    assert_equal_trees(state, whole)
+    assert first + second == whole_evaluations
+    assert result.progress.best_loss == whole_result.progress.best_loss
+
+
+def test_host_and_device_placement_train_on_the_same_numbers(tmp_path):
+    device, _, device_evaluations, _ = run(tmp_path / "device", "data.placement=device")
+    host, _, host_evaluations, _ = run(tmp_path / "host", "data.placement=host")
+    assert_equal_trees(device, host)
+    assert device_evaluations == host_evaluations
+
+
+def test_a_completed_run_has_nothing_left_to_do(tmp_path):
+    first, _, _, _ = run(tmp_path)
+    again, result, evaluations, _ = run(tmp_path, resume=True)
+    assert result.status == "completed"
+    assert evaluations == []
+    assert_equal_trees(first, again)
+
+
+def test_more_epochs_go_on_from_the_end(tmp_path):
+    run(tmp_path)
+    _, result, evaluations, _ = run(tmp_path, "training.duration=5epochs", resume=True)
+    assert result.progress.step == 40
+    assert [step for step, _, _ in evaluations] == [32, 40]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("training.stop.loss_below=100", "loss fell"),
+        ("training.stop.accuracy_above=0.01", "accuracy rose"),
+        ("training.stop.max_seconds=1e-6", "seconds"),
+    ],
+)
+def test_stop_rules(tmp_path, rule, said):
+    _, result, evaluations, steps = run(tmp_path, rule)
+    assert result.status == "stopped_early"
+    assert said in result.reason
+    assert result.progress.step < 24
+    assert steps[-1] == result.progress.step
+    assert len(evaluations) == 1
+
+
+def test_patience_counts_evaluations_without_a_lower_loss(tmp_path):
+    rules = ("training.stop.patience=2", "training.duration=50epochs", "optimizer.learning_rate=0.1")
+    _, result, evaluations, _ = run(tmp_path, *rules)
+    losses = [validation["loss"] for _, _, validation in evaluations]
+    assert result.status == "stopped_early"
+    assert int(np.argmin(losses)) == len(losses) - 3
+
+
+def test_a_rule_on_training_loss_without_validation(tmp_path):
+    _, result, evaluations, _ = run(tmp_path, "data.validation=0", "training.stop.loss_below=100")
+    assert result.status == "stopped_early"
+    assert evaluations[0][2] is None
+
+
+def test_divergence_names_the_step_and_keeps_what_was_saved(tmp_path):
+    with pytest.raises(DivergedError, match=r"training loss became (nan|inf) at step \d+ .*learning rate of 1e\+30"):
+        run(tmp_path, "optimizer=sgd", "optimizer.learning_rate=1e30", "loss=mse")
+
+
+def test_overfitting_one_batch_drives_its_loss_to_zero(tmp_path):
+    _, _, evaluations, _ = run(
+        tmp_path, "debug=overfit", "model.dropout=0", "training.duration=100epochs", "optimizer.learning_rate=0.01"
+    )
+    assert evaluations[-1][1]["loss"] < 0.05
+
+
+def test_a_long_evaluation_cadence_still_measures_the_end(tmp_path):
+    _, _, evaluations, steps = run(tmp_path, "training.evaluate_every=1000steps", "training.checkpoint_every=5steps")
+    assert [step for step, _, _ in evaluations] == [24]
+    assert steps == [5, 10, 15, 20, 24]
+
+
+def test_strict_names_the_layer_where_a_number_stops_being_finite(tmp_path):
+    overrides = [
+        "debug=strict",
+        "optimizer=sgd",
+        "optimizer.learning_rate=1e30",
+        "model.normalization=batch",
+        "data.augment.flip=true",
+    ]
+    with pytest.raises(DivergedError, match=r"the (output of layer|gradient of) \w+.* is not finite in step \d+"):
+        run(tmp_path, *overrides)

@@ -1,0 +1,135 @@
+"""Training on many devices is training on one: the same parameters, losses and statistics, to float tolerance.
+
+These tests fail if the average of the gradients is left out or taken twice; the mutations at the end show that they do.
+"""
+
+import jax
+import numpy as np
+import pytest
+from nnjax.config.compose import compose_train
+
+from nnjax.data.load import load
+from nnjax.parallel.preemption import StopSignal
+from nnjax.training import step as step_module
+from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.clock import Clock
+from nnjax.training.experiment import set_up
+from nnjax.training.loop import fit
+from nnjax.training.progress import TrainingProgress
+
+IMAGES = [
+    "data=synthetic",
+    "data.input_shape=[8,8,3]",
+    "data.num_train=200",
+    "data.num_test=37",  # fills no whole number of batches
+    "data.augment={flip: true, crop: 2, cutout: 3}",
+    "training.global_batch_size=16",
+    "training.eval_batch_size=16",
+    "training.duration=100steps",
+]
+MODELS = {
+    "two_neuron": [
+        "model=two_neuron",
+        "optimizer.learning_rate=0.05",
+        "training.duration=100steps",
+        "training.stop.loss_below=null",
+    ],
+    "two_neuron_batch": [
+        "model=two_neuron",
+        "data=synthetic",
+        "data.task=regression",
+        "data.input_shape=[3]",
+        "data.outputs=1",
+        "data.num_train=64",
+        "data.num_test=9",
+        "loss=half_mse",
+        "activation=tanh",
+        "training.global_batch_size=16",
+        "training.eval_batch_size=8",
+        "training.duration=100steps",
+    ],
+    "fnn": ["model=fnn", "model.hidden=[16,16]", "model.normalization=batch", *IMAGES],
+    "cnn": [
+        "model=cnn",
+        "model.blocks=[{features: 4, batch_norm: true}, {features: 8, convolutions: 2, batch_norm: true}]",
+        "model.dense=[16]",
+        *IMAGES,
+    ],
+}
+# Adam divides by the root of the second moment, which turns rounding in a gradient that is all but zero into a whole step;
+# plain momentum shows what the step itself adds up to.
+OPTIMIZER = ["optimizer=sgd", "optimizer.momentum=0.9", "optimizer.learning_rate=0.02"]
+
+
+class Silent:
+    def trained(self, step, metrics, examples_per_second):
+        pass
+
+    def evaluated(self, step, train, validation):
+        pass
+
+
+def run(overrides, sharding, num_devices, tmp_path):
+    """Parameters and statistics after training, the progress, and the evaluation of the test split."""
+    config = compose_train([*overrides, f"parallel={sharding}", "seed=3"])
+    experiment, state = set_up(config, load(config.data), jax.devices()[:num_devices])
+    checkpoints = Checkpoints(tmp_path / f"{sharding}{num_devices}")
+    result = fit(
+        experiment,
+        jax.device_get(state),
+        TrainingProgress(),
+        checkpoints=checkpoints,
+        events=Silent(),
+        stop=StopSignal(),
+        clock=Clock(),
+    )
+    checkpoints.close()
+    evaluation = experiment.evaluate(result.state, experiment.dataset.test)
+    replicas = jax.device_get(result.state)
+    for leaf in jax.tree.leaves((replicas.params, replicas.model_state)):
+        for replica in leaf:
+            np.testing.assert_array_equal(replica, leaf[0], err_msg="the devices hold different states")
+    final = experiment.parallel.fetch(result.state)
+    return (final.params, final.model_state), result.progress, evaluation
+
+
+def assert_same(one, other):
+    (state, progress, evaluation), (other_state, other_progress, other_evaluation) = one, other
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), state, other_state)
+    assert progress.step == other_progress.step == 100
+    assert evaluation.count == other_evaluation.count
+    np.testing.assert_allclose(evaluation.losses, other_evaluation.losses, rtol=1e-4, atol=1e-5)
+
+
+def overrides_of(model):
+    return [*MODELS[model], *([] if model == "two_neuron" else OPTIMIZER)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_shardings_equal_one_device(model, tmp_path):
+    overrides = overrides_of(model)
+    alone = run(overrides, "pmap", 1, tmp_path)
+    assert alone[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)
+    for num_devices in (1,) if model == "two_neuron" else (1, 2, 4, 8):
+        for sharding in ("pmap", "shard_map"):
+            assert_same(run(overrides, sharding, num_devices, tmp_path), alone)
+
+
+@pytest.mark.parametrize("sharding", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mutation", ["removed", "doubled"])
+def test_a_wrong_average_is_noticed(mutation, sharding, tmp_path, monkeypatch):
+    overrides = overrides_of("fnn")
+    alone = run(overrides, "pmap", 1, tmp_path)
+    pmean = step_module.lax.pmean
+
+    class Mutated:
+        def __getattr__(self, name):
+            return getattr(jax.lax, name)
+
+        def pmean(self, x, axis):
+            # A gradient that arrives summed already, and is averaged as if it were not, is the doubled reduction.
+            return x if mutation == "removed" else pmean(jax.lax.psum(x, axis), axis)
+
+    monkeypatch.setattr(step_module, "lax", Mutated())
+    with pytest.raises(AssertionError):
+        assert_same(run(overrides, sharding, 4, tmp_path), alone)
