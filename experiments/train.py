@@ -162,10 +162,19 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
     # --- pictures ---
     if config.report.figures:
         with clock("figures"):
-            from nnjax.reporting.figures import draw_run
+            from nnjax.reporting.figures.run import draw_run
 
-            params = experiment.parallel.fetch(tested.params)
-            summary["figures"] = draw_run(run_dir, dataset, evaluation, params)
+            first_layer = experiment.parallel.fetch(tested.params).get(layers[0].name, {})
+            kernel = first_layer.get("kernel")
+            summary["figures"] = draw_run(
+                run_dir,
+                inputs=dataset.test.inputs,
+                targets=dataset.test.targets,
+                outputs=evaluation.outputs,
+                class_names=dataset.class_names,
+                from_logits=config.loss.name == "cross_entropy",
+                kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
+            )
 
 
 # The phases that go on adding up when a run is resumed.

@@ -15,7 +15,13 @@ hypothesis.settings.register_profile("nnjax", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("nnjax")
 
 
+# Many tests compile the same programs.
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """The decoded cache of the person who runs the tests stays as it is."""
+    """The caches of the person who runs the tests stay as they are."""
     os.environ["NNJAX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))

@@ -86,7 +86,7 @@ class Provenance:
     def history(self, key: str) -> list[Setting]:
         """What a key was set to, newest first; for a group, which options were chosen. Empty for a key never set."""
         key = _dotted(key)
-        return list(self._choices.get(key, ())) or self._settings.get(key, [])[::-1]
+        return self._settings.get(key, [])[::-1] or list(self._choices.get(key, ()))
 
     def describe(self, key: str) -> str | None:
         """Where a key was set last.
@@ -137,8 +137,8 @@ def read_defaults(path: Path, config_path: str) -> Iterator[Default]:
 
 
 def shown_path(path: Path) -> str:
-    """A path as messages show it: from the folder that holds the config folder, else from here, else whole."""
-    for base in (Path(__file__).parents[2], Path(__file__).parents[1], Path.cwd()):
+    """A path as messages show it: from the project's root, else from here, else whole."""
+    for base in (Path(__file__).resolve().parents[2], Path.cwd()):
         if path.is_relative_to(base):
             return str(path.relative_to(base))
     return str(path)

@@ -132,4 +132,5 @@ class Duration:
 
     def __str__(self) -> str:
         """As `parse` reads it: ``"10epochs"``."""
-        return f"{int(self.value) if self.value.is_integer() else self.value}{self.unit}"
+        number = int(self.value) if self.value.is_integer() else self.value
+        return f"{number}{self.unit.removesuffix('s') if number == 1 else self.unit}"

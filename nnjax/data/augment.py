@@ -34,13 +34,19 @@ def augment_images(images: Array, keys: Array, options: Augment) -> Array:
     Args:
         images: [b, h, w, c] float32, normalised: what is cut out becomes 0, the mean.
         keys: [b] typed keys, one for each image.
-        options: which changes; `crop` smaller than h and w.
+        options: which changes.
 
     Returns:
         [b, h, w, c] float32.
+
+    Raises:
+        ValueError: if `crop` is not smaller than the images.
     """
     _, height, width, _ = images.shape
-    mirror, shift_down, shift_right, centre_row, centre_column = jax.vmap(lambda key: jax.random.uniform(key, 5))(keys).T
+    if options.crop >= min(height, width):
+        raise ValueError(f"crop={options.crop}: must be less than the sides of the images, {height} and {width}")
+    draws = jax.vmap(lambda key: jax.random.uniform(key, (5,), jnp.float32))(keys)
+    mirror, shift_down, shift_right, centre_row, centre_column = draws.T
     if options.crop:
         rows = _window(shift_down, height, options.crop)
         images = jnp.take_along_axis(images, rows[:, :, None, None], axis=1, mode="promise_in_bounds")

@@ -52,15 +52,15 @@ def cached(name: str, source: Path, decode: Callable[[], Decoded], echo: Callabl
         name: of dataset, version and split.
         source: folder whose files the data comes from; when one changes, the data is decoded again.
         decode: makes the data.
-        echo: told, in a line, why data is decoded again or not cached.
+        echo: told, in a line, that data is decoded, or decoded again and why, or cannot be cached.
     """
     place = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
     entry = cache_directory() / f"{name}-{place}.json"
     fingerprint = {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(source.iterdir())}
     try:
         return _load(entry, fingerprint)
-    except FileNotFoundError:
-        pass  # the first time
+    except (FileNotFoundError, NotADirectoryError):
+        echo(f"decoding {name}: later starts find it in {entry.parent}")
     except _StaleError:
         echo(f"{source} has changed: decoding it again")
     except (OSError, ValueError, KeyError, TypeError):

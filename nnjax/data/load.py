@@ -30,7 +30,7 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
 
     Args:
         data: the config.
-        echo: told, in a line, of a cache that had to be made again or cannot be written.
+        echo: told, in a line, of images that have to be decoded, and why if not for the first time.
 
     Raises:
         DataError: if the data is missing or damaged, or nothing is left to train on.

@@ -108,7 +108,7 @@ def _download(data: TfdsData, wanted: "tuple[Archive, ...]", archives: Path, ech
         path = archives / archive.filename
         if path.exists() and _sha256(path) == archive.sha256:
             continue
-        echo(f"downloading {archive.url} ({archive.size / 1e6:.1f} MB)")
+        echo(f"downloading {archive.url} ({archive.size / 1e6:.2f} MB)")
         unfinished = path.with_name(path.name + ".unfinished")
         try:
             with (

@@ -146,7 +146,7 @@ class Progress:
         bar = rich.progress.Progress(
             rich.progress.TextColumn("{task.fields[epoch]}", markup=False),
             rich.progress.BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6)),
-            rich.progress.TextColumn("{task.percentage:>3.0f} %", markup=False),
+            rich.progress.TextColumn("{task.percentage:>3.0f}%", markup=False),
             rich.progress.TextColumn("{task.fields[numbers]}", markup=False),
             _TimeLeft(),
             console=self._console.rich,

@@ -17,7 +17,6 @@ from rich.text import Text
 from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text
 
 _STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "yellow"}
-_PHASES = ("import", "data", "compile", "train", "eval", "checkpoint")
 
 
 class LayerRow(Protocol):
@@ -72,7 +71,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     """What a run came to; a line is left out where `summary` lacks its keys.
 
     Args:
-        summary: of these keys: name, status, error; `test`, `validation`, `train` (metrics by name), test_examples;
+        summary: of these keys: name, status, reason, error; `test`, `validation`, `train` (metrics by name), test_examples;
             epochs, steps; model, activation, num_params, data, seed; `seconds` (by phase, and `total`);
             examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
     """
@@ -89,13 +88,18 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     def get(key: str, template: str) -> str | None:
         return template.format(summary[key]) if summary.get(key) is not None else None
 
-    add("status", Text(status.replace("_", " "), style=f"bold {_STATUS_STYLES.get(status, 'red')}"), get("error", "{}"))
+    add(
+        "status",
+        Text(status.replace("_", " "), style=f"bold {_STATUS_STYLES.get(status, 'red')}"),
+        get("reason", "{}"),
+        get("error", "{}"),
+    )
     for split in ("test", "validation", "train"):
         if metrics := summary.get(split):
             style = "bold" if split == "test" else ""
             examples = get("test_examples", "{:,} examples") if split == "test" else None
             add(split, Text(_metrics_text(metrics), style=style), examples)
-    add("trained", get("epochs", "{:.4g} epochs"), get("steps", "{:,} steps"))
+    add("trained", _counted(summary, "epochs"), _counted(summary, "steps"))
     add("model", get("model", "{}"), get("activation", "{}"), get("num_params", "{:,} parameters"))
     add("data", get("data", "{}"), get("seed", "seed {}"))
     processes = summary.get("num_processes", 1)
@@ -106,7 +110,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         f"{processes} processes" if processes > 1 else None,
     )
     if seconds := summary.get("seconds"):
-        phases = [f"{phase} {seconds_text(seconds[phase])}" for phase in _PHASES if phase in seconds]
+        phases = [f"{phase} {seconds_text(spent)}" for phase, spent in seconds.items() if phase != "total"]
         total = seconds_text(seconds["total"]) if "total" in seconds else None
         add("time", total, ", ".join(phases))
     add("speed", get("examples_per_second", "{:,.0f} examples/s"))
@@ -173,6 +177,14 @@ def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:
         if loss is not None and loss == loss:
             scores[index] = (accuracy if accuracy is not None else 0.0, -loss)
     return max(scores, key=lambda index: scores[index]) if len(scores) > 1 else None
+
+
+def _counted(summary: Mapping[str, Any], what: str) -> str | None:
+    """How many epochs or steps: 1 epoch, 2.5 epochs, 1,800 steps."""
+    if summary.get(what) is None:
+        return None
+    number = f"{round(summary[what], 2):,.10g}"
+    return f"{number} {what.removesuffix('s') if number == '1' else what}"
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, str]:

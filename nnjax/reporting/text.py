@@ -1,10 +1,11 @@
 """Numbers as a person reads them; the one place that decides on digits and units.
 
-metric_text("accuracy", 0.98611)         # "98.61 %"
+metric_text("accuracy", 0.98611)         # "98.61%"
 duration_text(83)                        # "1:23"
 """
 
 import math
+from collections.abc import Sequence
 
 _SHORT_NAMES = {"accuracy": "acc"}
 
@@ -14,7 +15,7 @@ def metric_text(name: str, value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "nan" if value is None else str(value)
     if "accuracy" in name:
-        return f"{100 * value:.2f} %"
+        return f"{100 * value:.2f}%"
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
@@ -53,3 +54,11 @@ def shorten(text: str, length: int) -> str:
         return text
     tail = (length - 1) // 3
     return f"{text[: length - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
+
+
+def short_names(names: Sequence[str], length: int) -> list[str]:
+    """`names` shortened; numbered too where shortening would make two of them the same."""
+    shortened = [shorten(name, length) for name in names]
+    if len(set(shortened)) == len(set(names)):
+        return shortened
+    return [shorten(f"{index} {name}", length) for index, name in enumerate(names)]

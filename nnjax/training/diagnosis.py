@@ -32,6 +32,7 @@ def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targ
         inputs: [b, ...] the step's batch, as stored.
         targets: [b] or [b, k].
     """
+    state = jax.tree.map(jnp.asarray, state)
     for name, value in _quantities(experiment, state, jnp.asarray(inputs), jnp.asarray(targets)):
         if not is_finite(value):
             return name

@@ -82,33 +82,35 @@ def fit(
     Raises:
         DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
     """
-    config, lengths, parallel = experiment.config, experiment.lengths, experiment.parallel
-    state = parallel.replicate(state)
-    if progress.step >= lengths.total_steps:
-        return FitResult(state, progress, "completed", "")
-    runner = _ChunkRunner(experiment, state, events, stop, clock)
+    rules, lengths = experiment.config.training.stop, experiment.lengths
+    state = experiment.parallel.replicate(state)
+    runner: _ChunkRunner | None = None
+    monitored: Mapping[str, float] = {}
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
-    reason = _rule_that_holds(config.training.stop, progress, {}, clock)
-    while progress.step < lengths.total_steps and not reason:
-        cadences = [every for every in (lengths.evaluate_every, lengths.checkpoint_every) if every]
-        until = min(lengths.total_steps, *((progress.step // every + 1) * every for every in cadences))
-        state, progress = runner.advance(state, progress, until)
-        at_end = progress.step == lengths.total_steps or _out_of_time(config.training.stop, clock)
-        if stop.requested is not None and not at_end:
+    while True:
+        at_end = progress.step >= lengths.total_steps or _out_of_time(rules, clock)
+        # A run that a signal ended on the very step of an evaluation owes it when it goes on.
+        if progress.sums.count and (at_end or progress.step % lengths.evaluate_every == 0):
+            progress, monitored = _evaluate(experiment, state, progress, events, clock)
+        is_best = progress.validation_loss is not None and progress.evaluations_since_best == 0
+        if is_best or (lengths.checkpoint_every and progress.step and progress.step % lengths.checkpoint_every == 0):
+            _save(checkpoints, experiment, state, progress, clock)
+        reason = _rule_that_holds(rules, progress, monitored, clock)
+        if progress.step >= lengths.total_steps:
+            reason = ""
+            break
+        if reason:
+            status = "stopped_early"
+            break
+        runner = runner or _ChunkRunner(experiment, state, events, stop, clock)
+        state, progress = runner.advance(state, progress)
+        if stop.requested is not None and progress.step < lengths.total_steps:
             status, reason = "preempted", stop.requested
             break
-        if at_end or progress.step % lengths.evaluate_every == 0:
-            progress, monitored = _evaluate(experiment, state, progress, events, clock)
-            reason = _rule_that_holds(config.training.stop, progress, monitored, clock)
-        is_best = progress.validation_loss is not None and progress.evaluations_since_best == 0
-        if is_best or (lengths.checkpoint_every and progress.step % lengths.checkpoint_every == 0):
-            _save(checkpoints, experiment, state, progress, clock)
-    if status == "completed" and progress.step < lengths.total_steps:
-        status = "stopped_early"
     _save(checkpoints, experiment, state, progress, clock)
     with clock("checkpoint"):
         checkpoints.wait()
-    return FitResult(state, progress, status, reason if status != "completed" else "")
+    return FitResult(state, progress, status, reason)
 
 
 class _ChunkRunner:
@@ -127,14 +129,17 @@ class _ChunkRunner:
         self._events, self._stop, self._clock = events, stop, clock
         self._steps_per_call = 1
 
-    def advance(self, state: TrainState, progress: TrainingProgress, until: int) -> tuple[TrainState, TrainingProgress]:
-        """Trains up to step `until`, or to the next call after a signal came or time ran out."""
-        rules = self._experiment.config.training.stop
+    def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
+        """Trains up to the next evaluation or checkpoint, or to the next call after a signal came or time ran out."""
+        rules, lengths = self._experiment.config.training.stop, self._experiment.lengths
         step = progress.step
+        cadences = [every for every in (lengths.evaluate_every, lengths.checkpoint_every) if every]
+        until = min(lengths.total_steps, *((step // every + 1) * every for every in cadences))
         pending: tuple[int, StepMetrics] | None = None
         self._settled_at = time.perf_counter()
         with self._clock("train"):
-            while step < until and self._stop.requested is None and not _out_of_time(rules, self._clock):
+            # One call is made even when time is over, so that every sitting comes further.
+            while step < until and self._stop.requested is None and not (pending and _out_of_time(rules, self._clock)):
                 num_steps = min(self._steps_per_call, until - step)
                 feed = self._feeder(step, num_steps)
                 count = self._experiment.parallel.replicate(np.int32(num_steps))

@@ -179,7 +179,7 @@ BAD_PAIRS = [
     (
         "schedule=onecycle",
         {"training.duration": "1step"},
-        "schedule.warmup=25%: 1 step must be less than training.duration=1steps, 1 step; choose a shorter one, such as 5%",
+        "schedule.warmup=25%: 1 step must be less than training.duration=1step, 1 step; choose a shorter one, such as 5%",
     ),
     (
         "",

@@ -157,7 +157,7 @@ def test_divergence_names_the_step_and_keeps_what_was_saved(tmp_path):
 
 def test_overfitting_one_batch_drives_its_loss_to_zero(tmp_path):
     _, _, evaluations, _ = run(
-        tmp_path, "debug=overfit", "model.dropout=0", "training.duration=100epochs", "optimizer.learning_rate=0.01"
+        tmp_path, "debug=overfit", "model.dropout=0", "training.duration=100epochs", "optimizer.learning_rate=0.03"
     )
     assert evaluations[-1][1]["loss"] < 0.05
 

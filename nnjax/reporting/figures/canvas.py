@@ -6,14 +6,12 @@ with canvas(path, width=6, height=4) as figure:
 
 import functools
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nnjax.reporting.files import replacing
 
@@ -80,22 +78,36 @@ def canvas(path: Path, width: float, height: float) -> Iterator["Figure"]:
             figure.savefig(temporary, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12)
 
 
-def grid_shape(count: int) -> tuple[int, int]:
-    """Rows and columns of a nearly square grid for `count` pictures."""
-    columns = int(np.ceil(np.sqrt(count)))
-    return int(np.ceil(count / columns)), columns
-
-
-def show_image(axes: "Axes", image: NDArray[Any], **options: Any) -> None:
-    """Draws an image, pixel by pixel, without axes.
+@contextmanager
+def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0.0) -> Iterator[list["Axes"]]:
+    """A nearly square grid of pictures, saved as `canvas` does.
 
     Args:
-        axes: where.
-        image: [h, w] to be mapped to colours, or [h, w, 3] from 0 to 1.
-        options: passed on to `Axes.imshow`.
+        path: the PNG file.
+        count: number of pictures.
+        title: stands over the grid.
+        side: of a picture, in inches.
+        caption: height left free above each picture, in inches.
     """
-    axes.imshow(image, interpolation="nearest", **options)
-    axes.set_axis_off()
+    rows, columns = grid_shape(count)
+    gap = 0.12
+    width, height = columns * (side + gap), rows * (side + caption + gap)
+    with canvas(path, width, height) as figure:
+        figure.set_layout_engine("none")
+        figure.text(0, 1 + 0.06 / height, title, fontsize=10, va="bottom")
+        panels = []
+        for index in range(count):
+            row, column = divmod(index, columns)
+            left, bottom = column * (side + gap), height - (row + 1) * (side + caption + gap) + gap
+            panels.append(figure.add_axes((left / width, bottom / height, side / width, side / height)))
+            panels[-1].set_axis_off()
+        yield panels
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns of a nearly square grid of `count` cells."""
+    columns = math.ceil(math.sqrt(count))
+    return math.ceil(count / columns), columns
 
 
 @functools.cache

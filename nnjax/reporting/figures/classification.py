@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import BLACK, GREY, RED, canvas, grid_shape, show_image
-from nnjax.reporting.text import shorten
+from nnjax.reporting.figures.canvas import BLACK, GREY, RED, canvas, tiles
+from nnjax.reporting.text import short_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 _MOST_COUNTED = 20  # classes up to which every cell shows its number
 _MOST_NAMED = 120  # classes up to which the axes show names
-_LISTED = 20  # confusions that the list beside a large matrix shows
+_MOST_LISTED = 40  # mistakes in the list beside a large matrix
 _NAME_LENGTH = 22
 
 
-def confusion_matrix(
-    labels: NDArray[Any], predictions: NDArray[Any], class_names: Sequence[str], path: Path
-) -> None:
+def confusion_matrix(labels: NDArray[Any], predictions: NDArray[Any], class_names: Sequence[str], path: Path) -> None:
     """How often each true class (row) was taken for each class (column); a row's shades are shares of its examples.
 
     Up to 20 classes each cell holds its count. Beyond, a list beside the matrix names the commonest mistakes, and the figure
@@ -40,44 +38,43 @@ def confusion_matrix(
     num_classes = len(class_names)
     counts = np.zeros((num_classes, num_classes), np.int64)
     np.add.at(counts, (np.asarray(labels, np.int64), np.asarray(predictions, np.int64)), 1)
-    names = [shorten(name, _NAME_LENGTH) for name in class_names]
-    num_right, total = int(np.trace(counts)), len(labels)
-    title = f"{num_right:,} of {total:,} right ({num_right / max(total, 1):.2%})".replace("%", " %")
+    names = short_names(class_names, _NAME_LENGTH)
+    right, total = int(np.trace(counts)), len(labels)
+    title = f"{right:,} of {total:,} right ({100 * right / max(total, 1):.2f}%)"
     if num_classes <= _MOST_COUNTED:
         side = max(4.2, 0.48 * num_classes + 1.6)
         with canvas(path, width=side + 0.8, height=side) as figure:
-            axes = figure.add_subplot(title=title)
-            _draw_matrix(figure, axes, counts, names, font_size=9 if num_classes <= 12 else 8)
+            axes = figure.add_subplot()
+            _draw_matrix(figure, axes, counts, names, title)
             _write_counts(axes, counts)
     else:
         side = max(7.0, 0.115 * min(num_classes, _MOST_NAMED) + 2)
-        with canvas(path, width=side + 4.5, height=side) as figure:
-            axes, beside = figure.subplots(1, 2, width_ratios=[side, 3.2])
-            axes.set_title(title)
-            _draw_matrix(figure, axes, counts, names, font_size=6.5 if num_classes > 40 else 7.5)
-            _list_confusions(beside, counts, names)
+        with canvas(path, width=side + 4.6, height=side) as figure:
+            axes, beside = figure.subplots(1, 2, width_ratios=[side, 4])
+            _draw_matrix(figure, axes, counts, names, title)
+            _list_confusions(beside, counts, names, min(_MOST_LISTED, int(3.1 * side)))
 
 
-def _draw_matrix(
-    figure: "Figure", axes: "Axes", counts: NDArray[np.int64], names: Sequence[str], font_size: float
-) -> None:
+def _draw_matrix(figure: "Figure", axes: "Axes", counts: NDArray[np.int64], names: Sequence[str], title: str) -> None:
     from matplotlib.colors import PowerNorm
 
-    shares = _shares(counts)
     # The square root lets one mistake in a hundred be seen.
-    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
+    norm = PowerNorm(0.5, vmin=0, vmax=1)
+    image = axes.imshow(_shares(counts), cmap="Blues", norm=norm, interpolation="nearest")
     axes.grid(visible=False)
     axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(title)
+    font_size = 9 if len(names) <= 12 else 8 if len(names) <= 40 else 6.5
     axes.tick_params(length=0, labelsize=font_size)
     if len(names) <= _MOST_NAMED:
         axes.set_yticks(range(len(names)), names)
-        upright = max(map(len, names)) > 2
+        cell = axes.get_position().width * figure.get_figwidth() * 72 / len(names)  # in points
+        upright = max(map(len, names)) * 0.7 * font_size > cell
         axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
     bar = figure.colorbar(image, ax=axes, fraction=0.035, pad=0.02, ticks=[0, 0.01, 0.1, 0.5, 1])
-    bar.set_ticklabels(["0", "1 %", "10 %", "50 %", "100 %"])
+    bar.set_ticklabels(["0", "1%", "10%", "50%", "100%"])
     bar.ax.tick_params(length=0, labelsize=8)
     bar.set_label("share of the true class", fontsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 def _write_counts(axes: "Axes", counts: NDArray[np.int64]) -> None:
@@ -88,20 +85,21 @@ def _write_counts(axes: "Axes", counts: NDArray[np.int64]) -> None:
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=size)
 
 
-def _list_confusions(axes: "Axes", counts: NDArray[np.int64], names: Sequence[str]) -> None:
+def _list_confusions(axes: "Axes", counts: NDArray[np.int64], names: Sequence[str], most: int) -> None:
     mistakes = counts - np.diag(np.diag(counts))
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:_LISTED]
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:most]
     pairs = [pair for pair in zip(*np.unravel_index(order, counts.shape), strict=True) if mistakes[pair]]
     axes.set_axis_off()
-    axes.set_title("commonest mistakes: true → predicted" if pairs else "no mistakes")
+    axes.set_title("commonest mistakes, true → predicted" if pairs else "no mistakes")
     for line, (row, column) in enumerate(pairs):
-        y = 1 - (line + 0.5) / _LISTED
-        axes.text(0.1, y, str(mistakes[row, column]), ha="right", va="center", transform=axes.transAxes, color=RED)
-        axes.text(0.14, y, f"{names[row]} → {names[column]}", va="center", transform=axes.transAxes, fontsize=8)
+        place: dict[str, Any] = {"xy": (0.1, 1), "xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 9}
+        below = -16 * (line + 1)
+        axes.annotate(str(mistakes[row, column]), xytext=(0, below), ha="right", color=RED, **place)
+        axes.annotate(f"{names[row]} → {names[column]}", xytext=(8, below), **place)
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
 
 def worst_mistakes(
@@ -131,25 +129,23 @@ def worst_mistakes(
     chosen = wrong if len(wrong) else np.arange(len(labels))
     chosen = chosen[np.argsort(of_truth[chosen], kind="stable")][:count]
     if len(wrong) == 0:
-        title = f"no mistakes in {len(labels):,} test examples; the {len(chosen)} least sure ones"
+        title = f"no mistakes in {len(labels):,} test examples; the {len(chosen)} least sure"
     elif len(wrong) > len(chosen):
         title = f"the {len(chosen)} worst of {len(wrong):,} mistakes in {len(labels):,} test examples"
     else:
-        title = f"all {len(wrong)} mistakes in {len(labels):,} test examples"
+        mistakes = "the only mistake" if len(wrong) == 1 else f"all {len(wrong)} mistakes"
+        title = f"{mistakes} in {len(labels):,} test examples"
+    title += "\ntrue class, → the predicted one and how sure"
     low, high = min(float(images.min()), 0.0), float(images.max())
-    names = [shorten(name, 18) for name in class_names]
-    rows, columns = grid_shape(len(chosen))
-    with canvas(path, width=max(5.0, 1.45 * columns), height=1.75 * rows + 0.5) as figure:
-        figure.suptitle(title, x=0.01, ha="left")
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes in panels:
-            axes.set_axis_off()
-        for axes, index in zip(panels, chosen, strict=False):
+    names = short_names(class_names, 16)
+    with tiles(path, len(chosen), title, side=1.5, caption=0.36) as panels:
+        for axes, index in zip(panels, chosen, strict=True):
             scaled = (np.asarray(images[index], np.float32) - low) / ((high - low) or 1)
             picture = scaled if scaled.shape[2] == 3 else scaled.mean(axis=2)
-            show_image(axes, picture, cmap="gray", vmin=0, vmax=1)
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             predicted = predictions[index]
-            axes.text(0, 1.17, names[labels[index]], transform=axes.transAxes, fontsize=8)
-            sureness = f"{probabilities[index, predicted]:.0%}".replace("%", " %")
+            sureness = f"{100 * probabilities[index, predicted]:.0f}%"
             color = GREY if predicted == labels[index] else RED
-            axes.text(0, 1.03, f"→ {names[predicted]}  {sureness}", transform=axes.transAxes, fontsize=8, color=color)
+            place: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
+            axes.annotate(names[labels[index]], xytext=(0, 14), **place)
+            axes.annotate(f"→ {names[predicted]}  {sureness}", xytext=(0, 3), color=color, **place)

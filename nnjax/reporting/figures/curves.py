@@ -36,9 +36,11 @@ def learning_curves(records: Sequence[Mapping[str, Any]], path: Path, *, loss_sc
             values = np.array([record.get(name) for record in records], dtype=float)
             finite = values[np.isfinite(values)]
             if name == "accuracy":
-                axes.yaxis.set_major_formatter("{x:.4g} %")
+                axes.yaxis.set_major_formatter("{x:.4g}%")
             elif loss_scale == "log" or (loss_scale == "auto" and _spans_decades(finite, 2)):
                 axes.set_yscale("log")
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter("")
 
 
 def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -65,8 +67,12 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
         axes.plot([epoch], [value * factor], color=BLACK, marker="D", markersize=6, linestyle="", label=label)
     axes.set_title(name)
     axes.set_xlabel("epoch")
-    if axes.get_legend_handles_labels()[1]:
+    if axes.has_data():
+        axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=6)
         axes.legend(title="at the end", alignment="left", title_fontsize="small")
+    else:
+        axes.text(0.5, 0.5, "nothing was recorded", ha="center", transform=axes.transAxes, color=GREY)
 
 
 def _spans_decades(values: NDArray[np.float64], decades: float) -> bool:
@@ -94,7 +100,10 @@ def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> 
             few = len(true) <= 200
             axes.scatter(true, predicted, s=24 if few else 6, alpha=0.8 if few else 0.3, color=BLUE, linewidths=0)
             axes.axline((true[0], true[0]), slope=1, color=GREY, linewidth=1, linestyle="--", zorder=0)
-            axes.set_aspect("equal", adjustable="datalim")
+            both = np.concatenate([true, predicted])
+            low, high = both[np.isfinite(both)].min(), both[np.isfinite(both)].max()
+            margin = 0.06 * (high - low) or 1.0
+            axes.set(aspect="equal", xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
             rmse = float(np.sqrt(np.mean((predicted - true) ** 2)))
             output = f"output {index + 1}   " if targets.shape[1] > 1 else ""
             axes.set_title(f"{output}RMSE {rmse:.3g}{_r_squared_text(true, predicted)}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import canvas, grid_shape, show_image
+from nnjax.reporting.figures.canvas import tiles
 
 _MOST_FILTERS = 64
 
@@ -17,8 +17,8 @@ _MOST_FILTERS = 64
 def first_layer_filters(kernel: NDArray[Any], path: Path) -> None:
     """A grid of the first 64 filters, each scaled by its own largest weight.
 
-    Three channels are drawn as red, green and blue around grey; one channel as orange for negative and purple for positive
-    weights; any other number as the mean over channels.
+    Three channels are drawn as red, green and blue around grey; one channel orange where the weight is negative, white at
+    zero and purple where it is positive; any other number of channels so by their mean.
 
     Args:
         kernel: [kh, kw, c, features] weights.
@@ -29,20 +29,14 @@ def first_layer_filters(kernel: NDArray[Any], path: Path) -> None:
     shown = filters[:_MOST_FILTERS] if in_colour else filters[:_MOST_FILTERS].mean(axis=3)
     largest = np.abs(shown).max(axis=tuple(range(1, shown.ndim)), keepdims=True)
     scaled = shown / np.where(largest > 0, largest, 1)
-    rows, columns = grid_shape(len(scaled))
-    with canvas(path, width=max(4.0, 0.75 * columns), height=0.75 * rows + 0.9) as figure:
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes in panels:
-            axes.set_axis_off()
-        for axes, weights in zip(panels, scaled, strict=False):
+    of_all = f"{len(shown)} of {len(filters)}" if len(filters) > len(shown) else str(len(filters))
+    size = "×".join(str(side) for side in kernel.shape[:3])
+    title = f"first layer: {of_all} filter{'s' if len(filters) > 1 else ''} {size}"
+    if not in_colour:
+        title += "\norange: negative, purple: positive"
+    with tiles(path, len(scaled), title, side=0.55) as panels:
+        for axes, weights in zip(panels, scaled, strict=True):
             if in_colour:
-                show_image(axes, (weights + 1) / 2)
+                axes.imshow((weights + 1) / 2, interpolation="nearest")
             else:
-                show_image(axes, weights, cmap="PuOr", vmin=-1, vmax=1)
-        of_all = f"first {len(shown)} of {len(filters)}" if len(filters) > len(shown) else str(len(filters))
-        size = "×".join(str(side) for side in kernel.shape[:3])
-        figure.suptitle(f"first layer: {of_all} filters, {size}", x=0.01, ha="left")
-        if not in_colour:
-            bar = figure.colorbar(panels[0].images[0], ax=list(panels), fraction=0.05, aspect=30, ticks=[-1, 0, 1])
-            bar.set_ticklabels(["−max", "0", "+max"])
-            bar.outline.set_visible(False)
+                axes.imshow(weights, interpolation="nearest", cmap="PuOr", vmin=-1, vmax=1)

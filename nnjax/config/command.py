@@ -1,0 +1,192 @@
+"""A verb on the command line: checks the config, then hands over to Hydra, and ends with an exit code that says how it went.
+
+    def task(config: Config, run_dir: Path) -> Mapping[str, object]:    # experiments/train.py
+        ...                                                             # the summary
+
+    def main() -> None:
+        command.run("train", Config, task)
+
+Whatever is wrong with the config is said before a run directory is made. What Hydra offers stays: `--multirun`, `--cfg job`,
+`--info`, launchers, shell completion. `--help` and `--explain [KEY]` are ours.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.types import RunMode
+
+from nnjax.config.compose import VERSION_BASE, Composition, check, compose, conf_dir, project_root
+from nnjax.config.errors import ConfigError, IncompatibleError, UserError
+from nnjax.config.overrides import ON_COMMAND_LINE
+from nnjax.config.parsing import parse
+from nnjax.config.provenance import Provenance
+from nnjax.config.runs import claim
+from nnjax.config.screens import help_text, print_explanation
+from nnjax.config.sweep import JobResult, collect, expand
+
+OnSweepEnd = Callable[[Path, list[JobResult]], None]
+
+INTERRUPTED = 130
+
+
+def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
+    """Runs a verb with the arguments of this process, and exits.
+
+    Exit codes: 0; that of the `UserError`, its message printed without a traceback; 130 after Ctrl-C; 1 for anything else,
+    with a traceback. A sweep exits with 0 if every job does, 75 if it was preempted, else 1.
+
+    Args:
+        verb: names the root config, ``conf/VERB.yaml``.
+        schema: the dataclass of the whole config.
+        task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
+        on_sweep_end: told of all jobs when a sweep is over, also where it was interrupted.
+    """
+    try:
+        code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
+    except UserError as error:
+        print(error, file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+@dataclass(frozen=True)
+class _Command:
+    verb: str
+    schema: type
+    task: Task
+    on_sweep_end: OnSweepEnd | None
+
+    def main(self, argv: Sequence[str]) -> int:
+        """Does what the arguments say; returns the exit code."""
+        arguments, overrides, flags = _read(argv, f"python -m experiments.{self.verb}")
+        job = Job(self.schema, self.task)
+        if arguments.hydra_help or arguments.shell_completion:
+            return _hand_over(job, self.verb, overrides, flags)
+        verb = arguments.config_name or self.verb
+        directories = _directories(arguments.config_dir)
+        mode = RunMode.MULTIRUN if arguments.multirun or "hydra.mode=MULTIRUN" in overrides else RunMode.RUN
+        composition = compose(verb, overrides, directories, mode)
+        if arguments.help:
+            print(help_text(composition))
+            return 0
+        looking = arguments.explain is not None or arguments.cfg or arguments.info
+        if RunMode.MULTIRUN in (mode, composition.hydra.mode) and not looking:
+            return self._sweep(job, composition, flags)
+        values, origins = plain_values(self.schema, composition)
+        config = parse(self.schema, values, origins)
+        if arguments.explain is not None:
+            provenance = origins if isinstance(origins, Provenance) else composition.provenance
+            print_explanation(arguments.explain, values, provenance)
+            return 0
+        if looking:
+            return _hand_over(job, verb, composition.overrides, flags)
+        check(config, origins)
+        return self._run_once(job, composition, values.get("resume"), flags)
+
+    def _run_once(self, job: Job, composition: Composition, resume: str | None, flags: Sequence[str]) -> int:
+        given = _given(composition, "hydra.run.dir")
+        if resume and given:
+            raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
+        overrides = list(composition.overrides)
+        claimed = None
+        if resume:
+            overrides += [_folder_override("hydra.run.dir", resume), "hydra.output_subdir=null"]
+        elif not given:
+            claimed = claim(project_root() / composition.hydra.run.dir)
+            overrides.append(_folder_override("hydra.run.dir", claimed))
+        try:
+            return _hand_over(job, composition.verb, overrides, flags) or job.exit_code
+        finally:
+            _release(claimed)
+
+    def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
+        jobs = expand(composition)
+        settings = composition.hydra.overrides.hydra
+        forced = set()
+        # A typo in any job stops them all before the first; a pair of values that do not go together costs its job alone.
+        for overrides in jobs if jobs is not None else [tuple(composition.hydra.overrides.task)]:
+            single = compose(composition.verb, [*settings, *overrides], composition.directories)
+            values, origins = plain_values(self.schema, single)
+            if values.get("resume"):
+                raise ConfigError(f"resume={single.job.resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
+            config = parse(self.schema, values, origins)
+            with suppress(IncompatibleError):
+                check(config, origins)
+            forced |= {text[2:].partition("=")[0] for text in single.overrides if text.startswith("++")}
+        claimed = None
+        if not _given(composition, "hydra.sweep.dir"):
+            claimed = claim(project_root() / composition.hydra.sweep.dir)
+        sweep_dir = claimed or Path(composition.hydra.sweep.dir).absolute()
+        texts = [f"++{text}" if text.partition("=")[0] in forced else text for text in composition.overrides]
+        try:
+            code = _hand_over(job, composition.verb, [*texts, _folder_override("hydra.sweep.dir", sweep_dir)], flags)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        finally:
+            _release(claimed)
+        results = collect(sweep_dir, jobs)
+        if self.on_sweep_end:
+            self.on_sweep_end(sweep_dir, results)
+        return code or int(any(result.exit_code for result in results))
+
+
+def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:
+    """The arguments, the overrides among them, and the flags to hand over to Hydra, which wants them apart."""
+    parser = get_args_parser()
+    parser.prog = program
+    parser.add_argument("--explain", nargs="?", const="", metavar="KEY", help="Show where each value was set")
+    arguments = parser.parse_intermixed_args(argv)
+    if "=" in (arguments.explain or ""):
+        arguments.overrides.append(arguments.explain)
+        arguments.explain = ""
+    if arguments.config_path:
+        raise ConfigError(f"--config-path {arguments.config_path}: use --config-dir, which adds a folder to conf/")
+    if arguments.experimental_rerun:
+        raise ConfigError(f"--experimental-rerun {arguments.experimental_rerun}: a pickle can run code; use resume=")
+    if arguments.multirun and (arguments.cfg or arguments.info):
+        raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
+    return arguments, arguments.overrides, [text for text in argv if text not in arguments.overrides]
+
+
+def _directories(config_dir: str | None) -> tuple[Path, ...]:
+    if config_dir is None:
+        return (conf_dir(),)
+    if not Path(config_dir).is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    return (conf_dir(), Path(config_dir).resolve())
+
+
+def _given(composition: Composition, key: str) -> str | None:
+    """The override that sets one of Hydra's keys on the command line."""
+    return next((text for text in composition.hydra.overrides.hydra if text.lstrip("+").startswith(f"{key}=")), None)
+
+
+def _folder_override(key: str, folder: Path | str) -> str:
+    quoted = str(folder).replace("'", r"\'")
+    return f"{key}='{quoted}'"
+
+
+def _hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str]) -> int:
+    """Lets Hydra run; returns the exit code that it asks for."""
+    sys.argv = [sys.argv[0], *overrides, *flags]
+    try:
+        hydra.main(config_path=str(conf_dir()), config_name=verb, version_base=VERSION_BASE)(job)()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _release(folder: Path | None) -> None:
+    """Gives back a claimed folder that nothing was written to."""
+    if folder is not None:
+        with suppress(OSError):
+            folder.rmdir()

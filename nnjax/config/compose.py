@@ -1,0 +1,223 @@
+"""Hydra composes, the schema decides: from a verb's YAML files and overrides to its typed, checked config.
+
+config = compose_train(["model=fnn", "data=mnist", "training.duration=5epochs"])
+config.model.hidden                      # (256,)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.utils import setup_globals
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nnjax.config.checks import check_config
+from nnjax.config.errors import ConfigError
+from nnjax.config.overrides import HYDRA_ERRORS, cannot_override, check_overrides, is_group, parse_override, translate
+from nnjax.config.parsing import Origins, parse
+from nnjax.config.problems import Problem
+from nnjax.config.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
+from nnjax.config.schema import Config
+
+T = TypeVar("T")
+
+VERSION_BASE = "1.3"
+# Hydra runs what `_target_` names, but only for its own plugins; nothing else may be named by a config.
+_PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.")
+
+
+def conf_dir() -> Path:
+    """The folder of the YAML files: the project's, or the copy inside an installed package."""
+    package = Path(__file__).resolve().parents[1]
+    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+def project_root() -> Path:
+    """The folder that holds ``conf/`` and ``pyproject.toml``; the current one where the package is installed elsewhere."""
+    root = conf_dir().parent
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def compose_config(verb: str, overrides: Sequence[str], schema: type[T]) -> T:
+    """A verb's typed and checked config.
+
+    Args:
+        verb: names the root file, ``conf/VERB.yaml``.
+        overrides: as on the command line, without sweeps.
+        schema: the dataclass of the whole config.
+
+    Raises:
+        ConfigError: for anything wrong in the files or the overrides.
+    """
+    composition = compose(verb, overrides)
+    config = parse(schema, composition.values(schema), composition)
+    check(config, composition)
+    return config
+
+
+def compose_train(overrides: Sequence[str] = ()) -> Config:
+    """The config that ``python -m experiments.train OVERRIDES`` trains.
+
+    Raises:
+        ConfigError: as `compose_config`.
+    """
+    return compose_config("train", overrides, Config)
+
+
+def check(config: object, origins: Origins) -> None:
+    """Checks across fields, where the schema has any.
+
+    Raises:
+        IncompatibleError: for values that do not go together.
+    """
+    if isinstance(config, Config):
+        check_config(config, origins)
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What Hydra composed; knows where each value was set.
+
+    Attributes:
+        verb: names the root file.
+        overrides: as Hydra took them.
+        job: the config, untyped.
+        hydra: Hydra's own settings.
+    """
+
+    verb: str
+    overrides: tuple[str, ...]
+    job: DictConfig
+    hydra: DictConfig
+
+    def values(self, schema: type) -> dict[str, Any]:
+        """The config as plain data, without the groups that are composed only because a file chooses in them.
+
+        Raises:
+            ConfigError: for an interpolation that leads nowhere.
+        """
+        try:
+            values: Any = OmegaConf.to_container(self.job, resolve=True)
+        except OmegaConfBaseException as error:
+            key = str(error.full_key)
+            raw = OmegaConf.to_container(self.job, resolve=False)
+            for part in key.replace("[", ".").replace("]", "").split("."):
+                raw = raw[int(part)] if isinstance(raw, list) else raw[part]  # type: ignore[index,call-overload]
+            reason = str(error).splitlines()[0]
+            raise ConfigError(Problem(key, raw, reason).line(self)) from error
+        loader = config_loader(self.directories)
+        given = {parse_override(text, loader).key_or_group.partition(".")[0] for text in self.overrides}
+        unused = self.hydra.runtime.choices.keys() - {field.name for field in fields(schema)} - given
+        return {key: value for key, value in values.items() if key not in unused}
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """The config folders, in the order in which they are searched."""
+        return tuple(Path(source.path) for source in self.hydra.runtime.config_sources if source.schema == "file")
+
+    def describe(self, key: str) -> str | None:
+        """Where a key was set last; None if it was not."""
+        return self.provenance.describe(key)
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Every setting of every key; read on demand, since only errors and ``--explain`` ask."""
+        provenance = Provenance()
+        loader = config_loader(self.directories)
+        found = loader.compute_defaults_list(self.verb, list(self.overrides), RunMode.RUN)
+        entries = []
+        for default in found.defaults:
+            path = next((p for d in self.directories if (p := d / f"{default.config_path}.yaml").is_file()), None)
+            if path is not None and not (default.package or "").startswith("hydra"):
+                provenance.add_file(path, default.package or "")
+                entries += [(default.config_path, entry) for entry in read_defaults(path, default.config_path)]
+        for group, option in found.overrides.known_choices.items():
+            metadata = found.overrides.override_metadata.get(group)
+            here = [(file, Setting(entry.option, entry.place)) for file, entry in entries if entry.group == group]
+            # who decided comes first, then the others, the root file's default last
+            chooser = metadata.containing_config_path if metadata else None
+            here.sort(key=lambda item: (item[0] != chooser, item[0] == self.verb))
+            by_hand = [Setting(option, COMMAND_LINE)] if metadata and metadata.external_override else []
+            provenance.add_choice(group, by_hand + [setting for _, setting in here])
+        for override in (parse_override(text, loader) for text in self.overrides):
+            if override.is_delete():
+                provenance.add_removal(override.key_or_group)
+            elif not is_group(override, loader):
+                provenance.add_override(override.key_or_group, override.value())
+        return provenance
+
+
+def compose(
+    verb: str, overrides: Sequence[str], directories: Sequence[Path] = (), run_mode: RunMode = RunMode.RUN
+) -> Composition:
+    """Composes a verb's config, without the schema.
+
+    Args:
+        verb: names the root file.
+        overrides: as on the command line.
+        directories: config folders; the project's if empty.
+        run_mode: MULTIRUN leaves out the keys that are swept over.
+
+    Raises:
+        ConfigError: for anything that Hydra refuses.
+    """
+    loader = config_loader(directories)
+    check_overrides(overrides, loader, sweep=run_mode == RunMode.MULTIRUN)
+
+    def load(some: Sequence[str]) -> DictConfig:
+        return loader.load_configuration(verb, list(some), run_mode)
+
+    def composes(some: Sequence[str]) -> bool:
+        try:
+            load(some)
+        except HYDRA_ERRORS:
+            return False
+        return True
+
+    try:
+        config = load(overrides)
+    except HYDRA_ERRORS as error:
+        # Hydra refuses a key that the files do not hold. Forced in, it is the schema that refuses it, and says what was
+        # meant; or takes it: an item of a list need not spell out its defaults.
+        forced = [_forced(text, loader) for text in overrides]
+        if cannot_override(error) and forced != list(overrides):
+            return compose(verb, forced, directories, run_mode)
+        raise translate(error, overrides, loader, composes) from error
+    _refuse_code(config)
+    job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return Composition(verb, tuple(overrides), job, config.hydra)
+
+
+def config_loader(directories: Sequence[Path] = ()) -> ConfigLoader:
+    """What composes from these folders, the project's if there is none; the first that has a file wins."""
+    version.setbase(VERSION_BASE)
+    setup_globals()
+    first, *others = directories or (conf_dir(),)
+    search_path = create_config_search_path(str(first))
+    for directory in others:
+        search_path.prepend("command-line", f"file://{directory}", SearchPathQuery(provider="schema"))
+    return ConfigLoaderImpl(search_path)
+
+
+def _forced(text: str, loader: ConfigLoader) -> str:
+    override = parse_override(text, loader)
+    plain = not (override.is_add() or override.is_force_add() or override.is_delete() or override.is_hydra_override())
+    return f"++{text}" if plain and not is_group(override, loader) else text
+
+
+def _refuse_code(config: DictConfig) -> None:
+    for key in ("launcher", "sweeper"):
+        target = str(config.hydra[key].get("_target_", ""))
+        if not target.startswith(_PLUGINS):
+            raise ConfigError(f"hydra.{key}._target_={target}: no plugin of Hydra's; choose one with hydra/{key}=NAME")
+    if config.hydra.callbacks:
+        raise ConfigError(f"hydra.callbacks={config.hydra.callbacks}: a config may not name code")

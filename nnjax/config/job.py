@@ -1,0 +1,79 @@
+"""What Hydra runs for a verb: one composed config, made typed, handed to the verb's task, its outcome noted.
+
+job = Job(Config, task)
+hydra.main(config_path=..., config_name="train", version_base="1.3")(job)()
+job.exit_code
+"""
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from nnjax.config.compose import Composition, check
+from nnjax.config.errors import ConfigError, PreemptedError, UserError
+from nnjax.config.parsing import Origins, parse
+from nnjax.config.runs import file_name, find_run, newest_run, resumed, write_config
+from nnjax.config.sweep import JobResult, write_outcome
+
+Task = Callable[[Any, Path], Mapping[str, object]]
+
+# Here, because a launcher's worker process imports this module to find the job that it was sent.
+OmegaConf.register_new_resolver("file_name", file_name, replace=True)
+
+
+class Job:
+    """What Hydra runs: once, or once for each job of a sweep, then perhaps in a launcher's worker process."""
+
+    def __init__(self, schema: type, task: Task) -> None:
+        self.schema = schema
+        self.task = task
+        self.exit_code = 0
+
+    def __call__(self, composed: DictConfig) -> None:
+        settings = HydraConfig.get()
+        run_dir = Path(settings.runtime.output_dir)
+        composition = Composition(settings.job.config_name, tuple(settings.overrides.task), composed, settings)
+        number = settings.job.num if settings.mode == RunMode.MULTIRUN else None
+        overrides = tuple(text.lstrip("+") for text in composition.overrides)
+        self.exit_code, error, summary = 0, None, None
+        try:
+            values, origins = plain_values(self.schema, composition)
+            config = parse(self.schema, values, origins)
+            write_config(config, run_dir)
+            check(config, origins)
+            summary = self.task(config, run_dir)
+        except Exception as problem:
+            if number is not None:
+                print(f"job {number} ({' '.join(overrides)}) failed:", file=sys.stderr)
+            if isinstance(problem, UserError):
+                self.exit_code, error = problem.exit_code, str(problem)
+                print(problem, file=sys.stderr)
+            else:
+                self.exit_code, error = 1, f"{type(problem).__name__}: {problem}"
+                traceback.print_exc()
+            error = error.partition("\n")[0]
+        if number is not None:
+            write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
+            if self.exit_code == PreemptedError.exit_code:
+                raise SystemExit(self.exit_code)  # the machine is wanted back: no further job
+
+
+def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
+    """The config as plain data, `run` and `resume` as absolute folders; a resumed run's is its own."""
+    values = composition.values(schema)
+    for key in {"run", "resume"} & {field.name for field in fields(schema)} & values.keys():
+        if values[key] == "???":
+            newest = newest_run()
+            raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
+        if isinstance(values[key], str):
+            values[key] = str(find_run(values[key], key, composition))
+    if isinstance(folder := values.get("resume"), str):
+        return resumed(composition, Path(folder))
+    return values, composition

@@ -1,0 +1,171 @@
+"""What Hydra refuses, in the words of the other config errors: key and value first, what is allowed, where it was set.
+
+check_overrides(["model=cnnn"], loader)
+# ConfigError: model=cnnn: no such option; did you mean cnn? Allowed: cnn, fnn, two_neuron (set on the command line)
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from nnjax.config.errors import ConfigError
+from nnjax.config.provenance import COMMAND_LINE, Default, read_defaults, shown_path
+
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
+"""What composing a config may raise for a mistake in a file or an override."""
+
+ON_COMMAND_LINE = f"(set on {COMMAND_LINE})"
+
+
+def parse_override(text: str, loader: ConfigLoader) -> Override:
+    """Reads one ``key=value``.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    try:
+        return OverridesParser.create(loader).parse_override(text)
+    except HydraException as error:
+        if "=" in text:
+            reason = "cannot be read; check its brackets, commas and quotes, and quote it for the shell: 'key=[1,2]'"
+        else:
+            owners = [f"{group}={text}" for group in groups(loader) if text in options(loader, group)]
+            reason = f"no key=value; did you mean {owners[0]}?" if owners else "no key=value"
+        raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
+
+
+def check_overrides(texts: Sequence[str], loader: ConfigLoader, *, sweep: bool = False) -> None:
+    """Refuses overrides that cannot be composed, whatever the files hold.
+
+    Args:
+        texts: what stands on the command line.
+        loader: knows the groups.
+        sweep: whether several values may be given to a key.
+
+    Raises:
+        ConfigError: for the first that is wrong.
+    """
+    for text in texts:
+        override = parse_override(text, loader)
+        value, group = override.value(), override.key_or_group
+        if override.is_sweep_override():
+            if not sweep:
+                ways = "add -m to run each of them"
+                if not options(loader, group):
+                    ways += f", or write {group}=[…] for a list"
+                raise ConfigError(f"{text}: several values for one key; {ways} {ON_COMMAND_LINE}")
+        elif text.endswith("=") and value == "":
+            raise ConfigError(f"{text}: the value is missing {ON_COMMAND_LINE}")
+        elif is_group(override, loader) and not override.is_delete():
+            if not isinstance(value, str) or value not in options(loader, group):
+                raise no_such_option(group, value, loader, ON_COMMAND_LINE)
+            if override.is_add() or override.is_force_add():
+                raise ConfigError(f"{text}: a group is chosen without a plus; write {group}={value} {ON_COMMAND_LINE}")
+
+
+def is_group(override: Override, loader: ConfigLoader) -> bool:
+    """Whether an override chooses an option, rather than setting a value."""
+    return not isinstance(override.value(), dict) and bool(options(loader, override.key_or_group))
+
+
+def groups(loader: ConfigLoader) -> list[str]:
+    """The names of the groups, without Hydra's own."""
+    return [group for group in loader.list_groups("") if group != "hydra"]
+
+
+def options(loader: ConfigLoader, group: str) -> list[str]:
+    """The names of a group's options; empty where there is no such group."""
+    return sorted(loader.get_group_options(group, results_filter=ObjectType.CONFIG))
+
+
+def no_such_option(group: str, option: object, loader: ConfigLoader, place: str) -> ConfigError:
+    """The error for an option that a group does not have."""
+    allowed = options(loader, group)
+    option = "null" if option is None else option
+    hint = _nearest(str(option), allowed)
+    return ConfigError(f"{group}={option}: no such option;{hint} allowed: {', '.join(allowed)} {place}")
+
+
+def cannot_override(error: Exception) -> bool:
+    """Whether Hydra refused to set a key because the files do not hold it."""
+    return str(error).startswith("Could not override") and error.__cause__ is not None
+
+
+def translate(
+    error: Exception, overrides: Sequence[str], loader: ConfigLoader, composes: Callable[[Sequence[str]], bool]
+) -> ConfigError:
+    """The error of a person, for one that composing raised.
+
+    Args:
+        error: one of HYDRA_ERRORS.
+        overrides: what was composed.
+        loader: what composed it.
+        composes: whether composing succeeds with other overrides.
+    """
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return ConfigError(f"{shown_path(Path(mark.name))}:{mark.line + 1}: no valid YAML: {error.problem}")
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        if entry := next((item for item in _defaults(loader) if (item.group, item.option) == (group, option)), None):
+            return _wrong_default(entry, loader)
+    text = str(error) or str(error.__cause__) or type(error).__name__
+    message = " ".join(text.split(":\n", 1)).splitlines()[0]  # a line that ends in a colon says nothing by itself
+    if match := re.match(r"In '?(?P<file>[\w/.-]+?)'?: (?P<what>.*)", message):
+        file, what = match["file"], match["what"]
+        for path in (path for path, name in _files(loader) if name == file):
+            for entry in read_defaults(path, file):
+                if what.startswith(f"Could not override '{entry.group}'"):
+                    return _wrong_default(entry, loader)
+            return ConfigError(f"{shown_path(path)}: {what}")
+    for count in range(1, len(overrides) + 1):
+        if not composes(overrides[:count]):
+            return ConfigError(f"{overrides[count - 1]}: {_reason(message, overrides[count - 1])} {ON_COMMAND_LINE}")
+    return ConfigError(f"the config cannot be composed: {message}")
+
+
+def _reason(message: str, text: str) -> str:
+    """Why an override was refused, for what Hydra says."""
+    if message.startswith("Could not override"):
+        return "unknown key"
+    if message.startswith("Could not delete"):
+        return "it has another value" if "The value of" in message else "unknown key"
+    if "An item is already at" in message:
+        return f"the key is there already; write {text.lstrip('+')}"
+    return message
+
+
+def _wrong_default(entry: Default, loader: ConfigLoader) -> ConfigError:
+    place = f"(set in {entry.place})"
+    if options(loader, entry.group):
+        return no_such_option(entry.group, entry.option, loader, place)
+    allowed = groups(loader)
+    hint = _nearest(entry.group, allowed)
+    return ConfigError(f"{entry.group}={entry.option}: no such group;{hint} allowed: {', '.join(allowed)} {place}")
+
+
+def _nearest(word: str, allowed: Sequence[str]) -> str:
+    near = get_close_matches(word, allowed, n=1)
+    return f" did you mean {near[0]}?" if near else ""
+
+
+def _files(loader: ConfigLoader) -> Iterator[tuple[Path, str]]:
+    """The config files, with their names in the config folder."""
+    for source in loader.get_sources():
+        if source.scheme() == "file":
+            for path in sorted(Path(source.path).rglob("*.yaml")):
+                yield path, path.relative_to(source.path).with_suffix("").as_posix()
+
+
+def _defaults(loader: ConfigLoader) -> Iterator[Default]:
+    for path, name in _files(loader):
+        yield from read_defaults(path, name)

@@ -1,0 +1,189 @@
+"""Run directories: claimed so that no two runs share one, found again by name, and read back for `resume=` and `run=`.
+
+run_dir = claim(project_root() / "outputs/train/2026-11-23/14-05-09_cnn_digits")
+write_config(config, run_dir)
+config = read_config(Config, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from omegaconf import OmegaConf
+
+from nnjax.config.compose import Composition, config_loader, project_root
+from nnjax.config.errors import ConfigError
+from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
+from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.problems import Origins, Problem
+from nnjax.config.provenance import Provenance, shown_path
+
+T = TypeVar("T")
+
+CONFIG_FILE = "config.yaml"
+
+RESUMABLE = (
+    "training.duration",
+    "training.evaluate_every",
+    "training.checkpoint_every",
+    "training.keep",
+    "training.stop",
+    "parallel",
+    "report",
+)
+"""What a resumed run may change: how long and how it is carried out, not what it is."""
+
+_LONGEST_NAME = 100
+
+
+def file_name(text: str) -> str:
+    """A text as part of a file's name: no separators, quotes or brackets, and not too long."""
+    text = re.sub(r"[\"'\[\]{}()+\s]", "", text)
+    return re.sub(r"[^\w=,.%@~-]", "_", text)[:_LONGEST_NAME]
+
+
+def claim(path: Path) -> Path:
+    """Makes a new folder, named `path` or, where that is taken, ``path_2`` and so on.
+
+    Raises:
+        ConfigError: if it cannot be made.
+    """
+    candidates = chain([path], (path.with_name(f"{path.name}_{number}") for number in count(2)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return next(filter(_make, candidates))
+    except OSError as error:
+        raise ConfigError(f"hydra.run.dir={path}: cannot be made: {error.strerror}") from error
+
+
+def write_config(config: object, run_dir: Path) -> None:
+    """Writes ``config.yaml``, whole or not at all; without `resume`, which is no part of what the experiment is."""
+    mapping = to_mapping(config)
+    if "resume" in mapping:
+        mapping["resume"] = None
+    text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    part = run_dir / f".{CONFIG_FILE}.{os.getpid()}"
+    part.write_text(text, encoding="utf-8")
+    part.replace(run_dir / CONFIG_FILE)
+
+
+def read_config(schema: type[T], run_dir: Path) -> T:
+    """The config of an earlier run.
+
+    Raises:
+        ConfigError: if it is damaged, or of a version that held other keys.
+    """
+    origins = Provenance()
+    values = _read_values(run_dir)
+    origins.add_file(run_dir / CONFIG_FILE, package="")
+    return parse(schema, values, origins)
+
+
+def find_run(name: str, key: str, origins: Origins) -> Path:
+    """The folder of an earlier run, absolute; `name` may start here or at the project's root.
+
+    Args:
+        name: what the key was set to.
+        key: `run` or `resume`.
+        origins: knows where the key was set.
+
+    Raises:
+        ConfigError: if there is no run.
+    """
+    candidates = [base / Path(name).expanduser() for base in (Path.cwd(), project_root())]
+    for folder in candidates:
+        if (folder / CONFIG_FILE).is_file():
+            return folder.resolve()
+    found = next((folder for folder in candidates if folder.is_dir()), None)
+    reason = f"no run: it holds no {CONFIG_FILE}" if found else "no such folder"
+    near = _nearest_run(name, found)
+    hint = f"; did you mean {near}?" if near else ""
+    raise ConfigError(Problem(key, name, reason + hint).line(origins))
+
+
+def newest_run() -> str | None:
+    """The run that was started last, as it is written in `run=`."""
+    return max(_all_runs(), key=_started, default=None)
+
+
+def resumed(composition: Composition, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
+    """The values of an earlier run, changed by what the command line may change, and where they were set.
+
+    Args:
+        composition: what the command line composes to; only what it names is taken from there.
+        run_dir: folder of the run.
+
+    Raises:
+        ConfigError: for an override that would make another experiment of it.
+    """
+    values, origins = _read_values(run_dir), Provenance()
+    origins.add_file(run_dir / CONFIG_FILE, package="")
+    overrides = [parse_override(text, config_loader(composition.directories)) for text in composition.overrides]
+    for override in overrides:
+        key = override.key_or_group
+        if key != "resume" and not override.is_hydra_override():
+            if override.is_delete() or not any(f"{key}.".startswith(f"{allowed}.") for allowed in RESUMABLE):
+                text = str(override.input_line).lstrip("+")
+                reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
+                raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
+        elif key != "resume":
+            continue
+        value = OmegaConf.select(composition.job, key)
+        value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        _set(values, key.split("."), value)
+        origins.add_override(key, value)
+    values["resume"] = str(run_dir)
+    return values, origins
+
+
+def _read_values(run_dir: Path) -> dict[str, Any]:
+    path = run_dir / CONFIG_FILE
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{shown_path(path)}: cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{shown_path(path)}: holds no config")
+    return values
+
+
+def _set(values: dict[str, Any], parts: Sequence[str], value: object) -> None:
+    for part in parts[:-1]:
+        values = values.setdefault(part, {})
+    values[parts[-1]] = value
+
+
+def _make(folder: Path) -> bool:
+    """Makes a folder; of two processes that try at once, one succeeds."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _runs(folder: Path, *depths: int) -> list[str]:
+    """The runs so many levels below a folder, from the project's root where they lie in it."""
+    root = project_root()
+    runs = sorted(path.parent for depth in depths for path in folder.glob("*/" * depth + CONFIG_FILE))
+    return [str(run.relative_to(root) if run.is_relative_to(root) else run) for run in runs]
+
+
+def _all_runs() -> list[str]:
+    return _runs(project_root() / "outputs", 3, 4)  # VERB/DATE/TIME and sweeps/DATE/TIME/JOB
+
+
+def _started(run: str) -> float:
+    return (project_root() / run / CONFIG_FILE).stat().st_mtime
+
+
+def _nearest_run(name: str, folder: Path | None) -> str | None:
+    """A run inside the folder, as a sweep's is, else the run that is spelt most like `name`."""
+    near = _runs(folder, 1) if folder else []
+    near = near or get_close_matches(name.rstrip("/"), _all_runs(), n=1, cutoff=0.5)
+    return near[0] if near else None

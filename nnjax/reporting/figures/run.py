@@ -1,0 +1,70 @@
+"""The pictures that suit a run, in its `figures/` folder.
+
+draw_run(run_dir, inputs=test.inputs, targets=test.targets, outputs=outputs, class_names=names, from_logits=True)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.reporting.figures.classification import confusion_matrix, worst_mistakes
+from nnjax.reporting.figures.curves import learning_curves, regression_fit
+from nnjax.reporting.figures.filters import first_layer_filters
+from nnjax.reporting.metrics import read_metrics
+
+
+def draw_run(
+    run_dir: Path,
+    *,
+    inputs: NDArray[Any],
+    targets: NDArray[Any],
+    outputs: NDArray[np.float32],
+    class_names: Sequence[str],
+    from_logits: bool,
+    kernel: NDArray[Any] | None = None,
+) -> list[Path]:
+    """Draws learning curves from the run's metrics, what the test split shows, and the first layer's filters.
+
+    Args:
+        run_dir: the run's folder.
+        inputs: [n, ...] of the test split; images are [n, h, w, c].
+        targets: [n] class numbers, or [n, k] values.
+        outputs: [n, k] of the network.
+        class_names: one a class; none for regression.
+        from_logits: whether softmax makes the outputs probabilities; else they stand for probabilities themselves.
+        kernel: [kh, kw, c, features] of the first layer, where that is a convolution.
+
+    Returns:
+        The files, in the order to look at them.
+    """
+    folder = run_dir / "figures"
+    learning_curves(read_metrics(run_dir), drawn := folder / "learning_curves.png")
+    paths = [drawn]
+    if class_names:
+        confusion_matrix(targets, outputs.argmax(axis=1), class_names, drawn := folder / "confusion_matrix.png")
+        paths.append(drawn)
+        if inputs.ndim == 4:
+            probabilities = _softmax(outputs) if from_logits else _shares(outputs)
+            worst_mistakes(inputs, targets, probabilities, class_names, drawn := folder / "worst_mistakes.png")
+            paths.append(drawn)
+    else:
+        regression_fit(targets, outputs, drawn := folder / "regression_fit.png")
+        paths.append(drawn)
+    if kernel is not None:
+        first_layer_filters(kernel, drawn := folder / "first_layer_filters.png")
+        paths.append(drawn)
+    return paths
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _shares(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs that were trained to be 1 for the true class and 0 for others, made to lie in between and add up to 1."""
+    clipped = np.clip(outputs, 1e-6, 1)
+    return np.asarray(clipped / clipped.sum(axis=1, keepdims=True))

@@ -1,0 +1,204 @@
+import io
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnjax.reporting.figures import (
+    confusion_matrix,
+    draw_run,
+    first_layer_filters,
+    learning_curves,
+    regression_fit,
+    worst_mistakes,
+)
+from nnjax.reporting.metrics import MetricWriter
+
+DIGITS = [str(digit) for digit in range(10)]
+
+
+@pytest.fixture
+def draw(tmp_path):
+    """Draws a figure and returns its pixels [h, w, 3]."""
+
+    def draw(function, *arguments, **options):
+        path = tmp_path / "folder" / "figure.png"
+        function(*arguments, path=path, **options)
+        assert [file.name for file in path.parent.iterdir()] == ["figure.png"]
+        with Image.open(io.BytesIO(path.read_bytes())) as image:
+            assert image.format == "PNG"
+            return np.asarray(image.convert("RGB"))
+
+    return draw
+
+
+def same(first, second):
+    return first.shape == second.shape and bool((first == second).all())
+
+
+def records(losses, accuracy=True):
+    both = [
+        {"step": step, "epoch": step / 10, "split": split, "loss": loss} | ({"accuracy": 1 / (1 + loss)} if accuracy else {})
+        for step, loss in enumerate(losses, 1)
+        for split in ("train", "validation")
+    ]
+    return [*both, {"step": len(losses), "epoch": len(losses) / 10, "split": "test", "loss": 0.5}]
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 10_000])
+def test_curves_of_any_length(draw, points):
+    height, width, _ = draw(learning_curves, records(np.linspace(2.0, 1.0, points))).shape
+    assert 300 < height < 700
+    assert 500 < width < 1500
+
+
+def test_curves_show_their_records(draw):
+    first = draw(learning_curves, records([2.0, 1.0, 0.5]))
+    assert same(first, draw(learning_curves, records([2.0, 1.0, 0.5])))
+    assert not same(first, draw(learning_curves, records([2.0, 1.5, 0.5])))
+    without_test = [record for record in records([2.0, 1.0, 0.5]) if record["split"] != "test"]
+    assert not same(first, draw(learning_curves, without_test))
+
+
+def test_regression_has_no_accuracy_panel(draw):
+    with_accuracy = draw(learning_curves, records([2.0, 1.0])).shape[1]
+    assert draw(learning_curves, records([2.0, 1.0], accuracy=False)).shape[1] < 0.6 * with_accuracy
+
+
+@pytest.mark.parametrize(("losses", "scale"), [([2.0, 0.5, 0.03], "linear"), ([2.0, 0.5, 0.01], "log"), ([2.0, 0.0], "linear")])
+def test_a_loss_that_spans_two_decades_is_drawn_on_a_logarithmic_scale(draw, losses, scale):
+    other = {"linear": "log", "log": "linear"}[scale]
+    automatic = draw(learning_curves, records(losses))
+    assert same(automatic, draw(learning_curves, records(losses), loss_scale=scale))
+    assert not same(automatic, draw(learning_curves, records(losses), loss_scale=other))
+
+
+def test_curves_of_a_run_that_diverged(draw):
+    broken = records([2.0, 1.0, 1e30])
+    broken[-2]["loss"] = broken[-3]["loss"] = None
+    draw(learning_curves, broken)
+
+
+def test_confusion_tells_true_from_predicted(draw):
+    labels, predictions = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])
+    assert not same(
+        draw(confusion_matrix, labels, predictions, ["a", "b", "c"]),
+        draw(confusion_matrix, predictions, labels, ["a", "b", "c"]),
+    )
+
+
+def test_a_class_without_examples_is_no_trouble(draw):
+    draw(confusion_matrix, np.array([0, 0]), np.array([0, 1]), DIGITS)
+
+
+def test_confusion_of_many_classes_leaves_room_for_every_name(draw):
+    names = [f"a_class_with_quite_a_long_name_{index}" for index in range(100)]
+    labels = np.arange(1000) % 100
+    some_wrong = np.where(np.arange(1000) < 300, (labels + 1) % 100, labels)
+    picture = draw(confusion_matrix, labels, some_wrong, names)
+    assert picture.shape[0] > 100 * 13  # pixels a name
+    assert max(picture.shape) < 3000
+    assert not same(picture, draw(confusion_matrix, labels, labels, names))
+
+
+def confident(labels, sureness):
+    """Probabilities [n, 10] that give `sureness` [n] to the class after the true one, the rest to the true one."""
+    probabilities = np.zeros((len(labels), 10))
+    rows = np.arange(len(labels))
+    probabilities[rows, labels] = 1 - sureness
+    probabilities[rows, (labels + 1) % 10] = sureness
+    return probabilities
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (28, 20, 2)])
+def test_the_worst_mistakes_are_those_of_highest_loss(draw, shape):
+    images = np.random.default_rng(0).integers(0, 17, (40, *shape)).astype(np.uint8)
+    images[0, 0, 0, 0], labels = 255, np.arange(40) % 10
+    probabilities = confident(labels, np.linspace(0.3, 0.99, 40))
+    first = draw(worst_mistakes, images, labels, probabilities, DIGITS, count=6)
+    images[33] //= 2  # the seventh worst
+    assert same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=6))
+    images[34] //= 2  # the sixth
+    assert not same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=6))
+
+
+def test_the_brightest_pixel_of_all_is_white(draw):
+    dark = np.zeros((3, 8, 8, 1), np.uint8)
+    dark[:, 2:6, 2:6] = 16
+    labels = np.array([1, 2, 3])
+    probabilities = confident(labels, np.full(3, 0.9))
+    assert same(
+        draw(worst_mistakes, dark, labels, probabilities, DIGITS),
+        draw(worst_mistakes, (dark / 16).astype(np.float32), labels, probabilities, DIGITS),
+    )
+
+
+def test_without_mistakes_the_least_sure_are_shown(draw):
+    images = np.random.default_rng(0).random((9, 8, 8, 1)).astype(np.float32)
+    labels = np.arange(9)
+    probabilities = confident(labels, np.linspace(0.0, 0.4, 9))
+    first = draw(worst_mistakes, images, labels, probabilities, DIGITS, count=4)
+    images[0] *= 0.5  # the surest
+    assert same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=4))
+    images[8] *= 0.5
+    assert not same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=4))
+
+
+def test_names_with_any_characters(draw):
+    names = ["猫", "$x_", "naïve", "κόσμος", "a\nb", "", "[b]", "%s", "{x}", "🦊"]
+    labels = np.arange(10)
+    draw(confusion_matrix, labels, labels, names)
+    draw(worst_mistakes, np.ones((10, 8, 8, 1)), labels, confident(labels, np.full(10, 0.9)), names)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_filters_are_scaled_one_by_one_and_at_most_64(draw, channels):
+    kernel = np.random.default_rng(0).normal(size=(3, 3, channels, 70)).astype(np.float32)
+    first = draw(first_layer_filters, kernel)
+    scaled = kernel * 2.0 ** np.arange(70)
+    assert same(first, draw(first_layer_filters, scaled.astype(np.float32)))
+    kernel[..., 64:] = 0
+    assert same(first, draw(first_layer_filters, kernel))
+    kernel[..., 63] *= -1
+    assert not same(first, draw(first_layer_filters, kernel))
+
+
+def test_a_filter_of_zeros_is_no_trouble(draw):
+    draw(first_layer_filters, np.zeros((1, 1, 1, 1), np.float32))
+
+
+@pytest.mark.parametrize(("examples", "outputs"), [(1, 1), (300, 1), (20, 12)])
+def test_regression_fit(draw, examples, outputs):
+    targets = np.random.default_rng(0).normal(size=(examples, outputs))
+    assert not same(draw(regression_fit, targets, targets), draw(regression_fit, targets, targets + 0.5))
+
+
+def test_drawing_leaves_matplotlib_as_it_was(draw):
+    before = dict(matplotlib.rcParams)
+    draw(first_layer_filters, np.ones((3, 3, 1, 4)))
+    assert dict(matplotlib.rcParams) == before
+
+
+def names(paths: list[Path]) -> list[str]:
+    assert all(path.is_file() for path in paths)
+    return [path.name for path in paths]
+
+
+def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
+    with MetricWriter(tmp_path, "off") as writer:
+        writer.write(step=1, epoch=1, split="train", metrics={"loss": 1.0}, seconds=0.0)
+    labels, logits = np.arange(10), np.eye(10, dtype=np.float32)[::-1] * 1000
+    images = np.ones((10, 8, 8, 1), np.uint8)
+    classes = {"targets": labels, "outputs": logits, "class_names": DIGITS, "from_logits": True}
+    pictures = ["learning_curves.png", "confusion_matrix.png"]
+    assert names(draw_run(tmp_path, inputs=np.ones((10, 5)), **classes)) == pictures
+    assert names(draw_run(tmp_path, inputs=images, **classes, kernel=np.ones((3, 3, 1, 4)))) == [
+        *pictures,
+        "worst_mistakes.png",
+        "first_layer_filters.png",
+    ]
+    values = np.ones((10, 2), np.float32)
+    regression = draw_run(tmp_path, inputs=values, targets=values, outputs=values, class_names=(), from_logits=False)
+    assert names(regression) == ["learning_curves.png", "regression_fit.png"]

@@ -1,0 +1,145 @@
+import io
+import re
+from types import SimpleNamespace
+
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.tables import closing_table, model_table, sweep_table
+
+
+def rendered(renderable):
+    shown = io.StringIO()
+    with RunConsole(None, file=shown) as console:
+        console.print(renderable)
+    return shown.getvalue()
+
+
+def line_of(text, word):
+    return next(line for line in text.splitlines() if word in line)
+
+
+def layer(name, kind, shape, parameters, flops):
+    return SimpleNamespace(name=name, kind=kind, output_shape=shape, num_params=parameters, flops=flops)
+
+
+def test_the_model_has_shapes_and_totals():
+    text = rendered(
+        model_table(
+            [
+                layer("conv_1", "conv 3×3", (28, 28, 32), 320, 451_584),
+                layer("pool_1", "max pool 2×2", (14, 14, 32), 0, 0),
+                layer("output", "dense", (10,), 62_730, 125_440),
+            ]
+        )
+    )
+    assert line_of(text, "conv_1").split() == "conv_1 conv 3×3 28 × 28 × 32 320 452 k".split()
+    assert line_of(text, "pool_1").split() == "pool_1 max pool 2×2 14 × 14 × 32".split()
+    assert line_of(text, "total").split() == "total 63,050 577 k".split()
+
+
+def test_the_closing_table_says_what_came_out_and_where(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_dir = tmp_path / "outputs" / "run"
+    text = rendered(
+        closing_table(
+            {
+                "name": "run",
+                "status": "stopped_early",
+                "reason": "the loss fell below 0.1",
+                "test": {"loss": 0.0512, "accuracy": 0.98611},
+                "validation": None,
+                "train": {"loss": 1e-5},
+                "test_examples": 360,
+                "epochs": 1.0,
+                "steps": 1800,
+                "seconds": {"train": 6.81, "compile": 3.4, "total": 312.0},
+                "peak_rss_mb": 812.3,
+                "num_devices": 2,
+                "platform": "cpu",
+                "num_processes": 3,
+                "run_dir": str(run_dir),
+                "figures": [run_dir / "figures" / "a.png", run_dir / "figures" / "b.png"],
+            }
+        )
+    )
+    assert "stopped early   the loss fell below 0.1" in text
+    assert "loss 0.0512   accuracy 98.61%   360 examples" in line_of(text, "test ")
+    assert "loss 1.00e-05" in line_of(text, "train ")
+    assert "validation" not in text
+    assert "1 epoch   1,800 steps" in text
+    assert "5:12   train 6.8 s, compile 3.4 s" in text
+    assert "2 × cpu   3 processes" in text
+    assert re.search(r"results +│ outputs/run ", text)
+    assert "outputs/run/figures/" in text
+    assert "a.png, b.png" in text
+    assert str(tmp_path) not in text
+
+
+def test_a_summary_of_a_failed_run_is_enough_for_a_table():
+    text = rendered(closing_table({"name": "x", "status": "failed", "error": "no [data] here"}))
+    assert "failed   no [data] here" in text
+
+
+JOBS = [
+    {
+        "number": 0,
+        "overrides": ["activation=relu", "model=fnn", "optimizer.learning_rate=0.1"],
+        "status": "completed",
+        "test": {"loss": 0.05, "accuracy": 0.98},
+        "seconds": 12.3,
+        "folder": "sweep/0",
+    },
+    {
+        "number": 1,
+        "overrides": ["activation=tanh", "model=fnn", "optimizer.learning_rate=0.1"],
+        "status": "failed",
+        "error": "data=mnist: not found\nsecond line",
+        "folder": "sweep/1",
+    },
+    {
+        "number": 2,
+        "overrides": ["activation=elu", "model=fnn", "optimizer.learning_rate=0.2"],
+        "status": "diverged",
+        "test": None,
+        "error": "the loss became nan",
+    },
+    {
+        "number": 3,
+        "overrides": ["activation=silu", "model=fnn", "optimizer.learning_rate=0.2"],
+        "status": "completed",
+        "test": {"loss": 0.04, "accuracy": 0.98},
+        "seconds": 3612.0,
+        "folder": "sweep/3",
+    },
+]
+
+
+def test_a_sweep_shows_every_job_and_what_differs():
+    text = rendered(sweep_table(JOBS))
+    header = line_of(text, "activation")
+    assert "learning_rate" in header
+    assert "model" not in header
+    assert line_of(text, " relu ").split() == "0 relu 0.1 completed 0.0500 98.00% 12.3 s 0".split()
+    assert line_of(text, " tanh ").split() == "1 tanh 0.1 failed 1".split()
+    assert line_of(text, " elu ").split() == "2 elu 0.2 diverged".split()
+    assert line_of(text, " silu ").split() == "★ 3 silu 0.2 completed 0.0400 98.00% 1:00:12 3".split()
+    assert "job 1 failed: data=mnist: not found\n" in text
+    assert "job 2 diverged: the loss became nan\n" in text
+    assert "second line" not in text
+
+
+def test_the_best_of_a_sweep():
+    def marked(*tests):
+        lines = rendered(sweep_table([{"number": number, "test": test} for number, test in enumerate(tests)])).splitlines()
+        return [int(line.split()[1]) for line in lines if "★" in line]
+
+    assert marked({"loss": 0.1, "accuracy": 0.9}, {"loss": 0.2, "accuracy": 0.95}) == [1]
+    assert marked({"loss": 0.3}, {"loss": 0.2}, {"loss": float("nan")}, None) == [1]
+    assert marked({"loss": 0.3}, None) == []
+    assert marked() == []
+
+
+def test_names_shared_by_two_groups_stay_whole():
+    jobs = [{"overrides": [f"model.name={n}", f"data.name={n}"]} for n in range(2)]
+    header = line_of(rendered(sweep_table(jobs)), "status")
+    assert "model.name" in header
+    assert "data.name" in header
