@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from nnjax.config import command
-from nnjax.config.schema import EvaluateConfig
+from nnjax.config.errors import DataError
+from nnjax.config.runs import read_config
+from nnjax.config.schema import Config, EvaluateConfig
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.summary import read_summary, write_json
 
@@ -19,15 +23,16 @@ def main() -> None:
 
 
 def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
-    """Measures one checkpoint of a run; writes `evaluation.json` into the run's folder and returns what stands there.
+    """Measures one checkpoint of a run; writes `evaluation.json` and returns what stands there.
 
     Raises:
-        ConfigError: if the folder is no run, or the machine has not the devices that the run had.
+        ConfigError: if the machine has not the devices that the run asks for.
         DataError: if the data or the checkpoint is missing or damaged.
     """
-    run_config = command.read_run_config(run_dir)
-    summary = read_summary(run_dir)
-    with RunConsole(None) as console:
+    run = Path(config.run)
+    run_config, summary = read_config(Config, run), read_summary(run)
+    with RunConsole(run_dir / "evaluate.log") as console:
+        # JAX takes a second to import, which a mistaken command need not wait for.
         from nnjax.data.load import load
         from nnjax.parallel.devices import select_devices
         from nnjax.training.checkpoints import Checkpoints
@@ -37,12 +42,34 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         devices = select_devices(run_config.parallel, (training.global_batch_size, training.eval_batch_size))
         dataset = load(run_config.data, echo=console.print)
         experiment, template = set_up(run_config, dataset, devices)
-        checkpoints = Checkpoints(run_dir / "checkpoints")
-        which = summary["tested_step"] if config.checkpoint == "tested" else config.checkpoint
+        which = config.checkpoint
+        if which == "tested":
+            if "tested_step" not in summary:
+                raise DataError(f"{run}: status {summary['status']}, so nothing was tested; take checkpoint=last")
+            which = summary["tested_step"]
+        checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)
         checkpoints.close()
         result = experiment.evaluate(experiment.parallel.replicate(state), dataset.test)
-    return {}
+
+        evaluation = {
+            "run": str(run),
+            "checkpoint": config.checkpoint,
+            "step": progress.step,
+            "test": result.metrics,
+            "test_examples": result.count,
+        }
+        write_json(run_dir / "evaluation.json", evaluation)
+        console.print(_comparison(result.metrics, summary.get("test", {}), progress.step, result.count))
+        console.print(f"Written to {run_dir / 'evaluation.json'}")
+    return evaluation
+
+
+def _comparison(measured: Mapping[str, float], recorded: Mapping[str, float], step: int, count: int) -> Table:
+    table = Table("test", f"step {step}, {count:,} examples", "summary.json")
+    for name, value in measured.items():
+        table.add_row(name, repr(value), repr(recorded[name]) if name in recorded else "")
+    return table
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def train(config: Config, run_dir: Path) -> Mapping[str, Any]:
             summary.setdefault("seconds", {})["total"] = time.perf_counter() - started
             summary["peak_rss_mb"] = peak_rss_mb()
             write_json(run_dir / "summary.json", summary)
-        console.print(closing_table(summary))
+            if "steps" in summary:
+                console.print(closing_table(summary))
         if summary["status"] == "preempted":
             raise PreemptedError(
                 f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
@@ -212,7 +213,24 @@ class _Events:
 
 
 def show_sweep(sweep_dir: Path, results: Sequence[command.JobResult]) -> None:
-    """Prints one row a job, and writes the same table to `sweep.txt` in the sweep's folder."""
+    """Prints a table of a sweep's jobs, and writes it to `sweep.log` in the sweep's folder."""
+    rows = [_sweep_row(result) for result in results]
+    with RunConsole(sweep_dir / "sweep.log") as console:
+        console.print(sweep_table(rows))
+        console.print(f"{len(results)} jobs in {sweep_dir}")
+
+
+def _sweep_row(result: command.JobResult) -> dict[str, Any]:
+    summary: Mapping[str, Any] = result.summary or {}
+    return {
+        "number": result.number,
+        "overrides": result.overrides,
+        "status": summary.get("status", "failed"),
+        "test": summary.get("test"),
+        "seconds": summary.get("seconds", {}).get("total"),
+        "folder": result.run_dir,
+        "error": result.error,
+    }
 
 
 if __name__ == "__main__":

@@ -24,11 +24,12 @@ from hydra.types import RunMode
 
 from nnjax.config.compose import VERSION_BASE, Composition, check, compose, conf_dir, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError, UserError
+from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim
-from nnjax.config.screens import help_text, print_explanation
+from nnjax.config.screens import config_text, help_text, print_explanation
 from nnjax.config.sweep import JobResult, collect, expand
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -76,16 +77,19 @@ class _Command:
         mode = RunMode.MULTIRUN if arguments.multirun or "hydra.mode=MULTIRUN" in overrides else RunMode.RUN
         composition = compose(verb, overrides, directories, mode)
         if arguments.help:
-            print(help_text(composition))
+            print(help_text(composition, self.schema))
             return 0
         looking = arguments.explain is not None or arguments.cfg or arguments.info
         if RunMode.MULTIRUN in (mode, composition.hydra.mode) and not looking:
             return self._sweep(job, composition, flags)
         values, origins = plain_values(self.schema, composition)
-        config = parse(self.schema, values, origins)
+        config: object = parse(self.schema, values, origins)
         if arguments.explain is not None:
             provenance = origins if isinstance(origins, Provenance) else composition.provenance
             print_explanation(arguments.explain, values, provenance)
+            return 0
+        if arguments.cfg == "job":
+            print(config_text(values, arguments.package))
             return 0
         if looking:
             return _hand_over(job, verb, composition.overrides, flags)
@@ -110,15 +114,17 @@ class _Command:
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
         jobs = expand(composition)
-        settings = composition.hydra.overrides.hydra
+        singles = [composition]
+        if jobs is not None:
+            settings = composition.hydra.overrides.hydra
+            singles = [compose(composition.verb, [*settings, *texts], composition.directories) for texts in jobs]
         forced = set()
         # A typo in any job stops them all before the first; a pair of values that do not go together costs its job alone.
-        for overrides in jobs if jobs is not None else [tuple(composition.hydra.overrides.task)]:
-            single = compose(composition.verb, [*settings, *overrides], composition.directories)
+        for single in singles:
             values, origins = plain_values(self.schema, single)
             if values.get("resume"):
                 raise ConfigError(f"resume={single.job.resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
-            config = parse(self.schema, values, origins)
+            config: object = parse(self.schema, values, origins)
             with suppress(IncompatibleError):
                 check(config, origins)
             forced |= {text[2:].partition("=")[0] for text in single.overrides if text.startswith("++")}

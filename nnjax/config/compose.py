@@ -22,7 +22,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.config.checks import check_config
 from nnjax.config.errors import ConfigError
-from nnjax.config.overrides import HYDRA_ERRORS, cannot_override, check_overrides, is_group, parse_override, translate
+from nnjax.config.overrides import (
+    HYDRA_ERRORS,
+    ON_COMMAND_LINE,
+    cannot_override,
+    check_overrides,
+    is_group,
+    parse_override,
+    translate,
+)
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.problems import Problem
 from nnjax.config.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
@@ -47,18 +55,19 @@ def project_root() -> Path:
     return root if (root / "pyproject.toml").is_file() else Path.cwd()
 
 
-def compose_config(verb: str, overrides: Sequence[str], schema: type[T]) -> T:
+def compose_config(verb: str, overrides: Sequence[str], schema: type[T], directories: Sequence[Path] = ()) -> T:
     """A verb's typed and checked config.
 
     Args:
         verb: names the root file, ``conf/VERB.yaml``.
         overrides: as on the command line, without sweeps.
         schema: the dataclass of the whole config.
+        directories: config folders; the project's if empty.
 
     Raises:
         ConfigError: for anything wrong in the files or the overrides.
     """
-    composition = compose(verb, overrides)
+    composition = compose(verb, overrides, directories)
     config = parse(schema, composition.values(schema), composition)
     check(config, composition)
     return config
@@ -100,24 +109,30 @@ class Composition:
     hydra: DictConfig
 
     def values(self, schema: type) -> dict[str, Any]:
-        """The config as plain data, without the groups that are composed only because a file chooses in them.
+        """The config as plain data, without the groups that the schema has no use for.
 
         Raises:
-            ConfigError: for an interpolation that leads nowhere.
+            ConfigError: for an interpolation that leads nowhere, or an override of a group without use.
         """
         try:
             values: Any = OmegaConf.to_container(self.job, resolve=True)
         except OmegaConfBaseException as error:
             key = str(error.full_key)
-            raw = OmegaConf.to_container(self.job, resolve=False)
-            for part in key.replace("[", ".").replace("]", "").split("."):
-                raw = raw[int(part)] if isinstance(raw, list) else raw[part]  # type: ignore[index,call-overload]
+            parent, _, leaf = key.replace("[", ".").replace("]", "").rpartition(".")
+            raw: Any = OmegaConf.to_container(OmegaConf.select(self.job, parent), resolve=False)
+            value = raw[int(leaf) if isinstance(raw, list) else leaf]
             reason = str(error).splitlines()[0]
-            raise ConfigError(Problem(key, raw, reason).line(self)) from error
+            raise ConfigError(Problem(key, value, reason).line(self)) from error
+        unused = self.unused(schema)
         loader = config_loader(self.directories)
-        given = {parse_override(text, loader).key_or_group.partition(".")[0] for text in self.overrides}
-        unused = self.hydra.runtime.choices.keys() - {field.name for field in fields(schema)} - given
+        for text in self.overrides:
+            if parse_override(text, loader).key_or_group.partition(".")[0] in unused:
+                raise ConfigError(f"{text}: unknown key {ON_COMMAND_LINE}")
         return {key: value for key, value in values.items() if key not in unused}
+
+    def unused(self, schema: type) -> set[str]:
+        """The groups that are composed only because a file of another group chooses in them."""
+        return ({*self.hydra.runtime.choices} & {*self.job}) - {field.name for field in fields(schema)}
 
     @property
     def directories(self) -> tuple[Path, ...]:

@@ -1,8 +1,9 @@
 """What Hydra runs for a verb: one composed config, made typed, handed to the verb's task, its outcome noted.
 
-job = Job(Config, task)
-hydra.main(config_path=..., config_name="train", version_base="1.3")(job)()
-job.exit_code
+    job = Job(Config, task)
+    hydra.main(config_path=..., config_name="train", version_base="1.3")(job)()
+
+Then `job.exit_code` says how it went; Hydra itself has nothing to report.
 """
 
 import sys
@@ -37,7 +38,8 @@ class Job:
         self.exit_code = 0
 
     def __call__(self, composed: DictConfig) -> None:
-        settings = HydraConfig.get()
+        """Runs the task in Hydra's output folder; what it raises is told and noted, so that a sweep goes on."""
+        settings: Any = HydraConfig.get()
         run_dir = Path(settings.runtime.output_dir)
         composition = Composition(settings.job.config_name, tuple(settings.overrides.task), composed, settings)
         number = settings.job.num if settings.mode == RunMode.MULTIRUN else None
@@ -45,7 +47,7 @@ class Job:
         self.exit_code, error, summary = 0, None, None
         try:
             values, origins = plain_values(self.schema, composition)
-            config = parse(self.schema, values, origins)
+            config: object = parse(self.schema, values, origins)
             write_config(config, run_dir)
             check(config, origins)
             summary = self.task(config, run_dir)

@@ -119,7 +119,7 @@ def translate(
         if entry := next((item for item in _defaults(loader) if (item.group, item.option) == (group, option)), None):
             return _wrong_default(entry, loader)
     text = str(error) or str(error.__cause__) or type(error).__name__
-    message = " ".join(text.split(":\n", 1)).splitlines()[0]  # a line that ends in a colon says nothing by itself
+    message = text.replace(":\n", ": ", 1).splitlines()[0]  # a line that ends in a colon says nothing by itself
     if match := re.match(r"In '?(?P<file>[\w/.-]+?)'?: (?P<what>.*)", message):
         file, what = match["file"], match["what"]
         for path in (path for path, name in _files(loader) if name == file):

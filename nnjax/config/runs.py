@@ -126,13 +126,12 @@ def resumed(composition: Composition, run_dir: Path) -> tuple[dict[str, Any], Pr
     overrides = [parse_override(text, config_loader(composition.directories)) for text in composition.overrides]
     for override in overrides:
         key = override.key_or_group
-        if key != "resume" and not override.is_hydra_override():
-            if override.is_delete() or not any(f"{key}.".startswith(f"{allowed}.") for allowed in RESUMABLE):
-                text = str(override.input_line).lstrip("+")
-                reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
-                raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
-        elif key != "resume":
+        if override.is_hydra_override():
             continue
+        if key != "resume" and (override.is_delete() or not f"{key}.".startswith(tuple(f"{free}." for free in RESUMABLE))):
+            text = str(override.input_line).lstrip("+")
+            reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
+            raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
         value = OmegaConf.select(composition.job, key)
         value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         _set(values, key.split("."), value)
@@ -167,15 +166,15 @@ def _make(folder: Path) -> bool:
     return True
 
 
-def _runs(folder: Path, *depths: int) -> list[str]:
-    """The runs so many levels below a folder, from the project's root where they lie in it."""
+def _runs(folder: Path, *patterns: str) -> list[str]:
+    """The runs below a folder, from the project's root where they lie in it."""
     root = project_root()
-    runs = sorted(path.parent for depth in depths for path in folder.glob("*/" * depth + CONFIG_FILE))
+    runs = sorted(path.parent for pattern in patterns for path in folder.glob(f"{pattern}/{CONFIG_FILE}"))
     return [str(run.relative_to(root) if run.is_relative_to(root) else run) for run in runs]
 
 
 def _all_runs() -> list[str]:
-    return _runs(project_root() / "outputs", 3, 4)  # VERB/DATE/TIME and sweeps/DATE/TIME/JOB
+    return _runs(project_root() / "outputs", "train/*/*", "sweeps/*/*/*")
 
 
 def _started(run: str) -> float:
@@ -183,7 +182,7 @@ def _started(run: str) -> float:
 
 
 def _nearest_run(name: str, folder: Path | None) -> str | None:
-    """A run inside the folder, as a sweep's is, else the run that is spelt most like `name`."""
-    near = _runs(folder, 1) if folder else []
+    """A run inside the folder, as a sweep's is, else the run that is spelt most like `name`, else the newest."""
+    near = _runs(folder, "*") if folder else []
     near = near or get_close_matches(name.rstrip("/"), _all_runs(), n=1, cutoff=0.5)
-    return near[0] if near else None
+    return near[0] if near else newest_run()

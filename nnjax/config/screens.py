@@ -1,9 +1,11 @@
-"""What a verb shows without running: `--help` with the groups, and `--explain`, where every value came from."""
+"""What a verb shows without running: `--help` with the groups, `--cfg job`, and `--explain`, where every value came from."""
 
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from string import Template
+
+from omegaconf import OmegaConf
 
 from nnjax.config.compose import Composition, config_loader
 from nnjax.config.errors import ConfigError
@@ -15,10 +17,22 @@ from nnjax.config.suggest import suggest
 _WIDTH = 100
 
 
-def help_text(composition: Composition) -> str:
+def help_text(composition: Composition, schema: type) -> str:
     """The verb's help: ``conf/hydra/help/VERB.yaml``, with the groups that the verb has and the options chosen."""
     template = Template(composition.hydra.help.template)
-    return template.substitute(APP_CONFIG_GROUPS=_groups(composition)).rstrip()
+    return template.substitute(APP_CONFIG_GROUPS=_groups(composition, schema)).rstrip()
+
+
+def config_text(values: Mapping[str, object], package: str | None) -> str:
+    """A config as YAML, or the part of it at or below a key.
+
+    Raises:
+        ConfigError: if there is no such key.
+    """
+    part = OmegaConf.select(OmegaConf.create(dict(values)), package or "")
+    if part is None:
+        raise ConfigError(f"--package {package}: unknown key, or null")
+    return (OmegaConf.to_yaml(part) if OmegaConf.is_config(part) else str(part)).rstrip()
 
 
 def print_explanation(key: str, values: Mapping[str, object], provenance: Provenance) -> None:
@@ -52,10 +66,10 @@ def print_explanation(key: str, values: Mapping[str, object], provenance: Proven
     Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _groups(composition: Composition) -> str:
+def _groups(composition: Composition, schema: type) -> str:
     loader = config_loader(composition.directories)
-    choices = composition.hydra.runtime.choices
-    chosen = {group: choices[group] for group in groups(loader) if group in choices}
+    choices, unused = composition.hydra.runtime.choices, composition.unused(schema)
+    chosen = {group: choices[group] for group in groups(loader) if group in choices and group not in unused}
     margin = max(map(len, chosen), default=0) + 2
     lines = []
     for group, choice in chosen.items():

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 
 from nnjax.config.compose import Composition, config_loader
 from nnjax.config.errors import ConfigError
@@ -57,8 +56,8 @@ def expand(composition: Composition) -> list[tuple[str, ...]] | None:
     if sweeper._target_ != f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}":
         return None
     loader = config_loader(composition.directories)
-    task = OmegaConf.to_container(composition.hydra.overrides.task)
-    texts = [*(f"{key}={values}" for key, values in (sweeper.params or {}).items()), *map(str, task)]
+    texts = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
+    texts += composition.hydra.overrides.task
     overrides = [parse_override(text, loader) for text in texts]
     for override in overrides:
         if override.is_sweep_override() and not override.is_discrete_sweep():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import jax
 import optax
 
+from nnjax.config.errors import ConfigError
 from nnjax.config.lengths import Lengths, lengths
 from nnjax.config.schema import Config
 from nnjax.data.dataset import Dataset
@@ -59,8 +60,16 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         config: what to run.
         dataset: the data that `config.data` names, read.
         devices: as `nnjax.parallel.devices.select_devices` gives them.
+
+    Raises:
+        ConfigError: if the dataset turns out smaller than its kind usually is, and has not one whole batch.
     """
     spec, training = dataset.spec, config.training
+    if spec.num_train < training.global_batch_size:
+        raise ConfigError(
+            f"training.global_batch_size={training.global_batch_size}: must be at most {spec.num_train}, "
+            f"the training examples that this copy of data={spec.name} has"
+        )
     durations = lengths(config, spec)
     relative = relative_schedule(
         config.schedule,

@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import pytest
+
+from nnjax.config import compose as compose_module
+from nnjax.config.compose import compose_config, compose_train, conf_dir, project_root
+from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.options import CNN, FNN, SGD
+from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
+from nnjax.config.types import Duration
+
+OPTIONS = sorted(
+    path.relative_to(conf_dir()).with_suffix("").as_posix().replace("/", "=")
+    for path in conf_dir().glob("*/*.yaml")
+    if path.parent.name != "hydra"
+)
+ROOTS = {"train": Config, "evaluate": EvaluateConfig, "prepare": PrepareConfig}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def message(overrides: list[str], *directories: Path, verb: str = "train", schema: type = Config) -> str:
+    """The first line of the error that a config gives."""
+    with pytest.raises(ConfigError) as caught:
+        compose_config(verb, overrides, schema, (conf_dir(), *directories))
+    return str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes(option: str) -> None:
+    group, _, name = option.partition("=")
+    needs = {"data=textbook": ["model=two_neuron"], "training=textbook": ["model=two_neuron"]}.get(option, [])
+    config = compose_train([option, *needs])
+    assert getattr(getattr(config, group, None), "name", name) == name
+
+
+@pytest.mark.parametrize("data", [option for option in OPTIONS if option.startswith("data=")])
+def test_every_dataset_can_be_prepared(data: str) -> None:
+    assert data == f"data={compose_config('prepare', [data], PrepareConfig).data.name}"
+
+
+def test_every_root_file_has_a_schema_here() -> None:
+    assert {path.stem for path in conf_dir().glob("*.yaml")} >= ROOTS.keys()
+    assert compose_config("evaluate", ["run=here"], EvaluateConfig) == EvaluateConfig("here", "tested")
+    assert compose_config("prepare", [], PrepareConfig).archives is None
+
+
+def test_the_typed_config_holds_what_was_asked_for() -> None:
+    config = compose_train(["model=fnn", "model.hidden=[512,256]", "optimizer=sgd", "training.duration=5 epochs"])
+    assert isinstance(config.model, FNN)
+    assert config.model.hidden == (512, 256)
+    assert isinstance(config.optimizer, SGD)
+    assert config.training.duration == Duration(5, "epochs")
+
+
+def test_what_the_command_line_chooses_stays() -> None:
+    assert compose_train(["data=mnist"]).training.global_batch_size == 128
+    assert compose_train(["data=mnist", "training=default"]).training.global_batch_size == 64
+
+
+def test_an_item_of_a_list_can_be_given_what_its_file_leaves_out() -> None:
+    model = compose_train(["model=cnn", "model.blocks.1.kernel=5", "seed=3"]).model
+    assert isinstance(model, CNN)
+    assert [block.kernel for block in model.blocks] == [3, 5]
+
+
+def test_values_that_do_not_go_together_are_told_apart() -> None:
+    with pytest.raises(IncompatibleError, match=r"^model=cnn: needs images"):
+        compose_train(["model=cnn", "data=textbook"])
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
+    assert message([f"{prefix}optimizer.lr=1"]) == (
+        "optimizer.lr=1: unknown key; did you mean optimizer.learning_rate? (set on the command line)"
+    )
+    assert message([f"{prefix}trainig.duration=5epochs"]).startswith("trainig.duration=5epochs: unknown key; did you mean")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ("model=cnnn", "model=cnnn: no such option; did you mean cnn? allowed: cnn, fnn, two_neuron"),
+        ("model=3", "model=3: no such option; allowed: cnn, fnn, two_neuron"),
+        ("model=null", "model=null: no such option; allowed: cnn"),
+        ("model=[cnn,fnn]", "model=['cnn', 'fnn']: no such option;"),
+        ("+model=cnn", "+model=cnn: a group is chosen without a plus; write model=cnn"),
+        ("++model=cnn", "++model=cnn: a group is chosen without a plus; write model=cnn"),
+        ("~model", "model: missing; must be one of two_neuron, fnn, cnn"),
+        ("model@elsewhere=cnn", "model@elsewhere=cnn: unknown key"),
+        ("modle=cnn", "modle=cnn: unknown key; did you mean model"),
+        ("model/cnn=3", "model/cnn=3: unknown key"),
+        ("hydra/launcher=nowhere", "hydra/launcher=nowhere: no such option; allowed: basic"),
+        ("hydra.run.dri=x", "hydra.run.dri=x: unknown key"),
+        ("hydra.launcher._target_=os.system", "hydra.launcher._target_=os.system: no plugin"),
+        ("+hydra.callbacks.mine._target_=os.system", "hydra.callbacks="),
+        ("seed=", "seed=: the value is missing"),
+        ("resume=", "resume=: the value is missing"),
+        ("model=", "model=: the value is missing"),
+        ("mnist", "mnist: no key=value; did you mean data=mnist?"),
+        ("nothing", "nothing: no key=value (set"),
+        ("model.hidden=[1,2", "model.hidden=[1,2: cannot be read"),
+        ("seed=1,2", "seed=1,2: several values for one key; add -m to run each of them, or write seed=[…] for a list"),
+        ("model=cnn,fnn", "model=cnn,fnn: several values for one key; add -m to run each of them (set"),
+        ("+seed=3", "+seed=3: the key is there already; write seed=3"),
+        ("~training.keep", "training.keep: missing; must be a whole number"),
+        ("~nothing", "~nothing: unknown key"),
+        ("~seed=3", "~seed=3: it has another value"),
+        ("seed=${sed}", "seed=${sed}: Interpolation key 'sed' not found"),
+        ("training.stop.patience=${oc.env:NO_SUCH}", "training.stop.patience=${oc.env:NO_SUCH}: KeyError"),
+        ("model.hidden=[1,${sed}] model=fnn", "model.hidden.1=${sed}: Interpolation key"),
+        ("model.blocks.7.pool=1", "++model.blocks.7.pool=1: list index out of range"),
+        ("seed.deep=1", "seed={deep:1}: must be a whole number"),
+    ],
+)
+def test_a_bad_override_is_named_and_located(overrides: str, expected: str) -> None:
+    line = message(overrides.split())
+    assert line.startswith(expected)
+    places = ("(set on the command line)", "(see the command line)")
+    assert line.endswith(places) or "hydra.callbacks" in line or "_target_" in line
+
+
+BAD_FILES = {
+    "typo": ("training:\n  durration: 5epochs\n", "training.durration=5epochs: unknown key; did you mean training.duration?"),
+    "range": ("optimizer:\n  learning_rate: -1\n", "optimizer.learning_rate=-1: must be a number greater than 0"),
+    "whole": ("seed: 0\ntraining: 5\n", "training=5: must be a group"),
+    "group": ("defaults:\n  - override /modle: cnn\n", "modle=cnn: no such group; did you mean model? allowed: activation,"),
+    "option": ("defaults:\n  - override /optimizer: adamm\n", "optimizer=adamm: no such option; did you mean adam? allowed:"),
+    "code": ("optimizer:\n  _target_: os.system\n", "optimizer._target_=os.system: unknown key"),
+    "item": ("model:\n  blocks:\n    - {features: 8}\n    - {fetures: 8}\n", "model.blocks.1.fetures=8: unknown key"),
+}
+
+
+@pytest.mark.parametrize(("name", "line"), list(zip(BAD_FILES, (3, 3, 3, 3, 3, 3, 5), strict=True)))
+def test_a_mistake_in_a_file_is_named_and_located(folder: Path, name: str, line: int) -> None:
+    text, expected = BAD_FILES[name]
+    (folder / "experiment").mkdir()
+    (folder / f"experiment/{name}.yaml").write_text(f"# @package _global_\n{text}")
+    told = message([f"experiment={name}"], folder)
+    assert told.startswith(expected)
+    assert told.endswith(f"(set in experiment/{name}.yaml:{line})")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("training:\n  keep: [2\nseed: 1\n", "experiment/mine.yaml:4: no valid YAML: "),
+        ("seed: 1\nseed: 2\n", "experiment/mine.yaml:3: no valid YAML: found duplicate key seed"),
+        ("- 1\n", "experiment/mine.yaml: ConfigTypeError raised while composing config: Cannot merge"),
+        (
+            "defaults:\n  - override /loss: mse\n  - model: cnn\n",
+            "experiment/mine.yaml: Override 'loss : mse' is defined before",
+        ),
+        ("hydra:\n  callbacks:\n    mine: {_target_: os.system}\n", "hydra.callbacks="),
+    ],
+)
+def test_a_file_that_cannot_be_composed_is_named(folder: Path, text: str, expected: str) -> None:
+    (folder / "experiment").mkdir()
+    (folder / "experiment/mine.yaml").write_text(f"# @package _global_\n{text}")
+    assert message(["experiment=mine"], folder).startswith(expected)
+
+
+def test_a_verb_has_only_its_own_groups() -> None:
+    assert "training=large: unknown key" in message(["training=large"], verb="prepare", schema=PrepareConfig)
+    assert "training.keep=3: unknown key" in message(["training.keep=3"], verb="prepare", schema=PrepareConfig)
+    assert "model=fnn: unknown key" in message(["model=fnn", "run=x"], verb="evaluate", schema=EvaluateConfig)
+
+
+def test_the_folders_are_found_in_a_checkout_and_in_an_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (conf_dir() / "train.yaml").is_file()
+    assert project_root() == conf_dir().parent
+    package = tmp_path / "site-packages/nnjax"
+    (package / "conf").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compose_module, "__file__", str(package / "config/compose.py"))
+    assert conf_dir() == package / "conf"
+    assert project_root() == tmp_path
