@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config import command
-from nnjax.config.errors import DataError, DivergedError, PreemptedError
+from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import Config
+from nnjax.config.sweep import JobResult
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import MetricWriter
 from nnjax.reporting.progress import Progress
@@ -212,7 +213,7 @@ class _Events:
         self._writer.write(step=step, epoch=epoch, split=split, metrics=metrics, seconds=seconds)
 
 
-def show_sweep(sweep_dir: Path, results: Sequence[command.JobResult]) -> None:
+def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     """Prints a table of a sweep's jobs, and writes it to `sweep.log` in the sweep's folder."""
     rows = [_sweep_row(result) for result in results]
     with RunConsole(sweep_dir / "sweep.log") as console:
@@ -220,7 +221,7 @@ def show_sweep(sweep_dir: Path, results: Sequence[command.JobResult]) -> None:
         console.print(f"{len(results)} jobs in {sweep_dir}")
 
 
-def _sweep_row(result: command.JobResult) -> dict[str, Any]:
+def _sweep_row(result: JobResult) -> dict[str, Any]:
     summary: Mapping[str, Any] = result.summary or {}
     return {
         "number": result.number,

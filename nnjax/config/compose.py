@@ -117,8 +117,8 @@ class Composition:
         try:
             values: Any = OmegaConf.to_container(self.job, resolve=True)
         except OmegaConfBaseException as error:
-            key = str(error.full_key)
-            parent, _, leaf = key.replace("[", ".").replace("]", "").rpartition(".")
+            key = str(error.full_key).replace("[", ".").replace("]", "")
+            parent, _, leaf = key.rpartition(".")
             raw: Any = OmegaConf.to_container(OmegaConf.select(self.job, parent), resolve=False)
             value = raw[int(leaf) if isinstance(raw, list) else leaf]
             reason = str(error).splitlines()[0]

@@ -118,7 +118,8 @@ def translate(
         group, _, option = error.missing_cfg_file.rpartition("/")
         if entry := next((item for item in _defaults(loader) if (item.group, item.option) == (group, option)), None):
             return _wrong_default(entry, loader)
-    text = str(error) or str(error.__cause__) or type(error).__name__
+    tells = not str(error).startswith("Error merging override") and str(error)
+    text = tells or str(error.__cause__) or type(error).__name__
     message = text.replace(":\n", ": ", 1).splitlines()[0]  # a line that ends in a colon says nothing by itself
     if match := re.match(r"In '?(?P<file>[\w/.-]+?)'?: (?P<what>.*)", message):
         file, what = match["file"], match["what"]

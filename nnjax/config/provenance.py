@@ -94,9 +94,8 @@ class Provenance:
         An item that was not set by itself stands where its list does, a whole that was set part by part where a part does.
         """
         key = _dotted(key)
-        above = [key.rsplit(".", n)[0] for n in range(key.count(".") + 1)]
         parts = [part for part in self._settings if part.startswith(f"{key}.")]
-        places = [self.history(key), *(self._settings.get(whole, [])[::-1] for whole in above), *map(self.history, parts)]
+        places = [self.history(key), *(self._settings.get(whole, [])[::-1] for whole in _above(key)), *map(self.history, parts)]
         return next((settings[0].place for settings in places if settings), None)
 
     def _add_node(self, key: str, node: yaml.Node, at: yaml.Node, file: str) -> None:
@@ -113,6 +112,9 @@ class Provenance:
     def _replace(self, key: str, setting: Setting) -> None:
         for part in [part for part in self._settings if part.startswith(f"{key}.")]:
             del self._settings[part]
+        for whole in _above(key):
+            if whole in self._settings and not isinstance(self._settings[whole][-1].value, list):
+                del self._settings[whole]  # a mapping took the place of a plain value
         self._settings.setdefault(key, []).append(setting)
 
 
@@ -162,6 +164,11 @@ def _place(file: str, node: yaml.Node) -> str:
 
 def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
+
+
+def _above(key: str) -> list[str]:
+    """The keys that hold this one, the nearest first."""
+    return [key.rsplit(".", levels)[0] for levels in range(1, key.count(".") + 1)]
 
 
 def _dotted(key: str) -> str:

@@ -130,8 +130,8 @@ class Pool:
     """The largest or mean value of each window: [b, h, w, c] → [b, h // size, w // size, c].
 
     Windows lie side by side; rows and columns that do not fill one are left out, at the bottom and the right. The gradient of
-    a largest value that several places share is split evenly among them. This form is twice as fast on the CPU as
-    `lax.reduce_window`, whose gradient is a select-and-scatter.
+    a largest value that several places share is split evenly among them. With `lax.reduce_window`, whose gradient is a
+    select-and-scatter, a CNN's training step takes 1.5 to 1.7 times as long on the CPU.
     """
 
     kind: Literal["max", "average"]

@@ -80,9 +80,9 @@ class SplitNetwork:
 
 def split_network(network: Network) -> tuple[SplitNetwork, Pytree, Pytree]:
     """Splits a network into its static half, its parameters and its other state, both as nested dicts of arrays."""
-    network.eval()
+    network.eval()  # type: ignore[no-untyped-call]
     eval_graph = nnx.graphdef(network)
-    network.train()
+    network.train()  # type: ignore[no-untyped-call]
     parts: Any = nnx.split(network, nnx.Param, ...)
     train_graph, params, model_state = parts
     return SplitNetwork(train_graph, eval_graph, network.names), nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from nnjax.config import compose as compose_module
-from nnjax.config.compose import compose_config, compose_train, conf_dir, project_root
+from nnjax.config.compose import compose, compose_config, compose_train, conf_dir, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.options import CNN, FNN, SGD
 from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
+from nnjax.config.screens import help_text
 from nnjax.config.types import Duration
 
 OPTIONS = sorted(
@@ -47,6 +48,13 @@ def test_every_root_file_has_a_schema_here() -> None:
     assert {path.stem for path in conf_dir().glob("*.yaml")} >= ROOTS.keys()
     assert compose_config("evaluate", ["run=here"], EvaluateConfig) == EvaluateConfig("here", "tested")
     assert compose_config("prepare", [], PrepareConfig).archives is None
+
+
+@pytest.mark.parametrize("verb", ROOTS)
+def test_the_help_of_every_verb_fits_a_narrow_terminal(verb: str) -> None:
+    lines = help_text(compose(verb, []), ROOTS[verb]).splitlines()
+    assert f"python -m experiments.{verb}" in lines[0]
+    assert max(map(len, lines)) <= 100
 
 
 def test_the_typed_config_holds_what_was_asked_for() -> None:
@@ -113,7 +121,7 @@ def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
         ("seed=${sed}", "seed=${sed}: Interpolation key 'sed' not found"),
         ("training.stop.patience=${oc.env:NO_SUCH}", "training.stop.patience=${oc.env:NO_SUCH}: KeyError"),
         ("model.hidden=[1,${sed}] model=fnn", "model.hidden.1=${sed}: Interpolation key"),
-        ("model.blocks.7.pool=1", "++model.blocks.7.pool=1: list index out of range"),
+        ("model.blocks.7.pool=1", "model.blocks.7.pool=1: list index out of range"),
         ("seed.deep=1", "seed={deep:1}: must be a whole number"),
     ],
 )

@@ -1,0 +1,332 @@
+"""Verbs as a person types them: a fake one that trains nothing, in a project of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nnjax.config import command, runs
+from nnjax.config.compose import compose_train, project_root
+from nnjax.config.errors import ConfigError
+from nnjax.config.problems import NO_ORIGINS
+from nnjax.config.runs import claim, file_name, find_run, newest_run, read_config, write_config
+from nnjax.config.schema import Config
+from nnjax.config.sweep import JobResult, collect, write_outcome
+
+VERB = """
+import json, os, signal, sys
+from nnjax.config import command
+from nnjax.config.errors import DataError, PreemptedError
+from nnjax.config.schema import Config
+
+def task(config, run_dir):
+    print("task", config.model.name, config.seed, flush=True)
+    match config.seed:
+        case 11: raise DataError("mnist: not found\\ntwo ways out")
+        case 13: raise RuntimeError("unlucky")
+        case 15: raise PreemptedError("SIGTERM: saved step 3")
+        case 17: os.kill(os.getpid(), signal.SIGINT)
+    (run_dir / "seen.json").write_text(json.dumps([config.training.duration.value, config.parallel.name, config.resume]))
+    return {"test_accuracy": 0.5 + config.seed}
+
+def end(sweep_dir, results):
+    for job in results:
+        print("job", job.number, *job.overrides, job.exit_code, job.error, job.summary and job.summary["test_accuracy"])
+
+if __name__ == "__main__":
+    command.run("train", Config, task, end)
+    raise AssertionError("run returned")
+"""
+
+Result = subprocess.CompletedProcess[str]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that holds the config package, the YAML files and a verb, and no runs."""
+    root = project_root()
+    shutil.copytree(root / "nnjax/config", tmp_path / "nnjax/config", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(root / "conf", tmp_path / "conf")
+    for name in ("pyproject.toml", "nnjax/__init__.py"):
+        shutil.copy(root / name, tmp_path / name)
+    (tmp_path / "verb.py").write_text(VERB)
+    (tmp_path / "elsewhere").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def run(project: Path) -> Run:
+    def run(*arguments: str, cwd: str = ".") -> Result:
+        environment = {**os.environ, "PYTHONPATH": str(project), "COLUMNS": "100"}
+        environment.pop("PYTHONWARNINGS", None)
+        return subprocess.run(
+            [sys.executable, str(project / "verb.py"), *arguments],
+            cwd=project / cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def folders(project: Path, pattern: str) -> list[Path]:
+    return sorted(path.parent for path in (project / "outputs").glob(f"{pattern}/config.yaml"))
+
+
+def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None:
+    result = run("model=fnn", "training.duration=3epochs", cwd="elsewhere")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "task fnn 0\n", "")
+    (folder,) = folders(project, "train/*/*")
+    assert folder.name.endswith("_fnn_digits")
+    assert {path.name for path in folder.iterdir()} == {".hydra", "config.yaml", "seen.json"}
+    assert not any((project / "elsewhere").iterdir())
+    assert read_config(Config, folder) == compose_train(["model=fnn", "training.duration=3epochs"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first_line"),
+    [
+        (["optimizer.lr=1"], "optimizer.lr=1: unknown key; did you mean optimizer.learning_rate?"),
+        (["+optimizer.lr=1"], "optimizer.lr=1: unknown key; did you mean optimizer.learning_rate?"),
+        (
+            ["--config-dir", "mine", "experiment=typo"],
+            "seeed=3: unknown key; did you mean seed? (set in mine/experiment/typo.yaml:2)",
+        ),
+        (["data=textbook", "model=cnn"], "model=cnn: needs images;"),
+        (["-m", "activation=relu,tnah"], "activation=tnah: no such option; did you mean tanh?"),
+        (["-m", "seed=1,2", "optimizer.lr=1"], "optimizer.lr=1: unknown key;"),
+        (["--cfg", "job", "-m"], "--multirun: --cfg and --info show a single config"),
+        (["--explain", "optimzer"], "--explain optimzer: unknown key; did you mean optimizer"),
+        (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
+        (["--config-path", "x"], "--config-path x: use --config-dir"),
+        (["--experimental-rerun", "x.pickle"], "--experimental-rerun x.pickle: a pickle can run code"),
+        (["resume=outputs/train/nothing"], "resume=outputs/train/nothing: no such folder (set on the command line)"),
+    ],
+)
+def test_a_mistake_ends_with_2_before_anything_is_made(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    first_line: str,
+) -> None:
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    (tmp_path / "mine/experiment/typo.yaml").write_text("# @package _global_\nseeed: 3\n")
+    monkeypatch.chdir(tmp_path)
+    for module in (command, runs):
+        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as end:
+        command.run("train", Config, lambda config, run_dir: {})
+    assert end.value.code == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(first_line)
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_mistake_is_said_without_a_traceback(project: Path, run: Run) -> None:
+    result = run("++optimizer.lr=1")
+    first_line = "optimizer.lr=1: unknown key; did you mean optimizer.learning_rate? (set on the command line)"
+    assert (result.returncode, result.stdout, result.stderr.splitlines()[0]) == (2, "", first_line)
+    assert not (project / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("seed", "code", "said"), [(11, 3, "mnist: not found\ntwo ways out\n"), (13, 1, "unlucky"), (17, 130, "")]
+)
+def test_what_a_task_raises_becomes_the_exit_code_and_keeps_the_folder(
+    project: Path, run: Run, seed: int, code: int, said: str
+) -> None:
+    result = run(f"seed={seed}")
+    assert result.returncode == code
+    assert said in result.stderr
+    assert ("Traceback" in result.stderr) == (code == 1)
+    assert len(folders(project, "train/*/*")) == 1
+
+
+def test_screens_show_and_make_nothing(project: Path, run: Run) -> None:
+    shown = run("--help", "model=fnn")
+    assert "*fnn" in shown.stdout
+    assert "activation  elu, gelu" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 100
+
+    job = yaml.safe_load(run("--cfg", "job", "seed=5").stdout)
+    assert job["seed"] == 5
+    assert job["model"]["name"] == "cnn"
+    assert run("--cfg", "job", "--package", "training.keep").stdout == "2\n"
+
+    explained = run("--explain", "training", "data=mnist", "training.duration=3steps").stdout.splitlines()
+    assert any(
+        line.split() == ["training", "large", "conf/data/mnist.yaml:4", "default", "conf/train.yaml:9"] for line in explained
+    )
+    (duration,) = (line.split() for line in explained if "training.duration" in line)
+    assert duration == ["training.duration", "3steps", "the", "command", "line", "10epochs", "conf/training/large.yaml:2"]
+    assert not any("optimizer" in line for line in explained)
+
+    for arguments in (["--info", "searchpath"], ["--hydra-help"], ["--cfg", "hydra"]):
+        assert run(*arguments).returncode == 0
+    assert not (project / "outputs").exists()
+
+
+def test_a_config_loads_nothing_heavy(project: Path, run: Run) -> None:
+    (project / "verb.py").write_text(
+        VERB.replace('print("task"', 'print(sorted({"jax", "numpy"} & sys.modules.keys())); print("task"')
+    )
+    assert run().stdout.startswith("[]\n")
+
+
+def test_a_folder_of_ones_own_is_respected(project: Path, run: Run) -> None:
+    assert run("hydra.run.dir=own", cwd="elsewhere").returncode == 0
+    assert (project / "elsewhere/own/config.yaml").is_file()
+    assert not (project / "outputs").exists()
+
+
+def test_a_sweep_runs_what_can_run_and_tells_of_all(project: Path, run: Run) -> None:
+    result = run("model=fnn,cnn", "-m", "data=textbook,digits", "seed=13,1", "training.global_batch_size=1")
+    assert result.returncode == 1
+    lines = [line.split(" ", 2) for line in result.stdout.splitlines() if line.startswith("job ")]
+    assert [int(number) for _, number, _ in lines] == list(range(8))
+    told = [" ".join(rest) for _, _, *rest in lines]
+    assert told[3] == "model=fnn data=digits seed=1 training.global_batch_size=1 0 None 1.5"
+    assert "model=cnn data=textbook seed=13 training.global_batch_size=1 2 model=cnn: needs images" in told[4]
+    assert told[6] == "model=cnn data=digits seed=13 training.global_batch_size=1 1 RuntimeError: unlucky None"
+    assert sum(" 0 None 1.5" in line for line in told) == 3
+    assert "job 6 (model=cnn data=digits seed=13 training.global_batch_size=1) failed:" in result.stderr
+    names = [folder.name for folder in folders(project, "sweeps/*/*/*")]
+    assert names[3] == "3_data=digits,model=fnn,seed=1,training.global_batch_size=1"
+    assert len(names) == 8
+
+
+def test_a_preempted_sweep_stops(project: Path, run: Run) -> None:
+    result = run("-m", "seed=1,15,2")
+    assert result.returncode == 75
+    assert [line.split(" ", 3)[3] for line in result.stdout.splitlines() if line.startswith("job ")] == [
+        "0 None 1.5",
+        "75 SIGTERM: saved step 3 None",
+        "1 did not end None",
+    ]
+
+
+def test_an_interrupted_sweep_tells_what_it_has(project: Path, run: Run) -> None:
+    result = run("-m", "seed=1,17")
+    assert result.returncode == 128 + signal.SIGINT
+    assert "job 0 seed=1 0 None 1.5\njob 1 seed=17 1 did not end None\n" in result.stdout
+
+
+def test_a_sweep_may_stand_in_a_file_and_name_what_a_list_leaves_out(project: Path, run: Run) -> None:
+    (project / "conf/experiment/seeds.yaml").write_text(
+        "# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      seed: 3,4\n"
+    )
+    result = run("experiment=seeds", "model.blocks.0.kernel=5")
+    assert result.returncode == 0, result.stderr
+    assert "job 1 seed=4 experiment=seeds model.blocks.0.kernel=5 0 None 4.5" in result.stdout
+
+
+def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) -> None:
+    run("model=fnn", "seed=4")
+    (folder,) = folders(project, "train/*/*")
+    name = str(folder.relative_to(project))
+    overrides = (folder / ".hydra/overrides.yaml").read_text()
+    (project / "conf/model/fnn.yaml").unlink()  # the run's own config counts, not what conf/ has become
+
+    result = run(f"resume={name}", "training.duration=50epochs", "parallel=shard_map", cwd="elsewhere")
+    assert (result.returncode, result.stdout) == (0, "task fnn 4\n"), result.stderr
+    assert folders(project, "train/*/*") == [folder]
+    assert json.loads((folder / "seen.json").read_text()) == [50, "shard_map", str(folder)]
+    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (saved["training"]["duration"], saved["parallel"]["name"], saved["resume"]) == ("50epochs", "shard_map", None)
+    assert (folder / ".hydra/overrides.yaml").read_text() == overrides
+
+    before = (folder / "config.yaml").read_text()
+    for arguments, first_line in {
+        ("seed=5",): "seed=5: a resumed run stays the experiment it was; it may change training.duration,",
+        ("model=cnn",): "model=cnn: a resumed run stays",
+        ("~training.stop",): "~training.stop: a resumed run stays",
+        ("parallel.foo=1",): "parallel.foo=1: unknown key",
+        ("training.duration=x",): "training.duration=x: must be a number and a unit",
+        ("hydra.run.dir=x",): "hydra.run.dir=x: a resumed run stays in its folder",
+        ("-m",): f"resume={name}: one run goes on by itself; leave out -m",
+    }.items():
+        result = run(f"resume={name}", *arguments)
+        assert (result.returncode, result.stderr[: len(first_line)]) == (2, first_line)
+    assert (folder / "config.yaml").read_text() == before
+
+    result = run(f"resume={name[:-3]}")
+    assert result.stderr.startswith(f"resume={name[:-3]}: no such folder; did you mean {name}?")
+    shown = run(f"resume={name}", "--explain", "seed").stdout
+    assert f"{name}/config.yaml" in shown
+
+
+def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
+    path = tmp_path / "day/run"
+    assert [claim(path).name for _ in range(3)] == ["run", "run_2", "run_3"]
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^hydra\.run\.dir=.*: cannot be made"):
+        claim(tmp_path / "file/run")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("model=fnn,seed=3", "model=fnn,seed=3"),
+        ("++model.hidden=[512, 256]", "model.hidden=512,256"),
+        ("data.directory=/tmp/a b", "data.directory=_tmp_ab"),
+        ("x" * 300, "x" * 100),
+    ],
+)
+def test_overrides_make_safe_file_names(text: str, name: str) -> None:
+    assert file_name(text) == name
+
+
+def test_a_damaged_config_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_config(compose_train(), tmp_path)
+    assert read_config(Config, tmp_path) == compose_train()
+    assert find_run(".", "run", NO_ORIGINS) == tmp_path
+    file = tmp_path / "config.yaml"
+    file.write_text(file.read_text().replace("keep: 2", "kep: 2"))
+    with pytest.raises(ConfigError, match=r"^training\.kep=2: unknown key; did you mean .* \(set in config\.yaml:\d+\)"):
+        read_config(Config, tmp_path)
+    for text in ("a: [", "- 1", ""):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"^config\.yaml: "):
+            read_config(Config, tmp_path)
+
+
+def test_the_newest_run_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnjax.config.runs.project_root", lambda: tmp_path)
+    assert newest_run() is None
+    for age, name in enumerate(("train/day/b", "sweeps/day/time/0_seed=1", "train/day/a")):
+        folder = tmp_path / "outputs" / name
+        folder.mkdir(parents=True)
+        write_config(compose_train(), folder)
+        os.utime(folder / "config.yaml", (0, 1000 - age))
+    assert newest_run() == "outputs/train/day/b"
+    with pytest.raises(ConfigError, match=r"holds no config\.yaml; did you mean outputs/sweeps/day/time/0_seed=1\?"):
+        find_run("outputs/sweeps/day/time", "resume", NO_ORIGINS)
+
+
+def test_outcomes_are_read_back_in_order(tmp_path: Path) -> None:
+    jobs = [("seed=0",), ("seed=1",), ("seed=2",)]
+    results = [
+        JobResult(2, ("seed=2",), tmp_path / "c", 0, None, {"loss": 0.5}),
+        JobResult(0, ("seed=0",), tmp_path / "deep/a", 4, "diverged", None),
+    ]
+    for result in results:
+        assert result.run_dir is not None
+        result.run_dir.mkdir(parents=True)
+        write_outcome(result, result.run_dir)
+    assert collect(tmp_path, jobs) == [results[1], JobResult(1, ("seed=1",), None, 1, "did not end", None), results[0]]
+    assert collect(tmp_path, None) == [results[1], results[0]]

@@ -1,0 +1,74 @@
+"""Every model × dataset × sharding that makes sense takes a step; the others are refused before anything is built."""
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+from archives import prepare_made
+
+from nnjax.config.compose import compose_train
+from nnjax.config.errors import IncompatibleError
+from nnjax.data.load import load
+from nnjax.parallel.preemption import StopSignal
+from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.clock import Clock
+from nnjax.training.experiment import set_up
+from nnjax.training.loop import fit
+from nnjax.training.progress import TrainingProgress
+
+MODELS = ("two_neuron", "fnn", "cnn")
+DATASETS = ("textbook", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "synthetic")
+OFFICIAL = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+IMPOSSIBLE = {("cnn", "textbook"), *(("two_neuron", data) for data in DATASETS if data != "textbook")}
+SMALL = {
+    "two_neuron": [],
+    "fnn": ["model.hidden=[8]"],
+    "cnn": ["model.blocks=[{features: 4}]", "model.dense=[8]"],
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with small copies of the four official datasets."""
+    folder = tmp_path_factory.mktemp("made")
+    return {name: prepare_made(name, folder / name, num_train=80, num_test=20) for name in OFFICIAL}
+
+
+class Silent:
+    def trained(self, step, metrics, examples_per_second):
+        pass
+
+    def evaluated(self, step, train, validation):
+        pass
+
+
+def overrides(model, data, sharding):
+    batch = 1 if data == "textbook" else 16
+    sizes = [f"training.global_batch_size={batch}", f"training.eval_batch_size={batch}", "training.duration=1step"]
+    return [f"data={data}", f"model={model}", f"parallel={sharding}", *SMALL[model], *sizes]
+
+
+@pytest.mark.parametrize("sharding", ["pmap", "shard_map"])
+@pytest.mark.parametrize(("model", "data"), sorted(set(itertools.product(MODELS, DATASETS)) - IMPOSSIBLE))
+def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
+    if data in made:
+        monkeypatch.setenv("TFDS_DATA_DIR", str(made[data]))
+    config = compose_train(overrides(model, data, sharding))
+    experiment, state = set_up(config, load(config.data), jax.devices()[: 1 if data == "textbook" else 2])
+    before = jax.device_get(state.params)
+    checkpoints = Checkpoints(tmp_path)
+    result = fit(
+        experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
+    )
+    checkpoints.close()
+    after = experiment.parallel.fetch(result.state.params)
+    changed = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)
+    assert any(jax.tree.leaves(changed))
+    assert experiment.evaluate(result.state, experiment.dataset.test).count == len(experiment.dataset.test)
+
+
+@pytest.mark.parametrize(("model", "data"), sorted(IMPOSSIBLE))
+def test_is_refused(model, data):
+    with pytest.raises(IncompatibleError, match=f"model={model}"):
+        compose_train(overrides(model, data, "pmap"))

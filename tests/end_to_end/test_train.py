@@ -1,0 +1,164 @@
+"""`python -m experiments.train` and `evaluate`, run as a person runs them."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from archives import prepare_made
+from commands import ROOT, environment, metrics_of, run, summary_of
+
+SMALL = ["model=fnn", "model.hidden=[32]", "training.duration=4epochs"]
+
+
+def into(folder):
+    return f"hydra.run.dir={folder}"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A short run of the default model, with everything it leaves behind."""
+    folder = tmp_path_factory.mktemp("runs") / "cnn"
+    result = run("train", "training.duration=3epochs", "training.test=best", "report.tensorboard=on", into(folder))
+    return folder, result
+
+
+def test_a_run_leaves_what_the_design_says(finished):
+    folder, result = finished
+    summary = summary_of(folder)
+    assert summary["status"] == "completed"
+    assert summary["test_examples"] == 360
+    assert summary["test"]["accuracy"] > 0.8
+    assert summary["steps"] == 60
+    assert summary["epochs"] == 3
+    assert {"import", "data", "compile", "train", "eval", "checkpoint", "total"} <= summary["seconds"].keys()
+    for key in ("num_params", "num_devices", "platform", "examples_per_second", "peak_rss_mb", "versions", "config_hash"):
+        assert summary[key], key
+    assert [line["split"] for line in metrics_of(folder)] == ["train", "validation"] * 3 + ["test"]
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {"config.yaml", ".hydra/config.yaml", ".hydra/overrides.yaml", "train.log", "metrics.jsonl"} <= names
+    figures = ("learning_curves", "confusion_matrix", "worst_mistakes", "first_layer_filters")
+    assert {f"figures/{name}.png" for name in figures} <= names
+    assert any("tfevents" in name for name in names)
+    for said in ("conv_1", "87,178", "epoch 3/3", "completed", "learning_curves.png"):
+        assert said in result.stdout
+        assert said in (folder / "train.log").read_text() or said == "learning_curves.png"
+    assert "\x1b" not in result.stdout
+
+
+def test_evaluate_reproduces_the_test_figures_exactly(finished, tmp_path):
+    import json
+
+    folder, _ = finished
+    run("evaluate", f"run={folder}", into(tmp_path / "evaluation"))
+    evaluation = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
+    summary = summary_of(folder)
+    assert evaluation["test"] == summary["test"]
+    assert evaluation["step"] == summary["tested_step"]
+    assert evaluation["test_examples"] == 360
+    assert "no checkpoint of step 7" in run("evaluate", f"run={folder}", "checkpoint=7", into(tmp_path / "b"), check=3).stderr
+
+
+def test_the_same_config_gives_the_same_run(finished, tmp_path):
+    folder, _ = finished
+    (tmp_path / "conf").mkdir()
+    run("train", "training.duration=3epochs", "training.test=best", "report.figures=false", into(tmp_path / "again"))
+    assert metrics_of(tmp_path / "again") == metrics_of(folder)
+
+
+def test_a_signal_saves_and_resume_goes_on_as_if_nothing_had_been(tmp_path):
+    arguments = [*SMALL, "training.duration=400epochs", "training.evaluate_every=10epochs", "report.figures=false"]
+    folder = tmp_path / "stopped"
+    command = [sys.executable, "-m", "experiments.train", *arguments, into(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").read_text()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "SIGTERM" in stderr
+    assert f"resume={folder}" in stderr
+    assert summary_of(folder)["status"] == "preempted"
+    assert 0 < summary_of(folder)["steps"] < 8000
+
+    run("train", f"resume={folder}")
+    run("train", *arguments, into(tmp_path / "whole"))
+    assert summary_of(folder)["status"] == "completed"
+    assert metrics_of(folder) == metrics_of(tmp_path / "whole")
+    assert summary_of(folder)["test"] == summary_of(tmp_path / "whole")["test"]
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
+    arguments = [*SMALL, "training.duration=400epochs", "training.checkpoint_every=10epochs", "report.figures=false"]
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "experiments.train", *arguments, into(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any((folder / "checkpoints").glob("[0-9]*")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert "Going on from step" in run("train", f"resume={folder}").stdout
+    run("train", *arguments, into(tmp_path / "whole"))
+    assert metrics_of(folder) == metrics_of(tmp_path / "whole")
+
+
+def test_a_sweep_ends_with_a_table_and_one_failure_hides_nothing(tmp_path):
+    result = run(
+        "train", "-m", *SMALL, "optimizer=sgd", "loss=mse", "optimizer.learning_rate=0.1,1e30", "report.figures=false",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}", check=1,
+    )  # fmt: skip
+    jobs = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert [summary_of(job)["status"] for job in jobs] == ["completed", "diverged"]
+    table = result.stdout[result.stdout.rindex("status") :]
+    assert "completed" in table
+    assert "training loss became" in result.stdout
+
+
+def test_missing_data_is_one_message(tmp_path):
+    result = run("train", "data=mnist", into(tmp_path / "run"), check=3, TFDS_DATA_DIR=str(tmp_path / "empty"))
+    assert "Traceback" not in result.stderr
+    first = result.stderr.splitlines()[0]
+    assert "mnist" in first
+    assert str(tmp_path / "empty") in result.stderr
+    assert "python -m experiments.prepare data=mnist" in result.stderr
+    assert "data=digits" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_the_shipped_experiment_runs_on_a_small_official_copy(name, tmp_path):
+    directory = prepare_made(name, tmp_path, num_train=300, num_test=150)
+    tiny = ["training.duration=2epochs", "training.eval_batch_size=100", "model.blocks=[{features: 8, batch_norm: true}]"]
+    run("train", f"experiment={name}_cnn", *tiny, into(tmp_path / "run"), TFDS_DATA_DIR=str(directory))
+    summary = summary_of(tmp_path / "run")
+    assert summary["test_examples"] == 150
+    assert summary["steps"] == 4
+    assert (tmp_path / "run" / "figures" / "confusion_matrix.png").exists()
+
+
+@pytest.mark.parametrize("preset", ["fast", "overfit", "strict", "profile"])
+def test_debug_presets(preset, tmp_path):
+    run("train", *SMALL, f"debug={preset}", "report.figures=false", into(tmp_path / "run"))
+    summary = summary_of(tmp_path / "run")
+    assert summary["steps"] == {"fast": 4, "overfit": 80, "strict": 80, "profile": 50}[preset]
+    assert bool(list((tmp_path / "run").rglob("*.xplane.pb"))) == (preset == "profile")
+
+
+def test_the_textbook_gives_the_chapters_numbers(tmp_path):
+    run("train", "experiment=textbook", into(tmp_path / "run"))
+    losses = [line["loss"] for line in metrics_of(tmp_path / "run") if line["split"] == "train"]
+    assert losses == pytest.approx([0.019208, 1.51037e-4], rel=1e-4)
+
+
+def test_divergence_exits_with_four_and_says_why(tmp_path):
+    arguments = [*SMALL, "optimizer=sgd", "optimizer.learning_rate=1e30", "loss=mse", into(tmp_path / "run")]
+    result = run("train", *arguments, check=4)
+    assert "the training loss became" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert summary_of(tmp_path / "run")["status"] == "diverged"

@@ -1,0 +1,61 @@
+"""The house stays as DESIGN draws it: imports point one way, and every package says what it is for."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# What each package may import of ours, besides itself.
+MAY_IMPORT = {
+    "nnjax.config": set(),
+    "nnjax.data": {"nnjax.config"},
+    "nnjax.models": {"nnjax.config"},
+    "nnjax.parallel": {"nnjax.config"},
+    "nnjax.training": {"nnjax.config", "nnjax.data", "nnjax.models", "nnjax.parallel"},
+    "nnjax.reporting": {"nnjax.config"},
+    "experiments": {"nnjax.config", "nnjax.data", "nnjax.models", "nnjax.parallel", "nnjax.training", "nnjax.reporting"},
+}
+MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))
+
+
+def package_of(module):
+    parts = module.split(".")
+    return "experiments" if parts[0] == "experiments" else ".".join(parts[:2])
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_point_one_way(path):
+    package = package_of(".".join(path.with_suffix("").parts))
+    ours = {package_of(name) for name in imports_of(path) if name.split(".")[0] in ("nnjax", "experiments")}
+    if package in MAY_IMPORT:
+        assert ours - {package} <= MAY_IMPORT[package], f"{path} imports {ours}"
+    else:
+        assert path == Path("nnjax/__init__.py")
+        assert not ours
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_every_module_says_what_it_is_for_and_fits_on_a_few_screens(path):
+    source = (ROOT / path).read_text()
+    assert ast.get_docstring(ast.parse(source)), path
+    assert len(source.splitlines()) <= 300 or path.name == "options.py"
+
+
+def test_the_design_card_holds():
+    for name in ("pyproject.toml", "experiments", "conf", "nnjax", "tests", "outputs"):
+        assert (ROOT / name).exists()
+
+
+def test_nothing_in_conf_can_run_code():
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        assert "_target_" not in path.read_text(), path
