@@ -3,11 +3,12 @@
 It reads from top to bottom: devices, data, model, resume, training, test, pictures.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnjax.config import command
 from nnjax.config.errors import DivergedError, PreemptedError
@@ -15,10 +16,13 @@ from nnjax.config.parsing import config_hash
 from nnjax.config.schema import Config
 from nnjax.config.sweep import JobResult
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.metrics import MetricWriter
+from nnjax.reporting.metrics import MetricWriter, last_metrics
 from nnjax.reporting.progress import Progress
 from nnjax.reporting.summary import environment, peak_rss_mb, write_json
 from nnjax.reporting.tables import closing_table, model_table, sweep_table
+
+if TYPE_CHECKING:
+    from nnjax.training.experiment import Experiment
 
 
 def main() -> None:
@@ -86,11 +90,12 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
         from nnjax.training.experiment import set_up
         from nnjax.training.loop import fit
         from nnjax.training.progress import TrainingProgress
-        from nnjax.training.state import build_network
+        from nnjax.training.state import abstract_network
 
     # --- devices: before anything else touches JAX ---
     training = config.training
     devices = select_devices(config.parallel, (training.global_batch_size, training.eval_batch_size))
+    devices = devices[:1] if config.debug.strict else devices
     summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
 
     # --- data ---
@@ -100,7 +105,7 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
     # --- model ---
     with clock("compile"):
         experiment, state = set_up(config, dataset, devices)
-        layers = summarize(build_network(config, dataset.spec), dataset.spec)
+        layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
     console.print(model_table(layers))
     summary |= {
         "num_params": sum(layer.num_params for layer in layers),
@@ -130,7 +135,8 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
         StopSignal() as stop,
         jax.profiler.trace(str(run_dir / "profile")) if config.debug.profile else nullcontext(),
     ):
-        events = _Events(experiment, bar, writer)
+        events = _Events(experiment, bar, writer, seconds_before=sum(progress.seconds.values()))
+        events.last |= last_metrics(run_dir)
         try:
             result = fit(experiment, state, progress, checkpoints=checkpoints, events=events, stop=stop, clock=clock)
         finally:
@@ -157,6 +163,8 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
                 state, progress = checkpoints.restore(state, "best")
                 tested, steps = experiment.parallel.replicate(state), progress.step
             evaluation = experiment.evaluate(tested, dataset.test)
+            if not math.isfinite(evaluation.loss):
+                raise DivergedError(f"the test loss is {evaluation.loss} after step {steps}: training diverged")
         summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": steps}
         events.write(steps, "test", evaluation.metrics)
     checkpoints.close()
@@ -190,9 +198,9 @@ class _Events:
         last: the latest metrics, by split.
     """
 
-    def __init__(self, experiment: Any, bar: Progress, writer: MetricWriter) -> None:
+    def __init__(self, experiment: "Experiment", bar: Progress, writer: MetricWriter, seconds_before: float) -> None:
         self._experiment, self._bar, self._writer = experiment, bar, writer
-        self._started = time.perf_counter()
+        self._started = time.perf_counter() - seconds_before
         self.last: dict[str, Mapping[str, float]] = {}
 
     def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:

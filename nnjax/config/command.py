@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from nnjax.config.compose import VERSION_BASE, Composition, check, compose, conf_dir, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError, UserError
@@ -94,9 +95,10 @@ class _Command:
         if looking:
             return _hand_over(job, verb, composition.overrides, flags)
         check(config, origins)
-        return self._run_once(job, composition, values.get("resume"), flags)
+        return self._run_once(job, composition, values, flags)
 
-    def _run_once(self, job: Job, composition: Composition, resume: str | None, flags: Sequence[str]) -> int:
+    def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
+        resume = values.get("resume")
         given = _given(composition, "hydra.run.dir")
         if resume and given:
             raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
@@ -105,7 +107,9 @@ class _Command:
         if resume:
             overrides += [_folder_override("hydra.run.dir", resume), "hydra.output_subdir=null"]
         elif not given:
-            claimed = claim(project_root() / composition.hydra.run.dir)
+            # The folder's name speaks of the run as it will be, which may be an earlier one's config.
+            pattern = OmegaConf.to_container(composition.hydra.run, resolve=False)
+            claimed = claim(project_root() / OmegaConf.create({**values, "run": pattern}).run.dir)
             overrides.append(_folder_override("hydra.run.dir", claimed))
         try:
             return _hand_over(job, composition.verb, overrides, flags) or job.exit_code

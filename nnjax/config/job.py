@@ -19,8 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnjax.config.compose import Composition, check
 from nnjax.config.errors import ConfigError, PreemptedError, UserError
+from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
-from nnjax.config.runs import file_name, find_run, newest_run, resumed, write_config
+from nnjax.config.runs import file_name, find_run, newest_run, read_earlier, write_config
 from nnjax.config.sweep import JobResult, write_outcome
 
 Task = Callable[[Any, Path], Mapping[str, object]]
@@ -68,14 +69,15 @@ class Job:
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
-    """The config as plain data, `run` and `resume` as absolute folders; a resumed run's is its own."""
+    """The config as plain data, folders of earlier runs absolute; with `resume` or `rerun` it is the earlier run's."""
     values = composition.values(schema)
-    for key in {"run", "resume"} & {field.name for field in fields(schema)} & values.keys():
+    for key in {"run", "resume", "rerun"} & {field.name for field in fields(schema)} & values.keys():
         if values[key] == "???":
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
         if isinstance(values[key], str):
             values[key] = str(find_run(values[key], key, composition))
-    if isinstance(folder := values.get("resume"), str):
-        return resumed(composition, Path(folder))
-    return values, composition
+    given = [key for key in ("resume", "rerun") if isinstance(values.get(key), str)]
+    if len(given) > 1:
+        raise ConfigError(f"rerun={values['rerun']}: goes on with nothing, as resume= does; give one of them {ON_COMMAND_LINE}")
+    return read_earlier(composition, given[0], Path(values[given[0]])) if given else (values, composition)

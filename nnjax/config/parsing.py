@@ -27,7 +27,7 @@ __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "parse", "to_mappi
 T = TypeVar("T")
 
 # The same numbers come out whatever these say.
-_WITHOUT_EFFECT = ("resume", "report", "data.directory", "data.placement")
+_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement")
 
 
 def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIGINS) -> T:

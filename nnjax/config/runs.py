@@ -62,10 +62,9 @@ def claim(path: Path) -> Path:
 
 
 def write_config(config: object, run_dir: Path) -> None:
-    """Writes ``config.yaml``, whole or not at all; without `resume`, which is no part of what the experiment is."""
+    """Writes ``config.yaml``, whole or not at all; without the earlier run, which is no part of what the experiment is."""
     mapping = to_mapping(config)
-    if "resume" in mapping:
-        mapping["resume"] = None
+    mapping |= {key: None for key in ("resume", "rerun") if key in mapping}
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     part = run_dir / f".{CONFIG_FILE}.{os.getpid()}"
     part.write_text(text, encoding="utf-8")
@@ -111,32 +110,37 @@ def newest_run() -> str | None:
     return max(_all_runs(), key=_started, default=None)
 
 
-def resumed(composition: Composition, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
-    """The values of an earlier run, changed by what the command line may change, and where they were set.
+def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
+    """The values of an earlier run, changed by what the command line sets, and where they were set.
 
     Args:
         composition: what the command line composes to; only what it names is taken from there.
-        run_dir: folder of the run.
+        key: `resume`, which leaves the experiment what it was, or `rerun`, which starts a new one like it.
+        run_dir: folder of the earlier run.
 
     Raises:
-        ConfigError: for an override that would make another experiment of it.
+        ConfigError: for an override that would make another experiment of a resumed one.
     """
     values, origins = _read_values(run_dir), Provenance()
     origins.add_file(run_dir / CONFIG_FILE, package="")
     overrides = [parse_override(text, config_loader(composition.directories)) for text in composition.overrides]
     for override in overrides:
-        key = override.key_or_group
-        if override.is_hydra_override():
+        changed = override.key_or_group
+        if override.is_hydra_override() or changed == key:
             continue
-        if key != "resume" and (override.is_delete() or not f"{key}.".startswith(tuple(f"{free}." for free in RESUMABLE))):
+        free = key == "rerun" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+        if override.is_delete() or not free:
             text = str(override.input_line).lstrip("+")
             reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
+            if key == "rerun":
+                reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
-        value = OmegaConf.select(composition.job, key)
+        value = OmegaConf.select(composition.job, changed)
         value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        _set(values, key.split("."), value)
-        origins.add_override(key, value)
-    values["resume"] = str(run_dir)
+        _set(values, changed.split("."), value)
+        origins.add_override(changed, value)
+    values[key] = str(run_dir)
+    origins.add_override(key, str(run_dir))
     return values, origins
 
 

@@ -115,6 +115,7 @@ class Config:
     Attributes:
         seed: draws initial weights, shuffles, augmentation and dropout.
         resume: folder of an earlier run to go on with; null starts a new one.
+        rerun: folder of an earlier run whose config to start anew, with what else is set changed; null is off.
     """
 
     model: Model
@@ -129,6 +130,7 @@ class Config:
     report: Report
     seed: Seed
     resume: str | None
+    rerun: str | None
 
 
 @dataclass(frozen=True)

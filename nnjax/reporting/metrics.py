@@ -121,3 +121,12 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
             if number < len(lines):
                 raise DataError(f"{path}: line {number} is damaged ({error})") from error
     return records
+
+
+def last_metrics(run_dir: Path) -> dict[str, dict[str, float]]:
+    """The latest metrics of each split in the order of the records; empty for a run that has none yet."""
+    if not (run_dir / _FILE).exists():
+        return {}
+    about = ("step", "epoch", "split", "seconds", "learning_rate")
+    records = read_metrics(run_dir)
+    return {record["split"]: {key: value for key, value in record.items() if key not in about} for record in records}

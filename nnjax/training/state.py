@@ -94,6 +94,12 @@ def build_network(config: Config, spec: DatasetSpec) -> Network:
     return build(config.model, config.activation, spec, rngs=rngs, precision=config.training.precision)
 
 
+def abstract_network(config: Config, spec: DatasetSpec) -> Network:
+    """The same network with shapes in the place of weights: nothing is computed."""
+    network: Network = nnx.eval_shape(lambda: build_network(config, spec))
+    return network
+
+
 def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
     """The static half of a config's network, and the state that its training starts from."""
 
@@ -102,5 +108,5 @@ def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTra
         _, params, model_state = split_network(build_network(config, spec))
         return TrainState(jnp.zeros((), jnp.int32), params, model_state, optimizer.init(params))
 
-    network, _, _ = split_network(nnx.eval_shape(lambda: build_network(config, spec)))
+    network, _, _ = split_network(abstract_network(config, spec))
     return network, initial()

@@ -162,3 +162,15 @@ def test_divergence_exits_with_four_and_says_why(tmp_path):
     assert "the training loss became" in result.stderr
     assert "Traceback" not in result.stderr
     assert summary_of(tmp_path / "run")["status"] == "diverged"
+
+
+def test_a_rerun_of_a_run_is_the_same_run(tmp_path):
+    run("train", *SMALL, "seed=3", "report.figures=false", into(tmp_path / "first"))
+    run("train", f"rerun={tmp_path / 'first'}", into(tmp_path / "second"))
+    run("train", f"rerun={tmp_path / 'first'}", "seed=4", "optimizer=sgd", into(tmp_path / "third"))
+    assert metrics_of(tmp_path / "second") == metrics_of(tmp_path / "first")
+    assert summary_of(tmp_path / "second")["config_hash"] == summary_of(tmp_path / "first")["config_hash"]
+    third = (tmp_path / "third" / "config.yaml").read_text()
+    assert "name: sgd" in third
+    assert "seed: 4" in third
+    assert "hidden: [32]" in third

@@ -5,8 +5,8 @@ import signal
 import jax
 import numpy as np
 import pytest
-from nnjax.config.compose import compose_train
 
+from nnjax.config.compose import compose_train
 from nnjax.config.errors import DivergedError
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal

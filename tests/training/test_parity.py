@@ -6,8 +6,8 @@ These tests fail if the average of the gradients is left out or taken twice; the
 import jax
 import numpy as np
 import pytest
-from nnjax.config.compose import compose_train
 
+from nnjax.config.compose import compose_train
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import step as step_module
