@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config import command
-from nnjax.config.errors import ConfigError
-from nnjax.config.options import TfdsData
 from nnjax.config.schema import PrepareConfig
 
 
@@ -22,11 +20,8 @@ def prepare(config: PrepareConfig, run_dir: Path) -> Mapping[str, Any]:
     """Prepares one dataset in its TFDS folder, and returns where that is.
 
     Raises:
-        ConfigError: for a dataset that needs no preparation.
         DataError: if it cannot be downloaded, or an archive is not the official one.
     """
-    if not isinstance(config.data, TfdsData):
-        raise ConfigError(f"data={config.data.name}: needs no preparation; train with it: python -m experiments.train")
     from nnjax.data.prepare import prepare as prepare_data
 
     folder = prepare_data(config.data, None if config.archives is None else Path(config.archives).expanduser())

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
@@ -132,7 +133,8 @@ class _Reader:
         if not isinstance(value, Mapping):
             return self.refuse(key, value, f"must be one of {', '.join(options)}")
         name = value.get("name", MISSING)
-        if isinstance(name, str) and name in options:
+        with suppress(ValueError):
+            name = _scalar(Literal.__getitem__(tuple(options)), name)
             return self.mapping(options[name], value, key, options)
         return self.refuse(_join(key, "name"), name, f"must be {_choice(tuple(options), name)}")
 
@@ -263,9 +265,9 @@ def _hints(cls: type) -> dict[str, Any]:
 
 @cache
 def _options(annotation: Any) -> dict[str, type]:
-    """The dataclasses of a union by the names that choose them; empty if the annotation is no such union."""
-    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
-    if not members or not all(map(_is_mapping, members)):
+    """The dataclasses of a group by the names that choose them; empty if the annotation is no group."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if not all(_is_mapping(member) and "name" in _hints(member) for member in members):
         return {}
     return {name: member for member in members for name in get_args(_hints(member)["name"])}
 

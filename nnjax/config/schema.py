@@ -9,7 +9,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nnjax.config.options import Activation, Data, Loss, Model, Optimizer, Schedule
+from nnjax.config.options import Activation, Data, Loss, Model, Optimizer, Schedule, TfdsData
 from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
 
@@ -151,9 +151,9 @@ class PrepareConfig:
     """`python -m experiments.prepare data=mnist`.
 
     Attributes:
-        data: which dataset.
+        data: which dataset; only those of tensorflow-datasets need preparation.
         archives: folder that holds the official archives already; null downloads them.
     """
 
-    data: Data
+    data: TfdsData
     archives: str | None
