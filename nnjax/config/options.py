@@ -24,7 +24,7 @@ from nnjax.config.types import (
 # --- activation ----------------------------------------------------------------------------------------------------
 
 PlainActivationName = Literal["relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "identity"]
-ActivationName = Literal["relu", "tanh", "sigmoid", "gelu", "silu", "leaky_relu", "elu", "softplus", "identity"]
+ActivationName = Literal[PlainActivationName, "leaky_relu", "elu"]
 
 
 @dataclass(frozen=True)

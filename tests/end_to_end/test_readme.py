@@ -1,7 +1,9 @@
-"""The README's commands do what they say, as they stand there."""
+"""The README's commands do what they say, as they stand there, in a checkout of their own."""
 
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,45 +13,95 @@ from archives import prepare_made
 from commands import ROOT, code_blocks, environment
 
 README = (ROOT / "README.md").read_text()
-LINES = [line.split("#")[0].strip() for block in code_blocks(README, "bash") for line in block.splitlines()]
+LINES = [line.split("  #")[0].strip() for block in code_blocks(README, "bash") for line in block.splitlines()]
 COMMANDS = list(dict.fromkeys(line for line in LINES if line))
-# make train and make test are what .ci/run calls; the others fetch something from a network, or build this very environment.
-ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.prepare data=mnist")
+# .ci/run calls make train and make test; the rest of these fetch from a network, or build the environment that tests run in.
+ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.prepare", "python benchmarks/")
+
+
+def parameters():
+    for command in COMMANDS:
+        if not command.startswith(ELSEWHERE):
+            yield pytest.param(command, marks=pytest.mark.slow if "-m experiment=" in command else ())
 
 
 @pytest.fixture(scope="module")
-def made_mnist(tmp_path_factory):
-    """A small MNIST, and a run to go on with."""
-    return prepare_made("mnist", tmp_path_factory.mktemp("mnist"), num_train=300, num_test=100)
+def checkout(tmp_path_factory):
+    """A copy of the project with small official datasets at hand, so that outputs/ of the real one stays as it is."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("nnjax", "experiments", "conf"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("mnist", "cifar10", "cifar100"):
+        prepare_made(name, folder, num_train=300, num_test=100)
+    return folder
 
 
-def test_the_readme_shows_its_two_commands():
-    assert "make train" in COMMANDS
-    assert "make test" in COMMANDS
+def test_the_two_commands_are_shown():
+    assert {"make train", "make test"} <= set(COMMANDS)
 
 
-def test_the_targets_that_it_names_exist():
+def test_the_targets_that_are_named_exist():
     targets = {shlex.split(line)[1] for line in COMMANDS if line.startswith("make ")}
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert all(f"make {target} " in listed for target in targets), listed
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if not line.startswith(ELSEWHERE)])
-def test_command(command, made_mnist):
+@pytest.mark.parametrize("command", list(parameters()))
+def test_command(command, checkout):
     words = shlex.split(command)
     assert words[:2] == ["python", "-m"], f"what is {command!r}, and who tests it?"
-    if "experiment=cifar" in command or "experiment=mnist_cnn" in command:
-        words = [word for word in words if word != "-m" or words.index(word) == 1] + ["--explain", "training"]
-        words = [word for word in words if not word.startswith("seed=")]
-    run_dir = next((word for word in words if "outputs/" in word), None)
-    if run_dir is not None:
-        words[words.index(run_dir)] = f"{run_dir.split('=')[0]}={newest_run()}"
-    env = environment(TFDS_DATA_DIR=str(made_mnist), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    result = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    words = [f"{word.split('=')[0]}={a_run(checkout)}" if "=outputs/" in word else word for word in words]
+    env = environment(TFDS_DATA_DIR=str(checkout / "tfds"), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    result = subprocess.run(words, cwd=checkout, env=env, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def newest_run():
-    """A finished run of the README's own, for the commands that speak of an earlier one."""
-    runs = (ROOT / "outputs" / "train").glob("*/*/summary.json")
-    return max(runs, key=lambda path: path.stat().st_mtime).parent
+def apply(diff, folder):
+    """Carries out a diff of the README: lines with + take the place of the lines with − before them, or make a new file."""
+    for section in diff.split("--- ")[1:]:
+        name, *lines = section.splitlines()
+        path = folder / name
+        if not path.exists():
+            path.write_text("".join(f"{line[1:]}\n" for line in lines))
+            continue
+        text = path.read_text()
+        hunks = re.findall(r"((?:^\+.*\n)*)((?:^-.*\n)+)((?:^\+.*\n?)+)", "\n".join(lines) + "\n", re.MULTILINE)
+        assert "".join("".join(hunk) for hunk in hunks).splitlines() == lines, name
+        for before, old, new in (map(strip_marks, hunk) for hunk in hunks):
+            assert text.count(old) == 1, f"{name} has not (once) {old!r}"
+            text = text.replace(old, before + new)
+        path.write_text(text)
+
+
+def strip_marks(lines):
+    return "".join(f"{line[1:]}\n" for line in lines.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [
+        (0, "experiments.train model=linear debug=fast"),
+        (1, "experiments.train data=kmnist --cfg job"),
+        (2, "experiments.train activation=mish debug=fast"),
+    ],
+)
+def test_an_option_is_added_as_the_diff_says(number, command, checkout, tmp_path):
+    shutil.copytree(checkout, tmp_path / "copy", ignore=shutil.ignore_patterns("outputs", "archives", "tfds"))
+    apply(code_blocks(README, "diff")[number], tmp_path / "copy")
+    words = [sys.executable, "-m", *command.split()]
+    result = subprocess.run(words, cwd=tmp_path / "copy", env=environment(), capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    program = "from nnjax.data.builders import builder_class, official_archives; print(official_archives('kmnist'))"
+    if number == 1:
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "copy", env=environment(), check=True)
+
+
+def a_run(checkout):
+    """The folder of a finished run, for the commands that speak of an earlier one."""
+    runs = sorted((checkout / "outputs" / "train").glob("*/*"))
+    if not runs:
+        short = [sys.executable, "-m", "experiments.train", "debug=fast"]
+        subprocess.run(short, cwd=checkout, env=environment(), check=True, capture_output=True)
+        runs = sorted((checkout / "outputs" / "train").glob("*/*"))
+    return runs[0]
