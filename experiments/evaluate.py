@@ -30,7 +30,8 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         DataError: if the data or the checkpoint is missing or damaged.
     """
     run = Path(config.run)
-    run_config, summary = read_config(Config, run), read_summary(run)
+    run_config = read_config(Config, run)
+    summary = read_summary(run) if config.checkpoint == "tested" or (run / "summary.json").exists() else {}
     with RunConsole(run_dir / "evaluate.log") as console:
         # JAX takes a second to import, which a mistaken command need not wait for.
         from nnjax.data.load import load
@@ -38,14 +39,13 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
 
-        training = run_config.training
-        devices = select_devices(run_config.parallel, (training.global_batch_size, training.eval_batch_size))
+        devices = select_devices(run_config)
         dataset = load(run_config.data, echo=console.print)
         experiment, template = set_up(run_config, dataset, devices)
         which = config.checkpoint
         if which == "tested":
             if "tested_step" not in summary:
-                raise DataError(f"{run}: status {summary['status']}, so nothing was tested; take checkpoint=last")
+                raise DataError(f"{run}: nothing was tested, since the run is {summary['status']}; take checkpoint=last")
             which = summary["tested_step"]
         checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)

@@ -23,6 +23,7 @@ from nnjax.reporting.tables import closing_table, model_table, sweep_table
 
 if TYPE_CHECKING:
     from nnjax.training.experiment import Experiment
+    from nnjax.training.progress import TrainingProgress
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 def train(config: Config, run_dir: Path) -> Mapping[str, Any]:
-    """Runs one experiment and returns what stands in its `summary.json`, which is written however the run ends.
+    """Runs one experiment and returns what stands in its `summary.json`, which is written if the run fails, too.
 
     Raises:
         ConfigError: if the machine has not the devices asked for.
@@ -57,11 +58,11 @@ def train(config: Config, run_dir: Path) -> Mapping[str, Any]:
             _train(config, run_dir, console, summary)
         except BaseException as error:
             summary["error"] = str(error) or type(error).__name__
-            if isinstance(error, DivergedError):
-                summary["status"] = "diverged"
+            summary["status"] = "diverged" if isinstance(error, DivergedError) else "failed"
             raise
         finally:
-            summary.setdefault("seconds", {})["total"] = time.perf_counter() - started
+            total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
+            summary.setdefault("seconds", {})["total"] = total
             summary["peak_rss_mb"] = peak_rss_mb()
             write_json(run_dir / "summary.json", summary)
             if "steps" in summary:
@@ -94,8 +95,7 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
 
     # --- devices: before anything else touches JAX ---
     training = config.training
-    devices = select_devices(config.parallel, (training.global_batch_size, training.eval_batch_size))
-    devices = devices[:1] if config.debug.strict else devices
+    devices = select_devices(config)
     summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
 
     # --- data ---
@@ -121,7 +121,9 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
         restored = checkpoints.restore_newest(state, console.warn)
         if restored is not None:
             state, progress = restored
-            clock.seconds.update({phase: progress.seconds.get(phase, 0.0) + clock.seconds[phase] for phase in _TRAINING})
+            for phase, earlier in progress.seconds.items():
+                clock.seconds[phase] += earlier
+            summary["earlier_seconds"] = sum(progress.seconds.values())
             console.print(f"Going on from step {progress.step} of {experiment.lengths.total_steps}")
         else:
             console.print("There is no checkpoint yet: starting from the beginning")
@@ -135,22 +137,13 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
         StopSignal() as stop,
         jax.profiler.trace(str(run_dir / "profile")) if config.debug.profile else nullcontext(),
     ):
-        events = _Events(experiment, bar, writer, seconds_before=sum(progress.seconds.values()))
-        events.last |= last_metrics(run_dir)
+        events = _Events(experiment, bar, writer, progress, last_metrics(run_dir))
         try:
             result = fit(experiment, state, progress, checkpoints=checkpoints, events=events, stop=stop, clock=clock)
+            summary |= {"status": result.status, "reason": result.reason}
         finally:
             checkpoints.wait()
-        steps = result.progress.step
-        summary |= {
-            "status": result.status,
-            "reason": result.reason,
-            "steps": steps,
-            "epochs": steps / lengths.steps_per_epoch,
-            "train": events.last.get("train"),
-            "validation": events.last.get("validation"),
-            "examples_per_second": steps * training.global_batch_size / clock.seconds["train"] if steps else None,
-        }
+            summary |= events.summary(clock.seconds["train"])
         if result.status == "preempted":
             return
         if result.reason:
@@ -158,16 +151,17 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
 
         # --- test: once, at the end ---
         with clock("eval"):
-            tested = result.state
+            tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
-                tested, steps = experiment.parallel.replicate(state), progress.step
+                tested, step = experiment.parallel.replicate(state), progress.step
             evaluation = experiment.evaluate(tested, dataset.test)
             if not math.isfinite(evaluation.loss):
-                raise DivergedError(f"the test loss is {evaluation.loss} after step {steps}: training diverged")
-        summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": steps}
-        events.write(steps, "test", evaluation.metrics)
+                raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
+        summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": step}
+        events.write(step, "test", evaluation.metrics)
     checkpoints.close()
+    write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
 
     # --- pictures ---
     if config.report.figures:
@@ -181,29 +175,30 @@ def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str
                 inputs=dataset.test.inputs,
                 targets=dataset.test.targets,
                 outputs=evaluation.outputs,
+                losses=evaluation.losses,
                 class_names=dataset.class_names,
                 from_logits=config.loss.name == "cross_entropy",
                 kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
             )
 
 
-# The phases that go on adding up when a run is resumed.
-_TRAINING = ("compile", "train", "eval", "checkpoint")
-
-
 class _Events:
-    """Passes on what the loop tells: to the bar, and to the metric files.
+    """Passes on what the loop tells, to the bar and to the metric files, and remembers the last of it."""
 
-    Attributes:
-        last: the latest metrics, by split.
-    """
-
-    def __init__(self, experiment: "Experiment", bar: Progress, writer: MetricWriter, seconds_before: float) -> None:
+    def __init__(
+        self,
+        experiment: "Experiment",
+        bar: Progress,
+        writer: MetricWriter,
+        progress: "TrainingProgress",
+        last: Mapping[str, Mapping[str, float]],
+    ) -> None:
         self._experiment, self._bar, self._writer = experiment, bar, writer
-        self._started = time.perf_counter() - seconds_before
-        self.last: dict[str, Mapping[str, float]] = {}
+        self._started = time.perf_counter() - sum(progress.seconds.values())
+        self._step, self._last = progress.step, dict(last)
 
     def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
+        self._step = step
         self._bar.update(step, metrics, examples_per_second)
 
     def evaluated(self, step: int, train: Mapping[str, float], validation: Mapping[str, float] | None) -> None:
@@ -212,7 +207,18 @@ class _Events:
         learning_rate = self._experiment.learning_rate(step - 1)
         for split, metrics in splits.items():
             self.write(step, split, {**metrics, "learning_rate": learning_rate} if split == "train" else metrics)
-        self.last |= splits
+        self._last |= splits
+
+    def summary(self, train_seconds: float) -> dict[str, Any]:
+        """How far training came, for the summary; `train_seconds` are those of all steps."""
+        examples = self._step * self._experiment.config.training.global_batch_size
+        return {
+            "steps": self._step,
+            "epochs": self._step / self._experiment.lengths.steps_per_epoch,
+            "train": self._last.get("train"),
+            "validation": self._last.get("validation"),
+            "examples_per_second": examples / train_seconds if train_seconds else None,
+        }
 
     def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
         """One line of metrics.jsonl."""

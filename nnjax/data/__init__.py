@@ -1,1 +1,4 @@
-"""Sources, TFDS without TensorFlow, the decoded cache, the batch stream, augmentation. Imports config only."""
+"""Sources, TFDS without TensorFlow, the decoded cache, the batch stream, augmentation.
+
+Imports config; training and experiments import it.
+"""

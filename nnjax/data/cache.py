@@ -3,8 +3,8 @@
     decoded = cached("mnist-3.0.1-train", folder, lambda: decode_split(folder, "train", spec), echo=print)
 
 An entry is three files in `$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`: inputs and targets as .npy,
-and a JSON that holds the CRC-32 of both and the sizes and times of the source files. An entry that does not fit, for whatever
-reason, is made again; one that cannot be written is done without.
+and a JSON that holds the CRC-32 of both, the sizes and times of the source files, and the version of the decoder. An entry that
+does not fit, for whatever reason, is made again; one that cannot be written is done without.
 """
 
 import hashlib
@@ -21,6 +21,8 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_DECODER = 1  # raise it when the same files come to be decoded to other arrays, or an entry to be laid out otherwise
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ def cached(name: str, source: Path, decode: Callable[[], Decoded], echo: Callabl
         return _load(entry, fingerprint)
     except (FileNotFoundError, NotADirectoryError):
         echo(f"decoding {name}: later starts find it in {entry.parent}")
-    except _StaleError:
-        echo(f"{source} has changed: decoding it again")
-    except (OSError, ValueError, KeyError, TypeError):
+    except _StaleError as reason:
+        echo(f"{source} {reason}: decoding it again")
+    except Exception:  # a damaged record raises all kinds
         echo(f"{entry} or what belongs to it is damaged: decoding {name} again")
     decoded = decode()
     try:
@@ -75,7 +77,7 @@ def cached(name: str, source: Path, decode: Callable[[], Decoded], echo: Callabl
 
 
 class _StaleError(Exception):
-    """The source files are not those that the entry was made from."""
+    """The entry is sound, but of other source files or another decoder; says which."""
 
 
 def _load(entry: Path, fingerprint: dict[str, Any]) -> Decoded:
@@ -83,12 +85,14 @@ def _load(entry: Path, fingerprint: dict[str, Any]) -> Decoded:
 
     Raises:
         FileNotFoundError: if there is no entry.
-        _StaleError: if the source has changed.
-        Exception: OSError, ValueError, KeyError or TypeError if the entry is damaged.
+        _StaleError: if the source or the decoder has changed.
+        Exception: of any kind if the entry is damaged.
     """
     about = json.loads(entry.read_text())
+    if about["decoder"] != _DECODER:
+        raise _StaleError("was decoded by another version of nnjax")
     if about["source"] != fingerprint:
-        raise _StaleError
+        raise _StaleError("has changed")
     arrays = {}
     for part, checksum in about["crc32"].items():
         path = _array_path(entry, part)
@@ -108,7 +112,7 @@ def _save(entry: Path, fingerprint: dict[str, Any], decoded: Decoded) -> None:
             np.save(file, array, allow_pickle=False)
             file.flush()
             checksums[part] = _checksum(Path(file.name))
-    about = {"source": fingerprint, "crc32": checksums, "class_names": decoded.class_names}
+    about = {"decoder": _DECODER, "source": fingerprint, "crc32": checksums, "class_names": decoded.class_names}
     with _replacing(entry) as file:
         file.write(json.dumps(about).encode())
 

@@ -4,8 +4,8 @@
     decoded = decode_split(folder, "train", spec)    # [n, h, w, c] uint8 and [n] int32
 
 Records are the same in both of the formats that are read: a `tf.train.Example` whose `image` is a PNG or JPEG file. ArrayRecord
-(what `prepare` writes) is read by TFDS; TFRecord (what TFDS writes by default) is simple enough to be read here. Images are
-decoded by Pillow alone, so that the same pixels come out whether or not OpenCV is installed, which TFDS would prefer.
+(what `prepare` writes) is read by TFDS, TFRecord (what TFDS writes by default) by `nnjax.data.tfrecord`; both check checksums.
+Images are decoded by Pillow alone: the same pixels come out whether or not OpenCV, which TFDS would prefer, is installed.
 """
 
 import io
@@ -22,6 +22,7 @@ from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
 from nnjax.config.options import TfdsData, TfdsName
 from nnjax.data.cache import Decoded
+from nnjax.data.tfrecord import read_tfrecord
 
 VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "cifar100": "3.0.2"}
 
@@ -148,23 +149,6 @@ def _records(builder: Any, split: str) -> Iterator[bytes]:
     source = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
     for start in range(0, len(source), _BATCH):
         yield from source.__getitems__(list(range(start, min(start + _BATCH, len(source)))))
-
-
-def read_tfrecord(path: Path) -> Iterator[bytes]:
-    """Reads a TFRecord file: of each record its length (uint64), a checksum (uint32), the bytes, a checksum (uint32).
-
-    The checksums are CRC-32C, which Python lacks; the images carry checksums of their own.
-
-    Raises:
-        ValueError: if the file ends within a record.
-    """
-    with path.open("rb") as file:
-        while header := file.read(12):
-            length = int.from_bytes(header[:8], "little")
-            record = file.read(min(length + 4, path.stat().st_size))  # a damaged length asks for no more than there is
-            if len(header) < 12 or len(record) < length + 4:
-                raise ValueError(f"{path.name} is damaged or cut short")
-            yield record[:-4]
 
 
 def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -1,1 +1,4 @@
-"""Activations, layers and the networks made of them, and their summary. Imports config only."""
+"""Activations, layers and the networks made of them, and their summary.
+
+Imports config; training and experiments import it.
+"""

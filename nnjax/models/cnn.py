@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, Activation
 from nnjax.models.fnn import dense_layers
-from nnjax.models.layers import Activate, Conv, Head, Layer, Pool, batch_norm, initializer
+from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, batch_norm, initializer
 from nnjax.models.network import Network
 
 
@@ -49,7 +49,7 @@ def cnn(model: CNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
             layers[f"pool_{number}"] = Pool(block.pooling, block.pool)
             height, width = height // block.pool, width // block.pool
         if block.dropout:
-            layers[f"dropout_{number}"] = nnx.Dropout(block.dropout)
+            layers[f"dropout_{number}"] = Dropout(block.dropout)
     layers["head"] = Head(model.head)
     num_features = height * width * channels if model.head == "flatten" else channels
     layers |= dense_layers(

@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import FNN, Activation, ActivationName, Initializer, Normalization
 from nnjax.models.activations import default_activation
-from nnjax.models.layers import Activate, Head, Layer, batch_norm, dense, initializer, layer_norm
+from nnjax.models.layers import Activate, Dropout, Head, Layer, batch_norm, dense, initializer, layer_norm
 from nnjax.models.network import Network
 
 
@@ -85,7 +85,7 @@ def dense_layers(
             layers[f"{name}_norm"] = layer_norm(width, dtype=dtype, rngs=rngs)
         layers[f"{name}_activation"] = Activate(activation)
         if dropout:
-            layers[f"{name}_dropout"] = nnx.Dropout(dropout)
+            layers[f"{name}_dropout"] = Dropout(dropout)
     layers["output"] = dense(num_features, num_outputs, kernel_init=initializer("lecun_normal"), dtype=dtype, rngs=rngs)
     if output_activation != "identity":
         layers["output_activation"] = Activate(default_activation(output_activation))

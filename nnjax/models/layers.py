@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from jax import Array
+from jax import Array, lax
 from jax.nn import initializers
 from jax.typing import DTypeLike
 
@@ -23,7 +24,7 @@ from nnjax.models.convolution import convolve
 
 _Arrays = TypeVar("_Arrays", bound=tuple[Array | None, ...])
 
-BATCH_AXIS = "data"  # the device axis that BatchNorm's statistics are taken over
+BATCH_AXIS = "data"  # the device axis that shares a batch, which BatchNorm and dropout see as one
 
 
 def initializer(name: Initializer) -> initializers.Initializer:
@@ -163,4 +164,32 @@ class Head:
                 return inputs.max((1, 2))
 
 
-Layer = nnx.Linear | Conv | nnx.BatchNorm | nnx.LayerNorm | nnx.Dropout | Activate | Pool | Head
+class Dropout(nnx.Module):
+    """Zeroes a share of the values in training, and scales the others up so that the expected value stays.
+
+    Each example's mask is drawn by its place in the global batch, so it does not depend on how many devices share the batch.
+
+    Args:
+        rate: share of the values that is zeroed.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = rate
+        self.deterministic = False
+
+    def __call__(self, inputs: Array, rngs: nnx.Rngs | None) -> Array:
+        """Drops values of `inputs` [b, ...]; in training `rngs` draws, the same on every device of the axis `BATCH_AXIS`."""
+        if self.deterministic:
+            return inputs
+        if rngs is None:
+            raise ValueError("dropout in training needs rngs with a dropout stream")
+        key, examples = rngs.dropout(), len(inputs)
+
+        def keep(place: Array) -> Array:
+            return jax.random.bernoulli(jax.random.fold_in(key, place), 1 - self.rate, inputs.shape[1:])
+
+        kept = jax.vmap(keep)(lax.axis_index(BATCH_AXIS) * examples + jnp.arange(examples))
+        return jnp.where(kept, inputs / (1 - self.rate), 0)
+
+
+Layer = nnx.Linear | Conv | nnx.BatchNorm | nnx.LayerNorm | Dropout | Activate | Pool | Head

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from nnjax.models.layers import Layer
+from nnjax.models.layers import Dropout, Layer
 
 
 class Network(nnx.Module):
     """Layers in order, each an attribute under its name, which is also its path among the parameters.
 
-    `train()` and `eval()` set what BatchNorm and dropout do; a new network is in training mode, where BatchNorm needs the
-    device axis `layers.BATCH_AXIS` and dropout needs `rngs` at the call.
+    `train()` and `eval()` set what BatchNorm and dropout do; a new network is in training mode, where BatchNorm and dropout
+    need the device axis `layers.BATCH_AXIS`, and dropout needs `rngs` at the call.
 
     Args:
         layers: from names to layers; inputs go through them in this order.
@@ -36,7 +36,8 @@ class Network(nnx.Module):
 
         Args:
             inputs: [b, *input_shape] float32, normalised.
-            rngs: its `dropout` stream draws the dropout masks; unused in evaluation and by networks without dropout.
+            rngs: its `dropout` stream draws the dropout masks, the same on every device; unused in evaluation and by networks
+                without dropout.
 
         Returns:
             [b, num_outputs] float32, whatever the layers compute in.
@@ -49,7 +50,7 @@ class Network(nnx.Module):
         values = inputs
         for name, layer in self.layers():
             with jax.named_scope(name):
-                values = layer(values, rngs=rngs) if isinstance(layer, nnx.Dropout) else layer(values)
+                values = layer(values, rngs=rngs) if isinstance(layer, Dropout) else layer(values)
             yield name, values
 
     def layers(self) -> Iterator[tuple[str, Layer]]:

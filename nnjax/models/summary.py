@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.models.layers import Activate, Conv, Head, Layer, Pool
+from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool
 from nnjax.models.network import Network
 
 
@@ -79,7 +79,7 @@ def _kind(layer: Layer) -> str:
             return "batch norm"
         case nnx.LayerNorm():
             return "layer norm"
-        case nnx.Dropout():
+        case Dropout():
             return f"dropout {layer.rate:g}"
         case Activate():
             return layer.config.name
@@ -105,5 +105,5 @@ def _flops(layer: Layer, num_inputs: int, num_outputs: int) -> int:
             return num_outputs * layer.size**2
         case Head():
             return 0 if layer.kind == "flatten" else num_inputs
-        case nnx.Dropout():
+        case Dropout():
             return 0

@@ -1,1 +1,4 @@
-"""Devices, data parallelism (pmap or shard_map), preemption. Imports config only."""
+"""Devices, data parallelism (pmap or shard_map), preemption.
+
+Imports config; training and experiments import it.
+"""

@@ -1,28 +1,26 @@
 """Which devices a run uses. Call `select_devices` before anything else touches JAX.
 
-devices = select_devices(config.parallel, batch_sizes=(128, 1000))     # [CpuDevice(id=0), CpuDevice(id=1)]
+devices = select_devices(config)         # [CpuDevice(id=0), CpuDevice(id=1)]
 """
 
 import contextlib
 import os
-from collections.abc import Sequence
 
 import jax
 
 from nnjax.config.errors import ConfigError
-from nnjax.config.schema import Parallel
+from nnjax.config.schema import Config
 
 # Below this share of a batch, calling a fake CPU device costs more than it computes.
 _SMALLEST_CPU_SHARE = 16
 _MOST_CPU_DEVICES = 8
 
 
-def select_devices(parallel: Parallel, batch_sizes: Sequence[int]) -> list[jax.Device]:
-    """Starts JAX on the platform asked for and picks devices.
+def select_devices(config: Config) -> list[jax.Device]:
+    """Starts JAX on the platform asked for and picks devices; one only, for `debug.strict`.
 
     Args:
-        parallel: how many devices, and of what platform.
-        batch_sizes: global batch sizes that the devices must divide; with `devices=auto` as many devices are taken as do.
+        config: `parallel` says how many and of what platform; with `devices=auto` as many are taken as divide both batch sizes.
 
     Returns:
         The devices, at least one.
@@ -30,42 +28,48 @@ def select_devices(parallel: Parallel, batch_sizes: Sequence[int]) -> list[jax.D
     Raises:
         ConfigError: if the platform is not there, or has too few devices.
     """
-    if parallel.platform != "auto":
-        jax.config.update("jax_platforms", "cuda,rocm" if parallel.platform == "gpu" else parallel.platform)
-    _make_cpu_devices(_most_cpu_devices(batch_sizes) if parallel.devices == "auto" else parallel.devices)
+    platform, wanted = config.parallel.platform, config.parallel.devices
+    if platform in ("cpu", "tpu"):  # "gpu" stands for several platforms, of which JAX may not know each
+        jax.config.update("jax_platforms", platform)
+    _make_cpu_devices(max(_cores(), 1 if wanted == "auto" else wanted))
     try:
-        devices = jax.devices()
+        devices = jax.devices() if platform == "auto" else jax.devices(platform)
     except RuntimeError as error:
         raise ConfigError(
-            f"parallel.platform={parallel.platform}: JAX finds no such device here; leave it at auto, or install the extra "
-            f"(cuda12, cuda13 or tpu)\n  JAX says: {str(error).splitlines()[0]}"
+            f"parallel.platform={platform}: JAX finds no such device here; leave it at auto, or install the extra for it: "
+            f"cuda12, cuda13 or tpu\n  JAX says: {str(error).splitlines()[0]}"
         ) from None
-    platform = devices[0].platform
-    if parallel.devices == "auto":
-        most = _most_cpu_devices(batch_sizes) if platform == "cpu" else len(devices)
-        return devices[: _largest_divisor(min(most, len(devices)), batch_sizes)]
-    if parallel.devices > len(devices):
+    kind = devices[0].platform
+    if config.debug.strict:
+        return devices[:1]
+    if wanted == "auto":
+        return devices[: _worthwhile(len(devices), kind, config)]
+    if wanted > len(devices):
+        hint = "\n  in one process, JAX keeps the number of CPU devices that it started with" if kind == "cpu" else ""
         raise ConfigError(
-            f"parallel.devices={parallel.devices}: there are only {len(devices)} {platform} devices here; "
-            f"choose at most {len(devices)}, or auto"
+            f"parallel.devices={wanted}: there are only {len(devices)} {kind} devices here; "
+            f"choose at most {len(devices)}, or auto{hint}"
         )
-    return devices[: parallel.devices]
+    return devices[:wanted]
 
 
-def _most_cpu_devices(batch_sizes: Sequence[int]) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = min(cores, _MOST_CPU_DEVICES, min(batch_sizes) // _SMALLEST_CPU_SHARE)
-    return _largest_divisor(max(most, 1), batch_sizes)
-
-
-def _largest_divisor(most: int, batch_sizes: Sequence[int]) -> int:
+def _worthwhile(most: int, platform: str, config: Config) -> int:
+    """The largest number of devices, up to `most`, that divides both batch sizes and is worth its overhead."""
+    batch_sizes = (config.training.global_batch_size, config.training.eval_batch_size)
+    if platform == "cpu":
+        most = min(most, _cores(), max(1, min(batch_sizes) // _SMALLEST_CPU_SHARE))
     return next(count for count in range(most, 0, -1) if all(size % count == 0 for size in batch_sizes))
+
+
+def _cores() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_CPU_DEVICES)
 
 
 def _make_cpu_devices(count: int) -> None:
     """Has the CPU show `count` devices, unless the person's XLA_FLAGS already say how many, or JAX is already running."""
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    # Refused where JAX has started (a second run in one process): the devices that are there then count.
+    # Refused where JAX has started, in a later job of a sweep: the devices that are there then count.
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", count)

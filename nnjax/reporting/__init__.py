@@ -1,1 +1,4 @@
-"""Progress, metric writers, figures, tables. Takes plain numbers and arrays; imports config only."""
+"""Progress, metric writers, figures, tables.
+
+Takes plain numbers and arrays; imports config, and experiments import it.
+"""

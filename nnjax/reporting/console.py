@@ -3,7 +3,7 @@
 with RunConsole(run_dir / "train.log") as console:
     console.print("60 000 training examples")
     console.print(model_table(rows))
-    console.warn("no validation split: the best checkpoint is chosen by the training loss")
+    console.warn("checkpoint 1200 is damaged: going on from checkpoint 600")
 """
 
 import os

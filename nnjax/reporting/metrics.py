@@ -30,16 +30,11 @@ class MetricWriter:
             begins a new run.
 
     Raises:
-        ConfigError: if a new run's folder holds metrics already, or `tensorboard` is `on` without tensorboardX.
+        ConfigError: if a new run's folder holds metrics already.
+        ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX, which `nnjax.config.checks` refuses earlier.
     """
 
     def __init__(self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None) -> None:
-        available = importlib.util.find_spec("tensorboardX") is not None
-        if tensorboard == "on" and not available:
-            raise ConfigError(
-                "report.tensorboard=on: tensorboardX is not installed\n"
-                "pip install -e '.[tensorboard]' adds it; report.tensorboard=auto goes without."
-            )
         self._path = run_dir / _FILE
         self._resume_records: set[tuple[int, str]] = set()
         if resume_step is None and self._path.exists():
@@ -51,13 +46,13 @@ class MetricWriter:
         if resume_step is not None and self._path.exists():
             kept = self._keep(lambda record: record["step"] <= resume_step)
             self._resume_records = {(record["step"], record["split"]) for record in kept}
-        self._file = self._path.open("a", encoding="utf-8")
         self._events: Any = None
-        if tensorboard != "off" and available:
+        if tensorboard == "on" or (tensorboard == "auto" and importlib.util.find_spec("tensorboardX")):
             from tensorboardX import SummaryWriter
 
             purge_step = None if resume_step is None else resume_step + 1
             self._events = SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step)
+        self._file = self._path.open("a", encoding="utf-8")
 
     def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
         """Writes one split's metrics at one step; takes the place of the same split's at the same step before a resume.

@@ -4,6 +4,7 @@ console.print(model_table(rows))
 console.print(closing_table(summary))
 """
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -102,7 +103,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     add("trained", _counted(summary, "epochs"), _counted(summary, "steps"))
     add("model", get("model", "{}"), get("activation", "{}"), get("num_params", "{:,} parameters"))
     add("data", get("data", "{}"), get("seed", "seed {}"))
-    processes = summary.get("num_processes", 1)
+    processes = summary.get("num_processes") or 1
     add(
         "devices",
         " ".join(filter(None, (get("num_devices", "{} ×"), get("platform", "{}")))),
@@ -116,7 +117,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     add("speed", get("examples_per_second", "{:,.0f} examples/s"))
     add("memory", get("peak_rss_mb", "{:,.0f} MB at its peak"))
     add("results", _relative(summary["run_dir"]) if summary.get("run_dir") else None)
-    if figures := [Path(path) for path in summary.get("figures", ())]:
+    if figures := [Path(path) for path in summary.get("figures") or ()]:
         names = ", ".join(path.name for path in figures)
         add("figures", f"{_relative(figures[0].parent)}{os.sep}\n{names}")
     return table
@@ -174,7 +175,7 @@ def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:
     for index, job in enumerate(jobs):
         test = job.get("test") or {}
         accuracy, loss = test.get("accuracy"), test.get("loss")
-        if loss is not None and loss == loss:
+        if loss is not None and math.isfinite(loss):
             scores[index] = (accuracy if accuracy is not None else 0.0, -loss)
     return max(scores, key=lambda index: scores[index]) if len(scores) > 1 else None
 

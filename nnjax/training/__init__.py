@@ -1,1 +1,4 @@
-"""Losses, optimizers, state, step, loop, evaluation, checkpoints. Imports models, data, parallel and config."""
+"""Losses, optimizers, state, step, loop, evaluation, checkpoints.
+
+Imports config, data, models and parallel; experiments import it.
+"""

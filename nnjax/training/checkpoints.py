@@ -8,6 +8,7 @@ Orbax writes each into a temporary folder and renames it when it is complete, so
 stored as a flat mapping from paths such as ``.params['conv_1']['kernel']`` to arrays, readable without this package.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,9 +27,14 @@ Which = Literal["last", "best"] | int
 
 
 class Checkpoints:
-    """The checkpoints of one run: the newest `keep`, and the one with the lowest validation loss."""
+    """The checkpoints of one run: the newest `keep`, and the one with the lowest validation loss.
 
-    def __init__(self, folder: Path, keep: int = 1) -> None:
+    Args:
+        folder: where they lie; made by the first `save`.
+        keep: how many of the newest stay; 0 to look only, and leave everything as it is.
+    """
+
+    def __init__(self, folder: Path, keep: int = 0) -> None:
         self._folder = folder.absolute()
         self._keep = keep
         self._manager: ocp.CheckpointManager | None = None
@@ -44,11 +50,13 @@ class Checkpoints:
 
         if progress.step in self._open().all_steps():
             return
-        self._open().save(
+        saved = self._open().save(
             progress.step,
             args=ocp.args.Composite(state=ocp.args.PyTreeSave(_flatten(state)), progress=ocp.args.JsonSave(progress.to_json())),
             metrics=None if progress.validation_loss is None else {"loss": progress.validation_loss},
         )
+        if not saved:
+            raise DataError(f"{self._folder}: step {progress.step} was not saved; a later step is there: {self.steps}")
 
     def restore(self, template: TrainState, which: Which) -> tuple[TrainState, TrainingProgress]:
         """Reads a checkpoint.
@@ -65,15 +73,15 @@ class Checkpoints:
         """
         import orbax.checkpoint as ocp
 
-        step = self._find(which)
         try:
+            step = self._find(which)
             saved = self._open().restore(
                 step, args=ocp.args.Composite(state=ocp.args.PyTreeRestore(), progress=ocp.args.JsonRestore())
             )
+        except DataError:
+            raise
         except Exception as error:
-            raise DataError(
-                f"{self._folder / str(step)}: this checkpoint cannot be read; others: {self.steps}\n  {error}"
-            ) from error
+            raise DataError(f"{self._folder}: checkpoint {which} cannot be read; there are {self.steps}\n  {error}") from error
         return _unflatten(template, saved.state, self._folder / str(step)), TrainingProgress.from_json(saved.progress)
 
     def restore_newest(self, template: TrainState, warn: Callable[[str], None]) -> tuple[TrainState, TrainingProgress] | None:
@@ -86,15 +94,20 @@ class Checkpoints:
         Raises:
             DataError: if there are checkpoints, and none can be read.
         """
-        failure: DataError | None = None
+        damaged: list[int] = []
         for step in reversed(self.steps):
             try:
-                return self.restore(template, step)
+                restored = self.restore(template, step)
             except DataError as error:
-                failure = failure or error
-                warn(f"{error}\n  trying the one before")
-        if failure is not None:
-            raise failure
+                if step == self.steps[0]:
+                    raise
+                damaged.append(step)
+                warn(f"{error}\n  going on from the one before")
+            else:
+                self.close()
+                for later in damaged:  # kept under another name: Orbax saves no step before one that is there
+                    (self._folder / str(later)).rename(self._folder / f"damaged-{later}-{time.time_ns()}")
+                return restored
         return None
 
     @property
@@ -148,10 +161,10 @@ class Checkpoints:
                 keep_checkpoints_without_metrics=False,
             )
             keep = policies.AnyPreservationPolicy([policies.LatestN(self._keep), best])
-            self._manager = ocp.CheckpointManager(
-                self._folder,
-                options=ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True),
-            )
+            options = ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True)
+            if not self._keep:
+                options = ocp.CheckpointManagerOptions(read_only=True)
+            self._manager = ocp.CheckpointManager(self._folder, options=options)
         return self._manager
 
 

@@ -1,6 +1,6 @@
 """Where the first number that is not finite came from: what `debug=strict` says when training diverges.
 
-first_nonfinite(experiment, state_before_the_step, first_step)       # "the output of layer conv_2"
+first_nonfinite(experiment, state_before_the_step, inputs, targets)      # "the output of layer conv_2"
 """
 
 from collections.abc import Iterator

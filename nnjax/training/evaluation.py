@@ -89,7 +89,7 @@ class Evaluator:
         return Evaluation(
             loss=float(all_losses.mean(dtype=np.float64)),
             accuracy=None if correct is None else float(correct.mean()),
-            count=len(split),
+            count=len(all_losses),
             losses=all_losses,
             outputs=all_outputs,
         )

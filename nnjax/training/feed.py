@@ -89,8 +89,11 @@ class HostFeeder(Feeder):
 
     def __call__(self, first_step: int, num_steps: int) -> Feed:
         """See `Feeder`."""
-        indices = self._indices(first_step, num_steps)
-        batches = (self._split.inputs[indices], self._split.targets[indices])
+        rows = self._indices(first_step, num_steps)[:num_steps]
+        batches = []
+        for array in (self._split.inputs, self._split.targets):
+            batches.append(np.zeros((self.max_steps, rows.shape[1], *array.shape[1:]), array.dtype))
+            batches[-1][:num_steps] = array[rows]
         inputs, targets = self._parallel.split(batches, axis=1)
         return Feed(inputs, targets, None)
 

@@ -85,28 +85,26 @@ def fit(
     rules, lengths = experiment.config.training.stop, experiment.lengths
     state = experiment.parallel.replicate(state)
     runner: _ChunkRunner | None = None
-    monitored: Mapping[str, float] = {}
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
     while True:
         at_end = progress.step >= lengths.total_steps or _out_of_time(rules, clock)
-        # A run that a signal ended on the very step of an evaluation owes it when it goes on.
         if progress.sums.count and (at_end or progress.step % lengths.evaluate_every == 0):
-            progress, monitored = _evaluate(experiment, state, progress, events, clock)
+            progress = _evaluate(experiment, state, progress, events, clock)
         is_best = progress.validation_loss is not None and progress.evaluations_since_best == 0
         if is_best or (lengths.checkpoint_every and progress.step and progress.step % lengths.checkpoint_every == 0):
             _save(checkpoints, experiment, state, progress, clock)
-        reason = _rule_that_holds(rules, progress, monitored, clock)
+        reason = _rule_that_holds(rules, progress, clock)
         if progress.step >= lengths.total_steps:
             reason = ""
             break
         if reason:
             status = "stopped_early"
             break
-        runner = runner or _ChunkRunner(experiment, state, events, stop, clock)
-        state, progress = runner.advance(state, progress)
-        if stop.requested is not None and progress.step < lengths.total_steps:
+        if stop.requested is not None:
             status, reason = "preempted", stop.requested
             break
+        runner = runner or _ChunkRunner(experiment, state, events, stop, clock)
+        state, progress = runner.advance(state, progress)
     _save(checkpoints, experiment, state, progress, clock)
     with clock("checkpoint"):
         checkpoints.wait()
@@ -130,7 +128,7 @@ class _ChunkRunner:
         self._steps_per_call = 1
 
     def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
-        """Trains up to the next evaluation or checkpoint, or to the next call after a signal came or time ran out."""
+        """Trains up to the next evaluation or checkpoint, or until a signal comes or time runs out."""
         rules, lengths = self._experiment.config.training.stop, self._experiment.lengths
         step = progress.step
         cadences = [every for every in (lengths.evaluate_every, lengths.checkpoint_every) if every]
@@ -138,7 +136,7 @@ class _ChunkRunner:
         pending: tuple[int, StepMetrics] | None = None
         self._settled_at = time.perf_counter()
         with self._clock("train"):
-            # One call is made even when time is over, so that every sitting comes further.
+            # One call is made even where the time limit is shorter than a call.
             while step < until and self._stop.requested is None and not (pending and _out_of_time(rules, self._clock)):
                 num_steps = min(self._steps_per_call, until - step)
                 feed = self._feeder(step, num_steps)
@@ -184,19 +182,17 @@ class _ChunkRunner:
 
 def _evaluate(
     experiment: Experiment, state: TrainState, progress: TrainingProgress, events: Events, clock: Clock
-) -> tuple[TrainingProgress, Mapping[str, float]]:
-    """Measures the validation split, if there is one, and returns what stop rules look at."""
-    train = progress.sums.means(experiment.classification)
+) -> TrainingProgress:
+    """Measures the validation split, if there is one; stop rules look at it, or else at the training since the last time."""
+    train = monitored = progress.sums.means(experiment.classification)
     validation: Mapping[str, float] | None = None
     if len(experiment.dataset.validation):
         with clock("eval"):
-            validation = experiment.evaluate(state, experiment.dataset.validation).metrics
+            validation = monitored = experiment.evaluate(state, experiment.dataset.validation).metrics
     events.evaluated(progress.step, train, validation)
-    monitored = train if validation is None else validation
     if not math.isfinite(monitored["loss"]):
         raise _diverged("the validation loss", monitored["loss"], progress.step, experiment)
-    validation_loss = None if validation is None else validation["loss"]
-    return progress.after_evaluation(monitored["loss"], validation_loss), monitored
+    return progress.after_evaluation(monitored, on_validation=validation is not None)
 
 
 def _save(
@@ -210,9 +206,9 @@ def _out_of_time(rules: StopRules, clock: Clock) -> bool:
     return rules.max_seconds is not None and clock.read("train") >= rules.max_seconds
 
 
-def _rule_that_holds(rules: StopRules, progress: TrainingProgress, monitored: Mapping[str, float], clock: Clock) -> str:
+def _rule_that_holds(rules: StopRules, progress: TrainingProgress, clock: Clock) -> str:
     """The stop rule that holds, in words; empty if none does."""
-    best, accuracy = progress.best_loss, monitored.get("accuracy")
+    best, accuracy = progress.best_loss, progress.monitored.get("accuracy")
     if rules.loss_below is not None and best is not None and best <= rules.loss_below:
         return f"the loss fell to {best:.3g} (training.stop.loss_below={rules.loss_below:g})"
     if rules.accuracy_above is not None and accuracy is not None and accuracy >= rules.accuracy_above:

@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules, from config to optax.
 
-schedule = learning_rate_schedule(config, total_steps=1000, steps_per_epoch=100)
-optimizer = make_optimizer(config.optimizer, schedule)
+relative = relative_schedule(config.schedule, total_steps=1000, steps_per_epoch=100, batch_size=64)
+optimizer = make_optimizer(config.optimizer, relative)
 """
 
 from typing import Any

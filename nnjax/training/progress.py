@@ -2,9 +2,10 @@
 
 progress = TrainingProgress()
 progress = progress.after_steps(loss, correct, count)        # sums over each step's examples, [steps]
-progress = progress.after_evaluation(validation_loss=0.31)
+progress = progress.after_evaluation({"loss": 0.31}, on_validation=True)
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -51,6 +52,7 @@ class TrainingProgress:
     Attributes:
         step: steps done.
         sums: of training since the last evaluation.
+        monitored: what stop rules look at, as it was last measured.
         validation_loss: measured at this very step; None if it was not.
         best_loss: lowest monitored loss so far.
         evaluations_since_best: evaluations that did not lower it.
@@ -59,6 +61,7 @@ class TrainingProgress:
 
     step: int = 0
     sums: Sums = Sums()
+    monitored: dict[str, float] = field(default_factory=dict)
     validation_loss: float | None = None
     best_loss: float | None = None
     evaluations_since_best: int = 0
@@ -68,14 +71,16 @@ class TrainingProgress:
         """Progress after more steps; their sums are [steps] each."""
         return replace(self, step=self.step + len(loss), sums=self.sums.plus(loss, correct, count), validation_loss=None)
 
-    def after_evaluation(self, monitored_loss: float, validation_loss: float | None) -> "TrainingProgress":
+    def after_evaluation(self, monitored: Mapping[str, float], *, on_validation: bool) -> "TrainingProgress":
         """Progress after an evaluation, which starts the sums anew."""
-        better = self.best_loss is None or monitored_loss < self.best_loss
+        loss = monitored["loss"]
+        better = self.best_loss is None or loss < self.best_loss
         return replace(
             self,
             sums=Sums(),
-            validation_loss=validation_loss,
-            best_loss=monitored_loss if better else self.best_loss,
+            monitored=dict(monitored),
+            validation_loss=loss if on_validation else None,
+            best_loss=loss if better else self.best_loss,
             evaluations_since_best=0 if better else self.evaluations_since_best + 1,
         )
 

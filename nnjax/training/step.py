@@ -2,7 +2,7 @@
 
 `make_train_chunk` returns the function of one device; `DataParallel.compile` runs it on all::
 
-    chunk = make_train_chunk(experiment)
+    chunk = make_train_chunk(recipe, max_steps=100)
     state, metrics = chunk(state, feed, num_steps)         # metrics.loss [max_steps], summed over all devices
 
 One step is: normalise and augment the batch, forward, loss, gradient, average of the gradients over the devices (`pmean`),
@@ -122,19 +122,18 @@ def train_step(
 
 
 def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Normalised and augmented inputs, and the key that draws this step's dropout on this device.
+    """Normalised and augmented inputs, and the key that draws this step's dropout, the same on every device.
 
     Each example's augmentation is drawn by its place in the global batch, so it does not depend on the number of devices.
     """
     x = normalize(inputs, recipe.mean, recipe.std)
     step_key = jax.random.fold_in(jax.random.key(recipe.seed), step)
     augment_key, dropout_key = jax.random.split(step_key)
-    device = lax.axis_index(AXIS)
     if recipe.augment is not None:
-        places = device * len(inputs) + jnp.arange(len(inputs))
+        places = lax.axis_index(AXIS) * len(inputs) + jnp.arange(len(inputs))
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(augment_key, places)
         x = augment_images(x, keys, recipe.augment)
-    return x, jax.random.fold_in(dropout_key, device)
+    return x, dropout_key
 
 
 def make_train_chunk(

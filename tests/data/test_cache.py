@@ -94,22 +94,49 @@ def test_damaged_arrays_are_noticed_and_made_again(damage, suffix, source):
     assert decoder.calls == 2
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"source": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "1", "{}", '{"source": 1}'])
 def test_damaged_record_is_made_again(content, source):
     decoder = Decoder()
     read(source, decoder)
     entry_file(".json").write_text(content)
-    assert len(read(source, decoder)) == 1
+    (line,) = read(source, decoder)
+    assert "damaged" in line
+    assert read(source, decoder) == []
+
+
+def change_record(**changes):
+    record = json.loads(entry_file(".json").read_text())
+    entry_file(".json").write_text(json.dumps(record | changes))
+
+
+@pytest.mark.parametrize("crc32", [[], {}, None, 1, "inputs", {"inputs": 0}])
+def test_record_without_the_right_checksums_is_made_again(crc32, source):
+    decoder = Decoder()
+    read(source, decoder)
+    change_record(crc32=crc32)
+    (line,) = read(source, decoder)
+    assert "damaged" in line
     assert read(source, decoder) == []
 
 
 def test_record_that_lacks_an_array_is_made_again(source):
     decoder = Decoder()
     read(source, decoder)
-    record = json.loads(entry_file(".json").read_text())
-    del record["crc32"]["targets"]
-    entry_file(".json").write_text(json.dumps(record))
-    assert len(read(source, decoder)) == 1
+    checksums = json.loads(entry_file(".json").read_text())["crc32"]
+    change_record(crc32={"inputs": checksums["inputs"]})
+    (line,) = read(source, decoder)
+    assert "damaged" in line
+    assert read(source, decoder) == []
+
+
+def test_what_another_decoder_made_is_decoded_again(source, monkeypatch):
+    decoder = Decoder()
+    read(source, decoder)
+    monkeypatch.setattr("nnjax.data.cache._DECODER", 2)
+    (line,) = read(source, decoder)
+    assert line == f"{source} was decoded by another version of nnjax: decoding it again"
+    assert read(source, decoder) == []
+    assert decoder.calls == 2
 
 
 def change_time(source):

@@ -16,6 +16,7 @@ from nnjax.data import builders
 from nnjax.data.load import load
 from nnjax.data.prepare import _alone, _make, prepare
 from nnjax.data.tfds import VERSIONS, dataset_folder
+from nnjax.data.tfrecord import read_tfrecord
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 
@@ -299,14 +300,18 @@ def rewrite_format(folder, stored):
 
 
 def to_tfrecord(folder):
-    """Rewrites a prepared folder as TFDS would have written it with TensorFlow (but for the checksums, which are 0)."""
+    """Rewrites a prepared folder as TFDS would have written it with TensorFlow."""
     from array_record.python.array_record_module import ArrayRecordReader
+    from tensorboardX.record_writer import RecordWriter
 
     for path in folder.glob("*array_record*"):
         reader = ArrayRecordReader(str(path))
         records = reader.read_all()
         reader.close()
-        path.write_bytes(b"".join(len(r).to_bytes(8, "little") + bytes(4) + r + bytes(4) for r in records))
+        writer = RecordWriter(str(path))
+        for record in records:
+            writer.write(record)
+        writer.close()
     rewrite_format(folder, "tfrecord")
 
 
@@ -329,6 +334,19 @@ def cut_tfrecord(folder):
     truncate(next(folder.glob("*train*")))
 
 
+def change_label(folder):
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    to_tfrecord(folder)
+    path = next(folder.glob("*train*"))
+    record = list(read_tfrecord(path))[5]
+    example = tf_example_pb2.Example.FromString(record)
+    labels = example.features.feature["label"].int64_list.value
+    labels[0] = (labels[0] + 1) % 10
+    path.write_bytes(path.read_bytes().replace(record, example.SerializeToString(deterministic=True)))
+    assert [len(found) for found in path.read_bytes().split(record)] == [path.stat().st_size]
+
+
 def lose_records(folder):
     next(folder.glob("*test*")).unlink()
 
@@ -341,6 +359,13 @@ def cut_array_record(folder):
     truncate(next(folder.glob("*train*")))
 
 
+def change_array_record(folder):
+    path = next(folder.glob("*train*"))
+    content = bytearray(path.read_bytes())
+    content[20_000] ^= 1  # in the records: the middle of so small a file is padding
+    path.write_bytes(content)
+
+
 def empty_info(folder):
     (folder / "dataset_info.json").write_text("")
 
@@ -349,9 +374,11 @@ def empty_info(folder):
     ("damage", "cause"),
     [
         (cut_tfrecord, "mnist-train.tfrecord-00000-of-00001 is damaged or cut short"),
+        (change_label, "mnist-train.tfrecord-00000-of-00001 is damaged or cut short"),
         (lose_records, "mnist-test.array_record-00000-of-00001 is missing"),
         (other_format, "stored as riegeli"),
         (cut_array_record, ""),
+        (change_array_record, ""),
         (empty_info, ""),
     ],
 )

@@ -13,7 +13,7 @@ from jax.sharding import AxisType, PartitionSpec
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, FNN, ConvBlock, LeakyReLU, Model, Neuron, PlainActivation, TwoNeuron
 from nnjax.models.build import BUILDERS, build
-from nnjax.models.layers import BATCH_AXIS
+from nnjax.models.layers import BATCH_AXIS, Dropout
 
 RELU = PlainActivation("relu")
 VECTOR = DatasetSpec("vector", (3,), "float32", "regression", 1, 8, 0, 8)
@@ -145,20 +145,36 @@ def test_steps_in_a_loop_update_weights_and_statistics():
     assert not np.allclose(new_rest["conv_1_norm"]["mean"][0], 0)
 
 
-def test_dropout_depends_on_the_given_key_only():
+@pytest.mark.parametrize("num_devices", [1, 4])
+def test_dropout_depends_on_the_key_and_the_place_in_the_global_batch_only(num_devices):
     spec, model = VECTOR, replace(PLAIN_FNN, hidden=(64,), dropout=0.5)
     train, params, rest = split(model, spec)
     evaluate, *_ = split(model, spec, mode="eval")
+    inputs = inputs_for(spec)
 
-    def outputs(graphdef, key=None):
-        rngs = None if key is None else nnx.Rngs(dropout=jax.random.key(key))
-        return nnx.merge(graphdef, params, rest)(inputs_for(spec), rngs=rngs)
+    def outputs(graphdef, key=None, num_devices=num_devices):
+        def on_one_device(x):
+            rngs = None if key is None else nnx.Rngs(dropout=jax.random.key(key))
+            return nnx.merge(graphdef, params, rest, copy=True)(x, rngs=rngs)
 
-    np.testing.assert_array_equal(outputs(train, 0), outputs(train, 0))
+        parts = inputs.reshape(num_devices, -1, *inputs.shape[1:])
+        return jax.pmap(on_one_device, axis_name=BATCH_AXIS)(parts).reshape(len(inputs), -1)
+
+    np.testing.assert_allclose(outputs(train, 0), outputs(train, 0, num_devices=2), rtol=1e-6)
     assert not np.allclose(outputs(train, 0), outputs(train, 1))
+    assert not np.allclose(outputs(train, 0), outputs(evaluate))
     np.testing.assert_array_equal(outputs(evaluate), outputs(evaluate, 1))
     with pytest.raises(ValueError, match="rngs"):
         outputs(train)
+
+
+def test_dropout_keeps_the_expected_value():
+    layer = Dropout(0.25)
+    drop = jax.vmap(lambda x: layer(x, nnx.Rngs(dropout=jax.random.key(0))), axis_name=BATCH_AXIS)
+    outputs = np.asarray(drop(jnp.ones((1, 100, 100))))
+    assert set(np.unique(outputs)) == {np.float32(0), np.float32(1) / np.float32(0.75)}
+    assert outputs.mean() == pytest.approx(1, abs=0.03)
+    assert np.mean(outputs == 0) == pytest.approx(0.25, abs=0.02)
 
 
 def test_paths_of_parameters():

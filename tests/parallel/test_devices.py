@@ -5,10 +5,15 @@ import sys
 import jax
 import pytest
 
+from nnjax.config.compose import compose_train
 from nnjax.config.errors import ConfigError
-from nnjax.config.schema import Parallel
 from nnjax.parallel import devices as devices_module
 from nnjax.parallel.devices import select_devices
+
+
+def config(batch_size=128, eval_batch_size=1000, *more):
+    sizes = [f"training.global_batch_size={batch_size}", f"training.eval_batch_size={eval_batch_size}"]
+    return compose_train(["data=synthetic", *sizes, *more])
 
 
 @pytest.fixture
@@ -21,37 +26,47 @@ def sixteen_cores(monkeypatch):
     [((128, 1000), 8), ((64, 1000), 4), ((36, 36), 2), ((100, 1000), 5), ((1, 1), 1), ((15, 1000), 1), ((129, 1000), 1)],
 )
 def test_auto_takes_as_many_cpu_devices_as_divide_the_batches_and_are_worth_it(sixteen_cores, batch_sizes, count):
-    assert len(select_devices(Parallel("pmap", "auto", "auto"), batch_sizes)) == count
+    assert len(select_devices(config(*batch_sizes))) == count
 
 
 def test_a_number_is_taken_at_its_word():
-    assert select_devices(Parallel("pmap", 3, "cpu"), (6, 6)) == jax.devices()[:3]
+    assert select_devices(config(6, 6, "parallel.devices=3", "parallel.platform=cpu")) == jax.devices()[:3]
+
+
+def test_strict_takes_one():
+    assert select_devices(config(128, 1000, "debug=strict")) == jax.devices()[:1]
 
 
 def test_too_many_are_refused():
     with pytest.raises(ConfigError, match=r"parallel\.devices=9: there are only 8 cpu devices"):
-        select_devices(Parallel("pmap", 9, "auto"), (9, 9))
+        select_devices(config(9, 9, "parallel.devices=9"))
 
 
 @pytest.mark.parametrize(
-    ("platform", "environment", "expected"),
+    ("arguments", "environment", "expected"),
     [
-        ("auto", {}, "3 devices"),
-        ("auto", {"XLA_FLAGS": "--xla_force_host_platform_device_count=5"}, "3 devices"),
-        ("tpu", {}, "parallel.platform=tpu: JAX finds no such device here"),
+        (["parallel.devices=3"], {}, "3 devices"),
+        (["parallel.devices=3"], {"XLA_FLAGS": "--xla_force_host_platform_device_count=5"}, "3 devices"),
+        (["parallel.platform=tpu"], {}, "parallel.platform=tpu: JAX finds no such device here"),
+        (["parallel.platform=gpu"], {"JAX_PLATFORMS": "cpu"}, "parallel.platform=gpu: JAX finds no such device here"),
     ],
 )
-def test_in_a_fresh_process(platform, environment, expected):
+def test_in_a_fresh_process(arguments, environment, expected):
     program = (
+        "import sys\n"
+        "from nnjax.config.compose import compose_train\n"
         "from nnjax.config.errors import ConfigError\n"
-        "from nnjax.config.schema import Parallel\n"
         "from nnjax.parallel.devices import select_devices\n"
+        "sizes = ['training.global_batch_size=6', 'training.eval_batch_size=6']\n"
         "try:\n"
-        f"    print(len(select_devices(Parallel('pmap', 3, '{platform}'), (3, 3))), 'devices')\n"
+        "    print(len(select_devices(compose_train(sizes + sys.argv[1:]))), 'devices')\n"
         "except ConfigError as error:\n"
         "    print(error)\n"
     )
     environ = {**os.environ, **environment}
-    environ.pop("JAX_PLATFORMS")
-    result = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    if "JAX_PLATFORMS" not in environment:
+        environ.pop("JAX_PLATFORMS")
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environ, capture_output=True, text=True, check=True
+    )
     assert expected in result.stdout

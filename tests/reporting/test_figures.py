@@ -1,9 +1,12 @@
 import io
+import math
 from pathlib import Path
+from unittest.mock import Mock
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from nnjax.reporting.figures import (
@@ -68,16 +71,29 @@ def test_regression_has_no_accuracy_panel(draw):
 
 
 @pytest.mark.parametrize(("losses", "scale"), [([2.0, 0.5, 0.03], "linear"), ([2.0, 0.5, 0.01], "log"), ([2.0, 0.0], "linear")])
-def test_a_loss_that_spans_two_decades_is_drawn_on_a_logarithmic_scale(draw, losses, scale):
-    other = {"linear": "log", "log": "linear"}[scale]
-    automatic = draw(learning_curves, records(losses))
-    assert same(automatic, draw(learning_curves, records(losses), loss_scale=scale))
-    assert not same(automatic, draw(learning_curves, records(losses), loss_scale=other))
+def test_a_loss_that_spans_two_decades_is_drawn_on_a_logarithmic_scale(draw, monkeypatch, losses, scale):
+    scales, save = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        scales.extend(axes.get_yscale() for axes in figure.axes)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    draw(learning_curves, records(losses))
+    assert scales == [scale, "linear"]  # of the loss, of the accuracy
 
 
-def test_curves_of_a_run_that_diverged(draw):
-    broken = records([2.0, 1.0, 1e30])
-    broken[-2]["loss"] = broken[-3]["loss"] = None
+@pytest.mark.parametrize("missing", [None, math.nan, math.inf])
+def test_curves_of_a_run_that_diverged(draw, missing):
+    broken = records([1e-38, 1.0, 3e38])
+    for record in broken[-2:]:
+        record["loss"] = missing
+    draw(learning_curves, broken)
+
+
+@pytest.mark.parametrize("missing", [None, math.nan])
+def test_curves_of_a_run_that_diverged_at_once(draw, missing):
+    broken = [{"step": 10, "epoch": 0.1, "split": "train", "loss": missing, "accuracy": missing}]
     draw(learning_curves, broken)
 
 
@@ -103,54 +119,41 @@ def test_confusion_of_many_classes_leaves_room_for_every_name(draw):
     assert not same(picture, draw(confusion_matrix, labels, labels, names))
 
 
-def confident(labels, sureness):
-    """Probabilities [n, 10] that give `sureness` [n] to the class after the true one, the rest to the true one."""
-    probabilities = np.zeros((len(labels), 10))
-    rows = np.arange(len(labels))
-    probabilities[rows, labels] = 1 - sureness
-    probabilities[rows, (labels + 1) % 10] = sureness
-    return probabilities
-
-
 @pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (28, 20, 2)])
 def test_the_worst_mistakes_are_those_of_highest_loss(draw, shape):
     images = np.random.default_rng(0).integers(0, 17, (40, *shape)).astype(np.uint8)
-    images[0, 0, 0, 0], labels = 255, np.arange(40) % 10
-    probabilities = confident(labels, np.linspace(0.3, 0.99, 40))
-    first = draw(worst_mistakes, images, labels, probabilities, DIGITS, count=6)
-    images[33] //= 2  # the seventh worst
-    assert same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=6))
-    images[34] //= 2  # the sixth
-    assert not same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=6))
+    images[0, 0, 0, 0], labels, losses = 255, np.arange(40) % 10, np.linspace(0.3, 9, 40)
+    predictions = np.where(np.arange(40) == 38, labels, (labels + 1) % 10)  # the example of second highest loss is right
+    mistakes = (images, labels, predictions, losses, np.full(40, 0.5), DIGITS)
+    first = draw(worst_mistakes, *mistakes, count=6)
+    images[[32, 38]] //= 2  # the seventh worst mistake, and what is none
+    assert same(first, draw(worst_mistakes, *mistakes, count=6))
+    images[33] //= 2  # the sixth
+    assert not same(first, draw(worst_mistakes, *mistakes, count=6))
 
 
 def test_the_brightest_pixel_of_all_is_white(draw):
     dark = np.zeros((3, 8, 8, 1), np.uint8)
     dark[:, 2:6, 2:6] = 16
-    labels = np.array([1, 2, 3])
-    probabilities = confident(labels, np.full(3, 0.9))
-    assert same(
-        draw(worst_mistakes, dark, labels, probabilities, DIGITS),
-        draw(worst_mistakes, (dark / 16).astype(np.float32), labels, probabilities, DIGITS),
-    )
+    results = (np.array([1, 2, 3]), np.array([4, 5, 6]), np.ones(3), np.ones(3), DIGITS)
+    assert same(draw(worst_mistakes, dark, *results), draw(worst_mistakes, (dark / 16).astype(np.float32), *results))
 
 
-def test_without_mistakes_the_least_sure_are_shown(draw):
+def test_without_mistakes_those_of_highest_loss_are_shown(draw):
     images = np.random.default_rng(0).random((9, 8, 8, 1)).astype(np.float32)
-    labels = np.arange(9)
-    probabilities = confident(labels, np.linspace(0.0, 0.4, 9))
-    first = draw(worst_mistakes, images, labels, probabilities, DIGITS, count=4)
-    images[0] *= 0.5  # the surest
-    assert same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=4))
+    results = (np.arange(9), np.arange(9), np.linspace(0.0, 0.4, 9), np.ones(9), DIGITS)
+    first = draw(worst_mistakes, images, *results, count=4)
+    images[0] *= 0.5
+    assert same(first, draw(worst_mistakes, images, *results, count=4))
     images[8] *= 0.5
-    assert not same(first, draw(worst_mistakes, images, labels, probabilities, DIGITS, count=4))
+    assert not same(first, draw(worst_mistakes, images, *results, count=4))
 
 
 def test_names_with_any_characters(draw):
     names = ["猫", "$x_", "naïve", "κόσμος", "a\nb", "", "[b]", "%s", "{x}", "🦊"]
     labels = np.arange(10)
     draw(confusion_matrix, labels, labels, names)
-    draw(worst_mistakes, np.ones((10, 8, 8, 1)), labels, confident(labels, np.full(10, 0.9)), names)
+    draw(worst_mistakes, np.ones((10, 8, 8, 1)), labels, labels[::-1], np.ones(10), np.ones(10), names)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
@@ -191,7 +194,7 @@ def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
         writer.write(step=1, epoch=1, split="train", metrics={"loss": 1.0}, seconds=0.0)
     labels, logits = np.arange(10), np.eye(10, dtype=np.float32)[::-1] * 1000
     images = np.ones((10, 8, 8, 1), np.uint8)
-    classes = {"targets": labels, "outputs": logits, "class_names": DIGITS, "from_logits": True}
+    classes = {"targets": labels, "outputs": logits, "losses": np.ones(10), "class_names": DIGITS, "from_logits": True}
     pictures = ["learning_curves.png", "confusion_matrix.png"]
     assert names(draw_run(tmp_path, inputs=np.ones((10, 5)), **classes)) == pictures
     assert names(draw_run(tmp_path, inputs=images, **classes, kernel=np.ones((3, 3, 1, 4)))) == [
@@ -200,5 +203,28 @@ def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
         "first_layer_filters.png",
     ]
     values = np.ones((10, 2), np.float32)
-    regression = draw_run(tmp_path, inputs=values, targets=values, outputs=values, class_names=(), from_logits=False)
+    results = {"targets": values, "outputs": values, "losses": np.zeros(10)}
+    regression = draw_run(tmp_path, inputs=values, **results, class_names=(), from_logits=False)
     assert names(regression) == ["learning_curves.png", "regression_fit.png"]
+
+
+@pytest.mark.parametrize(
+    ("from_logits", "outputs", "sureness"),
+    [
+        (False, [[1.05, 1.2, 0.0], [1.3, 1.2, -0.1]], [0.5, 0.5]),  # both shares of the first are cut to 1
+        (True, [[0.0, 2000.0, -1.0], [0.0, 0.0, 0.0]], [1.0, 1 / 3]),
+    ],
+)
+def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path, monkeypatch, from_logits, outputs, sureness):
+    MetricWriter(tmp_path, "off").close()
+    given_to = {name: Mock() for name in ("confusion_matrix", "worst_mistakes")}
+    for name, mock in given_to.items():
+        monkeypatch.setattr(f"nnjax.reporting.figures.run.{name}", mock)
+    images, targets, losses = np.ones((2, 8, 8, 1)), np.array([0, 0]), np.array([0.5, 0.25])
+    results = {"targets": targets, "outputs": np.array(outputs, np.float32), "losses": losses}
+    draw_run(tmp_path, inputs=images, **results, class_names=["a", "b", "c"], from_logits=from_logits)
+    _, predictions, *_ = given_to["confusion_matrix"].call_args.args
+    _, _, same_predictions, same_losses, shown, *_ = given_to["worst_mistakes"].call_args.args
+    assert list(predictions) == list(same_predictions) == [1, 0]
+    assert same_losses is losses
+    np.testing.assert_allclose(shown, sureness, atol=1e-5)

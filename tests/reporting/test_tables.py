@@ -1,6 +1,9 @@
 import io
+import math
 import re
 from types import SimpleNamespace
+
+import pytest
 
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.tables import closing_table, model_table, sweep_table
@@ -38,6 +41,20 @@ def test_the_model_has_shapes_and_totals():
     assert words_of(text, "conv_1") == "conv_1 conv 3×3 28 × 28 × 32 320 452 k"
     assert words_of(text, "pool_1") == "pool_1 max pool 2×2 14 × 14 × 32"
     assert words_of(text, "total") == "total 63,050 577 k"
+
+
+@pytest.mark.parametrize(("missing", "shown"), [(None, "nan"), (math.nan, "nan"), (math.inf, "inf")])
+def test_the_closing_table_of_a_run_that_diverged(missing, shown):
+    text = rendered(closing_table({"status": "diverged", "train": {"loss": missing, "accuracy": missing}, "steps": 10}))
+    assert f"loss {shown}   accuracy {shown}" in line_of(text, "train ")
+    assert "test" not in text
+
+
+def test_the_closing_table_of_nothing_but_nulls():
+    numbers = "test_examples epochs steps num_params seed num_devices num_processes examples_per_second peak_rss_mb"
+    others = "name reason error test validation train model activation data platform parallel seconds run_dir figures"
+    summary = {"status": "diverged", **dict.fromkeys([*numbers.split(), *others.split()])}
+    assert words_of(rendered(closing_table(summary)), "status") == "│ status │ diverged │"
 
 
 def test_the_closing_table_says_what_came_out_and_where(tmp_path, monkeypatch):
@@ -140,6 +157,14 @@ def test_the_best_of_a_sweep():
     assert marked({"loss": 0.3}, {"loss": 0.2}, {"loss": float("nan")}, None) == [1]
     assert marked({"loss": 0.3}, None) == []
     assert marked() == []
+
+
+def test_a_job_without_a_finite_loss_is_never_the_best():
+    jobs = [{"number": n, "test": {"loss": loss, "accuracy": 0.9}} for n, loss in enumerate([None, math.nan, math.inf, 0.5])]
+    text = rendered(sweep_table([*jobs, {"number": 4, "status": "diverged"}]))
+    assert "★" not in text
+    for shown in ("0 failed nan 90.00%", "1 failed nan 90.00%", "2 failed inf 90.00%", "3 failed 0.5000 90.00%", "4 diverged"):
+        assert shown in " ".join(text.split())
 
 
 def test_names_shared_by_two_groups_stay_whole():

@@ -81,6 +81,12 @@ def test_going_on_passes_over_a_damaged_one(checkpoints, tmp_path):
     assert restored is not None
     assert restored[1].step == 1
     assert "cannot be read" in warnings[0]
+    assert [path.name for path in (tmp_path / "checkpoints").glob("damaged-2-*")]
+    again = Checkpoints(tmp_path / "checkpoints", keep=2)
+    again.save(state(2), TrainingProgress(step=2))
+    again.wait()
+    assert again.restore(state(0), 2)[1].step == 2
+    again.close()
 
 
 def test_there_may_be_nothing_to_go_on_from(checkpoints):

@@ -69,6 +69,15 @@ def run(folder, *overrides, recorder=None, resume=False):
     return experiment.parallel.fetch(result.state), result, recorder.evaluations, steps
 
 
+def best_step(folder):
+    config = compose_train(BASE)
+    _, state = set_up(config, load(config.data), jax.devices()[:1])
+    checkpoints = Checkpoints(folder)
+    _, progress = checkpoints.restore(state, "best")
+    checkpoints.close()
+    return progress.step
+
+
 def assert_equal_trees(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
@@ -95,6 +104,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, signal_at):
     assert_equal_trees(state, whole)
     assert first + second == whole_evaluations
     assert result.progress.best_loss == whole_result.progress.best_loss
+    best = 8 * (1 + int(np.argmin([validation["loss"] for _, _, validation in whole_evaluations])))
+    assert best_step(tmp_path / "parts") == best_step(tmp_path / "whole") == best
 
 
 def test_host_and_device_placement_train_on_the_same_numbers(tmp_path):
@@ -151,7 +162,7 @@ def test_a_rule_on_training_loss_without_validation(tmp_path):
 
 
 def test_divergence_names_the_step_and_keeps_what_was_saved(tmp_path):
-    with pytest.raises(DivergedError, match=r"training loss became (nan|inf) at step \d+ .*learning rate of 1e\+30"):
+    with pytest.raises(DivergedError, match=r"training loss became (nan|inf) at step \d+ .*learning rate of \S+e\+\d+"):
         run(tmp_path, "optimizer=sgd", "optimizer.learning_rate=1e30", "loss=mse")
 
 
@@ -178,3 +189,20 @@ def test_strict_names_the_layer_where_a_number_stops_being_finite(tmp_path):
     ]
     with pytest.raises(DivergedError, match=r"the (output of layer|gradient of) \w+.* is not finite in step \d+"):
         run(tmp_path, *overrides)
+
+
+def test_bfloat16_follows_float32_and_keeps_parameters_in_float32(tmp_path):
+    overrides = ["model.normalization=batch", "optimizer.learning_rate=0.02"]
+    _, _, full, _ = run(tmp_path / "float32", *overrides)
+    state, _, half, _ = run(tmp_path / "bfloat16", *overrides, "training.precision=bfloat16")
+    assert {leaf.dtype for leaf in jax.tree.leaves((state.params, state.model_state))} == {np.dtype(np.float32)}
+    for (_, exact, _), (_, rounded, _) in zip(full, half, strict=True):
+        assert rounded["loss"] == pytest.approx(exact["loss"], rel=0.03)
+        assert rounded["loss"] != exact["loss"]
+
+
+def test_a_stop_rule_that_held_still_holds_when_the_run_goes_on(tmp_path):
+    run(tmp_path, "training.stop.accuracy_above=0.01")
+    _, result, evaluations, _ = run(tmp_path, "training.stop.accuracy_above=0.01", resume=True)
+    assert result.status == "stopped_early"
+    assert evaluations == []

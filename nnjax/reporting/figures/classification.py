@@ -1,4 +1,4 @@
-"""Where a classifier goes wrong: which classes it takes for which, and the examples it was surest about and wrong.
+"""Where a classifier goes wrong: which classes it takes for which, and its mistakes of highest loss.
 
 confusion_matrix(labels, predictions, dataset.class_names, run_dir / "figures/confusion_matrix.png")
 """
@@ -105,7 +105,9 @@ def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 def worst_mistakes(
     images: NDArray[Any],
     labels: NDArray[Any],
-    probabilities: NDArray[Any],
+    predictions: NDArray[Any],
+    losses: NDArray[Any],
+    sureness: NDArray[Any],
     class_names: Sequence[str],
     path: Path,
     *,
@@ -113,23 +115,23 @@ def worst_mistakes(
 ) -> None:
     """The misclassified examples of highest loss, each with its true class, the predicted one and how sure that was.
 
-    Where nothing is misclassified the picture says so and shows the examples whose true class was least sure.
+    Where nothing is misclassified the picture says so and shows the examples of highest loss.
 
     Args:
         images: [n, h, w, c], uint8 or float; drawn from black (0, or the least value below it) to white (the largest value).
         labels: [n] true class numbers.
-        probabilities: [n, k], each row sums to 1.
+        predictions: [n] predicted class numbers.
+        losses: [n] of each example.
+        sureness: [n] of each prediction, from 0 to 1.
         class_names: one a class.
         path: the PNG file.
         count: how many at most.
     """
-    of_truth = np.nan_to_num(np.take_along_axis(probabilities, np.asarray(labels)[:, None], axis=1)[:, 0])
-    predictions = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predictions != labels)
     chosen = wrong if len(wrong) else np.arange(len(labels))
-    chosen = chosen[np.argsort(of_truth[chosen], kind="stable")][:count]
+    chosen = chosen[np.argsort(-losses[chosen], kind="stable")][:count]
     if len(wrong) == 0:
-        title = f"no mistakes in {len(labels):,} test examples; the {len(chosen)} least sure"
+        title = f"no mistakes in {len(labels):,} test examples; the {len(chosen)} of highest loss"
     elif len(wrong) > len(chosen):
         title = f"the {len(chosen)} worst of {len(wrong):,} mistakes in {len(labels):,} test examples"
     else:
@@ -143,9 +145,7 @@ def worst_mistakes(
             scaled = (np.asarray(images[index], np.float32) - low) / ((high - low) or 1)
             picture = scaled if scaled.shape[2] == 3 else scaled.mean(axis=2)
             axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            predicted = predictions[index]
-            sureness = f"{100 * probabilities[index, predicted]:.0f}%"
-            color = GREY if predicted == labels[index] else RED
+            color = GREY if predictions[index] == labels[index] else RED
             place: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
             axes.annotate(names[labels[index]], xytext=(0, 14), **place)
-            axes.annotate(f"→ {names[predicted]}  {sureness}", xytext=(0, 3), color=color, **place)
+            axes.annotate(f"→ {names[predictions[index]]}  {100 * sureness[index]:.0f}%", xytext=(0, 3), color=color, **place)

@@ -5,7 +5,7 @@ learning_curves(read_metrics(run_dir), run_dir / "figures/learning_curves.png")
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,18 @@ from nnjax.reporting.text import metric_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LossScale = Literal["auto", "linear", "log"]
 _MOST_MARKERS = 30
 _MOST_OUTPUTS = 9
 
 
-def learning_curves(records: Sequence[Mapping[str, Any]], path: Path, *, loss_scale: LossScale = "auto") -> None:
+def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Loss, and accuracy where there is one, over the epochs: lines for train and validation, a diamond for test.
+
+    The loss is on a logarithmic axis where it spans more than two decades.
 
     Args:
         records: as `read_metrics` returns them: epoch, split, loss and perhaps accuracy; null breaks a line.
         path: the PNG file.
-        loss_scale: of the loss axis; `auto` is logarithmic where the loss spans more than two decades.
     """
     names = [name for name in ("loss", "accuracy") if any(name in record for record in records)] or ["loss"]
     with canvas(path, width=5.2 * len(names), height=3.8) as figure:
@@ -37,7 +37,7 @@ def learning_curves(records: Sequence[Mapping[str, Any]], path: Path, *, loss_sc
             finite = values[np.isfinite(values)]
             if name == "accuracy":
                 axes.yaxis.set_major_formatter("{x:.4g}%")
-            elif loss_scale == "log" or (loss_scale == "auto" and _spans_decades(finite, 2)):
+            elif _spans_decades(finite, 2):
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter("{x:g}")
                 axes.yaxis.set_minor_formatter("")

@@ -1,6 +1,8 @@
 """The pictures that suit a run, in its `figures/` folder.
 
-draw_run(run_dir, inputs=test.inputs, targets=test.targets, outputs=outputs, class_names=names, from_logits=True)
+draw_run(
+    run_dir, inputs=test.inputs, targets=test.targets, outputs=outputs, losses=losses, class_names=names, from_logits=True
+)
 """
 
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ def draw_run(
     inputs: NDArray[Any],
     targets: NDArray[Any],
     outputs: NDArray[np.float32],
+    losses: NDArray[np.float32],
     class_names: Sequence[str],
     from_logits: bool,
     kernel: NDArray[Any] | None = None,
@@ -33,6 +36,7 @@ def draw_run(
         inputs: [n, ...] of the test split; images are [n, h, w, c].
         targets: [n] class numbers, or [n, k] values.
         outputs: [n, k] of the network.
+        losses: [n] of each example.
         class_names: one a class; none for regression.
         from_logits: whether softmax makes the outputs probabilities; else they stand for probabilities themselves.
         kernel: [kh, kw, c, features] of the first layer, where that is a convolution.
@@ -44,11 +48,14 @@ def draw_run(
     learning_curves(read_metrics(run_dir), drawn := folder / "learning_curves.png")
     paths = [drawn]
     if class_names:
-        confusion_matrix(targets, outputs.argmax(axis=1), class_names, drawn := folder / "confusion_matrix.png")
+        predictions = outputs.argmax(axis=1)
+        confusion_matrix(targets, predictions, class_names, drawn := folder / "confusion_matrix.png")
         paths.append(drawn)
         if inputs.ndim == 4:
             probabilities = _softmax(outputs) if from_logits else _shares(outputs)
-            worst_mistakes(inputs, targets, probabilities, class_names, drawn := folder / "worst_mistakes.png")
+            sureness = np.take_along_axis(probabilities, predictions[:, None], axis=1)[:, 0]
+            drawn = folder / "worst_mistakes.png"
+            worst_mistakes(inputs, targets, predictions, losses, sureness, class_names, drawn)
             paths.append(drawn)
     else:
         regression_fit(targets, outputs, drawn := folder / "regression_fit.png")
