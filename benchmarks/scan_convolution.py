@@ -1,8 +1,8 @@
 """What a CNN training step costs on the CPU: called, in a loop, and in a loop with nnjax's convolution.
 
 XLA's CPU backend compiles the backward convolutions inside a loop badly (https://github.com/jax-ml/jax/issues/12868); training
-runs in loops, so `nnjax.models.convolution` writes them another way. This measures what that is worth, on the network of
-conf/model/cnn.yaml with Adam. Variants take turns, and the median of the rounds is reported::
+runs in loops, so `nnjax.models.convolution` writes them another way. This measures what that is worth, on two
+convolutions of 32 and 64 features and a dense layer of 256, with Adam. Variants take turns, and the median of the rounds is reported::
 
     python benchmarks/scan_convolution.py --rounds 5 --devices 2
 """

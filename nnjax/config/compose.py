@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
@@ -22,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.config.checks import check_config
 from nnjax.config.errors import ConfigError
+from nnjax.config.no_code import refuse_code, refuse_packages
 from nnjax.config.overrides import (
     HYDRA_ERRORS,
     ON_COMMAND_LINE,
@@ -31,16 +31,16 @@ from nnjax.config.overrides import (
     parse_override,
     translate,
 )
-from nnjax.config.parsing import Origins, parse
+from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.problems import Problem
-from nnjax.config.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
-from nnjax.config.schema import Config
+from nnjax.config.provenance import COMMAND_LINE, Provenance, Setting, read_defaults, shown_path
+from nnjax.config.schema import Config, PrepareConfig
 
 T = TypeVar("T")
 
 VERSION_BASE = "1.3"
-# Hydra runs what `_target_` names, but only for its own plugins; nothing else may be named by a config.
-_PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.")
+# What a dataset's file chooses for training; to prepare, these groups are composed only so that it can.
+_WITHOUT_USE = {PrepareConfig: frozenset({"loss", "optimizer", "schedule", "training"})}
 
 
 def conf_dir() -> Path:
@@ -112,27 +112,27 @@ class Composition:
         """The config as plain data, without the groups that the schema has no use for.
 
         Raises:
-            ConfigError: for an interpolation that leads nowhere, or an override of a group without use.
+            ConfigError: for an interpolation that leads nowhere, an option or an override of a group without use, or an
+                experiment whose file does not say that it is one.
         """
-        try:
-            values: Any = OmegaConf.to_container(self.job, resolve=True)
-        except OmegaConfBaseException as error:
-            key = str(error.full_key).replace("[", ".").replace("]", "")
-            parent, _, leaf = key.rpartition(".")
-            raw: Any = OmegaConf.to_container(OmegaConf.select(self.job, parent), resolve=False)
-            value = raw[int(leaf) if isinstance(raw, list) else leaf]
-            reason = str(error).splitlines()[0]
-            raise ConfigError(Problem(key, value, reason).line(self)) from error
-        unused = self.unused(schema)
+        values = resolve(self.job, self)
+        choices, unused = self.hydra.runtime.choices, self.unused(schema)
         loader = config_loader(self.directories)
         for text in self.overrides:
             if parse_override(text, loader).key_or_group.partition(".")[0] in unused:
                 raise ConfigError(f"{text}: unknown key {ON_COMMAND_LINE}")
+        if "experiment" in values and (path := self._file(f"experiment/{choices.get('experiment')}")):
+            reason = f"{shown_path(path)} must begin with the line '# @package _global_', as it sets keys of all groups"
+            raise ConfigError(Problem("experiment", choices["experiment"], reason).line(self))
+        for group, names in option_names(schema).items():
+            chosen, value = choices.get(group), values.get(group)
+            if chosen not in names and isinstance(value, dict) and value.get("name") == chosen:
+                raise ConfigError(Problem(group, chosen, f"must be one of {', '.join(names)}").line(self))
         return {key: value for key, value in values.items() if key not in unused}
 
-    def unused(self, schema: type) -> set[str]:
+    def unused(self, schema: type) -> frozenset[str]:
         """The groups that are composed only because a file of another group chooses in them."""
-        return ({*self.hydra.runtime.choices} & {*self.job}) - {field.name for field in fields(schema)}
+        return _WITHOUT_USE.get(schema, frozenset())
 
     @property
     def directories(self) -> tuple[Path, ...]:
@@ -151,7 +151,7 @@ class Composition:
         found = loader.compute_defaults_list(self.verb, list(self.overrides), RunMode.RUN)
         entries = []
         for default in found.defaults:
-            path = next((p for d in self.directories if (p := d / f"{default.config_path}.yaml").is_file()), None)
+            path = self._file(str(default.config_path))
             if path is not None and not (default.package or "").startswith("hydra"):
                 provenance.add_file(path, default.package or "")
                 entries += [(default.config_path, entry) for entry in read_defaults(path, default.config_path)]
@@ -170,6 +170,29 @@ class Composition:
                 provenance.add_override(override.key_or_group, override.value())
         return provenance
 
+    def _file(self, name: str) -> Path | None:
+        """The file that a name in the config folders stands for; None if it is one of Hydra's own."""
+        paths = (directory / f"{name}.yaml" for directory in self.directories)
+        return next((path for path in paths if path.is_file()), None)
+
+
+def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
+    """A config as plain data, with its interpolations replaced by what they lead to.
+
+    Raises:
+        ConfigError: for one that leads nowhere.
+    """
+    try:
+        values: Any = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        key = str(error.full_key).replace("[", ".").replace("]", "")
+        parent, _, leaf = key.rpartition(".")
+        raw: Any = OmegaConf.to_container(OmegaConf.select(config, parent), resolve=False)
+        value = raw[int(leaf) if isinstance(raw, list) else leaf]
+        reason = str(error).splitlines()[0]
+        raise ConfigError(Problem(key, value, reason).line(origins)) from error
+    return values  # type: ignore[no-any-return]
+
 
 def compose(
     verb: str, overrides: Sequence[str], directories: Sequence[Path] = (), run_mode: RunMode = RunMode.RUN
@@ -186,9 +209,10 @@ def compose(
         ConfigError: for anything that Hydra refuses.
     """
     loader = config_loader(directories)
-    check_overrides(overrides, loader, sweep=run_mode == RunMode.MULTIRUN)
+    check_overrides(overrides, loader, verb, sweep=run_mode == RunMode.MULTIRUN)
 
     def load(some: Sequence[str]) -> DictConfig:
+        refuse_packages(verb, some, loader)
         return loader.load_configuration(verb, list(some), run_mode)
 
     def composes(some: Sequence[str]) -> bool:
@@ -207,12 +231,13 @@ def compose(
         if cannot_override(error) and forced != list(overrides):
             return compose(verb, forced, directories, run_mode)
         raise translate(error, overrides, loader, composes) from error
-    _refuse_code(config)
-    job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    refuse_code(config, loader)
+    keys: list[Any] = [key for key in config if key != "hydra"]
+    job = OmegaConf.masked_copy(config, keys)
     return Composition(verb, tuple(overrides), job, config.hydra)
 
 
-def config_loader(directories: Sequence[Path] = ()) -> ConfigLoader:
+def config_loader(directories: Sequence[Path] = ()) -> ConfigLoaderImpl:
     """What composes from these folders, the project's if there is none; the first that has a file wins."""
     version.setbase(VERSION_BASE)
     setup_globals()
@@ -223,16 +248,8 @@ def config_loader(directories: Sequence[Path] = ()) -> ConfigLoader:
     return ConfigLoaderImpl(search_path)
 
 
-def _forced(text: str, loader: ConfigLoader) -> str:
+def _forced(text: str, loader: ConfigLoaderImpl) -> str:
     override = parse_override(text, loader)
     plain = not (override.is_add() or override.is_force_add() or override.is_delete() or override.is_hydra_override())
     return f"++{text}" if plain and not is_group(override, loader) else text
 
-
-def _refuse_code(config: DictConfig) -> None:
-    for key in ("launcher", "sweeper"):
-        target = str(config.hydra[key].get("_target_", ""))
-        if not target.startswith(_PLUGINS):
-            raise ConfigError(f"hydra.{key}._target_={target}: no plugin of Hydra's; choose one with hydra/{key}=NAME")
-    if config.hydra.callbacks:
-        raise ConfigError(f"hydra.callbacks={config.hydra.callbacks}: a config may not name code")

@@ -1,6 +1,6 @@
 """What Hydra refuses, in the words of the other config errors: key and value first, what is allowed, where it was set.
 
-check_overrides(["model=cnnn"], loader)
+check_overrides(["model=cnnn"], loader, "train")
 # ConfigError: model=cnnn: no such option; did you mean cnn? Allowed: cnn, fnn, two_neuron (set on the command line)
 """
 
@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnjax.config.errors import ConfigError
 from nnjax.config.provenance import COMMAND_LINE, Default, read_defaults, shown_path
 
-HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError)
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, LookupError)
 """What composing a config may raise for a mistake in a file or an override."""
 
 ON_COMMAND_LINE = f"(set on {COMMAND_LINE})"
@@ -43,12 +43,13 @@ def parse_override(text: str, loader: ConfigLoader) -> Override:
         raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
 
 
-def check_overrides(texts: Sequence[str], loader: ConfigLoader, *, sweep: bool = False) -> None:
+def check_overrides(texts: Sequence[str], loader: ConfigLoader, verb: str, *, sweep: bool = False) -> None:
     """Refuses overrides that cannot be composed, whatever the files hold.
 
     Args:
         texts: what stands on the command line.
         loader: knows the groups.
+        verb: names the root file, whose defaults say which groups may be null.
         sweep: whether several values may be given to a key.
 
     Raises:
@@ -66,7 +67,7 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoader, *, sweep: bool =
         elif text.endswith("=") and value == "":
             raise ConfigError(f"{text}: the value is missing {ON_COMMAND_LINE}")
         elif is_group(override, loader) and not override.is_delete():
-            if not isinstance(value, str) or value not in options(loader, group):
+            if value not in options(loader, group) and not (value is None and _may_be_null(group, verb, loader)):
                 raise no_such_option(group, value, loader, ON_COMMAND_LINE)
             if override.is_add() or override.is_force_add():
                 raise ConfigError(f"{text}: a group is chosen without a plus; write {group}={value} {ON_COMMAND_LINE}")
@@ -128,10 +129,16 @@ def translate(
                 if what.startswith(f"Could not override '{entry.group}'"):
                     return _wrong_default(entry, loader)
             return ConfigError(f"{shown_path(path)}: {what}")
-    for count in range(1, len(overrides) + 1):
-        if not composes(overrides[:count]):
-            return ConfigError(f"{overrides[count - 1]}: {_reason(message, overrides[count - 1])} {ON_COMMAND_LINE}")
-    return ConfigError(f"the config cannot be composed: {message}")
+    # Groups first, as Hydra does: whether a key is there depends on the options chosen.
+    ordered = sorted(overrides, key=lambda text: not is_group(parse_override(text, loader), loader))
+    sound, broken = 0, len(ordered)
+    if not composes([]):
+        return ConfigError(f"the config cannot be composed: {message}")
+    while broken - sound > 1:
+        middle = (sound + broken) // 2
+        sound, broken = (middle, broken) if composes(ordered[:middle]) else (sound, middle)
+    text = ordered[sound]
+    return ConfigError(f"{text}: {_reason(message, text)} {ON_COMMAND_LINE}")
 
 
 def _reason(message: str, text: str) -> str:
@@ -142,6 +149,8 @@ def _reason(message: str, text: str) -> str:
         return "it has another value" if "The value of" in message else "unknown key"
     if "An item is already at" in message:
         return f"the key is there already; write {text.lstrip('+')}"
+    if re.search(r"\bindex\b|indices must be|for int\(\)", message, re.IGNORECASE):
+        return "the list has no such item"
     return message
 
 
@@ -152,6 +161,12 @@ def _wrong_default(entry: Default, loader: ConfigLoader) -> ConfigError:
     allowed = groups(loader)
     hint = _nearest(entry.group, allowed)
     return ConfigError(f"{entry.group}={entry.option}: no such group;{hint} allowed: {', '.join(allowed)} {place}")
+
+
+def _may_be_null(group: str, verb: str, loader: ConfigLoader) -> bool:
+    """Whether the root file leaves a group without an option."""
+    root = next((path for path, name in _files(loader) if name == verb), None)
+    return root is not None and any((item.group, item.option) == (group, None) for item in read_defaults(root, verb))
 
 
 def _nearest(word: str, allowed: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from nnjax.config.problems import MISSING, NO_ORIGINS, Origins, Problem, raise_p
 from nnjax.config.suggest import suggest
 from nnjax.config.types import Bounds, Duration
 
-__all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "parse", "to_mapping"]
+__all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "parse", "to_mapping"]
 
 T = TypeVar("T")
 
@@ -82,6 +82,12 @@ def keys_of(schema: type) -> tuple[str, ...]:
                 yield from walk(kind, _join(key, name))
 
     return tuple(sorted(set(walk(schema, ""))))
+
+
+@cache
+def option_names(schema: type) -> dict[str, tuple[str, ...]]:
+    """The names of the options of each group of a schema, where options have names."""
+    return {name: tuple(_options(kind)) for name, kind in _hints(schema).items() if _options(kind)}
 
 
 @dataclass

@@ -1,3 +1,4 @@
+import re
 from functools import partial
 
 import jax
@@ -90,3 +91,25 @@ def test_only_the_cpu_has_its_own_gradients():
     lowered = {platform: traced.lower(lowering_platforms=(platform,)).as_text() for platform in ("cpu", "cuda", "tpu")}
     assert {platform for platform, text in lowered.items() if "optimization_barrier" in text} == {"cpu"}
     assert "conditional" not in traced.lower().compile().as_text()  # the choice is not left to run time
+
+
+@pytest.mark.parametrize(("convolution", "canonical"), [(convolve, True), (plain, False)])
+def test_in_a_loop_every_convolution_has_the_layout_that_is_fast_on_the_cpu(convolution, canonical):
+    """The slow ones are those with operands in another layout: JAX's own gradients inside a loop have them."""
+
+    def train(kernels, inputs):
+        def loss(kernels):
+            outputs = inputs
+            for kernel in kernels:
+                outputs = jax.nn.relu(convolution(outputs, kernel))
+            return jnp.sum(outputs**2)
+
+        def step(_, kernels):
+            return jax.tree.map(lambda kernel, grad: kernel - grad, kernels, jax.grad(loss)(kernels))
+
+        return lax.fori_loop(0, 3, step, kernels)
+
+    program = jax.jit(train).lower([jnp.ones((3, 3, 8, 8))] * 3, jnp.ones((4, 8, 8, 8))).compile().as_text()
+    layouts = set(re.findall(r"dim_labels=(\w+->\w+)", program))
+    assert program.count(" convolution(") == 8
+    assert (layouts == {"b01f_01io->b01f"}) is canonical
