@@ -33,10 +33,13 @@ format: .venv/.installed-dev  ## Format the code and mend what the linter can
 clean:  ## Remove .venv and the caches of the tools; outputs/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# Debian's python3 without python3-venv cannot put pip into an environment, but its pip can.
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("nnjax needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv (once; a minute or two) ..."
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 \
+		|| { $(PYTHON) -m venv --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } \
+		|| { echo "$(PYTHON) can make no environment with pip; on Debian: apt install python3-venv"; exit 1; }
 	@$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 

@@ -2,7 +2,8 @@
 
 XLA's CPU backend compiles the backward convolutions inside a loop badly (https://github.com/jax-ml/jax/issues/12868); training
 runs in loops, so `nnjax.models.convolution` writes them another way. This measures what that is worth, on two
-convolutions of 32 and 64 features and a dense layer of 256, with Adam. Variants take turns, and the median of the rounds is reported::
+convolutions of 32 and 64 features and a dense layer of 256, with Adam. Variants
+take turns, and the median of the rounds is reported::
 
     python benchmarks/scan_convolution.py --rounds 5 --devices 2
 """

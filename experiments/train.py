@@ -232,7 +232,7 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     rows = [_sweep_row(result) for result in results]
     with RunConsole(sweep_dir / "sweep.log") as console:
         console.print(sweep_table(rows))
-        console.print(f"{len(results)} jobs in {sweep_dir}")
+        console.print(f"{len(results)} jobs, their folders NUMBER_… in {sweep_dir}")
 
 
 def _sweep_row(result: JobResult) -> dict[str, Any]:
@@ -243,7 +243,6 @@ def _sweep_row(result: JobResult) -> dict[str, Any]:
         "status": summary.get("status", "failed"),
         "test": summary.get("test"),
         "seconds": summary.get("seconds", {}).get("total"),
-        "folder": result.run_dir,
         "error": result.error,
     }
 

@@ -8,6 +8,7 @@ A check is a function that yields a problem for each pair it finds; `_CHECKS` li
 
 import math
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
@@ -223,7 +224,8 @@ def _evaluation(config: Config, spec: DatasetSpec) -> Problems:
     training = config.training
     if training.test == "best" and spec.num_validation == 0:
         reason = f"needs a validation split; data.validation={config.data.validation:g} sets none aside"
-        yield Problem("training.test", "best", f"{reason}; choose data.validation=0.1, or training.test=last")
+        share = f"data.validation={max(0.1, math.ceil(100 / spec.num_train) / 100):g}, or " if spec.num_train > 1 else ""
+        yield Problem("training.test", "best", f"{reason}; choose {share}training.test=last")
     if training.stop.accuracy_above is not None and spec.task == "regression":
         reason = f"needs classes; data={spec.name} has real-valued targets; choose training.stop.loss_below"
         yield Problem("training.stop.accuracy_above", training.stop.accuracy_above, reason)
@@ -243,6 +245,12 @@ def _devices(config: Config, spec: DatasetSpec) -> Problems:
             yield Problem(f"training.{name}", size, reason)
 
 
+def _report(config: Config, spec: DatasetSpec) -> Problems:
+    if config.report.tensorboard == "on" and find_spec("tensorboardX") is None:
+        reason = "tensorboardX is not installed; add it with pip install -e '.[tensorboard]', or choose auto or off"
+        yield Problem("report.tensorboard", "on", reason)
+
+
 _CHECKS = (
     _split_sizes,
     _augmentation,
@@ -255,6 +263,7 @@ _CHECKS = (
     _schedule,
     _evaluation,
     _devices,
+    _report,
 )
 
 

@@ -11,6 +11,8 @@ Whatever is wrong with the config is said before a run directory is made. What H
 """
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,20 +24,23 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from nnjax.config.compose import VERSION_BASE, Composition, check, compose, conf_dir, project_root
+from nnjax.config.compose import VERSION_BASE, Composition, check, compose, conf_dir, override_texts, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError, UserError
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
 from nnjax.config.provenance import Provenance
-from nnjax.config.runs import claim
+from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
 from nnjax.config.sweep import JobResult, collect, expand
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
 INTERRUPTED = 130
+
+_PATHS = ("run", "resume", "rerun", "data.directory", "archives")
 
 
 def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
@@ -52,11 +57,17 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     """
     try:
         code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
+    except BrokenPipeError:
+        code = 1
     except UserError as error:
         print(error, file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough: --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
@@ -103,24 +114,24 @@ class _Command:
         if resume and given:
             raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
         overrides = list(composition.overrides)
-        claimed = None
+        made = None
         if resume:
             overrides += [_folder_override("hydra.run.dir", resume), "hydra.output_subdir=null"]
-        elif not given:
+        else:
             # The folder's name speaks of the run as it will be, which may be an earlier one's config.
-            pattern = OmegaConf.to_container(composition.hydra.run, resolve=False)
-            claimed = claim(project_root() / OmegaConf.create({**values, "run": pattern}).run.dir)
-            overrides.append(_folder_override("hydra.run.dir", claimed))
+            settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
+            made = _make_folder(settings, "run", composition)
+            overrides.append(_folder_override("hydra.run.dir", made))
         try:
             return _hand_over(job, composition.verb, overrides, flags) or job.exit_code
         finally:
-            _release(claimed)
+            _release(None if given else made)
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
         jobs = expand(composition)
         singles = [composition]
         if jobs is not None:
-            settings = composition.hydra.overrides.hydra
+            settings = override_texts(composition.hydra, "hydra")
             singles = [compose(composition.verb, [*settings, *texts], composition.directories) for texts in jobs]
         forced = set()
         # A typo in any job stops them all before the first; a pair of values that do not go together costs its job alone.
@@ -132,17 +143,14 @@ class _Command:
             with suppress(IncompatibleError):
                 check(config, origins)
             forced |= {text[2:].partition("=")[0] for text in single.overrides if text.startswith("++")}
-        claimed = None
-        if not _given(composition, "hydra.sweep.dir"):
-            claimed = claim(project_root() / composition.hydra.sweep.dir)
-        sweep_dir = claimed or Path(composition.hydra.sweep.dir).absolute()
+        sweep_dir = _make_folder(composition.hydra, "sweep", composition)
         texts = [f"++{text}" if text.partition("=")[0] in forced else text for text in composition.overrides]
         try:
             code = _hand_over(job, composition.verb, [*texts, _folder_override("hydra.sweep.dir", sweep_dir)], flags)
         except KeyboardInterrupt:
             code = INTERRUPTED
         finally:
-            _release(claimed)
+            _release(None if _given(composition, "hydra.sweep.dir") else sweep_dir)
         results = collect(sweep_dir, jobs)
         if self.on_sweep_end:
             self.on_sweep_end(sweep_dir, results)
@@ -164,7 +172,16 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
         raise ConfigError(f"--experimental-rerun {arguments.experimental_rerun}: a pickle can run code; use resume=")
     if arguments.multirun and (arguments.cfg or arguments.info):
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
-    return arguments, arguments.overrides, [text for text in argv if text not in arguments.overrides]
+    sweep = arguments.multirun  # then a comma stands between values
+    overrides = [text if sweep else _quoted(text) for text in arguments.overrides]
+    return arguments, overrides, [text for text in argv if text not in arguments.overrides]
+
+
+def _quoted(text: str) -> str:
+    """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it."""
+    key, _, value = text.partition("=")
+    plain = re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", value, re.ASCII) or "${" in value
+    return text if key not in _PATHS or plain else _folder_override(key, value)
 
 
 def _directories(config_dir: str | None) -> tuple[Path, ...]:
@@ -177,7 +194,22 @@ def _directories(config_dir: str | None) -> tuple[Path, ...]:
 
 def _given(composition: Composition, key: str) -> str | None:
     """The override that sets one of Hydra's keys on the command line."""
-    return next((text for text in composition.hydra.overrides.hydra if text.lstrip("+").startswith(f"{key}=")), None)
+    return next((text for text in override_texts(composition.hydra, "hydra") if text.lstrip("+").startswith(f"{key}=")), None)
+
+
+def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:
+    """Makes the folder for a run or a sweep: the one given on the command line, else a new one in the project.
+
+    Raises:
+        ConfigError: if it is no folder to begin in.
+    """
+    key = f"hydra.{mode}.dir"
+    pattern: Any = OmegaConf.to_container(settings[mode], resolve=False)
+    try:
+        folder = Path(settings[mode].dir)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
+    return occupy(folder.absolute(), key) if _given(composition, key) else claim(project_root() / folder, key)
 
 
 def _folder_override(key: str, folder: Path | str) -> str:

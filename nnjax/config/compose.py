@@ -5,7 +5,7 @@ config.model.hidden                      # (256,)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from nnjax.config.overrides import (
     is_group,
     parse_override,
     translate,
+    with_none,
 )
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.problems import Problem
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 VERSION_BASE = "1.3"
 # What a dataset's file chooses for training; to prepare, these groups are composed only so that it can.
-_WITHOUT_USE = {PrepareConfig: frozenset({"loss", "optimizer", "schedule", "training"})}
+_WITHOUT_USE: dict[type, frozenset[str]] = {PrepareConfig: frozenset({"loss", "optimizer", "schedule", "training"})}
 
 
 def conf_dir() -> Path:
@@ -154,7 +155,7 @@ class Composition:
             path = self._file(str(default.config_path))
             if path is not None and not (default.package or "").startswith("hydra"):
                 provenance.add_file(path, default.package or "")
-                entries += [(default.config_path, entry) for entry in read_defaults(path, default.config_path)]
+                entries += [(default.config_path, entry) for entry in read_defaults(path, str(default.config_path))]
         for group, option in found.overrides.known_choices.items():
             metadata = found.overrides.override_metadata.get(group)
             here = [(file, Setting(entry.option, entry.place)) for file, entry in entries if entry.group == group]
@@ -174,6 +175,12 @@ class Composition:
         """The file that a name in the config folders stands for; None if it is one of Hydra's own."""
         paths = (directory / f"{name}.yaml" for directory in self.directories)
         return next((path for path in paths if path.is_file()), None)
+
+
+def override_texts(settings: DictConfig, kind: str) -> list[str]:
+    """The overrides that Hydra was given, as they were written: its own (``hydra``), or those of the config (``task``)."""
+    texts: Any = OmegaConf.to_container(settings.overrides[kind], resolve=False)
+    return list(texts)
 
 
 def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
@@ -209,10 +216,10 @@ def compose(
         ConfigError: for anything that Hydra refuses.
     """
     loader = config_loader(directories)
-    check_overrides(overrides, loader, verb, sweep=run_mode == RunMode.MULTIRUN)
+    overrides = [with_none(text, loader) for text in overrides]
+    check_overrides(overrides, loader, sweep=run_mode == RunMode.MULTIRUN)
 
     def load(some: Sequence[str]) -> DictConfig:
-        refuse_packages(verb, some, loader)
         return loader.load_configuration(verb, list(some), run_mode)
 
     def composes(some: Sequence[str]) -> bool:
@@ -223,12 +230,13 @@ def compose(
         return True
 
     try:
+        refuse_packages(verb, overrides, loader)
         config = load(overrides)
     except HYDRA_ERRORS as error:
         # Hydra refuses a key that the files do not hold. Forced in, it is the schema that refuses it, and says what was
         # meant; or takes it: an item of a list need not spell out its defaults.
         forced = [_forced(text, loader) for text in overrides]
-        if cannot_override(error) and forced != list(overrides):
+        if cannot_override(error) and forced != overrides:
             return compose(verb, forced, directories, run_mode)
         raise translate(error, overrides, loader, composes) from error
     refuse_code(config, loader)
@@ -252,4 +260,3 @@ def _forced(text: str, loader: ConfigLoaderImpl) -> str:
     override = parse_override(text, loader)
     plain = not (override.is_add() or override.is_force_add() or override.is_delete() or override.is_hydra_override())
     return f"++{text}" if plain and not is_group(override, loader) else text
-

@@ -48,11 +48,6 @@ class DatasetSpec:
         """Whether inputs have height, width and channels."""
         return len(self.input_shape) == 3
 
-    @property
-    def chance(self) -> float:
-        """Accuracy of guessing (0 for regression)."""
-        return 1 / self.num_outputs if self.task == "classification" else 0.0
-
 
 def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None = None) -> DatasetSpec:
     """The spec that a data config implies.

@@ -17,11 +17,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from nnjax.config.compose import Composition, check
+from nnjax.config.compose import Composition, check, override_texts
 from nnjax.config.errors import ConfigError, PreemptedError, UserError
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
-from nnjax.config.runs import file_name, find_run, newest_run, read_earlier, write_config
+from nnjax.config.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
 from nnjax.config.sweep import JobResult, write_outcome
 
 Task = Callable[[Any, Path], Mapping[str, object]]
@@ -42,16 +42,17 @@ class Job:
         """Runs the task in Hydra's output folder; what it raises is told and noted, so that a sweep goes on."""
         settings: Any = HydraConfig.get()
         run_dir = Path(settings.runtime.output_dir)
-        composition = Composition(settings.job.config_name, tuple(settings.overrides.task), composed, settings)
+        composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
         number = settings.job.num if settings.mode == RunMode.MULTIRUN else None
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
             values, origins = plain_values(self.schema, composition)
             config: object = parse(self.schema, values, origins)
-            write_config(config, run_dir)
-            check(config, origins)
-            summary = self.task(config, run_dir)
+            with locked(run_dir):
+                write_config(config, run_dir)
+                check(config, origins)
+                summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
                 print(f"job {number} ({' '.join(overrides)}) failed:", file=sys.stderr)
@@ -69,8 +70,9 @@ class Job:
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
-    """The config as plain data, folders of earlier runs absolute; with `resume` or `rerun` it is the earlier run's."""
+    """The config as plain data, its folders absolute; with `resume` or `rerun` it is the earlier run's."""
     values = composition.values(schema)
+    origins: Origins = composition
     for key in {"run", "resume", "rerun"} & {field.name for field in fields(schema)} & values.keys():
         if values[key] == "???":
             newest = newest_run()
@@ -80,4 +82,9 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     given = [key for key in ("resume", "rerun") if isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(f"rerun={values['rerun']}: goes on with nothing, as resume= does; give one of them {ON_COMMAND_LINE}")
-    return read_earlier(composition, given[0], Path(values[given[0]])) if given else (values, composition)
+    if given:
+        values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+    data = values.get("data")
+    if isinstance(data, dict) and isinstance(data.get("directory"), str):
+        data["directory"] = str(Path(data["directory"]).expanduser().absolute())  # whoever reads it again may be elsewhere
+    return values, origins

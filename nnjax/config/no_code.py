@@ -9,7 +9,7 @@ Hydra calls what `_target_` names for its own plugins, and Python's logging what
 from collections.abc import Sequence
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf
 
 from nnjax.config.errors import ConfigError
 from nnjax.config.overrides import parse_override
@@ -33,7 +33,9 @@ def refuse_packages(verb: str, overrides: Sequence[str], loader: ConfigLoaderImp
     for override in (parse_override(text, loader) for text in overrides):
         if override.key_or_group == "hydra.searchpath":
             found.append(override.value())
-    for path in (str(path) for paths in found for path in (paths if OmegaConf.is_list(paths) or isinstance(paths, list) else ())):
+    for path in (
+        str(path) for paths in found for path in (paths if OmegaConf.is_list(paths) or isinstance(paths, list) else ())
+    ):
         if "://" in path and not path.startswith("file://"):
             raise ConfigError(f"hydra.searchpath={path}: must be a folder, as looking for configs in a package runs its code")
 
@@ -57,5 +59,5 @@ def refuse_code(config: DictConfig, loader: ConfigLoaderImpl) -> None:
             raise ConfigError(f"hydra.{key}: may name code, so it is taken as Hydra ships it; choose it with hydra/{key}=NAME")
 
 
-def _raw(config: DictConfig) -> object:
+def _raw(config: Container) -> object:
     return OmegaConf.to_container(config, resolve=False)

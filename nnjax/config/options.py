@@ -9,7 +9,7 @@ to its annotation by `nnjax.config.parsing` before JAX is imported.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from nnjax.config.types import (
     Bounds,
@@ -355,5 +355,3 @@ class OneCycle:
 
 
 Schedule = Constant | Steps | Cosine | WarmupCosine | OneCycle
-
-ACTIVATION_NAMES: tuple[str, ...] = get_args(ActivationName)

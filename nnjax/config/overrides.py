@@ -1,6 +1,6 @@
 """What Hydra refuses, in the words of the other config errors: key and value first, what is allowed, where it was set.
 
-check_overrides(["model=cnnn"], loader, "train")
+check_overrides(["model=cnnn"], loader)
 # ConfigError: model=cnnn: no such option; did you mean cnn? Allowed: cnn, fnn, two_neuron (set on the command line)
 """
 
@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
-from hydra.core.config_loader import ConfigLoader
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -26,7 +26,7 @@ HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueErr
 ON_COMMAND_LINE = f"(set on {COMMAND_LINE})"
 
 
-def parse_override(text: str, loader: ConfigLoader) -> Override:
+def parse_override(text: str, loader: ConfigLoaderImpl) -> Override:
     """Reads one ``key=value``.
 
     Raises:
@@ -43,13 +43,12 @@ def parse_override(text: str, loader: ConfigLoader) -> Override:
         raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
 
 
-def check_overrides(texts: Sequence[str], loader: ConfigLoader, verb: str, *, sweep: bool = False) -> None:
+def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bool = False) -> None:
     """Refuses overrides that cannot be composed, whatever the files hold.
 
     Args:
         texts: what stands on the command line.
         loader: knows the groups.
-        verb: names the root file, whose defaults say which groups may be null.
         sweep: whether several values may be given to a key.
 
     Raises:
@@ -67,28 +66,37 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoader, verb: str, *, sw
         elif text.endswith("=") and value == "":
             raise ConfigError(f"{text}: the value is missing {ON_COMMAND_LINE}")
         elif is_group(override, loader) and not override.is_delete():
-            if value not in options(loader, group) and not (value is None and _may_be_null(group, verb, loader)):
+            if not isinstance(value, str) or value not in options(loader, group):
                 raise no_such_option(group, value, loader, ON_COMMAND_LINE)
             if override.is_add() or override.is_force_add():
                 raise ConfigError(f"{text}: a group is chosen without a plus; write {group}={value} {ON_COMMAND_LINE}")
 
 
-def is_group(override: Override, loader: ConfigLoader) -> bool:
+def with_none(text: str, loader: ConfigLoaderImpl) -> str:
+    """``group=null`` as ``group=none`` where the group has such an option, as Hydra chooses by name only."""
+    group, _, value = text.partition("=")
+    values = [item.strip() for item in value.split(",")]
+    if "null" not in values or "none" not in options(loader, group):
+        return text
+    return f"{group}={','.join('none' if item == 'null' else item for item in values)}"
+
+
+def is_group(override: Override, loader: ConfigLoaderImpl) -> bool:
     """Whether an override chooses an option, rather than setting a value."""
     return not isinstance(override.value(), dict) and bool(options(loader, override.key_or_group))
 
 
-def groups(loader: ConfigLoader) -> list[str]:
+def groups(loader: ConfigLoaderImpl) -> list[str]:
     """The names of the groups, without Hydra's own."""
     return [group for group in loader.list_groups("") if group != "hydra"]
 
 
-def options(loader: ConfigLoader, group: str) -> list[str]:
+def options(loader: ConfigLoaderImpl, group: str) -> list[str]:
     """The names of a group's options; empty where there is no such group."""
-    return sorted(loader.get_group_options(group, results_filter=ObjectType.CONFIG))
+    return sorted(loader.repository.get_group_options(group, ObjectType.CONFIG))
 
 
-def no_such_option(group: str, option: object, loader: ConfigLoader, place: str) -> ConfigError:
+def no_such_option(group: str, option: object, loader: ConfigLoaderImpl, place: str) -> ConfigError:
     """The error for an option that a group does not have."""
     allowed = options(loader, group)
     option = "null" if option is None else option
@@ -102,7 +110,7 @@ def cannot_override(error: Exception) -> bool:
 
 
 def translate(
-    error: Exception, overrides: Sequence[str], loader: ConfigLoader, composes: Callable[[Sequence[str]], bool]
+    error: Exception, overrides: Sequence[str], loader: ConfigLoaderImpl, composes: Callable[[Sequence[str]], bool]
 ) -> ConfigError:
     """The error of a person, for one that composing raised.
 
@@ -150,11 +158,11 @@ def _reason(message: str, text: str) -> str:
     if "An item is already at" in message:
         return f"the key is there already; write {text.lstrip('+')}"
     if re.search(r"\bindex\b|indices must be|for int\(\)", message, re.IGNORECASE):
-        return "the list has no such item"
+        return "write the whole list, without it" if text.startswith("~") else "the list has no such item"
     return message
 
 
-def _wrong_default(entry: Default, loader: ConfigLoader) -> ConfigError:
+def _wrong_default(entry: Default, loader: ConfigLoaderImpl) -> ConfigError:
     place = f"(set in {entry.place})"
     if options(loader, entry.group):
         return no_such_option(entry.group, entry.option, loader, place)
@@ -163,18 +171,12 @@ def _wrong_default(entry: Default, loader: ConfigLoader) -> ConfigError:
     return ConfigError(f"{entry.group}={entry.option}: no such group;{hint} allowed: {', '.join(allowed)} {place}")
 
 
-def _may_be_null(group: str, verb: str, loader: ConfigLoader) -> bool:
-    """Whether the root file leaves a group without an option."""
-    root = next((path for path, name in _files(loader) if name == verb), None)
-    return root is not None and any((item.group, item.option) == (group, None) for item in read_defaults(root, verb))
-
-
 def _nearest(word: str, allowed: Sequence[str]) -> str:
     near = get_close_matches(word, allowed, n=1)
     return f" did you mean {near[0]}?" if near else ""
 
 
-def _files(loader: ConfigLoader) -> Iterator[tuple[Path, str]]:
+def _files(loader: ConfigLoaderImpl) -> Iterator[tuple[Path, str]]:
     """The config files, with their names in the config folder."""
     for source in loader.get_sources():
         if source.scheme() == "file":
@@ -182,6 +184,6 @@ def _files(loader: ConfigLoader) -> Iterator[tuple[Path, str]]:
                 yield path, path.relative_to(source.path).with_suffix("").as_posix()
 
 
-def _defaults(loader: ConfigLoader) -> Iterator[Default]:
+def _defaults(loader: ConfigLoaderImpl) -> Iterator[Default]:
     for path, name in _files(loader):
         yield from read_defaults(path, name)

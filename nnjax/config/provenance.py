@@ -65,7 +65,7 @@ class Provenance:
         for key, node in root.value:
             # `hydra` holds Hydra's own settings, which are no part of an experiment
             if key.value != "defaults" and (package or key.value != "hydra"):
-                self._add_node(_join(package, str(key.value)), node, key, shown)
+                self._add_node(_join(package, str(_construct(key))), node, key, shown)
 
     def add_override(self, key: str, value: object) -> None:
         """Merges a value that the command line gave."""
@@ -102,7 +102,7 @@ class Provenance:
         if isinstance(node, yaml.MappingNode) and node.value:
             self._settings.pop(key, None)
             for name, item in node.value:
-                self._add_node(_join(key, str(name.value)), item, name, file)
+                self._add_node(_join(key, str(_construct(name))), item, name, file)
             return
         self._replace(key, Setting(_construct(node), _place(file, at)))
         if isinstance(node, yaml.SequenceNode):

@@ -1,13 +1,16 @@
 """Run directories: claimed so that no two runs share one, found again by name, and read back for `resume=` and `run=`.
 
-run_dir = claim(project_root() / "outputs/train/2026-11-23/14-05-09_cnn_digits")
-write_config(config, run_dir)
+run_dir = claim(project_root() / "outputs/train/2026-11-23/14-05-09_cnn_digits", "hydra.run.dir")
+with locked(run_dir):
+    write_config(config, run_dir)
 config = read_config(Config, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
 """
 
 import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
@@ -16,12 +19,16 @@ from typing import Any, TypeVar
 import yaml
 from omegaconf import OmegaConf
 
-from nnjax.config.compose import Composition, config_loader, project_root
+from nnjax.config.compose import Composition, config_loader, project_root, resolve
 from nnjax.config.errors import ConfigError
-from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
+from nnjax.config.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.problems import Origins, Problem
 from nnjax.config.provenance import Provenance, shown_path
+from nnjax.config.sweep import OUTCOME_FILE
+
+if sys.platform != "win32":
+    import fcntl
 
 T = TypeVar("T")
 
@@ -34,6 +41,8 @@ RESUMABLE = (
     "training.keep",
     "training.stop",
     "parallel",
+    "data.directory",
+    "data.placement",
     "report",
 )
 """What a resumed run may change: how long and how it is carried out, not what it is."""
@@ -42,23 +51,56 @@ _LONGEST_NAME = 100
 
 
 def file_name(text: str) -> str:
-    """A text as part of a file's name: no separators, quotes or brackets, and not too long."""
-    text = re.sub(r"[\"'\[\]{}()+\s]", "", text)
-    return re.sub(r"[^\w=,.%@~-]", "_", text)[:_LONGEST_NAME]
+    """A text as part of a file's name that needs no quotes, in a shell or in an override, and is not too long."""
+    text = re.sub(r"[\"'\[\]{}()+\s]", "", text).replace("=", "-")
+    return re.sub(r"[^\w.%@-]", "_", text)[:_LONGEST_NAME]
 
 
-def claim(path: Path) -> Path:
+def claim(path: Path, key: str) -> Path:
     """Makes a new folder, named `path` or, where that is taken, ``path_2`` and so on.
 
     Raises:
-        ConfigError: if it cannot be made.
+        ConfigError: if it cannot be made; `key` is what named it.
     """
     candidates = chain([path], (path.with_name(f"{path.name}_{number}") for number in count(2)))
-    try:
+    with _making(path, key):
         path.parent.mkdir(parents=True, exist_ok=True)
         return next(filter(_make, candidates))
-    except OSError as error:
-        raise ConfigError(f"hydra.run.dir={path}: cannot be made: {error.strerror}") from error
+
+
+def occupy(path: Path, key: str) -> Path:
+    """Makes the folder that a person named with `key`; it may be there already.
+
+    Raises:
+        ConfigError: if it holds an earlier run or cannot be made.
+    """
+    for pattern in (CONFIG_FILE, f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
+        if found := next(path.glob(pattern), None):
+            reason = (
+                f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER goes on with one; else take another folder"
+            )
+            raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
+    with _making(path, key):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """Keeps a folder to this process; the system gives it back however the process ends. No lock on Windows.
+
+    Raises:
+        ConfigError: if another process works in it.
+    """
+    with (run_dir / ".lock").open("w") as file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
+            except OSError:
+                pass  # a file system without locks
+        yield
 
 
 def write_config(config: object, run_dir: Path) -> None:
@@ -123,22 +165,29 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
     """
     values, origins = _read_values(run_dir), Provenance()
     origins.add_file(run_dir / CONFIG_FILE, package="")
-    overrides = [parse_override(text, config_loader(composition.directories)) for text in composition.overrides]
-    for override in overrides:
-        changed = override.key_or_group
+    config = OmegaConf.create(values, flags={"allow_objects": True})
+    loader = config_loader(composition.directories)
+    for override in (parse_override(text, loader) for text in composition.overrides):
+        changed, text = override.key_or_group, str(override.input_line).lstrip("+")
         if override.is_hydra_override() or changed == key:
             continue
         free = key == "rerun" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
         if override.is_delete() or not free:
-            text = str(override.input_line).lstrip("+")
             reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
             if key == "rerun":
                 reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
-        value = OmegaConf.select(composition.job, changed)
-        value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        _set(values, changed.split("."), value)
-        origins.add_override(changed, value)
+        chosen = is_group(override, loader)
+        if chosen and changed not in values:
+            raise ConfigError(f"{text}: rerun= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
+        value: Any = composition.job[changed] if chosen else override.value()
+        try:
+            OmegaConf.update(config, changed, value, merge=not chosen, force_add=True)
+        except HYDRA_ERRORS as error:
+            reason = f"does not fit {shown_path(run_dir / CONFIG_FILE)}: {str(error).splitlines()[0]}"
+            raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
+        origins.add_override(changed, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+    values = resolve(config, origins)
     values[key] = str(run_dir)
     origins.add_override(key, str(run_dir))
     return values, origins
@@ -155,10 +204,12 @@ def _read_values(run_dir: Path) -> dict[str, Any]:
     return values
 
 
-def _set(values: dict[str, Any], parts: Sequence[str], value: object) -> None:
-    for part in parts[:-1]:
-        values = values.setdefault(part, {})
-    values[parts[-1]] = value
+@contextmanager
+def _making(path: Path, key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{key}={shown_path(path)}: cannot be made: {error.strerror}") from error
 
 
 def _make(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 `nnjax.config.compose` makes one from overrides::
 
     config = compose_train(["model=fnn", "data=mnist", "training.duration=5epochs"])
-    config.model.hidden                      # (512,)
+    config.model.hidden                      # (256,)
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,8 @@ class Debug:
         name: which preset.
         max_steps: stop after so many steps; null is off.
         overfit: train on the first batch over and over: the loss of a sound model goes to zero.
-        strict: one step a call; JAX's NaN checks on, and the layer where one first appears is named.
+        strict: one step a call, on one device; when a number stops being finite, the layer or gradient where that
+            starts is named.
         profile: record a trace of some steps, for Perfetto or TensorBoard.
     """
 

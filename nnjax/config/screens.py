@@ -10,8 +10,10 @@ from omegaconf import OmegaConf
 from nnjax.config.compose import Composition, config_loader
 from nnjax.config.errors import ConfigError
 from nnjax.config.overrides import groups, options
+from nnjax.config.parsing import option_names
 from nnjax.config.problems import show
 from nnjax.config.provenance import Provenance
+from nnjax.config.schema import Config
 from nnjax.config.suggest import suggest
 
 _WIDTH = 100
@@ -73,7 +75,9 @@ def _groups(composition: Composition, schema: type) -> str:
     margin = max(map(len, chosen), default=0) + 2
     lines = []
     for group, choice in chosen.items():
-        words = ", ".join(f"*{option}" if option == choice else option for option in options(loader, group))
+        refused = {*option_names(Config).get(group, ())} - {*option_names(schema).get(group, ())}
+        shown = [option for option in options(loader, group) if option not in refused]
+        words = ", ".join(f"*{option}" if option == choice else option for option in shown)
         lines.append(textwrap.fill(f"{group:<{margin}}{words}", _WIDTH - 2, subsequent_indent=" " * margin))
     return textwrap.indent("\n".join(lines), "  ")
 

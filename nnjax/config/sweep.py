@@ -15,7 +15,7 @@ from pathlib import Path
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.errors import HydraException
 
-from nnjax.config.compose import Composition, config_loader
+from nnjax.config.compose import Composition, config_loader, override_texts
 from nnjax.config.errors import ConfigError
 from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
 
@@ -57,7 +57,7 @@ def expand(composition: Composition) -> list[tuple[str, ...]] | None:
         return None
     loader = config_loader(composition.directories)
     texts = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
-    texts += composition.hydra.overrides.task
+    texts += override_texts(composition.hydra, "task")
     overrides = [parse_override(text, loader) for text in texts]
     for override in overrides:
         if override.is_sweep_override() and not override.is_discrete_sweep():

@@ -191,5 +191,10 @@ class Dropout(nnx.Module):
         kept = jax.vmap(keep)(lax.axis_index(BATCH_AXIS) * examples + jnp.arange(examples))
         return jnp.where(kept, inputs / (1 - self.rate), 0)
 
+    def set_view(self, deterministic: bool | None = None) -> None:
+        """What `nnx.view` calls."""
+        if deterministic is not None:
+            self.deterministic = deterministic
+
 
 Layer = nnx.Linear | Conv | nnx.BatchNorm | nnx.LayerNorm | Dropout | Activate | Pool | Head

@@ -129,16 +129,14 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     The best has the highest test accuracy, then the lowest test loss.
 
     Args:
-        jobs: of these keys: number, overrides (list of ``key=value``), status, test (metrics by name), seconds (of the whole
-            job), folder, error.
+        jobs: of these keys: number, which its folder's name begins with; overrides (list of ``key=value``), status, test
+            (metrics by name), seconds (of the whole job), error.
     """
     settings = [_settings(job.get("overrides", ())) for job in jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
     differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
     last_parts = [key.rpartition(".")[2] for key in differing]
     metrics = list(dict.fromkeys(name for job in jobs for name in job.get("test") or {}))
-    folders = [Path(job["folder"]) if job.get("folder") else None for job in jobs]
-    parents = {folder.parent for folder in folders if folder}
     best = _best(jobs)
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -149,9 +147,8 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     for name in metrics:
         table.add_column(f"test {short_name(name)}", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column(f"folder in {_relative(parents.pop())}{os.sep}" if len(parents) == 1 else "folder", overflow="fold")
     errors = Text()
-    for index, (job, setting, folder) in enumerate(zip(jobs, settings, folders, strict=True)):
+    for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
         status, number = str(job.get("status", "failed")), str(job.get("number", index))
         results = job.get("test") or {}
         style = _STATUS_STYLES.get(status, "red")
@@ -161,7 +158,6 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
             Text(status.replace("_", " "), style=style),
             *(metric_text(name, results[name]) if name in results else "" for name in metrics),
             seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
-            Text("" if folder is None else _relative(folder) if parents else folder.name),
             style="bold" if index == best else None,
         )
         if error := str(job.get("error") or "").strip():

@@ -48,6 +48,7 @@ class Checkpoints:
         """
         import orbax.checkpoint as ocp
 
+        assert self._keep, "opened to look only"
         if progress.step in self._open().all_steps():
             return
         saved = self._open().save(
@@ -163,7 +164,7 @@ class Checkpoints:
             keep = policies.AnyPreservationPolicy([policies.LatestN(self._keep), best])
             options = ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True)
             if not self._keep:
-                options = ocp.CheckpointManagerOptions(read_only=True)
+                options = ocp.CheckpointManagerOptions(create=False)
             self._manager = ocp.CheckpointManager(self._folder, options=options)
         return self._manager
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,17 @@ BAD_PAIRS = [
         "training.test=last",
     ),
     (
+        "",
+        {"training.test": "best", "data.limit_train": 4, "training.global_batch_size": 2},
+        "training.test=best: needs a validation split; data.validation=0.1 sets none aside; choose data.validation=0.25, or "
+        "training.test=last",
+    ),
+    (
+        TEXTBOOK,
+        {"training.test": "best"},
+        "training.test=best: needs a validation split; data.validation=0 sets none aside; choose training.test=last",
+    ),
+    (
         TEXTBOOK,
         {"training.stop.accuracy_above": 0.9},
         "training.stop.accuracy_above=0.9: needs classes; data=textbook has real-valued targets; choose "
@@ -256,6 +268,28 @@ def test_a_pair_that_goes_together_passes(values_of: Values, choices: str, chang
 )
 def test_each_shipped_option_goes_with_the_defaults(values_of: Values, choice: str) -> None:
     check_config(parse(Config, values_of(choice)))
+
+
+@pytest.mark.parametrize("limit", range(2, 30))
+def test_the_share_that_is_offered_sets_some_aside(values_of: Values, limit: int) -> None:
+    batch_of_one = {"training.global_batch_size": 1, "training.test": "best", "data.limit_train": limit}
+    with pytest.raises(IncompatibleError) as caught:
+        check_config(parse(Config, values_of("", {**batch_of_one, "data.validation": 0.0})))
+    (share,) = re.findall(r"choose data\.validation=([0-9.]+), or", str(caught.value))
+    check_config(parse(Config, values_of("", {**batch_of_one, "data.validation": float(share)})))
+
+
+@pytest.mark.parametrize(("installed", "wanted", "fits"), [(False, "on", False), (False, "auto", True), (True, "on", True)])
+def test_tensorboard_is_looked_for_before_a_run(
+    values_of: Values, monkeypatch: pytest.MonkeyPatch, installed: bool, wanted: str, fits: bool
+) -> None:
+    monkeypatch.setattr("nnjax.config.checks.find_spec", lambda name: {"tensorboardX": "here" if installed else None}[name])
+    config = parse(Config, values_of("", {"report.tensorboard": wanted}))
+    if fits:
+        check_config(config)
+        return
+    with pytest.raises(IncompatibleError, match=r"^report\.tensorboard=on: .*pip install -e '\.\[tensorboard\]'"):
+        check_config(config)
 
 
 def test_all_pairs_are_told_with_where_they_were_set(values_of: Values) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +18,7 @@ from nnjax.config import command, runs
 from nnjax.config.compose import compose_train, project_root
 from nnjax.config.errors import ConfigError
 from nnjax.config.problems import NO_ORIGINS
-from nnjax.config.runs import claim, file_name, find_run, newest_run, read_config, write_config
+from nnjax.config.runs import claim, file_name, find_run, locked, newest_run, read_config, write_config
 from nnjax.config.schema import Config
 from nnjax.config.sweep import JobResult, collect, write_outcome
 
@@ -33,6 +35,7 @@ def task(config, run_dir):
         case 13: raise RuntimeError("unlucky")
         case 15: raise PreemptedError("SIGTERM: saved step 3")
         case 17: os.kill(os.getpid(), signal.SIGINT)
+        case 19: print("\\n".join(["more than a pipe holds"] * 9999), flush=True)
     (run_dir / "seen.json").write_text(json.dumps([config.training.duration.value, config.parallel.name, config.resume]))
     return {"test_accuracy": 0.5 + config.seed}
 
@@ -88,7 +91,7 @@ def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None
     assert (result.returncode, result.stdout, result.stderr) == (0, "task fnn 0\n", "")
     (folder,) = folders(project, "train/*/*")
     assert folder.name.endswith("_fnn_digits")
-    assert {path.name for path in folder.iterdir()} == {".hydra", "config.yaml", "seen.json"}
+    assert {path.name for path in folder.iterdir()} == {".hydra", ".lock", "config.yaml", "seen.json"}
     assert not any((project / "elsewhere").iterdir())
     assert read_config(Config, folder) == compose_train(["model=fnn", "training.duration=3epochs"])
 
@@ -111,6 +114,15 @@ def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None
         (["--config-path", "x"], "--config-path x: use --config-dir"),
         (["--experimental-rerun", "x.pickle"], "--experimental-rerun x.pickle: a pickle can run code"),
         (["resume=outputs/train/nothing"], "resume=outputs/train/nothing: no such folder (set on the command line)"),
+        (["resume=~/no such, a=b"], "resume=~/no such, a=b: no such folder (set on the command line)"),
+        (["hydra.run.dir=own/${nope}"], "hydra.run.dir=own/${nope}: Interpolation key 'nope' not found"),
+        (["-m", "seed=1,2", "hydra.sweep.dir=own/${nope}"], "hydra.sweep.dir=own/${nope}: Interpolation key 'nope'"),
+        (["hydra.run.dir=mine/experiment/typo.yaml"], "hydra.run.dir=mine/experiment/typo.yaml: cannot be made: "),
+        (
+            ["-m", "seed=1,2", "hydra.sweep.dir=mine/experiment/typo.yaml/x"],
+            "hydra.sweep.dir=mine/experiment/typo.yaml/x: cannot",
+        ),
+        (["--config-dir", "mine", "experiment=nowhere"], "hydra.run.dir=a_${nope}: Interpolation key 'nope' not found"),
     ],
 )
 def test_a_mistake_ends_with_2_before_anything_is_made(
@@ -122,6 +134,7 @@ def test_a_mistake_ends_with_2_before_anything_is_made(
 ) -> None:
     (tmp_path / "mine/experiment").mkdir(parents=True)
     (tmp_path / "mine/experiment/typo.yaml").write_text("# @package _global_\nseeed: 3\n")
+    (tmp_path / "mine/experiment/nowhere.yaml").write_text("# @package _global_\nhydra: {run: {dir: 'a_${nope}'}}\n")
     monkeypatch.chdir(tmp_path)
     for module in (command, runs):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
@@ -134,6 +147,29 @@ def test_a_mistake_ends_with_2_before_anything_is_made(
     assert "Traceback" not in said.err
     assert said.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("held", ["config.yaml", "0_seed-1/config.yaml", "0_seed-1/.hydra/outcome.json"])
+@pytest.mark.parametrize(("mode", "flags"), [("run", []), ("sweep", ["-m", "seed=1,2"])])
+def test_a_folder_that_holds_a_run_is_left_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    held: str,
+    mode: str,
+    flags: list[str],
+) -> None:
+    (tmp_path / "own" / held).parent.mkdir(parents=True)
+    (tmp_path / "own" / held).write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", f"hydra.{mode}.dir=own", *flags])
+    with pytest.raises(SystemExit) as end:
+        command.run("train", Config, lambda config, run_dir: {})
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"hydra.{mode}.dir=own: holds an earlier run ({held}); resume=FOLDER goes on")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "own" / held).read_text() == "mine"
 
 
 def test_a_mistake_is_said_without_a_traceback(project: Path, run: Run) -> None:
@@ -169,7 +205,7 @@ def test_screens_show_and_make_nothing(project: Path, run: Run) -> None:
 
     explained = run("--explain", "training", "data=mnist", "training.duration=3steps").stdout.splitlines()
     assert any(
-        line.split() == ["training", "large", "conf/data/mnist.yaml:4", "default", "conf/train.yaml:9"] for line in explained
+        line.split() == ["training", "large", "conf/data/mnist.yaml:4", "default", "conf/train.yaml:10"] for line in explained
     )
     (duration,) = (line.split() for line in explained if "training.duration" in line)
     assert duration == ["training.duration", "3steps", "the", "command", "line", "10epochs", "conf/training/large.yaml:2"]
@@ -180,17 +216,47 @@ def test_screens_show_and_make_nothing(project: Path, run: Run) -> None:
     assert not (project / "outputs").exists()
 
 
-def test_a_config_loads_nothing_heavy(project: Path, run: Run) -> None:
-    (project / "verb.py").write_text(
-        VERB.replace('print("task"', 'print(sorted({"jax", "numpy"} & sys.modules.keys())); print("task"')
-    )
-    assert run().stdout.startswith("[]\n")
+@pytest.mark.parametrize("arguments", [["seed=1"], ["--help"], ["--explain", "seed"], ["optimizer.lr=1"], ["data=textbook"]])
+def test_nothing_heavy_is_loaded(project: Path, run: Run, arguments: list[str]) -> None:
+    loaded = 'import atexit; atexit.register(lambda: print(sorted({"jax", "numpy"} & sys.modules.keys())))'
+    (project / "verb.py").write_text(VERB.replace("def task", f"{loaded}\ndef task"))
+    assert run(*arguments).stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize("argument", ["--help", "seed=19"])
+def test_a_reader_may_leave(project: Path, argument: str) -> None:
+    verb = shlex.join([sys.executable, str(project / "verb.py"), argument])
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    words = ["bash", "-c", f"{verb} | true; exit ${{PIPESTATUS[0]}}"]
+    result = subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
+    assert "Exception ignored" not in result.stderr
+    assert ("Traceback" in result.stderr) == (argument != "--help")
+    assert result.returncode == 1 or argument == "--help"
 
 
 def test_a_folder_of_ones_own_is_respected(project: Path, run: Run) -> None:
     assert run("hydra.run.dir=own", cwd="elsewhere").returncode == 0
     assert (project / "elsewhere/own/config.yaml").is_file()
     assert not (project / "outputs").exists()
+
+
+def test_an_overlay_names_the_folder_and_is_not_written_over(project: Path, run: Run) -> None:
+    (project / "mine/experiment").mkdir(parents=True)
+    text = "# @package _global_\nseed: 3\nhydra: {run: {dir: 'outputs/${hydra.job.name}_${seed}'}}\n"
+    (project / "mine/experiment/own.yaml").write_text(text)
+    for _ in range(2):
+        result = run("--config-dir", "mine", "experiment=own", cwd=".")
+        assert (result.returncode, result.stdout) == (0, "task cnn 3\n"), result.stderr
+    assert [folder.name for folder in folders(project, "*")] == ["train_3", "train_3_2"]
+
+
+def test_an_evaluation_has_its_folder_too(project: Path, run: Run) -> None:
+    write_config(compose_train(), project / "elsewhere")
+    text = VERB.replace('run("train", Config', 'run("evaluate", EvaluateConfig').replace("Config\n", "EvaluateConfig\n")
+    (project / "verb.py").write_text(text.replace("config.model.name, config.seed", "config.checkpoint"))
+    result = run("run=elsewhere", "checkpoint=best")
+    assert "task best" in result.stdout
+    assert len(folders(project, "evaluate/*/*")) == 1
 
 
 def test_a_sweep_runs_what_can_run_and_tells_of_all(project: Path, run: Run) -> None:
@@ -205,7 +271,7 @@ def test_a_sweep_runs_what_can_run_and_tells_of_all(project: Path, run: Run) -> 
     assert sum(" 0 None 1.5" in line for line in told) == 3
     assert "job 6 (model=cnn data=digits seed=13 training.global_batch_size=1) failed:" in result.stderr
     names = [folder.name for folder in folders(project, "sweeps/*/*/*")]
-    assert names[3] == "3_data=digits,model=fnn,seed=1,training.global_batch_size=1"
+    assert names[3] == "3_data-digits_model-fnn_seed-1_training.global_batch_size-1"
     assert len(names) == 8
 
 
@@ -241,7 +307,7 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
     overrides = (folder / ".hydra/overrides.yaml").read_text()
     (project / "conf/model/fnn.yaml").unlink()  # the run's own config counts, not what conf/ has become
 
-    result = run(f"resume={name}", "training.duration=50epochs", "parallel=shard_map", cwd="elsewhere")
+    result = run(f"resume={name}", "training.duration=50epochs", "parallel=shard_map", "data.placement=host", cwd="elsewhere")
     assert (result.returncode, result.stdout) == (0, "task fnn 4\n"), result.stderr
     assert folders(project, "train/*/*") == [folder]
     assert json.loads((folder / "seen.json").read_text()) == [50, "shard_map", str(folder)]
@@ -256,6 +322,7 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
         ("~training.stop",): "~training.stop: a resumed run stays",
         ("parallel.foo=1",): "parallel.foo=1: unknown key",
         ("training.duration=x",): "training.duration=x: must be a number and a unit",
+        ("experiment=none",): "experiment=none: a resumed run stays",
         ("hydra.run.dir=x",): "hydra.run.dir=x: a resumed run stays in its folder",
         ("-m",): f"resume={name}: one run goes on by itself; leave out -m",
     }.items():
@@ -269,20 +336,62 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
     assert f"{name}/config.yaml" in shown
 
 
+def test_a_run_is_made_again_with_changes(project: Path, run: Run) -> None:
+    run(
+        "training.stop={patience: 3}", "model.blocks=[{features: 4}, {features: 5}]", "model.dense=[]", "hydra.run.dir='a=b, c'"
+    )
+    rerun = "rerun=a=b, c"
+
+    def again(*arguments: str) -> dict[str, Any]:
+        result = run(rerun, *arguments, "--cfg", "job")
+        assert result.returncode == 0, result.stderr
+        values: dict[str, Any] = yaml.safe_load(result.stdout)
+        return values
+
+    values = again("model.blocks.1.kernel=5", "training.stop={max_seconds: 9}", "seed=${training.keep}")
+    assert values["model"]["blocks"][1] == {**values["model"]["blocks"][0], "features": 5, "kernel": 5}
+    assert (values["training"]["stop"]["patience"], values["training"]["stop"]["max_seconds"]) == (3, 9)
+    assert (values["seed"], values["model"]["dense"]) == (2, [])
+    assert again("model.dense=[7]")["model"]["dense"] == [7]
+    assert again("data=mnist", "data.directory=~/b c")["data"]["directory"] == str(Path("~/b c").expanduser())
+    assert again("data=mnist", "data.directory=b")["data"]["directory"] == str(project / "b")
+
+    for override, message in {
+        "model.dense.0=5": "model.dense.0=5: does not fit a=b, c/config.yaml: list ",
+        "model.blocks.x.pool=1": "model.blocks.x.pool=1: the list has no such item",
+        "experiment=textbook": "experiment=textbook: rerun= takes the earlier run's config; give one of them",
+        "seed=${model.dense.0}": "seed=${model.dense.0}: ",
+    }.items():
+        result = run(rerun, override)
+        assert (result.returncode, result.stderr[: len(message)]) == (2, message)
+
+
 def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "day/run"
-    assert [claim(path).name for _ in range(3)] == ["run", "run_2", "run_3"]
+    assert [claim(path, "hydra.run.dir").name for _ in range(3)] == ["run", "run_2", "run_3"]
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"^hydra\.run\.dir=.*: cannot be made"):
-        claim(tmp_path / "file/run")
+    with pytest.raises(ConfigError, match=r"^hydra\.sweep\.dir=.*: cannot be made"):
+        claim(tmp_path / "file/run", "hydra.sweep.dir")
+
+
+def test_two_processes_never_work_in_a_folder(project: Path, run: Run) -> None:
+    run("seed=4")
+    (folder,) = folders(project, "train/*/*")
+    before = (folder / "config.yaml").read_bytes()
+    with locked(folder):
+        result = run(f"resume={folder}", "training.duration=50epochs")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith(f"{folder.name}: is in use by another process; wait until that ends\n")
+    assert (folder / "config.yaml").read_bytes() == before
+    assert run(f"resume={folder}").returncode == 0
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("model=fnn,seed=3", "model=fnn,seed=3"),
-        ("++model.hidden=[512, 256]", "model.hidden=512,256"),
-        ("data.directory=/tmp/a b", "data.directory=_tmp_ab"),
+        ("model=fnn,seed=3", "model-fnn_seed-3"),
+        ("++model.hidden=[512, 256]", "model.hidden-512_256"),
+        ("data.directory=/tmp/a b", "data.directory-_tmp_ab"),
         ("x" * 300, "x" * 100),
     ],
 )
@@ -308,13 +417,13 @@ def test_a_damaged_config_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.
 def test_the_newest_run_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnjax.config.runs.project_root", lambda: tmp_path)
     assert newest_run() is None
-    for age, name in enumerate(("train/day/b", "sweeps/day/time/0_seed=1", "train/day/a")):
+    for age, name in enumerate(("train/day/b", "sweeps/day/time/0_seed-1", "train/day/a")):
         folder = tmp_path / "outputs" / name
         folder.mkdir(parents=True)
         write_config(compose_train(), folder)
         os.utime(folder / "config.yaml", (0, 1000 - age))
     assert newest_run() == "outputs/train/day/b"
-    with pytest.raises(ConfigError, match=r"holds no config\.yaml; did you mean outputs/sweeps/day/time/0_seed=1\?"):
+    with pytest.raises(ConfigError, match=r"holds no config\.yaml; did you mean outputs/sweeps/day/time/0_seed-1\?"):
         find_run("outputs/sweeps/day/time", "resume", NO_ORIGINS)
 
 

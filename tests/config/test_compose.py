@@ -1,13 +1,18 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
+from hydra.types import RunMode
 
 from nnjax.config import compose as compose_module
-from nnjax.config.compose import compose, compose_config, compose_train, conf_dir, project_root
+from nnjax.config.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.options import CNN, FNN, SGD
+from nnjax.config.overrides import translate
 from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
 from nnjax.config.screens import help_text
+from nnjax.config.sweep import expand
 from nnjax.config.types import Duration
 
 OPTIONS = sorted(
@@ -39,13 +44,22 @@ def test_every_option_composes(option: str) -> None:
     assert getattr(getattr(config, group, None), "name", name) == name
 
 
-@pytest.mark.parametrize("data", [option for option in OPTIONS if option.startswith("data=")])
-def test_every_dataset_can_be_prepared(data: str) -> None:
-    assert data == f"data={compose_config('prepare', [data], PrepareConfig).data.name}"
+PREPARED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+
+
+@pytest.mark.parametrize("data", [option.partition("=")[2] for option in OPTIONS if option.startswith("data=")])
+def test_a_dataset_of_tfds_can_be_prepared_and_no_other(data: str) -> None:
+    shown = help_text(compose("prepare", []), PrepareConfig)
+    assert (f"{data}," in shown or f"*{data}\n" in shown) == (data in PREPARED)
+    if data in PREPARED:
+        assert compose_config("prepare", [f"data={data}"], PrepareConfig).data.name == data
+    else:
+        told = message([f"data={data}"], verb="prepare", schema=PrepareConfig)
+        assert told == f"data={data}: must be one of {', '.join(PREPARED)} (set on the command line)"
 
 
 def test_every_root_file_has_a_schema_here() -> None:
-    assert {path.stem for path in conf_dir().glob("*.yaml")} >= ROOTS.keys()
+    assert {path.stem for path in conf_dir().glob("*.yaml")} == ROOTS.keys()
     assert compose_config("evaluate", ["run=here"], EvaluateConfig) == EvaluateConfig("here", "tested")
     assert compose_config("prepare", [], PrepareConfig).archives is None
 
@@ -121,7 +135,13 @@ def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
         ("seed=${sed}", "seed=${sed}: Interpolation key 'sed' not found"),
         ("training.stop.patience=${oc.env:NO_SUCH}", "training.stop.patience=${oc.env:NO_SUCH}: KeyError"),
         ("model.hidden=[1,${sed}] model=fnn", "model.hidden.1=${sed}: Interpolation key"),
-        ("model.blocks.7.pool=1", "model.blocks.7.pool=1: list index out of range"),
+        ("model.blocks.7.pool=1", "model.blocks.7.pool=1: the list has no such item"),
+        ("model.blocks.x.pool=1", "model.blocks.x.pool=1: the list has no such item"),
+        ("~model.dense.0", "~model.dense.0: write the whole list, without it"),
+        ("model.hidden=[5] model=fnn ~nothing", "~nothing: unknown key"),
+        ("hydra.job.env_copy=[NO_SUCH]", "hydra.job.env_copy=[NO_SUCH]: 'NO_SUCH'"),
+        ("hydra.launcher=null", "hydra.launcher._target_=None: no plugin"),
+        ("hydra.searchpath=[pkg://this]", "hydra.searchpath=pkg://this: must be a folder"),
         ("seed.deep=1", "seed={deep:1}: must be a whole number"),
     ],
 )
@@ -129,7 +149,36 @@ def test_a_bad_override_is_named_and_located(overrides: str, expected: str) -> N
     line = message(overrides.split())
     assert line.startswith(expected)
     places = ("(set on the command line)", "(see the command line)")
-    assert line.endswith(places) or "hydra.callbacks" in line or "_target_" in line
+    assert line.endswith(places) or line.startswith("hydra.")
+
+
+def test_the_override_that_fails_is_found_by_halving() -> None:
+    texts = [f"seed={number}" for number in range(64)]
+    tried = []
+
+    def composes(some: Sequence[str]) -> bool:
+        tried.append(len(some))
+        return texts[37] not in some
+
+    error = translate(HydraException("odd"), texts, config_loader(), composes)
+    assert str(error) == "seed=37: odd (set on the command line)"
+    assert len(tried) <= 8
+
+
+def test_an_overlay_sets_keys_of_the_root(folder: Path) -> None:
+    (folder / "experiment").mkdir()
+    text = "seed: 3\nresume: a\nrerun: b\nhydra: {run: {dir: own}}\n"
+    (folder / "experiment/mine.yaml").write_text(f"# @package _global_\n{text}")
+    composition = compose("train", ["experiment=mine"], (conf_dir(), folder))
+    values = composition.values(Config)
+    assert (values["seed"], values["resume"], values["rerun"], composition.hydra.run.dir) == (3, "a", "b", "own")
+    assert composition.describe("seed") == "experiment/mine.yaml:2"
+
+
+def test_no_experiment_is_an_experiment_too() -> None:
+    assert compose_train(["experiment=null"]) == compose_train(["experiment=none"]) == compose_train()
+    sweep = compose("train", ["experiment=null,mnist_fnn"], run_mode=RunMode.MULTIRUN)
+    assert expand(sweep) == [("experiment=none",), ("experiment=mnist_fnn",)]
 
 
 BAD_FILES = {
@@ -139,11 +188,12 @@ BAD_FILES = {
     "group": ("defaults:\n  - override /modle: cnn\n", "modle=cnn: no such group; did you mean model? allowed: activation,"),
     "option": ("defaults:\n  - override /optimizer: adamm\n", "optimizer=adamm: no such option; did you mean adam? allowed:"),
     "code": ("optimizer:\n  _target_: os.system\n", "optimizer._target_=os.system: unknown key"),
+    "word": ("on: 4\n", "True=4: unknown key"),
     "item": ("model:\n  blocks:\n    - {features: 8}\n    - {fetures: 8}\n", "model.blocks.1.fetures=8: unknown key"),
 }
 
 
-@pytest.mark.parametrize(("name", "line"), list(zip(BAD_FILES, (3, 3, 3, 3, 3, 3, 5), strict=True)))
+@pytest.mark.parametrize(("name", "line"), list(zip(BAD_FILES, (3, 3, 3, 3, 3, 3, 2, 5), strict=True)))
 def test_a_mistake_in_a_file_is_named_and_located(folder: Path, name: str, line: int) -> None:
     text, expected = BAD_FILES[name]
     (folder / "experiment").mkdir()
@@ -164,12 +214,47 @@ def test_a_mistake_in_a_file_is_named_and_located(folder: Path, name: str, line:
             "experiment/mine.yaml: Override 'loss : mse' is defined before",
         ),
         ("hydra:\n  callbacks:\n    mine: {_target_: os.system}\n", "hydra.callbacks="),
+        ("hydra:\n  job_logging:\n    formatters: {mine: {(): os.getcwd}}\n", "hydra.job_logging: may name code"),
+        ("hydra:\n  hydra_logging:\n    handlers: {mine: {class: logging.os.system}}\n", "hydra.hydra_logging: may name code"),
+        ("defaults:\n  - override /hydra/job_logging: mine\n", "hydra.job_logging: may name code"),
     ],
 )
 def test_a_file_that_cannot_be_composed_is_named(folder: Path, text: str, expected: str) -> None:
     (folder / "experiment").mkdir()
     (folder / "experiment/mine.yaml").write_text(f"# @package _global_\n{text}")
+    (folder / "hydra/job_logging").mkdir(parents=True)
+    (folder / "hydra/job_logging/mine.yaml").write_text("version: 1\nroot: null\n")
     assert message(["experiment=mine"], folder).startswith(expected)
+
+
+def test_an_experiment_says_that_it_is_one(folder: Path) -> None:
+    (folder / "experiment").mkdir()
+    (folder / "experiment/mine.yaml").write_text("seed: 3\n")
+    assert message(["experiment=mine"], folder) == (
+        "experiment=mine: experiment/mine.yaml must begin with the line '# @package _global_', as it sets keys of all groups "
+        "(set on the command line)"
+    )
+
+
+def test_a_group_that_the_schema_does_not_know_is_refused(folder: Path) -> None:
+    for group, text in {"experiment": "# @package _global_\ndefaults:\n  - /optimiser: mine\n", "optimiser": "lr: 3\n"}.items():
+        (folder / group).mkdir()
+        (folder / f"{group}/mine.yaml").write_text(text)
+    told = message(["experiment=mine"], folder)
+    assert told == "optimiser.lr=3: unknown key; did you mean optimizer.learning_rate? (set in optimiser/mine.yaml:1)"
+
+
+def test_configs_are_not_looked_for_in_packages(folder: Path) -> None:
+    (folder / "trap").mkdir()
+    (folder / "trap/__init__.py").write_text("raise AssertionError('was imported')\n")
+    for searchpath in ("[pkg://trap]", "['${oc.env:WHERE,\"pkg://trap\"}']"):
+        (folder / "mine.yaml").write_text(f"hydra:\n  searchpath: {searchpath}\n")
+        assert message([], folder, verb="mine").startswith("hydra.searchpath=pkg://trap: must be a folder")
+
+
+def test_logging_may_be_chosen_from_what_hydra_ships() -> None:
+    for option in ("default", "disabled", "none", "stdout"):
+        compose_train([f"hydra/job_logging={option}"])
 
 
 def test_a_verb_has_only_its_own_groups() -> None:

@@ -57,7 +57,7 @@ def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
     config = compose_train(overrides(model, data, sharding))
     experiment, state = set_up(config, load(config.data), jax.devices()[: 1 if data == "textbook" else 2])
     before = jax.device_get(state.params)
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, keep=1)
     result = fit(
         experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
     )

@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import hypothesis.extra.numpy as hnp
 import jax
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnjax.config.options import ACTIVATION_NAMES, ELU, LeakyReLU, PlainActivation
+from nnjax.config.options import ELU, ActivationName, LeakyReLU, PlainActivation
 from nnjax.models.activations import activation, activation_by_name, default_activation
 
 KINKED = ("relu", "leaky_relu", "elu")
@@ -43,7 +44,7 @@ def slope(f, z):
     return jax.vmap(jax.grad(f))(z)
 
 
-@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+@pytest.mark.parametrize("name", get_args(ActivationName))
 def test_value_and_derivative_are_the_textbooks(name):
     function, derivative = TEXTBOOK[name]
     z = np.concatenate([np.linspace(-6, 6, 49), [0.0]])
@@ -53,7 +54,7 @@ def test_value_and_derivative_are_the_textbooks(name):
         np.testing.assert_allclose(slope(f, jnp.asarray(z)), [derivative(v) for v in z], rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+@pytest.mark.parametrize("name", get_args(ActivationName))
 @settings(max_examples=25)
 @given(z=hnp.arrays(np.float64, 16, elements=st.floats(-20, 20)))
 def test_derivative_agrees_with_finite_differences(name, z):
@@ -66,7 +67,7 @@ def test_derivative_agrees_with_finite_differences(name, z):
         np.testing.assert_allclose(slope(f, jnp.asarray(z)), differences, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+@pytest.mark.parametrize("name", get_args(ActivationName))
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_large_arguments_give_finite_values_and_derivatives_of_the_same_type(name, dtype):
     z = jnp.array([-1e4, -100.0, 100.0, 1e4], dtype)

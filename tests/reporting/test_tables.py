@@ -107,14 +107,12 @@ JOBS = [
         "status": "completed",
         "test": {"loss": 0.05, "accuracy": 0.98},
         "seconds": 12.3,
-        "folder": "sweep/0",
     },
     {
         "number": 1,
         "overrides": ["activation=tanh", "model=fnn", "optimizer.learning_rate=0.1"],
         "status": "failed",
         "error": "data=mnist: not found\nsecond line",
-        "folder": "sweep/1",
     },
     {
         "number": 2,
@@ -129,7 +127,6 @@ JOBS = [
         "status": "completed",
         "test": {"loss": 0.04, "accuracy": 0.98},
         "seconds": 3612.0,
-        "folder": "sweep/3",
     },
 ]
 

@@ -74,7 +74,7 @@ def run(overrides, sharding, num_devices, tmp_path):
     """Parameters and statistics after training, the progress, and the evaluation of the test split."""
     config = compose_train([*overrides, f"parallel={sharding}", "seed=3"])
     experiment, state = set_up(config, load(config.data), jax.devices()[:num_devices])
-    checkpoints = Checkpoints(tmp_path / f"{sharding}{num_devices}")
+    checkpoints = Checkpoints(tmp_path / f"{sharding}{num_devices}", keep=1)
     result = fit(
         experiment,
         jax.device_get(state),
