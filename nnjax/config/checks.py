@@ -14,21 +14,10 @@ from itertools import pairwise
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.lengths import in_steps, planned_steps, steps_per_epoch
-from nnjax.config.options import (
-    CNN,
-    FNN,
-    SGD,
-    CrossEntropy,
-    Muon,
-    OneCycle,
-    Steps,
-    SyntheticData,
-    TextbookData,
-    TwoNeuron,
-    WarmupCosine,
-)
+from nnjax.config.options import CNN, FNN, SyntheticData, TextbookData, TwoNeuron
 from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.schema import Config
+from nnjax.config.training_options import SGD, CrossEntropy, Muon, OneCycle, Steps, WarmupCosine
 
 Problems = Iterator[Problem]
 

@@ -1,11 +1,11 @@
-"""One dataclass for each thing that can be chosen: what `conf/GROUP/OPTION.yaml` may hold.
+"""One dataclass for each model, activation and dataset that can be chosen: what `conf/GROUP/OPTION.yaml` may hold.
 
 An option is told apart by its `name`, a `Literal`; a group is the union of its options::
 
     Model = TwoNeuron | FNN | CNN            # model=cnn  →  the one whose name is "cnn"
 
 Values stand in the YAML files, not here: a field has a default only where it is an item of a list. Every value is held
-to its annotation by `nnjax.config.parsing` before JAX is imported.
+to its annotation by `nnjax.config.parsing` before JAX is imported. Losses, optimizers and schedules: `training_options`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 
 from nnjax.config.types import (
     Bounds,
-    Duration,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -216,142 +215,3 @@ class SyntheticData(DataOptions):
 
 
 Data = TextbookData | DigitsData | TfdsData | SyntheticData
-
-# --- loss ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CrossEntropy:
-    """Softmax cross-entropy; the target gives `label_smoothing` of its weight to all classes evenly."""
-
-    name: Literal["cross_entropy"]
-    label_smoothing: Probability
-
-
-@dataclass(frozen=True)
-class SquaredError:
-    """Of one example: `mse` is the mean over outputs of (y − ŷ)²; `half_mse`, the textbook's, is half of their sum.
-
-    Half of the sum makes the derivative by each output exactly −(y − ŷ), the textbook's output error.
-    """
-
-    name: Literal["mse", "half_mse"]
-
-
-Loss = CrossEntropy | SquaredError
-
-# --- optimizer -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerOptions:
-    """What every optimizer has.
-
-    Attributes:
-        learning_rate: the peak; the schedule multiplies it.
-        weight_decay: decay of weight matrices and kernels (never of biases and normalisation).
-        clip_norm: gradients longer than this (global L2 norm) are shortened to it; null is off.
-    """
-
-    learning_rate: PositiveFloat
-    weight_decay: NonNegativeFloat
-    clip_norm: PositiveFloat | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SGD(OptimizerOptions):
-    """Gradient descent with momentum; `weight_decay` is added to the gradient (L2)."""
-
-    name: Literal["sgd"]
-    momentum: Probability
-    nesterov: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adam(OptimizerOptions):
-    """Adam (decay added to the gradient) and AdamW (decay apart from the gradient)."""
-
-    name: Literal["adam", "adamw"]
-    b1: Probability
-    b2: Probability
-    eps: PositiveFloat
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lion(OptimizerOptions):
-    """Sign of the momentum (Chen et al., 2023); wants a learning rate 3 to 10 times smaller than Adam's."""
-
-    name: Literal["lion"]
-    b1: Probability
-    b2: Probability
-
-
-@dataclass(frozen=True, kw_only=True)
-class Muon(OptimizerOptions):
-    """Orthogonalised momentum for matrices and kernels (Jordan et al., 2024), AdamW for everything else.
-
-    Attributes:
-        momentum: decay of the momentum.
-        nesterov: look one step ahead.
-        newton_schulz_steps: iterations of the orthogonalisation.
-        adam_learning_rate: learning rate of what is not a matrix.
-    """
-
-    name: Literal["muon"]
-    momentum: Probability
-    nesterov: bool
-    newton_schulz_steps: PositiveInt
-    adam_learning_rate: PositiveFloat
-
-
-Optimizer = SGD | Adam | Lion | Muon
-
-# --- schedule ------------------------------------------------------------------------------------------------------
-
-Share = Annotated[float, Bounds(at_least=0, at_most=1)]
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The learning rate stays as it is."""
-
-    name: Literal["constant"]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The learning rate is multiplied by `factor` at each of the boundaries."""
-
-    name: Literal["step"]
-    boundaries: tuple[Duration, ...]
-    factor: PositiveFloat
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from the peak to `final` times the peak at the end of training."""
-
-    name: Literal["cosine"]
-    final: Share
-
-
-@dataclass(frozen=True)
-class WarmupCosine:
-    """A straight line from 0 to the peak over `warmup`, then half a cosine to `final` times the peak."""
-
-    name: Literal["warmup_cosine"]
-    warmup: Duration
-    final: Share
-
-
-@dataclass(frozen=True)
-class OneCycle:
-    """A straight line from `start` to 1 times the peak over `warmup`, then one down to `final` at the end."""
-
-    name: Literal["onecycle"]
-    warmup: Duration
-    start: Share
-    final: Share
-
-
-Schedule = Constant | Steps | Cosine | WarmupCosine | OneCycle

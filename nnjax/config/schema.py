@@ -9,7 +9,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nnjax.config.options import Activation, Data, Loss, Model, Optimizer, Schedule, TfdsData
+from nnjax.config.options import Activation, Data, Model, TfdsData
+from nnjax.config.training_options import Loss, Optimizer, Schedule
 from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
 

@@ -7,7 +7,7 @@ accuracy = jnp.mean(is_correct(outputs, targets))
 import jax
 import jax.numpy as jnp
 
-from nnjax.config.options import CrossEntropy, Loss
+from nnjax.config.training_options import CrossEntropy, Loss
 
 
 def example_loss(loss: Loss, outputs: jax.Array, targets: jax.Array) -> jax.Array:

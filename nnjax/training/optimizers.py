@@ -10,7 +10,7 @@ import jax
 import optax
 from optax.contrib import MuonDimensionNumbers
 
-from nnjax.config.options import (
+from nnjax.config.training_options import (
     SGD,
     Adam,
     Constant,

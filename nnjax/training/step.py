@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from nnjax.config.options import Augment, Loss
+from nnjax.config.options import Augment
+from nnjax.config.training_options import Loss
 from nnjax.data.augment import augment_images, normalize
 from nnjax.parallel.data_parallel import AXIS
 from nnjax.training.losses import example_loss, is_correct

@@ -8,11 +8,12 @@ from hydra.types import RunMode
 from nnjax.config import compose as compose_module
 from nnjax.config.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError
-from nnjax.config.options import CNN, FNN, SGD
+from nnjax.config.options import CNN, FNN
 from nnjax.config.overrides import translate
 from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
 from nnjax.config.screens import help_text
 from nnjax.config.sweep import expand
+from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
 
 OPTIONS = sorted(

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nnjax.config.errors import ConfigError
-from nnjax.config.options import FNN, Adam, ConvBlock
+from nnjax.config.options import FNN, ConvBlock
 from nnjax.config.parsing import config_hash, keys_of, parse, to_mapping
 from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
 from nnjax.config.suggest import HABITS, suggest
+from nnjax.config.training_options import Adam
 from nnjax.config.types import Bounds, Duration
 
 Values = Callable[..., dict[str, Any]]

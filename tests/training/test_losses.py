@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nnjax.config.options import CrossEntropy, SquaredError
+from nnjax.config.training_options import CrossEntropy, SquaredError
 from nnjax.training.losses import example_loss, is_correct
 
 LOSSES = [

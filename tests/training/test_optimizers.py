@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from nnjax.config.options import SGD, Adam, Constant, Cosine, Lion, Muon, OneCycle, Steps, WarmupCosine
+from nnjax.config.training_options import SGD, Adam, Constant, Cosine, Lion, Muon, OneCycle, Steps, WarmupCosine
 from nnjax.config.types import Duration
 from nnjax.training.optimizers import make_optimizer, relative_schedule
 
