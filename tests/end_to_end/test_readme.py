@@ -53,7 +53,7 @@ def test_command(command, checkout):
     assert words[:2] == ["python", "-m"], f"what is {command!r}, and who tests it?"
     words = [f"{word.split('=')[0]}={a_run(checkout)}" if "=outputs/" in word else word for word in words]
     env = environment(TFDS_DATA_DIR=str(checkout / "tfds"), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    result = subprocess.run(words, cwd=checkout, env=env, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(words, cwd=checkout, env=env, capture_output=True, text=True, timeout=1200)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -90,7 +90,7 @@ def test_an_option_is_added_as_the_diff_says(number, command, checkout, tmp_path
     shutil.copytree(checkout, tmp_path / "copy", ignore=shutil.ignore_patterns("outputs", "archives", "tfds"))
     apply(code_blocks(README, "diff")[number], tmp_path / "copy")
     words = [sys.executable, "-m", *command.split()]
-    result = subprocess.run(words, cwd=tmp_path / "copy", env=environment(), capture_output=True, text=True, timeout=300)
+    result = subprocess.run(words, cwd=tmp_path / "copy", env=environment(), capture_output=True, text=True, timeout=1200)
     assert result.returncode == 0, result.stdout + result.stderr
     program = "from nnjax.data.builders import builder_class, official_archives; print(official_archives('kmnist'))"
     if number == 1:
