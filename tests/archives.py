@@ -23,6 +23,16 @@ from nnjax.data.prepare import prepare
 
 CIFAR10_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
+# What every dataset's config has, with nothing switched on.
+PLAIN = {
+    "validation": 0.0,
+    "limit_train": None,
+    "limit_test": None,
+    "normalize": True,
+    "placement": "auto",
+    "augment": Augment(flip=False, crop=0, cutout=0),
+}
+
 
 @dataclass(frozen=True)
 class Made:
@@ -35,15 +45,7 @@ class Made:
 
 def tfds_data(name: TfdsName, directory: Path, **changes: object) -> TfdsData:
     """A config of the dataset with nothing switched on."""
-    plain = {
-        "validation": 0.0,
-        "limit_train": None,
-        "limit_test": None,
-        "normalize": True,
-        "placement": "auto",
-        "augment": Augment(flip=False, crop=0, cutout=0),
-    }
-    return TfdsData(name=name, directory=str(directory), **{**plain, **changes})
+    return TfdsData(name=name, directory=str(directory), **{**PLAIN, **changes})
 
 
 def make_archives(name: TfdsName, folder: Path, num_train: int = 80, num_test: int = 40) -> Made:

@@ -170,7 +170,9 @@ class _ChunkRunner:
         self._events.trained(progress.step, means, float(count.sum()) / seconds)
         pace = int(num_steps * _SECONDS_PER_CALL / seconds)
         if not self._experiment.config.debug.strict:
-            self._steps_per_call = min(max(pace, 1), 4 * num_steps, self._feeder.max_steps)
+            # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
+            most = max(4 * num_steps, self._steps_per_call)
+            self._steps_per_call = min(max(pace, 1), most, self._feeder.max_steps)
         return progress
 
     def _check_step(self, before: TrainState, after: TrainState, step: int) -> None:

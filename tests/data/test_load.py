@@ -5,26 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archives import tfds_data
+from archives import PLAIN, tfds_data
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
-from nnjax.config.options import Augment, DigitsData, SyntheticData, TextbookData
+from nnjax.config.options import DigitsData, SyntheticData, TextbookData
 from nnjax.data import digits as digits_module
 from nnjax.data.load import load, mean_and_std
 from nnjax.data.tfds import decode_split, prepared_folder
 
-PLAIN = {
-    "validation": 0.0,
-    "limit_train": None,
-    "limit_test": None,
-    "normalize": True,
-    "placement": "auto",
-    "augment": Augment(flip=False, crop=0, cutout=0),
-}
 DIGITS = DigitsData(name="digits", **PLAIN)
 TEXTBOOK = TextbookData(name="textbook", inputs=((0.2, 0.1, 0.4),), targets=((1.0,),), **PLAIN | {"normalize": False})
 CLASSES = SyntheticData(
