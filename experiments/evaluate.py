@@ -12,7 +12,7 @@ from rich.table import Table
 from nnjax.config import command
 from nnjax.config.errors import DataError
 from nnjax.config.runs import read_config
-from nnjax.config.schema import Config, EvaluateConfig
+from nnjax.config.schema import EvaluateConfig, TrainConfig
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.summary import read_summary, write_json
 
@@ -30,7 +30,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         DataError: if the data or the checkpoint is missing or damaged.
     """
     run = Path(config.run)
-    run_config = read_config(Config, run)
+    run_config = read_config(TrainConfig, run)
     summary = read_summary(run) if config.checkpoint == "tested" or (run / "summary.json").exists() else {}
     with RunConsole(run_dir / "evaluate.log") as console:
         # JAX takes a second to import, which a mistaken command need not wait for.

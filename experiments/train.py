@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nnjax.config import command
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
-from nnjax.config.schema import Config
+from nnjax.config.schema import TrainConfig
 from nnjax.config.sweep import JobResult
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import MetricWriter, last_metrics
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command line."""
-    command.run("train", Config, train, on_sweep_end=show_sweep)
+    command.run("train", TrainConfig, train, on_sweep_end=show_sweep)
 
 
-def train(config: Config, run_dir: Path) -> Mapping[str, Any]:
+def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
     """Runs one experiment and returns what stands in its `summary.json`, which is written if the run fails, too.
 
     Raises:
@@ -75,7 +75,7 @@ def train(config: Config, run_dir: Path) -> Mapping[str, Any]:
     return summary
 
 
-def _train(config: Config, run_dir: Path, console: RunConsole, summary: dict[str, Any]) -> None:
+def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[str, Any]) -> None:
     from nnjax.training.clock import Clock
 
     clock = Clock()

@@ -16,8 +16,8 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.data_options import Augment, TfdsData, TfdsName
 from nnjax.config.dataset_spec import dataset_spec
-from nnjax.config.options import Augment, TfdsData, TfdsName
 from nnjax.data.builders import Archive
 from nnjax.data.prepare import prepare
 

@@ -7,19 +7,17 @@ A check is a function that yields a problem for each pair it finds; `_CHECKS` li
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 
+from nnjax.config.data_checks import DATA_CHECKS, Problems, count, shape_problems
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.lengths import in_steps, planned_steps, steps_per_epoch
-from nnjax.config.options import CNN, FNN, SyntheticData, TextbookData, TwoNeuron
+from nnjax.config.model_checks import MODEL_CHECKS
 from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.schema import Config
-from nnjax.config.training_options import SGD, CrossEntropy, Muon, OneCycle, Steps, WarmupCosine
-
-Problems = Iterator[Problem]
+from nnjax.config.training_options import SGD, Muon, OneCycle, Steps, WarmupCosine
 
 _MOST_STEPS = 2**31 - 1  # JAX counts steps in 32 bits
 
@@ -34,145 +32,17 @@ def check_config(config: Config, origins: Origins = NO_ORIGINS) -> None:
     Raises:
         IncompatibleError: naming all pairs that do not go together.
     """
-    problems = [*_textbook_rows(config), *_synthetic_sizes(config)]
+    problems = list(shape_problems(config))
     if not problems:  # the other checks rely on the data's shape
         spec = dataset_spec(config.data)
         problems = [problem for check in _CHECKS for problem in check(config, spec)]
     raise_problems(problems, origins, IncompatibleError)
 
 
-# --- data ----------------------------------------------------------------------------------------------------------
-
-
-def _textbook_rows(config: Config) -> Problems:
-    data = config.data
-    if not isinstance(data, TextbookData):
-        return
-    if not data.inputs:
-        yield Problem("data.inputs", [], "needs at least one example")
-    if len(data.targets) != len(data.inputs):
-        reason = f"must have as many rows as data.inputs, {len(data.inputs)}; has {len(data.targets)}"
-        yield Problem("data.targets", data.targets, reason)
-    for key, rows in (("data.inputs", data.inputs), ("data.targets", data.targets)):
-        for index, row in enumerate(rows):
-            if not row:
-                yield Problem(f"{key}.{index}", [], "needs at least one number")
-            elif len(row) != len(rows[0]):
-                reason = f"must be as long as the first row, {len(rows[0])}; has {len(row)}"
-                yield Problem(f"{key}.{index}", row, reason)
-
-
-def _synthetic_sizes(config: Config) -> Problems:
-    data = config.data
-    if not isinstance(data, SyntheticData):
-        return
-    if len(data.input_shape) not in (1, 3):
-        reason = "must be [height,width,channels] for images, or [features] for vectors"
-        yield Problem("data.input_shape", data.input_shape, reason)
-    if data.task == "classification" and data.outputs < 2:
-        reason = "data.task=classification needs at least 2 classes; choose those or data.task=regression"
-        yield Problem("data.outputs", data.outputs, reason)
-    elif data.task == "classification" and data.num_train < data.outputs:
-        reason = f"must be at least data.outputs={data.outputs}, one example of each class"
-        yield Problem("data.num_train", data.num_train, reason)
-
-
-def _split_sizes(config: Config, spec: DatasetSpec) -> Problems:
-    batch_size, left = config.training.global_batch_size, spec.num_train
-    if left >= batch_size:
-        return
-    whole = left + spec.num_validation
-    if left == 0:
-        reason = f"leaves nothing of {_count(whole, 'example')} to train on; choose a smaller share"
-        yield Problem("data.validation", config.data.validation, reason)
-    elif config.data.limit_train == whole:
-        reason = f"leaves {_count(left, 'example')} to train on, less than one batch of {batch_size}; choose a larger "
-        yield Problem("data.limit_train", whole, f"{reason}one, or a smaller training.global_batch_size")
-    else:
-        reason = f"data={spec.name} has only {_count(left, 'example')} to train on; must be at most {left}"
-        yield Problem("training.global_batch_size", batch_size, reason)
-
-
-def _augmentation(config: Config, spec: DatasetSpec) -> Problems:
-    augment = config.data.augment
-    sizes = {"flip": augment.flip, "crop": augment.crop, "cutout": augment.cutout}
-    if not spec.is_image:
-        for name, size in sizes.items():
-            if size:
-                off = "false" if name == "flip" else "0"
-                yield Problem(f"data.augment.{name}", size, f"needs images; {_inputs(spec)}; must be {off}")
-        return
-    side = min(spec.input_shape[:2])
-    if augment.crop >= side:
-        reason = f"must be less than the side of an image, {side}, as the border is a reflection of it"
-        yield Problem("data.augment.crop", augment.crop, reason)
-    if augment.cutout > side:
-        yield Problem("data.augment.cutout", augment.cutout, f"must be at most the side of an image, {side}")
-
-
-# --- model and loss ------------------------------------------------------------------------------------------------
-
-
-def _cnn(config: Config, spec: DatasetSpec) -> Problems:
-    model = config.model
-    if not isinstance(model, CNN):
-        return
-    if not spec.is_image:
-        fits = "model=fnn or model=two_neuron" if _has_one_value(spec) else "model=fnn"
-        yield Problem("model", "cnn", f"needs images; {_inputs(spec)}; choose {fits}")
-        return
-    height, width, _ = spec.input_shape
-    for index, block in enumerate(model.blocks):
-        if min(height, width) < block.pool:
-            reason = f"the {height}×{width} image that reaches this block is smaller; {_inputs(spec)}; "
-            yield Problem(f"model.blocks.{index}.pool", block.pool, f"{reason}choose a smaller pool, or fewer blocks")
-            return
-        height, width = height // block.pool, width // block.pool
-
-
-def _two_neuron(config: Config, spec: DatasetSpec) -> Problems:
-    model = config.model
-    if not isinstance(model, TwoNeuron):
-        return
-    if not _has_one_value(spec):
-        kind = "classes" if spec.task == "classification" else "values a target"
-        reason = f"has one real-valued output; data={spec.name} has {spec.num_outputs} {kind}"
-        yield Problem("model", "two_neuron", f"{reason}; choose data=textbook or model=fnn")
-        return
-    inputs = math.prod(spec.input_shape)
-    if len(model.neuron_a.weights) != inputs:
-        reason = f"must be {_count(inputs, 'number')}, one for each input of data={spec.name}"
-        yield Problem("model.neuron_a.weights", model.neuron_a.weights, reason)
-    if len(model.neuron_b.weights) != 1:
-        reason = "must be 1 number, as its one input is the output of neuron a"
-        yield Problem("model.neuron_b.weights", model.neuron_b.weights, reason)
-
-
-def _batch_norm(config: Config, spec: DatasetSpec) -> Problems:
-    model = config.model
-    if isinstance(model, FNN) and model.normalization == "batch" and config.training.global_batch_size == 1:
-        reason = "needs more than one example a step; training.global_batch_size is 1; choose layer or none"
-        yield Problem("model.normalization", "batch", reason)
-
-
-def _loss(config: Config, spec: DatasetSpec) -> Problems:
-    if not isinstance(config.loss, CrossEntropy):
-        return
-    if spec.task == "regression":
-        reason = f"needs classes; data={spec.name} has real-valued targets; choose loss=mse or loss=half_mse"
-        yield Problem("loss", "cross_entropy", reason)
-    elif config.model.output_activation != "identity":
-        reason = "must be identity with loss=cross_entropy, which applies softmax itself"
-        yield Problem("model.output_activation", config.model.output_activation, reason)
-
-
 def _optimizer(config: Config, spec: DatasetSpec) -> Problems:
     rule = config.optimizer
     if isinstance(rule, SGD | Muon) and rule.nesterov and rule.momentum == 0:
         yield Problem("optimizer.nesterov", True, "needs optimizer.momentum greater than 0, such as 0.9; has 0")
-
-
-# --- training ------------------------------------------------------------------------------------------------------
 
 
 def _duration(config: Config, spec: DatasetSpec) -> Problems:
@@ -189,7 +59,7 @@ def _schedule(config: Config, spec: DatasetSpec) -> Problems:
     if config.training.duration.unit == "%" or not steps_per_epoch(config, spec):
         return
     end = planned_steps(config, spec)
-    whole = f"training.duration={config.training.duration}, {_count(end, 'step')}"
+    whole = f"training.duration={config.training.duration}, {count(end, 'step')}"
     match config.schedule:
         case Steps(boundaries=()):
             yield Problem("schedule.boundaries", [], "needs at least one; schedule=constant has none")
@@ -205,7 +75,7 @@ def _schedule(config: Config, spec: DatasetSpec) -> Problems:
                     yield Problem(f"schedule.boundaries.{index}", boundaries[index], reason)
         case WarmupCosine(warmup=warmup) | OneCycle(warmup=warmup):
             if (steps_up := in_steps(warmup, config, spec)) >= end:
-                reason = f"{_count(steps_up, 'step')} must be less than {whole}; choose a shorter one, such as 5%"
+                reason = f"{count(steps_up, 'step')} must be less than {whole}; choose a shorter one, such as 5%"
                 yield Problem("schedule.warmup", warmup, reason)
 
 
@@ -241,12 +111,8 @@ def _report(config: Config, spec: DatasetSpec) -> Problems:
 
 
 _CHECKS = (
-    _split_sizes,
-    _augmentation,
-    _cnn,
-    _two_neuron,
-    _batch_norm,
-    _loss,
+    *DATA_CHECKS,
+    *MODEL_CHECKS,
     _optimizer,
     _duration,
     _schedule,
@@ -254,17 +120,3 @@ _CHECKS = (
     _devices,
     _report,
 )
-
-
-def _has_one_value(spec: DatasetSpec) -> bool:
-    return spec.task == "regression" and spec.num_outputs == 1
-
-
-def _inputs(spec: DatasetSpec) -> str:
-    shape: Sequence[int] = spec.input_shape
-    size = f"{shape[0]}×{shape[1]} images" if spec.is_image else _count(shape[0], "input")
-    return f"data={spec.name} has {size}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

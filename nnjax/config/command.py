@@ -1,10 +1,10 @@
 """A verb on the command line: checks the config, then hands over to Hydra, and ends with an exit code that says how it went.
 
-    def task(config: Config, run_dir: Path) -> Mapping[str, object]:    # experiments/train.py
+    def task(config: TrainConfig, run_dir: Path) -> Mapping[str, object]:    # experiments/train.py
         ...                                                             # the summary
 
     def main() -> None:
-        command.run("train", Config, task)
+        command.run("train", TrainConfig, task)
 
 Whatever is wrong with the config is said before a run directory is made. What Hydra offers stays: `--multirun`, `--cfg job`,
 `--info`, launchers, shell completion. `--help` and `--explain [KEY]` are ours.
@@ -40,7 +40,7 @@ OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
 INTERRUPTED = 130
 
-_PATHS = ("run", "resume", "rerun", "data.directory", "archives")
+_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
 
 
 def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:

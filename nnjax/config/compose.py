@@ -35,7 +35,7 @@ from nnjax.config.overrides import (
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.problems import Problem
 from nnjax.config.provenance import COMMAND_LINE, Provenance, Setting, read_defaults, shown_path
-from nnjax.config.schema import Config, PrepareConfig
+from nnjax.config.schema import Config, PrepareConfig, TrainConfig
 
 T = TypeVar("T")
 
@@ -74,13 +74,13 @@ def compose_config(verb: str, overrides: Sequence[str], schema: type[T], directo
     return config
 
 
-def compose_train(overrides: Sequence[str] = ()) -> Config:
+def compose_train(overrides: Sequence[str] = ()) -> TrainConfig:
     """The config that ``python -m experiments.train OVERRIDES`` trains.
 
     Raises:
         ConfigError: as `compose_config`.
     """
-    return compose_config("train", overrides, Config)
+    return compose_config("train", overrides, TrainConfig)
 
 
 def check(config: object, origins: Origins) -> None:

@@ -7,7 +7,8 @@ spec.input_shape, spec.num_outputs       # (28, 28, 1), 10
 from dataclasses import dataclass
 from typing import Literal
 
-from nnjax.config.options import Data, DigitsData, SyntheticData, TextbookData, TfdsData
+from nnjax.config.data_options import Data, DigitsData, SeriesOptions, SyntheticData, TextbookData, TfdsData
+from nnjax.config.series_file import read_series
 
 # height, width, channels; classes; training and test examples
 _TFDS = {
@@ -25,7 +26,7 @@ class DatasetSpec:
 
     Attributes:
         name: the option's name.
-        input_shape: shape of one input: (h, w, c) for images, (d,) for vectors.
+        input_shape: shape of one input: (h, w, c) for images, (t, d) for sequences, (d,) for vectors.
         input_dtype: type the inputs are stored in.
         task: classification (targets are int32 class numbers) or regression (targets are float32 [num_outputs]).
         num_outputs: number of classes, or of target values.
@@ -48,6 +49,11 @@ class DatasetSpec:
         """Whether inputs have height, width and channels."""
         return len(self.input_shape) == 3
 
+    @property
+    def is_sequence(self) -> bool:
+        """Whether inputs are steps in time, each of some features."""
+        return len(self.input_shape) == 2
+
 
 def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None = None) -> DatasetSpec:
     """The spec that a data config implies.
@@ -56,6 +62,9 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
         data: the config.
         num_train: examples in the training split where it was read and differs from the official number.
         num_test: likewise for the test split.
+
+    Raises:
+        DataError: if the data stands in a CSV file that cannot be read.
     """
     task: Literal["classification", "regression"] = "classification"
     dtype: Literal["uint8", "float32"] = "uint8"
@@ -71,6 +80,10 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
         case SyntheticData():
             shape, outputs, train, test = data.input_shape, data.outputs, data.num_train, data.num_test
             task, dtype = data.task, "float32"
+        case SeriesOptions():
+            shape, outputs, test = (data.window, 1), 1, data.holdout
+            train = len(read_series(data).values) - data.difference - data.window - data.holdout
+            task, dtype = "regression", "float32"
     train, test = num_train or train, num_test or test
     train = min(train, data.limit_train or train)
     validation = round(train * data.validation)

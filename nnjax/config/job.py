@@ -85,6 +85,7 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     if given:
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
     data = values.get("data")
-    if isinstance(data, dict) and isinstance(data.get("directory"), str):
-        data["directory"] = str(Path(data["directory"]).expanduser().absolute())  # whoever reads it again may be elsewhere
+    for name in ("directory", "file"):  # whoever reads the config again may be elsewhere
+        if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":
+            data[name] = str(Path(data[name]).expanduser().absolute())
     return values, origins

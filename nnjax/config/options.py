@@ -1,11 +1,12 @@
-"""One dataclass for each model, activation and dataset that can be chosen: what `conf/GROUP/OPTION.yaml` may hold.
+"""One dataclass for each model and activation that can be chosen: what `conf/GROUP/OPTION.yaml` may hold.
 
 An option is told apart by its `name`, a `Literal`; a group is the union of its options::
 
     Model = TwoNeuron | FNN | CNN            # model=cnn  →  the one whose name is "cnn"
 
 Values stand in the YAML files, not here: a field has a default only where it is an item of a list. Every value is held
-to its annotation by `nnjax.config.parsing` before JAX is imported. Losses, optimizers and schedules: `training_options`.
+to its annotation by `nnjax.config.parsing` before JAX is imported. Datasets: `data_options`; losses, optimizers and
+schedules: `training_options`.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,6 @@ from typing import Annotated, Literal
 
 from nnjax.config.types import (
     Bounds,
-    NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Probability,
@@ -67,12 +66,53 @@ class Neuron:
 
 @dataclass(frozen=True)
 class TwoNeuron:
-    """The textbook's network: hidden neuron a feeds output neuron b."""
+    """The textbook's network: hidden neuron a feeds output neuron b.
+
+    Attributes:
+        neuron_a: of the hidden layer, one weight for each input.
+        neuron_b: of the output layer, one weight.
+        output_activation: of neuron b; neuron a has the one of the `activation` group.
+        learn_biases: whether training changes the bias weights.
+    """
 
     name: Literal["two_neuron"]
     neuron_a: Neuron
     neuron_b: Neuron
     output_activation: ActivationName
+    learn_biases: bool
+
+
+@dataclass(frozen=True)
+class NeuronLayer:
+    """A fully connected layer, neuron by neuron.
+
+    Attributes:
+        size: number of neurons.
+        weights: initial weights, a row for each neuron, a number for each of its inputs; null draws them (Glorot uniform).
+        biases: initial bias weights, one for each neuron (the bias input is 1); null starts them at 0.
+        bias: whether the neurons have a bias weight at all.
+        activation: null takes the one of the `activation` group.
+    """
+
+    size: PositiveInt
+    weights: tuple[tuple[float, ...], ...] | None = None
+    biases: tuple[float, ...] | None = None
+    bias: bool = True
+    activation: ActivationName | None = None
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Any fully connected network, written layer by layer, with its weights where they are to be given.
+
+    Attributes:
+        layers: from the first hidden layer to the output layer.
+        learn_biases: whether training changes the bias weights.
+    """
+
+    name: Literal["neurons"]
+    layers: tuple[NeuronLayer, ...]
+    learn_biases: bool
 
 
 @dataclass(frozen=True)
@@ -123,95 +163,24 @@ class CNN:
     output_activation: ActivationName
 
 
-Model = TwoNeuron | FNN | CNN
-
-# --- data ----------------------------------------------------------------------------------------------------------
-
-TfdsName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
-
-
 @dataclass(frozen=True)
-class Augment:
-    """Random changes of training images, drawn anew each epoch, on the device.
+class RNN:
+    """A recurrent network: recurrent layers over the steps of a sequence, then the output layer on what the last step left.
+
+    A series has one step a value; an image is read row by row.
 
     Attributes:
-        flip: mirror left to right, with probability one half.
-        crop: pixels of reflected border from which a window of the original size is cut; 0 is off.
-        cutout: side in pixels of a square that is greyed out; 0 is off.
+        cell: `simple` (Elman), `gru` or `lstm`.
+        hidden: size of the state of each recurrent layer, from the first to the last.
+        dropout: share of values zeroed in training before the output layer.
+        output_activation: of the output layer; the cells have the one of the `activation` group.
     """
 
-    flip: bool
-    crop: NonNegativeInt
-    cutout: NonNegativeInt
+    name: Literal["rnn"]
+    cell: Literal["simple", "gru", "lstm"]
+    hidden: tuple[PositiveInt, ...]
+    dropout: Probability
+    output_activation: ActivationName
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """What every dataset has.
-
-    Attributes:
-        validation: share of the training split that is set aside for stop rules and the choice of the best checkpoint.
-        limit_train: use only so many training examples (validation is carved from them); null for all.
-        limit_test: use only so many test examples; null for all.
-        normalize: subtract the training split's mean and divide by its standard deviation, channel by channel.
-        placement: keep the training split on the device, or gather batches on the host; `auto` decides by size.
-        augment: random changes of training images.
-    """
-
-    validation: Annotated[float, Bounds(at_least=0, at_most=0.9)]
-    limit_train: PositiveInt | None
-    limit_test: PositiveInt | None
-    normalize: bool
-    placement: Literal["auto", "device", "host"]
-    augment: Augment
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextbookData(DataOptions):
-    """Examples written into the config itself; the same ones train and test."""
-
-    name: Literal["textbook"]
-    inputs: tuple[tuple[float, ...], ...]
-    targets: tuple[tuple[float, ...], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitsData(DataOptions):
-    """scikit-learn's 1 797 handwritten digits, 8×8 grey, split into train and test by class, always alike."""
-
-    name: Literal["digits"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TfdsData(DataOptions):
-    """A dataset of tensorflow-datasets; `directory` null means TFDS_DATA_DIR, else ~/tensorflow_datasets."""
-
-    name: TfdsName
-    directory: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyntheticData(DataOptions):
-    """Made-up examples: class centres (classification) or a random linear map (regression), plus noise.
-
-    Attributes:
-        task: what the targets are.
-        input_shape: (h, w, c) for images, (d,) for vectors.
-        outputs: number of classes, or of target values.
-        num_train: training examples made.
-        num_test: test examples made.
-        noise: standard deviation of the noise, where the signal has 1.
-        data_seed: draws the examples; apart from the run's seed, so that seeds share their data.
-    """
-
-    name: Literal["synthetic"]
-    task: Literal["classification", "regression"]
-    input_shape: tuple[PositiveInt, ...]
-    outputs: PositiveInt
-    num_train: PositiveInt
-    num_test: PositiveInt
-    noise: NonNegativeFloat
-    data_seed: NonNegativeInt
-
-
-Data = TextbookData | DigitsData | TfdsData | SyntheticData
+Model = TwoNeuron | Neurons | FNN | CNN | RNN

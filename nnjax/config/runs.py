@@ -3,7 +3,7 @@
 run_dir = claim(project_root() / "outputs/train/2026-11-23/14-05-09_cnn_digits", "hydra.run.dir")
 with locked(run_dir):
     write_config(config, run_dir)
-config = read_config(Config, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
+config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
 """
 
 import os

@@ -9,7 +9,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nnjax.config.options import Activation, Data, Model, TfdsData
+from nnjax.config.data_options import Data, TfdsData
+from nnjax.config.options import Activation, ActivationName, Model
 from nnjax.config.training_options import Loss, Optimizer, Schedule
 from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
@@ -110,14 +111,12 @@ class Report:
     tensorboard: Literal["auto", "on", "off"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """An experiment: `python -m experiments.train`.
+    """An experiment: what is trained, on what, and how.
 
     Attributes:
         seed: draws initial weights, shuffles, augmentation and dropout.
-        resume: folder of an earlier run to go on with; null starts a new one.
-        rerun: folder of an earlier run whose config to start anew, with what else is set changed; null is off.
     """
 
     model: Model
@@ -131,8 +130,61 @@ class Config:
     debug: Debug
     report: Report
     seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Config):
+    """`python -m experiments.train`.
+
+    Attributes:
+        resume: folder of an earlier run to go on with; null starts a new one.
+        rerun: folder of an earlier run whose config to start anew, with what else is set changed; null is off.
+    """
+
     resume: str | None
     rerun: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceConfig(Config):
+    """`python -m experiments.trace`: the first steps of an experiment, every operation shown.
+
+    Attributes:
+        iterations: how many training steps to show; `training.duration` says only what a schedule is relative to.
+    """
+
+    iterations: PositiveInt
+
+
+@dataclass(frozen=True)
+class NeuronView:
+    """What `experiments.neuron` shows besides the sum.
+
+    Attributes:
+        z: a pre-activation value to take in place of the weighted sum; null computes it from the inputs.
+        draw: activations to draw, besides the chosen one.
+    """
+
+    z: float | None
+    draw: tuple[ActivationName, ...]
+
+
+@dataclass(frozen=True)
+class NeuronConfig:
+    """`python -m experiments.neuron`: one neuron, by hand.
+
+    Attributes:
+        inputs: the values x that come in.
+        weights: one for each input.
+        bias: the bias weight; its input is 1.
+        activation: applied to the weighted sum z.
+    """
+
+    inputs: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+    activation: Activation
+    neuron: NeuronView
 
 
 @dataclass(frozen=True)

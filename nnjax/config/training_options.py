@@ -58,6 +58,21 @@ class SGD(OptimizerOptions):
     nesterov: bool
 
 
+@dataclass(frozen=True)
+class Textbook:
+    """Gradient descent in the textbook's sign: w + learning_rate · ∂loss/∂w, so descent needs a negative one.
+
+    The textbook *adds* learning_rate × delta × input to a weight. Every other optimizer here subtracts: its learning rate of
+    0.6 is this one's −0.6.
+
+    Attributes:
+        learning_rate: below 0 the loss falls (in small enough steps), above 0 it rises.
+    """
+
+    name: Literal["textbook"]
+    learning_rate: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adam(OptimizerOptions):
     """Adam (decay added to the gradient) and AdamW (decay apart from the gradient)."""
@@ -95,7 +110,7 @@ class Muon(OptimizerOptions):
     adam_learning_rate: PositiveFloat
 
 
-Optimizer = SGD | Adam | Lion | Muon
+Optimizer = SGD | Textbook | Adam | Lion | Muon
 
 # --- schedule ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from nnjax.config.options import Augment
+from nnjax.config.data_options import Augment
 
 
 def normalize(inputs: Array, mean: ArrayLike, std: ArrayLike) -> Array:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tensorflow_datasets.image_classification import cifar, mnist
 
-from nnjax.config.options import TfdsName
+from nnjax.config.data_options import TfdsName
 from nnjax.data.progress import track
 
 _SIDE = 32  # of a CIFAR image

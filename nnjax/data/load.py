@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.data_options import Data, DigitsData, SeriesOptions, SyntheticData, TextbookData, TfdsData
 from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
-from nnjax.config.options import Data, DigitsData, SyntheticData, TextbookData, TfdsData
 from nnjax.data.dataset import Dataset, Split
 
 Inputs = NDArray[np.uint8] | NDArray[np.float32]
@@ -67,6 +67,8 @@ def _read(data: Data, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[
 
             classes = range(data.outputs if data.task == "classification" else 0)
             return *synthetic(data), tuple(map(str, classes))
+        case SeriesOptions():
+            raise NotImplementedError
         case TfdsData():
             return _read_tfds(data, echo)
 

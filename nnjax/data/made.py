@@ -6,7 +6,7 @@ train, test = synthetic(config.data)
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.options import SyntheticData, TextbookData
+from nnjax.config.data_options import SyntheticData, TextbookData
 from nnjax.data.dataset import Split
 
 _SIGNAL, _TRAIN, _TEST = 0, 1, 2  # each drawn apart, so that more training examples change neither of the others

@@ -18,8 +18,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnjax.config.data_options import TfdsData
 from nnjax.config.errors import DataError
-from nnjax.config.options import TfdsData
 from nnjax.data.tfds import data_directory, dataset_folder, explained, is_prepared, open_builder, prepare_command
 
 if TYPE_CHECKING:  # imports tensorflow_datasets

@@ -18,9 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.data_options import TfdsData, TfdsName
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
-from nnjax.config.options import TfdsData, TfdsName
 from nnjax.data.cache import Decoded
 from nnjax.data.tfrecord import read_tfrecord
 

@@ -12,14 +12,16 @@ import jax.numpy as jnp
 from flax import nnx
 
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, Activation, Model, TwoNeuron
+from nnjax.config.options import CNN, FNN, Activation, Model, Neurons, TwoNeuron
 from nnjax.models.cnn import cnn
 from nnjax.models.fnn import fnn
 from nnjax.models.network import Network
+from nnjax.models.neurons import neurons
 from nnjax.models.two_neuron import two_neuron
 
 BUILDERS: dict[type[Any], Callable[..., Network]] = {
     TwoNeuron: two_neuron,
+    Neurons: neurons,
     FNN: fnn,
     CNN: cnn,
 }

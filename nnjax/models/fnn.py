@@ -27,7 +27,7 @@ def fnn(model: FNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """
-    layers: dict[str, Layer] = {"flatten": Head("flatten")} if spec.is_image else {}
+    layers: dict[str, Layer] = {"flatten": Head("flatten")} if len(spec.input_shape) > 1 else {}
     layers |= dense_layers(
         (math.prod(spec.input_shape), *model.hidden, spec.num_outputs),
         activation=activation,

@@ -83,9 +83,13 @@ def dense(
     rngs: nnx.Rngs,
     bias_init: initializers.Initializer = initializers.zeros,
     use_bias: bool = True,
+    learn_bias: bool = True,
 ) -> nnx.Linear:
-    """A dense layer: z = a · kernel + bias, [..., num_inputs] → [..., num_outputs]."""
-    return nnx.Linear(
+    """A dense layer: z = a · kernel + bias, [..., num_inputs] → [..., num_outputs].
+
+    A bias that is not learnt is a `Constant`: it stands with the model's state, not among its parameters.
+    """
+    layer = nnx.Linear(
         num_inputs,
         num_outputs,
         use_bias=use_bias,
@@ -94,6 +98,13 @@ def dense(
         dtype=dtype,
         rngs=rngs,
     )
+    if layer.bias is not None and not learn_bias:
+        layer.bias = Constant(layer.bias[...])  # type: ignore[assignment]
+    return layer
+
+
+class Constant(nnx.Variable[Array]):
+    """A number of the network that training leaves as it is."""
 
 
 def batch_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.BatchNorm:

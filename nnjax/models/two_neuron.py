@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import Activation, Neuron, TwoNeuron
 from nnjax.models.activations import default_activation
-from nnjax.models.layers import Activate, dense
+from nnjax.models.layers import Activate, Head, Layer, dense
 from nnjax.models.network import Network
 
 
@@ -27,22 +27,25 @@ def two_neuron(model: TwoNeuron, activation: Activation, spec: DatasetSpec, *, r
         rngs: not drawn from.
         dtype: type of the computation.
     """
+    flatten: dict[str, Layer] = {"flatten": Head("flatten")} if len(spec.input_shape) > 1 else {}
     return Network(
-        {
-            "neuron_a": _neuron(model.neuron_a, rngs, dtype),
+        flatten
+        | {
+            "neuron_a": _neuron(model.neuron_a, model.learn_biases, rngs, dtype),
             "neuron_a_activation": Activate(activation),
-            "neuron_b": _neuron(model.neuron_b, rngs, dtype),
+            "neuron_b": _neuron(model.neuron_b, model.learn_biases, rngs, dtype),
             "neuron_b_activation": Activate(default_activation(model.output_activation)),
         }
     )
 
 
-def _neuron(neuron: Neuron, rngs: nnx.Rngs, dtype: DTypeLike) -> nnx.Linear:
+def _neuron(neuron: Neuron, learn_bias: bool, rngs: nnx.Rngs, dtype: DTypeLike) -> nnx.Linear:
     return dense(
         len(neuron.weights),
         1,
         kernel_init=initializers.constant(np.array(neuron.weights)[:, None]),
         bias_init=initializers.constant(neuron.bias),
+        learn_bias=learn_bias,
         dtype=dtype,
         rngs=rngs,
     )

@@ -21,6 +21,7 @@ from nnjax.config.training_options import (
     Optimizer,
     Schedule,
     Steps,
+    Textbook,
     WarmupCosine,
 )
 
@@ -62,11 +63,13 @@ def make_optimizer(config: Optimizer, relative: optax.Schedule) -> optax.Gradien
         config: which rule and its constants.
         relative: the learning rate over the steps, as a share of `config.learning_rate`.
     """
+    if isinstance(config, Textbook):
+        return optax.scale_by_learning_rate(lambda step: config.learning_rate * relative(step), flip_sign=False)
     clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
     return optax.chain(clip, _rule(config, relative))
 
 
-def _rule(config: Optimizer, relative: optax.Schedule) -> optax.GradientTransformation:
+def _rule(config: SGD | Adam | Lion | Muon, relative: optax.Schedule) -> optax.GradientTransformation:
     def learning_rate(step: Any) -> Any:
         return config.learning_rate * relative(step)
 

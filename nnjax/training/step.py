@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from nnjax.config.options import Augment
+from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Loss
 from nnjax.data.augment import augment_images, normalize
 from nnjax.parallel.data_parallel import AXIS

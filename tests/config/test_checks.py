@@ -8,7 +8,7 @@ import pytest
 from nnjax.config.checks import check_config
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.parsing import parse
-from nnjax.config.schema import Config
+from nnjax.config.schema import TrainConfig
 
 Values = Callable[..., dict[str, Any]]
 
@@ -222,7 +222,7 @@ BAD_PAIRS = [
 def test_a_bad_pair_is_named_and_nothing_else(
     values_of: Values, choices: str, changes: dict[str, Any], first_line: str
 ) -> None:
-    config = parse(Config, values_of(choices, changes))
+    config = parse(TrainConfig, values_of(choices, changes))
     with pytest.raises(IncompatibleError) as caught:
         check_config(config)
     assert str(caught.value) == first_line
@@ -254,7 +254,7 @@ def test_a_bad_pair_is_named_and_nothing_else(
     ],
 )
 def test_a_pair_that_goes_together_passes(values_of: Values, choices: str, changes: dict[str, Any]) -> None:
-    check_config(parse(Config, values_of(choices, changes)))
+    check_config(parse(TrainConfig, values_of(choices, changes)))
 
 
 @pytest.mark.parametrize(
@@ -267,16 +267,16 @@ def test_a_pair_that_goes_together_passes(values_of: Values, choices: str, chang
     ],
 )
 def test_each_shipped_option_goes_with_the_defaults(values_of: Values, choice: str) -> None:
-    check_config(parse(Config, values_of(choice)))
+    check_config(parse(TrainConfig, values_of(choice)))
 
 
 @pytest.mark.parametrize("limit", range(2, 30))
 def test_the_share_that_is_offered_sets_some_aside(values_of: Values, limit: int) -> None:
     batch_of_one = {"training.global_batch_size": 1, "training.test": "best", "data.limit_train": limit}
     with pytest.raises(IncompatibleError) as caught:
-        check_config(parse(Config, values_of("", {**batch_of_one, "data.validation": 0.0})))
+        check_config(parse(TrainConfig, values_of("", {**batch_of_one, "data.validation": 0.0})))
     (share,) = re.findall(r"choose data\.validation=([0-9.]+), or", str(caught.value))
-    check_config(parse(Config, values_of("", {**batch_of_one, "data.validation": float(share)})))
+    check_config(parse(TrainConfig, values_of("", {**batch_of_one, "data.validation": float(share)})))
 
 
 @pytest.mark.parametrize(("installed", "wanted", "fits"), [(False, "on", False), (False, "auto", True), (True, "on", True)])
@@ -284,7 +284,7 @@ def test_tensorboard_is_looked_for_before_a_run(
     values_of: Values, monkeypatch: pytest.MonkeyPatch, installed: bool, wanted: str, fits: bool
 ) -> None:
     monkeypatch.setattr("nnjax.config.checks.find_spec", lambda name: {"tensorboardX": "here" if installed else None}[name])
-    config = parse(Config, values_of("", {"report.tensorboard": wanted}))
+    config = parse(TrainConfig, values_of("", {"report.tensorboard": wanted}))
     if fits:
         check_config(config)
         return
@@ -297,7 +297,7 @@ def test_all_pairs_are_told_with_where_they_were_set(values_of: Values) -> None:
         def describe(self, key: str) -> str | None:
             return {"model": "the command line", "parallel.devices": "conf/parallel/pmap.yaml:3"}.get(key)
 
-    config = parse(Config, values_of("model=cnn data=textbook debug=strict", {"parallel.devices": 2}))
+    config = parse(TrainConfig, values_of("model=cnn data=textbook debug=strict", {"parallel.devices": 2}))
     with pytest.raises(ConfigError) as caught:
         check_config(config, Where())
     first, *others = str(caught.value).splitlines()

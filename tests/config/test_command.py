@@ -19,14 +19,14 @@ from nnjax.config.compose import compose_train, project_root
 from nnjax.config.errors import ConfigError
 from nnjax.config.problems import NO_ORIGINS
 from nnjax.config.runs import claim, file_name, find_run, locked, newest_run, read_config, write_config
-from nnjax.config.schema import Config
+from nnjax.config.schema import TrainConfig
 from nnjax.config.sweep import JobResult, collect, write_outcome
 
 VERB = """
 import json, os, signal, sys
 from nnjax.config import command
 from nnjax.config.errors import DataError, PreemptedError
-from nnjax.config.schema import Config
+from nnjax.config.schema import TrainConfig
 
 def task(config, run_dir):
     print("task", config.model.name, config.seed, flush=True)
@@ -44,7 +44,7 @@ def end(sweep_dir, results):
         print("job", job.number, *job.overrides, job.exit_code, job.error, job.summary and job.summary["test_accuracy"])
 
 if __name__ == "__main__":
-    command.run("train", Config, task, end)
+    command.run("train", TrainConfig, task, end)
     raise AssertionError("run returned")
 """
 
@@ -93,7 +93,7 @@ def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None
     assert folder.name.endswith("_fnn_digits")
     assert {path.name for path in folder.iterdir()} == {".hydra", ".lock", "config.yaml", "seen.json"}
     assert not any((project / "elsewhere").iterdir())
-    assert read_config(Config, folder) == compose_train(["model=fnn", "training.duration=3epochs"])
+    assert read_config(TrainConfig, folder) == compose_train(["model=fnn", "training.duration=3epochs"])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_mistake_ends_with_2_before_anything_is_made(
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     with pytest.raises(SystemExit) as end:
-        command.run("train", Config, lambda config, run_dir: {})
+        command.run("train", TrainConfig, lambda config, run_dir: {})
     assert end.value.code == 2
     said = capsys.readouterr()
     assert said.err.startswith(first_line)
@@ -165,7 +165,7 @@ def test_a_folder_that_holds_a_run_is_left_alone(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py", f"hydra.{mode}.dir=own", *flags])
     with pytest.raises(SystemExit) as end:
-        command.run("train", Config, lambda config, run_dir: {})
+        command.run("train", TrainConfig, lambda config, run_dir: {})
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith(f"hydra.{mode}.dir=own: holds an earlier run ({held}); resume=FOLDER goes on")
     assert sorted(tmp_path.rglob("*")) == before
@@ -252,7 +252,9 @@ def test_an_overlay_names_the_folder_and_is_not_written_over(project: Path, run:
 
 def test_an_evaluation_has_its_folder_too(project: Path, run: Run) -> None:
     write_config(compose_train(), project / "elsewhere")
-    text = VERB.replace('run("train", Config', 'run("evaluate", EvaluateConfig').replace("Config\n", "EvaluateConfig\n")
+    text = VERB.replace('run("train", TrainConfig', 'run("evaluate", EvaluateConfig').replace(
+        "TrainConfig\n", "EvaluateConfig\n"
+    )
     (project / "verb.py").write_text(text.replace("config.model.name, config.seed", "config.checkpoint"))
     result = run("run=elsewhere", "checkpoint=best")
     assert "task best" in result.stdout
@@ -402,16 +404,16 @@ def test_overrides_make_safe_file_names(text: str, name: str) -> None:
 def test_a_damaged_config_of_a_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_config(compose_train(), tmp_path)
-    assert read_config(Config, tmp_path) == compose_train()
+    assert read_config(TrainConfig, tmp_path) == compose_train()
     assert find_run(".", "run", NO_ORIGINS) == tmp_path
     file = tmp_path / "config.yaml"
     file.write_text(file.read_text().replace("keep: 2", "kep: 2"))
     with pytest.raises(ConfigError, match=r"^training\.kep=2: unknown key; did you mean .* \(set in config\.yaml:\d+\)"):
-        read_config(Config, tmp_path)
+        read_config(TrainConfig, tmp_path)
     for text in ("a: [", "- 1", ""):
         file.write_text(text)
         with pytest.raises(ConfigError, match=r"^config\.yaml: "):
-            read_config(Config, tmp_path)
+            read_config(TrainConfig, tmp_path)
 
 
 def test_the_newest_run_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

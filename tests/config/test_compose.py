@@ -10,7 +10,7 @@ from nnjax.config.compose import compose, compose_config, compose_train, conf_di
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.options import CNN, FNN
 from nnjax.config.overrides import translate
-from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
+from nnjax.config.schema import EvaluateConfig, PrepareConfig, TrainConfig
 from nnjax.config.screens import help_text
 from nnjax.config.sweep import expand
 from nnjax.config.training_options import SGD
@@ -21,7 +21,7 @@ OPTIONS = sorted(
     for path in conf_dir().glob("*/*.yaml")
     if path.parent.name != "hydra"
 )
-ROOTS = {"train": Config, "evaluate": EvaluateConfig, "prepare": PrepareConfig}
+ROOTS = {"train": TrainConfig, "evaluate": EvaluateConfig, "prepare": PrepareConfig}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def message(overrides: list[str], *directories: Path, verb: str = "train", schema: type = Config) -> str:
+def message(overrides: list[str], *directories: Path, verb: str = "train", schema: type = TrainConfig) -> str:
     """The first line of the error that a config gives."""
     with pytest.raises(ConfigError) as caught:
         compose_config(verb, overrides, schema, (conf_dir(), *directories))
@@ -171,7 +171,7 @@ def test_an_overlay_sets_keys_of_the_root(folder: Path) -> None:
     text = "seed: 3\nresume: a\nrerun: b\nhydra: {run: {dir: own}}\n"
     (folder / "experiment/mine.yaml").write_text(f"# @package _global_\n{text}")
     composition = compose("train", ["experiment=mine"], (conf_dir(), folder))
-    values = composition.values(Config)
+    values = composition.values(TrainConfig)
     assert (values["seed"], values["resume"], values["rerun"], composition.hydra.run.dir) == (3, "a", "b", "own")
     assert composition.describe("seed") == "experiment/mine.yaml:2"
 

@@ -6,7 +6,7 @@ import pytest
 from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.lengths import Lengths, lengths
 from nnjax.config.parsing import parse
-from nnjax.config.schema import Config
+from nnjax.config.schema import TrainConfig
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ from nnjax.config.schema import Config
     ],
 )
 def test_lengths(values_of: Callable[..., dict[str, Any]], changes: dict[str, Any], expected: Lengths) -> None:
-    config = parse(Config, values_of("", changes))
+    config = parse(TrainConfig, values_of("", changes))
     assert lengths(config, dataset_spec(config.data)) == expected

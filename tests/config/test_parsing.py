@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN, ConvBlock
 from nnjax.config.parsing import config_hash, keys_of, parse, to_mapping
-from nnjax.config.schema import Config, EvaluateConfig, PrepareConfig
+from nnjax.config.schema import EvaluateConfig, PrepareConfig, TrainConfig
 from nnjax.config.suggest import HABITS, suggest
 from nnjax.config.training_options import Adam
 from nnjax.config.types import Bounds, Duration
@@ -144,7 +144,7 @@ class Where:
 
 def message(values: dict[str, Any], **options: Any) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        parse(Config, values, **options)
+        parse(TrainConfig, values, **options)
     return str(caught.value).splitlines()
 
 
@@ -157,7 +157,7 @@ def test_a_bad_value_is_named(
 
 
 def test_the_shipped_defaults_are_read(values_of: Values) -> None:
-    config = parse(Config, values_of("model=fnn data=mnist"))
+    config = parse(TrainConfig, values_of("model=fnn data=mnist"))
     assert isinstance(config.model, FNN)
     assert config.model.hidden == (256,)
     assert isinstance(config.optimizer, Adam)
@@ -185,7 +185,7 @@ def test_the_shipped_defaults_are_read(values_of: Values) -> None:
     ],
 )
 def test_a_value_becomes_what_its_field_says(values_of: Values, key: str, given_value: Any, value: Any) -> None:
-    config: Any = parse(Config, values_of(changes={key: given_value}))
+    config: Any = parse(TrainConfig, values_of(changes={key: given_value}))
     for part in key.split("."):
         config = getattr(config, part)
     assert config == value
@@ -256,7 +256,7 @@ def strategy(annotation: Any) -> st.SearchStrategy[Any]:
     return st.floats(allow_nan=False, allow_infinity=False) if annotation is float else plain[annotation]
 
 
-@pytest.mark.parametrize("schema", [Config, EvaluateConfig, PrepareConfig])
+@pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, PrepareConfig])
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_config_is_read_as_it_is_written(schema: type, data: st.DataObject) -> None:
@@ -265,7 +265,7 @@ def test_a_config_is_read_as_it_is_written(schema: type, data: st.DataObject) ->
 
 
 def test_a_mapping_is_plain_and_a_copy(values_of: Values) -> None:
-    config = parse(Config, values_of())
+    config = parse(TrainConfig, values_of())
     mapping = to_mapping(config)
     assert mapping["training"]["duration"] == "30epochs"
     assert mapping["model"]["dense"] == [256]
@@ -287,7 +287,7 @@ def test_a_mapping_is_plain_and_a_copy(values_of: Values) -> None:
     ],
 )
 def test_the_hash_tells_experiments_apart(values_of: Values, changes: dict[str, Any], same: bool) -> None:
-    base, other = (config_hash(parse(Config, values_of(changes=change))) for change in ({}, changes))
+    base, other = (config_hash(parse(TrainConfig, values_of(changes=change))) for change in ({}, changes))
     assert (base == other) is same
     assert len(base) == 12
     assert int(base, 16) >= 0
@@ -295,13 +295,15 @@ def test_the_hash_tells_experiments_apart(values_of: Values, changes: dict[str, 
 
 def test_the_hash_is_the_same_in_every_process(values_of: Values) -> None:
     values = values_of()
-    script = f"from nnjax.config import parsing, schema; print(parsing.config_hash(parsing.parse(schema.Config, {values})))"
+    script = (
+        f"from nnjax.config import parsing, schema; print(parsing.config_hash(parsing.parse(schema.TrainConfig, {values})))"
+    )
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert output.strip() == config_hash(parse(Config, values))
+    assert output.strip() == config_hash(parse(TrainConfig, values))
 
 
 def test_the_keys_are_those_of_all_options() -> None:
-    keys = keys_of(Config)
+    keys = keys_of(TrainConfig)
     expected = {"model.hidden", "model.blocks", "model.neuron_a.weights", "optimizer.nesterov", "training.stop.patience"}
     assert expected <= set(keys)
     assert {"seed", "resume"} <= set(keys)
@@ -310,14 +312,14 @@ def test_the_keys_are_those_of_all_options() -> None:
 
 
 def test_every_habit_leads_to_a_key_or_group_that_exists() -> None:
-    groups = {key.partition(".")[0] for key in keys_of(Config)}
+    groups = {key.partition(".")[0] for key in keys_of(TrainConfig)}
     for habit, target in HABITS.items():
-        assert target.partition("=")[0] in {*keys_of(Config), *groups}, habit
+        assert target.partition("=")[0] in {*keys_of(TrainConfig), *groups}, habit
 
 
 def test_a_habit_is_no_help_where_its_key_does_not_exist() -> None:
     assert suggest("lr", keys_of(EvaluateConfig)) is None
-    assert suggest("lr", keys_of(Config)) == "optimizer.learning_rate"
+    assert suggest("lr", keys_of(TrainConfig)) == "optimizer.learning_rate"
 
 
 def test_the_config_package_imports_nothing_heavy() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from nnjax.config.compose import compose, project_root
 from nnjax.config.provenance import COMMAND_LINE, REMOVED, Default, Provenance, Setting, read_defaults
-from nnjax.config.schema import Config
+from nnjax.config.schema import TrainConfig
 
 OPTION = """\
 # a comment
@@ -119,7 +119,7 @@ def leaves(values: Any, key: str = "") -> dict[str, Any]:
 def test_every_value_of_the_shipped_configs_is_where_it_is_said_to_be(overrides: str) -> None:
     composition = compose("train", overrides.split())
     given = " ".join(composition.overrides)
-    for key, value in leaves(composition.values(Config)).items():
+    for key, value in leaves(composition.values(TrainConfig)).items():
         setting = composition.provenance.history(key)[0]
         leaf = key.rpartition(".")[2]
         assert setting.value == value

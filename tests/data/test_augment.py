@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnjax.config.options import Augment
+from nnjax.config.data_options import Augment
 from nnjax.data.augment import augment_images, normalize
 
 OFF = Augment(flip=False, crop=0, cutout=0)

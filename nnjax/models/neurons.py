@@ -1,0 +1,48 @@
+"""Fully connected networks written neuron by neuron: any sizes, weights, biases, and an activation for each layer.
+
+network = neurons(config.model, config.activation, spec, rngs=rngs, dtype=jnp.float32)
+network.names                        # ("layer_1", "layer_1_activation", "output", "output_activation")
+"""
+
+import math
+
+import numpy as np
+from flax import nnx
+from jax.nn import initializers
+from jax.typing import DTypeLike
+
+from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.config.options import Activation, Neurons
+from nnjax.models.activations import default_activation
+from nnjax.models.layers import Activate, Head, Layer, dense
+from nnjax.models.network import Network
+
+
+def neurons(model: Neurons, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
+    """The network of `model`.
+
+    Args:
+        model: the layers; weights that are not given are drawn (Glorot uniform), biases that are not given are 0.
+        activation: of the layers that name none.
+        spec: images, sequences or vectors in.
+        rngs: its `params` stream draws the weights.
+        dtype: type of the computation.
+    """
+    layers: dict[str, Layer] = {"flatten": Head("flatten")} if len(spec.input_shape) > 1 else {}
+    num_inputs = math.prod(spec.input_shape)
+    for number, layer in enumerate(model.layers, start=1):
+        name = "output" if number == len(model.layers) else f"layer_{number}"
+        drawn, given = initializers.glorot_uniform(), layer.weights
+        layers[name] = dense(
+            num_inputs,
+            layer.size,
+            kernel_init=drawn if given is None else initializers.constant(np.array(given).T),
+            bias_init=initializers.zeros if layer.biases is None else initializers.constant(np.array(layer.biases)),
+            use_bias=layer.bias,
+            learn_bias=model.learn_biases,
+            dtype=dtype,
+            rngs=rngs,
+        )
+        layers[f"{name}_activation"] = Activate(default_activation(layer.activation) if layer.activation else activation)
+        num_inputs = layer.size
+    return Network(layers)
