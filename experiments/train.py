@@ -5,7 +5,7 @@ It reads from top to bottom: devices, data, model, resume, training, test, pictu
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ from nnjax.config import command
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
-from nnjax.config.sweep import JobResult
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import MetricWriter, last_metrics
 from nnjax.reporting.progress import Progress
 from nnjax.reporting.summary import environment, peak_rss_mb, write_json
-from nnjax.reporting.tables import closing_table, model_table, sweep_table
+from nnjax.reporting.sweep import show_sweep
+from nnjax.reporting.tables import closing_table, model_table
 
 if TYPE_CHECKING:
     from nnjax.training.experiment import Experiment
@@ -209,6 +209,9 @@ class _Events:
             self.write(step, split, {**metrics, "learning_rate": learning_rate} if split == "train" else metrics)
         self._last |= splits
 
+    def weights(self, step: int, values: Mapping[str, float]) -> None:
+        self.write(step, "weights", values)
+
     def summary(self, train_seconds: float) -> dict[str, Any]:
         """How far training came, for the summary; `train_seconds` are those of all steps."""
         examples = self._step * self._experiment.config.training.global_batch_size
@@ -225,26 +228,6 @@ class _Events:
         epoch = step / self._experiment.lengths.steps_per_epoch
         seconds = time.perf_counter() - self._started
         self._writer.write(step=step, epoch=epoch, split=split, metrics=metrics, seconds=seconds)
-
-
-def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
-    """Prints a table of a sweep's jobs, and writes it to `sweep.log` in the sweep's folder."""
-    rows = [_sweep_row(result) for result in results]
-    with RunConsole(sweep_dir / "sweep.log") as console:
-        console.print(sweep_table(rows))
-        console.print(f"{len(results)} jobs, their folders NUMBER_… in {sweep_dir}")
-
-
-def _sweep_row(result: JobResult) -> dict[str, Any]:
-    summary: Mapping[str, Any] = result.summary or {}
-    return {
-        "number": result.number,
-        "overrides": result.overrides,
-        "status": summary.get("status", "failed"),
-        "test": summary.get("test"),
-        "seconds": summary.get("seconds", {}).get("total"),
-        "error": result.error,
-    }
 
 
 if __name__ == "__main__":

@@ -104,10 +104,12 @@ class Report:
 
     Attributes:
         figures: draw PNGs at the end.
+        weights: every weight of a network that has at most so many is recorded at each evaluation, and drawn; 0 is off.
         tensorboard: write TensorBoard events; `auto` does where tensorboardX is installed.
     """
 
     figures: bool
+    weights: NonNegativeInt
     tensorboard: Literal["auto", "on", "off"]
 
 

@@ -25,6 +25,7 @@ _LARGEST_ON_DEVICE = 2**30
 # What a host-fed chunk may hold: enough to hide the call, little enough to be gathered while the last one computes.
 _HOST_CHUNK_BYTES = 2**25
 _MOST_STEPS = 1024
+_MOST_EXAMPLES = 2**16  # of small batches a call may take more steps, up to so many examples
 
 
 class Feeder(ABC):
@@ -100,8 +101,10 @@ class HostFeeder(Feeder):
 
 def make_feeder(split: Split, config: Config, parallel: DataParallel, total_steps: int) -> Feeder:
     """The feeder that `data.placement` asks for; `auto` keeps a split of up to 1 GiB on the devices."""
+    batch_size = config.training.global_batch_size
+    most_steps = min(total_steps, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size))
     placement = config.data.placement
     if placement == "device" or (placement == "auto" and split.inputs.nbytes <= _LARGEST_ON_DEVICE):
-        return DeviceFeeder(split, config, parallel, min(_MOST_STEPS, total_steps))
-    step_bytes = config.training.global_batch_size * split.inputs[:1].nbytes
-    return HostFeeder(split, config, parallel, max(1, min(_MOST_STEPS, total_steps, _HOST_CHUNK_BYTES // step_bytes)))
+        return DeviceFeeder(split, config, parallel, most_steps)
+    step_bytes = batch_size * split.inputs[:1].nbytes
+    return HostFeeder(split, config, parallel, max(1, min(most_steps, _HOST_CHUNK_BYTES // step_bytes)))

@@ -6,7 +6,7 @@
     state, metrics = chunk(state, feed, num_steps)         # metrics.loss [max_steps], summed over all devices
 
 One step is: normalise and augment the batch, forward, loss, gradient, average of the gradients over the devices (`pmean`),
-optax update. Steps run in a `fori_loop` whose length is an argument, so one program serves every number of steps.
+optax update. Steps run in a loop whose length is an argument, so one program serves every number of steps.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,10 @@ from nnjax.data.augment import augment_images, normalize
 from nnjax.parallel.data_parallel import AXIS
 from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
+
+# Of the loop over a chunk's steps: steps done, whether to go on, the state, each step's loss and right answers, the
+# parameters after each step.
+_Carry = tuple[jax.Array, jax.Array, TrainState, jax.Array, jax.Array, Pytree | None]
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,14 @@ class StepMetrics:
     Attributes:
         loss: [steps] float32.
         correct: [steps] float32; 0 for regression.
-        count: [steps] float32, examples.
+        count: [steps] float32, examples; 0 past the last step done.
+        params: parameters after each step, [steps, ...]; None where they are not recorded.
     """
 
     loss: jax.Array
     correct: jax.Array
     count: jax.Array
+    params: Pytree | None
 
 
 @jax.tree_util.register_dataclass
@@ -138,29 +144,42 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tup
 
 
 def make_train_chunk(
-    recipe: StepRecipe, max_steps: int
+    recipe: StepRecipe, max_steps: int, *, stop_below: float | None = None, record_params: bool = False
 ) -> Callable[[TrainState, Feed, jax.Array], tuple[TrainState, StepMetrics]]:
     """Many steps in one call, as one of the devices does them.
 
     Args:
         recipe: what a step is made of.
         max_steps: the most steps a call can do; a feed holds as many.
+        stop_below: a call ends after the first step whose mean loss over the batch is at most this, or is not a number; None
+            never ends early.
+        record_params: whether the metrics hold the parameters after each step.
 
     Returns:
         A function of (state, feed, number of steps); metrics are [max_steps], zero past the steps done.
     """
 
     def chunk(state: TrainState, feed: Feed, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
-        def one_step(i: jax.Array, carry: tuple[TrainState, jax.Array, jax.Array]) -> tuple[TrainState, jax.Array, jax.Array]:
-            state, loss, correct = carry
+        examples = (feed.inputs if feed.indices is None else feed.indices).shape[1]
+
+        def one_step(carry: _Carry) -> _Carry:
+            i, _, state, loss, correct, params = carry
             state, (step_loss, step_correct) = train_step(recipe, state, *feed.batch(i))
-            return state, loss.at[i].set(step_loss), correct.at[i].set(step_correct)
+            if record_params:
+                params = jax.tree.map(lambda history, now: history.at[i].set(now), params, state.params)
+            goes_on = jnp.array(True) if stop_below is None else lax.pmean(step_loss, AXIS) / examples > stop_below
+            return i + 1, goes_on, state, loss.at[i].set(step_loss), correct.at[i].set(step_correct), params
+
+        def is_not_over(carry: _Carry) -> jax.Array:
+            return (carry[0] < num_steps) & carry[1]
 
         zeros = jnp.zeros(max_steps, jnp.float32)
-        state, loss, correct = lax.fori_loop(0, num_steps, one_step, (state, zeros, zeros))
-        examples = (feed.inputs if feed.indices is None else feed.indices).shape[1]
-        count = jnp.where(jnp.arange(max_steps) < num_steps, float(examples), 0.0)
+        history = jax.tree.map(lambda p: jnp.zeros((max_steps, *p.shape), p.dtype), state.params) if record_params else None
+        carry = (jnp.zeros_like(num_steps), jnp.array(True), state, zeros, zeros, history)
+        done, _, state, loss, correct, params = lax.while_loop(is_not_over, one_step, carry)
+        count = jnp.where(jnp.arange(max_steps) < done, float(examples), 0.0)
         # Metrics are summed over the devices once a chunk, not once a step.
-        return state, lax.psum(StepMetrics(loss, correct, count), AXIS)
+        loss, correct, count = lax.psum((loss, correct, count), AXIS)
+        return state, StepMetrics(loss, correct, count, params)
 
     return chunk

@@ -5,12 +5,13 @@ import pytest
 from hydra.errors import HydraException
 from hydra.types import RunMode
 
+import nnjax.data
 from nnjax.config import compose as compose_module
 from nnjax.config.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.options import CNN, FNN
 from nnjax.config.overrides import translate
-from nnjax.config.schema import EvaluateConfig, PrepareConfig, TrainConfig
+from nnjax.config.schema import EvaluateConfig, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 from nnjax.config.screens import help_text
 from nnjax.config.sweep import expand
 from nnjax.config.training_options import SGD
@@ -21,7 +22,20 @@ OPTIONS = sorted(
     for path in conf_dir().glob("*/*.yaml")
     if path.parent.name != "hydra"
 )
-ROOTS = {"train": TrainConfig, "evaluate": EvaluateConfig, "prepare": PrepareConfig}
+ROOTS = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "prepare": PrepareConfig,
+    "neuron": NeuronConfig,
+    "trace": TraceConfig,
+}
+A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
+NEEDS = {
+    "data=textbook": ["model=two_neuron"],
+    "training=textbook": ["model=two_neuron"],
+    "data=airline": ["model=rnn"],
+    "data=series": ["model=rnn", f"data.file={A_SERIES}", "data.column=passengers"],
+}
 
 
 @pytest.fixture
@@ -40,8 +54,7 @@ def message(overrides: list[str], *directories: Path, verb: str = "train", schem
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes(option: str) -> None:
     group, _, name = option.partition("=")
-    needs = {"data=textbook": ["model=two_neuron"], "training=textbook": ["model=two_neuron"]}.get(option, [])
-    config = compose_train([option, *needs])
+    config = compose_train([option, *NEEDS.get(option, [])])
     assert getattr(getattr(config, group, None), "name", name) == name
 
 
@@ -107,13 +120,13 @@ def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ("model=cnnn", "model=cnnn: no such option; did you mean cnn? allowed: cnn, fnn, two_neuron"),
-        ("model=3", "model=3: no such option; allowed: cnn, fnn, two_neuron"),
+        ("model=cnnn", "model=cnnn: no such option; did you mean cnn? allowed: cnn, fnn, neurons, rnn, two_neuron"),
+        ("model=3", "model=3: no such option; allowed: cnn, fnn, neurons, rnn, two_neuron"),
         ("model=null", "model=null: no such option; allowed: cnn"),
         ("model=[cnn,fnn]", "model=['cnn', 'fnn']: no such option;"),
         ("+model=cnn", "+model=cnn: a group is chosen without a plus; write model=cnn"),
         ("++model=cnn", "++model=cnn: a group is chosen without a plus; write model=cnn"),
-        ("~model", "model: missing; must be one of two_neuron, fnn, cnn"),
+        ("~model", "model: missing; must be one of two_neuron, neurons, fnn, cnn, rnn"),
         ("model@elsewhere=cnn", "model@elsewhere=cnn: unknown key"),
         ("modle=cnn", "modle=cnn: unknown key; did you mean model"),
         ("model/cnn=3", "model/cnn=3: unknown key"),

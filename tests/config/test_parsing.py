@@ -60,8 +60,8 @@ BAD_VALUES = [
     ),
     ("", {"training.precision": None}, "training.precision=null: must be one of float32, bfloat16"),
     ("", {"parallel.platform": "gpus"}, "parallel.platform=gpus: must be one of auto, cpu, gpu, tpu; did you mean gpu?"),
-    ("", {"model.name": "cn"}, "model.name=cn: must be one of two_neuron, fnn, cnn; did you mean cnn?"),
-    ("", {"model.name": ["cnn"]}, "model.name=[cnn]: must be one of two_neuron, fnn, cnn; did you mean cnn?"),
+    ("", {"model.name": "cn"}, "model.name=cn: must be one of two_neuron, neurons, fnn, cnn, rnn; did you mean cnn?"),
+    ("", {"model.name": ["cnn"]}, "model.name=[cnn]: must be one of two_neuron, neurons, fnn, cnn, rnn; did you mean cnn?"),
     ("", {"debug.name": True}, "debug.name=true: must be one of off, fast, overfit, strict, profile"),
     # durations
     (
@@ -92,7 +92,7 @@ BAD_VALUES = [
     ),
     ("model=two_neuron", {"data.inputs": [1, 2]}, "data.inputs.0=1: must be a list, each item a number"),
     ("", {"training.stop": None}, "training.stop=null: must be a group of loss_below, accuracy_above, patience, max_seconds"),
-    ("", {"optimizer": 3}, "optimizer=3: must be one of sgd, adam, adamw, lion, muon"),
+    ("", {"optimizer": 3}, "optimizer=3: must be one of sgd, textbook, adam, adamw, lion, muon"),
     (
         "",
         {"loss": "mse"},
@@ -101,8 +101,8 @@ BAD_VALUES = [
     # missing
     ("", {"model.head": GONE}, "model.head: missing; must be one of flatten, average, max"),
     ("", {"model.head": "???"}, "model.head: missing; must be one of flatten, average, max"),
-    ("", {"optimizer": GONE}, "optimizer: missing; must be one of sgd, adam, adamw, lion, muon"),
-    ("", {"optimizer.name": GONE}, "optimizer.name: missing; must be one of sgd, adam, adamw, lion, muon"),
+    ("", {"optimizer": GONE}, "optimizer: missing; must be one of sgd, textbook, adam, adamw, lion, muon"),
+    ("", {"optimizer.name": GONE}, "optimizer.name: missing; must be one of sgd, textbook, adam, adamw, lion, muon"),
     # unknown, by spelling
     ("", {"optimizer.learning_rte": 0.1}, "optimizer.learning_rte=0.1: unknown key; did you mean optimizer.learning_rate?"),
     ("", {"sed": 1}, "sed=1: unknown key; did you mean seed?"),
@@ -121,7 +121,7 @@ BAD_VALUES = [
     ("", {"gpus": 2}, "gpus=2: unknown key; did you mean parallel.devices?"),
     ("", {"momentum": 0.9}, "momentum=0.9: unknown key; did you mean optimizer.momentum?"),
     # known elsewhere
-    ("", {"model.hidden": [5]}, "model.hidden=[5]: unknown key for model=cnn; model=fnn can have it"),
+    ("", {"model.hidden": [5]}, "model.hidden=[5]: unknown key for model=cnn; model=fnn and model=rnn can have it"),
     (
         "optimizer=muon",
         {"optimizer.b1": 0.9},

@@ -10,11 +10,13 @@ from nnjax.config.compose import compose_train
 from nnjax.config.errors import DivergedError
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
+from nnjax.training import runner
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
 from nnjax.training.loop import fit
 from nnjax.training.progress import TrainingProgress
+from nnjax.training.weights import named_weights
 
 BASE = [
     "model=fnn",
@@ -36,7 +38,7 @@ class Recorder:
     """Remembers what the loop tells, and raises a signal when a step is reached."""
 
     def __init__(self, signal_at=None):
-        self.evaluations, self.trained_steps = [], []
+        self.evaluations, self.trained_steps, self.recorded = [], [], {}
         self.signal_at = signal_at
 
     def trained(self, step, metrics, examples_per_second):
@@ -47,6 +49,9 @@ class Recorder:
 
     def evaluated(self, step, train, validation):
         self.evaluations.append((step, dict(train), validation and dict(validation)))
+
+    def weights(self, step, values):
+        self.recorded[step] = dict(values)
 
 
 def run(folder, *overrides, recorder=None, resume=False):
@@ -93,7 +98,8 @@ def test_evaluates_every_epoch_and_keeps_the_best(tmp_path):
 
 
 @pytest.mark.parametrize("signal_at", [1, 8, 13])
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, signal_at):
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch, signal_at):
+    monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)  # so that calls are short, and a signal finds a gap between them
     whole, whole_result, whole_evaluations, _ = run(tmp_path / "whole")
     _, stopped, first, steps = run(tmp_path / "parts", recorder=Recorder(signal_at))
     assert stopped.status == "preempted"
@@ -206,3 +212,56 @@ def test_a_stop_rule_that_held_still_holds_when_the_run_goes_on(tmp_path):
     _, result, evaluations, _ = run(tmp_path, "training.stop.accuracy_above=0.01", resume=True)
     assert result.status == "stopped_early"
     assert evaluations == []
+
+
+BY_STEP = ["data.validation=0", "training.evaluate_every=1step", "model.dropout=0", "optimizer=sgd", "loss=mse"]
+
+
+@pytest.mark.parametrize("rule", [[], ["training.stop.loss_below=0.075"], ["training.checkpoint_every=5steps"]])
+def test_one_call_over_all_steps_records_what_a_call_for_each_does(tmp_path, rule):
+    # Patience is counted on the host, so it takes a call for each step; 99 of them are never over.
+    calls, slow = Recorder(), Recorder()
+    state, result, evaluations, steps = run(tmp_path / "one", *BY_STEP, *rule, recorder=calls)
+    other, expected, one_by_one, other_steps = run(
+        tmp_path / "many", *BY_STEP, *rule, "training.stop.patience=99", recorder=slow
+    )
+    assert len(calls.trained_steps) <= 6 < len(slow.trained_steps)
+    assert (result.status, result.reason, result.progress.step) == (expected.status, expected.reason, expected.progress.step)
+    assert steps == other_steps
+    assert [step for step, _, _ in evaluations] == [step for step, _, _ in one_by_one]
+    for (_, ours, _), (_, theirs, _) in zip(evaluations, one_by_one, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.params, other.params)
+
+
+def test_the_rule_on_the_loss_ends_the_call_at_its_step(tmp_path):
+    _, _, every, _ = run(tmp_path / "all", *BY_STEP)
+    losses = [train["loss"] for _, train, _ in every]
+    bound = sorted(losses)[len(losses) // 2]
+    recorder = Recorder()
+    _, result, _, _ = run(tmp_path / "some", *BY_STEP, f"training.stop.loss_below={bound + 1e-7}", recorder=recorder)
+    assert result.progress.step == 1 + next(step for step, loss in enumerate(losses) if loss <= bound)
+    assert len(recorder.trained_steps) == 1
+
+
+def test_a_small_network_has_its_weights_recorded_at_every_step(tmp_path):
+    recorder = Recorder()
+    overrides = ["data.input_shape=[2]", "data.task=regression", "data.outputs=1", "data.augment.crop=0", "model.hidden=[2]"]
+    state, _, _, _ = run(tmp_path, *BY_STEP, *overrides, recorder=recorder)
+    assert list(recorder.recorded) == list(range(31))
+    assert recorder.recorded[30] == named_weights(state.params)
+    assert recorder.recorded[0] != recorder.recorded[1]
+
+
+def test_a_large_network_has_not(tmp_path):
+    recorder = Recorder()
+    run(tmp_path, recorder=recorder)
+    assert recorder.recorded == {}
+
+
+def test_divergence_in_a_long_call_tells_of_the_steps_before(tmp_path):
+    recorder = Recorder()
+    with pytest.raises(DivergedError, match=r"training loss became (nan|inf)") as caught:
+        run(tmp_path, *BY_STEP, "optimizer.learning_rate=100", recorder=recorder)
+    assert f"at step {len(recorder.evaluations) + 1} " in str(caught.value)
+    assert all(np.isfinite(train["loss"]) for _, train, _ in recorder.evaluations)

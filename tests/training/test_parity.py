@@ -69,6 +69,9 @@ class Silent:
     def trained(self, step, metrics, examples_per_second):
         pass
 
+    def weights(self, step, values):
+        pass
+
     def evaluated(self, step, train, validation):
         pass
 

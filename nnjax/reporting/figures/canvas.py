@@ -8,7 +8,7 @@ import functools
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.6,
     "figure.titlesize": 11,
     "figure.constrained_layout.use": True,
+    "svg.fonttype": "none",  # letters, not their outlines: small, and can be searched
+    "svg.hashsalt": "nnjax",  # else the names inside are drawn by lot
     "text.parse_math": False,  # a class may be named "$5 or $10"
 }
 
@@ -57,13 +59,14 @@ _WIDE_FONTS = (
 
 
 @contextmanager
-def canvas(path: Path, width: float, height: float) -> Iterator["Figure"]:
+def canvas(path: Path, width: float, height: float, *, svg: bool = False) -> Iterator["Figure"]:
     """A figure to draw on, which is saved to `path`, whole or not at all, on leaving.
 
     Args:
         path: the PNG file.
         width: in inches.
         height: in inches.
+        svg: save an SVG beside it too, the same bytes for the same figure.
     """
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     import matplotlib.style
@@ -74,8 +77,12 @@ def canvas(path: Path, width: float, height: float) -> Iterator["Figure"]:
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(width, height))
         yield figure
+        look: dict[str, Any] = {"dpi": _DPI, "bbox_inches": "tight", "pad_inches": 0.12}
         with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12)
+            figure.savefig(temporary, format="png", **look)
+        if svg:
+            with replacing(path.with_suffix(".svg")) as temporary:
+                figure.savefig(temporary, format="svg", metadata={"Date": None}, **look)
 
 
 @contextmanager
@@ -102,6 +109,23 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
             panels.append(figure.add_axes((left / width, bottom / height, side / width, side / height)))
             panels[-1].set_axis_off()
         yield panels
+
+
+def line_looks(count: int) -> list[dict[str, Any]]:
+    """Colours and line styles for `count` lines, no two alike up to 20."""
+    colours = (BLUE, ORANGE, BLACK, RED, GREY)
+    styles: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+    # Neighbours differ in both, so that they do in grey too.
+    return [{"color": colours[i % 5], "linestyle": styles[i % 4]} for i in range(count)]
+
+
+def log_scale_if_wide(axes: "Axes", values: Sequence[float]) -> None:
+    """A logarithmic y axis where values above 0 span more than two decades and none is below; a 0 has no place on it."""
+    finite = [value for value in values if math.isfinite(value) and value != 0]
+    if finite and min(finite) > 0 and max(finite) > 100 * min(finite):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
 
 
 def grid_shape(count: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, canvas, grid_shape
+from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, canvas, grid_shape, log_scale_if_wide
 from nnjax.reporting.text import metric_text
 
 if TYPE_CHECKING:
@@ -33,14 +33,10 @@ def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     with canvas(path, width=5.2 * len(names), height=3.8) as figure:
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             _draw_metric(axes, records, name)
-            values = np.array([record.get(name) for record in records], dtype=float)
-            finite = values[np.isfinite(values)]
             if name == "accuracy":
                 axes.yaxis.set_major_formatter("{x:.4g}%")
-            elif _spans_decades(finite, 2):
-                axes.set_yscale("log")
-                axes.yaxis.set_major_formatter("{x:g}")
-                axes.yaxis.set_minor_formatter("")
+            else:
+                log_scale_if_wide(axes, [record[name] for record in records if record.get(name) is not None])
 
 
 def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -73,10 +69,6 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
         axes.legend(title="at the end", alignment="left", title_fontsize="small")
     else:
         axes.text(0.5, 0.5, "nothing was recorded", ha="center", transform=axes.transAxes, color=GREY)
-
-
-def _spans_decades(values: NDArray[np.float64], decades: float) -> bool:
-    return len(values) > 0 and values.min() > 0 and bool(np.log10(values.max() / values.min()) > decades)
 
 
 def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> None:

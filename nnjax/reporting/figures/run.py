@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nnjax.reporting.figures.classification import confusion_matrix, worst_mistakes
 from nnjax.reporting.figures.curves import learning_curves, regression_fit
 from nnjax.reporting.figures.filters import first_layer_filters
+from nnjax.reporting.figures.weights import weight_curves
 from nnjax.reporting.metrics import read_metrics
 
 
@@ -45,8 +46,12 @@ def draw_run(
         The files, in the order to look at them.
     """
     folder = run_dir / "figures"
-    learning_curves(read_metrics(run_dir), drawn := folder / "learning_curves.png")
+    records = read_metrics(run_dir)
+    learning_curves(records, drawn := folder / "learning_curves.png")
     paths = [drawn]
+    if any(record["split"] == "weights" for record in records):
+        weight_curves(records, drawn := folder / "weights.png")
+        paths.append(drawn)
     if class_names:
         predictions = outputs.argmax(axis=1)
         confusion_matrix(targets, predictions, class_names, drawn := folder / "confusion_matrix.png")

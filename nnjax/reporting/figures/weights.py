@@ -1,0 +1,37 @@
+"""Every weight of a small network over the steps of its training.
+
+weight_curves(read_metrics(run_dir), run_dir / "figures/weights.png")
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nnjax.reporting.figures.canvas import canvas, line_looks
+
+_ABOUT = ("step", "epoch", "split", "seconds")
+
+
+def weight_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """One panel a layer, a line for each of its weights; the bias weights are those with input 0.
+
+    Args:
+        records: as `read_metrics` returns them; those of the split `weights` hold layer.weight → value.
+        path: the PNG file.
+    """
+    records = [record for record in records if record["split"] == "weights"]
+    names = [name for name in records[0] if name not in _ABOUT]
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
+    steps = [record["step"] for record in records]
+    with canvas(path, width=4.6 * len(layers), height=3.6) as figure:
+        for axes, layer in zip(figure.subplots(1, len(layers), squeeze=False)[0], layers, strict=True):
+            mine = [name for name in names if name.rpartition(".")[0] == layer]
+            for name, look in zip(mine, line_looks(len(mine)), strict=True):
+                values = [float("nan") if record[name] is None else record[name] for record in records]
+                label = f"{name.rpartition('.')[2]}  {values[0]:.4g} → {values[-1]:.4g}"
+                axes.plot(steps, values, label=label, marker="o" if len(steps) <= 30 else "", markersize=3.5, **look)
+            axes.set_title(layer)
+            axes.set_xlabel("step")
+            axes.set_xlim(left=0)
+            axes.locator_params(axis="x", integer=True)
+            axes.legend(title="weight, first → last", alignment="left", fontsize="small", title_fontsize="small")

@@ -1,0 +1,189 @@
+"""Between two decisions of the loop: compiled calls, as many steps each as take a fraction of a second.
+
+    runner = ChunkRunner(experiment, state, events, stop, clock)
+    state, progress = runner.advance(state, progress)    # up to the next evaluation or checkpoint
+
+Where every step is an evaluation and nothing but the loss is looked at, as in the textbook's training, a call goes on over many
+of them, ends by itself when the loss is small enough, and brings back what each step is to be recorded with.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+import jax
+import numpy as np
+
+from nnjax.config.errors import DivergedError
+from nnjax.config.schema import StopRules
+from nnjax.models.summary import num_params
+from nnjax.parallel.preemption import StopSignal
+from nnjax.training.clock import Clock
+from nnjax.training.diagnosis import first_nonfinite, is_finite
+from nnjax.training.experiment import Experiment
+from nnjax.training.feed import Feeder, make_feeder
+from nnjax.training.progress import Sums, TrainingProgress
+from nnjax.training.state import Pytree, TrainState
+from nnjax.training.step import StepMetrics, make_train_chunk
+from nnjax.training.weights import is_recorded, named_weights
+
+# A call takes about this long, so that a signal is answered, and the bar moves, a few times a second.
+_SECONDS_PER_CALL = 0.3
+# The first call, before anything was timed, does about as many operations: under a second on any machine.
+_FIRST_CALL_FLOPS = 1e8
+
+
+class Events(Protocol):
+    """What the loop tells; numbers are plain Python ones."""
+
+    def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
+        """A chunk is done; metrics are means over its examples."""
+
+    def evaluated(self, step: int, train: Mapping[str, float], validation: Mapping[str, float] | None) -> None:
+        """An evaluation is done; `train` are means since the one before."""
+
+    def weights(self, step: int, values: Mapping[str, float]) -> None:
+        """Every weight after `step` steps, by name; told of small networks only."""
+
+
+class ChunkRunner:
+    """Calls the compiled chunk, as many steps at a time as take a fraction of a second."""
+
+    def __init__(self, experiment: Experiment, state: TrainState, events: Events, stop: StopSignal, clock: Clock) -> None:
+        config, parallel = experiment.config, experiment.parallel
+        rules = config.training.stop
+        self._recorded = is_recorded(parallel.fetch(state.params), config.report.weights)
+        # Nothing is decided between these steps but by the loss, and that the device can do.
+        self._by_step = (
+            experiment.lengths.evaluate_every == 1
+            and not len(experiment.dataset.validation)
+            and rules.patience is None
+            and rules.accuracy_above is None
+            and not config.debug.strict
+        )
+        with clock("data"):
+            self._feeder: Feeder = make_feeder(experiment.dataset.train, config, parallel, experiment.lengths.total_steps)
+        with clock("compile"):
+            chunk = make_train_chunk(
+                experiment.recipe,
+                self._feeder.max_steps,
+                stop_below=config.training.stop.loss_below if self._by_step else None,
+                record_params=self._by_step and self._recorded,
+            )
+            arguments = (state, self._feeder(0, 1), parallel.replicate(np.int32(0)))
+            donate = () if config.debug.strict else (0,)
+            self._chunk = parallel.compile(chunk, donate).lower(*arguments).compile()
+        self._experiment = experiment
+        self._events, self._stop, self._clock = events, stop, clock
+        flops = 6 * num_params(state.params) / parallel.num_devices * config.training.global_batch_size
+        easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
+        self._steps_per_call = min(easy, self._feeder.max_steps)
+
+    def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
+        """Trains up to the next evaluation or checkpoint, or until a signal comes or time runs out."""
+        rules, lengths = self._experiment.config.training.stop, self._experiment.lengths
+        first = step = progress.step
+        cadences = [lengths.checkpoint_every] if self._by_step else [lengths.evaluate_every, lengths.checkpoint_every]
+        until = min([lengths.total_steps, *((step // every + 1) * every for every in cadences if every)])
+        pending: tuple[int, StepMetrics] | None = None
+        self._settled_at = time.perf_counter()
+        with self._clock("train"):
+            # One call is made even where the time limit is shorter than a call.
+            while step < until and self._stop.requested is None and not (step > first and out_of_time(rules, self._clock)):
+                num_steps = min(self._steps_per_call, until - step)
+                feed = self._feeder(step, num_steps)
+                count = self._experiment.parallel.replicate(np.int32(num_steps))
+                before = state
+                state, metrics = self._chunk(state, feed, count)
+                step += num_steps
+                if self._experiment.config.debug.strict:
+                    self._check_step(before, state, step)
+                # One call is in flight while the last one's numbers are read; more would abort XLA's fake CPU devices,
+                # which give up on a rendezvous that takes too long.
+                if pending is not None:
+                    progress = self._settle(progress, *pending)
+                pending = (num_steps, metrics)
+                if self._by_step:  # the call may have ended by itself, and then there is no other
+                    progress, pending = self._settle(progress, *pending), None
+                    if progress.step < step:
+                        break
+            if pending is not None:
+                progress = self._settle(progress, *pending)
+        return state, progress
+
+    def _settle(self, progress: TrainingProgress, num_steps: int, metrics: StepMetrics) -> TrainingProgress:
+        """Waits for a call, adds up its numbers and sets the pace of the next ones."""
+        fetched = self._experiment.parallel.fetch(metrics)
+        num_steps = min(num_steps, int(np.count_nonzero(fetched.count)))
+        loss, correct, count = (x[:num_steps] for x in (fetched.loss, fetched.correct, fetched.count))
+        sound = np.isfinite(loss)
+        until = num_steps if sound.all() else int(np.argmin(sound))
+        for part in [slice(i, i + 1) for i in range(until)] if self._by_step else [slice(until)]:
+            progress = progress.after_steps(loss[part], correct[part], count[part])
+            if self._by_step:
+                weights = jax.tree.map(lambda values: values[part.start], fetched.params) if self._recorded else None  # noqa: B023
+                progress = record(self._experiment, progress, self._events, weights=weights)
+        if until < num_steps:
+            raise diverged("the training loss", loss[until], progress.step + 1, self._experiment)
+        now = time.perf_counter()
+        seconds = max(now - self._settled_at, 1e-6)
+        self._settled_at = now
+        means = Sums().plus(loss, correct, count).means(self._experiment.classification)
+        self._events.trained(progress.step, means, float(count.sum()) / seconds)
+        pace = int(num_steps * _SECONDS_PER_CALL / seconds)
+        if not self._experiment.config.debug.strict:
+            # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
+            most = max(4 * num_steps, self._steps_per_call)
+            self._steps_per_call = min(max(pace, 1), most, self._feeder.max_steps)
+        return progress
+
+    def _check_step(self, before: TrainState, after: TrainState, step: int) -> None:
+        if not is_finite((after.params, after.model_state)):
+            batch = self._feeder.examples(step - 1)
+            where = first_nonfinite(self._experiment, self._experiment.parallel.fetch(before), *batch)
+            raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
+
+
+def out_of_time(rules: StopRules, clock: Clock) -> bool:
+    """Whether training took as long as it may."""
+    return rules.max_seconds is not None and clock.read("train") >= rules.max_seconds
+
+
+def diverged(what: str, value: float, step: int, experiment: Experiment) -> DivergedError:
+    """The error for a number that stopped being finite at a step."""
+    return DivergedError(
+        f"{what} became {value} at step {step} (epoch {step / experiment.lengths.steps_per_epoch:.2f}), "
+        f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
+        f"  try a smaller optimizer.learning_rate, or optimizer.clip_norm=1; debug=strict names the layer where it starts"
+    )
+
+
+def record(
+    experiment: Experiment,
+    progress: TrainingProgress,
+    events: Events,
+    *,
+    validation: Mapping[str, float] | None = None,
+    weights: Pytree | None = None,
+) -> TrainingProgress:
+    """Tells of an evaluation; stop rules look at the validation split, or else at the training since the last time.
+
+    Args:
+        experiment: what is trained.
+        progress: at this step.
+        events: who is told.
+        validation: metrics of the validation split.
+        weights: the parameters, where they are to be recorded.
+
+    Raises:
+        DivergedError: if the validation loss is not finite.
+    """
+    train = progress.sums.means(experiment.classification)
+    events.evaluated(progress.step, train, validation)
+    if weights is not None:
+        events.weights(progress.step, named_weights(weights))
+    monitored = train if validation is None else validation
+    if not math.isfinite(monitored["loss"]):
+        raise diverged("the validation loss", monitored["loss"], progress.step, experiment)
+    return progress.after_evaluation(monitored, on_validation=validation is not None)
