@@ -154,6 +154,36 @@ def test_the_textbook_gives_the_chapters_numbers(tmp_path):
     assert losses == pytest.approx([0.019208, 1.51037e-4], rel=1e-4)
 
 
+def test_the_textbook_trains_until_the_error_is_small_in_one_call(tmp_path):
+    result = run("train", "model=two_neuron", "data=textbook", into(tmp_path / "run"))
+    summary, lines = summary_of(tmp_path / "run"), metrics_of(tmp_path / "run")
+    assert summary["status"] == "stopped_early"
+    assert "the loss fell to" in result.stdout
+    losses = [line["loss"] for line in lines if line["split"] == "train"]
+    assert all(loss > 1e-6 for loss in losses[:-1])
+    assert losses[-1] <= 1e-6
+    weights = [line for line in lines if line["split"] == "weights"]
+    assert [line["step"] for line in weights] == list(range(summary["steps"] + 1))
+    assert weights[1]["neuron_b.w1"] == pytest.approx(0.489376, rel=1e-6)
+    assert (tmp_path / "run" / "figures" / "weights.png").exists()
+
+
+def test_learning_rates_side_by_side(tmp_path):
+    result = run("train", "experiment=learning_rates", "report.figures=false", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert (tmp_path / "sweep" / "losses.png").exists()
+    losses = {
+        run_dir.name.rpartition("-")[2]: [line["loss"] for line in metrics_of(run_dir) if line["split"] == "train"]
+        for run_dir in (tmp_path / "sweep").iterdir()
+        if run_dir.is_dir()
+    }
+    assert set(losses) == {"small", "textbook", "large", "uphill", "falling"}
+    assert losses["small"] == sorted(losses["small"], reverse=True)
+    assert max(losses["large"]) > losses["large"][0] > losses["large"][-1]
+    assert losses["falling"][-1] < losses["small"][-1] < losses["large"][-1]
+    assert losses["uphill"][-1] == 0.5  # the ReLU is dead, the output 0
+    assert "step_size" in result.stdout
+
+
 def test_divergence_exits_with_four_and_says_why(tmp_path):
     arguments = [*SMALL, "optimizer=sgd", "optimizer.learning_rate=1e30", "loss=mse", into(tmp_path / "run")]
     result = run("train", *arguments, check=4)

@@ -17,6 +17,9 @@ from nnjax.reporting.figures import (
     regression_fit,
     worst_mistakes,
 )
+from nnjax.reporting.figures.canvas import line_looks
+from nnjax.reporting.figures.sweep import draw_sweep
+from nnjax.reporting.figures.weights import weight_curves
 from nnjax.reporting.metrics import MetricWriter
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -182,6 +185,32 @@ def test_drawing_leaves_matplotlib_as_it_was(draw):
     before = dict(matplotlib.rcParams)
     draw(first_layer_filters, np.ones((3, 3, 1, 4)))
     assert dict(matplotlib.rcParams) == before
+
+
+def weights(*values):
+    return [
+        {"step": step, "epoch": step, "split": "weights", "a.w0": value, "a.w1": 2.0, "b.w1": 1.0, "seconds": 0.1}
+        for step, value in enumerate(values)
+    ] + [{"step": 1, "epoch": 1, "split": "train", "loss": 1.0}]
+
+
+def test_weights_have_a_panel_a_layer(draw):
+    two_layers = draw(weight_curves, weights(0.5, 0.25, None))
+    one_layer = draw(weight_curves, [{k: v for k, v in record.items() if k != "b.w1"} for record in weights(0.5, 0.25)])
+    assert two_layers.shape[1] > 1.7 * one_layer.shape[1]
+    assert not same(draw(weight_curves, weights(0.5, 0.25)), draw(weight_curves, weights(0.5, 0.75)))
+
+
+def test_a_sweep_shows_every_job(draw):
+    curves = {str(seed): records([1.0, 0.1 * seed, 0.0]) for seed in range(12)}
+    few = draw(draw_sweep, {"0": curves["0"], "1": curves["1"]})
+    assert not same(few, draw(draw_sweep, {"0": curves["0"], "2": curves["2"]}))
+    assert draw(draw_sweep, curves).shape[0] > 0
+    assert not same(few, draw(draw_sweep, {"0": curves["0"], "1": []}))
+
+
+def test_no_two_of_twenty_lines_look_alike():
+    assert len({str(look) for look in line_looks(20)}) == 20
 
 
 def names(paths: list[Path]) -> list[str]:
