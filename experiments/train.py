@@ -89,6 +89,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
+        from nnjax.training.forecast import make_forecast
         from nnjax.training.loop import fit
         from nnjax.training.progress import TrainingProgress
         from nnjax.training.state import abstract_network
@@ -158,7 +159,10 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             evaluation = experiment.evaluate(tested, dataset.test)
             if not math.isfinite(evaluation.loss):
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
+            forecast = None if dataset.series is None else make_forecast(experiment, tested, dataset.series)
         summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": step}
+        if forecast is not None:
+            summary["forecast"] = forecast.summary
         events.write(step, "test", evaluation.metrics)
     checkpoints.close()
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
@@ -179,6 +183,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
                 class_names=dataset.class_names,
                 from_logits=config.loss.name == "cross_entropy",
                 kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
+                forecast=forecast,
             )
 
 

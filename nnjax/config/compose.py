@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.config.checks import check_config
 from nnjax.config.errors import ConfigError
+from nnjax.config.neuron_checks import check_neuron
 from nnjax.config.no_code import refuse_code, refuse_packages
 from nnjax.config.overrides import (
     HYDRA_ERRORS,
@@ -35,7 +36,8 @@ from nnjax.config.overrides import (
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.problems import Problem
 from nnjax.config.provenance import COMMAND_LINE, Provenance, Setting, read_defaults, shown_path
-from nnjax.config.schema import Config, PrepareConfig, TrainConfig
+from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
+from nnjax.config.trace_checks import check_trace
 
 T = TypeVar("T")
 
@@ -91,6 +93,10 @@ def check(config: object, origins: Origins) -> None:
     """
     if isinstance(config, Config):
         check_config(config, origins)
+    if isinstance(config, TraceConfig):
+        check_trace(config, origins)
+    if isinstance(config, NeuronConfig):
+        check_neuron(config, origins)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from nnjax.config.data_options import SyntheticData, TextbookData
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.problems import Problem
 from nnjax.config.schema import Config
+from nnjax.config.series_checks import series_problems
 
 Problems = Iterator[Problem]
 
@@ -17,6 +18,7 @@ def shape_problems(config: Config) -> Problems:
     """What must be right before a `DatasetSpec` means anything."""
     yield from _textbook_rows(config)
     yield from _synthetic_sizes(config)
+    yield from series_problems(config)
 
 
 def _textbook_rows(config: Config) -> Problems:

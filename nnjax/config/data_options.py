@@ -100,7 +100,7 @@ class SeriesOptions(DataOptions):
     """What every time series has: examples are windows of it, and the target is the value after the window.
 
     The last `holdout` values are the test split. Windows and scaling of the training split are made from what comes before
-    them; the validation split is the end of that, not a random part.
+    them; the validation split is the end of that, not a random part, and `limit_train` keeps the newest windows.
 
     Attributes:
         window: values in a row that the network sees.

@@ -7,7 +7,7 @@ import math
 
 from nnjax.config.data_checks import Problems, count, describe_inputs
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, ActivationName, Neurons, TwoNeuron
+from nnjax.config.options import CNN, FNN, RNN, ActivationName, Neurons, TwoNeuron
 from nnjax.config.problems import Problem
 from nnjax.config.schema import Config
 from nnjax.config.training_options import CrossEntropy
@@ -18,7 +18,8 @@ def _cnn(config: Config, spec: DatasetSpec) -> Problems:
     if not isinstance(model, CNN):
         return
     if not spec.is_image:
-        fits = "model=fnn or model=two_neuron" if _has_one_value(spec) else "model=fnn"
+        other = "rnn" if spec.is_sequence else "two_neuron" if _has_one_value(spec) else None
+        fits = "model=fnn" if other is None else f"model=fnn or model={other}"
         yield Problem("model", "cnn", f"needs images; {describe_inputs(spec)}; choose {fits}")
         return
     height, width, _ = spec.input_shape
@@ -77,6 +78,16 @@ def _neurons(config: Config, spec: DatasetSpec) -> Problems:
         yield Problem(f"model.layers.{len(model.layers) - 1}.size", num_inputs, reason)
 
 
+def _rnn(config: Config, spec: DatasetSpec) -> Problems:
+    model = config.model
+    if not isinstance(model, RNN):
+        return
+    if not (spec.is_image or spec.is_sequence):
+        yield Problem("model", "rnn", f"needs sequences or images; {describe_inputs(spec)}; choose model=fnn")
+    if not model.hidden:
+        yield Problem("model.hidden", [], "needs at least one recurrent layer, such as [32]")
+
+
 def _batch_norm(config: Config, spec: DatasetSpec) -> Problems:
     model = config.model
     if isinstance(model, FNN) and model.normalization == "batch" and config.training.global_batch_size == 1:
@@ -108,4 +119,4 @@ def _has_one_value(spec: DatasetSpec) -> bool:
     return spec.task == "regression" and spec.num_outputs == 1
 
 
-MODEL_CHECKS = (_cnn, _two_neuron, _neurons, _batch_norm, _loss)
+MODEL_CHECKS = (_cnn, _two_neuron, _neurons, _rnn, _batch_norm, _loss)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.data.series import TimeSeries
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Dataset:
         mean: [c] float32, mean of the training split's channels (features, for vectors), in the inputs' own units.
         std: [c] float32, their standard deviation, never 0; where `normalize` is off, mean 0 and std 1.
         class_names: one a class; empty for regression.
+        series: what the examples are windows of; None where they are none.
     """
 
     spec: DatasetSpec
@@ -45,3 +47,4 @@ class Dataset:
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
     class_names: tuple[str, ...]
+    series: TimeSeries | None = None

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.data_options import Data, DigitsData, SeriesOptions, SyntheticData, TextbookData, TfdsData
+from nnjax.config.data_options import AirlineData, Data, DigitsData, SeriesData, SyntheticData, TextbookData, TfdsData
 from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
 from nnjax.data.dataset import Dataset, Split
@@ -26,7 +26,8 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
     """Reads a dataset, limits it, sets validation aside, and measures what normalises it.
 
     `limit_train` and `limit_test` keep the beginning of a split in its own order, which mixes the classes in every source. What
-    is set aside is chosen by a permutation that depends on the number of examples only, never on the run's seed.
+    is set aside is chosen by a permutation that depends on the number of examples only, never on the run's seed. Of a time
+    series `limit_train` keeps the newest windows, and the end of those is set aside.
 
     Args:
         data: the config.
@@ -35,6 +36,8 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
     Raises:
         DataError: if the data is missing or damaged, or nothing is left to train on.
     """
+    if isinstance(data, AirlineData | SeriesData):
+        return _load_series(data)
     train, test, class_names = _read(data, echo)
     spec = dataset_spec(data, len(train), len(test))
     if spec.num_train < 1:
@@ -51,7 +54,31 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
     return Dataset(spec, train, validation, test, mean, std, class_names)
 
 
-def _read(data: Data, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[str, ...]]:
+def _load_series(data: AirlineData | SeriesData) -> Dataset:
+    """In the order of time: training windows, validation, held-out values; each window's target is one step ahead of it."""
+    from nnjax.data.series import time_series
+
+    spec = dataset_spec(data)
+    if spec.num_train < 1:
+        raise DataError(f"data={data.name}: the series is too short; its windows leave nothing to train on")
+    series = time_series(data, spec)
+    held_out = len(series.values) - data.holdout
+    validation = held_out - spec.num_validation
+    return Dataset(
+        spec,
+        train=Split(*series.windows(range(validation - spec.num_train, validation))),
+        validation=Split(*series.windows(range(validation, held_out))),
+        test=Split(*series.windows(range(held_out, held_out + spec.num_test))),
+        mean=np.zeros(1, np.float32),  # windows are scaled already, as targets are scaled with them
+        std=np.ones(1, np.float32),
+        class_names=(),
+        series=series,
+    )
+
+
+def _read(
+    data: TextbookData | DigitsData | SyntheticData | TfdsData, echo: Callable[[str], None]
+) -> tuple[Split, Split, tuple[str, ...]]:
     """The whole training split, the whole test split, and the names of the classes."""
     match data:
         case DigitsData():
@@ -67,8 +94,6 @@ def _read(data: Data, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[
 
             classes = range(data.outputs if data.task == "classification" else 0)
             return *synthetic(data), tuple(map(str, classes))
-        case SeriesOptions():
-            raise NotImplementedError
         case TfdsData():
             return _read_tfds(data, echo)
 

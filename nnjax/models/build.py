@@ -12,11 +12,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, Activation, Model, Neurons, TwoNeuron
+from nnjax.config.options import CNN, FNN, RNN, Activation, Model, Neurons, TwoNeuron
 from nnjax.models.cnn import cnn
 from nnjax.models.fnn import fnn
 from nnjax.models.network import Network
 from nnjax.models.neurons import neurons
+from nnjax.models.rnn import rnn
 from nnjax.models.two_neuron import two_neuron
 
 BUILDERS: dict[type[Any], Callable[..., Network]] = {
@@ -24,6 +25,7 @@ BUILDERS: dict[type[Any], Callable[..., Network]] = {
     Neurons: neurons,
     FNN: fnn,
     CNN: cnn,
+    RNN: rnn,
 }
 
 
@@ -33,7 +35,7 @@ def build(
     spec: DatasetSpec,
     *,
     rngs: nnx.Rngs,
-    precision: Literal["float32", "bfloat16"] = "float32",
+    precision: Literal["float64", "float32", "bfloat16"] = "float32",
 ) -> Network:
     """The network that a config describes, with fresh weights, in training mode.
 
@@ -42,6 +44,7 @@ def build(
         activation: hidden activation.
         spec: shapes of inputs and outputs.
         rngs: its `params` stream draws the weights.
-        precision: what the layers compute in; parameters, BatchNorm and the outputs are float32 in either case.
+        precision: what the layers compute in; parameters, BatchNorm and the outputs are float32 in any case, but the parameters
+            of dense layers are float64 with float64, which is for tracing and needs `jax.enable_x64`.
     """
     return BUILDERS[type(model)](model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))

@@ -1,14 +1,15 @@
 """The layers that networks are stacked from.
 
 What has weights is an NNX module (Flax's own where it has one); what has none is a frozen dataclass. Both map an array to an
-array, a batch first. Parameters are float32; `dtype` is what a layer computes and returns::
+array, a batch first. Parameters are float32 (a dense layer's are float64 where it computes in that); `dtype` is what a layer
+computes and returns::
 
     layers = {"conv_1": Conv(1, 32, 3, dtype=jnp.float32, rngs=rngs), "pool_1": Pool("max", 2)}
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from jax.typing import DTypeLike
 from nnjax.config.options import Activation, Initializer
 from nnjax.models.activations import activation
 from nnjax.models.convolution import convolve
+from nnjax.models.recurrent import Recurrent
 
 _Arrays = TypeVar("_Arrays", bound=tuple[Array | None, ...])
 
@@ -37,7 +39,13 @@ def initializer(name: Initializer) -> initializers.Initializer:
         "lecun_normal": initializers.lecun_normal,
         "lecun_uniform": initializers.lecun_uniform,
     }
-    return factories[name]()
+    draw = factories[name]()
+
+    def initial(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
+        # Drawn in float32 whatever the type, so that a float64 trace starts from the very weights that training starts from.
+        return draw(key, shape, jnp.float32, out_sharding).astype(dtype)
+
+    return initial
 
 
 class Conv(nnx.Module):
@@ -96,6 +104,7 @@ def dense(
         kernel_init=kernel_init,
         bias_init=bias_init,
         dtype=dtype,
+        param_dtype=jnp.promote_types(dtype, jnp.float32),
         rngs=rngs,
     )
     if layer.bias is not None and not learn_bias:
@@ -175,6 +184,15 @@ class Head:
                 return inputs.max((1, 2))
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Makes a sequence of an image, a step of each row from the top: [b, h, w, c] → [b, h, w·c]."""
+
+    def __call__(self, inputs: Array) -> Array:
+        """The rows of `inputs` [b, h, w, c]."""
+        return inputs.reshape(*inputs.shape[:2], -1)
+
+
 class Dropout(nnx.Module):
     """Zeroes a share of the values in training, and scales the others up so that the expected value stays.
 
@@ -208,4 +226,4 @@ class Dropout(nnx.Module):
             self.deterministic = deterministic
 
 
-Layer = nnx.Linear | Conv | nnx.BatchNorm | nnx.LayerNorm | Dropout | Activate | Pool | Head
+Layer = nnx.Linear | Conv | Recurrent | nnx.BatchNorm | nnx.LayerNorm | Dropout | Activate | Pool | Head | Rows

@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import Activation, Neurons
 from nnjax.models.activations import default_activation
-from nnjax.models.layers import Activate, Head, Layer, dense
+from nnjax.models.layers import Activate, Head, Layer, dense, initializer
 from nnjax.models.network import Network
 
 
@@ -32,7 +32,7 @@ def neurons(model: Neurons, activation: Activation, spec: DatasetSpec, *, rngs: 
     num_inputs = math.prod(spec.input_shape)
     for number, layer in enumerate(model.layers, start=1):
         name = "output" if number == len(model.layers) else f"layer_{number}"
-        drawn, given = initializers.glorot_uniform(), layer.weights
+        drawn, given = initializer("glorot_uniform"), layer.weights
         layers[name] = dense(
             num_inputs,
             layer.size,

@@ -26,8 +26,10 @@ class LayerRow(Protocol):
     Attributes:
         name: where the layer stands in the model.
         kind: what it is.
+        connects: how its outputs hang on its inputs.
         output_shape: shape of its output for one example.
         num_params: its trained numbers.
+        weights_saved: how many fewer they are than if it connected fully.
         flops: floating-point operations of its forward pass for one example.
     """
 
@@ -38,34 +40,48 @@ class LayerRow(Protocol):
     def kind(self) -> str: ...  # noqa: D102
 
     @property
+    def connects(self) -> str: ...  # noqa: D102
+
+    @property
     def output_shape(self) -> Sequence[int]: ...  # noqa: D102
 
     @property
     def num_params(self) -> int: ...  # noqa: D102
 
     @property
+    def weights_saved(self) -> int: ...  # noqa: D102
+
+    @property
     def flops(self) -> float: ...  # noqa: D102
 
 
 def model_table(rows: Sequence[LayerRow]) -> Table:
-    """Layers, the shapes of their outputs, parameters and FLOPs an example, and the totals."""
-    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
-    parameters = sum(row.num_params for row in rows)
+    """Layers, how they connect, shapes of outputs, parameters, weights saved and FLOPs an example, and the totals."""
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False, collapse_padding=True)
+    parameters, saved = sum(row.num_params for row in rows), sum(row.weights_saved for row in rows)
     table.add_column("layer", footer="total", style="bold", overflow="fold")
     table.add_column("kind", overflow="fold")
+    table.add_column("connects", overflow="fold")
     table.add_column("output", justify="right")
     table.add_column("parameters", footer=f"{parameters:,}", justify="right")
-    table.add_column("FLOPs/example", footer=si_text(sum(row.flops for row in rows)), justify="right")
+    table.add_column("saves", footer=_si(saved), justify="right")
+    table.add_column("FLOPs/\nexample", footer=si_text(sum(row.flops for row in rows)), justify="right")
     for row in rows:
-        shape = " × ".join(str(size) for size in row.output_shape)
         table.add_row(
             row.name,
             row.kind,
-            shape,
+            row.connects,
+            "×".join(str(size) for size in row.output_shape),
             f"{row.num_params:,}" if row.num_params else "",
-            si_text(row.flops) if row.flops else "",
+            _si(row.weights_saved),
+            _si(row.flops),
         )
     return table
+
+
+def _si(number: float) -> str:
+    """`number` in short; nothing for 0."""
+    return si_text(number) if number else ""
 
 
 def closing_table(summary: Mapping[str, Any]) -> Table:
@@ -73,8 +89,9 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 
     Args:
         summary: of these keys: name, status, reason, error; `test`, `validation`, `train` (metrics by name), test_examples;
-            epochs, steps; model, activation, num_params, data, seed; `seconds` (by phase, and `total`);
-            examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
+            `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs, steps; model, activation,
+            num_params, data, seed; `seconds` (by phase, and `total`); examples_per_second, peak_rss_mb; platform,
+            num_devices, num_processes, parallel; run_dir, `figures` (paths).
     """
     status = str(summary.get("status", "completed"))
     table = Table(box=box.ROUNDED, show_header=False, title=summary.get("name"), title_style="bold", title_justify="left")
@@ -98,9 +115,15 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     for split in ("test", "validation", "train"):
         if metrics := summary.get(split):
             style = "bold" if split == "test" else ""
-            examples = get("test_examples", "{:,} examples") if split == "test" else None
-            add(split, Text(_metrics_text(metrics), style=style), examples)
-    add("trained", _counted(summary, "epochs"), _counted(summary, "steps"))
+            examples = _counted(summary, "test_examples", "example") if split == "test" else None
+            ahead = "one step ahead, scaled" if summary.get("forecast") and split != "train" else None
+            add(split, Text(_metrics_text(metrics), style=style), examples, ahead)
+    if forecast := summary.get("forecast"):
+        rows = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
+        add("forecast", Text(_errors_text(forecast), style="bold"), rows)
+        for method, errors in forecast["naive"].items():
+            add("naive", _errors_text(errors), method.replace("_", " "))
+    add("trained", _counted(summary, "epochs", "epoch"), _counted(summary, "steps", "step"))
     add("model", get("model", "{}"), get("activation", "{}"), get("num_params", "{:,} parameters"))
     add("data", get("data", "{}"), get("seed", "seed {}"))
     processes = summary.get("num_processes") or 1
@@ -176,12 +199,12 @@ def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:
     return max(scores, key=lambda index: scores[index]) if len(scores) > 1 else None
 
 
-def _counted(summary: Mapping[str, Any], what: str) -> str | None:
-    """How many epochs or steps: 1 epoch, 2.5 epochs, 1,800 steps."""
-    if summary.get(what) is None:
+def _counted(summary: Mapping[str, Any], key: str, what: str) -> str | None:
+    """How many epochs, steps or examples: 1 epoch, 2.5 epochs, 1,800 steps."""
+    if summary.get(key) is None:
         return None
-    number = f"{round(summary[what], 2):,.10g}"
-    return f"{number} {what.removesuffix('s') if number == '1' else what}"
+    number = f"{round(summary[key], 2):,.10g}"
+    return f"{number} {what}{'' if number == '1' else 's'}"
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, str]:
@@ -191,6 +214,10 @@ def _settings(overrides: Sequence[str]) -> dict[str, str]:
 
 def _metrics_text(metrics: Mapping[str, Any]) -> str:
     return "   ".join(f"{name} {metric_text(name, value)}" for name, value in metrics.items())
+
+
+def _errors_text(errors: Mapping[str, float]) -> str:
+    return f"rmse {errors['rmse']:.4g}   mae {errors['mae']:.4g}"
 
 
 def _relative(path: str | Path) -> str:

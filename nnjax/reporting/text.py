@@ -19,6 +19,19 @@ def metric_text(name: str, value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
+def number_text(value: float) -> str:
+    """A number of the textbook's arithmetic: 0.76 as it is, 0.953470 where six decimals cut it short.
+
+    Below a thousandth and from 10⁹ on: six digits, with an exponent where that is shorter.
+    """
+    short = f"{value:.6f}".rstrip("0").rstrip(".")
+    if abs(value) < 1e9 and math.isclose(float(short), value, rel_tol=1e-12):
+        text = short
+    else:
+        text = f"{value:.6f}" if 1e-3 <= abs(value) < 1e9 else f"{value:.6g}"
+    return "0" if value == 0 else text.replace("-", "−")
+
+
 def short_name(metric: str) -> str:
     """A metric's name where room is scarce."""
     return _SHORT_NAMES.get(metric, metric)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import jax
 import optax
 
+from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import ConfigError
 from nnjax.config.lengths import Lengths, lengths
 from nnjax.config.schema import Config
@@ -70,13 +71,7 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
             f"training.global_batch_size={training.global_batch_size}: must be at most {spec.num_train}, "
             f"the training examples that this copy of data={spec.name} has"
         )
-    durations = lengths(config, spec)
-    relative = relative_schedule(
-        config.schedule,
-        total_steps=durations.planned_steps,
-        steps_per_epoch=durations.steps_per_epoch,
-        batch_size=training.global_batch_size,
-    )
+    durations, relative = lengths(config, spec), learning_rate_schedule(config, spec)
     optimizer = make_optimizer(config.optimizer, relative)
     network, state = create_state(config, spec, optimizer)
     augment = config.data.augment
@@ -94,3 +89,14 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
     parallel = DataParallel(config.parallel.name, devices)
     evaluate = Evaluator(recipe, parallel, training.eval_batch_size)
     return Experiment(config, dataset, parallel, recipe, durations, relative, evaluate), state
+
+
+def learning_rate_schedule(config: Config, spec: DatasetSpec) -> optax.Schedule:
+    """From the step (0 for the first) to the learning rate, as a share of its peak, over the whole training of a config."""
+    durations = lengths(config, spec)
+    return relative_schedule(
+        config.schedule,
+        total_steps=durations.planned_steps,
+        steps_per_epoch=durations.steps_per_epoch,
+        batch_size=config.training.global_batch_size,
+    )

@@ -8,7 +8,7 @@ A `TrainState` is a plain pytree of arrays in nested dicts. Flax NNX modules are
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -88,10 +88,16 @@ def split_network(network: Network) -> tuple[SplitNetwork, Pytree, Pytree]:
     return SplitNetwork(train_graph, eval_graph, network.names), nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
 
 
-def build_network(config: Config, spec: DatasetSpec) -> Network:
-    """The network of a config, freshly initialised; the same for the same `config.seed`."""
+def build_network(config: Config, spec: DatasetSpec, precision: Literal["float64"] | None = None) -> Network:
+    """The network of a config, freshly initialised; the same for the same `config.seed`.
+
+    Args:
+        config: which network.
+        spec: shapes of inputs and outputs.
+        precision: what it computes in, where that is not `config.training.precision`.
+    """
     rngs = nnx.Rngs(params=jax.random.key(config.seed))
-    return build(config.model, config.activation, spec, rngs=rngs, precision=config.training.precision)
+    return build(config.model, config.activation, spec, rngs=rngs, precision=precision or config.training.precision)
 
 
 def abstract_network(config: Config, spec: DatasetSpec) -> Network:

@@ -1,12 +1,14 @@
 """Every model × dataset × sharding that makes sense takes a step; the others are refused before anything is built."""
 
 import itertools
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from archives import prepare_made
 
+import nnjax.data
 from nnjax.config.compose import compose_train
 from nnjax.config.errors import IncompatibleError
 from nnjax.data.load import load
@@ -17,14 +19,26 @@ from nnjax.training.experiment import set_up
 from nnjax.training.loop import fit
 from nnjax.training.progress import TrainingProgress
 
-MODELS = ("two_neuron", "fnn", "cnn")
-DATASETS = ("textbook", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "synthetic")
+MODELS = ("two_neuron", "neurons", "fnn", "cnn", "rnn")
+DATASETS = ("textbook", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "synthetic", "airline", "series")
 OFFICIAL = ("mnist", "fashion_mnist", "cifar10", "cifar100")
-IMPOSSIBLE = {("cnn", "textbook"), *(("two_neuron", data) for data in DATASETS if data != "textbook")}
+OUTPUTS = {"textbook": 1, "airline": 1, "series": 1, "cifar100": 100}  # else 10
+IMPOSSIBLE = {
+    ("rnn", "textbook"),
+    *(("cnn", data) for data in ("textbook", "airline", "series")),
+    *(("two_neuron", data) for data in DATASETS if OUTPUTS.get(data) != 1),
+}
+REPEATED = {("neurons", data) for data in (*OFFICIAL, "synthetic", "series")}  # the same program as fnn's
 SMALL = {
     "two_neuron": [],
     "fnn": ["model.hidden=[8]"],
     "cnn": ["model.blocks=[{features: 4}]", "model.dense=[8]"],
+    "rnn": ["model.hidden=[4]"],
+}
+# As many values as the textbook's neuron a has weights.
+SERIES = {
+    "airline": ["data.window=3"],
+    "series": ["data.window=3", f"data.file={Path(nnjax.data.__file__).with_name('airline_passengers.csv')}"],
 }
 
 
@@ -39,6 +53,9 @@ class Silent:
     def trained(self, step, metrics, examples_per_second):
         pass
 
+    def weights(self, step, values):
+        pass
+
     def evaluated(self, step, train, validation):
         pass
 
@@ -46,11 +63,13 @@ class Silent:
 def overrides(model, data, sharding):
     batch = 1 if data == "textbook" else 16
     sizes = [f"training.global_batch_size={batch}", f"training.eval_batch_size={batch}", "training.duration=1step"]
-    return [f"data={data}", f"model={model}", f"parallel={sharding}", *SMALL[model], *sizes]
+    layers = [f"model.layers=[{{size: 4}}, {{size: {OUTPUTS.get(data, 10)}, activation: identity}}]"]
+    more = [*SMALL.get(model, layers), *SERIES.get(data, []), *sizes]
+    return [f"data={data}", f"model={model}", f"parallel={sharding}", *more]
 
 
 @pytest.mark.parametrize("sharding", ["pmap", "shard_map"])
-@pytest.mark.parametrize(("model", "data"), sorted(set(itertools.product(MODELS, DATASETS)) - IMPOSSIBLE))
+@pytest.mark.parametrize(("model", "data"), sorted(set(itertools.product(MODELS, DATASETS)) - IMPOSSIBLE - REPEATED))
 def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
     if data in made:
         monkeypatch.setenv("TFDS_DATA_DIR", str(made[data]))

@@ -11,7 +11,7 @@ from jax import lax
 from jax.sharding import AxisType, PartitionSpec
 
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, ConvBlock, LeakyReLU, Model, Neuron, PlainActivation, TwoNeuron
+from nnjax.config.options import CNN, FNN, RNN, ConvBlock, LeakyReLU, Model, Neuron, PlainActivation, TwoNeuron
 from nnjax.models.build import BUILDERS, build
 from nnjax.models.layers import BATCH_AXIS, Dropout
 
@@ -20,7 +20,7 @@ VECTOR = DatasetSpec("vector", (3,), "float32", "regression", 1, 8, 0, 8)
 DIGITS = DatasetSpec("digits", (8, 8, 1), "uint8", "classification", 10, 8, 0, 8)
 PHOTOS = DatasetSpec("photos", (9, 6, 3), "uint8", "classification", 4, 8, 0, 8)
 
-TEXTBOOK = TwoNeuron("two_neuron", Neuron((0.1, 0.2, 0.3), 0.6), Neuron((0.4,), 0.5), "relu")
+TEXTBOOK = TwoNeuron("two_neuron", Neuron((0.1, 0.2, 0.3), 0.6), Neuron((0.4,), 0.5), "relu", True)
 PLAIN_FNN = FNN("fnn", (6, 5), "none", 0.0, "he_normal", "identity")
 BATCH_FNN = replace(PLAIN_FNN, normalization="batch", dropout=0.5)
 LAYER_FNN = replace(PLAIN_FNN, normalization="layer", output_activation="tanh")
@@ -35,12 +35,14 @@ FULL_CNN = CNN(
     "glorot_uniform",
     "softplus",
 )
+LSTM = RNN("rnn", "lstm", (6, 5), 0.5, "tanh")
 MAX_CNN = replace(PLAIN_CNN, blocks=(ConvBlock(4, pool=1),), head="max", dense=())
 
 CASES = [
     (TEXTBOOK, VECTOR),
     *((model, spec) for model in (PLAIN_FNN, BATCH_FNN, LAYER_FNN, LINEAR) for spec in (VECTOR, PHOTOS)),
     *((model, spec) for model in (PLAIN_CNN, FULL_CNN, MAX_CNN) for spec in (DIGITS, PHOTOS)),
+    (LSTM, PHOTOS),
 ]
 
 

@@ -24,23 +24,48 @@ def words_of(text, word):
     return " ".join(line_of(text, word).split())
 
 
-def layer(name, kind, shape, parameters, flops):
-    return SimpleNamespace(name=name, kind=kind, output_shape=shape, num_params=parameters, flops=flops)
+def layer(name, kind, connects, shape, parameters, saved, flops):
+    return SimpleNamespace(
+        name=name,
+        kind=kind,
+        connects=connects,
+        output_shape=shape,
+        num_params=parameters,
+        weights_saved=saved,
+        flops=flops,
+    )
 
 
 def test_the_model_has_shapes_and_totals():
     text = rendered(
         model_table(
             [
-                layer("conv_1", "conv 3×3", (28, 28, 32), 320, 451_584),
-                layer("pool_1", "max pool 2×2", (14, 14, 32), 0, 0),
-                layer("output", "dense", (10,), 62_730, 125_440),
+                layer("conv_1", "conv 3×3", "local 3×3, shared", (28, 28, 32), 320, 19_693_248, 451_584),
+                layer("pool_1", "max pool 2×2", "local 2×2", (14, 14, 32), 0, 0, 0),
+                layer("output", "dense", "full", (10,), 62_730, 0, 125_440),
             ]
         )
     )
-    assert words_of(text, "conv_1") == "conv_1 conv 3×3 28 × 28 × 32 320 452 k"
-    assert words_of(text, "pool_1") == "pool_1 max pool 2×2 14 × 14 × 32"
-    assert words_of(text, "total") == "total 63,050 577 k"
+    assert words_of(text, "conv_1") == "conv_1 conv 3×3 local 3×3, shared 28×28×32 320 19.7 M 452 k"
+    assert words_of(text, "pool_1") == "pool_1 max pool 2×2 local 2×2 14×14×32"
+    assert words_of(text, "dense") == "output dense full 10 62,730 125 k"
+    assert words_of(text, "total") == "total 63,050 19.7 M 577 k"
+
+
+def test_a_fully_connected_model_saves_nothing():
+    text = rendered(model_table([layer("output", "dense", "full", (10,), 62_730, 0, 125_440)]))
+    assert words_of(text, "total") == "total 62,730 125 k"
+
+
+def test_a_wide_model_fits_a_plain_screen():
+    rows = [
+        layer("conv_10_activation", "conv 3×3", "local 3×3, shared", (32, 32, 128), 1_000_000, 101e6, 101e6),
+        layer("head", "global average pool", "", (128,), 0, 0, 9),
+    ]
+    text = rendered(model_table(rows))
+    whole = "conv_10_activation conv 3×3 local 3×3, shared 32×32×128 1,000,000 101 M 101 M"  # no cell runs over two lines
+    assert words_of(text, "conv_10_activation") == whole
+    assert words_of(text, "head") == "head global average pool 128 9"
 
 
 @pytest.mark.parametrize(("missing", "shown"), [(None, "nan"), (math.nan, "nan"), (math.inf, "inf")])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.reporting.text import duration_text, metric_text, seconds_text, short_names, shorten, si_text
+from nnjax.reporting.text import duration_text, metric_text, number_text, seconds_text, short_names, shorten, si_text
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,29 @@ def test_shortened_names_stay_apart():
     assert short_names(["maple_tree", "oak_tree"], 12) == ["maple_tree", "oak_tree"]
     alike = [f"the same beginning {middle} and the same end" for middle in ("one", "two")]
     assert len(set(short_names(alike, 12))) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.76, "0.76"),
+        (0.1 + 0.2, "0.3"),
+        (0.9534695254852685, "0.953470"),
+        (-0.6, "−0.6"),
+        (-0.0, "0"),
+        (1000.0, "1000"),
+        (0.9999999958776927, "1.000000"),
+        (0.0005, "0.0005"),
+        (1 / 3000, "0.000333333"),
+        (1e-300, "1e−300"),
+        (-1.5e20, "−1.5e+20"),
+    ],
+)
+def test_numbers_of_the_textbook(value, text):
+    assert number_text(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_read_back_to_six_digits(value):
+    read = float(number_text(value).replace("−", "-"))
+    assert read == pytest.approx(value, rel=1e-5, abs=1e-6 * (abs(value) >= 1e-3))

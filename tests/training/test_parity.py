@@ -59,6 +59,7 @@ MODELS = {
         "model.dropout=0.0",
         *IMAGES,
     ],
+    "rnn": ["model=rnn", "model.cell=lstm", "model.hidden=[8,8]", "model.dropout=0.2", *IMAGES],
 }
 # Adam divides by the root of the second moment, which turns rounding in a gradient that is all but zero into a whole step;
 # plain momentum shows what the step itself adds up to.
@@ -118,7 +119,7 @@ def test_shardings_equal_one_device(model, tmp_path):
     alone = run(overrides, "pmap", 1, tmp_path)
     assert alone[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)
     assert_same(run(overrides, "shard_map", 1, tmp_path), alone)
-    for num_devices in () if model == "two_neuron" else (2, 4, 8):
+    for num_devices in {"two_neuron": (), "rnn": (2,)}.get(model, (2, 4, 8)):
         for sharding in ("pmap", "shard_map"):
             assert_same(run(overrides, sharding, num_devices, tmp_path), alone)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nnjax.reporting.figures.classification import confusion_matrix, worst_mistakes
 from nnjax.reporting.figures.curves import learning_curves, regression_fit
 from nnjax.reporting.figures.filters import first_layer_filters
+from nnjax.reporting.figures.forecast import ForecastLike, draw_forecast
 from nnjax.reporting.figures.weights import weight_curves
 from nnjax.reporting.metrics import read_metrics
 
@@ -29,8 +30,9 @@ def draw_run(
     class_names: Sequence[str],
     from_logits: bool,
     kernel: NDArray[Any] | None = None,
+    forecast: ForecastLike | None = None,
 ) -> list[Path]:
-    """Draws learning curves from the run's metrics, what the test split shows, and the first layer's filters.
+    """Draws learning curves from the run's metrics, what the test split shows, the first layer's filters, and a forecast.
 
     Args:
         run_dir: the run's folder.
@@ -41,6 +43,7 @@ def draw_run(
         class_names: one a class; none for regression.
         from_logits: whether softmax makes the outputs probabilities; else they stand for probabilities themselves.
         kernel: [kh, kw, c, features] of the first layer, where that is a convolution.
+        forecast: of the test split, where that is the end of a series.
 
     Returns:
         The files, in the order to look at them.
@@ -64,6 +67,9 @@ def draw_run(
             paths.append(drawn)
     else:
         regression_fit(targets, outputs, drawn := folder / "regression_fit.png")
+        paths.append(drawn)
+    if forecast is not None:
+        draw_forecast(forecast, drawn := folder / "forecast.png")
         paths.append(drawn)
     if kernel is not None:
         first_layer_filters(kernel, drawn := folder / "first_layer_filters.png")

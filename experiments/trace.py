@@ -1,0 +1,82 @@
+"""Shows every number of the first training steps: `python -m experiments.trace iterations=2`.
+
+Each product, sum, activation, derivative, error term, adjustment and new weight, with its formula, on the terminal and in
+`trace.html`, `trace.csv` and `trace.json`; computed by the code that trains, in float64, and checked against formulas by hand.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nnjax.config import command
+from nnjax.config.errors import DivergedError, UserError
+from nnjax.config.provenance import shown_path
+from nnjax.config.schema import TraceConfig
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.exchange_tables import exchange_tables
+from nnjax.reporting.summary import environment, write_json
+from nnjax.reporting.trace_files import write_trace_files
+from nnjax.reporting.trace_tables import trace_screens
+
+
+def main() -> None:
+    """The command line."""
+    command.run("trace", TraceConfig, trace)
+
+
+def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
+    """Traces the first iterations of an experiment, and returns what stands in `summary.json`.
+
+    Raises:
+        ConfigError: if the machine has not the devices asked for.
+        DataError: if the data is missing or damaged.
+        DivergedError: if the loss stopped being a finite number.
+        UserError: if the trace does not agree with what it is checked against.
+    """
+    from nnjax.data.load import load
+    from nnjax.parallel.devices import select_devices
+    from nnjax.textbook.trace import trace as trace_steps
+
+    with RunConsole(run_dir / "trace.log") as console:
+        # --- one device, unless more are asked for: the numbers are the same on any ---
+        if config.parallel.devices == "auto":
+            config = replace(config, parallel=replace(config.parallel, devices=1))
+        devices = select_devices(config)
+
+        # --- the iterations ---
+        found = trace_steps(config, load(config.data, echo=console.print), devices)
+        disagreeing = [check for check in found["checks"] if check["agrees"] is False]
+        summary = {
+            "name": run_dir.name,
+            "status": "diverged" if found["stopped"] else "failed" if disagreeing else "completed",
+            "run_dir": str(run_dir),
+            "settings": found["settings"],
+            "losses": [iteration["loss"] for iteration in found["iterations"]],
+            "final_loss": found["final"]["loss"],
+            "rows": len(found["rows"]),
+            "agrees": not disagreeing,
+            "num_devices": len(devices),
+            **environment(),
+        }
+
+        # --- files, then the screens ---
+        files = write_trace_files(run_dir, found)
+        summary["files"] = [str(path) for path in files]
+        write_json(run_dir / "summary.json", summary)
+        for screen in trace_screens(found):
+            console.print(screen)
+        if found["exchange"] is not None:
+            for table in exchange_tables(found["exchange"]):
+                console.print(table)
+        console.print("\n".join(["Written:", *(f"  {shown_path(path)}" for path in files)]))
+    if disagreeing:
+        names = ", ".join(dict.fromkeys(f"{check['what']} in iteration {check['iteration']}" for check in disagreeing))
+        raise UserError(f"THE TRACE IS NOT RIGHT: it does not agree with {names}; trace.json has by how much")
+    if found["stopped"]:
+        raise DivergedError(f"{found['stopped']}: training diverged; choose an optimizer.learning_rate nearer to 0")
+    return summary
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The screens of `experiments.trace`: a table for each phase of an iteration, the losses, and what was checked against what.
+
+for part in trace_screens(trace):            # the dict of trace.json
+    console.print(part)
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+MOST_ROWS = 80
+"""Of an iteration that is shown row by row; a longer one is summed up."""
+
+_MOST_ITERATIONS = 10
+_RESULTS = {"z", "y", "loss", "probability", "delta", "weight"}
+_RANGES = {"z": "z", "y": "y", "delta": "δ", "gradient": "∂E/∂w", "weight": "new w"}
+_LEGEND = (
+    "x input, t target, y output of a neuron, E loss, δ error term ∂E/∂z, η learning rate, w_a0 weight of the bias input 1"
+)
+
+Trace = Mapping[str, Any]
+
+
+def trace_screens(trace: Trace) -> Iterator[RenderableType]:
+    """All that is shown of a trace, in order.
+
+    Args:
+        trace: what `trace.json` holds.
+    """
+    settings = trace["settings"]
+    yield Text(f"{trace['title']}, {settings['loss']}, {settings['precision']}", style="bold")
+    yield Text(f"{settings['learning_rate_rule']}", style="dim")
+    yield Text(_LEGEND, style="dim")
+    by_iteration = {number: list(rows) for number, rows in groupby(trace["rows"], key=lambda row: row["iteration"])}
+    before = 0
+    for iteration in _some(trace["iterations"]):
+        number = iteration["number"]
+        if number > before + 1:
+            yield Text(f"\n… iterations {before + 1} to {number - 1} are in trace.csv")
+        before = number
+        yield from _iteration(iteration, by_iteration[number], settings["batch_size"])
+    yield ""
+    yield losses_table(trace["iterations"])
+    for iteration in _some(trace["iterations"]):
+        for remark in iteration["remarks"]:
+            yield Text(f"Iteration {iteration['number']}: {remark}", style="yellow")
+    yield ""
+    yield checks_table(trace["checks"])
+
+
+def _some(iterations: Sequence[Trace]) -> list[Trace]:
+    """All of a few iterations; of many the first ones and the last."""
+    return list(iterations) if len(iterations) <= _MOST_ITERATIONS else [*iterations[: _MOST_ITERATIONS - 1], iterations[-1]]
+
+
+def _iteration(iteration: Trace, rows: Sequence[Trace], batch_size: int) -> Iterator[RenderableType]:
+    rate, loss = number_text(iteration["learning_rate"]), number_text(iteration["loss"])
+    yield Text(f"\nIteration {iteration['number']}: learning rate {rate}, loss {loss}", style="bold")
+    if len(rows) > MOST_ROWS:
+        yield _ranges_table(rows)
+        yield Text(f"{len(rows):,} rows, one an operation: too many to show here, all of them in trace.csv", style="dim")
+        return
+    for phase, found in groupby(rows, key=lambda row: row["phase"]):
+        yield _phase_table(phase, list(found), batch_size)
+
+
+def _phase_table(phase: str, rows: Sequence[Trace], batch_size: int) -> Table:
+    keys = ["layer", "neuron"] if rows[0]["layer"] else []
+    keys += ["example"] if batch_size > 1 and any(row["example"] for row in rows) else []
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=phase, title_justify="left")
+    for key in [*keys, "symbol"]:
+        table.add_column(key, no_wrap=True)
+    table.add_column("formula", overflow="fold")
+    table.add_column("with numbers", overflow="fold")
+    table.add_column("value", no_wrap=True)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        table.add_row(
+            *("" if row[key] is None else str(row[key]) for key in keys),
+            row["symbol"],
+            row["formula"],
+            row["numbers"],
+            number_text(row["value"]),
+            style="bold" if row["quantity"] in _RESULTS else None,
+            end_section=following is not None and any(row[key] != following[key] for key in ("neuron", "example")),
+        )
+    return table
+
+
+def _ranges_table(rows: Sequence[Trace]) -> Table:
+    """Smallest and largest value of what each layer computes."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("layer", "quantity", "smallest", "largest"):
+        table.add_column(name, no_wrap=True)
+    found: dict[tuple[int, str], list[float]] = {}
+    for row in rows:
+        if row["quantity"] in _RANGES:
+            found.setdefault((row["layer"], row["quantity"]), []).append(row["value"])
+    for (layer, quantity), values in sorted(found.items(), key=lambda item: (item[0][0], list(_RANGES).index(item[0][1]))):
+        table.add_row(str(layer), _RANGES[quantity], number_text(min(values)), number_text(max(values)))
+    return table
+
+
+def losses_table(iterations: Iterable[Trace]) -> Table:
+    """The loss of each iteration's batch before and after the weights are adjusted."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("iteration", "learning rate", "loss before", "loss after"):
+        table.add_column(name, no_wrap=True)
+    before = 0
+    for iteration in _some(list(iterations)):
+        if iteration["number"] > before + 1:
+            table.add_row("…")
+        before = iteration["number"]
+        numbers = (number_text(iteration[key]) for key in ("learning_rate", "loss", "loss_after"))
+        table.add_row(str(before), *numbers)
+    return table
+
+
+def checks_table(checks: Sequence[Trace]) -> Table:
+    """What the numbers were checked against, all iterations together."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (
+        ("checked against", "left"),
+        ("iterations", "right"),
+        ("numbers", "right"),
+        ("differ by at most", "left"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("agrees")
+    for what in dict.fromkeys(check["what"] for check in checks):
+        same = [check for check in checks if check["what"] == what]
+        wrong = [check["iteration"] for check in same if check["agrees"] is False]
+        compared = [check for check in same if check["agrees"] is not None]
+        largest = max((check["largest_difference"] for check in compared), default=None)
+        verdict = Text("yes", style="green")
+        if wrong:
+            verdict = Text(f"NO, in iteration {', '.join(map(str, wrong[:5]))}{' …' if wrong[5:] else ''}", style="bold red")
+        elif not compared:
+            verdict = Text("nothing to compare", style="yellow")
+        notes = list(dict.fromkeys(check["note"] for check in same if check["note"]))
+        if notes:
+            verdict.append(f"; {notes[0]}{' (and more in other iterations)' if notes[1:] else ''}", style="dim")
+        count = sum(check["compared"] for check in same)
+        table.add_row(
+            what, str(len(same)), f"{count:,}", "" if largest is None else f"{largest:.1e}" if largest else "0", verdict
+        )
+    return table
+
+
+def number_text(value: float | None) -> str:
+    """As the formulas of a trace have their numbers: ten decimals at most, seven significant digits of what is small."""
+    if value is None:
+        return "nan"  # JSON has no number for it
+    text = f"{value:.7g}" if abs(value) < 1e-3 else f"{round(value, 10):.11g}"
+    return text.replace("-", "−") if value else "0"

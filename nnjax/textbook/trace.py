@@ -1,0 +1,235 @@
+"""The first iterations of a training, in numbers and words: what `trace.json` holds.
+
+    found = trace(config, load(config.data), devices)
+    found["iterations"][0]["loss"]           # 0.019208
+    found["rows"][0]["formula"]              # "w_a1 × x1"
+
+The code that trains does it: its network, loss, differentiation and optimizer, in float64 in the place of float32.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+from numpy.typing import NDArray
+
+from nnjax.config.data_options import TextbookData
+from nnjax.config.options import Neurons, TwoNeuron
+from nnjax.config.schema import TraceConfig
+from nnjax.config.training_options import CrossEntropy, Textbook
+from nnjax.data.dataset import Dataset
+from nnjax.models.network import Network
+from nnjax.textbook.checks import finite_differences, hand_formula, kinked_layers, optimizer_update
+from nnjax.textbook.exchange import exchange
+from nnjax.textbook.notation import neuron_names, number, tidy
+from nnjax.textbook.passes import (
+    Numbers,
+    Weights,
+    batch_losses,
+    layer_activations,
+    passes,
+    traced_network,
+    weights_of,
+)
+from nnjax.textbook.rows import Step, TracedLayer, step_rows
+from nnjax.training.experiment import learning_rate_schedule
+from nnjax.training.optimizers import make_optimizer
+from nnjax.training.state import Pytree, SplitNetwork
+
+_ADDS = "new weight = weight + learning rate × gradient; the loss falls with a learning rate below 0"
+_SUBTRACTS = "new weight = weight − learning rate × gradient; the loss falls with a learning rate above 0"
+
+
+def trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) -> dict[str, Any]:
+    """Does `config.iterations` steps, and writes down each operation.
+
+    The examples come in their own order, neither shuffled nor augmented: iteration i takes the i-th batch, from the beginning
+    again after the last. Where the loss stops being a finite number, the trace ends, and `stopped` says so.
+
+    Args:
+        config: of a fully connected network and plain gradient descent, as `nnjax.config.trace_checks` lets through.
+        dataset: the data that `config.data` names, read.
+        devices: with more than one, the first step is spread over them besides: `exchange`.
+
+    Returns:
+        Plain numbers, lists and text, ready for JSON.
+    """
+    with jax.enable_x64(True), np.errstate(over="ignore", invalid="ignore"):
+        return _trace(config, dataset, devices)
+
+
+def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) -> dict[str, Any]:
+    relative = learning_rate_schedule(config, dataset.spec)
+    optimizer = make_optimizer(config.optimizer, relative)
+    network, params, model_state = traced_network(config, dataset.spec)
+    layers = _layers(config, network, params, model_state)
+    names, kinked = [layer.name for layer in layers], kinked_layers(layers)
+    found: dict[str, Any] = {
+        "title": f"{config.model.name} on {config.data.name}",
+        "settings": _settings(config),
+        "network": _network(layers),
+        "examples": [],
+        "iterations": [],
+        "final": None,
+        "rows": [],
+        "checks": [],
+        "exchange": None,
+        "stopped": None,
+    }
+    if len(devices) > 1:
+        found["exchange"] = exchange(config, network, params, model_state, *_batch(config, dataset, 0), devices)
+
+    update = jax.jit(optimizer.update)
+    opt_state, after = optimizer.init(params), None
+    for index in range(config.iterations):
+        inputs, targets = _batch(config, dataset, index)
+        values = passes(config.loss, network, params, model_state, inputs, targets)
+        if not _finite((values.losses, values.gradients)):
+            found["stopped"] = f"iteration {index + 1}: the loss or a gradient is not a finite number any more"
+            break
+        updates, opt_state = update(values.gradients, opt_state, params)
+        new_params = optax.apply_updates(params, updates)
+        step = Step(
+            number=index + 1,
+            learning_rate=config.optimizer.learning_rate * float(relative(index)),
+            adds=isinstance(config.optimizer, Textbook),
+            inputs=inputs.reshape(len(inputs), -1),
+            targets=_target_values(config, targets, dataset.spec.num_outputs),
+            weights=weights_of(names, params, model_state),
+            passes=values,
+            gradients=weights_of(names, values.gradients, {}),
+            new_weights=weights_of(names, new_params, model_state),
+            probabilities=_probabilities(config, values.layers[-1].y),
+        )
+        losses, outputs = batch_losses(config.loss, network, new_params, model_state, inputs, targets)
+        after = float(losses.mean())
+        found["examples"].append({"inputs": _tidy(step.inputs), "targets": _tidy(step.targets)})
+        found["iterations"].append(
+            {
+                "number": step.number,
+                "learning_rate": tidy(step.learning_rate),
+                "loss": tidy(values.losses.mean()),
+                "loss_after": tidy(after),
+                **_weights(step.weights),
+                "remarks": _remarks(config, layers[-1], step, np.asarray(outputs), after),
+            }
+        )
+        found["rows"] += step_rows(layers, config.loss, step)
+        found["checks"] += [
+            hand_formula(layers, config.loss, step),
+            finite_differences(step, config.loss, network, params, model_state, inputs, targets, kinked),
+            optimizer_update(step),
+        ]
+        params = new_params
+    found["final"] = {"loss": None if after is None else tidy(after), **_weights(weights_of(names, params, model_state))}
+    return found
+
+
+def _layers(config: TraceConfig, network: SplitNetwork, params: Pytree, model_state: Pytree) -> list[TracedLayer]:
+    merged: Network = nnx.merge(network.eval_graph, params, model_state, copy=True)
+    activations = layer_activations(merged)
+    weights = weights_of(activations, params, model_state)
+    names = neuron_names([layer.kernel.shape[1] for layer in weights])
+    inputs = [f"x{place}" for place in range(1, len(weights[0].kernel) + 1)]
+    layers = []
+    for (name, activation), layer, neurons in zip(activations.items(), weights, names, strict=True):
+        layers.append(TracedLayer(name, activation, tuple(neurons), tuple(inputs), layer.bias is not None))
+        inputs = [f"y_{neuron}" for neuron in neurons]
+    return layers
+
+
+def _batch(config: TraceConfig, dataset: Dataset, index: int) -> tuple[Numbers, NDArray[Any]]:
+    """Inputs [b, ...] float64, normalised, and targets [b] class numbers or [b, k] float64, of an iteration."""
+    size = config.training.global_batch_size
+    places = np.arange(index * size, (index + 1) * size) % len(dataset.train)
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    if isinstance(config.data, TextbookData):  # from the config, as the dataset has rounded them to float32
+        inputs, targets = np.array(config.data.inputs)[places], np.array(config.data.targets)[places]
+    else:
+        inputs, targets = dataset.train.inputs[places], dataset.train.targets[places]
+    if dataset.spec.task == "regression":
+        targets = targets.astype(np.float64)
+    return (inputs.astype(np.float64) - dataset.mean.astype(np.float64)) / dataset.std.astype(np.float64), targets
+
+
+def _target_values(config: TraceConfig, targets: NDArray[Any], outputs: int) -> Numbers:
+    """[b, k] what the outputs, or their probabilities, are compared with."""
+    if targets.ndim > 1:
+        return targets
+    values: Numbers = np.eye(outputs)[targets]
+    if isinstance(config.loss, CrossEntropy):
+        values = (1 - config.loss.label_smoothing) * values + config.loss.label_smoothing / outputs
+    return values
+
+
+def _probabilities(config: TraceConfig, outputs: Numbers) -> Numbers | None:
+    return np.asarray(jax.nn.softmax(outputs)) if isinstance(config.loss, CrossEntropy) else None
+
+
+def _settings(config: TraceConfig) -> dict[str, Any]:
+    return {
+        "model": config.model.name,
+        "data": config.data.name,
+        "loss": config.loss.name,
+        "optimizer": config.optimizer.name,
+        "learning_rate_rule": _ADDS if isinstance(config.optimizer, Textbook) else _SUBTRACTS,
+        "batch_size": config.training.global_batch_size,
+        "iterations": config.iterations,
+        "learn_biases": config.model.learn_biases if isinstance(config.model, TwoNeuron | Neurons) else True,
+        "precision": "float64",
+    }
+
+
+def _network(layers: Sequence[TracedLayer]) -> dict[str, Any]:
+    return {
+        "inputs": list(layers[0].inputs),
+        "layers": [
+            {
+                "name": layer.name,
+                "activation": layer.activation.name,
+                "neurons": list(layer.neurons),
+                "has_bias": layer.has_bias,
+            }
+            for layer in layers
+        ],
+    }
+
+
+def _weights(weights: Sequence[Weights]) -> dict[str, Any]:
+    """A row for each neuron, layer by layer; biases are None where a layer has none."""
+    return {
+        "weights": [_tidy(layer.kernel.T) for layer in weights],
+        "biases": [None if layer.bias is None else _tidy(layer.bias) for layer in weights],
+    }
+
+
+def _remarks(config: TraceConfig, output: TracedLayer, step: Step, outputs: Numbers, loss_after: float) -> list[str]:
+    """What is worth a look: outputs [b, k] that pass their targets, a loss that rises."""
+    remarks, before, after = [], step.passes.layers[-1].y, outputs
+    passed = (step.targets - before) * (step.targets - after) < 0
+    if passed.any() and not isinstance(config.loss, CrossEntropy):
+        if passed.size == 1:
+            t, old, new = (number(float(values[0, 0])) for values in (step.targets, before, after))
+            which = f"y_{output.neurons[0]} goes from {old} to {new}, past its target {t}"
+        else:
+            which = f"{int(passed.sum())} of {passed.size} outputs go past their targets"
+        remarks.append(f"The step overshoots: {which}. A learning rate nearer to 0 makes smaller steps.")
+    loss = float(step.passes.losses.mean())
+    if loss_after > loss:
+        why = "steps go up the gradient with this learning rate" if step.rate > 0 else "the step is too large"
+        remarks.append(f"The loss rises from {number(loss)} to {number(loss_after)}: {why}.")
+    return remarks
+
+
+def _tidy(values: Numbers) -> Any:
+    if values.ndim > 1:
+        return [_tidy(row) for row in values]
+    return [tidy(value) for value in values]
+
+
+def _finite(tree: Pytree) -> bool:
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,86 @@
+"""The forecast of a series' held-out end from what comes before it, and what it has to beat.
+
+    forecast = make_forecast(experiment, state, dataset.series)
+    forecast.errors["network"]               # {"rmse": 14.9, "mae": 11.7}, in the unit of the series
+
+The network is given the last known window and then its own forecasts, one after another: it sees no held-out value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from nnjax.data.series import TimeSeries
+from nnjax.training.experiment import Experiment
+from nnjax.training.state import Pytree, TrainState
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What was forecast for the end of a series.
+
+    Attributes:
+        name: what the values are.
+        labels: of each value, the date where the file has one.
+        values: [n] all true values.
+        season: values until the pattern repeats.
+        methods: [holdout] forecasts of the last values. `network`, and `last_season`, which repeats the last known season,
+            know the same; `season_before`, the true value of one season earlier, knows more where holdout > season.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    values: NDArray[np.float64]
+    season: int
+    methods: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def errors(self) -> dict[str, dict[str, float]]:
+        """Root mean squared error and mean absolute error of each method, in the unit of the series."""
+        off = {name: ahead - self.values[-len(ahead) :] for name, ahead in self.methods.items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # a network that learned nothing may forecast anything
+            return {
+                name: {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(np.mean(np.abs(error)))}
+                for name, error in off.items()
+            }
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For `summary.json`: which rows, the network's errors, and the naive methods' errors."""
+        labels = self.labels[-len(self.methods["network"]) :]
+        naive = self.errors
+        network = naive.pop("network")
+        return {"of": self.name, "first": labels[0], "last": labels[-1], "count": len(labels), **network, "naive": naive}
+
+
+def make_forecast(experiment: Experiment, state: TrainState, series: TimeSeries) -> Forecast:
+    """Forecasts the held-out values.
+
+    Args:
+        experiment: whose network it is.
+        state: as it lies on the devices.
+        series: that the network was trained on.
+    """
+
+    def roll(params: Pytree, model_state: Pytree, window: jax.Array) -> jax.Array:
+        def step(window: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+            outputs, _ = experiment.recipe.network.apply(params, model_state, window[None], train=False)
+            return jnp.concatenate([window[1:], outputs]), outputs[0, 0]
+
+        return lax.scan(step, window, length=series.holdout)[1]
+
+    parallel, known = experiment.parallel, series.known
+    outputs = parallel.compile(roll)(state.params, state.model_state, parallel.replicate(series.last_window))
+    first = len(known) - series.season
+    methods = {
+        "network": series.restored(parallel.fetch(outputs)),
+        "last_season": np.resize(known[first:], series.holdout),
+        "season_before": series.values[first : first + series.holdout],
+    }
+    return Forecast(series.name, series.labels, series.values, series.season, methods)

@@ -1,0 +1,83 @@
+"""Time series through the real command: the shipped forecast, a person's own file, and what is said of a bad one."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from commands import environment, run, summary_of
+
+ROWS = 72
+SALES = [100 + month + 20 * (month % 12 == 11) + 7 * (month % 5) for month in range(ROWS)]
+FILE = "month;sales\n" + "".join(f"{2019 + i // 12}-{i % 12 + 1:02};{value}\n" for i, value in enumerate(SALES))
+SMALL = ["model=fnn", "model.hidden=[8]", "data=series", "data.file=my.csv", "training.duration=20steps", "data.window=6"]
+
+
+def test_the_airline_forecast_beats_both_naive_ones_with_every_seed(tmp_path):
+    seeds = "seed=0,1,2,3,4"
+    result = run("train", "-m", "experiment=airline_rnn", seeds, "report.figures=false", f"hydra.sweep.dir={tmp_path}")
+    summaries = [summary_of(path.parent) for path in tmp_path.glob("*/summary.json")]
+    assert sorted(summary["seed"] for summary in summaries) == [0, 1, 2, 3, 4]
+    for forecast in (summary["forecast"] for summary in summaries):
+        assert (forecast["first"], forecast["last"], forecast["count"]) == ("1959-01", "1960-12", 24)
+        # the naive forecasts have nothing to do with the network
+        assert forecast["naive"]["last_season"] == {"rmse": pytest.approx(76.994, abs=1e-3), "mae": 71.25}
+        before = {"rmse": pytest.approx(49.987, abs=1e-3), "mae": pytest.approx(47.583, abs=1e-3)}
+        assert forecast["naive"]["season_before"] == before
+        for naive in forecast["naive"].values():
+            assert forecast["rmse"] < 0.6 * naive["rmse"]
+            assert forecast["mae"] < 0.6 * naive["mae"]
+        assert f"rmse {forecast['rmse']:.4g}" in result.stdout
+    assert "one step ahead, scaled" in result.stdout
+
+
+def test_a_persons_own_file_from_their_own_folder(tmp_path):
+    (tmp_path / "my.csv").write_text(FILE)
+    run("train", *SMALL, "hydra.run.dir=run", "data.validation=0.2", cwd=tmp_path)
+    summary = summary_of(tmp_path / "run")
+    assert (summary["forecast"]["of"], summary["forecast"]["first"]) == ("sales", "2023-01")
+    assert str(tmp_path / "run" / "figures" / "forecast.png") in summary["figures"]
+    assert (tmp_path / "run" / "figures" / "forecast.png").exists()
+    result = run("evaluate", f"run={tmp_path / 'run'}", f"hydra.run.dir={tmp_path / 'again'}")
+    assert repr(summary["test"]["loss"]) in result.stdout
+
+
+BAD = [
+    (FILE.replace(";151", ";"), [], r"data\.file=my\.csv: line \d+: sales is empty; a series has no gaps: fill it in"),
+    (
+        FILE,
+        ["data.column=sale"],
+        r"data\.column=sale: my\.csv has no such column; did you mean sales\? There are: month, sales",
+    ),
+    (
+        FILE.replace("2020-03;", "2020-03x;"),
+        [],
+        r"data\.file=my\.csv: line 16: month is 2020-03x; must be a date that exists.*",
+    ),
+    (
+        FILE,
+        ["data.window=40"],
+        r"data\.file=my\.csv: has 72 values; needs at least 92: data\.window=40 \+ data\.difference=12 \+ data\.holdout=24 \+ "
+        r"training\.global_batch_size=16; make one of these smaller",
+    ),
+    (re.sub(";.*", ";5", FILE).replace(";5", ";sales", 1), ["data.difference=0"], r".*my\.csv: sales is 5 in every row.*"),
+]
+
+
+@pytest.mark.parametrize(("content", "overrides", "message"), BAD)
+def test_a_mistake_in_the_file_ends_with_3_and_one_line_that_says_where(tmp_path, content, overrides, message):
+    (tmp_path / "my.csv").write_text(content)
+    result = run("train", *SMALL, *overrides, check=3, cwd=tmp_path)
+    assert re.fullmatch(message, result.stderr.splitlines()[0])
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "my.csv"]
+
+
+def test_a_mistake_in_the_file_is_told_before_anything_heavy_is_loaded(tmp_path):
+    (tmp_path / "my.csv").write_text("sales\n1\nx\n3\n")
+    loaded = 'import atexit, sys; atexit.register(lambda: print(sorted({"jax", "flax", "matplotlib"} & sys.modules.keys())))'
+    code = f"{loaded}; import runpy; runpy.run_module('experiments.train', run_name='__main__')"
+    command = [sys.executable, "-c", code, *SMALL]
+    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
+    assert result.returncode == 3
+    assert result.stdout == "[]\n"
