@@ -12,12 +12,13 @@ from nnjax.config import command
 from nnjax.config.provenance import shown_path
 from nnjax.config.schema import NeuronConfig
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.neuron_tables import ActivationRow, activations_table, bias_table, neuron_table
+from nnjax.reporting.neuron_tables import ActivationRow, Result, activations_table, bias_table, neuron_table
 from nnjax.reporting.summary import environment, write_json
+from nnjax.reporting.text import number_text
 
 if TYPE_CHECKING:
     from nnjax.config.options import Activation
-    from nnjax.textbook.neuron import Term
+    from nnjax.textbook.neuron import Activated, Term
 
 
 def main() -> None:
@@ -31,10 +32,6 @@ def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
     from nnjax.models.activations import default_activation
     from nnjax.textbook.neuron import activate, weighted_sum
 
-    def at(z: float, activation: "Activation") -> ActivationRow:
-        result = activate(activation, z)
-        return ActivationRow(activation, result.value, result.derivative)
-
     # --- z: the one that is given, else the weighted sum ---
     terms: Sequence[Term] = ()
     z = config.neuron.z
@@ -43,20 +40,20 @@ def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
         terms, z = total.terms, total.z
 
     # --- the activations of z ---
-    output = at(z, config.activation)
     others = [default_activation(name) for name in dict.fromkeys(config.neuron.draw) if name != config.activation.name]
-    rows = [output, *(at(z, activation) for activation in others)]
-    without_bias = at(0.0, config.activation) if terms and not any(config.inputs) else None
+    activated = [(activation, activate(activation, z)) for activation in (config.activation, *others)]
+    rows = [_row(activation, z, result) for activation, result in activated]
+    without_bias = activate(config.activation, 0.0) if terms and not any(config.inputs) else None
 
     with RunConsole(run_dir / "neuron.log") as console:
         if not terms:
             console.print("neuron.z is set: inputs, weights and bias are not used")
-        console.print(neuron_table([(term.input, term.weight, term.product) for term in terms], z, output))
+        console.print(neuron_table([(term.input, term.weight, term.product) for term in terms], z, rows[0]))
         if without_bias is not None:
             console.print("All inputs are 0, and so is every product, whatever the weights: the bias alone makes z.")
-            console.print(bias_table(z, without_bias, output))
+            console.print(bias_table(z, _row(config.activation, 0.0, without_bias), rows[0]))
         console.print(activations_table(z, rows))
-        figures = _draw(z, rows, run_dir / "figures" / "activations.png")
+        figures = _draw(z, activated, run_dir / "figures" / "activations.png")
         console.print(f"Drawn in {shown_path(figures[0])} and .svg")
 
     summary = {
@@ -65,9 +62,9 @@ def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
         "run_dir": str(run_dir),
         "terms": [asdict(term) for term in terms],
         "z": z,
-        "output": _plain(output),
-        "without_bias": None if without_bias is None else _plain(without_bias),
-        "activations": [_plain(row) for row in rows],
+        "output": _plain(*activated[0]),
+        "without_bias": None if without_bias is None else _plain(config.activation, without_bias),
+        "activations": [_plain(activation, result) for activation, result in activated],
         "figures": figures,
         **environment(),
     }
@@ -75,21 +72,33 @@ def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
     return summary
 
 
-def _draw(z: float, rows: Sequence[ActivationRow], path: Path) -> list[Path]:
-    """Draws each row's activation around z, as PNG and SVG."""
+def _row(activation: "Activation", z: float, result: "Activated") -> ActivationRow:
+    """An activation at z, its formulas in symbols and with numbers."""
+    from nnjax.textbook.formulas import formula, with_numbers
+
+    def written(value: float, *, derivative: bool) -> Result:
+        numbers = with_numbers(activation, z, result.value, derivative=derivative, text=number_text)
+        return Result(formula(activation, "z", "f", derivative=derivative), numbers, value)
+
+    return ActivationRow(activation.name, written(result.value, derivative=False), written(result.derivative, derivative=True))
+
+
+def _draw(z: float, activated: "Sequence[tuple[Activation, Activated]]", path: Path) -> list[Path]:
+    """Draws each activation around z, as PNG and SVG."""
     from nnjax.reporting.figures.activations import ActivationCurve, activation_curves, shown_range
     from nnjax.textbook.neuron import curve
 
     points = shown_range(z)
     curves = [
-        ActivationCurve(row.config.name, points, *curve(row.config, points), at=(row.value, row.derivative)) for row in rows
+        ActivationCurve(activation.name, points, *curve(activation, points), at=(result.value, result.derivative))
+        for activation, result in activated
     ]
     activation_curves(z, curves, path)
     return [path, path.with_suffix(".svg")]
 
 
-def _plain(row: ActivationRow) -> dict[str, Any]:
-    return {"activation": asdict(row.config), "value": row.value, "derivative": row.derivative}
+def _plain(activation: "Activation", result: "Activated") -> dict[str, Any]:
+    return {"activation": asdict(activation), **asdict(result)}
 
 
 if __name__ == "__main__":

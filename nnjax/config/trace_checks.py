@@ -18,7 +18,7 @@ from nnjax.config.problems import Origins, Problem, raise_problems
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import SGD, CrossEntropy, Textbook
 
-MOST_ROWS = 100_000
+MOST_ROWS = 200_000
 
 
 @dataclass(frozen=True)

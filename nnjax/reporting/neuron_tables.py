@@ -1,7 +1,7 @@
 """The tables of `experiments.neuron`: one row an operation, in symbols, in numbers, and what comes out.
 
-relu = ActivationRow(default_activation("relu"), value=0.76, derivative=1.0)
-console.print(neuron_table([(0.2, 0.1, 0.02), (1.0, 0.6, 0.6)], z=0.62, output=relu))
+relu = ActivationRow("relu", Result("max(0, z)", "max(0, 0.62)", 0.62), Result("1 if z > 0, else 0", "1, as 0.62 > 0", 1.0))
+console.print(neuron_table([(0.2, 0.1, 0.02), (1.0, 0.6, 0.6)], z=0.62, activation=relu))
 console.print(activations_table(0.62, [relu, tanh]))
 """
 
@@ -11,9 +11,22 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from nnjax.config.options import Activation
-from nnjax.reporting.formulas import formula, substitute
 from nnjax.reporting.text import number_text
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an operation comes to.
+
+    Attributes:
+        formula: in symbols.
+        numbers: the same with numbers.
+        value: of it.
+    """
+
+    formula: str
+    numbers: str
+    value: float
 
 
 @dataclass(frozen=True)
@@ -21,44 +34,43 @@ class ActivationRow:
     """An activation at one z.
 
     Attributes:
-        config: which one.
-        value: f(z).
+        name: of the activation.
+        output: f(z).
         derivative: f′(z).
     """
 
-    config: Activation
-    value: float
-    derivative: float
+    name: str
+    output: Result
+    derivative: Result
 
 
-def neuron_table(terms: Sequence[tuple[float, float, float]], z: float, output: ActivationRow) -> Table:
+def neuron_table(terms: Sequence[tuple[float, float, float]], z: float, activation: ActivationRow) -> Table:
     """The neuron from its inputs to its output and the derivative there.
 
     Args:
         terms: input, weight and product of each, the bias last, its input 1; none where z was given.
         z: the sum of the products.
-        output: the neuron's activation at z.
+        activation: the neuron's, at z.
     """
-    name, written = output.config.name, formula(output.config)
     products = [product for _, _, product in terms]
     sums = [*products, z] if terms else []
-    shown = iter(_aligned([*sums, output.value, output.derivative]))
+    shown = iter(_aligned([*sums, activation.output.value, activation.derivative.value]))
     table = _table("", "formula", "with numbers", "value")
     for number, (value, weight, _) in enumerate(terms[:-1], start=1):
         numbers = f"{number_text(value)} × {_factor(weight)}"
-        table.add_row(f"input {number}", f"x{number} · w{number}", numbers, next(shown))
+        table.add_row(f"input {number}", f"x{number} × w{number}", numbers, next(shown))
     if terms:
-        table.add_row("bias", "1.0 · w0", f"1.0 × {_factor(terms[-1][1])}", next(shown), end_section=True)
+        table.add_row("bias", "1.0 × w0", f"1.0 × {_factor(terms[-1][1])}", next(shown), end_section=True)
         table.add_row("z", "the sum of these", " + ".join(map(_factor, products)), next(shown), style="bold", end_section=True)
-    for label, text, style in ((f"{name}(z)", written.value, "bold"), (f"{name}′(z)", written.derivative, "")):
-        table.add_row(label, text, substitute(text, z, output.value), next(shown), style=style)
+    for sign, result, style in (("", activation.output, "bold"), ("′", activation.derivative, "")):
+        table.add_row(f"{activation.name}{sign}(z)", result.formula, result.numbers, next(shown), style=style)
     return table
 
 
 def bias_table(bias: float, without: ActivationRow, with_bias: ActivationRow) -> Table:
     """What a neuron says whose inputs are all 0: without its bias, and with it."""
-    table = _table("all inputs 0", "z", f"{with_bias.config.name}(z)")
-    zs, values = _aligned([0.0, bias]), _aligned([without.value, with_bias.value])
+    table = _table("all inputs 0", "z", f"{with_bias.name}(z)")
+    zs, values = _aligned([0.0, bias]), _aligned([without.output.value, with_bias.output.value])
     table.add_row("without the bias", zs[0], values[0])
     table.add_row("with the bias", zs[1], values[1], style="bold")
     return table
@@ -67,10 +79,10 @@ def bias_table(bias: float, without: ActivationRow, with_bias: ActivationRow) ->
 def activations_table(z: float, rows: Sequence[ActivationRow]) -> Table:
     """Activations side by side, each at the same z."""
     table = _table(f"at z = {number_text(z)}", "formula", "value", "derivative")
-    values = _aligned([row.value for row in rows])
-    derivatives = _aligned([row.derivative for row in rows])
+    values = _aligned([row.output.value for row in rows])
+    derivatives = _aligned([row.derivative.value for row in rows])
     for row, value, derivative in zip(rows, values, derivatives, strict=True):
-        table.add_row(row.config.name, formula(row.config).value, value, derivative)
+        table.add_row(row.name, row.output.formula, value, derivative)
     return table
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from nnjax.config.errors import DataError
 from nnjax.config.sweep import JobResult
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.figures.sweep import MOST_JOBS, draw_sweep
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.tables import sweep_table
+
+_MOST_LINES = 12  # more cannot be told apart
 
 
 def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
@@ -24,7 +25,9 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
         console.print(sweep_table([_row(result) for result in results]))
         console.print(f"{len(results)} jobs, their folders NUMBER_… in {sweep_dir}")
         curves = {name: records for name, result in _named(results).items() if (records := _records(result))}
-        if 2 <= len(curves) <= MOST_JOBS:
+        if 2 <= len(curves) <= _MOST_LINES:
+            from nnjax.reporting.figures.sweep import draw_sweep
+
             draw_sweep(curves, sweep_dir / "losses.png")
             console.print(f"their losses side by side: {sweep_dir / 'losses.png'}")
 

@@ -64,9 +64,8 @@ def by_hand(config: Activation, z: Numbers) -> tuple[Numbers, Numbers]:
         case LeakyReLU(negative_slope=slope):
             return np.where(z >= 0, z, slope * z), np.where(z >= 0, 1.0, slope)
         case ELU(alpha=alpha):
-            return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0))), np.where(
-                z > 0, 1.0, alpha * np.exp(np.minimum(z, 0))
-            )
+            below = np.exp(np.minimum(z, 0))
+            return np.where(z > 0, z, alpha * (below - 1)), np.where(z > 0, 1.0, alpha * below)
         case PlainActivation(name=name):
             f, slope_of = _BY_HAND[name]
             return f(z), slope_of(z)

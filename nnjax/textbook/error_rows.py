@@ -7,7 +7,7 @@ output_error(config.loss, "b", 1, 1.0, 0.804, None)       # ("−(t_b − y_b)",
 from collections.abc import Iterator, Sequence
 
 from nnjax.config.training_options import CrossEntropy, Loss
-from nnjax.textbook.notation import Row, number, operand, row, sum_text, terms_text
+from nnjax.textbook.notation import Row, exponent, number, operand, row, sum_text, terms_text
 from nnjax.textbook.passes import Numbers
 
 
@@ -42,9 +42,9 @@ def error_rows(
 
 def _probabilities(at: Row, neurons: Sequence[str], outputs: Numbers, probabilities: Numbers) -> Iterator[Row]:
     total = terms_text([f"e^y_{neuron}" for neuron in neurons])
-    total_numbers = terms_text([f"e^{operand(y)}" for y in outputs])
+    total_numbers = terms_text([f"e^{exponent(number(y))}" for y in outputs])
     for neuron, y, p in zip(neurons, outputs, probabilities, strict=True):
-        f, numbers = f"e^y_{neuron} / ({total})", f"e^{operand(y)} / ({total_numbers})"
+        f, numbers = f"e^y_{neuron} / ({total})", f"e^{exponent(number(y))} / ({total_numbers})"
         yield row({**at, "neuron": neuron}, None, "probability", f"p_{neuron}", f, numbers, p)
 
 

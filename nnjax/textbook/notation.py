@@ -1,17 +1,13 @@
-"""How the quantities of a trace are called and written: neurons a, b, c, weights w_a1, formulas with and without numbers.
+"""How the quantities of a trace are called and written: neurons a, b, c, weights w_a1, numbers and sums.
 
-neuron_names([4, 4, 1])                          # [["a", "b", "c", "d"], ["e", "f", "g", "h"], ["i"]]
-weight_symbol("a", 0)                            # "w_a0", the bias weight
-formula(PlainActivation("relu"), "z_a", "y_a")   # "max(0, z_a)"
-sum_text([0.02, -0.1])                           # "0.02 − 0.1"
+neuron_names([4, 4, 1])       # [["a", "b", "c", "d"], ["e", "f", "g", "h"], ["i"]]
+weight_symbol("a", 0)         # "w_a0", the bias weight
+sum_text([0.02, -0.1])        # "0.02 − 0.1"
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import Any
-
-from nnjax.config.options import ELU, Activation, LeakyReLU, PlainActivation
 
 Row = dict[str, Any]
 
@@ -25,14 +21,23 @@ def number(value: float) -> str:
 
 
 def operand(value: float) -> str:
-    """A number as a factor or below an exponent: in brackets where it is negative."""
-    return f"({number(value)})" if value < 0 else number(value)
+    """A number as a factor: in brackets where it is negative."""
+    return bracketed(number(value))
 
 
-def square(value: float) -> str:
-    """A number squared: in brackets where it is negative or has an exponent."""
-    text = number(value)
-    return f"({text})²" if value < 0 or "e" in text else f"{text}²"
+def bracketed(text: str) -> str:
+    """A number's text where it is a factor or follows a sign: in brackets where it is negative."""
+    return f"({text})" if text.startswith("−") else text
+
+
+def squared(text: str) -> str:
+    """A number's text with ²: in brackets where it is negative or has an exponent."""
+    return f"({text})²" if text.startswith("−") or "e" in text else f"{text}²"
+
+
+def exponent(text: str) -> str:
+    """A number's text as an exponent: in brackets where it has one itself."""
+    return f"({text})" if "e" in text else text
 
 
 def sum_text(values: Sequence[float]) -> str:
@@ -64,50 +69,6 @@ def neuron_names(sizes: Sequence[int]) -> list[list[str]]:
 def weight_symbol(neuron: str, place: int) -> str:
     """The weight of a neuron for its input of that number, counted from 1; 0 is the bias input: ``w_a1``, ``w_h1.3,12``."""
     return f"w_{neuron}{',' if '.' in neuron else ''}{place}"
-
-
-@dataclass(frozen=True)
-class _Formula:
-    """An activation and its derivative: {z} and {y} stand alone, {(z)} is a factor, {s} the slope or alpha."""
-
-    value: str
-    derivative: str
-
-
-_FORMULAS = {
-    "relu": _Formula("max(0, {z})", "1 if {z} > 0, else 0"),
-    "tanh": _Formula("tanh({z})", "1 − {y²}"),
-    "sigmoid": _Formula("1 / (1 + e^(−{(z)}))", "{y} × (1 − {y})"),
-    "gelu": _Formula("{(z)} × Φ({z})", "Φ({z}) + {(z)} × φ({z})"),
-    "silu": _Formula("{(z)} × σ({z})", "σ({z}) × (1 + {(z)} × (1 − σ({z})))"),
-    "softplus": _Formula("ln(1 + e^{(z)})", "1 / (1 + e^(−{(z)}))"),
-    "identity": _Formula("{z}", "1"),
-    "leaky_relu": _Formula("max({z}, {s} × {(z)})", "1 if {z} ≥ 0, else {s}"),
-    "elu": _Formula("{z} if {z} > 0, else {s} × (e^{(z)} − 1)", "1 if {z} > 0, else {s} × e^{(z)}"),
-}
-
-
-def formula(config: Activation, z: str | float, y: str | float, *, derivative: bool = False) -> str:
-    """An activation f(z), or its derivative f′(z), written out.
-
-    Φ and φ are the distribution and the density of the standard normal, σ is the sigmoid.
-
-    Args:
-        config: which one.
-        z: symbol or number of what it is applied to.
-        y: symbol or number of f(z), which some derivatives are shorter in.
-        derivative: write f′ in the place of f.
-    """
-    found = _FORMULAS[config.name]
-    match config:
-        case LeakyReLU(negative_slope=parameter) | ELU(alpha=parameter):
-            slope = number(parameter)
-        case PlainActivation():
-            slope = ""
-    parts = {"s": slope}
-    parts |= {"z": z, "(z)": z} if isinstance(z, str) else {"z": number(z), "(z)": operand(z)}
-    parts |= {"y": y, "y²": f"{y}²"} if isinstance(y, str) else {"y": number(y), "y²": square(y)}
-    return (found.derivative if derivative else found.value).format_map(parts)
 
 
 def row(at: Row, place: int | None, quantity: str, symbol: str, f: str, numbers: str, value: float) -> Row:

@@ -14,7 +14,8 @@ from itertools import chain
 from nnjax.config.options import Activation
 from nnjax.config.training_options import Loss
 from nnjax.textbook.error_rows import error_rows, output_error
-from nnjax.textbook.notation import Row, formula, number, operand, row, sum_text, terms_text, weight_symbol
+from nnjax.textbook.formulas import formula, with_numbers
+from nnjax.textbook.notation import Row, number, operand, row, sum_text, terms_text, weight_symbol
 from nnjax.textbook.passes import Numbers, Passes, Weights
 
 
@@ -108,7 +109,7 @@ def _forward(layers: Sequence[TracedLayer], step: Step, example: int) -> Iterato
             z, y, z_name, y_name = values.z[example, place], values.y[example, place], f"z_{neuron}", f"y_{neuron}"
             yield row(at, None, "z", z_name, terms_text(terms), sum_text(products), z)
             f = formula(layer.activation, z_name, y_name)
-            yield row(at, None, "y", y_name, f, formula(layer.activation, float(z), float(y)), y)
+            yield row(at, None, "y", y_name, f, with_numbers(layer.activation, float(z), float(y)), y)
 
 
 def _backward(layers: Sequence[TracedLayer], loss: Loss, step: Step, example: int) -> Iterator[Row]:
@@ -133,7 +134,7 @@ def _backward(layers: Sequence[TracedLayer], loss: Loss, step: Step, example: in
                 )
             yield row(at, None, quantity, f"∂E/∂y_{neuron}", *written, d_y)
             f = formula(layer.activation, f"z_{neuron}", f"y_{neuron}", derivative=True)
-            numbers = formula(layer.activation, z, y, derivative=True)
+            numbers = with_numbers(layer.activation, z, y, derivative=True)
             yield row(at, None, "d_activation", f"f′(z_{neuron})", f, numbers, slope)
             product = f"{operand(d_y)} × {operand(slope)}"
             yield row(at, None, "delta", f"δ_{neuron}", f"∂E/∂y_{neuron} × f′(z_{neuron})", product, delta)

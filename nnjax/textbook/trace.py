@@ -87,11 +87,11 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
     for index in range(config.iterations):
         inputs, targets = _batch(config, dataset, index)
         values = passes(config.loss, network, params, model_state, inputs, targets)
-        if not _finite((values.losses, values.gradients)):
-            found["stopped"] = f"iteration {index + 1}: the loss or a gradient is not a finite number any more"
-            break
         updates, opt_state = update(values.gradients, opt_state, params)
         new_params = optax.apply_updates(params, updates)
+        if not _finite((values.losses, values.gradients, new_params)):
+            found["stopped"] = f"iteration {index + 1}: the loss, a gradient or a weight is not a finite number any more"
+            break
         step = Step(
             number=index + 1,
             learning_rate=config.optimizer.learning_rate * float(relative(index)),

@@ -54,7 +54,8 @@ def message(overrides: list[str], *directories: Path, verb: str = "train", schem
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes(option: str) -> None:
     group, _, name = option.partition("=")
-    config = compose_train([option, *NEEDS.get(option, [])])
+    needs = ["model=two_neuron"] if option.startswith("step_size=") else NEEDS.get(option, [])
+    config = compose_train([option, *needs])
     assert getattr(getattr(config, group, None), "name", name) == name
 
 

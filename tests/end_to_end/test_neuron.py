@@ -17,12 +17,12 @@ def rows(text):
 def test_neuron_a_term_by_term(tmp_path):
     text = neuron(tmp_path).stdout
     assert {
-        "input 1 x1 · w1 0.2 × 0.1 0.02",
-        "input 2 x2 · w2 0.1 × 0.2 0.02",
-        "input 3 x3 · w3 0.4 × 0.3 0.12",
-        "bias 1.0 · w0 1.0 × 0.6 0.6",
+        "input 1 x1 × w1 0.2 × 0.1 0.02",
+        "input 2 x2 × w2 0.1 × 0.2 0.02",
+        "input 3 x3 × w3 0.4 × 0.3 0.12",
+        "bias 1.0 × w0 1.0 × 0.6 0.6",
         "z the sum of these 0.02 + 0.02 + 0.12 + 0.6 0.76",
-        "relu(z) max(z, 0) max(0.76, 0) 0.76",
+        "relu(z) max(0, z) max(0, 0.76) 0.76",
     } <= rows(text)
     summary = summary_of(tmp_path)
     assert summary["status"] == "completed"
@@ -39,7 +39,7 @@ def test_the_activations_at_a_given_z(tmp_path):
     text = neuron(tmp_path, "neuron.z=3.02", f"neuron.draw=[{NINE}]", "activation=leaky_relu").stdout
     assert "neuron.z is set: inputs, weights and bias are not used" in text
     assert {
-        "relu max(z, 0) 3.02 1",
+        "relu max(0, z) 3.02 1",
         "tanh (e^z − e^−z) / (e^z + e^−z) 0.995248 0.009481",
         "sigmoid 1 / (1 + e^−z) 0.953470 0.044365",
     } <= rows(text)

@@ -16,7 +16,7 @@ def job(folder, number, *overrides, losses=(), error=None):
 
 def drawn(monkeypatch):
     given = {}
-    monkeypatch.setattr("nnjax.reporting.sweep.draw_sweep", lambda jobs, path: given.update(jobs))
+    monkeypatch.setattr("nnjax.reporting.figures.sweep.draw_sweep", lambda jobs, path: given.update(jobs))
     return given
 
 

@@ -10,14 +10,12 @@ from typing import Any
 from nnjax.reporting.figures.canvas import canvas, line_looks, log_scale_if_wide
 from nnjax.reporting.text import metric_text
 
-MOST_JOBS = 12  # more lines than that cannot be told apart
-
 
 def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
-    """A line for the training loss of each job, over the epochs, or over the steps where all epochs are short.
+    """A line for the training loss of each job, over the epochs, or over the steps where each epoch is one.
 
     Args:
-        jobs: from what is said of a job to its records, as `read_metrics` returns them; at most `MOST_JOBS`.
+        jobs: from what is said of a job to its records, as `read_metrics` returns them; up to 20 look different.
         path: the PNG file.
     """
     curves = {

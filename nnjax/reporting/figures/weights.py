@@ -34,4 +34,11 @@ def weight_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
             axes.set_xlabel("step")
             axes.set_xlim(left=0)
             axes.locator_params(axis="x", integer=True)
-            axes.legend(title="weight, first → last", alignment="left", fontsize="small", title_fontsize="small")
+            axes.legend(
+                title="weight, first → last",
+                alignment="left",
+                fontsize="small",
+                title_fontsize="small",
+                loc="upper left",
+                bbox_to_anchor=(1, 1),
+            )
