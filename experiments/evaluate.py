@@ -1,6 +1,6 @@
 """Measures the test split again, from a run's checkpoint: `python -m experiments.evaluate run=outputs/train/…`.
 
-On the devices that the run had, the figures are exactly those of its `summary.json`.
+A series is forecast again, too. On the devices that the run had, the figures are exactly those of its `summary.json`.
 """
 
 from collections.abc import Mapping
@@ -38,6 +38,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         from nnjax.parallel.devices import select_devices
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
+        from nnjax.training.forecast import make_forecast
 
         devices = select_devices(run_config)
         dataset = load(run_config.data, echo=console.print)
@@ -50,23 +51,29 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)
         checkpoints.close()
-        result = experiment.evaluate(experiment.parallel.replicate(state), dataset.test)
+        state = experiment.parallel.replicate(state)
+        result = experiment.evaluate(state, dataset.test)
 
-        evaluation = {
+        evaluation: dict[str, Any] = {
             "run": str(run),
             "checkpoint": config.checkpoint,
             "step": progress.step,
             "test": result.metrics,
             "test_examples": result.count,
         }
+        console.print(_comparison("test", result.metrics, summary.get("test", {}), f"{result.count:,} examples", progress.step))
+        if dataset.series is not None:
+            forecast = make_forecast(experiment, state, dataset.series)
+            evaluation["forecast"] = forecast.summary
+            errors, rows = forecast.errors["network"], f"{forecast.summary['first']} to {forecast.summary['last']}"
+            console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
         write_json(run_dir / "evaluation.json", evaluation)
-        console.print(_comparison(result.metrics, summary.get("test", {}), progress.step, result.count))
         console.print(f"Written to {run_dir / 'evaluation.json'}")
     return evaluation
 
 
-def _comparison(measured: Mapping[str, float], recorded: Mapping[str, float], step: int, count: int) -> Table:
-    table = Table("test", f"step {step}, {count:,} examples", "summary.json")
+def _comparison(what: str, measured: Mapping[str, float], recorded: Mapping[str, Any], rows: str, step: int) -> Table:
+    table = Table(what, f"step {step}, {rows}", "summary.json")
     for name, value in measured.items():
         table.add_row(name, repr(value), repr(recorded[name]) if name in recorded else "")
     return table

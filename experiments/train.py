@@ -15,6 +15,7 @@ from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
 from nnjax.reporting.console import RunConsole
+from nnjax.reporting.forecast_file import write_forecast
 from nnjax.reporting.metrics import MetricWriter, last_metrics
 from nnjax.reporting.progress import Progress
 from nnjax.reporting.summary import environment, peak_rss_mb, write_json
@@ -163,6 +164,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
         summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": step}
         if forecast is not None:
             summary["forecast"] = forecast.summary
+            write_forecast(forecast, run_dir / "forecast.csv")
         events.write(step, "test", evaluation.metrics)
     checkpoints.close()
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands

@@ -10,12 +10,12 @@ import math
 from importlib.util import find_spec
 from itertools import pairwise
 
-from nnjax.config.data_checks import DATA_CHECKS, Problems, count, shape_problems
+from nnjax.config.data_checks import DATA_CHECKS, Problems, shape_problems
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.lengths import in_steps, planned_steps, steps_per_epoch
 from nnjax.config.model_checks import MODEL_CHECKS
-from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.problems import NO_ORIGINS, Origins, Problem, count, raise_problems
 from nnjax.config.schema import Config
 from nnjax.config.training_options import SGD, Muon, OneCycle, Steps, WarmupCosine
 

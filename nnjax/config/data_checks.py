@@ -5,9 +5,9 @@ problems = list(shape_problems(config)) or [p for check in DATA_CHECKS for p in 
 
 from collections.abc import Iterator
 
-from nnjax.config.data_options import SyntheticData, TextbookData
+from nnjax.config.data_options import SeriesOptions, SyntheticData, TextbookData
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.problems import Problem
+from nnjax.config.problems import Problem, count
 from nnjax.config.schema import Config
 from nnjax.config.series_checks import series_problems
 
@@ -62,6 +62,9 @@ def _split_sizes(config: Config, spec: DatasetSpec) -> Problems:
     if left == 0:
         reason = f"leaves nothing of {count(whole, 'example')} to train on; choose a smaller share"
         yield Problem("data.validation", config.data.validation, reason)
+    elif isinstance(config.data, SeriesOptions) and whole >= batch_size:
+        reason = f"leaves {count(left, 'window')} to train on, less than one batch of {batch_size}; choose a smaller share"
+        yield Problem("data.validation", config.data.validation, reason)
     elif config.data.limit_train == whole:
         reason = f"leaves {count(left, 'example')} to train on, less than one batch of {batch_size}; choose a larger "
         yield Problem("data.limit_train", whole, f"{reason}one, or a smaller training.global_batch_size")
@@ -96,8 +99,3 @@ def describe_inputs(spec: DatasetSpec) -> str:
     if spec.is_sequence:
         return f"data={spec.name} has windows of {count(shape[0], 'step')}"
     return f"data={spec.name} has {f'{shape[0]}×{shape[1]} images' if spec.is_image else count(shape[0], 'input')}"
-
-
-def count(number: int, noun: str) -> str:
-    """``"1 input"``, ``"3 inputs"``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

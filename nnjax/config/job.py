@@ -73,13 +73,14 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     """The config as plain data, its folders absolute; with `resume` or `rerun` it is the earlier run's."""
     values = composition.values(schema)
     origins: Origins = composition
-    for key in {"run", "resume", "rerun"} & {field.name for field in fields(schema)} & values.keys():
+    known = {field.name for field in fields(schema)}
+    for key in {"run", "resume", "rerun"} & known & values.keys():
         if values[key] == "???":
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
         if isinstance(values[key], str):
             values[key] = str(find_run(values[key], key, composition))
-    given = [key for key in ("resume", "rerun") if isinstance(values.get(key), str)]
+    given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(f"rerun={values['rerun']}: goes on with nothing, as resume= does; give one of them {ON_COMMAND_LINE}")
     if given:

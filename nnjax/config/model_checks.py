@@ -5,10 +5,10 @@ problems = [problem for check in MODEL_CHECKS for problem in check(config, spec)
 
 import math
 
-from nnjax.config.data_checks import Problems, count, describe_inputs
+from nnjax.config.data_checks import Problems, describe_inputs
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, FNN, RNN, ActivationName, Neurons, TwoNeuron
-from nnjax.config.problems import Problem
+from nnjax.config.problems import Problem, count
 from nnjax.config.schema import Config
 from nnjax.config.training_options import CrossEntropy
 

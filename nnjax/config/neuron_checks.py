@@ -6,9 +6,9 @@ check_neuron(parse(NeuronConfig, values))
 
 import operator
 
-from nnjax.config.data_checks import Problems, count
+from nnjax.config.data_checks import Problems
 from nnjax.config.errors import IncompatibleError
-from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems, show
+from nnjax.config.problems import NO_ORIGINS, Origins, Problem, count, raise_problems, show
 from nnjax.config.schema import NeuronConfig
 
 _LARGEST = 1e100  # far beyond what a neuron meets, and room to square it and to draw around it

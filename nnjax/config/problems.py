@@ -79,6 +79,11 @@ def show(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
+def count(number: int, noun: str) -> str:
+    """``"1 input"``, ``"3 inputs"``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _write(value: object) -> str:
     match value:
         case None:

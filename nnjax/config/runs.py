@@ -42,6 +42,7 @@ RESUMABLE = (
     "training.stop",
     "parallel",
     "data.directory",
+    "data.file",
     "data.placement",
     "report",
 )

@@ -4,30 +4,40 @@ problems = list(series_problems(config))
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nnjax.config.data_options import SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
-from nnjax.config.problems import Problem
+from nnjax.config.problems import Problem, count
 from nnjax.config.provenance import shown_path
 from nnjax.config.schema import Config
 from nnjax.config.series_file import Series, read_series
 
 _CONSTANT = 1e-9  # differences of values that lie closer than this share of them are rounding
+_LARGEST = 1e100  # whose squares can be added
+_LARGEST_UNSCALED = 1e18  # likewise, in the 32 bits that the network has
 
 
 def series_problems(config: Config) -> Iterator[Problem]:
     """What does not go together in a series; nothing for other data.
 
     Raises:
-        DataError: if a person's own file cannot be read, holds too little for the config, or a constant.
+        DataError: if a person's own file cannot be read, holds too little for the config, a constant, or a huge number.
     """
     data = config.data
     if not isinstance(data, SeriesOptions):
         return
+    if data.limit_test is not None:
+        yield Problem("data.limit_test", data.limit_test, "has no use for a series; choose null, and data.holdout")
     series = read_series(data)
-    if reason := _too_short(data, len(series.values), config.training.global_batch_size) or _constant(data, series):
+    reason = (
+        _too_large(data, series)
+        or _constant(data, series)
+        or _too_short(data, len(series.values), config.training.global_batch_size)
+        or _constant_change(data, series)
+    )
+    if reason:
         if isinstance(data, SeriesData):
             raise DataError(f"data.file={shown_path(Path(data.file))}: {reason}")
         yield Problem("data", data.name, reason)
@@ -35,30 +45,53 @@ def series_problems(config: Config) -> Iterator[Problem]:
         yield Problem("data.season", data.season, f"must be at most {known}, the values before the held-out ones")
 
 
-def _too_short(data: SeriesOptions, count: int, batch_size: int) -> str | None:
+def _too_large(data: SeriesOptions, series: Series) -> str | None:
+    largest = _LARGEST if data.normalize or data.transform == "log" else _LARGEST_UNSCALED
+    for line, value in zip(series.lines, series.values, strict=True):
+        if abs(value) > largest:
+            scale = "" if largest == _LARGEST else ", or say data.normalize=true"
+            return f"line {line}: {series.name} is {value:g}; must be at most {largest:g}: write it in a larger unit{scale}"
+    return None
+
+
+def _constant(data: SeriesOptions, series: Series) -> str | None:
+    values = _known(data, series)
+    if len(values) < 2 or not _alike(values, values):
+        return None
+    return f"{series.name} is {values[0]:g} in every row before the held-out ones; there is nothing to learn"
+
+
+def _too_short(data: SeriesOptions, size: int, batch_size: int) -> str | None:
     parts = {
         "data.window": data.window,
         "data.difference": data.difference,
         "data.holdout": data.holdout,
         "training.global_batch_size": batch_size,
     }
-    parts = {key: size for key, size in parts.items() if size}
+    parts = {key: part for key, part in parts.items() if part}
     needed = sum(parts.values())
-    if count >= needed:
+    if size >= needed:
         return None
-    terms = " + ".join(f"{key}={size}" for key, size in parts.items())
-    return f"has {count} values; needs at least {needed}: {terms}; make one of these smaller"
+    terms = " + ".join(f"{key}={part}" for key, part in parts.items())
+    return f"has {count(size, 'value')}; needs at least {needed}: {terms}; make one of these smaller"
 
 
-def _constant(data: SeriesOptions, series: Series) -> str | None:
-    values = series.values[: len(series.values) - data.holdout]
+def _constant_change(data: SeriesOptions, series: Series) -> str | None:
+    values = _known(data, series)
     if data.transform == "log":
-        values = tuple(math.log(value) for value in values)
+        values = [math.log(value) for value in values]
     changes = [after - before for before, after in zip(values, values[data.difference :], strict=False)]
-    seen = changes if data.difference else values
-    if max(seen) - min(seen) > _CONSTANT * max(map(abs, values)):
+    if not data.difference or not _alike(changes, values):
         return None
-    if data.difference:
-        what = f"the change over data.difference={data.difference} is always the same"
-        return f"{series.name}: before the held-out values {what}; there is nothing to learn: make data.difference smaller"
-    return f"{series.name} is {series.values[0]:g} in every row before the held-out ones; there is nothing to learn"
+    what = f"the change over data.difference={data.difference} is always the same"
+    return f"{series.name}: before the held-out values {what}; there is nothing to learn: make data.difference smaller"
+
+
+def _known(data: SeriesOptions, series: Series) -> list[float]:
+    """The values before the held-out ones."""
+    return list(series.values[: max(0, len(series.values) - data.holdout)])
+
+
+def _alike(numbers: Sequence[float], values: Sequence[float]) -> bool:
+    """Whether numbers that were computed from `values` differ by rounding alone."""
+    return max(numbers) - min(numbers) <= _CONSTANT * max(map(abs, values))

@@ -19,7 +19,7 @@ from typing import NoReturn
 from nnjax.config.data_options import SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
-from nnjax.config.series_dates import looks_like_moment, problem_of_moments
+from nnjax.config.series_dates import look_like_epochs, looks_like_moment, looks_like_other_date, problem_of_moments
 
 AIRLINE_FILE = Path(__file__).parents[1] / "data" / "airline_passengers.csv"
 
@@ -82,13 +82,22 @@ def _read(path: Path, column: str | None, version: tuple[int, int]) -> Series:
             _fail(path, f"{name} {_wrong_cell(row[index])}", line)
         values.append(value)
     others = [other for other in range(len(header)) if other != index]
-    dated = [other for other in others if looks_like_moment(rows[0][other])]
+    dated = [other for other in others if other in _dated(rows)]
     label = next(iter(dated + others), None)
     labels = [str(number) for number in range(1, len(rows) + 1)] if label is None else [row[label] for row in rows]
-    if label in dated and (problem := problem_of_moments(labels)):
+    if dated and (problem := problem_of_moments(labels)):
         row_index, reason = problem
-        _fail(path, f"{header[label]} {reason}", lines[1 + row_index])
+        _fail(path, f"{header[dated[0]]} {reason}", lines[1 + row_index])
+    for other in () if dated else others:
+        if looks_like_other_date(cell := rows[0][other]):
+            _fail(path, f"{header[other]} is {cell}; write dates as 2024-01-31", lines[1])
     return Series(name, tuple(labels), tuple(values), tuple(lines[1:]))
+
+
+def _dated(rows: list[list[str]]) -> list[int]:
+    """Indices of the columns of ISO dates; without any, the first column where it counts seconds or milliseconds."""
+    dated = [index for index, cell in enumerate(rows[0]) if looks_like_moment(cell)]
+    return dated or ([0] if look_like_epochs([row[0] for row in rows]) else [])
 
 
 def _table(path: Path) -> tuple[list[int], list[list[str]]]:
@@ -116,7 +125,7 @@ def _table(path: Path) -> tuple[list[int], list[list[str]]]:
     while not any(found[0][1]):
         found.pop(0)
     lines, rows = [line for line, _ in found], [row for _, row in found]
-    if all(_number(cell) is not None or looks_like_moment(cell) for cell in rows[0]):
+    if all(_number(cell) is not None or looks_like_moment(cell) or looks_like_other_date(cell) for cell in rows[0]):
         _fail(path, f"must be a header that names the columns; holds {', '.join(rows[0])}", lines[0])
     if len(rows) == 1:
         _fail(path, "has a header and no rows")
@@ -135,21 +144,28 @@ def _delimiter(text: str) -> str:
 
 
 def _column(path: Path, header: list[str], rows: list[list[str]], column: str | None) -> int:
-    """Index of the column with the values: the one of that name, else the only one that mostly holds numbers."""
+    """Index of the column with the values: the one of that name, else the only one that holds numbers, or could."""
     names = ", ".join(filter(None, header))
     if column is None:
+        cells = [[row[index] for row in rows] for index in range(len(header))]
         numeric = [
             index
             for index, name in enumerate(header)
-            if name and 2 * sum(_number(row[index]) is not None for row in rows) >= len(rows)
+            if name and 2 * sum(_number(cell) is not None for cell in cells[index]) >= len(rows)
         ]
-        if len(numeric) == 1:
-            return numeric[0]
-        found = ", ".join(header[index] for index in numeric)
-        if numeric:
-            reason = f"several columns hold numbers: {found}; choose one, such as data.column={header[numeric[-1]]}"
+        dated = _dated(rows) + [index for index, cell in enumerate(rows[0]) if looks_like_other_date(cell)]
+        found = [index for index in numeric if index not in dated] or numeric
+        undated = [index for index, name in enumerate(header) if name and index not in dated]
+        if len(found) == 1:
+            return found[0]
+        if not found and len(undated) == 1:
+            return undated[0]  # its first wrong cell says more
+        if found:
+            several = ", ".join(header[index] for index in found)
+            reason = f"several columns hold numbers: {several}; choose one, such as data.column={header[found[-1]]}"
         else:
-            reason = f"no column holds numbers; there are: {names}"
+            first = ", ".join(f"{name}='{cell}'" for name, cell in zip(header, rows[0], strict=True) if name)
+            reason = f"no column holds numbers; the first row has: {first}"
         raise DataError(f"data.column=null: in {shown_path(path)} {reason}")
     if header.count(column) == 1:
         return header.index(column)
@@ -157,13 +173,13 @@ def _column(path: Path, header: list[str], rows: list[list[str]], column: str | 
         raise DataError(f"data.column={column}: in {shown_path(path)} {header.count(column)} columns are called so")
     lower = [name.lower() for name in header]
     near = get_close_matches(column.lower(), lower, n=1)
-    meant = f"did you mean {header[lower.index(near[0])]}? " if near else ""
-    raise DataError(f"data.column={column}: {shown_path(path)} has no such column; {meant}There are: {names}")
+    meant = f"; did you mean {header[lower.index(near[0])]}?" if near else "."
+    raise DataError(f"data.column={column}: {shown_path(path)} has no such column{meant} There are: {names}")
 
 
 def _number(cell: str) -> float | None:
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)  # Python takes 1_000
     except ValueError:
         return None
 
@@ -172,11 +188,11 @@ def _wrong_cell(cell: str) -> str:
     """What is wrong with a cell that holds no finite number."""
     if not cell:
         return "is empty; a series has no gaps: fill it in"
-    example = "; write a point before decimals, and nothing between thousands" if "," in cell else ""
+    example = "; write a point before decimals, and nothing between thousands" if {",", "_"} & {*cell} else ""
     return f"is '{cell}'; must be a finite number, such as 112.5{example}"
 
 
 def _similar_file(path: Path) -> str:
     names = [other.name for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
-    near = get_close_matches(path.name, names, n=1)
+    near = get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near and near[0] != path.name else ""

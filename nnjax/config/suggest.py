@@ -94,6 +94,8 @@ def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), va
     """
     parent, _, leaf = key.rpartition(".")
     leaf = leaf.lower().replace("-", "_")
+    if leaf in known and "." not in leaf:  # as it is called here, in a place of its own
+        return leaf
     if habit := _habit(leaf, known, value):
         return habit
     by_leaf: dict[str, str] = {}

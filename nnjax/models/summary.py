@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from nnjax.config.data_checks import count
 from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.config.problems import count
 from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, Rows
 from nnjax.models.network import Network
 from nnjax.models.recurrent import Cell, Recurrent

@@ -39,6 +39,7 @@ def _row(result: JobResult) -> dict[str, Any]:
         "overrides": result.overrides,
         "status": summary.get("status", "failed"),
         "test": summary.get("test"),
+        "forecast": summary.get("forecast"),
         "seconds": summary.get("seconds", {}).get("total"),
         "error": result.error,
     }

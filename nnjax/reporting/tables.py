@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any, Protocol
 
 from rich import box
@@ -149,17 +150,19 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One row a job of a sweep, the best one marked with ★; below, the first line of each failed job's error.
 
-    The best has the highest test accuracy, then the lowest test loss.
+    The best has the lowest RMSE of its forecast; where nothing was forecast the highest test accuracy, then the lowest test
+    loss. Jobs that differ only in the seed end with their means and standard deviations.
 
     Args:
-        jobs: of these keys: number, which its folder's name begins with; overrides (list of ``key=value``), status, test
-            (metrics by name), seconds (of the whole job), error.
+        jobs: of these keys: number, which its folder's name begins with; overrides (list of ``key=value``), status, `test`
+            (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), error.
     """
     settings = [_settings(job.get("overrides", ())) for job in jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
     differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
     last_parts = [key.rpartition(".")[2] for key in differing]
-    metrics = list(dict.fromkeys(name for job in jobs for name in job.get("test") or {}))
+    metrics = [("test", name) for name in dict.fromkeys(name for job in jobs for name in job.get("test") or {})]
+    metrics += [("forecast", name) for name in ("rmse", "mae") if any(job.get("forecast") for job in jobs)]
     best = _best(jobs)
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -167,36 +170,55 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     for key, last_part in zip(differing, last_parts, strict=True):
         table.add_column(last_part if last_parts.count(last_part) == 1 else key, overflow="fold")
     table.add_column("status", no_wrap=True)
-    for name in metrics:
-        table.add_column(f"test {short_name(name)}", justify="right", no_wrap=True)
+    for split, name in metrics:
+        table.add_column(f"{split} {short_name(name)}", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     errors = Text()
     for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
         status, number = str(job.get("status", "failed")), str(job.get("number", index))
-        results = job.get("test") or {}
         style = _STATUS_STYLES.get(status, "red")
         table.add_row(
             f"★ {number}" if index == best else number,
             *(Text(setting.get(key, "")) for key in differing),
             Text(status.replace("_", " "), style=style),
-            *(metric_text(name, results[name]) if name in results else "" for name in metrics),
+            *(_result_text(split, name, job[split][name]) if name in (job.get(split) or {}) else "" for split, name in metrics),
             seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
             style="bold" if index == best else None,
+            end_section=index == len(jobs) - 1,
         )
         if error := str(job.get("error") or "").strip():
             errors.append(f"job {number} {status}: ", style=style).append(error.partition("\n")[0] + "\n")
+    if differing == ["seed"] and (means := [_mean_text(jobs, split, name) for split, name in metrics]):
+        table.add_row("mean", "", "± std", *means)
     return Group(table, errors) if errors else table
 
 
 def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:
-    """Index of the job with the best test result; None where fewer than two have one."""
+    """Index of the job with the best result; None where fewer than two have one."""
     scores = {}
+    forecasts = any(job.get("forecast") for job in jobs)
     for index, job in enumerate(jobs):
         test = job.get("test") or {}
         accuracy, loss = test.get("accuracy"), test.get("loss")
-        if loss is not None and math.isfinite(loss):
-            scores[index] = (accuracy if accuracy is not None else 0.0, -loss)
+        error = (job.get("forecast") or {}).get("rmse") if forecasts else loss
+        if error is not None and math.isfinite(error):
+            scores[index] = (accuracy if accuracy is not None else 0.0, -error)
     return max(scores, key=lambda index: scores[index]) if len(scores) > 1 else None
+
+
+def _mean_text(jobs: Sequence[Mapping[str, Any]], split: str, name: str) -> str:
+    """Mean and sample standard deviation of a result over the jobs that have it; nothing for fewer than two."""
+    results = [(job.get(split) or {}).get(name) for job in jobs]
+    values = [value for value in results if value is not None and math.isfinite(value)]
+    if len(values) < 2:
+        return ""
+    return f"{_result_text(split, name, fmean(values))} ± {_result_text(split, name, stdev(values))}"
+
+
+def _result_text(split: str, name: str, value: float | None) -> str:
+    if split == "forecast" and value is not None:
+        return f"{value:.2f}" if 0.1 <= abs(value) < 1e6 else f"{value:.4g}"
+    return metric_text(name, value)
 
 
 def _counted(summary: Mapping[str, Any], key: str, what: str) -> str | None:

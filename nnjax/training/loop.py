@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
@@ -117,7 +119,8 @@ def _save(
 def _rule_that_holds(rules: StopRules, progress: TrainingProgress, clock: Clock) -> str:
     """The stop rule that holds, in words; empty if none does."""
     best, accuracy = progress.best_loss, progress.monitored.get("accuracy")
-    if rules.loss_below is not None and best is not None and best <= rules.loss_below:
+    # In float32, as the device compares where it ends a call by this rule.
+    if rules.loss_below is not None and best is not None and np.float32(best) <= np.float32(rules.loss_below):
         return f"the loss fell to {best:.3g} (training.stop.loss_below={rules.loss_below:g})"
     if rules.accuracy_above is not None and accuracy is not None and accuracy >= rules.accuracy_above:
         return f"the accuracy rose to {accuracy:.4f} (training.stop.accuracy_above={rules.accuracy_above:g})"

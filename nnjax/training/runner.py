@@ -30,8 +30,10 @@ from nnjax.training.weights import is_recorded, named_weights
 
 # A call takes about this long, so that a signal is answered, and the bar moves, a few times a second.
 _SECONDS_PER_CALL = 0.3
-# The first call, before anything was timed, does about as many operations: under a second on any machine.
+# The first call, before anything was timed, does about as many operations, where a weight is used once an example, and not
+# more steps than are recorded in a second where each of them is.
 _FIRST_CALL_FLOPS = 1e8
+_FIRST_CALL_RECORDS = 1024
 
 
 class Events(Protocol):
@@ -78,7 +80,8 @@ class ChunkRunner:
         self._events, self._stop, self._clock = events, stop, clock
         flops = 6 * num_params(state.params) / parallel.num_devices * config.training.global_batch_size
         easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
-        self._steps_per_call = min(easy, self._feeder.max_steps)
+        most = _FIRST_CALL_RECORDS if self._by_step else self._feeder.max_steps
+        self._steps_per_call = min(easy, most, self._feeder.max_steps)
 
     def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
         """Trains up to the next evaluation or checkpoint, or until a signal comes or time runs out."""
@@ -124,13 +127,13 @@ class ChunkRunner:
             if self._by_step:
                 weights = jax.tree.map(lambda values: values[part.start], fetched.params) if self._recorded else None  # noqa: B023
                 progress = record(self._experiment, progress, self._events, weights=weights)
-        if until < num_steps:
-            raise diverged("the training loss", loss[until], progress.step + 1, self._experiment)
         now = time.perf_counter()
         seconds = max(now - self._settled_at, 1e-6)
         self._settled_at = now
-        means = Sums().plus(loss, correct, count).means(self._experiment.classification)
-        self._events.trained(progress.step, means, float(count.sum()) / seconds)
+        means = Sums().plus(loss[:until], correct[:until], count[:until]).means(self._experiment.classification)
+        self._events.trained(progress.step, means, float(count[:until].sum()) / seconds)
+        if until < num_steps:
+            raise diverged("the training loss", loss[until], progress.step + 1, self._experiment)
         pace = int(num_steps * _SECONDS_PER_CALL / seconds)
         if not self._experiment.config.debug.strict:
             # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
@@ -152,10 +155,11 @@ def out_of_time(rules: StopRules, clock: Clock) -> bool:
 
 def diverged(what: str, value: float, step: int, experiment: Experiment) -> DivergedError:
     """The error for a number that stopped being finite at a step."""
+    clipping = ", or optimizer.clip_norm=1" if hasattr(experiment.config.optimizer, "clip_norm") else ""
     return DivergedError(
         f"{what} became {value} at step {step} (epoch {step / experiment.lengths.steps_per_epoch:.2f}), "
         f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
-        f"  try a smaller optimizer.learning_rate, or optimizer.clip_norm=1; debug=strict names the layer where it starts"
+        f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts"
     )
 
 

@@ -76,11 +76,25 @@ def test_rows_without_another_column_are_numbered_and_dates_are_preferred(read):
     assert read("sales,shop\n3,a\n4,b\n").labels == ("a", "b")
 
 
+@pytest.mark.parametrize("label", ["10.0.0.1", "1.2.3", "12.5", "1/2", "a/b", "2024", "v31.01.2024"])
+def test_labels_that_are_no_dates(read, label):
+    assert read(f"note,sales\n{label},3\n{label},4\n", "sales").labels == (label, label)
+
+
+def test_a_column_of_epochs_is_not_the_one_with_the_values(read):
+    series = read("time,sales\n1700000000,3\n1700000060,4\n")
+    assert (series.name, series.labels) == ("sales", ("1700000000", "1700000060"))
+    assert read("bytes\n1700000000\n1700000060\n").values == (1700000000, 1700000060)
+    assert read("bytes,note\n1700000000,a\n1700000060,b\n").values == (1700000000, 1700000060)
+    assert read("bytes,sales\n1700000000,3\n1700000000,4\n1700000000,5\n", "sales").values == (3, 4, 5)  # no clock
+
+
 def test_a_file_that_changed_is_read_again(read):
     assert read("sales\n3\n4\n").values == (3, 4)
     assert read("sales\n3\n4\n5\n").values == (3, 4, 5)
 
 
+NOT_ISO = ("1/31/2024", "31.01.2024", "31.1.24", "2024/01/31", "2024.01.31", "01/2024", "2024/1", "31.01.2024 13:00")
 BAD = [
     ("", "is empty; must have a header line and one row a moment"),
     (" \n\n", "is empty; must have a header line and one row a moment"),
@@ -100,6 +114,14 @@ BAD = [
         "line 7: sales is '10,5'; must be a finite number, such as 112.5; write a point before decimals, and nothing between "
         "thousands",
     ),
+    (
+        GOOD.replace(",105", ",1_005"),
+        "line 7: sales is '1_005'; must be a finite number, such as 112.5; write a point before decimals, and nothing between "
+        "thousands",
+    ),
+    *((f"day,sales\n{day},3\n", f"line 2: day is {day}; write dates as 2024-01-31") for day in NOT_ISO),
+    ("shop,day,sales\na,1/31/2024,3\n", "line 2: day is 1/31/2024; write dates as 2024-01-31"),
+    ("31.01.2024,112\n01.02.2024,118\n", "line 1: must be a header that names the columns; holds 31.01.2024, 112"),
     (GOOD.replace(",105", ""), "line 7: has 1 cell; the header has 2"),
     (GOOD.replace(",105", ",105,1"), "line 7: has 3 cells; the header has 2"),
     ("sales\n1\n\n3\n", "line 3: is empty; a series has no gaps: fill it in, or take the line out"),
@@ -122,9 +144,15 @@ def test_the_first_line_says_where_and_what(read, content, reason):
 COLUMNS = [
     (GOOD, "slaes", "data.column=slaes: my.csv has no such column; did you mean sales? There are: month, sales"),
     (GOOD, "SALES", "data.column=SALES: my.csv has no such column; did you mean sales? There are: month, sales"),
-    (GOOD, "passengers", "data.column=passengers: my.csv has no such column; There are: month, sales"),
+    (GOOD, "passengers", "data.column=passengers: my.csv has no such column. There are: month, sales"),
     ("a,a\n1,2\n", "a", "data.column=a: in my.csv 2 columns are called so"),
-    ("a,b\nx,y\n", None, "data.column=null: in my.csv no column holds numbers; there are: a, b"),
+    ("a,b\nx,y\n", None, "data.column=null: in my.csv no column holds numbers; the first row has: a='x', b='y'"),
+    ("t,a\n2024-01,x\n", None, "data.file=my.csv: line 2: a is 'x'; must be a finite number, such as 112.5"),
+    (
+        "t,a\n31.01.2024,1 000\n",
+        None,
+        "data.file=my.csv: line 2: a is '1 000'; must be a finite number, such as 112.5",
+    ),
     (
         "year,sales\n1949,1\n1950,2\n",
         None,
@@ -148,7 +176,7 @@ def test_logarithms_need_values_above_0(read):
 
 def test_a_file_that_is_not_there(read, tmp_path):
     read(GOOD)
-    for file, reason in (("mi.csv", "is missing; did you mean my.csv?"), ("sub/zz", "is missing")):
+    for file, reason in (("mi.csv", "is missing; did you mean my.csv?"), ("sub/zz", "is missing"), ("me.txt", "is missing")):
         with pytest.raises(DataError) as raised:
             read_series(SeriesData(name="series", file=str(tmp_path / file), column=None, **SERIES))
         assert str(raised.value) == f"data.file={file}: {reason}"
@@ -164,7 +192,7 @@ def days(count, step, leave_out=(), form="%Y-%m-%d"):
     return [moment.strftime(form) for number, moment in enumerate(moments) if number not in leave_out]
 
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 WORKDAYS = [text for text in days(60, DAY) if parse_moment(text).weekday() < 5]
 GAPS = [
     (days(40, DAY, {7}), (7, "goes from 2024-01-07 to 2024-01-09; 2024-01-08 is missing")),
@@ -177,6 +205,40 @@ GAPS = [
     ),
     (["2024-01-31", "2024-02-29", "2024-03-31", "2024-05-31"], (3, "goes from 2024-03-31 to 2024-05-31; 2024-04 is missing")),
     (["2023-03", "2023-06", "2023-09", "2024-03"], (3, "goes from 2023-09 to 2024-03; 2023-12 is missing")),
+    *(
+        (
+            days(9, HOUR, {4}, f"%Y-%m-%d %H:%M:%S{end}"),
+            (4, f"goes from 2024-01-01 03:00:00{end} to 2024-01-01 05:00:00{end}; 2024-01-01 04:00:00{end} is missing"),
+        )
+        for end in ("Z", "+00:00", "-05:30", ".250", ".000001", ".000Z")
+    ),
+    (
+        days(40, 0.1 * SECOND, {7}, "%Y-%m-%d %H:%M:%S.%f"),
+        (7, "goes from 2024-01-01 00:00:00.600000 to 2024-01-01 00:00:00.800000; 2024-01-01 00:00:00.700000 is missing"),
+    ),
+    (
+        ["2024-01-01T00:00:00.01Z", "2024-01-01T00:00:59Z", "2024-01-01T00:02:00.2Z", "2024-01-01T00:04:01Z"],
+        (3, "goes from 2024-01-01T00:02:00.2Z to 2024-01-01T00:04:01Z; 2024-01-01T00:03:01.4Z is missing"),
+    ),
+    (["2024-01-01T12:00Z", "2024-01-01T12:00Z"], (1, "2024-01-01T12:00Z stands in the row before as well")),
+    (["2024-01-01T12:00Z", "2024-01-01T14:00+02:00"], (1, "2024-01-01T14:00+02:00 stands in the row before as well")),
+    (
+        ["2024-01-01T12:00Z", "2024-01-01T13:00+02:00"],
+        (1, "2024-01-01T13:00+02:00 comes after 2024-01-01T12:00Z; sort the rows from old to new"),
+    ),
+    (
+        ["2024-01-01T12:00Z", "2024-01-01T13:00"],
+        (1, "is 2024-01-01T13:00; must be a date that exists, written like 2024-01-01T12:00Z"),
+    ),
+    *(
+        (
+            [f"{start + 60 * step}{end}" for step in range(9) if step != 4],
+            (4, f"goes from {start + 180}{end} to {start + 300}{end}; {start + 240}{end[:3]} is missing"),
+        )
+        for start, end in ((1_700_000_000, ""), (1_700_000_000, "000"), (999_999_900, ""))
+    ),
+    (["1700000000", "1700000000"], (1, "1700000000 stands in the row before as well")),
+    (["1700000060", "1700000000"], (1, "1700000000 comes after 1700000060; sort the rows from old to new")),
     (["2024-01", "2024-02-01"], (1, "is 2024-02-01; must be a date that exists, written like 2024-01")),
     (["2024-13"], (0, "is 2024-13; must be a date that exists, written like 1949-01 or 1949-01-31")),
 ]
@@ -199,6 +261,15 @@ def test_gaps(labels, problem):
         days(40, 28 * DAY),
         days(40, 30 * DAY),
         days(40, HOUR, form="%Y-%m-%d %H:%M"),
+        days(40, 0.1 * SECOND, form="%Y-%m-%dT%H:%M:%S.%fZ"),
+        ["2024-10-26T00:00+02:00", "2024-10-27T00:00+02:00", "2024-10-28T00:00+01:00", "2024-10-29T00:00+01:00"],
+        [
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:59.5",
+            "2024-01-01T00:02:00.2",
+            "2024-01-01T00:03:00",
+        ],
+        [str(1_700_000_000 + 60 * step) for step in range(40)],
         WORKDAYS,
         [day for day in WORKDAYS if day != "2024-01-17"],  # a holiday
         ["2024-01-01", "2024-01-03", "2024-01-09", "2024-02-02"],  # no step that most rows follow
@@ -221,3 +292,14 @@ def test_one_row_left_out_of_a_regular_series_is_named(count, step, data):
     assert index == gone
     # Rows that are one a month are counted in months.
     assert f"; {missing} is missing" in reason or f"; {missing[:7]} is missing" in reason
+
+
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_a_slip_in_a_column_of_epochs_is_found(read, step, unit):
+    times = [unit * (1_700_000_000 + 60 * row) for row in range(40)][::step]
+    times[20] = times[19]
+    with pytest.raises(DataError) as raised:
+        read("time,sales\n" + "".join(f"{time},{row}\n" for row, time in enumerate(times)))
+    problem = f"{times[20]} stands in the row before as well" if step == 1 else f"{times[1]} comes after {times[0]}"
+    assert str(raised.value).startswith(f"data.file=my.csv: line {22 if step == 1 else 3}: time {problem}")

@@ -1,5 +1,7 @@
 """Time series through the real command: the shipped forecast, a person's own file, and what is said of a bad one."""
 
+import csv
+import json
 import re
 import subprocess
 import sys
@@ -28,6 +30,11 @@ def test_the_airline_forecast_beats_both_naive_ones_with_every_seed(tmp_path):
             assert forecast["rmse"] < 0.6 * naive["rmse"]
             assert forecast["mae"] < 0.6 * naive["mae"]
         assert f"rmse {forecast['rmse']:.4g}" in result.stdout
+    table = result.stdout[result.stdout.index("forecast rmse") :]
+    best = min(summaries, key=lambda summary: summary["forecast"]["rmse"])
+    assert f"★ {best['seed']} " in table
+    mean = sum(summary["forecast"]["rmse"] for summary in summaries) / 5
+    assert re.search(rf"mean .* {mean:.2f} ± ", table)
     assert "one step ahead, scaled" in result.stdout
 
 
@@ -40,6 +47,14 @@ def test_a_persons_own_file_from_their_own_folder(tmp_path):
     assert (tmp_path / "run" / "figures" / "forecast.png").exists()
     result = run("evaluate", f"run={tmp_path / 'run'}", f"hydra.run.dir={tmp_path / 'again'}")
     assert repr(summary["test"]["loss"]) in result.stdout
+    for name in ("rmse", "mae"):
+        assert " ".join(result.stdout.split()).count(repr(summary["forecast"][name])) == 2
+    assert json.loads((tmp_path / "again" / "evaluation.json").read_text())["forecast"] == summary["forecast"]
+    with (tmp_path / "run" / "forecast.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["truth"]) for row in rows] == SALES[-24:]
+    errors = [float(row["network"]) - float(row["truth"]) for row in rows]
+    assert sum(map(abs, errors)) / 24 == pytest.approx(summary["forecast"]["mae"])
 
 
 BAD = [
@@ -81,3 +96,14 @@ def test_a_mistake_in_the_file_is_told_before_anything_heavy_is_loaded(tmp_path)
     result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
     assert result.returncode == 3
     assert result.stdout == "[]\n"
+
+
+def test_a_file_that_moved_is_named_to_a_resumed_run(tmp_path):
+    (tmp_path / "my.csv").write_text(FILE)
+    first = run("train", *SMALL, "hydra.run.dir=run", "report.figures=false", cwd=tmp_path)
+    assert "completed" in first.stdout
+    (tmp_path / "my.csv").rename(tmp_path / "moved.csv")
+    run("train", "resume=run", check=3, cwd=tmp_path)
+    longer = run("train", "resume=run", "data.file=moved.csv", "training.duration=30steps", cwd=tmp_path)
+    assert "Going on from step 20 of 30" in longer.stdout
+    assert summary_of(tmp_path / "run")["steps"] == 30

@@ -168,6 +168,7 @@ def test_the_textbook_trains_until_the_error_is_small_in_one_call(tmp_path):
     assert (tmp_path / "run" / "figures" / "weights.png").exists()
 
 
+@pytest.mark.slow
 def test_learning_rates_side_by_side(tmp_path):
     result = run("train", "experiment=learning_rates", "report.figures=false", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert (tmp_path / "sweep" / "losses.png").exists()

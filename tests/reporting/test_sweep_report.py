@@ -28,6 +28,17 @@ def test_jobs_are_called_by_what_sets_them_apart(tmp_path, monkeypatch, capsys):
     assert "losses.png" in capsys.readouterr().out
 
 
+def test_forecasts_come_into_the_table(tmp_path, capsys):
+    results = [
+        JobResult(n, (f"seed={n}",), None, 0, None, {"status": "completed", "test": {"loss": 1.0}, "forecast": forecast})
+        for n, forecast in enumerate([{"rmse": 15.5, "mae": 13.25}, {"rmse": 16.5, "mae": 14.25}])
+    ]
+    show_sweep(tmp_path, results)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "★ 0 0 completed 1.0000 15.50 13.25" in text
+    assert "mean ± std 1.0000 ± 0.0000 16.00 ± 0.71 13.75 ± 0.71" in text
+
+
 def test_jobs_that_differ_twice_say_both(tmp_path, monkeypatch):
     given = drawn(monkeypatch)
     show_sweep(

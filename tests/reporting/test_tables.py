@@ -181,6 +181,44 @@ def test_the_best_of_a_sweep():
     assert marked() == []
 
 
+def seeds(*results, **more):
+    return [{"number": n, "overrides": ["model=rnn", f"seed={n}"], "status": "completed", **r} for n, r in enumerate(results)]
+
+
+def test_the_best_forecast_of_a_sweep_has_the_lowest_rmse():
+    jobs = seeds(
+        {"test": {"loss": 0.1}, "forecast": {"rmse": 15.478, "mae": 13.0, "naive": {}}},
+        {"test": {"loss": 0.3}, "forecast": {"rmse": 9.5, "mae": 12345678.0, "naive": {}}},
+        {"test": {"loss": 0.2}, "forecast": {"rmse": math.inf, "mae": math.nan, "naive": {}}},
+        {"test": {"loss": 0.01}, "forecast": None},
+    )
+    text = rendered(sweep_table(jobs))
+    assert words_of(text, "status") == "job seed status test loss forecast rmse forecast mae time"
+    assert words_of(text, "15.48") == "0 0 completed 0.1000 15.48 13.00"
+    assert words_of(text, "★") == "★ 1 1 completed 0.3000 9.50 1.235e+07"
+    assert words_of(text, "inf") == "2 2 completed 0.2000 inf nan"
+    assert words_of(text, " 3 ") == "3 3 completed 0.0100"
+
+
+def test_seeds_end_with_their_mean():
+    jobs = seeds(
+        {"test": {"loss": 1.0, "accuracy": 0.98}, "forecast": {"rmse": 14.0, "mae": 10.0}},
+        {"test": {"loss": 2.0, "accuracy": 0.96}, "forecast": {"rmse": 16.0, "mae": 10.5}},
+        {"test": {"loss": 3.0, "accuracy": 0.94}, "forecast": {"rmse": None, "mae": math.inf}},
+        {"status": "failed"},
+    )
+    assert words_of(rendered(sweep_table(jobs)), "mean") == (
+        "mean ± std 2.0000 ± 1.0000 96.00% ± 2.00% 15.00 ± 1.41 10.25 ± 0.35"  # 1.41 is √2
+    )
+
+
+def test_only_seeds_have_a_mean():
+    jobs = seeds({"test": {"loss": 1.0}}, {"test": {"loss": 2.0}})
+    others = [{**job, "overrides": [*job["overrides"], f"activation={name}"]} for job, name in zip(jobs, "ab", strict=True)]
+    for several in (others, jobs[:1], [{**job, "test": None} for job in jobs]):
+        assert "mean" not in rendered(sweep_table(several))
+
+
 def test_a_job_without_a_finite_loss_is_never_the_best():
     jobs = [{"number": n, "test": {"loss": loss, "accuracy": 0.9}} for n, loss in enumerate([None, math.nan, math.inf, 0.5])]
     text = rendered(sweep_table([*jobs, {"number": 4, "status": "diverged"}]))

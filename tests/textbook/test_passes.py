@@ -20,7 +20,7 @@ NETWORKS = {
     "tanh": ("activation=tanh", "model.output_activation=sigmoid"),
     "constant_biases": ("model.learn_biases=false",),
     "drawn": ("model=neurons", "model.layers=[{size: 3, bias: false},{size: 2, activation: elu},{size: 1}]"),
-    "fnn": ("model=fnn", "model.hidden=[5,4]", "data=digits", "seed=7"),
+    "fnn": ("model=fnn", "model.hidden=[5,4]", "data=digits", "optimizer=sgd", "seed=7"),
 }
 
 
@@ -57,7 +57,7 @@ def test_computes_what_the_network_computes(overrides):
 
 
 def test_activations_stand_with_their_layers():
-    config = config_of("model=fnn", "data=digits", "activation=tanh")
+    config = config_of("model=fnn", "model.hidden=[4]", "data=digits", "optimizer=sgd", "activation=tanh")
     network = build_network(config, dataset_spec(config.data))
     assert layer_activations(network) == {"dense_1": PlainActivation("tanh"), "output": PlainActivation("identity")}
 

@@ -1,0 +1,23 @@
+"""A forecast as a table for other programs: `forecast.csv`.
+
+write_forecast(forecast, run_dir / "forecast.csv")
+"""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnjax.reporting.files import replacing
+
+if TYPE_CHECKING:
+    from nnjax.reporting.figures.forecast import ForecastLike
+
+
+def write_forecast(forecast: "ForecastLike", path: Path) -> None:
+    """One row for each held-out value: its label, the truth, and what each method forecast."""
+    count = len(forecast.methods["network"])
+    columns = [forecast.values[-count:], *forecast.methods.values()]
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["label", "truth", *forecast.methods])
+        writer.writerows(zip(forecast.labels[-count:], *(column.tolist() for column in columns), strict=True))
