@@ -89,9 +89,6 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
         values = passes(config.loss, network, params, model_state, inputs, targets)
         updates, opt_state = update(values.gradients, opt_state, params)
         new_params = optax.apply_updates(params, updates)
-        if not _finite(new_params):
-            found["stopped"] = f"iteration {index + 1}: a new weight is not a finite number any more"
-            break
         if not _finite((values.losses, values.gradients, new_params)):
             found["stopped"] = f"iteration {index + 1}: the loss, a gradient or a weight is not a finite number any more"
             break

@@ -32,6 +32,7 @@ SOFTMAX = (
     "data.validation=0",
     "loss=cross_entropy",
     "optimizer=sgd",
+    "schedule=constant",
     "training.global_batch_size=3",
 )
 CASES = {
