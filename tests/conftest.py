@@ -3,6 +3,7 @@
 import os
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ.pop("COLUMNS", None)  # the width of the terminal that pytest runs in, which xdist passes on, is not the tests'
 
 import hypothesis
 import jax

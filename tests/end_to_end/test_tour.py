@@ -60,6 +60,7 @@ def test_output(command, parts, tmp_path):
         assert all(any(image.endswith(name) for name in drawn) for image in images), (images, drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "parts"), list(commands(with_output=False)))
 def test_what_to_try_next(command, parts, tmp_path, monkeypatch):
     verb, *arguments = words(command)

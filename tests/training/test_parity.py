@@ -113,7 +113,9 @@ def overrides_of(model):
     return [*MODELS[model], *([] if model == "two_neuron" else OPTIMIZER)]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [pytest.param(name, marks=pytest.mark.slow if name in ("two_neuron_batch", "rnn") else ()) for name in MODELS]
+)
 def test_shardings_equal_one_device(model, tmp_path):
     overrides = overrides_of(model)
     alone = run(overrides, "pmap", 1, tmp_path)
