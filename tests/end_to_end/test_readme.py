@@ -22,7 +22,7 @@ ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.
 def parameters():
     for command in COMMANDS:
         if not command.startswith(ELSEWHERE):
-            yield pytest.param(command, marks=pytest.mark.slow if "-m experiment=" in command else ())
+            yield pytest.param(command, marks=pytest.mark.slow if " -m " in command.removeprefix("python -m") else ())
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ FILE = "month;sales\n" + "".join(f"{2019 + i // 12}-{i % 12 + 1:02};{value}\n" f
 SMALL = ["model=fnn", "model.hidden=[8]", "data=series", "data.file=my.csv", "training.duration=20steps", "data.window=6"]
 
 
+@pytest.mark.slow
 def test_the_airline_forecast_beats_both_naive_ones_with_every_seed(tmp_path):
     seeds = "seed=0,1,2,3,4"
     result = run("train", "-m", "experiment=airline_rnn", seeds, "report.figures=false", f"hydra.sweep.dir={tmp_path}")

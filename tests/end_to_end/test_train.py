@@ -129,7 +129,7 @@ def test_missing_data_is_one_message(tmp_path):
     assert "data=digits" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("name", ["cifar10", pytest.param("cifar100", marks=pytest.mark.slow)])
 def test_the_shipped_experiment_runs_on_a_small_official_copy(name, tmp_path):
     directory = prepare_made(name, tmp_path, num_train=300, num_test=150)
     short = ["training.duration=2epochs", "training.eval_batch_size=100"]

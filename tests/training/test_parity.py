@@ -114,7 +114,8 @@ def overrides_of(model):
 
 
 @pytest.mark.parametrize(
-    "model", [pytest.param(name, marks=pytest.mark.slow if name in ("two_neuron_batch", "rnn") else ()) for name in MODELS]
+    "model",
+    [pytest.param(name, marks=pytest.mark.slow if name in ("two_neuron_batch", "fnn", "rnn") else ()) for name in MODELS],
 )
 def test_shardings_equal_one_device(model, tmp_path):
     overrides = overrides_of(model)
