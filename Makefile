@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-all check format clean
+.PHONY: help install train test test-all bench check format clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: check  ## Lint, check types, run the tests (under 10 minutes on two cores)
 test-all: check  ## As test, and the slow proofs besides
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
 
+bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: an hour, on an idle machine
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
 check: .venv/.installed-dev  ## Lint and check types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -31,7 +34,7 @@ format: .venv/.installed-dev  ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix
 
 clean:  ## Remove .venv and the caches of the tools; outputs/ stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Debian's python3 without python3-venv cannot put pip into an environment, but its pip can.
 .venv/.installed: pyproject.toml constraints.txt
@@ -46,4 +49,11 @@ clean:  ## Remove .venv and the caches of the tools; outputs/ stays
 .venv/.installed-dev: .venv/.installed
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# .venv has pip in any case, and puts everything into this one.
+.venv-bench/.installed: .venv/.installed benchmarks/requirements.txt
+	@echo "Installing PyTorch, Keras and the project into .venv-bench ..."
+	@$(BIN)/python -m venv --without-pip .venv-bench
+	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
 	@touch $@

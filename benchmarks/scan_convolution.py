@@ -32,7 +32,7 @@ from nnjax.models.build import build
 from nnjax.models.convolution import convolve as our_convolve
 
 SHAPES = {"MNIST": (28, 28, 1), "CIFAR": (32, 32, 3)}
-MODEL = CNN("cnn", (ConvBlock(32), ConvBlock(64)), "flatten", (256,), 0.0, "he_normal", "identity")
+MODEL = CNN("cnn", (ConvBlock(32), ConvBlock(64)), "flatten", (256,), 0.0, "he_normal", "identity", None, False)
 OPTIMIZER = optax.adam(1e-3)
 
 Convolution = Callable[[Array, Array], Array]

@@ -14,6 +14,8 @@ from nnjax.config.errors import DataError
 from nnjax.config.runs import read_config
 from nnjax.config.schema import EvaluateConfig, TrainConfig
 from nnjax.reporting.console import RunConsole
+from nnjax.reporting.copies import copies_summary, forecast_errors, mean_forecast, means, rows_of
+from nnjax.reporting.copy_tables import show_copies
 from nnjax.reporting.summary import read_summary, write_json
 
 
@@ -38,7 +40,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         from nnjax.parallel.devices import select_devices
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
-        from nnjax.training.forecast import make_forecast
+        from nnjax.training.forecast import make_forecasts
 
         devices = select_devices(run_config)
         dataset = load(run_config.data, echo=console.print)
@@ -51,22 +53,30 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)
         checkpoints.close()
-        state = experiment.parallel.replicate(state)
+        state = experiment.layout.put(state)
         result = experiment.evaluate(state, dataset.test)
 
         evaluation: dict[str, Any] = {
             "run": str(run),
             "checkpoint": config.checkpoint,
             "step": progress.step,
-            "test": result.metrics,
+            "test": means(result.metrics),
             "test_examples": result.count,
         }
-        console.print(_comparison("test", result.metrics, summary.get("test", {}), f"{result.count:,} examples", progress.step))
+        splits = {"test": result.metrics}
+        console.print(
+            _comparison("test", evaluation["test"], summary.get("test", {}), f"{result.count:,} examples", progress.step)
+        )
         if dataset.series is not None:
-            forecast = make_forecast(experiment, state, dataset.series)
-            evaluation["forecast"] = forecast.summary
-            errors, rows = forecast.errors["network"], f"{forecast.summary['first']} to {forecast.summary['last']}"
+            forecasts = [forecast.summary for forecast in make_forecasts(experiment, state, dataset.series)]
+            evaluation["forecast"] = forecast = mean_forecast(forecasts)
+            splits["forecast"] = forecast_errors(forecasts)
+            errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
+        if experiment.layout.many:
+            copies = rows_of(experiment.layout.copies, splits, steps=progress.step, diverged=progress.diverged)
+            evaluation |= copies_summary(copies)
+            show_copies(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)
         console.print(f"Written to {run_dir / 'evaluation.json'}")
     return evaluation

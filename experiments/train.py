@@ -3,7 +3,6 @@
 It reads from top to bottom: devices, data, model, resume, training, test, pictures.
 """
 
-import math
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -15,6 +14,17 @@ from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
 from nnjax.reporting.console import RunConsole
+from nnjax.reporting.copies import (
+    Numbers,
+    copies_summary,
+    forecast_errors,
+    mean_forecast,
+    means,
+    rows_of,
+    with_spread,
+    write_copies,
+)
+from nnjax.reporting.copy_tables import show_copies
 from nnjax.reporting.forecast_file import write_forecast
 from nnjax.reporting.metrics import MetricWriter, last_metrics
 from nnjax.reporting.progress import Progress
@@ -90,7 +100,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
-        from nnjax.training.forecast import make_forecast
+        from nnjax.training.forecast import make_forecasts
         from nnjax.training.loop import fit
         from nnjax.training.progress import TrainingProgress
         from nnjax.training.state import abstract_network
@@ -131,7 +141,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             console.print("There is no checkpoint yet: starting from the beginning")
 
     # --- training ---
-    lengths = experiment.lengths
+    lengths, layout = experiment.lengths, experiment.layout
     resume_step = progress.step if config.resume is not None else None
     with (
         MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as writer,
@@ -156,15 +166,24 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
-                tested, step = experiment.parallel.replicate(state), progress.step
+                tested, step = experiment.layout.put(state), progress.step
             evaluation = experiment.evaluate(tested, dataset.test)
-            if not math.isfinite(evaluation.loss):
+            shown = evaluation.soundest()  # what is drawn and forecast of one network is of this copy
+            if shown is None:
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
-            forecast = None if dataset.series is None else make_forecast(experiment, tested, dataset.series)
-        summary |= {"test": evaluation.metrics, "test_examples": evaluation.count, "tested_step": step}
-        if forecast is not None:
-            summary["forecast"] = forecast.summary
-            write_forecast(forecast, run_dir / "forecast.csv")
+            forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
+        summary |= {"test": means(evaluation.metrics), "test_examples": evaluation.count, "tested_step": step}
+        if forecasts:
+            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
+            write_forecast(forecasts[shown], run_dir / "forecast.csv")
+        if layout.many:
+            splits: dict[str, Mapping[str, Numbers]] = {**result.progress.copies, "test": evaluation.metrics}
+            if forecasts:
+                splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
+            rows = rows_of(layout.copies, splits, steps=step, diverged=result.progress.diverged)
+            summary |= copies_summary(rows)
+            write_copies(rows, run_dir / "copies.csv")
+            show_copies(console, summary)
         events.write(step, "test", evaluation.metrics)
     checkpoints.close()
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
@@ -174,18 +193,19 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
         with clock("figures"):
             from nnjax.reporting.figures.run import draw_run
 
-            first_layer = experiment.parallel.fetch(tested.params).get(layers[0].name, {})
+            first_layer = layout.one_of(layout.get(tested.params.get(layers[0].name, {})), shown)
             kernel = first_layer.get("kernel")
             summary["figures"] = draw_run(
                 run_dir,
                 inputs=dataset.test.inputs,
                 targets=dataset.test.targets,
-                outputs=evaluation.outputs,
-                losses=evaluation.losses,
+                outputs=layout.one_of(evaluation.outputs, shown),
+                losses=layout.one_of(evaluation.losses, shown),
                 class_names=dataset.class_names,
                 from_logits=config.loss.name == "cross_entropy",
                 kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
-                forecast=forecast,
+                forecast=forecasts[shown] if forecasts else None,
+                copies=summary.get("copies", ()),
             )
 
 
@@ -204,24 +224,27 @@ class _Events:
         self._started = time.perf_counter() - sum(progress.seconds.values())
         self._step, self._last = progress.step, dict(last)
 
-    def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
+    def trained(self, step: int, metrics: Mapping[str, Numbers], examples_per_second: float) -> None:
         self._step = step
-        self._bar.update(step, metrics, examples_per_second)
+        self._bar.update(step, means(metrics), examples_per_second)
 
-    def evaluated(self, step: int, train: Mapping[str, float], validation: Mapping[str, float] | None) -> None:
+    def evaluated(self, step: int, train: Mapping[str, Numbers], validation: Mapping[str, Numbers] | None) -> None:
         splits = {"train": train} | ({} if validation is None else {"validation": validation})
-        self._bar.record(step, step / self._experiment.lengths.steps_per_epoch, splits)
-        learning_rate = self._experiment.learning_rate(step - 1)
+        last = {split: means(metrics) for split, metrics in splits.items()}
+        self._bar.record(step, step / self._experiment.lengths.steps_per_epoch, last)
+        varies = self._experiment.config.training.vary.learning_rate is not None
+        rate = {} if varies else {"learning_rate": self._experiment.learning_rate(step - 1)}
         for split, metrics in splits.items():
-            self.write(step, split, {**metrics, "learning_rate": learning_rate} if split == "train" else metrics)
-        self._last |= splits
+            self.write(step, split, {**metrics, **rate} if split == "train" else metrics)
+        self._last |= last
 
     def weights(self, step: int, values: Mapping[str, float]) -> None:
         self.write(step, "weights", values)
 
     def summary(self, train_seconds: float) -> dict[str, Any]:
         """How far training came, for the summary; `train_seconds` are those of all steps."""
-        examples = self._step * self._experiment.config.training.global_batch_size
+        batch_size, copies = self._experiment.config.training.global_batch_size, self._experiment.layout.copies
+        examples = self._step * batch_size * len(copies)
         return {
             "steps": self._step,
             "epochs": self._step / self._experiment.lengths.steps_per_epoch,
@@ -230,11 +253,11 @@ class _Events:
             "examples_per_second": examples / train_seconds if train_seconds else None,
         }
 
-    def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
+    def write(self, step: int, split: str, metrics: Mapping[str, Numbers]) -> None:
         """One line of metrics.jsonl."""
         epoch = step / self._experiment.lengths.steps_per_epoch
         seconds = time.perf_counter() - self._started
-        self._writer.write(step=step, epoch=epoch, split=split, metrics=metrics, seconds=seconds)
+        self._writer.write(step=step, epoch=epoch, split=split, metrics=with_spread(metrics), seconds=seconds)
 
 
 if __name__ == "__main__":

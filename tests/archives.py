@@ -30,7 +30,7 @@ PLAIN = {
     "limit_test": None,
     "normalize": True,
     "placement": "auto",
-    "augment": Augment(flip=False, crop=0, cutout=0),
+    "augment": Augment(flip="off", crop=0, cutout=0),
 }
 
 

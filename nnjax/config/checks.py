@@ -10,14 +10,15 @@ import math
 from importlib.util import find_spec
 from itertools import pairwise
 
-from nnjax.config.data_checks import DATA_CHECKS, Problems, shape_problems
+from nnjax.config.copies import copy_problems, num_copies
+from nnjax.config.data_checks import DATA_CHECKS, Problems, describe_inputs, shape_problems
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.lengths import in_steps, planned_steps, steps_per_epoch
 from nnjax.config.model_checks import MODEL_CHECKS
 from nnjax.config.problems import NO_ORIGINS, Origins, Problem, count, raise_problems
 from nnjax.config.schema import Config
-from nnjax.config.training_options import SGD, Muon, OneCycle, Steps, WarmupCosine
+from nnjax.config.training_options import SGD, Muon, MuonSGD, OneCycle, Steps, WarmupCosine
 
 _MOST_STEPS = 2**31 - 1  # JAX counts steps in 32 bits
 
@@ -41,8 +42,11 @@ def check_config(config: Config, origins: Origins = NO_ORIGINS) -> None:
 
 def _optimizer(config: Config, spec: DatasetSpec) -> Problems:
     rule = config.optimizer
-    if isinstance(rule, SGD | Muon) and rule.nesterov and rule.momentum == 0:
-        yield Problem("optimizer.nesterov", True, "needs optimizer.momentum greater than 0, such as 0.9; has 0")
+    if isinstance(rule, SGD | Muon | MuonSGD) and rule.nesterov:
+        momenta = {"momentum": rule.momentum} | ({"sgd_momentum": rule.sgd_momentum} if isinstance(rule, MuonSGD) else {})
+        for name, momentum in momenta.items():
+            if momentum == 0:
+                yield Problem("optimizer.nesterov", True, f"needs optimizer.{name} greater than 0, such as 0.9; has 0")
 
 
 def _duration(config: Config, spec: DatasetSpec) -> Problems:
@@ -85,6 +89,10 @@ def _evaluation(config: Config, spec: DatasetSpec) -> Problems:
         reason = f"needs a validation split; data.validation={config.data.validation:g} sets none aside"
         share = f"data.validation={max(0.1, math.ceil(100 / spec.num_train) / 100):g}, or " if spec.num_train > 1 else ""
         yield Problem("training.test", "best", f"{reason}; choose {share}training.test=last")
+    if training.test_views > 1 and not spec.is_image:
+        yield Problem("training.test_views", training.test_views, f"needs images; {describe_inputs(spec)}; must be 1")
+    elif training.test_views == 6 and min(spec.input_shape[:2]) < 2:
+        yield Problem("training.test_views", 6, f"needs images of at least 2×2; {describe_inputs(spec)}; must be 1 or 2")
     if training.stop.accuracy_above is not None and spec.task == "regression":
         reason = f"needs classes; data={spec.name} has real-valued targets; choose training.stop.loss_below"
         yield Problem("training.stop.accuracy_above", training.stop.accuracy_above, reason)
@@ -96,6 +104,8 @@ def _devices(config: Config, spec: DatasetSpec) -> Problems:
         return
     if config.debug.strict and devices > 1:
         yield Problem("parallel.devices", devices, "debug.strict=true runs on one device; must be 1 or auto")
+    if num_copies(config) >= devices:  # each device has whole copies, and whole batches
+        return
     sizes = {"global_batch_size": config.training.global_batch_size, "eval_batch_size": config.training.eval_batch_size}
     for name, size in sizes.items():
         if size % devices:
@@ -118,5 +128,6 @@ _CHECKS = (
     _schedule,
     _evaluation,
     _devices,
+    copy_problems,
     _report,
 )

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnjax.config.compose import VERSION_BASE, Composition, check, compose, conf_dir, override_texts, project_root
+from nnjax.config.compose import Composition, check, compose, conf_dir, override_texts, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError, UserError
+from nnjax.config.handover import hand_over, quoted, run_composed, setting
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
@@ -83,7 +83,7 @@ class _Command:
         arguments, overrides, flags = _read(argv, f"python -m experiments.{self.verb}")
         job = Job(self.schema, self.task)
         if arguments.hydra_help or arguments.shell_completion:
-            return _hand_over(job, self.verb, overrides, flags)
+            return hand_over(job, self.verb, overrides, flags)
         verb = arguments.config_name or self.verb
         directories = _directories(arguments.config_dir)
         mode = RunMode.MULTIRUN if arguments.multirun or "hydra.mode=MULTIRUN" in overrides else RunMode.RUN
@@ -104,7 +104,7 @@ class _Command:
             print(config_text(values, arguments.package))
             return 0
         if looking:
-            return _hand_over(job, verb, composition.overrides, flags)
+            return hand_over(job, verb, composition.overrides, flags)
         check(config, origins)
         return self._run_once(job, composition, values, flags)
 
@@ -113,17 +113,20 @@ class _Command:
         given = _given(composition, "hydra.run.dir")
         if resume and given:
             raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
-        overrides = list(composition.overrides)
         made = None
+        changed: dict[str, Path | str | None]
         if resume:
-            overrides += [_folder_override("hydra.run.dir", resume), "hydra.output_subdir=null"]
+            changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder's name speaks of the run as it will be, which may be an earlier one's config.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
             made = _make_folder(settings, "run", composition)
-            overrides.append(_folder_override("hydra.run.dir", made))
+            changed = {"run.dir": made}
         try:
-            return _hand_over(job, composition.verb, overrides, flags) or job.exit_code
+            if flags:
+                overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
+                return hand_over(job, composition.verb, overrides, flags) or job.exit_code
+            return run_composed(job, composition, changed) or job.exit_code
         finally:
             _release(None if given else made)
 
@@ -146,7 +149,7 @@ class _Command:
         sweep_dir = _make_folder(composition.hydra, "sweep", composition)
         texts = [f"++{text}" if text.partition("=")[0] in forced else text for text in composition.overrides]
         try:
-            code = _hand_over(job, composition.verb, [*texts, _folder_override("hydra.sweep.dir", sweep_dir)], flags)
+            code = hand_over(job, composition.verb, [*texts, setting("sweep.dir", sweep_dir)], flags)
         except KeyboardInterrupt:
             code = INTERRUPTED
         finally:
@@ -181,7 +184,7 @@ def _quoted(text: str) -> str:
     """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it."""
     key, _, value = text.partition("=")
     plain = re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", value, re.ASCII) or "${" in value
-    return text if key not in _PATHS or plain else _folder_override(key, value)
+    return text if key not in _PATHS or plain else quoted(key, value)
 
 
 def _directories(config_dir: str | None) -> tuple[Path, ...]:
@@ -210,21 +213,6 @@ def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
     return occupy(folder.absolute(), key) if _given(composition, key) else claim(project_root() / folder, key)
-
-
-def _folder_override(key: str, folder: Path | str) -> str:
-    quoted = str(folder).replace("'", r"\'")
-    return f"{key}='{quoted}'"
-
-
-def _hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str]) -> int:
-    """Lets Hydra run; returns the exit code that it asks for."""
-    sys.argv = [sys.argv[0], *overrides, *flags]
-    try:
-        hydra.main(config_path=str(conf_dir()), config_name=verb, version_base=VERSION_BASE)(job)()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
 
 
 def _release(folder: Path | None) -> None:

@@ -75,12 +75,11 @@ def _split_sizes(config: Config, spec: DatasetSpec) -> Problems:
 
 def _augmentation(config: Config, spec: DatasetSpec) -> Problems:
     augment = config.data.augment
-    sizes = {"flip": augment.flip, "crop": augment.crop, "cutout": augment.cutout}
+    changes = {"flip": (augment.flip, "off"), "crop": (augment.crop, 0), "cutout": (augment.cutout, 0)}
     if not spec.is_image:
-        for name, size in sizes.items():
-            if size:
-                off = "false" if name == "flip" else "0"
-                yield Problem(f"data.augment.{name}", size, f"needs images; {describe_inputs(spec)}; must be {off}")
+        for name, (value, off) in changes.items():
+            if value != off:
+                yield Problem(f"data.augment.{name}", value, f"needs images; {describe_inputs(spec)}; must be {off}")
         return
     side = min(spec.input_shape[:2])
     if augment.crop >= side:

@@ -16,12 +16,13 @@ class Augment:
     """Random changes of training images, drawn anew each epoch, on the device.
 
     Attributes:
-        flip: mirror left to right, with probability one half.
+        flip: mirror left to right: `random` draws one half of the images anew each epoch; `alternating` draws it for the first
+            epoch, and mirrors in each later epoch what was not mirrored in the one before, so that two epochs show all of both.
         crop: pixels of reflected border from which a window of the original size is cut; 0 is off.
         cutout: side in pixels of a square that is greyed out; 0 is off.
     """
 
-    flip: bool
+    flip: Literal["off", "random", "alternating"]
     crop: NonNegativeInt
     cutout: NonNegativeInt
 

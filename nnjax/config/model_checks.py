@@ -7,7 +7,7 @@ import math
 
 from nnjax.config.data_checks import Problems, describe_inputs
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, RNN, ActivationName, Neurons, TwoNeuron
+from nnjax.config.options import CNN, FNN, RNN, ActivationName, Airbench, Neurons, TwoNeuron, Whitening
 from nnjax.config.problems import Problem, count
 from nnjax.config.schema import Config
 from nnjax.config.training_options import CrossEntropy
@@ -23,12 +23,37 @@ def _cnn(config: Config, spec: DatasetSpec) -> Problems:
         yield Problem("model", "cnn", f"needs images; {describe_inputs(spec)}; choose {fits}")
         return
     height, width, _ = spec.input_shape
+    if model.whitening is not None:
+        if too_large := list(_whitening(model.whitening, spec)):
+            yield from too_large
+            return
+        height, width = height - model.whitening.size + 1, width - model.whitening.size + 1
     for index, block in enumerate(model.blocks):
         if min(height, width) < block.pool:
             reason = f"the {height}×{width} image that reaches this block is smaller; {describe_inputs(spec)}; "
             yield Problem(f"model.blocks.{index}.pool", block.pool, f"{reason}choose a smaller pool, or fewer blocks")
             return
         height, width = height // block.pool, width // block.pool
+
+
+def _whitening(whitening: Whitening, spec: DatasetSpec) -> Problems:
+    side = min(spec.input_shape[:2])
+    if whitening.size > side:
+        reason = f"must be at most the side of an image, {side}; {describe_inputs(spec)}"
+        yield Problem("model.whitening.size", whitening.size, reason)
+
+
+def _airbench(config: Config, spec: DatasetSpec) -> Problems:
+    model = config.model
+    if not isinstance(model, Airbench):
+        return
+    if not spec.is_image:
+        other = "rnn" if spec.is_sequence else "fnn"
+        yield Problem("model", "airbench", f"needs images; {describe_inputs(spec)}; choose model={other}")
+        return
+    if not model.widths:
+        yield Problem("model.widths", [], "needs at least one group of layers, such as [64]")
+    yield from _whitening(model.whitening, spec)
 
 
 def _two_neuron(config: Config, spec: DatasetSpec) -> Problems:
@@ -109,14 +134,17 @@ def _loss(config: Config, spec: DatasetSpec) -> Problems:
 
 def _output_activation(config: Config) -> tuple[str, ActivationName]:
     """The key of the output activation, and what it is."""
-    if isinstance(config.model, Neurons):
-        last = len(config.model.layers) - 1
-        return f"model.layers.{last}.activation", config.model.layers[last].activation or config.activation.name
-    return "model.output_activation", config.model.output_activation
+    match config.model:
+        case Neurons(layers=layers):
+            return f"model.layers.{len(layers) - 1}.activation", layers[-1].activation or config.activation.name
+        case Airbench():  # its outputs are as they are
+            return "model", "identity"
+        case model:
+            return "model.output_activation", model.output_activation
 
 
 def _has_one_value(spec: DatasetSpec) -> bool:
     return spec.task == "regression" and spec.num_outputs == 1
 
 
-MODEL_CHECKS = (_cnn, _two_neuron, _neurons, _rnn, _batch_norm, _loss)
+MODEL_CHECKS = (_cnn, _airbench, _two_neuron, _neurons, _rnn, _batch_norm, _loss)

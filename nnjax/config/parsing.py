@@ -258,7 +258,8 @@ def _describe(annotation: Any) -> str:
     return f"a group of {', '.join(_hints(annotation))}" if _is_mapping(annotation) else _NOUN[annotation]
 
 
-def _choice(choices: tuple[str, ...], value: object = MISSING) -> str:
+def _choice(values: tuple[object, ...], value: object = MISSING) -> str:
+    choices = tuple(map(str, values))
     near = get_close_matches(str(value), choices, n=1)
     wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
     return wanted + (f"; did you mean {near[0]}?" if near else "")

@@ -36,6 +36,17 @@ class StopRules:
 
 
 @dataclass(frozen=True)
+class Vary:
+    """What sets the copies of a run apart besides their seeds; null leaves them alike in it.
+
+    Attributes:
+        learning_rate: a copy for each value, in the place of `optimizer.learning_rate`.
+    """
+
+    learning_rate: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
 class Training:
     """How long, in what portions, and what is kept.
 
@@ -47,7 +58,12 @@ class Training:
         checkpoint_every: how often the state is saved; null saves at the end only (and on SIGTERM or Ctrl-C).
         keep: how many of the newest checkpoints stay; the best one stays besides.
         test: which checkpoint the test split is measured on, once, at the end.
+        test_views: the outputs in an evaluation, of the validation split too, are the mean over so many views of an image: 2 is
+            the image and its mirror image, 6 these two and both shifted by a pixel up and left, and down and right.
         precision: type of activations and gradients; parameters, losses and BatchNorm stay float32.
+        seeds: copies of the network that are trained at once, in one program, with the seeds `seed`, `seed` + 1, …; each
+            becomes what a run with its seed alone would become.
+        vary: what else sets copies apart: with several learning rates, each is trained with each of the seeds.
         stop: when to end earlier.
     """
 
@@ -58,7 +74,10 @@ class Training:
     checkpoint_every: Duration | None
     keep: PositiveInt
     test: Literal["last", "best"]
+    test_views: Literal[1, 2, 6]
     precision: Literal["float32", "bfloat16"]
+    seeds: PositiveInt
+    vary: Vary
     stop: StopRules
 
 

@@ -37,7 +37,7 @@ def check_trace(config: TraceConfig, origins: Origins) -> None:
     Raises:
         IncompatibleError: naming all that a trace cannot show.
     """
-    problems = [*_model(config), *_optimizer(config), *_data(config)]
+    problems = [*_model(config), *_optimizer(config), *_data(config), *_copies(config)]
     if not problems:
         problems = [*_size(config, dataset_spec(config.data))]
     raise_problems(problems, origins, IncompatibleError)
@@ -58,12 +58,15 @@ def _model(config: TraceConfig) -> Problems:
 def _optimizer(config: TraceConfig) -> Problems:
     rule = config.optimizer
     if isinstance(rule, SGD):
-        plain: dict[str, object] = {"momentum": 0.0, "weight_decay": 0.0, "clip_norm": None}
+        plain: dict[str, object] = {"momentum": 0.0, "weight_decay": 0.0, "clip_norm": None, "lookahead": None}
         for name, off in plain.items():
             value = getattr(rule, name)
             if value != off:
                 reason = "a trace shows weight − learning rate × gradient; must be"
                 yield Problem(f"optimizer.{name}", value, f"{reason} {'null' if off is None else 0}")
+        if rule.parameter_groups:
+            reason = "a trace shows weight − learning rate × gradient; must be []"
+            yield Problem("optimizer.parameter_groups", rule.parameter_groups, reason)
     elif not isinstance(rule, Textbook):
         reason = "moves a weight by more than learning rate × gradient; choose optimizer=textbook or optimizer=sgd"
         yield Problem("optimizer", rule.name, reason)
@@ -73,6 +76,16 @@ def _data(config: TraceConfig) -> Problems:
     if isinstance(config.data, TextbookData) and config.data.validation:
         reason = "a trace takes the examples in the order of data.inputs, all of them; must be 0"
         yield Problem("data.validation", config.data.validation, reason)
+
+
+def _copies(config: TraceConfig) -> Problems:
+    alone: dict[str, tuple[object, str]] = {
+        "seeds": (config.training.seeds, "1"),
+        "vary.learning_rate": (config.training.vary.learning_rate, "null"),
+    }
+    for name, (value, wanted) in alone.items():
+        if value not in (1, None):
+            yield Problem(f"training.{name}", value, f"a trace shows one network; must be {wanted}")
 
 
 def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:

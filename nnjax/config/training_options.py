@@ -34,19 +34,59 @@ Loss = CrossEntropy | SquaredError
 # --- optimizer -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that learn otherwise than the others do.
+
+    Attributes:
+        parameters: which, by LAYER.NAME, where * stands for anything: "conv_1.kernel", "*_norm.bias", "conv_*".
+        multiplier: times the learning rate; 0 leaves them as they are.
+        weight_decay: in the place of optimizer.weight_decay, and of all of them, biases too; null leaves it as it is.
+        until: from then on they stay as they are; null is the end.
+    """
+
+    parameters: str
+    multiplier: NonNegativeFloat = 1.0
+    weight_decay: NonNegativeFloat | None = None
+    until: Duration | None = None
+
+
+@dataclass(frozen=True)
+class Lookahead:
+    """Slow weights that follow the trained ones, which start from them again each time (Zhang et al., 2019).
+
+    After every `sync_period` steps: slow ← slow + α · (fast − slow), then fast ← slow; at the end of training fast ← slow once
+    more. BatchNorm's running statistics go along. At the share t of the training, α = 1 − (1 − slow_step_size) · t^power: with
+    power 0 it is `slow_step_size` throughout, with a larger one it falls to that from 1, so that the weights are averaged late.
+
+    Attributes:
+        sync_period: steps between two meetings of slow and fast weights.
+        slow_step_size: how much of the way the slow weights go, at the end of training.
+        power: how late α falls.
+    """
+
+    sync_period: PositiveInt
+    slow_step_size: Annotated[float, Bounds(above=0, at_most=1)]
+    power: NonNegativeFloat = 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimizerOptions:
     """What every optimizer has.
 
     Attributes:
         learning_rate: the peak; the schedule multiplies it.
-        weight_decay: decay of weight matrices and kernels (never of biases and normalisation).
+        weight_decay: decay of weight matrices and kernels (of biases and normalisation only where a group says so).
         clip_norm: gradients longer than this (global L2 norm) are shortened to it; null is off.
+        parameter_groups: parameters with other settings; where several groups name a parameter, the last one has it.
+        lookahead: slow weights besides the trained ones; null has none.
     """
 
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat
     clip_norm: PositiveFloat | None
+    parameter_groups: tuple[ParameterGroup, ...]
+    lookahead: Lookahead | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +150,30 @@ class Muon(OptimizerOptions):
     adam_learning_rate: PositiveFloat
 
 
-Optimizer = SGD | Textbook | Adam | Lion | Muon
+@dataclass(frozen=True, kw_only=True)
+class MuonSGD(OptimizerOptions):
+    """Muon for matrices and kernels but the output layer's, whose size stays what it is; SGD for everything else.
+
+    Each step scales a kernel of n outputs to the Frobenius norm √n before it adds the orthogonalised momentum, so
+    `weight_decay` is of what SGD trains: with a `parameter_groups` entry also of biases.
+
+    Attributes:
+        momentum: decay of Muon's momentum.
+        nesterov: look one step ahead, in both.
+        newton_schulz_steps: iterations of the orthogonalisation.
+        sgd_learning_rate: of the output layer's kernel, of biases and of normalisation.
+        sgd_momentum: of the same.
+    """
+
+    name: Literal["muon_sgd"]
+    momentum: Probability
+    nesterov: bool
+    newton_schulz_steps: PositiveInt
+    sgd_learning_rate: PositiveFloat
+    sgd_momentum: Probability
+
+
+Optimizer = SGD | Textbook | Adam | Lion | Muon | MuonSGD
 
 # --- schedule ------------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,12 @@
 batch_indices(seed=0, first_step=100, num_steps=8, steps_per_epoch=468, num_examples=60_000, global_batch_size=128)
 """
 
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@lru_cache(maxsize=2)  # consecutive chunks ask for the same epoch again, or for the next
 def epoch_permutation(seed: int, epoch: int, num_examples: int) -> NDArray[np.int32]:
     """[num_examples] a random order of the examples; read-only.
 
@@ -18,6 +17,8 @@ def epoch_permutation(seed: int, epoch: int, num_examples: int) -> NDArray[np.in
         epoch: counted from 0.
         num_examples: size of the training split.
     """
+    if num_examples == 1:  # the textbook's training has an epoch a step, and drawing one costs more than training it
+        return np.zeros(1, np.int32)
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch))))
     order = np.arange(num_examples, dtype=np.int32)
     random.shuffle(order)
@@ -26,7 +27,13 @@ def epoch_permutation(seed: int, epoch: int, num_examples: int) -> NDArray[np.in
 
 
 def batch_indices(
-    seed: int, first_step: int, num_steps: int, steps_per_epoch: int, num_examples: int, global_batch_size: int
+    seed: int,
+    first_step: int,
+    num_steps: int,
+    steps_per_epoch: int,
+    num_examples: int,
+    global_batch_size: int,
+    permutation: Callable[[int, int, int], NDArray[np.int32]] = epoch_permutation,
 ) -> NDArray[np.int32]:
     """[num_steps, global_batch_size] the examples of consecutive steps, which may go on over the ends of epochs.
 
@@ -39,6 +46,7 @@ def batch_indices(
         steps_per_epoch: batches in an epoch.
         num_examples: size of the training split.
         global_batch_size: examples a step, over all devices.
+        permutation: `epoch_permutation`, perhaps one that remembers: consecutive steps ask for the same epoch again.
 
     Raises:
         ValueError: if an epoch's batches need more examples than there are.
@@ -47,7 +55,7 @@ def batch_indices(
     if used > num_examples:
         raise ValueError(f"{steps_per_epoch} batches of {global_batch_size} need more than {num_examples} examples")
     first_epoch, last_epoch = first_step // steps_per_epoch, (first_step + num_steps - 1) // steps_per_epoch
-    epochs = [epoch_permutation(seed, epoch, num_examples)[:used] for epoch in range(first_epoch, last_epoch + 1)]
+    epochs = [permutation(seed, epoch, num_examples)[:used] for epoch in range(first_epoch, last_epoch + 1)]
     batches = np.concatenate(epochs).reshape(-1, global_batch_size)
     start = first_step - first_epoch * steps_per_epoch
     return batches[start : start + num_steps]

@@ -56,6 +56,17 @@ def activation(config: Activation) -> Callable[[Array], Array]:
             return _PLAIN[name]
 
 
+def never_falls(config: Activation) -> bool:
+    """Whether f(z) is never less for a larger z, so that f(max z) = max f(z)."""
+    match config:
+        case LeakyReLU(negative_slope=slope):
+            return slope >= 0
+        case ELU(alpha=alpha):
+            return alpha >= 0
+        case PlainActivation(name=name):
+            return name not in ("gelu", "silu")
+
+
 def default_activation(name: ActivationName) -> Activation:
     """The config of the activation called `name`, with the usual slope (0.01) or alpha (1) where it has one."""
     match name:

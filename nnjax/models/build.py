@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, RNN, Activation, Model, Neurons, TwoNeuron
+from nnjax.config.options import CNN, FNN, RNN, Activation, Airbench, Model, Neurons, TwoNeuron
+from nnjax.models.airbench import airbench
 from nnjax.models.cnn import cnn
 from nnjax.models.fnn import fnn
 from nnjax.models.network import Network
@@ -25,6 +26,7 @@ BUILDERS: dict[type[Any], Callable[..., Network]] = {
     Neurons: neurons,
     FNN: fnn,
     CNN: cnn,
+    Airbench: airbench,
     RNN: rnn,
 }
 

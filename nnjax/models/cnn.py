@@ -1,6 +1,6 @@
 """Convolutional networks.
 
-((convolution → BatchNorm → activation) × convolutions → pooling → dropout) × blocks → head → dense layers → output
+whitening → ((convolution → BatchNorm → activation) × convolutions → pooling → dropout) × blocks → head → dense layers → output
 """
 
 from flax import nnx
@@ -9,8 +9,9 @@ from jax.typing import DTypeLike
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, Activation
 from nnjax.models.fnn import dense_layers
-from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, batch_norm, initializer
+from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, batch_norm, identity_init, initializer
 from nnjax.models.network import Network
+from nnjax.models.whitening import Whitening
 
 
 def cnn(model: CNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
@@ -19,7 +20,7 @@ def cnn(model: CNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
     Convolutions are numbered through (`conv_1`, `conv_2`, …), pooling and dropout by block.
 
     Args:
-        model: blocks, head, dense layers, dropout, initializer and output activation.
+        model: whitening, blocks, head, dense layers, dropout, initializers and output activation.
         activation: of convolutions and hidden dense layers.
         spec: images in.
         rngs: its `params` stream draws the weights.
@@ -27,6 +28,14 @@ def cnn(model: CNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
     """
     layers: dict[str, Layer] = {}
     height, width, channels = spec.input_shape
+    if model.whitening is not None:
+        size = model.whitening.size
+        layers["whitening"] = Whitening(channels, size, dtype=dtype)
+        layers["whitening_activation"] = Activate(activation)
+        height, width, channels = height - size + 1, width - size + 1, 2 * size * size * channels
+    kernel_init = initializer(model.initializer)
+    if model.identity_init:
+        kernel_init = identity_init(kernel_init)
     convolutions = 0
     for number, block in enumerate(model.blocks, start=1):
         for _ in range(block.convolutions):
@@ -37,7 +46,7 @@ def cnn(model: CNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
                 block.features,
                 block.kernel,
                 use_bias=not block.batch_norm,
-                kernel_init=initializer(model.initializer),
+                kernel_init=kernel_init,
                 dtype=dtype,
                 rngs=rngs,
             )

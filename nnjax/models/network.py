@@ -6,14 +6,16 @@ graphdef, params, rest = nnx.split(network, nnx.Param, ...)
 params["output"]["kernel"]                       # [784, 10]; `rest` holds BatchNorm's statistics and nothing else
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from nnjax.models.layers import Dropout, Layer
+from nnjax.models.activations import never_falls
+from nnjax.models.layers import Activate, Dropout, Layer, Pool
 
 
 class Network(nnx.Module):
@@ -42,17 +44,31 @@ class Network(nnx.Module):
         Returns:
             [b, num_outputs] float32, whatever the layers compute in.
         """
-        *_, (_, outputs) = self.layer_outputs(inputs, rngs=rngs)
+        *_, (_, outputs) = _outputs(_pool_early(list(self.layers())), inputs, rngs)
         return outputs.astype(jnp.float32)
 
     def layer_outputs(self, inputs: Array, *, rngs: nnx.Rngs | None = None) -> Iterator[tuple[str, Array]]:
         """Each layer's name and output, in order; arguments as of a call."""
-        values = inputs
-        for name, layer in self.layers():
-            with jax.named_scope(name):
-                values = layer(values, rngs=rngs) if isinstance(layer, Dropout) else layer(values)
-            yield name, values
+        return _outputs(self.layers(), inputs, rngs)
 
     def layers(self) -> Iterator[tuple[str, Layer]]:
         """Each layer's name and the layer, in order."""
         return ((name, getattr(self, name)) for name in self.names)
+
+
+def _outputs(layers: Iterable[tuple[str, Layer]], values: Array, rngs: nnx.Rngs | None) -> Iterator[tuple[str, Array]]:
+    for name, layer in layers:
+        with jax.named_scope(name):
+            values = layer(values, rngs=rngs) if isinstance(layer, Dropout) else layer(values)
+        yield name, values
+
+
+def _pool_early(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+    """The layers, an activation that never falls after the max pooling that follows it.
+
+    The largest activation is the activation of the largest value, so the outputs are the same, and there is less to activate.
+    """
+    for i, ((_, first), (_, second)) in enumerate(pairwise(layers)):
+        if isinstance(first, Activate) and isinstance(second, Pool) and second.kind == "max" and never_falls(first.config):
+            layers[i : i + 2] = reversed(layers[i : i + 2])
+    return layers

@@ -20,9 +20,10 @@ from jax import Array
 
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.problems import count
-from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, Rows
+from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, Rows, Scale
 from nnjax.models.network import Network
 from nnjax.models.recurrent import Cell, Recurrent
+from nnjax.models.whitening import Whitening
 
 # Of a cell and each value of its state: activations, gates, and the sums and products that join them.
 _ELEMENTWISE: dict[Cell, int] = {"simple": 2, "gru": 11, "lstm": 13}
@@ -93,6 +94,8 @@ def _kind(layer: Layer) -> str:
             return "dense"
         case Conv():
             return f"conv {layer.kernel.shape[0]}×{layer.kernel.shape[1]}"
+        case Whitening():
+            return f"whitening {layer.kernel.shape[0]}×{layer.kernel.shape[1]}"
         case Recurrent():
             return "simple rnn" if layer.kind == "simple" else layer.kind
         case nnx.BatchNorm():
@@ -109,13 +112,15 @@ def _kind(layer: Layer) -> str:
             return layer.kind if layer.kind == "flatten" else f"global {layer.kind} pool"
         case Rows():
             return "rows"
+        case Scale():
+            return f"× {layer.factor:.4g}"
 
 
 def _connects(layer: Layer, input_shape: tuple[int, ...]) -> str:
     match layer:
         case nnx.Linear():
             return "full"
-        case Conv():
+        case Conv() | Whitening():
             return f"local {layer.kernel.shape[0]}×{layer.kernel.shape[1]}, shared"
         case Pool():
             return f"local {layer.size}×{layer.size}"
@@ -127,7 +132,7 @@ def _connects(layer: Layer, input_shape: tuple[int, ...]) -> str:
 
 def _weights_saved(layer: Layer, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
     match layer:
-        case nnx.Linear() | Conv():
+        case nnx.Linear() | Conv() | Whitening():
             fan_in = math.prod(input_shape) + (1 if layer.bias is not None else 0)
             return fan_in * math.prod(output_shape) - num_params(nnx.state(layer))
         case Recurrent():
@@ -139,7 +144,7 @@ def _weights_saved(layer: Layer, input_shape: tuple[int, ...], output_shape: tup
 def _flops(layer: Layer, input_shape: tuple[int, ...], num_outputs: int) -> int:
     """Operations of one layer that makes `num_outputs` values."""
     match layer:
-        case nnx.Linear() | Conv():
+        case nnx.Linear() | Conv() | Whitening():
             *window, _ = layer.kernel.shape
             return num_outputs * (2 * math.prod(window) + (layer.bias is not None))
         case Recurrent():
@@ -147,9 +152,11 @@ def _flops(layer: Layer, input_shape: tuple[int, ...], num_outputs: int) -> int:
             sums = sum(math.prod(w.shape) * (2 if len(w.shape) > 1 else 1) for w in weights)
             return input_shape[0] * (sums + _ELEMENTWISE[layer.kind] * layer.size)
         case nnx.BatchNorm():
-            return 3 * num_outputs
+            return (2 + (layer.scale is not None)) * num_outputs
         case nnx.LayerNorm():
             return 7 * num_outputs
+        case Scale():
+            return num_outputs
         case Activate():
             return 0 if layer.config.name == "identity" else num_outputs
         case Pool():

@@ -26,15 +26,21 @@ AXIS = "data"
 class DataParallel:
     """The devices of a run, and how functions and arrays are laid out on them.
 
+    Args:
+        name: the wrapper.
+        devices: at least one.
+        axis: by which name a function speaks to the other devices.
+
     Attributes:
         num_devices: how many.
     """
 
-    def __init__(self, name: Literal["pmap", "shard_map"], devices: Sequence[jax.Device]) -> None:
+    def __init__(self, name: Literal["pmap", "shard_map"], devices: Sequence[jax.Device], axis: str = AXIS) -> None:
         self._name = name
         self._devices = list(devices)
-        self._mesh = Mesh(np.array(self._devices), (AXIS,), axis_types=(AxisType.Auto,))
-        self._sharding = NamedSharding(self._mesh, PartitionSpec(AXIS))
+        self._axis = axis
+        self._mesh = Mesh(np.array(self._devices), (axis,), axis_types=(AxisType.Auto,))
+        self._sharding = NamedSharding(self._mesh, PartitionSpec(axis))
         self.num_devices = len(self._devices)
 
     def replicate(self, tree: Any) -> Any:
@@ -76,13 +82,13 @@ class DataParallel:
             A function with `lower(*args).compile()`, as `jax.jit` gives.
         """
         if self._name == "pmap":
-            return jax.pmap(function, axis_name=AXIS, devices=self._devices, donate_argnums=donate)
+            return jax.pmap(function, axis_name=self._axis, devices=self._devices, donate_argnums=donate)
 
         def on_one_device(*args: Any) -> Any:
             results = function(*jax.tree.map(lambda x: x[0], args))
             return jax.tree.map(lambda x: x[None], results)
 
-        shards = PartitionSpec(AXIS)
+        shards = PartitionSpec(self._axis)
         mapped = jax.shard_map(on_one_device, mesh=self._mesh, in_specs=shards, out_specs=shards, check_vma=False)
         return jax.jit(mapped, donate_argnums=donate)
 

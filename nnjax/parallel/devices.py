@@ -8,6 +8,7 @@ import os
 
 import jax
 
+from nnjax.config.copies import num_copies
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
 
@@ -54,10 +55,13 @@ def select_devices(config: Config) -> list[jax.Device]:
 
 
 def _worthwhile(most: int, platform: str, config: Config) -> int:
-    """The largest number of devices, up to `most`, that divides both batch sizes and is worth its overhead."""
+    """The largest number of devices, up to `most`, that is worth its overhead, and divides both batch sizes or whole copies."""
+    copies = num_copies(config)
     batch_sizes = (config.training.global_batch_size, config.training.eval_batch_size)
     if platform == "cpu":
-        most = min(most, _cores(), max(1, min(batch_sizes) // _SMALLEST_CPU_SHARE))
+        most = min(most, _cores(), copies if copies > 1 else max(1, min(batch_sizes) // _SMALLEST_CPU_SHARE))
+    if 1 < copies >= most:
+        return most
     return next(count for count in range(most, 0, -1) if all(size % count == 0 for size in batch_sizes))
 
 

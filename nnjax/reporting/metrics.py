@@ -57,6 +57,8 @@ class MetricWriter:
     def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
         """Writes one split's metrics at one step; takes the place of the same split's at the same step before a resume.
 
+        Of several copies TensorBoard is given the means only.
+
         Args:
             step: steps done.
             epoch: epochs done; need not be whole.
@@ -69,13 +71,14 @@ class MetricWriter:
             self._keep(lambda record: (record["step"], record["split"]) != (step, split))
             self._file = self._path.open("a", encoding="utf-8")
             self._resume_records.discard((step, split))
-        numbers = {name: float(value) for name, value in metrics.items()}
+        numbers = {name: int(value) if name == "copies" else float(value) for name, value in metrics.items()}
         record = {"step": step, "epoch": round(epoch, 6), "split": split, **numbers, "seconds": round(seconds, 3)}
         self._file.write(to_json(record) + "\n")
         self._file.flush()
         if self._events is not None:
             for name, value in numbers.items():
-                self._events.add_scalar(f"{split}/{name}", value, step)
+                if not _is_of_spread(name):
+                    self._events.add_scalar(f"{split}/{name}", value, step)
 
     def close(self) -> None:
         """Closes the files; events that wait are written."""
@@ -118,10 +121,18 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     return records
 
 
+def _is_of_spread(name: str) -> bool:
+    """Whether a number says how the copies of a run differ."""
+    return name == "copies" or name.endswith(("_std", "_low", "_high"))
+
+
 def last_metrics(run_dir: Path) -> dict[str, dict[str, float]]:
-    """The latest metrics of each split in the order of the records; empty for a run that has none yet."""
+    """The latest metrics of each split in the order of the records, of copies their means; empty for a run without any yet."""
     if not (run_dir / _FILE).exists():
         return {}
     about = ("step", "epoch", "split", "seconds", "learning_rate")
-    records = read_metrics(run_dir)
-    return {record["split"]: {key: value for key, value in record.items() if key not in about} for record in records}
+
+    def metrics(record: Mapping[str, Any]) -> dict[str, float]:
+        return {key: value for key, value in record.items() if key not in about and not _is_of_spread(key)}
+
+    return {record["split"]: metrics(record) for record in read_metrics(run_dir)}

@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text
+from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text, spread_text
 
 _STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "yellow"}
 
@@ -91,8 +91,9 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     Args:
         summary: of these keys: name, status, reason, error; `test`, `validation`, `train` (metrics by name), test_examples;
             `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs, steps; model, activation,
-            num_params, data, seed; `seconds` (by phase, and `total`); examples_per_second, peak_rss_mb; platform,
-            num_devices, num_processes, parallel; run_dir, `figures` (paths).
+            num_params, data, seed; `copies`, `spread` and `learning_rates`, as `nnjax.reporting.copies` makes them;
+            `seconds` (by phase, and `total`); examples_per_second, peak_rss_mb; platform, num_devices, num_processes,
+            parallel; run_dir, `figures` (paths).
     """
     status = str(summary.get("status", "completed"))
     table = Table(box=box.ROUNDED, show_header=False, title=summary.get("name"), title_style="bold", title_justify="left")
@@ -118,12 +119,14 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
             style = "bold" if split == "test" else ""
             examples = _counted(summary, "test_examples", "example") if split == "test" else None
             ahead = "one step ahead, scaled" if summary.get("forecast") and split != "train" else None
-            add(split, Text(_metrics_text(metrics), style=style), examples, ahead)
+            add(split, Text(_metrics_text(metrics, summary, split), style=style), examples, ahead)
     if forecast := summary.get("forecast"):
         rows = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
         add("forecast", Text(_errors_text(forecast), style="bold"), rows)
         for method, errors in forecast["naive"].items():
             add("naive", _errors_text(errors), method.replace("_", " "))
+    if summary.get("copies"):
+        add("copies", _copies_text(summary), "mean ± standard deviation [95 % interval of the mean]")
     add("trained", _counted(summary, "epochs", "epoch"), _counted(summary, "steps", "step"))
     add("model", get("model", "{}"), get("activation", "{}"), get("num_params", "{:,} parameters"))
     add("data", get("data", "{}"), get("seed", "seed {}"))
@@ -229,13 +232,27 @@ def _counted(summary: Mapping[str, Any], key: str, what: str) -> str | None:
     return f"{number} {what}{'' if number == '1' else 's'}"
 
 
+def _copies_text(summary: Mapping[str, Any]) -> str:
+    """How many copies, and of what."""
+    copies, rates = len(summary["copies"]), len(summary.get("learning_rates", ()))
+    if not rates:
+        return f"{copies} seeds"
+    return f"{rates} learning rates" + (f" × {copies // rates} seeds" if copies > rates else "")
+
+
 def _settings(overrides: Sequence[str]) -> dict[str, str]:
     parts = (override.partition("=") for override in overrides)
     return {key: value for key, _, value in parts}
 
 
-def _metrics_text(metrics: Mapping[str, Any]) -> str:
-    return "   ".join(f"{name} {metric_text(name, value)}" for name, value in metrics.items())
+def _metrics_text(metrics: Mapping[str, Any], summary: Mapping[str, Any], split: str) -> str:
+    """The metrics of a split; of several copies the mean ± standard deviation [95 % interval of the mean]."""
+    spreads = summary.get("spread") or {}
+    texts = (
+        spread_text(name, spreads[f"{split}_{name}"]) if f"{split}_{name}" in spreads else metric_text(name, value)
+        for name, value in metrics.items()
+    )
+    return "   ".join(f"{name} {text}" for name, text in zip(metrics, texts, strict=True))
 
 
 def _errors_text(errors: Mapping[str, float]) -> str:

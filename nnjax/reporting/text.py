@@ -5,7 +5,7 @@ duration_text(83)                        # "1:23"
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _SHORT_NAMES = {"accuracy": "acc"}
 
@@ -17,6 +17,17 @@ def metric_text(name: str, value: float | None) -> str:
     if "accuracy" in name:
         return f"{100 * value:.2f}%"
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def spread_text(name: str, spread: Mapping[str, float]) -> str:
+    """A metric's mean ± standard deviation [95 % interval of the mean] over several copies; the mean where there is only one.
+
+    Args:
+        name: of the metric.
+        spread: mean, std, low and high.
+    """
+    mean, std, low, high = (metric_text(name, spread[key]) for key in ("mean", "std", "low", "high"))
+    return f"{mean} ± {std} [{low}, {high}]" if math.isfinite(spread["std"]) else mean
 
 
 def number_text(value: float) -> str:

@@ -1,6 +1,6 @@
 """Where the first number that is not finite came from: what `debug=strict` says when training diverges.
 
-first_nonfinite(experiment, state_before_the_step, inputs, targets)      # "the output of layer conv_2"
+first_nonfinite(experiment, state_before_the_step, inputs, targets, examples)      # "the output of layer conv_2"
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def is_finite(tree: Pytree) -> bool:
     return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(jax.device_get(tree)))
 
 
-def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targets: Any) -> str:
+def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targets: Any, examples: Any) -> str:
     """Goes through one step in the order it is computed, and names the first thing that is not finite.
 
     Args:
@@ -31,16 +31,17 @@ def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targ
         state: before the step, one copy.
         inputs: [b, ...] the step's batch, as stored.
         targets: [b] or [b, k].
+        examples: [b] their places in the training split.
     """
     state = jax.tree.map(jnp.asarray, state)
-    for name, value in _quantities(experiment, state, jnp.asarray(inputs), jnp.asarray(targets)):
+    for name, value in _quantities(experiment, state, *map(jnp.asarray, (inputs, targets, examples))):
         if not is_finite(value):
             return name
     return "the update of the parameters"
 
 
 def _quantities(
-    experiment: Experiment, state: TrainState, inputs: jax.Array, targets: jax.Array
+    experiment: Experiment, state: TrainState, inputs: jax.Array, targets: jax.Array, examples: jax.Array
 ) -> Iterator[tuple[str, Pytree]]:
     recipe = experiment.recipe
 
@@ -51,12 +52,12 @@ def _quantities(
 
     for path, value in jax.tree_util.tree_leaves_with_path(state.params):
         yield f"the parameter {_path(path)}, before the step", value
-    x = alone(lambda inputs, step: prepare_batch(recipe, step, inputs)[0], inputs, state.step)
+    x = alone(lambda inputs, step: prepare_batch(recipe, step, inputs, examples)[0], inputs, state.step)
     yield "the normalised inputs", x
 
     def layer_outputs(params: Pytree, x: jax.Array, step: jax.Array) -> dict[str, jax.Array]:
         network = nnx.merge(recipe.network.train_graph, params, state.model_state, copy=True)
-        _, dropout_key = prepare_batch(recipe, step, inputs)
+        _, dropout_key = prepare_batch(recipe, step, inputs, examples)
         return dict(network.layer_outputs(x, rngs=nnx.Rngs(dropout=dropout_key)))
 
     outputs = alone(layer_outputs, state.params, x, state.step)

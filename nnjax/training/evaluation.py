@@ -1,31 +1,35 @@
 """Evaluation: every example counts exactly once, at any batch size and on any number of devices.
 
-    evaluate = Evaluator(recipe, parallel, batch_size=1000)
+    evaluate = Evaluator(recipe, layout, batch_size=1000)
     result = evaluate(state, dataset.test)
     result.loss, result.accuracy, result.count              # 0.0312, 0.9903, 10000
 
-A last batch that is not full is padded, and the padding's outputs are thrown away on the host before anything is summed.
+A last batch that is not full is padded, and the padding's outputs are thrown away on the host before anything is summed. Of
+several copies each is measured by itself, on the same batches.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from numpy.typing import NDArray
 
-from nnjax.data.augment import normalize
+from nnjax.data.augment import normalize, views
 from nnjax.data.dataset import Split
-from nnjax.parallel.data_parallel import DataParallel
+from nnjax.training.layout import Layout
 from nnjax.training.losses import example_loss
+from nnjax.training.progress import Numbers, of_sound
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import StepRecipe
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a split measured.
+    """What a split measured; of several copies, a list of numbers where there is one, and arrays [copies, ...].
 
     Attributes:
         loss: mean over the examples.
@@ -35,39 +39,57 @@ class Evaluation:
         outputs: [n, k] float32, the network's outputs (logits, for cross-entropy).
     """
 
-    loss: float
-    accuracy: float | None
+    loss: Numbers
+    accuracy: Numbers | None
     count: int
     losses: NDArray[np.float32]
     outputs: NDArray[np.float32]
 
     @property
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, Numbers]:
         """Loss, and accuracy where there is one."""
         return {"loss": self.loss} | ({} if self.accuracy is None else {"accuracy": self.accuracy})
+
+    def soundest(self) -> int | None:
+        """The first copy, counted from 0, whose loss is finite; 0 for one network, None where no loss is."""
+        return next((copy for copy, loss in enumerate(np.atleast_1d(self.loss)) if np.isfinite(loss)), None)
 
 
 class Evaluator:
     """A compiled forward pass in evaluation mode; compiles at the first call and serves splits of every size."""
 
-    def __init__(self, recipe: StepRecipe, parallel: DataParallel, batch_size: int) -> None:
+    def __init__(self, recipe: StepRecipe, layout: Layout, batch_size: int, test_views: Literal[1, 2, 6] = 1) -> None:
         """Makes the evaluator.
 
         Args:
             recipe: the network, the loss and the normalisation.
-            parallel: the devices.
+            layout: the devices, and the copies on them.
             batch_size: examples a call, over all devices; a multiple of their number.
+            test_views: of how many views of an image the outputs are averaged.
         """
 
         def forward(params: Pytree, model_state: Pytree, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
             x = normalize(inputs, recipe.mean, recipe.std)
-            outputs, _ = recipe.network.apply(params, model_state, x, train=False)
+
+            def outputs_of(view: jax.Array) -> jax.Array:
+                return recipe.network.apply(params, model_state, view, train=False)[0]
+
+            if test_views == 1:
+                outputs = outputs_of(x)
+            else:
+                # One view after another, as all at once would take as many times the memory.
+                seen, weights = views(x, test_views)
+                outputs = jnp.einsum("v,vbk->bk", weights, lax.map(outputs_of, seen))
             return example_loss(recipe.loss, outputs, targets), outputs
 
+        def forward_of_all(params: Pytree, model_state: Pytree, *batch: jax.Array) -> tuple[jax.Array, jax.Array]:
+            results: tuple[jax.Array, jax.Array] = layout.map(lambda own: forward(*own, *batch), (params, model_state))
+            return results
+
         self._classification = recipe.classification
-        self._parallel = parallel
+        self._layout = layout
         self._batch_size = batch_size
-        self._forward = parallel.compile(forward)
+        self._forward = layout.compile(forward_of_all)
 
     def __call__(self, state: TrainState, split: Split) -> Evaluation:
         """Measures a split.
@@ -78,18 +100,19 @@ class Evaluator:
         """
         losses, outputs = [], []
         for inputs, targets in _padded_batches(split, self._batch_size):
-            batch = self._parallel.split((inputs, targets))
+            batch = self._layout.put_examples((inputs, targets))
             results = self._forward(state.params, state.model_state, *batch)
-            batch_losses, batch_outputs = map(self._parallel.join, results)
+            batch_losses, batch_outputs = map(self._layout.get_outputs, results)
             losses.append(batch_losses)
             outputs.append(batch_outputs)
-        all_losses = np.concatenate(losses)[: len(split)]
-        all_outputs = np.concatenate(outputs)[: len(split)]
+        all_losses = np.concatenate(losses, axis=-1)[..., : len(split)]
+        all_outputs = np.concatenate(outputs, axis=-2)[..., : len(split), :]
+        loss: Numbers = all_losses.mean(axis=-1, dtype=np.float64).tolist()
         correct = np.argmax(all_outputs, axis=-1) == split.targets if self._classification else None
         return Evaluation(
-            loss=float(all_losses.mean(dtype=np.float64)),
-            accuracy=None if correct is None else float(correct.mean()),
-            count=len(all_losses),
+            loss=loss,
+            accuracy=None if correct is None else of_sound(loss, correct.mean(axis=-1)),
+            count=len(split),
             losses=all_losses,
             outputs=all_outputs,
         )

@@ -5,21 +5,31 @@ evaluation = experiment.evaluate(state, dataset.test)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
+import numpy as np
 import optax
 
+from nnjax.config.copies import num_copies
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import ConfigError
-from nnjax.config.lengths import Lengths, lengths
+from nnjax.config.lengths import Lengths, in_steps, lengths
 from nnjax.config.schema import Config
+from nnjax.config.training_options import Textbook
 from nnjax.data.dataset import Dataset
+from nnjax.models.summary import num_params
+from nnjax.models.whitening import whitening_kernel
 from nnjax.parallel.data_parallel import DataParallel
 from nnjax.training.evaluation import Evaluator
+from nnjax.training.layout import Draws, Layout
 from nnjax.training.optimizers import make_optimizer, relative_schedule
 from nnjax.training.state import TrainState, create_state
 from nnjax.training.step import StepRecipe
+
+_FLOPS_AT_ONCE = 1e6  # up to here an operation takes the CPU less time than its dispatch
+
+_WHITENING_EXAMPLES = 5000  # as many as airbench94 takes; a hundredth of them would give nearly the same filters
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Experiment:
     Attributes:
         config: what was asked for.
         dataset: what is trained and tested on.
-        parallel: the devices.
+        layout: the devices, and the copies of the network on them.
         recipe: what a step is made of.
         lengths: the durations of the config, in steps.
         relative_schedule: from the step to the learning rate, as a share of its peak.
@@ -38,20 +48,35 @@ class Experiment:
 
     config: Config
     dataset: Dataset
-    parallel: DataParallel
+    layout: Layout
     recipe: StepRecipe
     lengths: Lengths
     relative_schedule: optax.Schedule
     evaluate: Evaluator
 
     @property
+    def parallel(self) -> DataParallel:
+        """The devices."""
+        return self.layout.parallel
+
+    @property
     def classification(self) -> bool:
         """Whether targets are classes."""
         return self.dataset.spec.task == "classification"
 
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of the step after `step` steps."""
-        return self.config.optimizer.learning_rate * float(self.relative_schedule(step))
+    def learning_rate(self, step: int, copy: int = 0) -> float:
+        """The learning rate of a copy in the step after `step` steps."""
+        return self.layout.copies[copy].learning_rate * float(self.relative_schedule(step))
+
+    def recipe_of(self, draws: Draws | None) -> StepRecipe:
+        """The recipe of one copy, inside of a compiled function; None for the only network."""
+        if draws is None:
+            return self.recipe
+        recipe = replace(self.recipe, seed=draws.seed)
+        if draws.learning_rate is None:
+            return recipe
+        rule = replace(self.config.optimizer, learning_rate=draws.learning_rate)
+        return replace(recipe, optimizer=_optimizer(replace(self.config, optimizer=rule), self.dataset.spec))
 
 
 def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> tuple[Experiment, TrainState]:
@@ -71,24 +96,62 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
             f"training.global_batch_size={training.global_batch_size}: must be at most {spec.num_train}, "
             f"the training examples that this copy of data={spec.name} has"
         )
-    durations, relative = lengths(config, spec), learning_rate_schedule(config, spec)
-    optimizer = make_optimizer(config.optimizer, relative)
+    durations, optimizer = lengths(config, spec), _optimizer(config, spec)
     network, state = create_state(config, spec, optimizer)
+    lookahead = None if isinstance(config.optimizer, Textbook) else config.optimizer.lookahead
+    state = _with_whitening(state, config, dataset)
+    if lookahead is not None:
+        state = replace(state, slow=(state.params, state.model_state))
     augment = config.data.augment
-    augmented = spec.is_image and not config.debug.overfit and (augment.flip or augment.crop or augment.cutout)
+    augmented = spec.is_image and not config.debug.overfit and (augment.flip != "off" or augment.crop or augment.cutout)
     recipe = StepRecipe(
         network=network,
         optimizer=optimizer,
+        lookahead=lookahead,
         loss=config.loss,
         augment=augment if augmented else None,
         mean=dataset.mean,
         std=dataset.std,
         classification=spec.task == "classification",
         seed=config.seed,
+        steps_per_epoch=durations.steps_per_epoch,
+        total_steps=durations.planned_steps,
     )
-    parallel = DataParallel(config.parallel.name, devices)
-    evaluate = Evaluator(recipe, parallel, training.eval_batch_size)
-    return Experiment(config, dataset, parallel, recipe, durations, relative, evaluate), state
+    layout = Layout(config, devices, _copies_at_once(config, state, devices[0].platform))
+    evaluate = Evaluator(recipe, layout, training.eval_batch_size, training.test_views)
+    relative = learning_rate_schedule(config, spec)
+    return Experiment(config, dataset, layout, recipe, durations, relative, evaluate), state
+
+
+def _optimizer(config: Config, spec: DatasetSpec) -> optax.GradientTransformation:
+    relative = learning_rate_schedule(config, spec)
+    return make_optimizer(config.optimizer, relative, lambda duration: in_steps(duration, config, spec))
+
+
+def _copies_at_once(config: Config, state: TrainState, platform: str) -> int:
+    """How many copies a device computes as one batch of networks; the others come after them.
+
+    Convolutions of several kernels at once are grouped ones, which are slow. On the CPU the copies of all but the smallest
+    networks are as fast one after another, and stay in its caches.
+    """
+    count = num_copies(config)
+    if any(np.ndim(leaf) == 5 for leaf in jax.tree.leaves(state.params)):  # [copies, height, width, channels, features]
+        return 1
+    if platform != "cpu":
+        return count
+    step_flops = 6 * config.training.global_batch_size * num_params(state.params) / count
+    return max(1, int(_FLOPS_AT_ONCE / step_flops))
+
+
+def _with_whitening(state: TrainState, config: Config, dataset: Dataset) -> TrainState:
+    """The state with the kernel of a whitening layer, if its model has one, from examples spread over the training split."""
+    whitening = getattr(config.model, "whitening", None)
+    if whitening is None:
+        return state
+    inputs = dataset.train.inputs[:: max(1, len(dataset.train) // _WHITENING_EXAMPLES)][:_WHITENING_EXAMPLES]
+    kernel = whitening_kernel((inputs - dataset.mean) / dataset.std, whitening.size, whitening.eps)
+    layer = {"kernel": np.broadcast_to(kernel, state.model_state["whitening"]["kernel"].shape)}
+    return replace(state, model_state={**state.model_state, "whitening": layer})
 
 
 def learning_rate_schedule(config: Config, spec: DatasetSpec) -> optax.Schedule:

@@ -1,6 +1,6 @@
 """How a chunk's examples reach the devices: gathered there, or gathered on the host and sent.
 
-    feeder = make_feeder(dataset.train, config, parallel)
+    feeder = make_feeder(dataset.train, config, layout, total_steps)
     feed = feeder(first_step=0, num_steps=100)               # for the compiled chunk
     feeder.max_steps                                         # the most a feed holds
 
@@ -8,6 +8,7 @@ Both gather the same indices, so both train on the same numbers.
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 from nnjax.config.schema import Config
 from nnjax.data.dataset import Split
-from nnjax.data.stream import batch_indices
-from nnjax.parallel.data_parallel import DataParallel
+from nnjax.data.stream import batch_indices, epoch_permutation
+from nnjax.training.layout import Layout
 from nnjax.training.step import Feed
 
 # A split up to this size goes to the devices whole: CIFAR-10 has 154 MB, and a small GPU 8 GB.
@@ -35,35 +36,43 @@ class Feeder(ABC):
         max_steps: steps that a feed holds.
     """
 
-    def __init__(self, split: Split, config: Config, parallel: DataParallel, max_steps: int) -> None:
+    def __init__(self, split: Split, config: Config, layout: Layout, max_steps: int) -> None:
         self._split = split
-        self._seed = config.seed
         self._batch_size = config.training.global_batch_size
         self._overfit = config.debug.overfit
-        self._parallel = parallel
+        self._layout = layout
         self.max_steps = max_steps
+        # Consecutive chunks ask for the same epoch again, or for the next, of each copy.
+        self._permutation = lru_cache(maxsize=2 * len(layout.copies))(epoch_permutation)
 
     @abstractmethod
     def __call__(self, first_step: int, num_steps: int) -> Feed:
         """The examples of `num_steps` steps, at most `max_steps`, from `first_step` on."""
 
-    def examples(self, step: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Inputs and targets of one step, on the host."""
-        rows = self._indices(step, 1)[0]
-        return self._split.inputs[rows], self._split.targets[rows]
+    def examples(self, step: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
+        """Inputs and targets of one step of the only network, and their places in the split, on the host."""
+        rows = self._indices(self._layout.copies[0].seed, step, 1)[0]
+        return self._split.inputs[rows], self._split.targets[rows], rows
 
-    def _indices(self, first_step: int, num_steps: int) -> NDArray[np.int32]:
+    def _all_indices(self, first_step: int, num_steps: int) -> NDArray[np.int32]:
+        """[max_steps, global batch] as `_indices`; of copies [copies, max_steps, global batch]."""
+        seeds = [copy.seed for copy in self._layout.copies]
+        of_seed = {seed: self._indices(seed, first_step, num_steps) for seed in dict.fromkeys(seeds)}
+        return np.stack([of_seed[seed] for seed in seeds]) if self._layout.many else of_seed[seeds[0]]
+
+    def _indices(self, seed: int, first_step: int, num_steps: int) -> NDArray[np.int32]:
         """[max_steps, global batch] which examples each step takes; rows past `num_steps` are 0."""
         indices = np.zeros((self.max_steps, self._batch_size), np.int32)
         if self._overfit:
             first_step, num_steps = 0, 1
         rows = batch_indices(
-            seed=self._seed,
+            seed=seed,
             first_step=first_step,
             num_steps=num_steps,
             steps_per_epoch=len(self._split) // self._batch_size,
             num_examples=len(self._split),
             global_batch_size=self._batch_size,
+            permutation=self._permutation,
         )
         if self._overfit:
             indices[:] = rows
@@ -73,16 +82,16 @@ class Feeder(ABC):
 
 
 class DeviceFeeder(Feeder):
-    """Keeps the whole split on every device; a chunk sends indices only."""
+    """Keeps the whole split on every device, once for all copies; a chunk sends indices only."""
 
-    def __init__(self, split: Split, config: Config, parallel: DataParallel, max_steps: int) -> None:
-        super().__init__(split, config, parallel, max_steps)
-        self._inputs, self._targets = parallel.replicate((split.inputs, split.targets))
+    def __init__(self, split: Split, config: Config, layout: Layout, max_steps: int) -> None:
+        super().__init__(split, config, layout, max_steps)
+        self._inputs, self._targets = layout.parallel.replicate((split.inputs, split.targets))
 
     def __call__(self, first_step: int, num_steps: int) -> Feed:
         """See `Feeder`."""
-        indices: jax.Array = self._parallel.split(self._indices(first_step, num_steps), axis=1)
-        return Feed(self._inputs, self._targets, indices)
+        indices: jax.Array = self._layout.put_batches(self._all_indices(first_step, num_steps))
+        return Feed(self._inputs, self._targets, indices, gathered=False)
 
 
 class HostFeeder(Feeder):
@@ -90,21 +99,22 @@ class HostFeeder(Feeder):
 
     def __call__(self, first_step: int, num_steps: int) -> Feed:
         """See `Feeder`."""
-        rows = self._indices(first_step, num_steps)[:num_steps]
+        indices = self._all_indices(first_step, num_steps)
+        used = (slice(None),) * (indices.ndim - 2) + (slice(num_steps),)
         batches = []
         for array in (self._split.inputs, self._split.targets):
-            batches.append(np.zeros((self.max_steps, rows.shape[1], *array.shape[1:]), array.dtype))
-            batches[-1][:num_steps] = array[rows]
-        inputs, targets = self._parallel.split(batches, axis=1)
-        return Feed(inputs, targets, None)
+            batches.append(np.zeros((*indices.shape, *array.shape[1:]), array.dtype))
+            batches[-1][used] = array[indices[used]]
+        inputs, targets, indices = self._layout.put_batches([*batches, indices])
+        return Feed(inputs, targets, indices, gathered=True)
 
 
-def make_feeder(split: Split, config: Config, parallel: DataParallel, total_steps: int) -> Feeder:
+def make_feeder(split: Split, config: Config, layout: Layout, total_steps: int) -> Feeder:
     """The feeder that `data.placement` asks for; `auto` keeps a split of up to 1 GiB on the devices."""
-    batch_size = config.training.global_batch_size
-    most_steps = min(total_steps, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size))
+    batch_size, copies = config.training.global_batch_size, len(layout.copies)
+    most_steps = min(total_steps, max(1, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size) // copies))
     placement = config.data.placement
     if placement == "device" or (placement == "auto" and split.inputs.nbytes <= _LARGEST_ON_DEVICE):
-        return DeviceFeeder(split, config, parallel, most_steps)
-    step_bytes = batch_size * split.inputs[:1].nbytes
-    return HostFeeder(split, config, parallel, max(1, min(most_steps, _HOST_CHUNK_BYTES // step_bytes)))
+        return DeviceFeeder(split, config, layout, most_steps)
+    step_bytes = copies * batch_size * split.inputs[:1].nbytes
+    return HostFeeder(split, config, layout, max(1, min(most_steps, _HOST_CHUNK_BYTES // step_bytes)))

@@ -1,6 +1,6 @@
 """The forecast of a series' held-out end from what comes before it, and what it has to beat.
 
-    forecast = make_forecast(experiment, state, dataset.series)
+    forecast, *_ = make_forecasts(experiment, state, dataset.series)
     forecast.errors["network"]               # {"rmse": 14.9, "mae": 11.7}, in the unit of the series
 
 The network is given the last known window and then its own forecasts, one after another: it sees no held-out value.
@@ -59,8 +59,8 @@ class Forecast:
         return {"of": self.name, "first": labels[0], "last": labels[-1], "count": len(labels), **network, "naive": naive}
 
 
-def make_forecast(experiment: Experiment, state: TrainState, series: TimeSeries) -> Forecast:
-    """Forecasts the held-out values.
+def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries) -> list[Forecast]:
+    """Forecasts the held-out values, once for each copy.
 
     Args:
         experiment: whose network it is.
@@ -75,12 +75,18 @@ def make_forecast(experiment: Experiment, state: TrainState, series: TimeSeries)
 
         return lax.scan(step, window, length=series.holdout)[1]
 
-    parallel, known = experiment.parallel, series.known
-    outputs = parallel.compile(roll)(state.params, state.model_state, parallel.replicate(series.last_window))
+    def roll_all(params: Pytree, model_state: Pytree, window: jax.Array) -> Any:
+        return layout.map(lambda own: roll(own[0], own[1], window), (params, model_state))
+
+    layout, known = experiment.layout, series.known
+    window = layout.parallel.replicate(series.last_window)
+    outputs = layout.get(layout.compile(roll_all)(state.params, state.model_state, window))
     first = len(known) - series.season
-    methods = {
-        "network": series.restored(parallel.fetch(outputs)),
+    naive = {
         "last_season": np.resize(known[first:], series.holdout),
         "season_before": series.values[first : first + series.holdout],
     }
-    return Forecast(series.name, series.labels, series.values, series.season, methods)
+    return [
+        Forecast(series.name, series.labels, series.values, series.season, {"network": series.restored(ahead), **naive})
+        for ahead in outputs.reshape(len(layout.copies), -1)
+    ]

@@ -18,7 +18,7 @@ from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
-from nnjax.training.progress import TrainingProgress
+from nnjax.training.progress import Numbers, TrainingProgress
 from nnjax.training.runner import ChunkRunner, Events, out_of_time, record
 from nnjax.training.state import TrainState
 from nnjax.training.weights import is_recorded, named_weights
@@ -66,15 +66,16 @@ def fit(
         DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
     """
     rules, lengths = experiment.config.training.stop, experiment.lengths
-    if progress.step == 0 and is_recorded(state.params, experiment.config.report.weights):
+    recorded = not experiment.layout.many and is_recorded(state.params, experiment.config.report.weights)
+    if progress.step == 0 and recorded:
         events.weights(0, named_weights(state.params))
-    state = experiment.parallel.replicate(state)
+    state = experiment.layout.put(state)
     runner: ChunkRunner | None = None
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
     while True:
         at_end = progress.step >= lengths.total_steps or out_of_time(rules, clock)
         if progress.sums.count and (at_end or progress.step % lengths.evaluate_every == 0):
-            progress = _evaluate(experiment, state, progress, events, clock)
+            progress = _evaluate(experiment, state, progress, events, clock, recorded=recorded)
         is_best = progress.validation_loss is not None and progress.evaluations_since_best == 0
         if is_best or (lengths.checkpoint_every and progress.step and progress.step % lengths.checkpoint_every == 0):
             _save(checkpoints, experiment, state, progress, clock)
@@ -97,15 +98,14 @@ def fit(
 
 
 def _evaluate(
-    experiment: Experiment, state: TrainState, progress: TrainingProgress, events: Events, clock: Clock
+    experiment: Experiment, state: TrainState, progress: TrainingProgress, events: Events, clock: Clock, *, recorded: bool
 ) -> TrainingProgress:
-    """Measures the validation split, if there is one, and makes a record."""
-    validation: Mapping[str, float] | None = None
+    """Measures the validation split, if there is one, and makes a record, with the weights where they are `recorded`."""
+    validation: Mapping[str, Numbers] | None = None
     if len(experiment.dataset.validation):
         with clock("eval"):
             validation = experiment.evaluate(state, experiment.dataset.validation).metrics
-    params = experiment.parallel.fetch(state.params)
-    weights = params if is_recorded(params, experiment.config.report.weights) else None
+    weights = experiment.layout.get(state.params) if recorded else None
     return record(experiment, progress, events, validation=validation, weights=weights)
 
 
@@ -113,7 +113,7 @@ def _save(
     checkpoints: Checkpoints, experiment: Experiment, state: TrainState, progress: TrainingProgress, clock: Clock
 ) -> None:
     with clock("checkpoint"):
-        checkpoints.save(experiment.parallel.fetch(state), replace(progress, seconds=dict(clock.seconds)))
+        checkpoints.save(experiment.layout.get(state), replace(progress, seconds=dict(clock.seconds)))
 
 
 def _rule_that_holds(rules: StopRules, progress: TrainingProgress, clock: Clock) -> str:

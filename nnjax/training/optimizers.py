@@ -4,12 +4,18 @@ relative = relative_schedule(config.schedule, total_steps=1000, steps_per_epoch=
 optimizer = make_optimizer(config.optimizer, relative)
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers
 
+from nnjax.config.errors import ConfigError
+from nnjax.config.problems import NO_ORIGINS, Problem
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -17,13 +23,18 @@ from nnjax.config.training_options import (
     Cosine,
     Lion,
     Muon,
+    MuonSGD,
     OneCycle,
     Optimizer,
+    ParameterGroup,
     Schedule,
     Steps,
     Textbook,
     WarmupCosine,
 )
+from nnjax.config.types import Duration
+
+_Rule = SGD | Adam | Lion | Muon | MuonSGD
 
 
 def relative_schedule(schedule: Schedule, *, total_steps: int, steps_per_epoch: int, batch_size: int) -> optax.Schedule:
@@ -56,24 +67,83 @@ def relative_schedule(schedule: Schedule, *, total_steps: int, steps_per_epoch: 
             return optax.join_schedules([up, down], [warmup])
 
 
-def make_optimizer(config: Optimizer, relative: optax.Schedule) -> optax.GradientTransformation:
+def make_optimizer(
+    config: Optimizer, relative: optax.Schedule, in_steps: Callable[[Duration], int] | None = None
+) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
+
+    `config.lookahead` is not part of it: `nnjax.training.lookahead` moves BatchNorm's statistics, too.
 
     Args:
         config: which rule and its constants.
         relative: the learning rate over the steps, as a share of `config.learning_rate`.
+        in_steps: from a duration to optimizer steps; needed where a parameter group has an end.
+
+    Raises:
+        ConfigError: by `init`, where a group's `parameters` fit no parameter.
     """
     if isinstance(config, Textbook):
         return optax.scale_by_learning_rate(lambda step: config.learning_rate * relative(step), flip_sign=False)
     clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
-    return optax.chain(clip, _rule(config, relative))
+    groups = config.parameter_groups
+    if not groups:
+        return optax.chain(clip, _rule(config, relative, _is_weight))
+    rules = {"others": _rule(config, relative, _is_weight)}
+    for index, group in enumerate(groups):
+        end = in_steps(group.until) if group.until is not None and in_steps is not None else None
+        own = config if group.weight_decay is None else replace(config, weight_decay=group.weight_decay)
+        decays = _is_weight if group.weight_decay is None else _is_any
+        rules[str(index)] = _rule(own, _group_schedule(relative, group.multiplier, end), decays)
+    return optax.chain(clip, optax.partition(rules, lambda params: _group_labels(groups, params)))
 
 
-def _rule(config: SGD | Adam | Lion | Muon, relative: optax.Schedule) -> optax.GradientTransformation:
+def _group_schedule(relative: optax.Schedule, multiplier: float, end: int | None) -> optax.Schedule:
+    def schedule(step: Any) -> Any:
+        factor = multiplier if end is None else jnp.where(step < end, multiplier, 0.0)
+        return factor * relative(step)
+
+    return schedule
+
+
+def _group_labels(groups: tuple[ParameterGroup, ...], params: Any) -> Any:
+    """A tree of the number of each parameter's group, the last that fits, or "others"."""
+    found: set[int] = set()
+
+    def label(path: Any, _: Any) -> str:
+        name = _name(path)
+        fitting = [index for index, group in enumerate(groups) if fnmatchcase(name, group.parameters)]
+        found.update(fitting)
+        return str(fitting[-1]) if fitting else "others"
+
+    labels = jax.tree_util.tree_map_with_path(label, params)
+    for index, group in enumerate(groups):
+        if index not in found:
+            names = ", ".join(_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params))
+            problem = Problem(
+                f"optimizer.parameter_groups.{index}.parameters", group.parameters, "fits no parameter of the model"
+            )
+            raise ConfigError(f"{problem.line(NO_ORIGINS)}\n  parameters: {names}")
+    return labels
+
+
+def _name(path: Any) -> str:
+    """LAYER.NAME of a parameter."""
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _rule(config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any]) -> optax.GradientTransformation:
+    """The update rule.
+
+    Args:
+        config: which, and its constants.
+        relative: as in `make_optimizer`.
+        decays: from parameters to a tree of booleans, which of them weight decay is for.
+    """
+
     def learning_rate(step: Any) -> Any:
         return config.learning_rate * relative(step)
 
-    decay = optax.add_decayed_weights(config.weight_decay, mask=_is_weight)
+    decay = optax.add_decayed_weights(config.weight_decay, mask=decays)
     match config:
         case SGD():
             momentum = config.momentum or None
@@ -81,11 +151,9 @@ def _rule(config: SGD | Adam | Lion | Muon, relative: optax.Schedule) -> optax.G
         case Adam(name="adam"):
             return optax.chain(decay, optax.adam(learning_rate, config.b1, config.b2, config.eps))
         case Adam():
-            return optax.adamw(
-                learning_rate, config.b1, config.b2, config.eps, weight_decay=config.weight_decay, mask=_is_weight
-            )
+            return optax.adamw(learning_rate, config.b1, config.b2, config.eps, weight_decay=config.weight_decay, mask=decays)
         case Lion():
-            return optax.lion(learning_rate, config.b1, config.b2, weight_decay=config.weight_decay, mask=_is_weight)
+            return optax.lion(learning_rate, config.b1, config.b2, weight_decay=config.weight_decay, mask=decays)
         case Muon():
             return optax.contrib.muon(
                 learning_rate,
@@ -93,15 +161,54 @@ def _rule(config: SGD | Adam | Lion | Muon, relative: optax.Schedule) -> optax.G
                 beta=config.momentum,
                 nesterov=config.nesterov,
                 weight_decay=config.weight_decay,
-                weight_decay_mask=_is_weight,
+                weight_decay_mask=decays,
                 adam_learning_rate=lambda step: config.adam_learning_rate * relative(step),
                 muon_weight_dimension_numbers=_matrix_axes,
             )
+        case MuonSGD():
+            muon = optax.contrib.scale_by_muon(
+                ns_steps=config.newton_schulz_steps,
+                beta=config.momentum,
+                nesterov=config.nesterov,
+                weight_dimension_numbers=_matrix_axes,
+            )
+            sgd = optax.sgd(
+                lambda step: config.sgd_learning_rate * relative(step), config.sgd_momentum or None, nesterov=config.nesterov
+            )
+            rules = {
+                "muon": optax.chain(muon, optax.scale_by_learning_rate(learning_rate), _renormalize()),
+                "sgd": optax.chain(decay, sgd),
+            }
+            return optax.partition(rules, _muon_or_sgd)
+
+
+def _renormalize() -> optax.GradientTransformation:
+    """Lets an update be of the kernels scaled to the norm √n, with n their outputs, in place of the kernels as they are."""
+
+    def scaled(update: jax.Array, kernel: jax.Array) -> jax.Array:
+        factor: jax.Array = jnp.sqrt(kernel.shape[-1]) / jnp.linalg.norm(kernel.ravel())
+        return update + kernel * (factor - 1)
+
+    return optax.stateless(lambda updates, params: jax.tree.map(scaled, updates, params))
+
+
+def _muon_or_sgd(params: Any) -> Any:
+    """A tree of the labels "muon", for kernels of all layers but the output layer, and "sgd"."""
+
+    def label(path: Any, p: Any) -> str:
+        return "muon" if p.ndim > 1 and not _name(path).startswith("output.") else "sgd"
+
+    return jax.tree_util.tree_map_with_path(label, params)
 
 
 def _is_weight(params: Any) -> Any:
     """A tree of booleans: what is a matrix or kernel, neither a bias nor a scale."""
     return jax.tree.map(lambda p: p.ndim > 1, params)
+
+
+def _is_any(params: Any) -> Any:
+    """A tree of booleans: every parameter."""
+    return jax.tree.map(lambda _: True, params)
 
 
 def _matrix_axes(params: Any) -> Any:

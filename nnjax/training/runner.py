@@ -9,8 +9,8 @@ of them, ends by itself when the loss is small enough, and brings back what each
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -23,9 +23,10 @@ from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.feed import Feeder, make_feeder
-from nnjax.training.progress import Sums, TrainingProgress
+from nnjax.training.layout import Draws
+from nnjax.training.progress import Numbers, Sums, TrainingProgress, over_copies
 from nnjax.training.state import Pytree, TrainState
-from nnjax.training.step import StepMetrics, make_train_chunk
+from nnjax.training.step import Feed, StepMetrics, make_train_chunk
 from nnjax.training.weights import is_recorded, named_weights
 
 # A call takes about this long, so that a signal is answered, and the bar moves, a few times a second.
@@ -37,25 +38,25 @@ _FIRST_CALL_RECORDS = 1024
 
 
 class Events(Protocol):
-    """What the loop tells; numbers are plain Python ones."""
+    """What the loop tells; numbers are plain Python ones, of several copies lists of them."""
 
-    def trained(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
-        """A chunk is done; metrics are means over its examples."""
+    def trained(self, step: int, metrics: Mapping[str, Numbers], examples_per_second: float) -> None:
+        """A chunk is done; metrics are means over its examples, and examples those of all copies."""
 
-    def evaluated(self, step: int, train: Mapping[str, float], validation: Mapping[str, float] | None) -> None:
+    def evaluated(self, step: int, train: Mapping[str, Numbers], validation: Mapping[str, Numbers] | None) -> None:
         """An evaluation is done; `train` are means since the one before."""
 
     def weights(self, step: int, values: Mapping[str, float]) -> None:
-        """Every weight after `step` steps, by name; told of small networks only."""
+        """Every weight after `step` steps, by name; told of small networks only, and not of several copies."""
 
 
 class ChunkRunner:
     """Calls the compiled chunk, as many steps at a time as take a fraction of a second."""
 
     def __init__(self, experiment: Experiment, state: TrainState, events: Events, stop: StopSignal, clock: Clock) -> None:
-        config, parallel = experiment.config, experiment.parallel
+        config, layout = experiment.config, experiment.layout
         rules = config.training.stop
-        self._recorded = is_recorded(parallel.fetch(state.params), config.report.weights)
+        self._recorded = not layout.many and is_recorded(layout.get(state.params), config.report.weights)
         # Nothing is decided between these steps but by the loss, and that the device can do.
         self._by_step = (
             experiment.lengths.evaluate_every == 1
@@ -65,20 +66,21 @@ class ChunkRunner:
             and not config.debug.strict
         )
         with clock("data"):
-            self._feeder: Feeder = make_feeder(experiment.dataset.train, config, parallel, experiment.lengths.total_steps)
+            self._feeder: Feeder = make_feeder(experiment.dataset.train, config, layout, experiment.lengths.total_steps)
         with clock("compile"):
-            chunk = make_train_chunk(
-                experiment.recipe,
+            chunk = _chunk_of_all(
+                experiment,
                 self._feeder.max_steps,
                 stop_below=config.training.stop.loss_below if self._by_step else None,
                 record_params=self._by_step and self._recorded,
             )
-            arguments = (state, self._feeder(0, 1), parallel.replicate(np.int32(0)))
+            self._draws = layout.draws()
+            arguments = (state, self._draws, self._feeder(0, 1), layout.parallel.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
-            self._chunk = parallel.compile(chunk, donate).lower(*arguments).compile()
+            self._chunk = layout.compile(chunk, donate).lower(*arguments).compile()
         self._experiment = experiment
         self._events, self._stop, self._clock = events, stop, clock
-        flops = 6 * num_params(state.params) / parallel.num_devices * config.training.global_batch_size
+        flops = 6 * num_params(state.params) / layout.parallel.num_devices * config.training.global_batch_size
         easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
         most = _FIRST_CALL_RECORDS if self._by_step else self._feeder.max_steps
         self._steps_per_call = min(easy, most, self._feeder.max_steps)
@@ -98,7 +100,7 @@ class ChunkRunner:
                 feed = self._feeder(step, num_steps)
                 count = self._experiment.parallel.replicate(np.int32(num_steps))
                 before = state
-                state, metrics = self._chunk(state, feed, count)
+                state, metrics = self._chunk(state, self._draws, feed, count)
                 step += num_steps
                 if self._experiment.config.debug.strict:
                     self._check_step(before, state, step)
@@ -117,23 +119,30 @@ class ChunkRunner:
 
     def _settle(self, progress: TrainingProgress, num_steps: int, metrics: StepMetrics) -> TrainingProgress:
         """Waits for a call, adds up its numbers and sets the pace of the next ones."""
-        fetched = self._experiment.parallel.fetch(metrics)
-        num_steps = min(num_steps, int(np.count_nonzero(fetched.count)))
-        loss, correct, count = (x[:num_steps] for x in (fetched.loss, fetched.correct, fetched.count))
+        many = self._experiment.layout.many
+        fetched = self._experiment.layout.get(metrics)
+        num_steps = min(num_steps, int(np.count_nonzero(fetched.count, axis=-1).max()))
+        loss, correct, count = (x[..., :num_steps] for x in (fetched.loss, fetched.correct, fetched.count))
         sound = np.isfinite(loss)
-        until = num_steps if sound.all() else int(np.argmin(sound))
+        any_sound = sound.any(axis=0) if many else sound
+        until = num_steps if any_sound.all() else int(np.argmin(any_sound))
+        if many:
+            progress = progress.with_diverged(
+                {copy: progress.step + 1 + int(np.argmin(row)) for copy, row in enumerate(sound) if not row.all()}
+            )
         for part in [slice(i, i + 1) for i in range(until)] if self._by_step else [slice(until)]:
-            progress = progress.after_steps(loss[part], correct[part], count[part])
+            progress = progress.after_steps(loss[..., part], correct[..., part], count[..., part])
             if self._by_step:
                 weights = jax.tree.map(lambda values: values[part.start], fetched.params) if self._recorded else None  # noqa: B023
                 progress = record(self._experiment, progress, self._events, weights=weights)
         now = time.perf_counter()
         seconds = max(now - self._settled_at, 1e-6)
         self._settled_at = now
-        means = Sums().plus(loss[:until], correct[:until], count[:until]).means(self._experiment.classification)
-        self._events.trained(progress.step, means, float(count[:until].sum()) / seconds)
+        sums = Sums().plus(loss[..., :until], correct[..., :until], count[..., :until])
+        self._events.trained(progress.step, sums.means(self._experiment.classification), np.sum(sums.count) / seconds)
         if until < num_steps:
-            raise diverged("the training loss", loss[until], progress.step + 1, self._experiment)
+            what, value = ("the training loss of every copy", math.nan) if many else ("the training loss", loss[until])
+            raise diverged(what, value, progress.step + 1, self._experiment)
         pace = int(num_steps * _SECONDS_PER_CALL / seconds)
         if not self._experiment.config.debug.strict:
             # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
@@ -146,6 +155,23 @@ class ChunkRunner:
             batch = self._feeder.examples(step - 1)
             where = first_nonfinite(self._experiment, self._experiment.parallel.fetch(before), *batch)
             raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
+
+
+def _chunk_of_all(
+    experiment: Experiment, max_steps: int, *, stop_below: float | None, record_params: bool
+) -> Callable[..., Any]:
+    """Many steps of each copy in one call, as one of the devices does them; arguments as of `make_train_chunk`."""
+
+    def chunk(state: TrainState, draws: Draws | None, feed: Feed, num_steps: jax.Array) -> Any:
+        def chunk_of_one(own: tuple[TrainState, Draws | None, Feed]) -> tuple[TrainState, StepMetrics]:
+            state, draws, own_feed = own
+            recipe = experiment.recipe_of(draws)
+            steps = make_train_chunk(recipe, max_steps, stop_below=stop_below, record_params=record_params)
+            return steps(state, feed.shared_with(own_feed), num_steps)
+
+        return experiment.layout.map(chunk_of_one, (state, draws, feed.of_copies()))
+
+    return chunk
 
 
 def out_of_time(rules: StopRules, clock: Clock) -> bool:
@@ -168,7 +194,7 @@ def record(
     progress: TrainingProgress,
     events: Events,
     *,
-    validation: Mapping[str, float] | None = None,
+    validation: Mapping[str, Numbers] | None = None,
     weights: Pytree | None = None,
 ) -> TrainingProgress:
     """Tells of an evaluation; stop rules look at the validation split, or else at the training since the last time.
@@ -184,10 +210,13 @@ def record(
         DivergedError: if the validation loss is not finite.
     """
     train = progress.sums.means(experiment.classification)
+    splits = {"train": train} | ({} if validation is None else {"validation": validation})
+    if experiment.layout.many:
+        progress = progress.after_copies(splits)
     events.evaluated(progress.step, train, validation)
     if weights is not None:
         events.weights(progress.step, named_weights(weights))
-    monitored = train if validation is None else validation
+    monitored = over_copies(train if validation is None else validation)
     if not math.isfinite(monitored["loss"]):
         raise diverged("the validation loss", monitored["loss"], progress.step, experiment)
     return progress.after_evaluation(monitored, on_validation=validation is not None)

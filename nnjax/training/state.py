@@ -7,14 +7,17 @@ A `TrainState` is a plain pytree of arrays in nested dicts. Flax NNX modules are
 `SplitNetwork`, and `apply` puts the halves together inside the compiled step.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
+from jax import lax
 
+from nnjax.config.copies import copies
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.schema import Config
 from nnjax.models.build import build
@@ -26,19 +29,21 @@ Pytree = Any
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TrainState:
-    """All that training changes, and all that a checkpoint holds.
+    """All that training changes, and all that a checkpoint holds; of several copies, each leaf [copies, ...].
 
     Attributes:
         step: int32 scalar, optimizer steps done.
         params: nested dict of float32 arrays, layer by layer.
         model_state: nested dict of what the model keeps besides: BatchNorm's running statistics.
         opt_state: the optimizer's memory.
+        slow: lookahead's slow copies of `params` and `model_state`; None without lookahead.
     """
 
     step: jax.Array
     params: Pytree
     model_state: Pytree
     opt_state: Pytree
+    slow: Pytree = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,13 @@ def abstract_network(config: Config, spec: DatasetSpec) -> Network:
 
 
 def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
-    """The static half of a config's network, and the state that its training starts from."""
+    """The static half of a config's network, and the state that its training starts from; [copies, ...] of several copies."""
 
     @jax.jit  # one program, where eager initialisers would compile one each
-    def initial() -> TrainState:
-        _, params, model_state = split_network(build_network(config, spec))
+    def initial(seed: Any) -> TrainState:
+        _, params, model_state = split_network(build_network(replace(config, seed=seed), spec))
         return TrainState(jnp.zeros((), jnp.int32), params, model_state, optimizer.init(params))
 
     network, _, _ = split_network(abstract_network(config, spec))
-    return network, initial()
+    seeds = np.array([copy.seed for copy in copies(config)], np.uint32)
+    return network, initial(seeds[0]) if len(seeds) == 1 else jax.jit(lambda seeds: lax.map(initial, seeds))(seeds)

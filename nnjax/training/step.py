@@ -10,7 +10,7 @@ optax update. Steps run in a loop whose length is an argument, so one program se
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -19,9 +19,10 @@ import optax
 from jax import lax
 
 from nnjax.config.data_options import Augment
-from nnjax.config.training_options import Loss
-from nnjax.data.augment import augment_images, normalize
+from nnjax.config.training_options import Lookahead, Loss
+from nnjax.data.augment import alternating_flip, augment_images, normalize
 from nnjax.parallel.data_parallel import AXIS
+from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 
@@ -29,36 +30,44 @@ from nnjax.training.state import Pytree, SplitNetwork, TrainState
 # parameters after each step.
 _Carry = tuple[jax.Array, jax.Array, TrainState, jax.Array, jax.Array, Pytree | None]
 
+_NO_STEP = 2**32 - 1  # folded into the run's key for what stays the same in all steps; no step has this number
+
 
 @dataclass(frozen=True)
 class StepRecipe:
-    """What a step is made of; all of it static.
+    """What a step is made of; static, but for what sets copies apart.
 
     Attributes:
         network: the static half of the network.
         optimizer: the update rule.
+        lookahead: slow weights besides the trained ones; None has none.
         loss: which loss.
         augment: random changes of the images; None where inputs are no images or nothing is switched on.
         mean: [c] float32, subtracted from the inputs.
         std: [c] float32, that the inputs are divided by.
         classification: whether accuracy means anything.
-        seed: draws augmentation and dropout.
+        seed: draws augmentation and dropout; of a copy, traced.
+        steps_per_epoch: steps that make an epoch.
+        total_steps: of the whole training, as planned.
     """
 
     network: SplitNetwork
     optimizer: optax.GradientTransformation
+    lookahead: Lookahead | None
     loss: Loss
     augment: Augment | None
     mean: Any
     std: Any
     classification: bool
-    seed: int
+    seed: int | jax.Array
+    steps_per_epoch: int
+    total_steps: int
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class StepMetrics:
-    """Sums over the examples of each step's global batch; divided by `count` they are means.
+    """Sums over the examples of each step's global batch; divided by `count` they are means; of copies [copies, steps].
 
     Attributes:
         loss: [steps] float32.
@@ -76,30 +85,41 @@ class StepMetrics:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Feed:
-    """Where the examples of a chunk come from, on one device.
+    """Where the examples of a chunk come from, on one device; of several copies `indices` has a leading axis of them.
 
     Attributes:
         inputs: the whole training split [n, ...], or the chunk's own examples [steps, b, ...].
         targets: likewise [n, ...] or [steps, b, ...].
-        indices: [steps, b] int32, which examples of the split each step takes; None if the feed holds the chunk's own.
+        indices: [steps, b] int32, which examples of the split each step takes.
+        gathered: whether the feed holds the chunk's own examples.
     """
 
     inputs: jax.Array
     targets: jax.Array
-    indices: jax.Array | None
+    indices: jax.Array
+    gathered: bool = field(metadata={"static": True})
 
-    def batch(self, i: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Inputs and targets of the chunk's i-th step."""
-        if self.indices is None:
-            return self.inputs[i], self.targets[i]
-        # The indices come from a permutation; without the promise XLA clamps each of them.
+    def batch(self, i: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Inputs and targets of the chunk's i-th step, and the places of its examples in the split."""
         rows = self.indices[i]
+        if self.gathered:
+            return self.inputs[i], self.targets[i], rows
+        # The indices come from a permutation; without the promise XLA clamps each of them.
         inputs = self.inputs.at[rows].get(mode="promise_in_bounds")
-        return inputs, self.targets.at[rows].get(mode="promise_in_bounds")
+        return inputs, self.targets.at[rows].get(mode="promise_in_bounds"), rows
+
+    def of_copies(self) -> "Feed":
+        """What each copy has of its own: all but a split that they share."""
+        nothing: Any = None
+        return self if self.gathered else replace(self, inputs=nothing, targets=nothing)
+
+    def shared_with(self, own: "Feed") -> "Feed":
+        """The feed of one copy, from what it has of its own."""
+        return own if self.gathered else replace(own, inputs=self.inputs, targets=self.targets)
 
 
 def train_step(
-    recipe: StepRecipe, state: TrainState, inputs: jax.Array, targets: jax.Array
+    recipe: StepRecipe, state: TrainState, inputs: jax.Array, targets: jax.Array, examples: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
     """One optimizer step, as one of the devices does it.
 
@@ -108,11 +128,12 @@ def train_step(
         state: the same on every device, before and after.
         inputs: [b, ...], this device's part of the batch, as stored.
         targets: [b] or [b, k].
+        examples: [b] their places in the training split.
 
     Returns:
         The new state; and the sums over this device's examples of the loss and of the correct answers.
     """
-    x, dropout_key = prepare_batch(recipe, state.step, inputs)
+    x, dropout_key = prepare_batch(recipe, state.step, inputs, examples)
 
     def batch_loss(params: Pytree) -> tuple[jax.Array, tuple[Pytree, jax.Array, jax.Array]]:
         outputs, model_state = recipe.network.apply(params, state.model_state, x, train=True, dropout_key=dropout_key)
@@ -124,11 +145,16 @@ def train_step(
     grads = lax.pmean(grads, AXIS)
     updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
+    step, slow = state.step + 1, state.slow
+    if recipe.lookahead is not None:
+        slow, (params, model_state) = look_ahead(
+            recipe.lookahead, slow, (params, model_state), step=step, total_steps=recipe.total_steps
+        )
     correct = is_correct(outputs, targets).sum() if recipe.classification else jnp.zeros(())
-    return TrainState(state.step + 1, params, model_state, opt_state), (losses.sum(), correct)
+    return TrainState(step, params, model_state, opt_state, slow), (losses.sum(), correct)
 
 
-def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, examples: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Normalised and augmented inputs, and the key that draws this step's dropout, the same on every device.
 
     Each example's augmentation is drawn by its place in the global batch, so it does not depend on the number of devices.
@@ -139,7 +165,11 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array) -> tup
     if recipe.augment is not None:
         places = lax.axis_index(AXIS) * len(inputs) + jnp.arange(len(inputs))
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(augment_key, places)
-        x = augment_images(x, keys, recipe.augment)
+        mirrored = None
+        if recipe.augment.flip == "alternating":
+            flip_key = jax.random.fold_in(jax.random.key(recipe.seed), _NO_STEP)
+            mirrored = alternating_flip(flip_key, examples, step // recipe.steps_per_epoch)
+        x = augment_images(x, keys, recipe.augment, mirrored)
     return x, dropout_key
 
 
@@ -160,7 +190,7 @@ def make_train_chunk(
     """
 
     def chunk(state: TrainState, feed: Feed, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
-        examples = (feed.inputs if feed.indices is None else feed.indices).shape[1]
+        examples = feed.indices.shape[1]
 
         def one_step(carry: _Carry) -> _Carry:
             i, _, state, loss, correct, params = carry

@@ -140,7 +140,11 @@ BAD_PAIRS = [
         "data.num_train=9: must be at least data.outputs=10, one example of each class",
     ),
     # augmentation
-    (TEXTBOOK, {"data.augment.flip": True}, "data.augment.flip=true: needs images; data=textbook has 3 inputs; must be false"),
+    (
+        TEXTBOOK,
+        {"data.augment.flip": "random"},
+        "data.augment.flip=random: needs images; data=textbook has 3 inputs; must be off",
+    ),
     (TEXTBOOK, {"data.augment.cutout": 2}, "data.augment.cutout=2: needs images; data=textbook has 3 inputs; must be 0"),
     (
         "",

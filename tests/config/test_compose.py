@@ -121,13 +121,13 @@ def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ("model=cnnn", "model=cnnn: no such option; did you mean cnn? allowed: cnn, fnn, neurons, rnn, two_neuron"),
-        ("model=3", "model=3: no such option; allowed: cnn, fnn, neurons, rnn, two_neuron"),
-        ("model=null", "model=null: no such option; allowed: cnn"),
+        ("model=cnnn", "model=cnnn: no such option; did you mean cnn? allowed: airbench, cnn, fnn, neurons, rnn, two_neuron"),
+        ("model=3", "model=3: no such option; allowed: airbench, cnn, fnn, neurons, rnn, two_neuron"),
+        ("model=null", "model=null: no such option; allowed: airbench, cnn"),
         ("model=[cnn,fnn]", "model=['cnn', 'fnn']: no such option;"),
         ("+model=cnn", "+model=cnn: a group is chosen without a plus; write model=cnn"),
         ("++model=cnn", "++model=cnn: a group is chosen without a plus; write model=cnn"),
-        ("~model", "model: missing; must be one of two_neuron, neurons, fnn, cnn, rnn"),
+        ("~model", "model: missing; must be one of two_neuron, neurons, fnn, cnn, airbench, rnn"),
         ("model@elsewhere=cnn", "model@elsewhere=cnn: unknown key"),
         ("modle=cnn", "modle=cnn: unknown key; did you mean model"),
         ("model/cnn=3", "model/cnn=3: unknown key"),

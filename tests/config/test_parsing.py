@@ -60,8 +60,12 @@ BAD_VALUES = [
     ),
     ("", {"training.precision": None}, "training.precision=null: must be one of float32, bfloat16"),
     ("", {"parallel.platform": "gpus"}, "parallel.platform=gpus: must be one of auto, cpu, gpu, tpu; did you mean gpu?"),
-    ("", {"model.name": "cn"}, "model.name=cn: must be one of two_neuron, neurons, fnn, cnn, rnn; did you mean cnn?"),
-    ("", {"model.name": ["cnn"]}, "model.name=[cnn]: must be one of two_neuron, neurons, fnn, cnn, rnn; did you mean cnn?"),
+    ("", {"model.name": "cn"}, "model.name=cn: must be one of two_neuron, neurons, fnn, cnn, airbench, rnn; did you mean cnn?"),
+    (
+        "",
+        {"model.name": ["cnn"]},
+        "model.name=[cnn]: must be one of two_neuron, neurons, fnn, cnn, airbench, rnn; did you mean cnn?",
+    ),
     ("", {"debug.name": True}, "debug.name=true: must be one of off, fast, overfit, strict, profile"),
     # durations
     (
@@ -92,7 +96,7 @@ BAD_VALUES = [
     ),
     ("model=two_neuron", {"data.inputs": [1, 2]}, "data.inputs.0=1: must be a list, each item a number"),
     ("", {"training.stop": None}, "training.stop=null: must be a group of loss_below, accuracy_above, patience, max_seconds"),
-    ("", {"optimizer": 3}, "optimizer=3: must be one of sgd, textbook, adam, adamw, lion, muon"),
+    ("", {"optimizer": 3}, "optimizer=3: must be one of sgd, textbook, adam, adamw, lion, muon, muon_sgd"),
     (
         "",
         {"loss": "mse"},
@@ -101,8 +105,8 @@ BAD_VALUES = [
     # missing
     ("", {"model.head": GONE}, "model.head: missing; must be one of flatten, average, max"),
     ("", {"model.head": "???"}, "model.head: missing; must be one of flatten, average, max"),
-    ("", {"optimizer": GONE}, "optimizer: missing; must be one of sgd, textbook, adam, adamw, lion, muon"),
-    ("", {"optimizer.name": GONE}, "optimizer.name: missing; must be one of sgd, textbook, adam, adamw, lion, muon"),
+    ("", {"optimizer": GONE}, "optimizer: missing; must be one of sgd, textbook, adam, adamw, lion, muon, muon_sgd"),
+    ("", {"optimizer.name": GONE}, "optimizer.name: missing; must be one of sgd, textbook, adam, adamw, lion, muon, muon_sgd"),
     # unknown, by spelling
     ("", {"optimizer.learning_rte": 0.1}, "optimizer.learning_rte=0.1: unknown key; did you mean optimizer.learning_rate?"),
     ("", {"sed": 1}, "sed=1: unknown key; did you mean seed?"),
@@ -215,7 +219,8 @@ def test_a_key_taken_away_is_looked_for_where_that_was_done(values_of: Values, d
 
 def test_an_unknown_key_is_shown_what_there_is(values_of: Values) -> None:
     lines = message(values_of(changes={"optimizer.xyzzy": 1}))
-    assert lines[1] == "  keys of optimizer=adam: learning_rate, weight_decay, clip_norm, name, b1, b2, eps"
+    own = "learning_rate, weight_decay, clip_norm, parameter_groups, lookahead, name, b1, b2, eps"
+    assert lines[1] == f"  keys of optimizer=adam: {own}"
 
 
 def test_a_long_value_is_shortened_and_kept_on_one_line(values_of: Values) -> None:

@@ -25,7 +25,7 @@ PLAIN_FNN = FNN("fnn", (6, 5), "none", 0.0, "he_normal", "identity")
 BATCH_FNN = replace(PLAIN_FNN, normalization="batch", dropout=0.5)
 LAYER_FNN = replace(PLAIN_FNN, normalization="layer", output_activation="tanh")
 LINEAR = replace(PLAIN_FNN, hidden=())
-PLAIN_CNN = CNN("cnn", (ConvBlock(4),), "flatten", (6,), 0.0, "he_normal", "identity")
+PLAIN_CNN = CNN("cnn", (ConvBlock(4),), "flatten", (6,), 0.0, "he_normal", "identity", None, False)
 FULL_CNN = CNN(
     "cnn",
     (ConvBlock(4, kernel=4, convolutions=2, batch_norm=True, dropout=0.2), ConvBlock(5, pooling="average", pool=3)),
@@ -34,6 +34,8 @@ FULL_CNN = CNN(
     0.5,
     "glorot_uniform",
     "softplus",
+    None,
+    identity_init=True,
 )
 LSTM = RNN("rnn", "lstm", (6, 5), 0.5, "tanh")
 MAX_CNN = replace(PLAIN_CNN, blocks=(ConvBlock(4, pool=1),), head="max", dense=())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from nnjax.models.convolution import convolve
+from nnjax.models.convolution import add_bias, convolve
 
 # [n, h, w, c], kernel side, output channels: few and many channels, odd and even kernels, images smaller than the kernel
 SHAPES = [
@@ -57,6 +57,15 @@ def test_equals_jax_own(shape, size, features):
 def test_equals_jax_own_in_bfloat16(channels):
     arrays = example((4, 8, 8, channels), 3, 6, jnp.bfloat16)
     assert_close(value_and_gradients(convolve, *arrays), value_and_gradients(plain, *arrays), 2e-2)
+
+
+def test_a_bias_is_added_and_has_the_sum_of_the_gradients():
+    inputs, _, grads = example((3, 4, 5, 7), 1, 7)
+    bias = jnp.arange(7.0)
+    outputs, by_inputs, by_bias = value_and_gradients(add_bias, inputs, bias, grads)
+    np.testing.assert_array_equal(outputs, inputs + bias)
+    np.testing.assert_array_equal(by_inputs, grads)
+    np.testing.assert_allclose(by_bias, np.sum(np.asarray(grads), (0, 1, 2), np.float64), rtol=1e-5, atol=1e-5)
 
 
 def test_value_is_a_sum_over_the_window():
@@ -111,5 +120,6 @@ def test_in_a_loop_every_convolution_has_the_layout_that_is_fast_on_the_cpu(conv
 
     program = jax.jit(train).lower([jnp.ones((3, 3, 8, 8))] * 3, jnp.ones((4, 8, 8, 8))).compile().as_text()
     layouts = set(re.findall(r"dim_labels=(\w+->\w+)", program))
-    assert program.count(" convolution(") == 8
+    # Forwards, and the gradients by inputs but the first; plain ones by kernels besides, where ours are matrix products.
+    assert program.count(" convolution(") == (5 if canonical else 8)
     assert (layouts == {"b01f_01io->b01f"}) is canonical

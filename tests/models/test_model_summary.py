@@ -20,6 +20,8 @@ SMALL_CNN = CNN(
     0.0,
     "he_normal",
     "tanh",
+    None,
+    identity_init=False,
 )
 SMALL_FNN = FNN("fnn", (32, 16), "none", 0.0, "he_normal", "identity")
 

@@ -10,7 +10,7 @@ from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
-from nnjax.training.forecast import Forecast, make_forecast
+from nnjax.training.forecast import Forecast, make_forecasts
 from nnjax.training.loop import fit
 from nnjax.training.progress import TrainingProgress
 
@@ -55,7 +55,7 @@ def trained(folder, values, *overrides):
 def test_a_step_is_fed_with_the_forecasts_before_it(tmp_path, model):
     experiment, state = trained(tmp_path, VALUES, "data.difference=1", "data.window=6", *model)
     series = experiment.dataset.series
-    forecast = make_forecast(experiment, state, series)
+    (forecast,) = make_forecasts(experiment, state, series)
     params, model_state = experiment.parallel.fetch((state.params, state.model_state))
     values = list(VALUES[:120])
     for _ in range(24):
@@ -73,7 +73,7 @@ def test_held_out_values_change_neither_the_network_nor_the_forecast(tmp_path):
         (tmp_path / name).mkdir()
         options = ["model=rnn", "model.hidden=[4]", "data.validation=0.2", "training.test=best"]
         experiment, state = trained(tmp_path / name, values, *options)
-        forecast = make_forecast(experiment, state, experiment.dataset.series)
+        (forecast,) = make_forecasts(experiment, state, experiment.dataset.series)
         results.append((experiment.parallel.fetch(state.params), forecast))
     (params, first), (other_params, second) = results
     jax.tree.map(np.testing.assert_array_equal, params, other_params)
@@ -86,7 +86,7 @@ def test_naive_forecasts(tmp_path):
     values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 30, 40, 50, 60, 70]
     options = ["data.window=2", "data.season=3", "data.holdout=5", "data.difference=0", "training.global_batch_size=4"]
     experiment, state = trained(tmp_path, values, "model=fnn", *options, "data.transform=none")
-    forecast = make_forecast(experiment, state, experiment.dataset.series)
+    (forecast,) = make_forecasts(experiment, state, experiment.dataset.series)
     assert forecast.methods["last_season"].tolist() == [10, 11, 12, 10, 11]
     assert forecast.methods["season_before"].tolist() == [10, 11, 12, 30, 40]
 

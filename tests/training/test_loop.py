@@ -191,7 +191,7 @@ def test_strict_names_the_layer_where_a_number_stops_being_finite(tmp_path):
         "optimizer=sgd",
         "optimizer.learning_rate=1e30",
         "model.normalization=batch",
-        "data.augment.flip=true",
+        "data.augment.flip=random",
     ]
     with pytest.raises(DivergedError, match=r"the (output of layer|gradient of) \w+.* is not finite in step \d+"):
         run(tmp_path, *overrides)

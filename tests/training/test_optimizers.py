@@ -6,11 +6,24 @@ import numpy as np
 import optax
 import pytest
 
-from nnjax.config.training_options import SGD, Adam, Constant, Cosine, Lion, Muon, OneCycle, Steps, WarmupCosine
+from nnjax.config.errors import ConfigError
+from nnjax.config.training_options import (
+    SGD,
+    Adam,
+    Constant,
+    Cosine,
+    Lion,
+    Muon,
+    MuonSGD,
+    OneCycle,
+    ParameterGroup,
+    Steps,
+    WarmupCosine,
+)
 from nnjax.config.types import Duration
 from nnjax.training.optimizers import make_optimizer, relative_schedule
 
-COMMON = {"learning_rate": 0.1, "weight_decay": 0.0, "clip_norm": None}
+COMMON = {"learning_rate": 0.1, "weight_decay": 0.0, "clip_norm": None, "parameter_groups": (), "lookahead": None}
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]]), "bias": jnp.array([1.0, -1.0])}
 GRADS = {"kernel": jnp.array([[0.3, 0.1], [-0.2, 0.4]]), "bias": jnp.array([0.5, -0.5])}
 
@@ -125,3 +138,124 @@ def test_schedules_pass_through_their_points(name):
 def test_the_schedule_scales_the_step():
     first, second = steps(sgd(), [GRADS] * 2, relative=lambda step: jnp.where(step == 0, 1.0, 0.5))
     assert_same(second, jax.tree.map(lambda p, g: p - 0.05 * g, first, GRADS))
+
+
+NETWORK = {
+    "conv_1": {"kernel": (3, 3, 2, 4)},
+    "conv_1_norm": {"bias": (4,)},
+    "whitening": {"bias": (5,)},
+    "output": {"kernel": (4, 3)},
+}
+
+
+def network_steps(config, num_steps, relative=lambda step: 1.0):
+    """Parameters before and after each step, and the gradients of each, for parameters named as a network's are."""
+    random = np.random.default_rng(0)
+    draw = lambda shape: jnp.asarray(random.normal(size=shape), jnp.float32)  # noqa: E731
+    is_shape = lambda value: isinstance(value, tuple)  # noqa: E731
+    params = jax.tree.map(draw, NETWORK, is_leaf=is_shape)
+    optimizer = make_optimizer(config, relative, lambda duration: int(duration.value))
+    state, seen, grads = jax.jit(optimizer.init)(params), [params], []
+    update = jax.jit(optimizer.update)
+    for _ in range(num_steps):
+        grads.append(jax.tree.map(draw, NETWORK, is_leaf=is_shape))
+        updates, state = update(grads[-1], state, params)
+        params = optax.apply_updates(params, updates)
+        seen.append(params)
+    to_numpy = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float64), tree)  # noqa: E731
+    return to_numpy(seen), to_numpy(grads)
+
+
+def nesterov_sgd(before, grads, *, rates, momentum, decay):
+    """PyTorch's SGD: decay joins the gradient, and the step looks one momentum ahead."""
+    trace, after = np.zeros_like(before), [before]
+    for grad, rate in zip(grads, rates, strict=True):
+        grad = grad + decay * after[-1]
+        trace = momentum * trace + grad
+        after.append(after[-1] - rate * (grad + momentum * trace))
+    return after
+
+
+def test_parameter_groups_have_their_own_rate_decay_and_end():
+    groups = (
+        ParameterGroup("*.bias", multiplier=3.0),
+        ParameterGroup("*_norm.bias", multiplier=64.0, weight_decay=0.01),
+        ParameterGroup("whitening.*", weight_decay=0.5, until=Duration(2, "steps")),
+    )
+    config = sgd(momentum=0.85, nesterov=True, weight_decay=0.2, parameter_groups=groups)
+    shares = (1.0, 0.5, 0.25, 0.125)
+    seen, grads = network_steps(config, 4, lambda step: 0.5**step)
+    for layer, name, multiplier, decay, until in [
+        ("conv_1", "kernel", 1, 0.2, 4),
+        ("output", "kernel", 1, 0.2, 4),
+        ("conv_1_norm", "bias", 64, 0.01, 4),  # of two groups that name it, the last has it
+        ("whitening", "bias", 1, 0.5, 2),
+    ]:
+        rates = [0.1 * multiplier * share * (step < until) for step, share in enumerate(shares)]
+        given = [grad[layer][name] for grad in grads]
+        expected = nesterov_sgd(seen[0][layer][name], given, rates=rates, momentum=0.85, decay=decay)
+        np.testing.assert_allclose([params[layer][name] for params in seen], expected, rtol=1e-4, atol=1e-5, err_msg=layer)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "lion", "muon"])
+def test_every_rule_takes_parameter_groups(name):
+    """With the multiplier, a parameter moves as with another learning rate; with 0, not at all."""
+    more = {"lion": {"b1": 0.9, "b2": 0.99}, "muon": {"momentum": 0.9, "nesterov": True, "newton_schulz_steps": 3}}
+    own = more.get(name, {"b1": 0.9, "b2": 0.99, "eps": 1e-8}) | ({"adam_learning_rate": 0.1} if name == "muon" else {})
+    kind = {"lion": Lion, "muon": Muon}.get(name, Adam)
+    groups = (ParameterGroup("conv_*", multiplier=2.0), ParameterGroup("whitening.bias", multiplier=0.0))
+    seen, _ = network_steps(kind(name=name, **{**COMMON, "parameter_groups": groups}, **own), 2)
+    plain, _ = network_steps(kind(name=name, **{**COMMON, "learning_rate": 0.2}, **own), 2)
+    same, _ = network_steps(kind(name=name, **COMMON, **own), 2)
+    np.testing.assert_allclose(seen[-1]["conv_1"]["kernel"], plain[-1]["conv_1"]["kernel"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(seen[-1]["output"]["kernel"], same[-1]["output"]["kernel"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(seen[-1]["whitening"]["bias"], seen[0]["whitening"]["bias"])
+
+
+def test_a_group_of_nothing_is_told_what_there_is():
+    config = sgd(parameter_groups=(ParameterGroup("conv_2.kernel"),))
+    with pytest.raises(ConfigError) as caught:
+        network_steps(config, 1)
+    assert str(caught.value).splitlines() == [
+        "optimizer.parameter_groups.0.parameters=conv_2.kernel: fits no parameter of the model",
+        "  parameters: conv_1.kernel, conv_1_norm.bias, output.kernel, whitening.bias",
+    ]
+
+
+def newton_schulz(matrix, steps):
+    """Jordan's quintic iteration, on a matrix [outputs, inputs]."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrix / (np.linalg.norm(matrix) + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+def test_muon_sgd_renormalises_kernels_and_leaves_the_rest_to_sgd():
+    config = MuonSGD(
+        name="muon_sgd", **{**COMMON, "learning_rate": 0.24, "weight_decay": 0.05}, momentum=0.6, nesterov=True,
+        newton_schulz_steps=3, sgd_learning_rate=0.3, sgd_momentum=0.85,
+    )  # fmt: skip
+    seen, grads = network_steps(config, 4)
+    kernel, momentum = seen[0]["conv_1"]["kernel"], 0.0
+    for step, grad in enumerate(grads, start=1):
+        # optax averages gradients and corrects the bias of that; the iteration forgets the scale.
+        momentum = 0.6 * momentum + 0.4 * grad["conv_1"]["kernel"]
+        ahead = 0.6 * momentum / (1 - 0.6 ** (step + 1)) + 0.4 * grad["conv_1"]["kernel"] / (1 - 0.6**step)
+        update = newton_schulz(ahead.reshape(-1, 4).T, 3).T.reshape(kernel.shape)
+        kernel = kernel * np.sqrt(4) / np.linalg.norm(kernel) - 0.24 * update
+        np.testing.assert_allclose(seen[step]["conv_1"]["kernel"], kernel, rtol=1e-3, atol=1e-4)
+    for layer, name, decay in [("output", "kernel", 0.05), ("conv_1_norm", "bias", 0), ("whitening", "bias", 0)]:
+        given = [grad[layer][name] for grad in grads]
+        expected = nesterov_sgd(seen[0][layer][name], given, rates=[0.3] * 4, momentum=0.85, decay=decay)
+        np.testing.assert_allclose([params[layer][name] for params in seen], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_triangular_schedule_of_airbench94():
+    """475 steps: 0.2 at the first, 1 at 23 %, 0.07 at the end, and straight lines between."""
+    schedule = OneCycle("onecycle", Duration(23, "%"), 0.2, 0.07)
+    relative = relative_schedule(schedule, total_steps=475, steps_per_epoch=48, batch_size=1024)
+    steps = np.arange(476)
+    expected = np.interp(steps, [0, 109, 475], [0.2, 1, 0.07])
+    np.testing.assert_allclose([float(relative(step)) for step in steps[::25]], expected[::25], rtol=1e-5)

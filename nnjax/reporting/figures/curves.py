@@ -23,6 +23,8 @@ _MOST_OUTPUTS = 9
 def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Loss, and accuracy where there is one, over the epochs: lines for train and validation, a diamond for test.
 
+    Of several copies the lines are their means, within bands of a standard deviation to either side.
+
     The loss is on a logarithmic axis where it spans more than two decades.
 
     Args:
@@ -55,6 +57,7 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
         look["linewidth"] = 1.6 if few else 1.1
         label = f"{split}  {metric_text(name, values[-1])}"
         axes.plot(epochs, values * factor, label=label, markersize=4, **look)
+        _draw_band(axes, records, split, name, factor, look["color"])
     tests = [record for record in records if record["split"] == "test" and record.get(name) is not None]
     if tests:
         epoch, value = tests[-1]["epoch"], tests[-1][name]
@@ -69,6 +72,21 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
         axes.legend(title="at the end", alignment="left", title_fontsize="small")
     else:
         axes.text(0.5, 0.5, "nothing was recorded", ha="center", transform=axes.transAxes, color=GREY)
+
+
+def _draw_band(axes: "Axes", records: Sequence[Mapping[str, Any]], split: str, name: str, factor: float, color: str) -> None:
+    """Mean ± standard deviation, where records hold one."""
+    points = [
+        (record["epoch"], record[name], record[f"{name}_std"], record["copies"])
+        for record in records
+        if record["split"] == split and record.get(f"{name}_std") is not None
+    ]
+    if not points:
+        return
+    epochs, mean, std, copies = np.array(points, dtype=float).T
+    label = f"± standard deviation of {copies[-1]:.0f} copies"
+    low, high = (mean - std) * factor, (mean + std) * factor
+    axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0, label=label)
 
 
 def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> None:

@@ -5,7 +5,7 @@ draw_run(
 )
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nnjax.reporting.figures.classification import confusion_matrix, worst_mista
 from nnjax.reporting.figures.curves import learning_curves, regression_fit
 from nnjax.reporting.figures.filters import first_layer_filters
 from nnjax.reporting.figures.forecast import ForecastLike, draw_forecast
+from nnjax.reporting.figures.learning_rates import draw_learning_rates
 from nnjax.reporting.figures.weights import weight_curves
 from nnjax.reporting.metrics import read_metrics
 
@@ -31,8 +32,12 @@ def draw_run(
     from_logits: bool,
     kernel: NDArray[Any] | None = None,
     forecast: ForecastLike | None = None,
+    copies: Sequence[Mapping[str, Any]] = (),
 ) -> list[Path]:
     """Draws learning curves from the run's metrics, what the test split shows, the first layer's filters, and a forecast.
+
+    Of several copies the learning curves show all, and so does the figure by learning rate, where that varies; the rest is of
+    one network.
 
     Args:
         run_dir: the run's folder.
@@ -44,6 +49,7 @@ def draw_run(
         from_logits: whether softmax makes the outputs probabilities; else they stand for probabilities themselves.
         kernel: [kh, kw, c, features] of the first layer, where that is a convolution.
         forecast: of the test split, where that is the end of a series.
+        copies: a row for each copy, as `nnjax.reporting.copies.rows_of` makes them; none for one network.
 
     Returns:
         The files, in the order to look at them.
@@ -52,6 +58,9 @@ def draw_run(
     records = read_metrics(run_dir)
     learning_curves(records, drawn := folder / "learning_curves.png")
     paths = [drawn]
+    if len({row["learning_rate"] for row in copies}) > 1:
+        draw_learning_rates(copies, drawn := folder / "learning_rates.png")
+        paths.append(drawn)
     if any(record["split"] == "weights" for record in records):
         weight_curves(records, drawn := folder / "weights.png")
         paths.append(drawn)

@@ -1,0 +1,13 @@
+"""nnjax side by side with PyTorch, Keras and plain JAX, and with itself: `make bench`, or `python -m benchmarks --help`.
+
+| command | what it measures |
+|---|---|
+| `python -m benchmarks` | steps/s, time to an accuracy, first step, memory, share of the roof, against the other frameworks |
+| `python -m benchmarks.scaling` | what a step costs as width, batch, depth and dataset grow |
+| `python -m benchmarks.startup` | the seconds of the default run, cold and warm, of `--help` and of a config error |
+| `python -m benchmarks.seeds` | many seeds in one run, against one |
+| `python -m benchmarks.devices` | one CPU device against two, on the same cores and the same global batch |
+| `python benchmarks/scan_convolution.py` | what nnjax's convolution is worth inside a compiled loop |
+
+Nothing of the package imports this folder.
+"""

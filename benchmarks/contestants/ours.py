@@ -1,0 +1,220 @@
+"""nnjax as its users run it: a config, `set_up` and `fit`, on the devices that `parallel.devices=auto` picks."""
+
+import queue
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.contestants.base import Curve, Moments
+from benchmarks.tasks import Inputs, Task
+from nnjax.config.compose import compose_train
+from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.data.dataset import Dataset, Split
+from nnjax.parallel.devices import select_devices
+from nnjax.parallel.preemption import StopSignal
+from nnjax.training.clock import Clock
+from nnjax.training.experiment import Experiment, set_up
+from nnjax.training.loop import fit
+from nnjax.training.progress import TrainingProgress
+from nnjax.training.state import TrainState
+
+_UNENDING = 1_000_000_000  # steps; what is timed never comes to its end
+
+
+class Ours:
+    """nnjax's own loop; no part of it is written again here.
+
+    One training goes on for all turns, in a thread of its own, and waits between them where the loop tells of an evaluation:
+    then no compiled call is under way.
+
+    Args:
+        inputs: what everyone is handed; images go to the devices as bytes and are normalised there, as those of any dataset.
+        overrides: words of config to add, such as ``parallel.devices=1``.
+    """
+
+    def __init__(self, inputs: Inputs, overrides: Sequence[str] = ()) -> None:
+        self.inputs = inputs
+        self._overrides = [*task_overrides(inputs.task), *overrides]
+        self._turns = _Turns()
+        self.detail: dict[str, Any] = {"overrides": self._overrides}
+
+    def first_step(self) -> float:
+        """See `Trainer`."""
+        experiment, state = self._set_up(f"training.duration={_UNENDING}steps")
+
+        def endless() -> None:
+            try:
+                _fit(experiment, state, self._turns)
+            except BaseException as error:
+                self._turns.ended.put(error)
+
+        threading.Thread(target=endless, daemon=True).start()
+        self._turns.wait()
+        return self._turns.trained_at[0]
+
+    def curve(self, steps: int) -> Curve:
+        """See `Trainer`: the loop tells the loss of every step where it evaluates after each."""
+        experiment, state = self._set_up(f"training.duration={steps}steps", "training.evaluate_every=1step")
+        events = _Events()
+        _fit(experiment, state, events)
+        return [(step - 1, step, loss) for step, loss in events.losses]
+
+    def run(self, seconds: float) -> tuple[int, float]:
+        """See `Trainer`."""
+        return self._turns.take(seconds)
+
+    def reach(self, accuracy: float, epochs: int) -> Moments:
+        """See `Trainer`: what is looked at is the test split, in the place of the validation split."""
+        words = (
+            f"training.duration={epochs}epochs",
+            "training.evaluate_every=1epoch",
+            f"training.stop.accuracy_above={accuracy}",
+        )
+        experiment, state = self._set_up(*words, evaluate=True)
+        events = _Events()
+        _fit(experiment, state, events)
+        return events.accuracies
+
+    def _set_up(self, *overrides: str, evaluate: bool = False) -> tuple[Experiment, TrainState]:
+        config = compose_train([*self._overrides, *overrides])
+        devices = select_devices(config)
+        self.detail["devices"] = len(devices)
+        experiment, state = set_up(config, dataset(self.inputs, evaluate=evaluate), devices)
+        return experiment, replace(state, params=_like(state.params, self.inputs.weights))
+
+
+def task_overrides(task: Task) -> list[str]:
+    """A task in words of config."""
+    words = [
+        f"model={task.model}",
+        f"data={'textbook' if task.model == 'two_neuron' else 'mnist'}",  # its options only: the data is handed over
+        "data.validation=0.0",
+        f"loss={'cross_entropy' if task.optimizer == 'adam' else 'half_mse'}",
+        f"optimizer={task.optimizer}",
+        f"optimizer.learning_rate={task.learning_rate}",
+        "schedule=constant",
+        f"training.global_batch_size={task.batch}",
+        f"training.evaluate_every={task.interval}steps",
+        "training.checkpoint_every=null",
+        "training.stop.loss_below=null",
+        "report.weights=0",
+        "seed=0",
+    ]
+    if task.model == "fnn":
+        words.append(f"model.hidden={list(task.dense)}".replace(" ", ""))
+    if task.model == "cnn":
+        blocks = ",".join(f"{{features:{features}}}" for features in task.convolutions)
+        words += [f"model.blocks=[{blocks}]", f"model.dense={list(task.dense)}".replace(" ", ""), "model.dropout=0.0"]
+    return words
+
+
+def dataset(inputs: Inputs, *, evaluate: bool) -> Dataset:
+    """The examples as nnjax holds them; with `evaluate` the test split is there to be measured after each epoch."""
+    data, task = inputs.data, inputs.task
+    train = Split(data.train_inputs, data.train_targets)
+    test = Split(data.test_inputs, data.test_targets) if evaluate else Split(data.train_inputs[:0], data.train_targets[:0])
+    classes = task.optimizer == "adam"
+    spec = DatasetSpec(
+        name="mnist" if classes else "textbook",
+        input_shape=task.input_shape,
+        input_dtype="uint8" if data.train_inputs.dtype == np.uint8 else "float32",
+        task="classification" if classes else "regression",
+        num_outputs=task.outputs,
+        num_train=len(train),
+        num_validation=len(test),
+        num_test=len(test),
+    )
+    channels = task.input_shape[-1]
+    mean, std = np.broadcast_to(inputs.mean, channels), np.broadcast_to(inputs.std, channels)
+    return Dataset(spec, train, test, test, mean, std, tuple(map(str, range(task.outputs))) if classes else ())
+
+
+def _like(params: Any, weights: Any) -> Any:
+    """The weights in the shape of `params`.
+
+    Raises:
+        ValueError: if they are those of another network.
+    """
+    shapes = [jax.tree.map(np.shape, tree) for tree in (params, weights)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"nnjax's parameters are {shapes[0]}, the initial weights {shapes[1]}")
+    return weights
+
+
+def _fit(experiment: Experiment, state: TrainState, events: "_Events") -> None:
+    nowhere: Any = _NoCheckpoints()
+    fit(experiment, state, TrainingProgress(), checkpoints=nowhere, events=events, stop=StopSignal(), clock=Clock())
+
+
+class _NoCheckpoints:
+    """Saves nothing, as nobody else does."""
+
+    def save(self, *_: Any) -> None:
+        """Does nothing."""
+
+    def wait(self) -> None:
+        """Does nothing."""
+
+
+class _Events:
+    """Notes what the loop tells, and when."""
+
+    def __init__(self) -> None:
+        self.trained_at: list[float] = []
+        self.losses: list[tuple[int, float]] = []
+        self.accuracies: Moments = []
+
+    def trained(self, step: int, metrics: Mapping[str, Any], examples_per_second: float) -> None:
+        """Steps are done."""
+        self.trained_at.append(time.monotonic())
+
+    def evaluated(self, step: int, train: Mapping[str, Any], validation: Mapping[str, Any] | None) -> None:
+        """An evaluation is done."""
+        self.losses.append((step, train["loss"]))
+        if validation is not None and "accuracy" in validation:
+            self.accuracies.append((time.monotonic(), validation["accuracy"]))
+
+    def weights(self, step: int, values: Mapping[str, float]) -> None:
+        """Weights are not asked for."""
+
+
+class _Turns(_Events):
+    """Lets the loop go on for a while, and then keeps it waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: queue.Queue[tuple[int, float] | BaseException] = queue.Queue()
+        self._may_go = threading.Semaphore(0)
+        self._until, self._step = 0.0, 0
+
+    def take(self, seconds: float) -> tuple[int, float]:
+        """Trains for about so long; returns steps and seconds."""
+        start, first = time.perf_counter(), self._step
+        self._until = start + seconds
+        self._may_go.release()
+        took = self.wait() - start
+        return self._step - first, took
+
+    def wait(self) -> float:
+        """The moment at which the loop came to wait.
+
+        Raises:
+            BaseException: what ended the loop instead.
+        """
+        end = self.ended.get()
+        if isinstance(end, BaseException):
+            raise end
+        self._step, moment = end
+        return moment
+
+    def evaluated(self, step: int, train: Mapping[str, Any], validation: Mapping[str, Any] | None) -> None:
+        """An evaluation is done."""
+        now = time.perf_counter()
+        if now >= self._until:
+            self.ended.put((step, now))
+            self._may_go.acquire()

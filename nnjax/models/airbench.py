@@ -1,0 +1,59 @@
+"""The network of airbench94, for images: whitening, groups of two convolutions, the largest value of each channel, output.
+
+whitening → activation → (convolution → pooling → BatchNorm → activation → convolution → BatchNorm → activation) × widths → …
+"""
+
+from flax import nnx
+from jax.nn import initializers
+from jax.typing import DTypeLike
+
+from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.config.options import Activation, Airbench
+from nnjax.models.layers import Activate, Conv, Head, Layer, Pool, Scale, batch_norm, dense, identity_init
+from nnjax.models.network import Network
+from nnjax.models.whitening import Whitening
+
+_EPSILON = 1e-12  # BatchNorm's; the outputs of the convolutions are far from constant
+
+
+def airbench(model: Airbench, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
+    """The network of `model` for images and outputs of the sizes in `spec`.
+
+    Args:
+        model: whitening, widths, BatchNorm's momentum and the scale of the outputs.
+        activation: after the whitening and after each BatchNorm.
+        spec: images in.
+        rngs: its `params` stream draws the weights.
+        dtype: type of the computation.
+    """
+    kernel_init = initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # between ±1/√fan-in
+    height, width, channels = spec.input_shape
+    size = model.whitening.size
+    side = min(height, width) - size + 1  # of the feature map, which is pooled as long as there is something to pool
+    layers: dict[str, Layer] = {
+        "whitening": Whitening(channels, size, dtype=dtype),
+        "whitening_activation": Activate(activation),
+    }
+    channels *= 2 * size * size
+    for group, features in enumerate(model.widths, start=1):
+        for name in (f"conv_{2 * group - 1}", f"conv_{2 * group}"):
+            layers[name] = Conv(
+                channels, features, 3, use_bias=False, kernel_init=identity_init(kernel_init), dtype=dtype, rngs=rngs
+            )
+            channels = features
+            if name == f"conv_{2 * group - 1}" and side > 1:
+                layers[f"pool_{group}"] = Pool("max", 2)
+                side //= 2
+            layers[f"{name}_norm"] = batch_norm(
+                features,
+                momentum=model.batch_norm_momentum,
+                epsilon=_EPSILON,
+                use_scale=False,
+                dtype=dtype,
+                rngs=rngs,
+            )
+            layers[f"{name}_activation"] = Activate(activation)
+    layers["head"] = Head("max")
+    layers["output"] = dense(channels, spec.num_outputs, use_bias=False, kernel_init=kernel_init, dtype=dtype, rngs=rngs)
+    layers["output_scale"] = Scale(model.output_scale)
+    return Network(layers)

@@ -1,0 +1,76 @@
+"""What copies with different learning rates came to.
+
+draw_learning_rates(summary["copies"], run_dir / "figures/learning_rates.png")
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnjax.reporting.copies import spread
+from nnjax.reporting.figures.canvas import BLUE, GREY, RED, canvas, log_scale_if_wide
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_learning_rates(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """A panel each for the test loss and, where there is one, the test accuracy over the learning rate.
+
+    A dot for each copy; a line through the means, with bars of a standard deviation where a learning rate has several copies. A
+    learning rate at which copies diverged is marked at the bottom.
+
+    Args:
+        rows: as `nnjax.reporting.copies.rows_of` makes them; of at least two learning rates.
+        path: the PNG file.
+    """
+    names = [name for name in ("test_loss", "test_accuracy") if name in rows[0]]
+    with canvas(path, width=5.2 * len(names), height=3.8) as figure:
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            _draw(axes, rows, name)
+
+
+def _draw(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str) -> None:
+    factor = 100 if name == "test_accuracy" else 1
+    rates = sorted({row["learning_rate"] for row in rows})
+    rows = [row for row in rows if np.isfinite(row[name])]
+    axes.plot(
+        [row["learning_rate"] for row in rows],
+        [factor * row[name] for row in rows],
+        color=GREY,
+        linestyle="",
+        marker="o",
+        markersize=3.5,
+        alpha=0.5,
+        label="a copy",
+    )
+    found = {rate: spread([factor * row[name] for row in rows if row["learning_rate"] == rate]) for rate in rates}
+    axes.errorbar(
+        rates,
+        [found[rate].mean for rate in rates],
+        yerr=[0 if np.isnan(found[rate].std) else found[rate].std for rate in rates],
+        color=BLUE,
+        marker="o",
+        markersize=5,
+        capsize=3,
+        label="mean ± standard deviation" if any(found[rate].n > 1 for rate in rates) else "mean",
+    )
+    lost = [rate for rate in rates if found[rate].n == 0]
+    if lost:
+        across = axes.get_xaxis_transform()  # the height as a share of the panel's
+        axes.plot(lost, [0.03] * len(lost), "x", color=RED, transform=across, label="every copy diverged")
+    if min(rates) > 0:
+        axes.set_xscale("log")
+    elif max(rates) < 0:  # of optimizer=textbook, which adds
+        axes.set_xscale("symlog", linthresh=-max(rates))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+    axes.set_title(name.replace("_", " "))
+    axes.set_xlabel("learning rate")
+    if factor == 100:
+        axes.yaxis.set_major_formatter("{x:.4g}%")
+    else:
+        log_scale_if_wide(axes, [row[name] for row in rows])
+    axes.legend()

@@ -1,0 +1,48 @@
+"""Lookahead: slow weights that follow the trained ones ("Lookahead Optimizer: k steps forward, 1 step back", 2019).
+
+slow, (params, model_state) = look_ahead(options, slow, (params, model_state), step=step + 1, total_steps=475)
+
+optax.lookahead keeps both kinds of weights in `params`, knows a constant step size only, and leaves BatchNorm's running
+statistics to those of the last few batches, which the slow weights have never seen.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from nnjax.config.training_options import Lookahead
+
+Pytree = Any
+
+
+def look_ahead(options: Lookahead, slow: Pytree, fast: Pytree, *, step: Array, total_steps: int) -> tuple[Pytree, Pytree]:
+    """Lets slow and fast weights meet, if it is time.
+
+    Args:
+        options: when they meet, and how far the slow ones go.
+        slow: arrays as after the last meeting.
+        fast: arrays of the same shapes, as trained since.
+        step: int32, steps done, this one included.
+        total_steps: steps of the whole training, after the last of which the fast weights become the slow ones.
+
+    Returns:
+        Slow and fast arrays.
+    """
+    share = step / total_steps
+    step_size = 1 - (1 - options.slow_step_size) * share**options.power
+
+    def meet() -> tuple[Pytree, Pytree]:
+        met = jax.tree.map(lambda s, f: s + step_size.astype(s.dtype) * (f - s), slow, fast)
+        return met, met
+
+    def end() -> tuple[Pytree, Pytree]:
+        return slow, slow
+
+    def go_on() -> tuple[Pytree, Pytree]:
+        return slow, fast
+
+    which = jnp.where(step % options.sync_period == 0, 2, jnp.where(step == total_steps, 1, 0))
+    slow, fast = lax.switch(which, [go_on, end, meet])
+    return slow, fast
