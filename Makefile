@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-all bench check format clean
+.PHONY: help install train test test-all bench check format clean clean-cache
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: .venv/.installed-dev  ## Format the code and mend what the linter can
 
 clean:  ## Remove .venv and the caches of the tools; outputs/ stays
 	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+clean-cache:  ## Remove compiled programs and decoded data, which the next start makes again
+	rm -rf "$${NNJAX_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/nnjax}"
 
 # Debian's python3 without python3-venv cannot put pip into an environment, but its pip can.
 .venv/.installed: pyproject.toml constraints.txt

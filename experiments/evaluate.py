@@ -37,11 +37,13 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     with RunConsole(run_dir / "evaluate.log") as console:
         # JAX takes a second to import, which a mistaken command need not wait for.
         from nnjax.data.load import load
+        from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.devices import select_devices
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
 
+        keep_compiled(console.warn)
         devices = select_devices(run_config)
         dataset = load(run_config.data, echo=console.print)
         experiment, template = set_up(run_config, dataset, devices)

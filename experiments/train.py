@@ -96,6 +96,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
 
         from nnjax.data.load import load
         from nnjax.models.summary import summarize
+        from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.devices import select_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
@@ -107,6 +108,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
 
     # --- devices: before anything else touches JAX ---
     training = config.training
+    keep_compiled(console.warn)
     devices = select_devices(config)
     summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
 

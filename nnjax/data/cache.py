@@ -2,7 +2,7 @@
 
     decoded = cached("mnist-3.0.1-train", folder, lambda: decode_split(folder, "train", spec), echo=print)
 
-An entry is three files in `$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`: inputs and targets as .npy,
+An entry is three files in `cache_directory()`: inputs and targets as .npy,
 and a JSON that holds the CRC-32 of both, the sizes and times of the source files, and the version of the decoder. An entry that
 does not fit, for whatever reason, is made again; one that cannot be written is done without.
 """
@@ -10,7 +10,6 @@ does not fit, for whatever reason, is made again; one that cannot be written is 
 import hashlib
 import json
 import mmap
-import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnjax.config.folders import cache_directory
 
 _DECODER = 1  # raise it when the same files come to be decoded to other arrays, or an entry to be laid out otherwise
 
@@ -38,13 +39,6 @@ class Decoded:
     inputs: NDArray[np.uint8]
     targets: NDArray[np.int32]
     class_names: tuple[str, ...]
-
-
-def cache_directory() -> Path:
-    """Where decoded data is kept."""
-    if own := os.environ.get("NNJAX_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nnjax"
 
 
 def cached(name: str, source: Path, decode: Callable[[], Decoded], echo: Callable[[str], None]) -> Decoded:

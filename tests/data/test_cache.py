@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from nnjax.data.cache import Decoded, cache_directory, cached
+from nnjax.config.folders import cache_directory
+from nnjax.data.cache import Decoded, cached
 
 
 @pytest.fixture
@@ -195,14 +196,3 @@ def test_interrupted_writing_leaves_no_entry(source, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         read(source, decoder)
     assert list(cache_directory().iterdir()) == []
-
-
-def test_where_the_cache_is(tmp_path, monkeypatch):
-    monkeypatch.setenv("NNJAX_CACHE", str(tmp_path))
-    assert cache_directory() == tmp_path
-    monkeypatch.delenv("NNJAX_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_directory() == tmp_path / "nnjax"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_directory() == tmp_path / ".cache" / "nnjax"

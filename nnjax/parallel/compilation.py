@@ -1,0 +1,70 @@
+"""Compiled programs, kept on disk: a second start of the same experiment compiles nothing.
+
+    keep_compiled(echo=print)                 # before the first program is compiled
+
+They lie below `cache_directory()` in a folder for each kind of processor, since a program for one can crash on another.
+`JAX_COMPILATION_CACHE_DIR` moves them, `JAX_ENABLE_COMPILATION_CACHE=false` switches this off, `make clean-cache` removes all.
+"""
+
+import hashlib
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+
+from nnjax.config.folders import cache_directory
+
+_LARGEST = 2**30  # bytes
+
+
+def keep_compiled(echo: Callable[[str], None]) -> None:
+    """Has JAX look for programs in the cache, and keep there what it compiles.
+
+    Args:
+        echo: told, in a line, that nothing can be kept.
+    """
+    if not jax.config.jax_enable_compilation_cache or jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = cache_directory() / "compiled" / _processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _shrink(folder, _LARGEST)
+    except OSError as error:
+        echo(f"going on without a cache of compiled programs: {error}")
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # JAX keeps only what took a second to compile, and ours are many small programs.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _processor() -> str:
+    """Names what this machine's processor can do."""
+    features = platform.processor()
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text()
+        features += "".join(
+            sorted({line for line in cpuinfo.splitlines() if line.startswith(("model name", "flags", "Features"))})
+        )
+    except OSError:  # not Linux
+        pass
+    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"
+
+
+def _shrink(folder: Path, largest: int) -> None:
+    """Removes the entries that were used longest ago, until at most half of `largest` bytes are left, if there are more."""
+    entries = []
+    for path in folder.iterdir():
+        try:
+            entries.append((max(path.stat().st_atime, path.stat().st_mtime), path.stat().st_size, path))
+        except FileNotFoundError:  # another process shrinks, too
+            continue
+    total = sum(size for _, size, _ in entries)
+    if total <= largest:
+        return
+    for _, size, path in sorted(entries, key=lambda entry: entry[0]):
+        path.unlink(missing_ok=True)
+        total -= size
+        if total <= largest / 2:
+            return

@@ -1,0 +1,71 @@
+import os
+
+import jax
+import pytest
+
+from nnjax.parallel import compilation
+from nnjax.parallel.compilation import keep_compiled
+
+KEYS = (
+    "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+    "jax_enable_compilation_cache",
+)
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path, monkeypatch):
+    """A cache folder of the test's own; JAX's settings are put back."""
+    monkeypatch.setenv("NNJAX_CACHE", str(tmp_path / "cache"))
+    before = {key: getattr(jax.config, key) for key in KEYS}
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield
+    for key, value in before.items():
+        jax.config.update(key, value)
+
+
+def test_programs_are_kept_in_a_folder_of_this_processor(tmp_path):
+    said = []
+    keep_compiled(said.append)
+    folder = jax.config.jax_compilation_cache_dir
+    assert os.path.dirname(folder) == str(tmp_path / "cache" / "compiled")
+    assert os.path.isdir(folder)
+    assert jax.config.jax_persistent_cache_min_compile_time_secs == 0
+    assert not said
+
+
+def test_a_folder_that_the_user_chose_stays(tmp_path):
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "own"))
+    keep_compiled(print)
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "own")
+
+
+def test_switched_off_nothing_is_made(tmp_path):
+    jax.config.update("jax_enable_compilation_cache", False)
+    keep_compiled(print)
+    assert jax.config.jax_compilation_cache_dir is None
+    assert not (tmp_path / "cache").exists()
+
+
+def test_without_a_place_it_goes_on_and_says_so(tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    said = []
+    keep_compiled(said.append)
+    assert jax.config.jax_compilation_cache_dir is None
+    assert len(said) == 1
+    assert "going on without a cache of compiled programs" in said[0]
+
+
+def test_what_was_used_longest_ago_is_removed_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(compilation, "_LARGEST", 40)
+    keep_compiled(print)
+    folder = jax.config.jax_compilation_cache_dir
+    for age, name in enumerate("abcde"):
+        path = os.path.join(folder, name)
+        with open(path, "wb") as file:
+            file.write(bytes(10))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    jax.config.update("jax_compilation_cache_dir", None)
+    keep_compiled(print)
+    assert sorted(os.listdir(folder)) == ["a", "b"]
