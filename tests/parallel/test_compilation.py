@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import jax
 import pytest
@@ -28,9 +29,9 @@ def settings(tmp_path, monkeypatch):
 def test_programs_are_kept_in_a_folder_of_this_processor(tmp_path):
     said = []
     keep_compiled(said.append)
-    folder = jax.config.jax_compilation_cache_dir
-    assert os.path.dirname(folder) == str(tmp_path / "cache" / "compiled")
-    assert os.path.isdir(folder)
+    folder = Path(jax.config.jax_compilation_cache_dir)
+    assert folder.parent == tmp_path / "cache" / "compiled"
+    assert folder.is_dir()
     assert jax.config.jax_persistent_cache_min_compile_time_secs == 0
     assert not said
 
@@ -60,12 +61,10 @@ def test_without_a_place_it_goes_on_and_says_so(tmp_path):
 def test_what_was_used_longest_ago_is_removed_first(tmp_path, monkeypatch):
     monkeypatch.setattr(compilation, "_LARGEST", 40)
     keep_compiled(print)
-    folder = jax.config.jax_compilation_cache_dir
+    folder = Path(jax.config.jax_compilation_cache_dir)
     for age, name in enumerate("abcde"):
-        path = os.path.join(folder, name)
-        with open(path, "wb") as file:
-            file.write(bytes(10))
-        os.utime(path, (1e9 - age, 1e9 - age))
+        (folder / name).write_bytes(bytes(10))
+        os.utime(folder / name, (1e9 - age, 1e9 - age))
     jax.config.update("jax_compilation_cache_dir", None)
     keep_compiled(print)
-    assert sorted(os.listdir(folder)) == ["a", "b"]
+    assert {path.name for path in folder.iterdir()} == {"a", "b"}
