@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.config import command
@@ -25,6 +26,7 @@ from nnjax.reporting.copies import (
     write_copies,
 )
 from nnjax.reporting.copy_tables import show_copies
+from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
 from nnjax.reporting.metrics import MetricWriter, last_metrics
 from nnjax.reporting.progress import Progress
@@ -143,6 +145,8 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             console.print("There is no checkpoint yet: starting from the beginning")
 
     # --- training ---
+    if config.report.figures:  # while XLA compiles and computes
+        Thread(target=preload).start()
     lengths, layout = experiment.lengths, experiment.layout
     resume_step = progress.step if config.resume is not None else None
     with (

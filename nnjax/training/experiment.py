@@ -118,8 +118,11 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         total_steps=durations.planned_steps,
     )
     layout = Layout(config, devices, _copies_at_once(config, state, devices[0].platform))
-    evaluate = Evaluator(recipe, layout, training.eval_batch_size, training.test_views)
-    relative = learning_rate_schedule(config, spec)
+    # Splits smaller than a batch are not padded to all of it; one size serves both.
+    largest = max(len(dataset.validation), len(dataset.test))
+    eval_batch_size = min(training.eval_batch_size, -(-largest // len(devices)) * len(devices))
+    evaluate = Evaluator(recipe, layout, eval_batch_size, training.test_views)
+    relative = jax.jit(learning_rate_schedule(config, spec))  # one small program, where eager operations are ten
     return Experiment(config, dataset, layout, recipe, durations, relative, evaluate), state
 
 

@@ -111,6 +111,15 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
         yield panels
 
 
+def preload() -> None:
+    """Imports what drawing needs, which takes half a second: in a thread, that passes while the devices compute."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+    import matplotlib.style  # noqa: F401
+
+    _fonts()
+
+
 def line_looks(count: int) -> list[dict[str, Any]]:
     """Colours and line styles for `count` lines, no two alike up to 20."""
     colours = (BLUE, ORANGE, BLACK, RED, GREY)
