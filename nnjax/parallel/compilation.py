@@ -24,7 +24,7 @@ def keep_compiled(echo: Callable[[str], None]) -> None:
     Args:
         echo: told, in a line, that nothing can be kept.
     """
-    if not jax.config.read("jax_enable_compilation_cache") or jax.config.read("jax_compilation_cache_dir") is not None:
+    if not jax.config.values["jax_enable_compilation_cache"] or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     folder = cache_directory() / "compiled" / _processor()
     try:
