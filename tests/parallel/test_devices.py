@@ -29,6 +29,11 @@ def test_auto_takes_as_many_cpu_devices_as_divide_the_batches_and_are_worth_it(s
     assert len(select_devices(config(*batch_sizes))) == count
 
 
+def test_auto_leaves_matrix_products_to_the_threads_of_one_cpu_device(sixteen_cores):
+    assert len(select_devices(config(128, 1000, "model=fnn"))) == 1
+    assert len(select_devices(config(128, 1000, "model=fnn", "training.seeds=3"))) == 3  # whole networks on each
+
+
 def test_a_number_is_taken_at_its_word():
     assert select_devices(config(6, 6, "parallel.devices=3", "parallel.platform=cpu")) == jax.devices()[:3]
 
