@@ -2,23 +2,25 @@
 
 XLA's CPU backend compiles the backward convolutions of a `lax.scan` or `lax.fori_loop` body so badly that a whole training step
 takes 14 to 22 times as long as when it is called (https://github.com/jax-ml/jax/issues/12868): in a loop body the operands keep
-permuted layouts, which its fast paths do not take. `convolve` therefore writes the gradient by its inputs as an ordinary
-NHWC × HWIO convolution, and the one by its kernel as matrix products over shifted copies of the inputs; each operand is
-transposed first, behind an optimization barrier so that the transposition is not folded back into a layout. A bias's gradient,
+permuted layouts, which its fast paths do not take. `convolve` therefore writes both gradients as ordinary NHWC × HWIO
+convolutions; each operand is transposed first, behind an optimization barrier so that the transposition is not folded back
+into a layout. (They want `nnjax.parallel.compilation.compile_lowered`: YNNPACK takes four times as long as Eigen for the one
+by the kernel.) Over few channels, as images have, training is faster with a matrix product over all patches. A bias's gradient,
 a sum over all places of all images, is a product with a row of ones: as a reduction it takes several times as long. Other
-platforms keep JAX's own gradients. The numbers are the same to rounding. `benchmarks/scan_convolution.py` measures both::
+platforms keep JAX's own operations. The numbers are the same to rounding. `benchmarks/scan_convolution.py` measures both::
 
     outputs = convolve(inputs, kernel)        # [n, h, w, c], [k, k, c, o] → [n, h, w, o]
     outputs = add_bias(outputs, bias)         # [..., o], [o] → [..., o]
 """
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-_FEW_CHANNELS = 4  # up to here the gradient by the kernel is faster as one matrix product, over patches
+_FEW_CHANNELS = 4  # up to here a matrix product over patches is faster
 
 
 def _convolve(inputs: Array, kernel: Array, padding: str | list[tuple[int, int]] = "SAME") -> Array:
@@ -42,7 +44,9 @@ def convolve(inputs: Array, kernel: Array) -> Array:
 
 
 def _forward(inputs: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    return _convolve(inputs, kernel), (inputs, kernel)
+    by_patches = partial(lax.platform_dependent, cpu=_convolve_patches, default=_convolve)
+    outputs: Array = (by_patches if inputs.shape[-1] <= _FEW_CHANNELS else _convolve)(inputs, kernel)
+    return outputs, (inputs, kernel)
 
 
 def _backward(residuals: tuple[Array, Array], grads: Array) -> tuple[Array, Array]:
@@ -65,31 +69,29 @@ def _canonical_gradients(inputs: Array, kernel: Array, grads: Array) -> tuple[Ar
     before, after = _padding(kernel)
     flipped = lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
     by_inputs = _convolve(grads, flipped, [(after, before)] * 2)
-    by_kernel = _kernel_gradient_of_patches if inputs.shape[-1] <= _FEW_CHANNELS else _kernel_gradient_by_rows
-    return by_inputs, by_kernel(inputs, kernel, grads)
+    if inputs.shape[-1] <= _FEW_CHANNELS:
+        patches = _patches(inputs, kernel)
+        by_kernel = lax.dot_general(patches, grads.reshape(len(patches), -1), (((0,), (0,)), ((), ()))).reshape(kernel.shape)
+    else:
+        # Channels take the place of examples, and examples that of channels.
+        inputs, grads = lax.optimization_barrier((inputs.transpose(3, 1, 2, 0), grads.transpose(1, 2, 0, 3)))
+        by_kernel = _convolve(inputs, grads, [(before, after)] * 2).transpose(1, 2, 0, 3)
+    return by_inputs, by_kernel
 
 
-def _kernel_gradient_of_patches(inputs: Array, kernel: Array, grads: Array) -> Array:
-    """The gradient by the kernel as one product: patches [k·k·c, n·h·w] times grads [n·h·w, o]."""
-    (size, _, channels, features), (n, h, w, _) = kernel.shape, inputs.shape
-    padded = jnp.pad(inputs, ((0, 0), _padding(kernel), _padding(kernel), (0, 0))).transpose(3, 0, 1, 2)
-    windows = [padded[:, :, y : y + h, x : x + w] for y in range(size) for x in range(size)]
-    patches = lax.optimization_barrier(jnp.stack(windows).reshape(size * size * channels, n * h * w))
-    product: Array = patches @ grads.reshape(-1, features)
-    return product.reshape(kernel.shape)
+def _convolve_patches(inputs: Array, kernel: Array) -> Array:
+    """The convolution as one matrix product."""
+    outputs: Array = _patches(inputs, kernel) @ kernel.reshape(-1, kernel.shape[-1])
+    return outputs.reshape(*inputs.shape[:3], -1)
 
 
-def _kernel_gradient_by_rows(inputs: Array, kernel: Array, grads: Array) -> Array:
-    """The same, a product for each row of the kernel: [k·c, h·w·n] times [h·w·n, o].
-
-    With the examples last, a shifted image is copied in long runs; all patches at once would take k times the memory.
-    """
-    (size, _, channels, features), (_, h, w, _) = kernel.shape, inputs.shape
-    padded = jnp.pad(inputs.transpose(3, 1, 2, 0), ((0, 0), _padding(kernel), _padding(kernel), (0, 0)))
-    strips = lax.optimization_barrier(jnp.stack([padded[:, :, x : x + w] for x in range(size)]))
-    grads = lax.optimization_barrier(grads.transpose(1, 2, 0, 3)).reshape(-1, features)
-    rows = [strips[:, :, y : y + h].reshape(size * channels, -1) @ grads for y in range(size)]
-    return jnp.stack(rows).reshape(kernel.shape)
+def _patches(inputs: Array, kernel: Array) -> Array:
+    """What the kernel sees at each place: [n, h, w, c] → [n·h·w, k·k·c]."""
+    n, h, w, _ = inputs.shape
+    size = len(kernel)
+    padded = jnp.pad(inputs, ((0, 0), _padding(kernel), _padding(kernel), (0, 0)))
+    windows = [padded[:, y : y + h, x : x + w] for y in range(size) for x in range(size)]
+    return jnp.concatenate(windows, axis=-1).reshape(n * h * w, -1)
 
 
 def _padding(kernel: Array) -> tuple[int, int]:

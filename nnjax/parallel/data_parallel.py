@@ -18,9 +18,16 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXIS = "data"
+
+
+def mean_over_devices(tree: Any) -> Any:
+    """The mean of each array over the devices of the axis "data", inside of a compiled function."""
+    # Of one device XLA would copy the arrays: 8 % of the time of an FNN's step.
+    return tree if lax.axis_size(AXIS) == 1 else lax.pmean(tree, AXIS)
 
 
 class DataParallel:
@@ -33,6 +40,7 @@ class DataParallel:
 
     Attributes:
         num_devices: how many.
+        platform: what kind they are of.
     """
 
     def __init__(self, name: Literal["pmap", "shard_map"], devices: Sequence[jax.Device], axis: str = AXIS) -> None:
@@ -42,6 +50,7 @@ class DataParallel:
         self._mesh = Mesh(np.array(self._devices), (axis,), axis_types=(AxisType.Auto,))
         self._sharding = NamedSharding(self._mesh, PartitionSpec(axis))
         self.num_devices = len(self._devices)
+        self.platform = self._devices[0].platform
 
     def replicate(self, tree: Any) -> Any:
         """Copies each array [...] to every device: [num_devices, ...]."""

@@ -18,6 +18,7 @@ import numpy as np
 from nnjax.config.errors import DivergedError
 from nnjax.config.schema import StopRules
 from nnjax.models.summary import num_params
+from nnjax.parallel.compilation import compile_lowered
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
@@ -77,7 +78,7 @@ class ChunkRunner:
             self._draws = layout.draws()
             arguments = (state, self._draws, self._feeder(0, 1), layout.parallel.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
-            self._chunk = layout.compile(chunk, donate).lower(*arguments).compile()
+            self._chunk = compile_lowered(layout.compile(chunk, donate).lower(*arguments), layout.parallel.platform)
         self._experiment = experiment
         self._events, self._stop, self._clock = events, stop, clock
         flops = 6 * num_params(state.params) / layout.parallel.num_devices * config.training.global_batch_size

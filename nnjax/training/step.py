@@ -21,7 +21,7 @@ from jax import lax
 from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Lookahead, Loss
 from nnjax.data.augment import alternating_flip, augment_images, normalize
-from nnjax.parallel.data_parallel import AXIS
+from nnjax.parallel.data_parallel import AXIS, mean_over_devices
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
@@ -142,7 +142,7 @@ def train_step(
 
     grads, (model_state, losses, outputs) = jax.grad(batch_loss, has_aux=True)(state.params)
     # Every device holds equally many examples, so the mean of the devices' means is the mean of the global batch.
-    grads = lax.pmean(grads, AXIS)
+    grads = mean_over_devices(grads)
     updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     step, slow = state.step + 1, state.slow

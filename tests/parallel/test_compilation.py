@@ -2,10 +2,12 @@ import os
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from nnjax.parallel import compilation
-from nnjax.parallel.compilation import keep_compiled
+from nnjax.parallel.compilation import compile_lowered, keep_compiled
 
 KEYS = (
     "jax_compilation_cache_dir",
@@ -68,3 +70,32 @@ def test_what_was_used_longest_ago_is_removed_first(tmp_path, monkeypatch):
     jax.config.update("jax_compilation_cache_dir", None)
     keep_compiled(print)
     assert {path.name for path in folder.iterdir()} == {"a", "b"}
+
+
+def lowered_product():
+    return jax.jit(lambda a, b: a @ b).lower(jnp.ones((128, 64)), jnp.ones((64, 128)))
+
+
+def test_training_on_the_cpu_leaves_products_to_eigen():
+    assert "ynn_fusion" in lowered_product().compile().as_text()  # else the setting is no longer worth its lines
+    program = compile_lowered(lowered_product(), "cpu")
+    assert "ynn_fusion" not in program.as_text()
+    np.testing.assert_array_equal(program(jnp.ones((128, 64)), jnp.ones((64, 128))), 64.0)
+
+
+def test_other_platforms_are_compiled_as_jax_does():
+    assert "ynn_fusion" in compile_lowered(lowered_product(), "gpu").as_text()
+
+
+def test_a_jaxlib_that_does_not_know_the_setting_compiles_without_it(monkeypatch):
+    monkeypatch.setattr(compilation, "_YNNPACK", "xla_cpu_of_another_version")
+    assert "ynn_fusion" in compile_lowered(lowered_product(), "cpu").as_text()
+
+
+def test_an_error_of_the_program_itself_is_told():
+    class Broken:
+        def compile(self, **_):
+            raise jax.errors.JaxRuntimeError("out of memory")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="out of memory"):
+        compile_lowered(Broken(), "cpu")

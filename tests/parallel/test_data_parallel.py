@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from nnjax.parallel.data_parallel import AXIS, DataParallel
+from nnjax.parallel.data_parallel import AXIS, DataParallel, mean_over_devices
 
 
 @pytest.mark.parametrize("name", ["pmap", "shard_map"])
@@ -18,6 +18,16 @@ def test_split_compute_join(name, num_devices):
     scaled, total = parallel.compile(function)(parallel.replicate(weight), parallel.split(batch))
     np.testing.assert_array_equal(parallel.join(scaled), 3 * batch)
     assert parallel.fetch(total) == batch.sum()
+
+
+@pytest.mark.parametrize("name", ["pmap", "shard_map"])
+@pytest.mark.parametrize("num_devices", [1, 2, 8])
+def test_every_device_gets_the_mean_over_all(name, num_devices):
+    parallel = DataParallel(name, jax.devices()[:num_devices])
+    values = np.arange(16.0, dtype=np.float32).reshape(8, 2)
+    means = parallel.compile(mean_over_devices)({"a": parallel.split(values)})
+    expected = values.reshape(num_devices, -1, 2).mean(axis=0)
+    np.testing.assert_allclose(np.asarray(means["a"]), np.broadcast_to(expected, (num_devices, *expected.shape)), rtol=1e-6)
 
 
 def test_split_along_another_axis_keeps_the_order():
