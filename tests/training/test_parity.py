@@ -9,6 +9,7 @@ import pytest
 
 from nnjax.config.compose import compose_train
 from nnjax.data.load import load
+from nnjax.parallel.data_parallel import AXIS
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import step as step_module
 from nnjax.training.checkpoints import Checkpoints
