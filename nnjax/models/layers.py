@@ -95,7 +95,14 @@ class Conv(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Convolves `inputs` [b, h, w, c]."""
-        outputs = convolve(inputs.astype(self.dtype), self.kernel[...].astype(self.dtype))
+        return self.add_bias(self.convolve(inputs))
+
+    def convolve(self, inputs: Array) -> Array:
+        """The first half of a call: [b, h, w, c] → [b, h, w, features]."""
+        return convolve(inputs.astype(self.dtype), self.kernel[...].astype(self.dtype))
+
+    def add_bias(self, outputs: Array) -> Array:
+        """The second half of a call: adds the bias, if there is one, to `outputs` [..., features]."""
         return outputs if self.bias is None else add_bias(outputs, self.bias[...].astype(self.dtype))
 
 

@@ -6,8 +6,7 @@ graphdef, params, rest = nnx.split(network, nnx.Param, ...)
 params["output"]["kernel"]                       # [784, 10]; `rest` holds BatchNorm's statistics and nothing else
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,9 @@ from flax import nnx
 from jax import Array
 
 from nnjax.models.activations import never_falls
-from nnjax.models.layers import Activate, Dropout, Layer, Pool
+from nnjax.models.layers import Activate, Conv, Dropout, Layer, Pool
+
+_Step = Layer | Callable[[Array], Array]
 
 
 class Network(nnx.Module):
@@ -56,19 +57,32 @@ class Network(nnx.Module):
         return ((name, getattr(self, name)) for name in self.names)
 
 
-def _outputs(layers: Iterable[tuple[str, Layer]], values: Array, rngs: nnx.Rngs | None) -> Iterator[tuple[str, Array]]:
+def _outputs(layers: Iterable[tuple[str, _Step]], values: Array, rngs: nnx.Rngs | None) -> Iterator[tuple[str, Array]]:
     for name, layer in layers:
         with jax.named_scope(name):
             values = layer(values, rngs=rngs) if isinstance(layer, Dropout) else layer(values)
         yield name, values
 
 
-def _pool_early(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
-    """The layers, an activation that never falls after the max pooling that follows it.
+def _pool_early(layers: list[tuple[str, Layer]]) -> list[tuple[str, _Step]]:
+    """The layers, an activation that never falls, and a convolution's bias, after the max pooling that follows them.
 
-    The largest activation is the activation of the largest value, so the outputs are the same, and there is less to activate.
+    The largest activation is the activation of the largest value, so the outputs are the same, and there is less to compute.
     """
-    for i, ((_, first), (_, second)) in enumerate(pairwise(layers)):
-        if isinstance(first, Activate) and isinstance(second, Pool) and second.kind == "max" and never_falls(first.config):
-            layers[i : i + 2] = reversed(layers[i : i + 2])
-    return layers
+    steps: list[tuple[str, _Step]] = []
+    for name, layer in layers:
+        place = len(steps)
+        if isinstance(layer, Pool) and layer.kind == "max":
+            while place and _rises(steps[place - 1][1]):
+                place -= 1
+        steps.insert(place, (name, layer))
+        if isinstance(layer, Conv):
+            steps[place:] = (name, layer.convolve), (name, layer.add_bias)
+    return steps
+
+
+def _rises(step: _Step) -> bool:
+    """Whether a step is of each value by itself, and never less for a larger value of a channel."""
+    if isinstance(step, Activate):
+        return never_falls(step.config)
+    return getattr(step, "__func__", None) is Conv.add_bias
