@@ -19,9 +19,10 @@ from nnjax.config.folders import cache_directory
 
 _LARGEST = 2**30  # bytes
 
-# What XLA's CPU backend hands to the library YNNPACK: nothing, where its own choice is most matrix products and convolutions.
-# Eigen, which has them then, takes half the time or less for the gradient of a convolution by its kernel.
-_YNNPACK = "xla_cpu_experimental_ynn_fusion_type"
+# What XLA's CPU backend hands to the library YNNPACK: sums, where its own choice is products and convolutions, too. Eigen, which
+# has those then, takes a quarter of the time for the gradient of a convolution by its kernel. XLA's own sums over all places
+# of all images, as BatchNorm needs them, take ten times as long as YNNPACK's.
+_YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
 
 def keep_compiled(echo: Callable[[str], None]) -> None:
@@ -54,9 +55,9 @@ def compile_lowered(lowered: Any, platform: str) -> Any:
     """
     if platform == "cpu":
         try:
-            return lowered.compile(compiler_options={_YNNPACK: ""})
+            return lowered.compile(compiler_options=_YNNPACK)
         except jax.errors.JaxRuntimeError as error:
-            if _YNNPACK not in str(error):
+            if not any(setting in str(error) for setting in _YNNPACK):
                 raise
             # This jaxlib does not know the setting: its programs are slower, and as right.
     return lowered.compile()

@@ -88,7 +88,7 @@ def test_other_platforms_are_compiled_as_jax_does():
 
 
 def test_a_jaxlib_that_does_not_know_the_setting_compiles_without_it(monkeypatch):
-    monkeypatch.setattr(compilation, "_YNNPACK", "xla_cpu_of_another_version")
+    monkeypatch.setattr(compilation, "_YNNPACK", {"xla_cpu_of_another_version": "1"})
     assert "ynn_fusion" in compile_lowered(lowered_product(), "cpu").as_text()
 
 
