@@ -21,6 +21,7 @@ from jax.typing import DTypeLike
 
 from nnjax.config.options import Activation, Initializer
 from nnjax.models.activations import activation
+from nnjax.models.batch_norm import BatchNorm
 from nnjax.models.convolution import add_bias, convolve
 from nnjax.models.pooling import max_pool, mean_pool
 from nnjax.models.recurrent import Recurrent
@@ -148,13 +149,13 @@ def batch_norm(
     momentum: float = 0.9,
     epsilon: float = 1e-5,
     use_scale: bool = True,
-) -> nnx.BatchNorm:
+) -> BatchNorm:
     """BatchNorm over everything but the last axis (Ioffe and Szegedy, 2015), computed in float32 whatever the `dtype`.
 
     In training the statistics are those of the whole batch, on all devices of the axis `BATCH_AXIS`, which has to be bound; the
     running ones, used in evaluation, keep the share `momentum` at each step.
     """
-    return nnx.BatchNorm(
+    return BatchNorm(
         num_features,
         momentum=momentum,
         epsilon=epsilon,

@@ -19,9 +19,9 @@ from nnjax.config.folders import cache_directory
 
 _LARGEST = 2**30  # bytes
 
-# What XLA's CPU backend hands to the library YNNPACK: sums, where its own choice is products and convolutions, too. Eigen, which
-# has those then, takes a quarter of the time for the gradient of a convolution by its kernel. XLA's own sums over all places
-# of all images, as BatchNorm needs them, take ten times as long as YNNPACK's.
+# What XLA's CPU backend hands to the library YNNPACK: sums, where its own choice is products and convolutions, too. Eigen,
+# which has those then, takes a quarter of the time for the gradient of a convolution by its kernel. XLA's own sums over all
+# places of all images, as BatchNorm needs them, take ten times as long as YNNPACK's.
 _YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
 
