@@ -8,6 +8,8 @@
 | `python -m benchmarks.seeds` | many seeds in one run, against one |
 | `python -m benchmarks.devices` | one CPU device against two, on the same cores and the same global batch |
 | `python benchmarks/scan_convolution.py` | what nnjax's convolution is worth inside a compiled loop |
+| `python -m benchmarks.gpu` | what a GPU makes of the shipped experiments, and of airbench94 in PyTorch |
+| `python -m benchmarks.torch_airbench` | airbench94 in PyTorch alone |
 
 Nothing of the package imports this folder.
 """

@@ -1,8 +1,9 @@
 """What a GPU makes of the shipped experiments, in one command under ten minutes: `python -m benchmarks.gpu`.
 
 It compares the losses of each kind of network with those of the CPU, then times training: an FNN's epoch, 64 of its seeds
-against one, and airbench94 (SGD and Muon) over many seeds. Without prepared data it times made examples of the same shapes, and
-says that their accuracies mean nothing. `--platform cpu --quick` shows that it works where there is no GPU.
+against one, airbench94 (SGD and Muon) alone and over many seeds, and SGD's recipe in PyTorch, where that is installed for
+the same device. Without prepared data it times made examples of the same shapes, and says that their accuracies mean nothing.
+`--platform cpu --quick` shows that it works where there is no GPU.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from benchmarks import machine, results
 
 ROOT = Path(__file__).resolve().parents[1]
 _STEPS = 20
+_ALONE = 3  # trainings of an airbench in a process each
 # Float32 on a GPU rounds otherwise than on a CPU, and training lets it grow.
 _TOLERANCE = 1e-2
 _PARITY = {
@@ -86,24 +88,76 @@ def with_data(experiment: str, data: str, folder: Path, platform: str) -> tuple[
 
 
 def measure(folder: Path, platform: str, seeds: int) -> dict[str, Any]:
-    """Seconds of training, without compilation, of each of the works."""
+    """What training costs, without compilation, of each of the works; figures by name, each with its values."""
     found: dict[str, Any] = {}
+
+    def add(name: str, values: Sequence[float], made: bool = False) -> None:
+        found[name] = {"made": made, "values": list(values)}
+
     words, made = with_data("mnist_fnn", "mnist", folder, platform)
     fnn = train(folder / "fnn", words)
-    found["FNN on MNIST, seconds an epoch"] = {"made": made, "values": [fnn["seconds"]["train"] / fnn["epochs"]]}
+    add("FNN on MNIST, seconds an epoch", [fnn["seconds"]["train"] / fnn["epochs"]], made)
     alone, many = (
         train(folder / f"seeds-{count}", ["model=fnn", f"parallel.platform={platform}", f"training.seeds={count}"])
         for count in (1, 64)
     )
-    ratio = many["seconds"]["train"] / alone["seconds"]["train"]
-    found["64 seeds of the FNN on digits, in trainings of one"] = {"made": False, "values": [ratio]}
+    add("64 seeds of the FNN on digits, in trainings of one", [many["seconds"]["train"] / alone["seconds"]["train"]])
+    roof = product_roof(platform)
+    add("product of bfloat16 matrices, operations a second", [roof])
     for experiment in ("cifar10_airbench94", "cifar10_airbench94_muon"):
         words, made = with_data(experiment, "cifar10", folder, platform)
-        runs = [train(folder / f"{experiment}-{seed}", [*words, f"seed={seed}"]) for seed in range(seeds)]
-        found[f"{experiment}, seconds of training"] = {"made": made, "values": [run["seconds"]["train"] for run in runs]}
-        found[f"{experiment}, test accuracy"] = {"made": made, "values": [run["test"]["accuracy"] for run in runs]}
-        found[f"{experiment}, peak memory in MB"] = {"made": made, "values": [run["peak_rss_mb"] for run in runs]}
+        runs = [train(folder / f"{experiment}-{seed}", [*words, f"seed={seed}"]) for seed in range(_ALONE)]
+        seconds = [run["seconds"]["train"] for run in runs]
+        add(f"{experiment}, seconds of a training", seconds, made)
+        add(f"{experiment}, steps a second", [run["steps"] / run["seconds"]["train"] for run in runs], made)
+        # The gradients by weights and by inputs take as many operations as the forward pass, each.
+        shares = [3 * run["forward_flops"] * run["examples_per_second"] / roof for run in runs]
+        add(f"{experiment}, share of that product's speed", shares, made)
+        if runs[0]["peak_device_mb"] is not None:
+            add(f"{experiment}, peak memory of the device in MB", [run["peak_device_mb"] for run in runs], made)
+        # Many seeds are trained in one process, which starts and compiles once.
+        copies = train(folder / f"{experiment}-all", [*words, f"training.seeds={seeds}", f"seed={_ALONE}"])
+        add(f"{experiment}, seconds of each of {seeds} in one program", [copies["seconds"]["train"] / seeds], made)
+        add(f"{experiment}, test accuracy", [row["test_accuracy"] for row in copies["copies"]], made)
+        if experiment == "cifar10_airbench94":
+            torch, reason = torch_airbench(words, platform, seeds)
+            if torch is None:
+                console.print(f"PyTorch was not measured: {reason}")
+                continue
+            add("the same in PyTorch, seconds of a training", torch["seconds"], made)
+            add("the same in PyTorch, test accuracy", torch["accuracy"], made)
+            if torch["peak_device_mb"] is not None:
+                add("the same in PyTorch, peak memory of the device in MB", [torch["peak_device_mb"]], made)
     return found
+
+
+def product_roof(platform: str) -> float:
+    """Operations a second of a large product of bfloat16 matrices, in a process of its own."""
+    size = 8192 if platform != "cpu" else 1024
+    command = [sys.executable, "-m", "benchmarks.product", str(size)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=_environment(platform))
+    if done.returncode:
+        raise TrainingError(f"the product of matrices: {done.stderr.strip().splitlines()[-1]}")
+    return float(done.stdout)
+
+
+def torch_airbench(words: Sequence[str], platform: str, trainings: int) -> tuple[dict[str, Any] | None, str]:
+    """airbench94 in PyTorch on the same device, compiled where that works, else eager; or why there is none."""
+    device = {"gpu": "cuda", "cpu": "cpu"}.get(platform, platform)
+    command = [sys.executable, "-m", "benchmarks.torch_airbench", "--device", device, "--trainings", str(trainings)]
+    reason = ""
+    for option in (["--compile"], []):
+        done = subprocess.run([*command, *option, *words], cwd=ROOT, capture_output=True, text=True, env=_environment("cpu"))
+        if done.returncode == 0:
+            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            return found, ""
+        reason = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+    return None, reason
+
+
+def _environment(platform: str) -> dict[str, str]:
+    """For a process whose JAX sees a platform only."""
+    return {**os.environ, "JAX_PLATFORMS": {"gpu": "cuda"}.get(platform, platform)}
 
 
 def show(result: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from nnjax.config.options import CNN, ConvBlock, PlainActivation
 from nnjax.models import layers
 from nnjax.models.build import build
 from nnjax.models.convolution import convolve as our_convolve
+from nnjax.parallel.compilation import compile_lowered
 
 SHAPES = {"MNIST": (28, 28, 1), "CIFAR": (32, 32, 3)}
 MODEL = CNN("cnn", (ConvBlock(32), ConvBlock(64)), "flatten", (256,), 0.0, "he_normal", "identity", None, False)
@@ -37,6 +38,7 @@ OPTIMIZER = optax.adam(1e-3)
 
 Convolution = Callable[[Array, Array], Array]
 Step = Callable[..., Any]
+Run = Callable[[], Any]
 
 
 def plain_convolve(inputs: Array, kernel: Array) -> Array:
@@ -63,29 +65,30 @@ def make_step(shape: tuple[int, ...], convolve: Convolution) -> tuple[Any, Step]
     return (params, OPTIMIZER.init(params)), step
 
 
-def called(step: Step, steps: int) -> Step:
+def called(step: Step, steps: int, state: Any, *batch: Array) -> Run:
     """`steps` calls of the compiled step."""
     compiled = jax.pmap(step, axis_name="data")
 
-    def run(state: Any, inputs: Array, labels: Array) -> Any:
+    def run() -> Any:
+        now = state
         for _ in range(steps):
-            state = jax.block_until_ready(compiled(state, inputs, labels))
-        return state
+            now = jax.block_until_ready(compiled(now, *batch))
+        return now
 
     return run
 
 
-def looped(step: Step, steps: int) -> Step:
-    """One call of a compiled loop of `steps` steps."""
+def looped(step: Step, steps: int, state: Any, *batch: Array) -> Run:
+    """One call of a compiled loop of `steps` steps, with the settings that training is compiled with."""
 
-    def loop(state: Any, inputs: Array, labels: Array) -> Any:
-        return lax.fori_loop(0, steps, lambda _, state: step(state, inputs, labels), state)
+    def loop(state: Any, *batch: Array) -> Any:
+        return lax.fori_loop(0, steps, lambda _, state: step(state, *batch), state)
 
-    compiled: Step = jax.pmap(loop, axis_name="data")
-    return compiled
+    program = compile_lowered(jax.pmap(loop, axis_name="data").lower(state, *batch), "cpu")
+    return partial(program, state, *batch)
 
 
-def milliseconds(run: Callable[[], Any], steps: int) -> float:
+def milliseconds(run: Run, steps: int) -> float:
     """Time of one step of `run`."""
     start = time.perf_counter()
     jax.block_until_ready(run())
@@ -97,16 +100,16 @@ def measure(shape: tuple[int, ...], *, devices: int, batch: int, steps: int, rou
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(devices, batch // devices, *shape)).astype(np.float32)
     labels = rng.integers(0, 10, size=(devices, batch // devices))
-    variants: dict[str, tuple[Callable[[Step, int], Step], Convolution, int]] = {
+    variants: dict[str, tuple[Callable[..., Run], Convolution, int]] = {
         "called, JAX's convolution": (called, plain_convolve, steps),
         "in a loop, JAX's convolution": (looped, plain_convolve, 2),  # slow: two steps are enough
         "in a loop, nnjax's convolution": (looped, our_convolve, steps),
     }
-    runs: dict[str, tuple[partial[Any], int]] = {}
+    runs: dict[str, tuple[Run, int]] = {}
     for name, (wrap, convolve, count) in variants.items():
         state, step = make_step(shape, convolve)
         state = jax.tree.map(lambda leaf: jnp.stack([leaf] * devices), state)
-        run = partial(wrap(step, count), state, inputs, labels)
+        run = wrap(step, count, state, inputs, labels)
         jax.block_until_ready(run())
         runs[name] = run, count
     times: dict[str, list[float]] = {name: [] for name in runs}

@@ -99,7 +99,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
         from nnjax.data.load import load
         from nnjax.models.summary import summarize
         from nnjax.parallel.compilation import keep_compiled
-        from nnjax.parallel.devices import select_devices
+        from nnjax.parallel.devices import peak_device_mb, select_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
@@ -161,7 +161,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             summary |= {"status": result.status, "reason": result.reason}
         finally:
             checkpoints.wait()
-            summary |= events.summary(clock.seconds["train"])
+            summary |= events.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
         if result.status == "preempted":
             return
         if result.reason:

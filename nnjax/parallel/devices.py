@@ -55,6 +55,13 @@ def select_devices(config: Config) -> list[jax.Device]:
     return devices[:wanted]
 
 
+def peak_device_mb(device: jax.Device) -> float | None:
+    """The most memory that programs have held on a device, in megabytes (10⁶ bytes); None where it does not say, as a CPU."""
+    statistics = device.memory_stats() or {}
+    peak = statistics.get("peak_bytes_in_use")
+    return None if peak is None else peak / 1e6
+
+
 def _worthwhile(most: int, platform: str, config: Config) -> int:
     """The largest number of devices, up to `most`, that is worth its overhead, and divides both batch sizes or whole copies.
 

@@ -142,7 +142,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         total = seconds_text(seconds["total"]) if "total" in seconds else None
         add("time", total, ", ".join(phases))
     add("speed", get("examples_per_second", "{:,.0f} examples/s"))
-    add("memory", get("peak_rss_mb", "{:,.0f} MB at its peak"))
+    add("memory", get("peak_rss_mb", "{:,.0f} MB at its peak"), get("peak_device_mb", "{:,.0f} MB on the device"))
     add("results", _relative(summary["run_dir"]) if summary.get("run_dir") else None)
     if figures := [Path(path) for path in summary.get("figures") or ()]:
         names = ", ".join(path.name for path in figures)
