@@ -21,7 +21,7 @@ test: check  ## Lint, check types, run the tests (under 10 minutes on two cores)
 test-all: check  ## As test, and the slow proofs besides
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
 
-bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: an hour, on an idle machine
+bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: half an hour, on an idle machine
 	.venv-bench/bin/python -m benchmarks $(ARGS)
 
 check: .venv/.installed-dev  ## Lint and check types

@@ -2,7 +2,8 @@
 
 | command | what it measures |
 |---|---|
-| `python -m benchmarks` | steps/s, time to an accuracy, first step, memory, share of the roof, against the other frameworks |
+| `python -m benchmarks` | steps/s, first step, memory, share of the roof, against the other frameworks |
+| `python -m benchmarks.accuracy` | seconds from process start to a test accuracy on MNIST, against PyTorch |
 | `python -m benchmarks.scaling` | what a step costs as width, batch, depth and dataset grow |
 | `python -m benchmarks.startup` | the seconds of the default run, cold and warm, of `--help` and of a config error |
 | `python -m benchmarks.seeds` | many seeds in one run, against one |

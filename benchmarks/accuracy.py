@@ -1,18 +1,17 @@
-"""Time to a test accuracy on MNIST: each contestant in a fresh process, from its start and from when its data is ready.
+"""Seconds to a test accuracy on MNIST, from process start and from when the data is ready: `python -m benchmarks.accuracy`."""
 
-time_to_accuracy(TASKS["fnn"], 0.98, contestants, session, rounds=3)
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Session, say
-from benchmarks.contestants import Contestant
-from benchmarks.tasks import Data, Task, write_inputs
+from benchmarks.common import Session, parser, say, session
+from benchmarks.contestants import CONTESTANTS, OURS, Contestant
+from benchmarks.results import spread
+from benchmarks.tasks import TASKS, Data, Task, write_inputs
 from benchmarks.turns import Settings, Worker, WorkerError
 from nnjax.config.compose import compose_train
 from nnjax.config.errors import DataError
@@ -20,6 +19,28 @@ from nnjax.config.errors import DataError
 GOALS = {"fnn": 0.98, "cnn_mnist": 0.99}
 _EPOCHS = 10
 _PATIENCE = 3600.0
+
+
+def main() -> None:
+    """Measures and saves."""
+    examples = "  python -m benchmarks.accuracy\n  python -m benchmarks.accuracy --only fnn --against torch keras --rounds 3"
+    made = parser("Seconds to a test accuracy on MNIST, of fresh processes with warm compilation caches.", examples)
+    made.add_argument("--only", nargs="+", choices=GOALS, default=list(GOALS), metavar="TASK", help=f"of {', '.join(GOALS)}")
+    others = [name for name in CONTESTANTS if name != OURS]
+    forms = ["torch", "torch_channels_last"]
+    made.add_argument("--against", nargs="+", choices=others, default=forms, metavar="NAME", help=f"of {', '.join(others)}")
+    args = made.parse_args()
+    with session("accuracy", args) as run:
+        try:
+            data = mnist()
+        except DataError as error:
+            run.result["skipped"] = str(error).splitlines()[0]
+            say(run.result["skipped"])
+            return
+        names = [OURS, *args.against]
+        run.result["goals"] = {
+            name: time_to_accuracy(TASKS[name], data, GOALS[name], [CONTESTANTS[n] for n in names], run) for name in args.only
+        }
 
 
 def mnist() -> Data:
@@ -36,31 +57,29 @@ def mnist() -> Data:
 
 
 def time_to_accuracy(
-    task: Task, goal: float, contestants: Sequence[Contestant], session: Session, rounds: int
+    task: Task, data: Data, goal: float, contestants: Sequence[Contestant], session: Session
 ) -> dict[str, Any]:
     """Measures the way to an accuracy.
 
-    The test split is measured after each epoch, so times come in whole epochs; the epochs are the same ones for everyone. A run
-    of one epoch goes before, which fills the compilation caches.
+    The test split is measured after each epoch, so times come in whole epochs. Each round starts from other weights and takes
+    the examples in another order, the same for everyone: near the goal, an epoch more or less is luck. A run of one epoch goes
+    before, which fills the compilation caches.
 
     Args:
-        task: what is trained, on MNIST.
+        task: what is trained.
+        data: MNIST.
         goal: test accuracy.
         contestants: who takes part.
-        session: folder and load.
-        rounds: in which they take turns.
+        session: rounds, folder and load.
 
     Returns:
-        Ready for JSON: each contestant's runs, or why there are none; with "skipped", why there is none at all.
+        Ready for JSON: each contestant's runs, or why there are none.
     """
-    try:
-        data = mnist()
-    except DataError as error:
-        return {"goal": goal, "skipped": str(error).splitlines()[0]}
-    folder = session.folder / f"{task.name}_mnist"
-    write_inputs(task, data, folder)
+    contestants = [contestant for contestant in contestants if contestant.takes(task)]
     entries: dict[str, dict[str, Any]] = {c.name: {"title": c.title, "family": c.family, "runs": []} for c in contestants}
-    for number in range(rounds + 1):
+    for number in range(session.rounds + 1):
+        folder = session.folder / f"{task.name}_{number}"
+        write_inputs(replace(task, seed=number), data, folder)
         for contestant in contestants:
             entry = entries[contestant.name]
             if "failed" in entry:
@@ -91,3 +110,41 @@ def _run(contestant: Contestant, folder: Path, settings: Settings, goal: float) 
             "accuracies": [accuracy for _, accuracy in moments],
             "reached": moments[-1][1] >= goal,
         }
+
+
+def section(result: Mapping[str, Any]) -> str:
+    """Tables of the times, the quickest first."""
+    if "skipped" in result:
+        return f"Not measured: {result['skipped']}"
+    return "\n\n".join(_goal(goal) for goal in result["goals"].values())
+
+
+def _goal(goal: Mapping[str, Any]) -> str:
+    title = f"### {100 * goal['goal']:.0f} % of MNIST's test images"
+    lines = [
+        f"{title}: {goal['title']}",
+        "",
+        "| | from process start | from data ready | epochs | an epoch |",
+        "|---|---|---|---|---|",
+    ]
+
+    def typical(entry: Mapping[str, Any]) -> float:
+        return median(run["from_start"] for run in entry["runs"]) if entry["runs"] else float("inf")
+
+    for entry in sorted(goal["contestants"].values(), key=typical):
+        runs = entry["runs"]
+        if "failed" in entry or not runs:
+            reason = entry.get("failed", "not measured").replace("|", "/")
+            lines.append(f"| {entry['title']} | {reason} | | | |")
+            continue
+        cells = [spread([run[key] for run in runs]).text(unit=" s") for key in ("from_start", "from_data_ready")]
+        epochs = [len(run["accuracies"]) for run in runs]
+        missed = sum(not run["reached"] for run in runs)
+        note = f", not reached in {missed} of {len(runs)}" if missed else ""
+        each = spread([run["from_data_ready"] / count for run, count in zip(runs, epochs, strict=True)]).text(unit=" s")
+        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {', '.join(map(str, epochs))}{note} | {each} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -38,10 +38,8 @@ def best_forms(entries: Entries) -> dict[str, str]:
 
 
 def section(result: Mapping[str, Any]) -> str:
-    """Tables of steps a second, first steps and memory, a task after another; then of time to an accuracy."""
-    parts = [_task(task, result) for task in result["tasks"].values()]
-    parts += [_accuracy(goal) for goal in result["accuracy"].values()]
-    return "\n\n".join(parts)
+    """Tables of steps a second, first steps and memory, a task after another."""
+    return "\n\n".join(_task(task, result) for task in result["tasks"].values())
 
 
 def _task(task: Mapping[str, Any], result: Mapping[str, Any]) -> str:
@@ -80,28 +78,6 @@ def _against_best(entries: Entries) -> list[str]:
         times = ratios(entries[OURS]["turns"], entries[name]["turns"])
         told.append(f"**{times.text(unit='×')} the steps/s of {family}** ({entries[name]['title']})")
     return [f"Against each framework's fastest form, round by round: {'; '.join(told)}.", ""] if told else []
-
-
-def _accuracy(goal: Mapping[str, Any]) -> str:
-    title = f"### Time to {100 * goal['goal']:.0f} % on MNIST's test images"
-    if "skipped" in goal:
-        return f"{title}\n\nNot measured: {goal['skipped']}"
-    lines = [f"{title}: {goal['title']}", "", "| | from process start | from data ready | epochs |", "|---|---|---|---|"]
-
-    def typical(item: tuple[str, Mapping[str, Any]]) -> float:
-        return median(run["from_start"] for run in item[1]["runs"]) if item[1]["runs"] else float("inf")
-
-    for _, entry in sorted(goal["contestants"].items(), key=typical):
-        runs = entry["runs"]
-        if "failed" in entry or not runs:
-            lines.append(f"| {entry['title']} | {_cell(entry.get('failed', 'not measured'))} | | |")
-            continue
-        cells = [spread([run[key] for run in runs]).text(unit=" s") for key in ("from_start", "from_data_ready")]
-        epochs = sorted({len(run["accuracies"]) for run in runs})
-        missed = sum(not run["reached"] for run in runs)
-        note = f", not reached in {missed} of {len(runs)}" if missed else ""
-        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {' or '.join(map(str, epochs))}{note} |")
-    return "\n".join(lines)
 
 
 def _sorted(entries: Entries) -> list[tuple[str, Mapping[str, Any]]]:

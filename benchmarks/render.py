@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import comparison, devices, scaling, seeds, startup
+from benchmarks import accuracy, comparison, devices, scaling, seeds, startup
 from benchmarks.results import COMPARISON, newest, number_text
 
 Result = dict[str, Any]
@@ -34,6 +34,7 @@ class Kind:
 
 KINDS = {
     COMPARISON: Kind("Against other frameworks", comparison.section, comparison.draw),
+    "accuracy": Kind("Time to an accuracy", accuracy.section),
     "scaling": Kind("As things grow", scaling.section, scaling.draw),
     "seeds": Kind("Many seeds in one run", seeds.section),
     "devices": Kind("One device, or two on the same cores", devices.section),

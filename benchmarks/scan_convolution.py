@@ -66,8 +66,8 @@ def make_step(shape: tuple[int, ...], convolve: Convolution) -> tuple[Any, Step]
 
 
 def called(step: Step, steps: int, state: Any, *batch: Array) -> Run:
-    """`steps` calls of the compiled step."""
-    compiled = jax.pmap(step, axis_name="data")
+    """`steps` calls of the compiled step, with the settings that training is compiled with."""
+    compiled = compile_lowered(jax.pmap(step, axis_name="data").lower(state, *batch), "cpu")
 
     def run() -> Any:
         now = state
@@ -79,7 +79,7 @@ def called(step: Step, steps: int, state: Any, *batch: Array) -> Run:
 
 
 def looped(step: Step, steps: int, state: Any, *batch: Array) -> Run:
-    """One call of a compiled loop of `steps` steps, with the settings that training is compiled with."""
+    """One call of a compiled loop of `steps` steps, likewise."""
 
     def loop(state: Any, *batch: Array) -> Any:
         return lax.fori_loop(0, steps, lambda _, state: step(state, *batch), state)

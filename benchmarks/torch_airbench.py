@@ -4,7 +4,7 @@ It reads the config that nnjax trains from (SGD's recipe, not Muon's), so both h
 network, and the same data. Half precision and channels last on a GPU, float32 elsewhere. A training before the others does not
 count. It prints a line of JSON: seconds of each training and test accuracies::
 
-    python -m benchmarks.torch_airbench --trainings 20 --compile experiment=cifar10_airbench94
+    python -m benchmarks.torch_airbench --trainings 20 --compile max-autotune experiment=cifar10_airbench94
     python -m benchmarks.torch_airbench --device cpu experiment=cifar10_airbench_cpu training.duration=2epochs
 """
 
@@ -103,16 +103,20 @@ class Trainer:
         config: of an airbench experiment with SGD.
         dataset: CIFAR-10, or examples of its shape.
         device: where.
-        compiled: use torch.compile.
+        mode: of torch.compile; "none" is eager.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, device: str, *, compiled: bool) -> None:
-        self._config, self._dataset, self._device, self._compiled = config, dataset, torch.device(device), compiled
+    def __init__(self, config: Config, dataset: Dataset, device: str, mode: str) -> None:
+        self._config, self._dataset, self._device = config, dataset, torch.device(device)
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
         images = dataset.train.inputs[:: max(1, len(dataset.train) // _WHITENING_EXAMPLES)][:_WHITENING_EXAMPLES]
         size, eps = config.model.whitening.size, config.model.whitening.eps  # type: ignore[union-attr]
         kernel = whitening_kernel((images - dataset.mean) / dataset.std, size, eps)
         self._kernel = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
+        self._network = self._make()
+        # Compiled once: a training sets the weights anew in place.
+        self._forward = self._network if mode == "none" else torch.compile(self._network, mode=mode)
+        self.steps = lengths(config, dataset.spec).total_steps
         self._splits = [self._put(split) for split in (dataset.train, dataset.test)]
 
     def _put(self, split: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -121,13 +125,10 @@ class Trainer:
         x = ((images - mean) / std).permute(0, 3, 1, 2).to(self._dtype).contiguous(memory_format=torch.channels_last)
         return x, torch.from_numpy(np.asarray(split.targets)).to(self._device).long()
 
-    def train(self, seed: int) -> tuple[float, float]:
-        """Seconds of a training, and its test accuracy, which is measured after them."""
-        torch.manual_seed(seed)
-        config, rule, spec = self._config, self._config.optimizer, self._dataset.spec
-        assert isinstance(rule, SGD)
+    def _make(self) -> Network:
+        """The network with weights drawn anew."""
+        config, spec = self._config, self._dataset.spec
         assert isinstance(config.model, Airbench)
-        assert isinstance(config.schedule, OneCycle)
         activation = {"gelu": nn.GELU, "silu": nn.SiLU}[config.activation.name]
         network = Network(config.model, spec.input_shape[-1], spec.num_outputs, activation).to(self._device)
         network.whitening.weight.data.copy_(self._kernel)
@@ -136,16 +137,27 @@ class Trainer:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.float()
+        return network
+
+    def train(self, seed: int) -> tuple[float, float]:
+        """Seconds of a training, and its test accuracy, which is measured after them."""
+        torch.manual_seed(seed)
+        config, rule, spec = self._config, self._config.optimizer, self._dataset.spec
+        assert isinstance(rule, SGD)
+        assert isinstance(config.schedule, OneCycle)
+        network, forward = self._network, self._forward
+        fresh = self._make().state_dict()
+        network.load_state_dict(fresh)
         optimizer = _optimizer(network, config, rule)
-        forward = torch.compile(network) if self._compiled else network
-        steps, per_epoch = lengths(config, spec).total_steps, lengths(config, spec).steps_per_epoch
+        planned = lengths(config, spec)
+        steps, per_epoch = planned.planned_steps, planned.steps_per_epoch
         warmup = in_steps(config.schedule.warmup, config, spec)
         until = in_steps(rule.parameter_groups[1].until, config, spec)  # type: ignore[arg-type]
         slow = _floats(network) if rule.lookahead is not None else []
         self._wait()
         start = time.perf_counter()
         network.train()
-        for step in range(steps):
+        for step in range(self.steps):
             if step % per_epoch == 0:
                 batches = self._epoch(step // per_epoch)
             optimizer.zero_grad(set_to_none=True)
@@ -240,16 +252,17 @@ def main() -> None:
     made.add_argument("overrides", nargs="+", help="words of config, as of experiments.train")
     made.add_argument("--trainings", type=int, default=1, help="with seeds 0, 1, … (1)")
     made.add_argument("--device", default="cuda")
-    made.add_argument("--compile", action="store_true", help="use torch.compile")
+    modes = ["none", "default", "max-autotune"]
+    made.add_argument("--compile", default="none", choices=modes, help="mode of torch.compile (none)")
     args = made.parse_args()
     config = compose_train(args.overrides)
-    trainer = Trainer(
-        config, load(config.data, echo=lambda text: print(text, file=sys.stderr)), args.device, compiled=args.compile
-    )
+    dataset = load(config.data, echo=lambda text: print(text, file=sys.stderr))
+    trainer = Trainer(config, dataset, args.device, args.compile)
     trainer.train(0)  # compiles, and lets cuDNN choose
     results = [trainer.train(seed) for seed in range(args.trainings)]
     peak = torch.cuda.max_memory_allocated() / 1e6 if args.device.startswith("cuda") else None
-    print(json.dumps({"seconds": [r[0] for r in results], "accuracy": [r[1] for r in results], "peak_device_mb": peak}))
+    found = {"seconds": [r[0] for r in results], "accuracy": [r[1] for r in results]}
+    print(json.dumps({**found, "steps": trainer.steps, "peak_device_mb": peak}))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def task_overrides(task: Task) -> list[str]:
         "training.checkpoint_every=null",
         "training.stop.loss_below=null",
         "report.weights=0",
-        "seed=0",
+        f"seed={task.seed}",
     ]
     if task.model == "fnn":
         words.append(f"model.hidden={list(task.dense)}".replace(" ", ""))

@@ -5,16 +5,13 @@ takes 14 to 22 times as long as when it is called (https://github.com/jax-ml/jax
 permuted layouts, which its fast paths do not take. `convolve` therefore writes both gradients as ordinary NHWC × HWIO
 convolutions; each operand is transposed first, behind an optimization barrier so that the transposition is not folded back
 into a layout. (They want `nnjax.parallel.compilation.compile_lowered`: YNNPACK takes four times as long as Eigen for the one
-by the kernel.) Over few channels, as images have, training is faster with a matrix product over all patches. A bias's gradient,
-a sum over all places of all images, is a product with a row of ones: as a reduction it takes several times as long. Other
-platforms keep JAX's own operations. The numbers are the same to rounding. `benchmarks/scan_convolution.py` measures both::
+by the kernel.) Over few channels, as images have, training is faster with a matrix product over all patches. Other platforms
+keep JAX's own operations. The numbers are the same to rounding. `benchmarks/scan_convolution.py` measures both::
 
     outputs = convolve(inputs, kernel)        # [n, h, w, c], [k, k, c, o] → [n, h, w, o]
-    outputs = add_bias(outputs, bias)         # [..., o], [o] → [..., o]
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -98,27 +95,3 @@ def _padding(kernel: Array) -> tuple[int, int]:
     """Zeros before and after a row (column) that keep its length."""
     size: int = kernel.shape[0]
     return (size - 1) // 2, size // 2
-
-
-@jax.custom_vjp
-def add_bias(inputs: Array, bias: Array) -> Array:
-    """Inputs + bias: [..., o] and [o], of one type; it can be differentiated in reverse mode, once."""
-    return inputs + bias
-
-
-def _add_bias_forward(inputs: Array, bias: Array) -> tuple[Array, None]:
-    return inputs + bias, None
-
-
-def _add_bias_backward(_: Any, grads: Array) -> tuple[Array, Array]:
-    rows = grads.reshape(-1, grads.shape[-1])
-    by_bias: Array = lax.platform_dependent(rows, cpu=_sum_by_product, default=lambda rows: rows.sum(0))
-    return grads, by_bias
-
-
-add_bias.defvjp(_add_bias_forward, _add_bias_backward)
-
-
-def _sum_by_product(rows: Array) -> Array:
-    """The sum over the first axis, as a product with ones: [n, o] → [o]."""
-    return (jnp.ones((1, len(rows)), rows.dtype) @ rows)[0]

@@ -22,7 +22,7 @@ from jax.typing import DTypeLike
 from nnjax.config.options import Activation, Initializer
 from nnjax.models.activations import activation
 from nnjax.models.batch_norm import BatchNorm
-from nnjax.models.convolution import add_bias, convolve
+from nnjax.models.convolution import convolve
 from nnjax.models.pooling import max_pool, mean_pool
 from nnjax.models.recurrent import Recurrent
 from nnjax.models.whitening import Whitening
@@ -104,7 +104,7 @@ class Conv(nnx.Module):
 
     def add_bias(self, outputs: Array) -> Array:
         """The second half of a call: adds the bias, if there is one, to `outputs` [..., features]."""
-        return outputs if self.bias is None else add_bias(outputs, self.bias[...].astype(self.dtype))
+        return outputs if self.bias is None else outputs + self.bias[...].astype(self.dtype)
 
 
 def dense(

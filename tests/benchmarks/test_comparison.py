@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks import accuracy
 from benchmarks.comparison import best_forms, draw, section
 from benchmarks.contestants import CONTESTANTS, OURS
 from benchmarks.contestants.ours import Ours
@@ -79,7 +80,6 @@ RESULT = {
     "options": {"cores": 2, "quick": True},
     "load": {"busy": True},
     "curve_steps": 50,
-    "accuracy": {"fnn": {"goal": 0.98, "skipped": "MNIST is not here"}},
     "tasks": {
         "fnn": {
             "title": "FNN",
@@ -108,9 +108,41 @@ def test_what_is_shown_is_what_was_measured(tmp_path):
     text = section(RESULT)
     assert "| nnjax | 75 [50 .. 100] |" in text
     assert "no compiler" in text
-    assert "MNIST is not here" in text
     draw(RESULT, tmp_path / "comparison.png")
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_times_to_an_accuracy_are_shown_with_the_epochs_that_they_took():
+    def run(seconds, *accuracies):
+        return {
+            "from_start": seconds + 1,
+            "from_data_ready": seconds,
+            "accuracies": accuracies,
+            "reached": accuracies[-1] >= 0.98,
+        }
+
+    contestants = {
+        "torch": {"title": "PyTorch", "runs": [run(8.0, 0.95, 0.97)]},
+        OURS: {"title": "nnjax", "runs": [run(2.0, 0.97, 0.98), run(4.0, 0.96, 0.975, 0.979, 0.981), run(1.0, 0.98)]},
+        "keras": {"title": "Keras", "runs": [], "failed": "keras is not installed"},
+    }
+    text = accuracy.section({"goals": {"fnn": {"title": "FNN", "goal": 0.98, "contestants": contestants}}})
+    lines = text.splitlines()
+    assert lines[4] == "| nnjax | 3 s [2 .. 5] | 2 s [1 .. 4] | 2, 4, 1 | 1 s [1 .. 1] |"
+    assert lines[5] == "| PyTorch | 9 s [9 .. 9] | 8 s [8 .. 8] | 2, not reached in 1 of 1 | 4 s [4 .. 4] |"
+    assert "keras is not installed" in lines[6]
+    assert accuracy.section({"skipped": "MNIST is not here"}) == "Not measured: MNIST is not here"
+
+
+def test_every_seed_has_its_own_weights_and_order(tmp_path):
+    task = replace(TASKS["fnn"], num_train=512, batch=64)
+    data = made_data(task)
+    for seed in (0, 1):
+        write_inputs(replace(task, seed=seed), data, tmp_path / str(seed))
+    one, other = (read_inputs(tmp_path / str(seed)) for seed in (0, 1))
+    assert (one.indices != other.indices).any()
+    assert (one.weights["output"]["kernel"] != other.weights["output"]["kernel"]).any()
+    np.testing.assert_array_equal(one.data.train_inputs, other.data.train_inputs)
 
 
 def test_the_newest_result_of_a_kind_is_found(tmp_path):

@@ -8,6 +8,7 @@ from nnjax.models.batch_norm import BatchNorm
 from nnjax.parallel.data_parallel import AXIS, DataParallel
 
 EXAMPLES, SIDE, CHANNELS = 8, 5, 3
+KINDS = (nnx.BatchNorm, BatchNorm)
 OPTIONS = {"momentum": 0.8, "epsilon": 1e-3, "dtype": jnp.float32}
 
 
@@ -39,15 +40,15 @@ def call(layer, inputs, weights):
     return results, nnx.to_pure_dict(gradients[0]), gradients[1]
 
 
-@pytest.mark.parametrize("num_devices", [1, 2, 4])
+@pytest.mark.parametrize(("sharding", "num_devices"), [("pmap", 1), ("pmap", 2), ("pmap", 4), ("shard_map", 2)])
 @pytest.mark.parametrize("options", [{}, {"use_scale": False}, {"use_bias": False}])
-def test_equals_flax_own_whose_batch_is_on_one_device(options, num_devices):
+def test_equals_flax_own_whose_batch_is_on_one_device(options, sharding, num_devices):
     inputs, weights = arrays()
     reference = with_weights(nnx.BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS, **options))
     (outputs, statistics), by_params, by_inputs = call(reference, inputs, weights)
 
     ours = with_weights(BatchNorm(CHANNELS, axis_name=AXIS, rngs=nnx.Rngs(0), **OPTIONS, **options))
-    parallel = DataParallel("pmap", jax.devices()[:num_devices])
+    parallel = DataParallel(sharding, jax.devices()[:num_devices])
     parts = parallel.compile(lambda *batch: call(ours, *batch))(parallel.split(inputs), parallel.split(weights))
     (our_outputs, our_statistics), our_by_params, our_by_inputs = parts
     np.testing.assert_allclose(parallel.join(our_outputs), outputs, rtol=1e-5, atol=1e-5)
@@ -59,9 +60,28 @@ def test_equals_flax_own_whose_batch_is_on_one_device(options, num_devices):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), sums, by_params)
 
 
+def test_without_an_axis_it_equals_flax_own():
+    inputs, weights = arrays()
+    results = [call(with_weights(kind(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)), inputs, weights) for kind in KINDS]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), *results)
+
+
+def test_bfloat16_images_are_normalised_in_float32():
+    inputs, weights = arrays()
+    rounded = inputs.astype(jnp.bfloat16)
+    layer = with_weights(BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **{**OPTIONS, "dtype": jnp.bfloat16}))
+    (outputs, statistics), _, by_inputs = call(layer, rounded, weights)
+    assert outputs.dtype == by_inputs.dtype == jnp.bfloat16
+    assert statistics["mean"].dtype == jnp.float32
+    exact = with_weights(BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS))
+    (expected, _), _, expected_by_inputs = call(exact, rounded.astype(np.float32), weights)
+    np.testing.assert_allclose(outputs.astype(np.float32), expected, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(by_inputs.astype(np.float32), expected_by_inputs, rtol=0.03, atol=0.03)
+
+
 def test_evaluation_uses_the_running_statistics_as_flax_does():
     inputs, _ = arrays()
-    layers = [with_weights(kind(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)) for kind in (nnx.BatchNorm, BatchNorm)]
+    layers = [with_weights(kind(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)) for kind in KINDS]
     for layer in layers:
         layer.mean[...], layer.var[...] = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.5, 4.0, 9.0])
         layer.eval()

@@ -23,6 +23,7 @@ ACTIVATIONS = [
 def test_pooling_before_the_activation_changes_neither_outputs_nor_gradients(activation, kind):
     rngs = nnx.Rngs(0)
     conv = Conv(2, 3, 3, use_bias=True, kernel_init=initializers.he_normal(), dtype=jnp.float32, rngs=rngs)
+    conv.bias[...] = jnp.array([0.5, -1.0, 2.0])
     network = Network({"conv": conv, "activation": Activate(activation), "pool": Pool(kind, 2), "head": Head("flatten")})
     inputs = jax.random.normal(jax.random.key(0), (3, 6, 8, 2))
     graph, params = nnx.split(network)

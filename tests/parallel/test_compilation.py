@@ -87,8 +87,11 @@ def test_other_platforms_are_compiled_as_jax_does():
     assert "ynn_fusion" in compile_lowered(lowered_product(), "gpu").as_text()
 
 
-def test_a_jaxlib_that_does_not_know_the_setting_compiles_without_it(monkeypatch):
-    monkeypatch.setattr(compilation, "_YNNPACK", {"xla_cpu_of_another_version": "1"})
+@pytest.mark.parametrize(
+    "setting", [{"xla_cpu_of_another_version": "1"}, {next(iter(compilation._YNNPACK)): "OF_ANOTHER_VERSION"}]
+)
+def test_a_jaxlib_that_does_not_know_the_setting_compiles_without_it(setting, monkeypatch):
+    monkeypatch.setattr(compilation, "_YNNPACK", setting)
     assert "ynn_fusion" in compile_lowered(lowered_product(), "cpu").as_text()
 
 
