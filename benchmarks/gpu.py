@@ -161,7 +161,7 @@ def works(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def _few(bench: Bench) -> list[str]:
-    return ["debug.max_steps=3"] if bench.quick else []
+    return ["debug.max_steps=3", "data.limit_test=100"] if bench.quick else []
 
 
 def _mnist(bench: Bench) -> None:
