@@ -60,11 +60,14 @@ class Layout:
         self.many = len(self.copies) > 1
         self._whole = self.many and len(self.copies) >= len(devices)
         self.parallel = DataParallel(config.parallel.name, devices, _COPIES_AXIS if self._whole else AXIS)
-        # With fewer in the last round on some devices, these do the first copies again, and nobody looks.
         rounds = math.ceil(len(self.copies) / len(devices)) if self._whole else len(self.copies)
+        # Groups are alike, as far as may be: one of another size would be compiled apart.
+        groups = math.ceil(rounds / at_once)
+        self._at_once = math.ceil(rounds / groups)
+        if self._whole:
+            rounds = groups * self._at_once
+        # With fewer in the last rounds on some devices, these do the first copies again, and nobody looks.
         self._rows = np.arange(rounds * len(devices) if self._whole else rounds) % len(self.copies)
-        # A group that is smaller than the others would be compiled apart.
-        self._at_once = next(size for size in range(min(at_once, rounds), 0, -1) if rounds % size == 0)
         self._rounds = rounds
         varied = config.training.vary.learning_rate is not None
         self._draws = Draws(
