@@ -1,10 +1,10 @@
 """What a GPU makes of the shipped experiments, in one command under ten minutes: `python -m benchmarks.gpu`.
 
 It compares the losses of each kind of network with those of the CPU, then times training: an FNN's epoch, 64 of its seeds
-against one, a CNN, airbench94 (SGD and Muon) alone and over many seeds, and SGD's recipe in PyTorch, eager and compiled, where
-that is installed for the same GPU. Everything runs on one device. Without prepared data it times made examples of the same
-shapes, and says that their accuracies mean nothing. What does not fit into the time is left out, and named; what was measured
-is saved after each work. `--platform cpu --quick` shows that it works where there is no GPU.
+against one, a CNN, airbench94 (SGD and Muon) alone and over many seeds, and both recipes in PyTorch, compiled and eager,
+where that is installed for the same GPU. Everything runs on one device. Without prepared data it times made examples of the
+same shapes, and says that their accuracies mean nothing. What does not fit into the time is left out, and named; what was
+measured is saved after each work. `--platform cpu --quick` shows that it works where there is no GPU.
 """
 
 import argparse
@@ -155,9 +155,11 @@ def works(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
     yield "64 seeds of the FNN", lambda: _many_seeds(bench)
     yield "the product of matrices", lambda: _product(bench)
     yield "airbench94", lambda: _airbench(bench, "cifar10_airbench94")
-    yield "airbench94 in PyTorch, eager", lambda: _torch(bench, "none")
-    yield "airbench94 in PyTorch, compiled", lambda: _torch(bench, "max-autotune")
+    yield "airbench94 in PyTorch, compiled", lambda: _torch(bench, "cifar10_airbench94", "max-autotune")
     yield "airbench94 with Muon", lambda: _airbench(bench, "cifar10_airbench94_muon")
+    yield "airbench94 with Muon in PyTorch, compiled", lambda: _torch(bench, "cifar10_airbench94_muon", "max-autotune")
+    yield "airbench94 in PyTorch, eager", lambda: _torch(bench, "cifar10_airbench94", "none")
+    yield "airbench94 with Muon in PyTorch, eager", lambda: _torch(bench, "cifar10_airbench94_muon", "none")
 
 
 def _few(bench: Bench) -> list[str]:
@@ -209,13 +211,13 @@ def _airbench(bench: Bench, experiment: str) -> None:
     bench.add(f"{experiment}, test accuracy", accuracies, made=made, accuracies=True)
 
 
-def _torch(bench: Bench, mode: str) -> None:
-    words, made = words_of("cifar10_airbench94", "cifar10")
+def _torch(bench: Bench, experiment: str, mode: str) -> None:
+    words, made = words_of(experiment, "cifar10")
     words += [*_few(bench), *([_NARROW] if bench.quick else [])]
     device = {"gpu": "cuda"}.get(bench.platform, bench.platform)
     options = ["--device", device, "--trainings", str(bench.seeds), "--compile", mode]
     found = json.loads(bench.run(["-m", "benchmarks.torch_airbench", *options, *words], JAX_PLATFORMS="cpu").splitlines()[-1])
-    name = f"PyTorch, {'eager' if mode == 'none' else 'compiled'}"
+    name = f"{experiment} in PyTorch, {'eager' if mode == 'none' else 'compiled'}"
     bench.add(f"{name}, seconds of a training", found["seconds"], made=made)
     bench.add(f"{name}, steps a second", [found["steps"] / seconds for seconds in found["seconds"]], made=made)
     bench.add(f"{name}, peak memory of the device in MB", [found["peak_device_mb"]], made=made)

@@ -1,6 +1,6 @@
 """airbench94 in PyTorch, from the same config: `python -m benchmarks.torch_airbench experiment=cifar10_airbench94`.
 
-It reads the config that nnjax trains from (SGD's recipe, not Muon's), so both have the same rates, augmentation, schedule and
+It reads the config that nnjax trains from, SGD's recipe or Muon's, so both have the same rates, augmentation, schedule and
 network, and the same data. Half precision and channels last on a GPU, float32 elsewhere. A training before the others does not
 count. It prints a line of JSON: seconds of each training and test accuracies::
 
@@ -19,11 +19,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.torch_muon import Muon, orthogonal
 from nnjax.config.compose import compose_train
 from nnjax.config.lengths import in_steps, lengths
 from nnjax.config.options import Airbench
 from nnjax.config.schema import Config
-from nnjax.config.training_options import SGD, OneCycle
+from nnjax.config.training_options import SGD, MuonSGD, OneCycle
 from nnjax.data.dataset import Dataset
 from nnjax.data.load import load
 from nnjax.models.whitening import whitening_kernel
@@ -69,24 +70,32 @@ def _norm(features: int, model: Airbench) -> nn.BatchNorm2d:
     return norm
 
 
-def _optimizer(network: Network, config: Config, rule: SGD) -> torch.optim.SGD:
-    """SGD with the config's groups: BatchNorm's biases, the whitening's bias, and the rest.
+def _optimizers(network: Network, config: Config, rule: SGD | MuonSGD, compiled: bool) -> list[torch.optim.Optimizer]:
+    """SGD with the config's groups, which are BatchNorm's biases, the whitening's bias, and the rest; Muon, if it has its part.
 
-    The loss is a sum over the batch, not a mean, so that gradients are not too small for half precision; rates and decay make
-    up for it.
+    The loss is a sum over the batch, not a mean, so that gradients are not too small for half precision; SGD's rates and decay
+    make up for it, and to Muon the scale of a gradient is nothing.
     """
     norm, whitening = rule.parameter_groups
     norms = [p for name, p in network.named_parameters() if name.startswith("body") and name.endswith("bias")]
     kernels = [p for p in network.parameters() if p.ndim > 1 and p.requires_grad]
+    optimizers: list[torch.optim.Optimizer] = []
+    if isinstance(rule, MuonSGD):
+        convolutions, kernels = [p for p in kernels if p.ndim == 4], [network.output.weight]
+        group = {"params": convolutions, "rate": rule.learning_rate}
+        optimizers.append(Muon([group], rule.momentum, rule.nesterov, rule.newton_schulz_steps, orthogonal(compiled)))
+        rate, momentum = rule.sgd_learning_rate, rule.sgd_momentum
+    else:
+        rate, momentum = rule.learning_rate, rule.momentum
     batch = config.training.global_batch_size
     decays = [norm.weight_decay or 0.0, whitening.weight_decay or 0.0, rule.weight_decay]
     members, factors = [norms, [network.whitening.bias], kernels], [norm.multiplier, whitening.multiplier, 1.0]
     groups = [
-        {"params": params, "rate": rule.learning_rate * factor / batch, "weight_decay": decay * batch}
+        {"params": params, "rate": rate * factor / batch, "weight_decay": decay * batch}
         for params, factor, decay in zip(members, factors, decays, strict=True)
     ]
     fused = kernels[0].is_cuda
-    return torch.optim.SGD(groups, lr=rule.learning_rate, momentum=rule.momentum, nesterov=rule.nesterov, fused=fused)
+    return [torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=rule.nesterov, fused=fused), *optimizers]
 
 
 def _relative_rate(schedule: OneCycle, step: int, steps: int, warmup: int) -> float:
@@ -100,7 +109,7 @@ class Trainer:
     """One training after another on one device, the data there once.
 
     Args:
-        config: of an airbench experiment with SGD.
+        config: of an airbench experiment.
         dataset: CIFAR-10, or examples of its shape.
         device: where.
         mode: of torch.compile; "none" is eager.
@@ -113,7 +122,7 @@ class Trainer:
         size, eps = config.model.whitening.size, config.model.whitening.eps  # type: ignore[union-attr]
         kernel = whitening_kernel((images - dataset.mean) / dataset.std, size, eps)
         self._kernel = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
-        self._network = self._make()
+        self._network, self._compiled = self._make(), mode != "none"
         # Compiled once: a training sets the weights anew in place.
         self._forward = self._network if mode == "none" else torch.compile(self._network, mode=mode)
         self.steps = lengths(config, dataset.spec).total_steps
@@ -143,12 +152,12 @@ class Trainer:
         """Seconds of a training, and its test accuracy, which is measured after them."""
         torch.manual_seed(seed)
         config, rule, spec = self._config, self._config.optimizer, self._dataset.spec
-        assert isinstance(rule, SGD)
+        assert isinstance(rule, SGD | MuonSGD)
         assert isinstance(config.schedule, OneCycle)
         network, forward = self._network, self._forward
         fresh = self._make().state_dict()
         network.load_state_dict(fresh)
-        optimizer = _optimizer(network, config, rule)
+        optimizers = _optimizers(network, config, rule, self._compiled)
         planned = lengths(config, spec)
         steps, per_epoch = planned.planned_steps, planned.steps_per_epoch
         warmup = in_steps(config.schedule.warmup, config, spec)
@@ -160,16 +169,18 @@ class Trainer:
         for step in range(self.steps):
             if step % per_epoch == 0:
                 batches = self._epoch(step // per_epoch)
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             x, y = next(batches)
             smoothing = config.loss.label_smoothing  # type: ignore[union-attr]
             functional.cross_entropy(forward(x).float(), y, label_smoothing=smoothing, reduction="sum").backward()
             relative = _relative_rate(config.schedule, step, steps, warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * relative
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["rate"] * relative
             if step >= until:
-                optimizer.param_groups[1]["lr"] = 0.0
-            optimizer.step()
+                optimizers[0].param_groups[1]["lr"] = 0.0
+            for optimizer in optimizers:
+                optimizer.step()
             if rule.lookahead is not None:
                 _look_ahead(slow, network, rule.lookahead, step + 1, steps)
         self._wait()

@@ -1,0 +1,66 @@
+"""Muon in PyTorch, as `nnjax.training.optimizers` has it: kernels of norm √n, moved by orthogonalised momentum.
+
+optimizer = Muon([{"params": kernels, "lr": 0.24}], momentum=0.6, nesterov=True, steps=3, orthogonal=orthogonal(compiled=False))
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+# Of the polynomial that brings singular values near 1 (Jordan, "Muon: an optimizer for hidden layers", 2024); optax's, too.
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+
+
+class Muon(torch.optim.Optimizer):
+    """Scales each kernel [n, ...] to the Frobenius norm √n, then subtracts the rate times its orthogonalised momentum.
+
+    Args:
+        groups: of kernels, one for each output in their first axis; a group's rate is its "lr".
+        momentum: decay of the momentum.
+        nesterov: look one step ahead.
+        steps: iterations of the orthogonalisation.
+        orthogonal: what `orthogonal` returned.
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]],
+        momentum: float,
+        nesterov: bool,
+        steps: int,
+        orthogonal: Callable[[torch.Tensor, int], torch.Tensor],
+    ) -> None:
+        super().__init__(list(groups), {"lr": 0.0})
+        self._momentum, self._nesterov, self._steps, self._orthogonal = momentum, nesterov, steps, orthogonal
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        """One step, after `backward`."""
+        for group in self.param_groups:
+            for kernel in group["params"]:
+                if "momentum" not in self.state[kernel]:
+                    self.state[kernel]["momentum"] = torch.zeros_like(kernel)
+                buffer = self.state[kernel]["momentum"].mul_(self._momentum).add_(kernel.grad)
+                update = kernel.grad.add(buffer, alpha=self._momentum) if self._nesterov else buffer
+                direction = self._orthogonal(update.reshape(len(update), -1), self._steps).reshape(update.shape)
+                kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
+                kernel.sub_(direction.to(kernel.dtype), alpha=group["lr"])
+
+
+def orthogonal(compiled: bool) -> Callable[[torch.Tensor, int], torch.Tensor]:
+    """A function from a matrix [m, n] and the number of Newton–Schulz iterations to nearly its orthogonal factor."""
+    made: Callable[[torch.Tensor, int], torch.Tensor] = torch.compile(_orthogonal) if compiled else _orthogonal
+    return made
+
+
+def _orthogonal(matrix: torch.Tensor, steps: int) -> torch.Tensor:
+    a, b, c = _COEFFICIENTS
+    x = matrix.bfloat16() if matrix.is_cuda else matrix
+    x = x / (x.norm() + 1e-7)
+    if x.shape[0] > x.shape[1]:
+        x = x.T
+    for _ in range(steps):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.T if matrix.shape[0] > matrix.shape[1] else x
