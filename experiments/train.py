@@ -145,8 +145,7 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             console.print("There is no checkpoint yet: starting from the beginning")
 
     # --- training ---
-    if config.report.figures:  # while XLA compiles and computes
-        Thread(target=preload).start()
+    Thread(target=_preload, args=(config.report.figures,)).start()  # while XLA compiles and computes
     lengths, layout = experiment.lengths, experiment.layout
     resume_step = progress.step if config.resume is not None else None
     with (
@@ -213,6 +212,14 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
                 forecast=forecasts[shown] if forecasts else None,
                 copies=summary.get("copies", ()),
             )
+
+
+def _preload(figures: bool) -> None:
+    """Imports, in a thread, what is needed after the training has begun."""
+    import orbax.checkpoint  # noqa: F401
+
+    if figures:
+        preload()
 
 
 class _Events:

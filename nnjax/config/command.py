@@ -31,6 +31,7 @@ from nnjax.config.handover import hand_over, quoted, run_composed, setting
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
+from nnjax.config.process import end_process
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
@@ -68,7 +69,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough: --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    end_process(code, f"experiments.{verb}")
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,10 @@ class DataParallel:
 
     def fetch(self, tree: Any) -> Any:
         """The first device's copy of each array, as NumPy arrays; waits for it."""
-        # x[0] would gather from all devices, and compile a program to do so.
-        return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data.reshape(x.shape[1:]), tree))
+        # x[0] would gather from all devices, and compile a program to do so. Of a CPU's arrays the host gets views, which are
+        # copied, since the memory may be given to the next call.
+        parts = jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data, tree))
+        return jax.tree.map(lambda part: part.reshape(part.shape[1:]).copy(), parts)
 
     def join(self, array: jax.Array) -> np.ndarray[Any, Any]:
         """The inverse of `split` along axis 0: [num_devices, b, ...] to [num_devices · b, ...], on the host."""

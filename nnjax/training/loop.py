@@ -3,8 +3,9 @@
     result = fit(experiment, state, TrainingProgress(), checkpoints=…, events=…, stop=…, clock=…)
     result.status                                            # "completed"
 
-The order between two chunks is fixed: evaluate, decide whether to stop, save. A checkpoint thus knows what was measured at its
-step, and one that is restored goes on as if it had never ended.
+The order between two chunks is fixed: evaluate, save, decide whether to stop. A checkpoint thus knows what was measured at its
+step, and one that is restored goes on as if it had never ended. The best state since the last checkpoint is held in memory and
+written just before the next one: a training that goes on from the last checkpoint finds it again.
 """
 
 from collections.abc import Mapping
@@ -71,30 +72,66 @@ def fit(
         events.weights(0, named_weights(state.params))
     state = experiment.layout.put(state)
     runner: ChunkRunner | None = None
+    saver = _Saver(checkpoints, experiment, clock)
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
-    while True:
-        at_end = progress.step >= lengths.total_steps or out_of_time(rules, clock)
-        if progress.sums.count and (at_end or progress.step % lengths.evaluate_every == 0):
-            progress = _evaluate(experiment, state, progress, events, clock, recorded=recorded)
-        is_best = progress.validation_loss is not None and progress.evaluations_since_best == 0
-        if is_best or (lengths.checkpoint_every and progress.step and progress.step % lengths.checkpoint_every == 0):
-            _save(checkpoints, experiment, state, progress, clock)
-        reason = _rule_that_holds(rules, progress, clock)
-        if progress.step >= lengths.total_steps:
-            reason = ""
-            break
-        if reason:
-            status = "stopped_early"
-            break
-        if stop.requested is not None:
-            status, reason = "preempted", stop.requested
-            break
-        runner = runner or ChunkRunner(experiment, state, events, stop, clock)
-        state, progress = runner.advance(state, progress)
-    _save(checkpoints, experiment, state, progress, clock)
-    with clock("checkpoint"):
-        checkpoints.wait()
+    try:
+        while True:
+            at_end = progress.step >= lengths.total_steps or out_of_time(rules, clock)
+            if progress.sums.count and (at_end or progress.step % lengths.evaluate_every == 0):
+                progress = _evaluate(experiment, state, progress, events, clock, recorded=recorded)
+                if progress.validation_loss is not None and progress.evaluations_since_best == 0:
+                    saver.hold(state, progress)
+            if lengths.checkpoint_every and progress.step and progress.step % lengths.checkpoint_every == 0:
+                saver.save(state, progress)
+            reason = _rule_that_holds(rules, progress, clock)
+            if progress.step >= lengths.total_steps:
+                reason = ""
+                break
+            if reason:
+                status = "stopped_early"
+                break
+            if stop.requested is not None:
+                status, reason = "preempted", stop.requested
+                break
+            runner = runner or ChunkRunner(experiment, state, events, stop, clock)
+            state, progress = runner.advance(state, progress)
+        saver.save(state, progress)
+    finally:  # the best before a divergence is of use, too
+        saver.finish()
     return FitResult(state, progress, status, reason)
+
+
+class _Saver:
+    """Saves states; the best since the last one only when the next is due, as early on every evaluation brings a better one."""
+
+    def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock) -> None:
+        self._checkpoints, self._layout, self._clock = checkpoints, experiment.layout, clock
+        self._held: tuple[TrainState, TrainingProgress] | None = None
+
+    def hold(self, state: TrainState, progress: TrainingProgress) -> None:
+        """Keeps a state that is the best so far, in place of the one before."""
+        with self._clock("checkpoint"):
+            self._held = self._layout.get(state), replace(progress, seconds=dict(self._clock.seconds))
+
+    def save(self, state: TrainState, progress: TrainingProgress) -> None:
+        """Starts to save the state that is held, if any, and then this one."""
+        held_step = None if self._held is None else self._held[1].step
+        if held_step != progress.step:
+            self._save_held()
+            self.hold(state, progress)
+        self._save_held()
+
+    def finish(self) -> None:
+        """Saves the state that is held, if any, and waits until everything lies on disk."""
+        self._save_held()
+        with self._clock("checkpoint"):
+            self._checkpoints.wait()
+
+    def _save_held(self) -> None:
+        if self._held is not None:
+            with self._clock("checkpoint"):
+                self._checkpoints.save(*self._held)
+            self._held = None
 
 
 def _evaluate(
@@ -107,13 +144,6 @@ def _evaluate(
             validation = experiment.evaluate(state, experiment.dataset.validation).metrics
     weights = experiment.layout.get(state.params) if recorded else None
     return record(experiment, progress, events, validation=validation, weights=weights)
-
-
-def _save(
-    checkpoints: Checkpoints, experiment: Experiment, state: TrainState, progress: TrainingProgress, clock: Clock
-) -> None:
-    with clock("checkpoint"):
-        checkpoints.save(experiment.layout.get(state), replace(progress, seconds=dict(clock.seconds)))
 
 
 def _rule_that_holds(rules: StopRules, progress: TrainingProgress, clock: Clock) -> str:

@@ -18,6 +18,7 @@ from nnjax.reporting.files import replacing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 # Okabe and Ito's palette: told apart with any colour vision, and unlike in lightness.
 BLUE, ORANGE, RED, BLACK, GREY = "#0072B2", "#E69F00", "#D55E00", "#000000", "#767676"
@@ -85,9 +86,14 @@ def canvas(path: Path, width: float, height: float, *, svg: bool = False) -> Ite
                 figure.savefig(temporary, format="svg", metadata={"Date": None}, **look)
 
 
+Extent = tuple[float, float, float, float]  # left, right, bottom, top
+
+
 @contextmanager
-def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0.0) -> Iterator[list["Axes"]]:
+def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0.0) -> Iterator[tuple["Axes", list[Extent]]]:
     """A nearly square grid of pictures, saved as `canvas` does.
+
+    All are on the same axes, since axes for each would take most of the time.
 
     Args:
         path: the PNG file.
@@ -95,6 +101,9 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
         title: stands over the grid.
         side: of a picture, in inches.
         caption: height left free above each picture, in inches.
+
+    Yields:
+        The axes, in inches, and the square on them where each picture goes: see `draw_tile`.
     """
     rows, columns = grid_shape(count)
     gap = 0.12
@@ -102,13 +111,32 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
     with canvas(path, width, height) as figure:
         figure.set_layout_engine("none")
         figure.text(0, 1 + 0.06 / height, title, fontsize=10, va="bottom")
-        panels = []
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        places = []
         for index in range(count):
             row, column = divmod(index, columns)
             left, bottom = column * (side + gap), height - (row + 1) * (side + caption + gap) + gap
-            panels.append(figure.add_axes((left / width, bottom / height, side / width, side / height)))
-            panels[-1].set_axis_off()
-        yield panels
+            places.append((left, left + side, bottom, bottom + side))
+        yield axes, places
+        axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")  # each picture had set its own
+
+
+def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **look: Any) -> Extent:
+    """Draws a picture in the middle of a square, as large as fits, and returns where it lies.
+
+    Args:
+        axes: as `tiles` yields them.
+        place: the square.
+        picture: [h, w] or [h, w, 3].
+        look: options of `imshow`.
+    """
+    left, right, bottom, top = place
+    longest = max(picture.shape[:2])
+    down, across = ((1 - length / longest) * (right - left) / 2 for length in picture.shape[:2])
+    extent = (left + across, right - across, bottom + down, top - down)
+    axes.imshow(picture, extent=extent, interpolation="nearest", **look)
+    return extent
 
 
 def preload() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import BLACK, GREY, RED, canvas, tiles
+from nnjax.reporting.figures.canvas import BLACK, GREY, RED, canvas, draw_tile, tiles
 from nnjax.reporting.text import short_names
 
 if TYPE_CHECKING:
@@ -140,12 +140,12 @@ def worst_mistakes(
     title += "\ntrue class, → the predicted one and how sure"
     low, high = min(float(images.min()), 0.0), float(images.max())
     names = short_names(class_names, 16)
-    with tiles(path, len(chosen), title, side=1.5, caption=0.36) as panels:
-        for axes, index in zip(panels, chosen, strict=True):
+    with tiles(path, len(chosen), title, side=1.5, caption=0.36) as (axes, places):
+        for place, index in zip(places, chosen, strict=True):
             scaled = (np.asarray(images[index], np.float32) - low) / ((high - low) or 1)
             picture = scaled if scaled.shape[2] == 3 else scaled.mean(axis=2)
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            left, _, _, top = draw_tile(axes, place, picture, cmap="gray", vmin=0, vmax=1)
             color = GREY if predictions[index] == labels[index] else RED
-            place: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
-            axes.annotate(names[labels[index]], xytext=(0, 14), **place)
-            axes.annotate(f"→ {names[predictions[index]]}  {100 * sureness[index]:.0f}%", xytext=(0, 3), color=color, **place)
+            above: dict[str, Any] = {"xy": (left, top), "textcoords": "offset points", "fontsize": 8}
+            axes.annotate(names[labels[index]], xytext=(0, 14), **above)
+            axes.annotate(f"→ {names[predictions[index]]}  {100 * sureness[index]:.0f}%", xytext=(0, 3), color=color, **above)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import tiles
+from nnjax.reporting.figures.canvas import draw_tile, tiles
 
 _MOST_FILTERS = 64
 
@@ -34,9 +34,9 @@ def first_layer_filters(kernel: NDArray[Any], path: Path) -> None:
     title = f"first layer: {of_all} filter{'s' if len(filters) > 1 else ''} {size}"
     if not in_colour:
         title += "\norange: negative, purple: positive"
-    with tiles(path, len(scaled), title, side=0.55) as panels:
-        for axes, weights in zip(panels, scaled, strict=True):
+    with tiles(path, len(scaled), title, side=0.55) as (axes, places):
+        for place, weights in zip(places, scaled, strict=True):
             if in_colour:
-                axes.imshow((weights + 1) / 2, interpolation="nearest")
+                draw_tile(axes, place, (weights + 1) / 2)
             else:
-                axes.imshow(weights, interpolation="nearest", cmap="PuOr", vmin=-1, vmax=1)
+                draw_tile(axes, place, weights, cmap="PuOr", vmin=-1, vmax=1)

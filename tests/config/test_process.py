@@ -1,0 +1,54 @@
+"""A command's process ends at once, and yet does what is to be done at its end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnjax.config.process import end_process
+
+ENDING = """
+import atexit, sys, threading, time
+from nnjax.config.process import end_process
+
+class Slow:  # stands for all that Python would free
+    def __del__(self):
+        print("freed")
+
+def late():
+    time.sleep(0.2)
+    print("thread done")
+
+kept = Slow()
+atexit.register(print, "registered done")
+threading.Thread(target=late).start()
+print("no end of line", end="")
+end_process(int(sys.argv[1]), "ending")
+"""
+
+
+def end(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    (folder / "ending.py").write_text(ENDING)
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_threads_and_what_is_registered_are_waited_for_but_nothing_is_freed(tmp_path: Path, code: int) -> None:
+    done = end(tmp_path, "-m", "ending", str(code))
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.splitlines() == ["no end of linethread done", "registered done"]
+
+
+@pytest.mark.parametrize("words", [("ending.py",), ("-m", "cProfile", "-m", "ending"), ("-m", "runpy", "ending")])
+def test_a_process_of_others_ends_as_ever(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = end(tmp_path, *words, "0")
+    assert done.returncode == 0
+    assert "freed" in done.stdout
+    assert "registered done" in done.stdout
+
+
+def test_in_a_test_it_is_an_exit() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        end_process(4, "experiments.train")
+    assert stopped.value.code == 4
