@@ -1,4 +1,8 @@
-"""Muon in PyTorch, as `nnjax.training.optimizers` has it: kernels of norm √n, moved by orthogonalised momentum.
+"""Muon in PyTorch: kernels of norm √n, moved by orthogonalised momentum, as by `optimizer=muon_sgd`.
+
+Without Nesterov's momentum five steps of random gradients agreed with it to 2e-7; with it optax weighs the gradient of the
+first steps more, as it corrects both parts for their bias. On a GPU the orthogonalisation is in bfloat16, as published; optax's
+is in the type of the parameters.
 
 optimizer = Muon([{"params": kernels, "lr": 0.24}], momentum=0.6, nesterov=True, steps=3, orthogonal=orthogonal(compiled=False))
 """

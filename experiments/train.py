@@ -159,7 +159,6 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
             result = fit(experiment, state, progress, checkpoints=checkpoints, events=events, stop=stop, clock=clock)
             summary |= {"status": result.status, "reason": result.reason}
         finally:
-            checkpoints.wait()
             summary |= events.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
         if result.status == "preempted":
             return

@@ -7,6 +7,7 @@ import atexit
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -19,15 +20,16 @@ def end_process(code: int, module: str) -> NoReturn:
     """
     if not _is_own(module):
         sys.exit(code)
-    # What Python does first itself; it has no public name for either.
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
+    with suppress(KeyboardInterrupt):  # the exit code stays
+        # What Python does first itself; it has no public name for either.
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(AttributeError, OSError, ValueError):  # there is none, nobody reads it, it is closed
+            stream.flush()
     os._exit(code)
 
 
 def _is_own(module: str) -> bool:
-    """Whether this process was started for the module alone: its first -m names it."""
-    words = sys.orig_argv
-    return "-m" in words and words[words.index("-m") + 1 :][:1] == [module] and not sys.flags.inspect
+    """Whether this process was started for the module alone, as `python -m MODULE`."""
+    return sys.orig_argv[1:3] == ["-m", module] and not sys.flags.inspect

@@ -55,7 +55,8 @@ class Training:
         global_batch_size: examples a step, over all devices; an epoch drops what does not fill a last batch.
         eval_batch_size: examples a step of evaluation, over all devices; the last one is padded and masked.
         evaluate_every: how often the validation split is measured and a record is written.
-        checkpoint_every: how often the state is saved; null saves at the end only (and on SIGTERM or Ctrl-C).
+        checkpoint_every: how often the state is saved, and with it the best one since the last time; null saves at the end only
+            (and on SIGTERM or Ctrl-C).
         keep: how many of the newest checkpoints stay; the best one stays besides.
         test: which checkpoint the test split is measured on, once, at the end.
         test_views: the outputs in an evaluation, of the validation split too, are the mean over so many views of an image: 2 is

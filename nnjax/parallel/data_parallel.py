@@ -104,7 +104,7 @@ class DataParallel:
     def fetch(self, tree: Any) -> Any:
         """The first device's copy of each array, as NumPy arrays; waits for it."""
         # x[0] would gather from all devices, and compile a program to do so. Of a CPU's arrays the host gets views, which are
-        # copied, since the memory may be given to the next call.
+        # copied, since a call cannot take over the memory of an array that is looked at.
         parts = jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data, tree))
         return jax.tree.map(lambda part: part.reshape(part.shape[1:]).copy(), parts)
 

@@ -128,10 +128,10 @@ class _Saver:
             self._checkpoints.wait()
 
     def _save_held(self) -> None:
-        if self._held is not None:
+        held, self._held = self._held, None  # what could not be written is not tried again
+        if held is not None:
             with self._clock("checkpoint"):
-                self._checkpoints.save(*self._held)
-            self._held = None
+                self._checkpoints.save(*held)
 
 
 def _evaluate(

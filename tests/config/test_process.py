@@ -1,7 +1,9 @@
 """A command's process ends at once, and yet does what is to be done at its end."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,12 +42,34 @@ def test_threads_and_what_is_registered_are_waited_for_but_nothing_is_freed(tmp_
     assert done.stdout.splitlines() == ["no end of linethread done", "registered done"]
 
 
-@pytest.mark.parametrize("words", [("ending.py",), ("-m", "cProfile", "-m", "ending"), ("-m", "runpy", "ending")])
+@pytest.mark.parametrize(
+    "words", [("ending.py",), ("-m", "cProfile", "-m", "ending"), ("-m", "runpy", "ending"), ("profiler.py", "-m", "ending")]
+)
 def test_a_process_of_others_ends_as_ever(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "profiler.py").write_text("import runpy, sys; sys.argv[1:3] = []; runpy.run_module('ending', alter_sys=True)")
     done = end(tmp_path, *words, "0")
     assert done.returncode == 0
     assert "freed" in done.stdout
     assert "registered done" in done.stdout
+
+
+def test_ctrl_c_at_the_end_leaves_the_exit_code(tmp_path: Path) -> None:
+    handler = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
+    slow = ENDING.replace("sleep(0.2)", "sleep(60)").replace('"no end of line", end=""', '"at the end", flush=True')
+    (tmp_path / "ending.py").write_text(handler + slow)
+    with subprocess.Popen([sys.executable, "-m", "ending", "3"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at the end\n"
+        time.sleep(0.5)  # until it waits for the thread
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_without_streams_the_exit_code_stays(tmp_path: Path) -> None:
+    (tmp_path / "ending.py").write_text(ENDING)
+    command = f"'{sys.executable}' -m ending 3 >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path).returncode == 3
 
 
 def test_in_a_test_it_is_an_exit() -> None:

@@ -10,7 +10,7 @@ from nnjax.config.compose import compose_train
 from nnjax.config.errors import DivergedError
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
-from nnjax.training import runner
+from nnjax.training import loop, runner
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
@@ -63,12 +63,9 @@ def run(folder, *overrides, recorder=None, resume=False):
         state, progress = checkpoints.restore(state, "last")
     recorder = recorder or Recorder()
     with StopSignal() as stop:
-        try:
-            result = fit(
-                experiment, state, progress, checkpoints=checkpoints, events=recorder, stop=stop, clock=Clock(progress.seconds)
-            )
-        finally:
-            checkpoints.wait()
+        result = fit(
+            experiment, state, progress, checkpoints=checkpoints, events=recorder, stop=stop, clock=Clock(progress.seconds)
+        )
     steps = checkpoints.steps
     checkpoints.close()
     return experiment.parallel.fetch(result.state), result, recorder.evaluations, steps
@@ -96,18 +93,43 @@ def test_evaluates_every_epoch_and_keeps_the_best(tmp_path):
     assert result.progress.best_loss == min(losses)
 
 
-def test_the_best_before_a_failure_is_kept(tmp_path):
-    class Failing(Recorder):
-        def trained(self, step, metrics, examples_per_second):
-            if step > 16:
-                raise RuntimeError("the disk is full of numbers")
+class Failing(Recorder):
+    """A device that fails after some steps."""
 
-    recorder = Failing()
-    with pytest.raises(RuntimeError, match="full of numbers"):
+    def __init__(self, last_step):
+        super().__init__()
+        self.last_step = last_step
+
+    def trained(self, step, metrics, examples_per_second):
+        if step > self.last_step:
+            raise RuntimeError("no device")
+
+
+def test_the_best_before_a_failure_is_kept(tmp_path):
+    recorder = Failing(16)
+    with pytest.raises(RuntimeError, match="no device"):
         run(tmp_path, recorder=recorder)
     losses = [validation["loss"] for _, _, validation in recorder.evaluations]
     assert len(losses) == 2
     assert best_step(tmp_path) == 8 * (1 + int(np.argmin(losses)))
+
+
+def test_after_a_kill_the_best_is_found_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)  # so that it can end between two checkpoints
+    overrides = ["training.evaluate_every=2steps", "training.checkpoint_every=8steps"]
+    whole, whole_result, _, _ = run(tmp_path / "whole", *overrides)
+    recorder = Failing(13)
+    with monkeypatch.context() as kill:
+        # A process that is killed begins to write nothing any more.
+        kill.setattr(loop._Saver, "finish", lambda self: self._checkpoints.wait())
+        with pytest.raises(RuntimeError, match="no device"):
+            run(tmp_path / "parts", *overrides, recorder=recorder)
+    losses = {step: validation["loss"] for step, _, validation in recorder.evaluations}
+    assert min(losses, key=losses.get) > 8 == Checkpoints(tmp_path / "parts").steps[-1]  # the best was in memory only
+    state, result, _, _ = run(tmp_path / "parts", *overrides, resume=True)
+    assert_equal_trees(state, whole)
+    assert result.progress.best_loss == whole_result.progress.best_loss
+    assert best_step(tmp_path / "parts") == best_step(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("signal_at", [1, 8, 13])
