@@ -31,7 +31,7 @@ from nnjax.config.handover import hand_over, quoted, run_composed, setting
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
-from nnjax.config.process import end_process
+from nnjax.config.process import begin_process, end_process
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
@@ -56,6 +56,8 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
         on_sweep_end: told of all jobs when a sweep is over, also where it was interrupted.
     """
+    module = f"experiments.{verb}"
+    begin_process(module)
     try:
         code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
     except BrokenPipeError:
@@ -69,7 +71,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough: --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    end_process(code, f"experiments.{verb}")
+    end_process(code, module)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,26 @@
-"""The end of a process that did one command: at once.
+"""A process that does one command and is over: it looks for garbage less often, and ends at once.
 
+begin_process("experiments.train")
 end_process(0, "experiments.train")
 """
 
 import atexit
+import gc
 import os
 import sys
 import threading
 from contextlib import suppress
 from typing import NoReturn
+
+
+def begin_process(module: str) -> None:
+    """Has Python look for reference cycles less often.
+
+    Imports and compilation make hundreds of thousands of objects that stay: looking through them took a default training 0.5
+    of its 6 seconds. In a process of others nothing changes.
+    """
+    if _is_own(module):
+        gc.set_threshold(20_000, 10, 10)
 
 
 def end_process(code: int, module: str) -> NoReturn:

@@ -72,6 +72,15 @@ def test_without_streams_the_exit_code_stays(tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-c", command], cwd=tmp_path).returncode == 3
 
 
+def test_only_an_own_process_collects_less_often(tmp_path: Path) -> None:
+    (tmp_path / "beginning.py").write_text(
+        "import gc, sys\nfrom nnjax.config.process import begin_process\n"
+        "before = gc.get_threshold()\nbegin_process('beginning')\nsys.exit(gc.get_threshold() != before)"
+    )
+    assert end(tmp_path, "-m", "beginning").returncode == 1
+    assert end(tmp_path, "beginning.py").returncode == 0
+
+
 def test_in_a_test_it_is_an_exit() -> None:
     with pytest.raises(SystemExit) as stopped:
         end_process(4, "experiments.train")
