@@ -12,12 +12,12 @@ from nnjax.config.schema import TrainConfig
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, Lengths(600, 600, 20, 20, 100)),  # 1293 examples in batches of 64
+        ({}, Lengths(600, 600, 20, 20, 200)),  # 1293 examples in batches of 64
         ({"training.checkpoint_every": None}, Lengths(600, 600, 20, 20, None)),
-        ({"debug.max_steps": 4, "training.evaluate_every": "10%"}, Lengths(4, 600, 20, 60, 100)),
-        ({"debug.max_steps": 9999}, Lengths(600, 600, 20, 20, 100)),
-        ({"training.global_batch_size": 1293}, Lengths(30, 30, 1, 1, 5)),
-        ({"training.duration": "640examples", "training.evaluate_every": "3steps"}, Lengths(10, 10, 20, 3, 100)),
+        ({"debug.max_steps": 4, "training.evaluate_every": "10%"}, Lengths(4, 600, 20, 60, 200)),
+        ({"debug.max_steps": 9999}, Lengths(600, 600, 20, 20, 200)),
+        ({"training.global_batch_size": 1293}, Lengths(30, 30, 1, 1, 10)),
+        ({"training.duration": "640examples", "training.evaluate_every": "3steps"}, Lengths(10, 10, 20, 3, 200)),
     ],
 )
 def test_lengths(values_of: Callable[..., dict[str, Any]], changes: dict[str, Any], expected: Lengths) -> None:

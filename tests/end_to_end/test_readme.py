@@ -33,7 +33,7 @@ def checkout(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name in ("mnist", "cifar10", "cifar100"):
-        prepare_made(name, folder, num_train=300, num_test=100)
+        prepare_made(name, folder, num_train=500, num_test=100)
     return folder
 
 
