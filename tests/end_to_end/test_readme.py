@@ -32,8 +32,8 @@ def checkout(tmp_path_factory):
     for name in ("nnjax", "experiments", "conf"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    for name in ("mnist", "cifar10", "cifar100"):
-        prepare_made(name, folder, num_train=500, num_test=100)
+    for name, num_train in (("mnist", 300), ("cifar10", 500), ("cifar100", 300)):  # 500: a batch of the narrow airbench
+        prepare_made(name, folder, num_train=num_train, num_test=100)
     return folder
 
 
