@@ -109,7 +109,7 @@ class _Saver:
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
     def hold(self, state: TrainState, progress: TrainingProgress) -> None:
-        """Keeps a state that is the best so far, in place of the one before."""
+        """Keeps a state to be saved later, such as the best so far, in place of the one before."""
         with self._clock("checkpoint"):
             self._held = self._layout.get(state), replace(progress, seconds=dict(self._clock.seconds))
 
