@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from nnjax.config.types import Bounds, NonNegativeFloat, NonNegativeInt, PositiveInt
 
+Order = Literal["checked", "sorted", "as_is"]
 TfdsName = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
 
 
@@ -127,16 +128,20 @@ class AirlineData(SeriesOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesData(SeriesOptions):
-    """A column of a CSV file with a header line, one row a moment, in order.
+    """A column of a CSV file with a header line, one row a moment.
 
     Attributes:
         file: path of the file.
-        column: name of the column with the values; null takes the only one that holds numbers.
+        column: name of the column with the values, or its place, from 0, or from -1 backwards; null takes the only one that
+            holds numbers.
+        order: of the rows. `checked` refuses a file whose dates fall, repeat, leave something out or cannot be read; `sorted`
+            sorts the rows by their dates before that; `as_is` takes them as they stand, whatever the dates say.
     """
 
     name: Literal["series"]
     file: str
-    column: str | None
+    column: str | int | None
+    order: Order = "checked"
 
 
 Data = TextbookData | DigitsData | TfdsData | SyntheticData | AirlineData | SeriesData

@@ -4,7 +4,9 @@ problems = list(series_problems(config))
 """
 
 import math
+from array import array
 from collections.abc import Iterator, Sequence
+from operator import sub
 from pathlib import Path
 
 from nnjax.config.data_options import SeriesData, SeriesOptions
@@ -47,11 +49,11 @@ def series_problems(config: Config) -> Iterator[Problem]:
 
 def _too_large(data: SeriesOptions, series: Series) -> str | None:
     largest = _LARGEST if data.normalize or data.transform == "log" else _LARGEST_UNSCALED
-    for line, value in zip(series.lines, series.values, strict=True):
-        if abs(value) > largest:
-            scale = "" if largest == _LARGEST else ", or say data.normalize=true"
-            return f"line {line}: {series.name} is {value:g}; must be at most {largest:g}: write it in a larger unit{scale}"
-    return None
+    if max(map(abs, series.values)) <= largest:
+        return None
+    line, value = next((line, value) for line, value in zip(series.lines, series.values, strict=True) if abs(value) > largest)
+    scale = "" if largest == _LARGEST else ", or say data.normalize=true"
+    return f"line {line}: {series.name} is {value:g}; must be at most {largest:g}: write it in a larger unit{scale}"
 
 
 def _constant(data: SeriesOptions, series: Series) -> str | None:
@@ -79,17 +81,16 @@ def _too_short(data: SeriesOptions, size: int, batch_size: int) -> str | None:
 def _constant_change(data: SeriesOptions, series: Series) -> str | None:
     values = _known(data, series)
     if data.transform == "log":
-        values = [math.log(value) for value in values]
-    changes = [after - before for before, after in zip(values, values[data.difference :], strict=False)]
-    if not data.difference or not _alike(changes, values):
+        values = array("d", map(math.log, values))
+    if not data.difference or not _alike(array("d", map(sub, values[data.difference :], values)), values):
         return None
     what = f"the change over data.difference={data.difference} is always the same"
     return f"{series.name}: before the held-out values {what}; there is nothing to learn: make data.difference smaller"
 
 
-def _known(data: SeriesOptions, series: Series) -> list[float]:
+def _known(data: SeriesOptions, series: Series) -> Sequence[float]:
     """The values before the held-out ones."""
-    return list(series.values[: max(0, len(series.values) - data.holdout)])
+    return series.values[: max(0, len(series.values) - data.holdout)]
 
 
 def _alike(numbers: Sequence[float], values: Sequence[float]) -> bool:

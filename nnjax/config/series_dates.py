@@ -5,115 +5,224 @@ problem_of_moments(["1949-01", "1949-02", "1949-04"])
 """
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from statistics import median_low
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice, pairwise, repeat
+from math import isfinite
+from operator import floordiv, lt, sub
 
-# Group 1 ends before fractions of a second, group 2 is the offset from UTC.
-_MOMENT = re.compile(r"(\d{4}-\d{2}(?:-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?)?)(?:\.\d+)?(Z|[+-]\d{2}:\d{2})?")
-_EPOCH = re.compile(r"\d{9,10}(\d{3})?(?:\.0+)?")  # seconds, with group 1 milliseconds, since 1970
-_OTHER_DATE = re.compile(r"(\d\d?[/.]\d\d?[/.](\d\d){1,2}|\d{4}[/.]\d\d?[/.]\d\d?|\d\d?/\d{4}|\d{4}/\d\d?)([T ,].*)?")
+from nnjax.config.series_forms import Form, form_of, form_of_numbers, form_of_texts, have_form
+
 _TICK = timedelta(microseconds=1)
-_DAY = timedelta(days=1) // _TICK
-
-
-def looks_like_moment(text: str) -> bool:
-    """Whether a text is written as an ISO month, date, or date and time: 1949-01, 1949-01-31, 1949-01-31T13:00:00.5Z."""
-    return _MOMENT.fullmatch(text) is not None
-
-
-def looks_like_other_date(text: str) -> bool:
-    """Whether a text is written as a date that is not ISO, and may be read in two ways: 1/2/1949, 31.01.1949."""
-    return _OTHER_DATE.fullmatch(text) is not None
-
-
-def look_like_epochs(texts: Sequence[str]) -> bool:
-    """Whether texts are whole seconds or milliseconds since 1970, from row to row in one direction but for a slip or two."""
-    if not all(map(_EPOCH.fullmatch, texts)):
-        return False
-    steps = _steps([int(float(text)) for text in texts])
-    slips = min(sum(step <= 0 for step in steps), sum(step >= 0 for step in steps))
-    return slips < len(steps) and slips <= max(1, len(steps) // 20)
+_HOUR, _DAY = timedelta(hours=1) // _TICK, timedelta(days=1) // _TICK
+_BLOCK = 4096  # labels that are turned into moments at once
+_SORT = "sort the rows from old to new"
+_ON_REQUEST = ", or say data.order=sorted"
+_AS_IS = "; data.order=as_is takes the rows as they stand"
+_OFFSETS = "write offsets from UTC, as in 2024-10-27T02:00+01:00"
 
 
 def parse_moment(text: str) -> datetime | None:
-    """The moment that a text stands for, a month for its beginning; None for text that is neither ISO nor an epoch."""
+    """The moment that a text stands for, a period for its beginning; None for text that has no reading, or two."""
+    form = form_of(text)
     try:
-        if epoch := _EPOCH.fullmatch(text):
-            return datetime.fromtimestamp(float(text) / (1000 if epoch[1] else 1), UTC)
-        return datetime.fromisoformat(f"{text}-01" if len(text) == 7 else text) if looks_like_moment(text) else None
+        return form.parse(text) if form else None
     except ValueError:
         return None
 
 
-def problem_of_moments(labels: Sequence[str]) -> tuple[int, str] | None:
+def problem_of_moments(labels: Sequence[str], form: Form | None = None) -> tuple[int, str] | None:
     """The first row whose moment is wrong, repeated, out of order, or comes after a gap, and what is wrong with it.
 
     Where most rows follow each other in about one step (of months, days, minutes …), a much longer one is a gap. Days that
     leave out all weekends are taken as they are, since holidays are left out as well.
 
     Args:
-        labels: one a row, the first of which looks like a moment, or all of which look like epochs.
+        labels: one a row.
+        form: in which they are written; None to find it.
 
     Returns:
         Index of the row, and the reason; None if all is well.
     """
-    moments: list[datetime] = []
-    for index, label in enumerate(labels):
-        moment = parse_moment(label)
-        if moment is None or _form(label) != _form(labels[0]):
-            like = labels[0] if index else "1949-01 or 1949-01-31"
-            return index, f"is {label or 'empty'}; must be a date that exists, written like {like}"
-        if moments and moment == moments[-1]:
-            return index, f"{label} stands in the row before as well"
-        if moments and moment < moments[-1]:
-            return index, f"{label} comes after {labels[index - 1]}; sort the rows from old to new"
-        moments.append(moment)
-    return _gap(labels, moments)
+    form = form or form_of_texts(labels) or form_of_numbers(labels) or form_of(labels[0])
+    ticks = moments_of(labels, form) if form else None
+    if form is None or ticks is None or not all(map(lt, ticks, islice(ticks, 1, None))):
+        return _first_slip(labels, form)
+    return _gap(labels, ticks, form)
 
 
-def _form(label: str) -> tuple[int, bool]:
-    """What is alike in labels that can be compared: how far they go into detail, and whether they name an offset."""
-    if epoch := _EPOCH.fullmatch(label):
-        return 0, bool(epoch[1])
-    match = _MOMENT.fullmatch(label)
-    return (len(match[1]), bool(match[2])) if match else (-1, False)
-
-
-def _gap(labels: Sequence[str], moments: Sequence[datetime]) -> tuple[int, str] | None:
-    """The first row after a gap, and what is missing."""
-    ticks = [(moment - moments[0]) // _TICK for moment in moments]
-    months = [12 * moment.year + moment.month - 1 for moment in moments]
-    if len(set(_steps(ticks))) <= 1:
+def moments_of(labels: Sequence[str], form: Form) -> "array[int] | None":
+    """Microseconds from the first label to each label; None if one is not of the form, or not a date that exists."""
+    ticks: array[int] = array("q")
+    try:
+        first = form.parse(labels[0])
+        for start in range(0, len(labels), _BLOCK):
+            block = labels[start : start + _BLOCK]
+            moments = _iso(block) if form.name == "day" and len(set(map(len, block))) == 1 else None
+            if moments is None:
+                if not have_form(block, form):
+                    return None
+                moments = map(form.parse, block)
+            ticks.extend(map(floordiv, map(sub, moments, repeat(first)), repeat(_TICK)))
+    except (ValueError, TypeError):  # a moment with an offset from UTC less one without
         return None
-    monthly = min(_steps(months)) >= 1
-    places = months if monthly else ticks
-    usual = median_low(_steps(places))
-    times = sum(10 * abs(step - usual) <= usual for step in _steps(places))  # clocks are a little early or late
-    workdays = usual == _DAY and all(moment.weekday() < 5 for moment in moments)
-    if 2 * times <= len(moments) - 1 or (workdays and not monthly):
+    return ticks
+
+
+def _iso(labels: Sequence[str]) -> Iterable[datetime] | None:
+    """The moments of labels if all are ISO 8601; ten times faster than patterns."""
+    try:
+        return list(map(datetime.fromisoformat, labels))
+    except ValueError:
         return None
-    for index, (before, after) in enumerate(pairwise(places), start=1):
-        if missing := range(before + usual, after - usual // 2, usual):
-            if monthly:
-                first = f"{missing[0] // 12:04}-{missing[0] % 12 + 1:02}"
-            else:
-                first = _written(moments[index - 1] + usual * _TICK, labels[index - 1])
-            what = f"{first} is missing" if len(missing) == 1 else f"{len(missing)} rows are missing, from {first} on"
-            return index, f"goes from {labels[index - 1]} to {labels[index]}; {what}"
+
+
+def problem_of_counts(labels: Sequence[str], is_index: bool) -> tuple[int, str] | None:
+    """The first row where numbers that count the rows fall or repeat, and what is wrong; None for numbers that do not count.
+
+    Args:
+        labels: numbers.
+        is_index: whether numbers that can be brought into a row 4, 5, 6 … have to be in that order.
+    """
+    numbers = counts_of(labels)
+    if numbers is None or len(numbers) < 3:
+        return None
+    steps = Counter(map(sub, islice(numbers, 1, None), numbers))
+    ((usual, times),) = steps.most_common(1)
+    regular = 5 * times >= 4 * steps.total()
+    falls = max(steps) < 0 if len(numbers) >= 8 and not regular else regular and usual < 0
+    mixed = is_index and min(steps) < 0 and len(set(numbers)) == len(numbers) == max(numbers) - min(numbers) + 1
+    if not (falls or mixed or (regular and usual > 0 and steps[0])):
+        return None
+    for index, (before, after) in enumerate(pairwise(numbers), 1):
+        if after == before:
+            return index, f"{labels[index]} stands in the row before as well{_AS_IS}"
+        if after < before:
+            return index, f"{labels[index]} comes after {labels[index - 1]}; {_SORT}{_ON_REQUEST}{_AS_IS}"
     return None
 
 
-def _written(moment: datetime, like: str) -> str:
+def counts_of(labels: Sequence[str]) -> "array[float] | None":
+    """Labels as numbers; None if one is not finite."""
+    try:
+        numbers = array("d", map(float, labels))
+    except ValueError:
+        return None
+    return numbers if all(map(isfinite, numbers)) else None
+
+
+def _first_slip(labels: Sequence[str], form: Form | None) -> tuple[int, str] | None:
+    """The first row whose label is no moment of the form, or does not come after the one before."""
+    before: datetime | None = None
+    for index, label in enumerate(labels):
+        moment = _moment(label, form)
+        if moment is None or form is None:
+            like = next((other for other in labels if form and _moment(other, form)), "1949-01 or 1949-01-31")
+            return index, f"is {label or 'empty'}; must be a date that exists, written like {like}"
+        if before and moment == before:
+            if form.name == "2024":
+                return (
+                    index,
+                    f"{label} stands in the row before as well; one column must hold the month too, as in {label[:4]}-01",
+                )
+            return index, f"{label} stands in the row before as well{_set_back(form, moment)}"
+        if before and moment < before:
+            if form.name == "clock":
+                example = f"2024-01-31 {label}"
+                return index, f"{label} comes after {labels[index - 1]}; write the date before the time, as in {example}"
+            hint = _set_back(form, moment) if before - moment <= timedelta(hours=1) else ""
+            falls = sum(after < before for before, after in pairwise(moments_of(labels, form) or ()))
+            often = _ON_REQUEST if falls > 1 and 10 * falls > len(labels) else ""  # rather than a slip
+            return index, f"{label} comes after {labels[index - 1]}; {_SORT}{often}{hint}"
+        before = moment
+    return None
+
+
+def _moment(label: str, form: Form | None) -> datetime | None:
+    try:
+        return form.parse(label) if form and have_form([label], form) else None
+    except ValueError:
+        return None
+
+
+def _set_back(form: Form, moment: datetime) -> str:
+    """What to do where clocks were set back: on a Sunday in autumn, at night, an hour comes twice."""
+    if form.is_local and moment.weekday() == 6 and moment.month in (3, 4, 9, 10, 11) and moment.hour <= 3:
+        return f"; if clocks were set back here, {_OFFSETS}"
+    return ""
+
+
+def _set_forward(form: Form, before: datetime, moment: datetime) -> str:
+    """Likewise where they were set forward: an hour is left out."""
+    night = before.hour <= 3 and moment.month in (3, 4, 9, 10, 11) and moment.weekday() == 6
+    if form.is_local and night and moment - before <= timedelta(hours=2):
+        return f"; if clocks were set forward here, {_OFFSETS.replace('10-27T02:00+01:00', '03-31T03:00+02:00')}"
+    return ""
+
+
+def _gap(labels: Sequence[str], ticks: Sequence[int], form: Form) -> tuple[int, str] | None:
+    """The first row after a gap, and what is missing."""
+    monthly = _months(labels, form)
+    places = monthly or ticks
+    steps = Counter(map(sub, islice(places, 1, None), places))
+    if len(steps) <= 1:
+        return None
+    usual = _median_low(steps)
+    times = sum(number for step, number in steps.items() if 10 * abs(step - usual) <= usual)  # clocks are a little off
+    if 2 * times <= len(labels) - 1 or max(steps) <= usual + usual // 2:
+        return None
+    if usual == _DAY and not monthly and all(moment.weekday() < 5 for moment in map(form.parse, labels)):
+        return None
+    index = next(i for i, (before, after) in enumerate(pairwise(places), 1) if after - before > usual + usual // 2)
+    missing = range(places[index - 1] + usual, places[index] - usual // 2, usual)
+    moment = form.parse(labels[index - 1])
+    if monthly:
+        first, hint = form.period(datetime(missing[0] // 12, missing[0] % 12 + 1, 1)), ""
+    else:
+        first = _written(moment + usual * _TICK, labels[index - 1], form)
+        hint = _set_forward(form, moment, form.parse(labels[index]))
+    what = f"{first} is missing" if len(missing) == 1 else f"{len(missing)} rows are missing, from {first} on"
+    return index, f"goes from {labels[index - 1]} to {labels[index]}; {what}{hint}"
+
+
+def _months(labels: Sequence[str], form: Form) -> list[int] | None:
+    """The months since the year 0, where each label is in a later one than the label before."""
+    months: list[int] = []
+    for moment in map(form.parse, labels):
+        month = 12 * moment.year + moment.month - 1
+        if months and month <= months[-1]:
+            return None
+        months.append(month)
+    return months
+
+
+def _median_low(counts: Counter[int]) -> int:
+    """The median of what was counted, the lower one of the two in the middle."""
+    place = (counts.total() + 1) // 2
+    for value in sorted(counts):
+        place -= counts[value]
+        if place <= 0:
+            return value
+    raise ValueError("nothing was counted")
+
+
+def _written(moment: datetime, like: str, form: Form) -> str:
     """A moment in the form of a label at the same offset from UTC."""
-    if epoch := _EPOCH.fullmatch(like):
-        return f"{moment.timestamp() * (1000 if epoch[1] else 1):.0f}"
-    match = _MOMENT.fullmatch(like)
-    offset = match[2] or "" if match else ""
-    text = moment.replace(tzinfo=None).isoformat(like[10:11] or " ", "microseconds")
-    return text[: len(like) - len(offset)] + offset
-
-
-def _steps(places: Sequence[int]) -> list[int]:
-    return [after - before for before, after in pairwise(places)]
+    if form.name == "epoch":
+        unit = int(str(form.detail[0]))
+        seconds, rest = divmod((moment - datetime.fromtimestamp(0, moment.tzinfo)) // _TICK, 10**6)
+        return str(seconds * unit + rest * unit // 10**6)
+    if form.name == "week":
+        year, week, weekday = moment.isocalendar()
+        return f"{year}-W{week:02}" + (f"-{weekday}" if form.detail[2] else "")
+    if form.name.isdigit():
+        return f"{moment:%Y%m%d%H%M%S}"[: len(form.name)]
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)(Z|[+-]\d\d:\d\d)?", like)
+    if match:
+        text = moment.replace(tzinfo=None).isoformat(like[10:11] or " ", "microseconds")
+        return text[: len(match[1])] + (match[2] or "")
+    if form.name == "clock":
+        return f"{moment:%H:%M:%S}".removesuffix(":00")
+    return f"{moment:%Y-%m-%d}" if form.of_days else f"{moment:%Y-%m-%d %H:%M:%S}".removesuffix(":00")

@@ -6,22 +6,30 @@
 Comma, semicolon and tab separate cells; quotes, a byte order mark and blank lines at either end are understood.
 """
 
-import csv
-import io
 import math
+import re
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import NoReturn
 
-from nnjax.config.data_options import SeriesData, SeriesOptions
+from nnjax.config.data_options import Order, SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
-from nnjax.config.series_dates import look_like_epochs, looks_like_moment, looks_like_other_date, problem_of_moments
+from nnjax.config.series_columns import Clock, find_clock, number, value_column
+from nnjax.config.series_dates import counts_of, moments_of, problem_of_counts, problem_of_moments
+from nnjax.config.series_forms import form_of, looks_like_other_date
+from nnjax.config.series_table import Chunk, Table, fail, open_table
 
 AIRLINE_FILE = Path(__file__).parents[1] / "data" / "airline_passengers.csv"
+
+_TOTAL = re.compile(
+    r"((grand|sub)[- ]?)?(totals?|sums?|average|mean|summe|gesamt|insgesamt|mittelwert|somme|suma|totale)\b.*", re.I
+)
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 
 
 @dataclass(frozen=True)
@@ -38,150 +46,137 @@ class Series:
     name: str
     labels: tuple[str, ...]
     values: tuple[float, ...]
-    lines: tuple[int, ...]
+    lines: Sequence[int]
 
 
 def read_series(data: SeriesOptions) -> Series:
-    """The series of a config.
+    """The series of a config; a file is read once, until it changes.
 
     Raises:
         DataError: if the file cannot be read, the column is no series of finite numbers, `data.transform` cannot take one of
             them, or the rows have dates that are not in order or leave something out.
     """
-    file, column = (data.file, data.column) if isinstance(data, SeriesData) else (str(AIRLINE_FILE), "passengers")
+    file, column, order = (
+        (data.file, data.column, data.order) if isinstance(data, SeriesData) else (str(AIRLINE_FILE), "passengers", "checked")
+    )
     path = Path(file).expanduser()
     try:
         stat = path.stat()
-        series = _read(path, column, (stat.st_mtime_ns, stat.st_size))
+        series = _read(path, column, order, (stat.st_mtime_ns, stat.st_size))
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         raise DataError(f"data.file={shown_path(path)}: {reason}{_similar_file(path)}") from error
-    if data.transform == "log":
-        for line, value in zip(series.lines, series.values, strict=True):
-            if value <= 0:
-                reason = f"{series.name} is {value:g}; data.transform=log needs values above 0"
-                _fail(path, f"{reason}; choose data.transform=none", line)
+    if data.transform == "log" and min(series.values) <= 0:
+        line, value = next((line, value) for line, value in zip(series.lines, series.values, strict=True) if value <= 0)
+        reason = f"{series.name} is {value:g}; data.transform=log needs values above 0"
+        fail(path, f"{reason}; choose data.transform=none", line)
     return series
 
 
-def _fail(path: Path, reason: str, line: int | None = None) -> NoReturn:
-    where = "" if line is None else f"line {line}: "
-    raise DataError(f"data.file={shown_path(path)}: {where}{reason}")
-
-
 @lru_cache(maxsize=1)  # the checks, the spec and the loader each ask
-def _read(path: Path, column: str | None, version: tuple[int, int]) -> Series:
+def _read(path: Path, column: str | int | None, order: Order, version: tuple[int, int]) -> Series:
     """Reads a file; `version` tells it from what stood there before."""
-    lines, (header, *rows) = _table(path)
-    index = _column(path, header, rows, column)
-    name = header[index]
-    values = []
-    for line, row in zip(lines[1:], rows, strict=True):
-        value = _number(row[index])
-        if value is None or not math.isfinite(value):
-            _fail(path, f"{name} {_wrong_cell(row[index])}", line)
-        values.append(value)
-    others = [other for other in range(len(header)) if other != index]
-    dated = [other for other in others if other in _dated(rows)]
-    label = next(iter(dated + others), None)
-    labels = [str(number) for number in range(1, len(rows) + 1)] if label is None else [row[label] for row in rows]
-    if dated and (problem := problem_of_moments(labels)):
-        row_index, reason = problem
-        _fail(path, f"{header[dated[0]]} {reason}", lines[1 + row_index])
-    for other in () if dated else others:
-        if looks_like_other_date(cell := rows[0][other]):
-            _fail(path, f"{header[other]} is {cell}; write dates as 2024-01-31", lines[1])
-    return Series(name, tuple(labels), tuple(values), tuple(lines[1:]))
+    with open_table(path) as table:
+        _check_header(table)
+        chunks = table.chunks()
+        head = next(chunks, None)
+        if head is None:
+            fail(path, "has a header and no rows")
+        index = value_column(path, table.header, head.columns, column)
+        name = table.header[index] or f"column {index}"
+        clock = find_clock(table.header, head, index)
+        others = [other for other in range(len(table.header)) if other != index]
+        values: array[float] = array("d")
+        lines: Sequence[int] = range(head.lines[0], head.lines[0])
+        labels: list[str] = []
+        for chunk in chain([head], chunks):
+            _add_numbers(path, name, chunk, index, values)
+            lines = _joined(lines, chunk.lines)
+            if clock and (clock.form or clock.refusal or clock.parts == (others[0],)):
+                labels.extend(clock.labels(chunk.columns))
+            elif others:
+                labels.extend(chunk.columns[others[0]])
+        last = [chunk.columns[other][-1] for other in others]
+    if clock and clock.refusal and order != "as_is":
+        fail(path, f"{clock.name} {clock.refusal[0]}", clock.refusal[1])
+    labels = labels or [str(row) for row in range(1, len(values) + 1)]
+    if order != "as_is":
+        _check_thousands(path, name, head, index)
+        _check_total(path, table.header, others, last, values, name, lines[-1])
+    if order == "sorted":
+        places = _sort_keys(path, clock, labels)
+        rows = sorted(range(len(labels)), key=places.__getitem__)
+        labels, values, lines = (
+            [labels[row] for row in rows],
+            array("d", [values[row] for row in rows]),
+            array("q", [lines[row] for row in rows]),
+        )
+    if clock and order != "as_is":
+        problem = (
+            problem_of_moments(labels, clock.form) if clock.form else problem_of_counts(labels, is_index=clock.parts == (0,))
+        )
+        if problem:
+            fail(path, f"{clock.name} {problem[1]}", lines[problem[0]])
+    return Series(name, tuple(labels), tuple(values), lines)
 
 
-def _dated(rows: list[list[str]]) -> list[int]:
-    """Indices of the columns of ISO dates; without any, the first column where it counts seconds or milliseconds."""
-    dated = [index for index, cell in enumerate(rows[0]) if looks_like_moment(cell)]
-    return dated or ([0] if look_like_epochs([row[0] for row in rows]) else [])
+def _joined(before: Sequence[int], after: Sequence[int]) -> Sequence[int]:
+    if isinstance(before, range) and isinstance(after, range) and before.stop == after.start:
+        return range(before.start, after.stop)
+    lines = before if isinstance(before, array) else array("q", before)
+    lines.extend(after)
+    return lines
 
 
-def _table(path: Path) -> tuple[list[int], list[list[str]]]:
-    """The lines on which rows start, and the rows, the header first; cells without blanks around them."""
+def _check_header(table: Table) -> None:
+    cells = table.header
+    if all(number(cell) is not None or form_of(cell) or looks_like_other_date(cell) for cell in cells):
+        fail(table.path, f"must be a header that names the columns; holds {', '.join(cells)}", table.first_line)
+
+
+def _add_numbers(path: Path, name: str, chunk: Chunk, index: int, values: "array[float]") -> None:
+    cells = chunk.columns[index]
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        _fail(path, f"is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as CSV in UTF-8", line)
-    if "\0" in text:
-        _fail(path, "is no text, but binary; save it as CSV in UTF-8", text.count("\n", 0, text.index("\0")) + 1)
-    if not text.strip():
-        _fail(path, "is empty; must have a header line and one row a moment")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), skipinitialspace=True, strict=True)
-    found: list[tuple[int, list[str]]] = []
-    start = 1
-    try:
-        for row in reader:
-            found.append((start, [cell.strip() for cell in row]))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        _fail(path, f"cannot be cut into cells ({error}); is a quote missing?", start)
-    while not any(found[-1][1]):
-        found.pop()
-    while not any(found[0][1]):
-        found.pop(0)
-    lines, rows = [line for line, _ in found], [row for _, row in found]
-    if all(_number(cell) is not None or looks_like_moment(cell) or looks_like_other_date(cell) for cell in rows[0]):
-        _fail(path, f"must be a header that names the columns; holds {', '.join(rows[0])}", lines[0])
-    if len(rows) == 1:
-        _fail(path, "has a header and no rows")
-    for line, row in zip(lines, rows, strict=True):
-        if not any(row):
-            _fail(path, "is empty; a series has no gaps: fill it in, or take the line out", line)
-        if len(row) != len(rows[0]):
-            _fail(path, f"has {len(row)} cell{'' if len(row) == 1 else 's'}; the header has {len(rows[0])}", line)
-    return lines, rows
-
-
-def _delimiter(text: str) -> str:
-    """The one that cuts both the header and the first row into the most cells; the comma where none cuts."""
-    lines = list(islice(filter(str.strip, text.splitlines()), 2))
-    return max(",;\t", key=lambda mark: min(len(row) for row in csv.reader(lines, delimiter=mark, skipinitialspace=True)))
-
-
-def _column(path: Path, header: list[str], rows: list[list[str]], column: str | None) -> int:
-    """Index of the column with the values: the one of that name, else the only one that holds numbers, or could."""
-    names = ", ".join(filter(None, header))
-    if column is None:
-        cells = [[row[index] for row in rows] for index in range(len(header))]
-        numeric = [
-            index
-            for index, name in enumerate(header)
-            if name and 2 * sum(_number(cell) is not None for cell in cells[index]) >= len(rows)
-        ]
-        dated = _dated(rows) + [index for index, cell in enumerate(rows[0]) if looks_like_other_date(cell)]
-        found = [index for index in numeric if index not in dated] or numeric
-        undated = [index for index, name in enumerate(header) if name and index not in dated]
-        if len(found) == 1:
-            return found[0]
-        if not found and len(undated) == 1:
-            return undated[0]  # its first wrong cell says more
-        if found:
-            several = ", ".join(header[index] for index in found)
-            reason = f"several columns hold numbers: {several}; choose one, such as data.column={header[found[-1]]}"
-        else:
-            first = ", ".join(f"{name}='{cell}'" for name, cell in zip(header, rows[0], strict=True) if name)
-            reason = f"no column holds numbers; the first row has: {first}"
-        raise DataError(f"data.column=null: in {shown_path(path)} {reason}")
-    if header.count(column) == 1:
-        return header.index(column)
-    if column in header:
-        raise DataError(f"data.column={column}: in {shown_path(path)} {header.count(column)} columns are called so")
-    lower = [name.lower() for name in header]
-    near = get_close_matches(column.lower(), lower, n=1)
-    meant = f"; did you mean {header[lower.index(near[0])]}?" if near else "."
-    raise DataError(f"data.column={column}: {shown_path(path)} has no such column{meant} There are: {names}")
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return None if "_" in cell else float(cell)  # Python takes 1_000
+        found = array("d", map(float, cells))
+        if all(map(math.isfinite, found)) and "_" not in "".join(cells):
+            values.extend(found)
+            return
     except ValueError:
-        return None
+        pass
+    for line, cell in zip(chunk.lines, cells, strict=True):
+        value = number(cell)
+        if value is None or not math.isfinite(value):
+            fail(path, f"{name} {_wrong_cell(cell)}", line)
+
+
+def _sort_keys(path: Path, clock: Clock | None, labels: Sequence[str]) -> "array[int] | array[float]":
+    """What rows are sorted by."""
+    if clock is None:
+        raise DataError(f"data.order=sorted: {shown_path(path)} has no column of dates, and none that counts, to sort by")
+    places = moments_of(labels, clock.form) if clock.form else counts_of(labels)
+    return places if places is not None else array("q", range(len(labels)))  # the check says which label is wrong
+
+
+def _check_thousands(path: Path, name: str, head: Chunk, index: int) -> None:
+    """Where 1.234 follows 987, the point stands between thousands: nobody writes three decimals or none."""
+    cells = head.columns[index]
+    grouped = [cell for cell in cells if _THOUSANDS.fullmatch(cell)]
+    whole = [cell for cell in cells if re.fullmatch(r"[-+]?\d{1,3}", cell)]
+    if len(grouped) >= 2 and whole and len(grouped) + len(whole) == len(cells):
+        cell = grouped[0]
+        reason = f"is {cell}, where others have no point; if it stands between thousands, write {cell.replace('.', '')}"
+        fail(path, f"{name} {reason}, else {whole[0]}.000 for {whole[0]}", head.lines[cells.index(cell)])
+
+
+def _check_total(
+    path: Path, header: list[str], others: list[int], last: list[str], values: "array[float]", name: str, line: int
+) -> None:
+    """The last row may sum up the others."""
+    for other, cell in zip(others, last, strict=True):
+        if _TOTAL.fullmatch(cell):
+            fail(path, f"{header[other]} is {cell}; the values must be one a moment: take the line out", line)
+    if len(values) > 12 and min(values) > 0 and math.isclose(sum(values) - values[-1], values[-1], rel_tol=1e-9):
+        fail(path, f"{name} is {values[-1]:g}, the sum of all rows above; take the line out", line)
 
 
 def _wrong_cell(cell: str) -> str:

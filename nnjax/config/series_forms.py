@@ -1,0 +1,324 @@
+"""The ways to write a month, a day or a moment that have one reading, and those that are refused.
+
+    form = form_of_texts(["Apr 2006", "May 2006"])         # or form_of_numbers(["20240131", …])
+    form.parse("Apr 2006")                                 # datetime(2006, 4, 1)
+    advice_against("31.01.2024")                           # "write dates as 2024-01-31"
+
+The standard library reads what is ISO 8601. Nothing is guessed: dateutil takes Apr-06 for the sixth of this year's April, knows
+no quarters, and takes 80 µs a cell.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from functools import cache, partial
+from itertools import pairwise
+
+_MONTHS = ("january", "february", "march", "april", "may", "june")
+_MONTHS += ("july", "august", "september", "october", "november", "december")
+_NAME = r"(?:{}|sept)".format("|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS))
+_YEAR = "(?:1[5-9]|2[01])[0-9]{2}"
+_TIME = (
+    r"(?P<clock>\d\d?(?::\d\d(?::\d\d(?:[.,]\d+)?)?|\d\d(?:\d\d(?:[.,]\d+)?)?)?)"
+    r"(?:\ ?(?P<half_day>[ap])\.?m\.?)?"
+    r"(?:\ ?(?P<offset>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
+)
+_AT = rf"(?:(?:T|,?\ ){_TIME})?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\ )?"
+
+# Digits are no more than digits here, so that what one label is, all labels of its shape are.
+_PATTERNS = {
+    "month": r"(?P<year>\d{4})-(?P<month>\d\d)",
+    "day": rf"(?P<year>\d{{4}})-(?P<month>\d\d?)-(?P<day>\d\d?){_AT}",
+    "week": r"(?P<year>\d{4})[-\ ]?W(?P<week>\d\d?)(?:-?(?P<weekday>\d))?",
+    "quarter": r"(?P<year>\d{4})[-/\ ]?Q(?P<quarter>\d)",
+    "quarter_first": r"Q(?P<quarter>\d)[-/\ ]?(?P<year>\d{4})",
+    "half": r"(?P<year>\d{4})[-/\ ]?[HS](?P<half>\d)",
+    "half_first": r"[HS](?P<half>\d)[-/\ ]?(?P<year>\d{4})",
+    "m": r"(?P<year>\d{4})[-/\ ]?M(?P<month>\d\d?)",
+    "m_first": r"M(?P<month>\d\d?)[-/\ ]?(?P<year>\d{4})",
+    "name_first": rf"(?P<name>{_NAME})\.?[-,/\ ]{{1,2}}(?P<year>\d{{4}})",
+    "name_last": rf"(?P<year>\d{{4}})[-,/\ ]{{0,2}}(?P<name>{_NAME})\.?",
+    "day_name": rf"{_WEEKDAY}(?P<day>\d\d?)(?:\.?\ |[-/]?)(?P<name>{_NAME})\.?[-/,\ ]{{0,2}}(?P<year>\d{{4}}){_AT}",
+    "name_day": rf"{_WEEKDAY}(?P<name>{_NAME})\.?\ (?P<day>\d\d?),?\ (?P<year>\d{{4}}){_AT}",
+    "year_name_day": rf"(?P<year>\d{{4}})[-/\ ](?P<name>{_NAME})[-/\ ](?P<day>\d\d?){_AT}",
+    "fiscal": r"[FC]Y[-\ ]?(?P<year>\d{4})",
+    "two_years": r"(?P<year>\d{4})[-/](?P<next_year>\d{4})",
+    "clock": r"(?P<clock>\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?)(?:\ ?(?P<half_day>[ap])\.?m\.?)?",
+}
+_EVERY = {
+    "quarter": "{0.year:04}-Q{1}",
+    "half": "{0.year:04}-H{2}",
+    "fiscal": "FY{0.year:04}",
+    "two_years": "{0.year:04}/{3:04}",
+}
+
+# What may be read in two ways, or not at all, and what to write in its place; the first one also tells data from a header.
+_OTHER_DATE = re.compile(
+    r"(\d\d?[/.]\d\d?[/.](\d\d){1,2}|\d{4}[/.]\d\d?[/.]\d\d?|\d\d?/\d{4}|\d{4}/\d\d?)([T ,].*)?"
+    rf"|\d\d?-\d\d?-{_YEAR}([T ,].*)?|(0?[1-9]|1[0-2])-{_YEAR}"
+)
+_AS_IS = "; data.order=as_is takes the rows as they stand"
+_OTHERS = [
+    (r"\d\d?-\d\d?-\d\d([T ,].*)?", "write dates as 2024-01-31"),
+    (rf"{_YEAR}-\d\d?-\d\d?[T ].*", "write moments as 2024-01-31 13:00, with an offset where clocks change: +01:00"),
+    (rf"{_YEAR}-\d\d?-\d\d?/{_YEAR}-\d\d?-\d\d?", "write the first day alone, as in 2024-01-31"),
+    (rf"{_YEAR}-\d", "write months as 2024-01"),
+    (rf"{_NAME}\.?[-'’/\ ]{{0,2}}\d\d|\d\d[-'’/\ ]{{0,2}}{_NAME}\.?", "write months as 2024-01, or days as 2024-01-31"),
+    (rf"\d\d?[-/\ ]{_NAME}[-/'’\ ]{{1,2}}\d\d([T ,].*)?", "write dates as 2024-01-31"),
+    (rf"(.*[^\w])?{_NAME}(\.?[-'’/,\ ]{{1,2}}\d.*)", "write dates as 2024-01-31"),
+    (rf"(.*\d[-.'’/,\ ]{{1,2}}){_NAME}([^\w].*)?", "write dates as 2024-01-31"),
+    (rf"{_NAME}\.?", f"write the year as well, as in 2024-01{_AS_IS}"),
+    (r"Q[1-4]", f"write the year as well, as in 2024-Q1{_AS_IS}"),
+    (r"W\d\d?", f"write the year as well, as in 2024-W05{_AS_IS}"),
+    (r"[1-4]\ ?Q[-'’/\ ]?(\d\d){1,2}|Q[1-4][-'’/\ ]?\d\d", "write quarters as 2024-Q1"),
+    (r"[FC]Y[-'’\ ]?\d\d([-/]\d\d)?|[FC]Y[-\ ]?\d{4}[-/](\d\d){1,2}", "write years as 2024"),
+    (rf"[FC]Y[-'’\ ]?(\d\d){{1,2}}[-/\ ]?Q[1-4]|Q[1-4][-/\ ]?[FC]Y[-'’\ ]?(\d\d){{1,2}}", "write quarters as 2024-Q1"),
+    (rf"{_YEAR}[-/\ ]?[A-Z]\d{{1,3}}|[A-Z]\d{{1,2}}[-/\ ]{_YEAR}", f"write dates as 2024-01-31{_AS_IS}"),
+    (rf"[^\W\d_]{{1,8}}\.?\ ?\d\d?[-/,\ ]{{1,2}}{_YEAR}", f"write weeks as 2024-W05, months as 2024-01{_AS_IS}"),
+    (rf"{_YEAR}[-/,\ ]{{1,2}}[^\W\d_]{{1,8}}\.?\ ?\d\d?", f"write weeks as 2024-W05, months as 2024-01{_AS_IS}"),
+]
+_WORD_YEAR = rf"(?:\d\d?\.?\ (?:de\ )?)?(?P<before>[^\W\d_]+)\.?[-/,\ ]{{1,2}}(?:de\ )?{_YEAR}|{_YEAR}[-/,\ ]{{1,2}}(?P<after>[^\W\d_]+)\.?"
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to write moments; equal forms can be compared with each other.
+
+    Attributes:
+        name: of the pattern.
+        detail: how far labels go into it: `("13:00", offset)` for minutes with an offset from UTC.
+        parse: the moment that a label stands for, a period for its beginning; raises ValueError where there is none.
+        period: writes a month, or the period of several months that begins with it.
+    """
+
+    name: str
+    detail: tuple[object, ...] = ()
+    parse: Callable[[str], datetime] = field(compare=False, default=datetime.fromisoformat)
+    period: Callable[[datetime], str] = field(compare=False, default=lambda moment: f"{moment:%Y-%m}".zfill(7))
+
+    @property
+    def of_days(self) -> bool:
+        """Whether labels are days without a time, to which a time can be added."""
+        return self.name in ("20240131", "day", "day_name", "name_day", "year_name_day") and not any(self.detail)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether labels have a time and no offset, so that they jump where clocks are changed."""
+        return bool(self.detail) and self.detail[0] != 0 and not self.detail[-1] and self.name != "clock"
+
+
+def form_of(text: str) -> Form | None:
+    """The form of one label, as far as it can be seen from this one; None if it is none of those with one reading."""
+    return _text_form(text) or next((form for form, pattern in _numbers() if pattern.fullmatch(text)), None)
+
+
+def form_of_texts(texts: Sequence[str]) -> Form | None:
+    """The form that most of some labels have, if at least half of those that are not empty have any."""
+    forms = [form for form in map(form_of_shape(), texts) if form]
+    filled = len(texts) - texts.count("")
+    return Counter(forms).most_common(1)[0][0] if forms and 2 * len(forms) >= filled else None
+
+
+def form_of_shape() -> Callable[[str], Form | None]:
+    """A function that gives the form of a text, quick where many texts differ in their digits alone."""
+    known: dict[str, Form | None] = {}
+
+    def form(text: str) -> Form | None:
+        shape = text.translate(_SHAPE)
+        if shape not in known:
+            known[shape] = _text_form(text)
+        return known[shape]
+
+    return form
+
+
+def have_form(texts: Sequence[str], form: Form) -> bool:
+    """Whether all texts are of a form."""
+    for other, pattern in _numbers():
+        if other == form:
+            return all(map(pattern.fullmatch, texts))
+    shapes = {text.translate(_SHAPE): text for text in texts}
+    return all(_text_form(text) == form for text in shapes.values())
+
+
+def form_of_numbers(cells: Sequence[str], name: str = "") -> Form | None:
+    """The form of a column of whole numbers if it holds years, days such as 20240131, or seconds since 1970.
+
+    Numbers that could be anything need a telling name, or go in one direction but for a slip or two.
+
+    Args:
+        cells: the column.
+        name: its name.
+    """
+    cells = [cell for cell in cells if cell]
+    slips = len(cells) // 20 + (len(cells) >= 8)
+    for form, pattern in _numbers():
+        good = [cell for cell in cells if pattern.fullmatch(cell) and _exists(form, cell)]
+        if not good or len(good) < len(cells) - slips or len(set(good)) == 1:
+            continue
+        numbers = list(map(float, good))
+        steps = [after - before for before, after in pairwise(numbers)]
+        falls, rises = sum(step < 0 for step in steps), sum(step > 0 for step in steps)
+        if form.name == "epoch":
+            sure = min(falls, rises) <= max(1, len(steps) // 20)
+        elif form.name == "2024":
+            ((_, often),) = Counter(filter(None, steps)).most_common(1)
+            sure = min(falls, rises) <= slips and 5 * often >= 4 * (falls + rises)
+        else:
+            sure = len(form.name) > 6 or len(good) > 3 or not (falls and rises)
+        if sure or _TELLING_NAME.search(name.lower()):
+            return form
+    return None
+
+
+def advice_against(text: str) -> str | None:
+    """What to write in place of a date that may be read in two ways or not at all; None for what is no date."""
+    if _OTHER_DATE.fullmatch(text):
+        return "write dates as 2024-01-31"
+    return next((advice for pattern, advice in _others() if pattern.fullmatch(text)), None)
+
+
+def looks_like_other_date(text: str) -> bool:
+    """Whether a text is written as a date in digits that is not ISO, and may be read in two ways: 1/2/1949, 31.01.1949."""
+    return _OTHER_DATE.fullmatch(text) is not None
+
+
+def are_months_in_words(texts: Sequence[str]) -> bool:
+    """Whether texts are each a word and a year, and so few words that they may be the months of some language."""
+    matches = [_word_year().fullmatch(text) for text in texts if text]
+    words = {(match["before"] or match["after"]).lower() for match in matches if match}
+    return all(matches) and 2 <= len(words) <= 13 and len(set(texts)) == len(texts)
+
+
+# ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SHAPE = str.maketrans("123456789", "000000000")
+
+
+@cache
+def _patterns() -> Mapping[str, re.Pattern[str]]:
+    return {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, pattern in _PATTERNS.items()}
+
+
+@cache
+def _others() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(pattern, re.IGNORECASE), advice) for pattern, advice in _OTHERS]
+
+
+@cache
+def _word_year() -> re.Pattern[str]:
+    return re.compile(_WORD_YEAR)
+
+
+def _text_form(text: str) -> Form | None:
+    if not any(map(str.isdigit, text)):
+        return None
+    for name, pattern in _patterns().items():
+        if match := pattern.fullmatch(text):
+            groups = match.groupdict()
+            clock = re.sub(r"[.,]\d+$", "", groups.get("clock") or "").replace(":", "")
+            detail = (
+                (len(clock) + 1) // 2,
+                bool(groups.get("half_day")),
+                bool(groups.get("weekday")),
+                bool(groups.get("offset")),
+            )
+            return Form(name, detail, partial(_parse_text, pattern), partial(_period, name.removesuffix("_first")))
+    return None
+
+
+def _period(name: str, moment: datetime) -> str:
+    text = _EVERY.get(name, "{0.year:04}-{0.month:02}")
+    return text.format(moment, (moment.month + 2) // 3, (moment.month + 5) // 6, moment.year + 1)
+
+
+def _parse_text(pattern: re.Pattern[str], text: str) -> datetime:
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    found = {name: group for name, group in match.groupdict().items() if group}
+    if "week" in found:
+        day = date.fromisocalendar(int(found["year"]), int(found["week"]), int(found.get("weekday", "1")))
+    elif "year" in found:
+        day = date(int(found["year"]), _month(found), int(found.get("day", "1")))
+    else:
+        day = date(1900, 1, 1)
+    if "next_year" in found and int(found["next_year"]) != day.year + 1:
+        raise ValueError(text)
+    clock = found.get("clock", "0")
+    at = time.fromisoformat(f"0{clock}" if len(re.split("[:.,]", clock)[0]) % 2 else clock)
+    if half_day := found.get("half_day"):
+        if not 1 <= at.hour <= 12:
+            raise ValueError(text)
+        at = at.replace(hour=at.hour % 12 + (12 if half_day in "pP" else 0))
+    if offset := found.get("offset"):
+        sign = "+00:00" if offset[0] not in "+-" else offset
+        at = time.fromisoformat(f"00:00{sign}").replace(at.hour, at.minute, at.second, at.microsecond)
+    return datetime.combine(day, at)
+
+
+def _month(found: Mapping[str, str]) -> int:
+    if name := found.get("name"):
+        return [month[:3] for month in _MONTHS].index(name[:3].lower()) + 1
+    for part, months in (("quarter", 3), ("half", 6)):
+        if part in found:
+            number = int(found[part])
+            if not 1 <= number <= 12 // months:
+                raise ValueError(number)
+            return months * (number - 1) + 1
+    return int(found.get("month", "1"))
+
+
+# ── numbers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TELLING_NAME = re.compile(r"^(year|yr|jahr|ann[eé]e|a[nñ]o|anno|ts|t|period|epoch|unix.*)$|date|datum|time|_at$")
+_EPOCHS = {1: r"\d{9,10}", 10**3: r"\d{12,13}", 10**6: r"\d{15,16}", 10**9: r"\d{18,19}"}
+_COMPACT = {14: "20240131130000", 12: "202401311300", 10: "2024013113", 8: "20240131", 6: "202401", 4: "2024"}
+
+
+@cache
+def _numbers() -> list[tuple[Form, re.Pattern[str]]]:
+    """Forms in digits alone, from the surest to the least sure; pandas writes 20240131.0 where a column has had gaps."""
+    years = "%Y%m%d%H%M%S"
+    found = []
+    for size, name in _COMPACT.items():
+        period = partial(_written, years[: max(2, min(size - 2, 4))]) if size <= 6 else Form("").period
+        form = Form(name, parse=_parse_compact, period=period)
+        found.append((form, re.compile(rf"{_YEAR if size < 10 else '(?:19|20|21)[0-9]{2}'}[0-9]{{{size - 4}}}(?:\.0+)?")))
+    for unit, digits in _EPOCHS.items():
+        exponent = rf"|\d(?:\.\d+)?e\+?0?{9 if unit == 1 else 12}" if unit <= 1000 else ""
+        pattern = re.compile(rf"{digits}(?:\.\d+)?{exponent}", re.IGNORECASE | re.ASCII)
+        found.append((Form("epoch", (unit,), partial(_parse_epoch, unit)), pattern))
+    return found
+
+
+def _written(form: str, moment: datetime) -> str:
+    return moment.strftime(form)
+
+
+def _exists(form: Form, text: str) -> bool:
+    try:
+        form.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_compact(text: str) -> datetime:
+    digits = text.partition(".")[0]
+    if len(digits) <= 8:
+        return datetime.fromisoformat(f"{digits}0101"[:8] if len(digits) == 4 else f"{digits}01"[:8])
+    return datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
+
+
+def _parse_epoch(unit: int, text: str) -> datetime:
+    try:
+        if "." in text or "e" in text.lower():
+            return datetime.fromtimestamp(float(text) / unit, UTC)
+        seconds, rest = divmod(int(text), unit)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 10**6 // unit)
+    except OverflowError as error:
+        raise ValueError(text) from error
