@@ -16,10 +16,11 @@ from pathlib import Path
 
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
+from nnjax.config.series_dates import counts_rows
 from nnjax.config.series_forms import (
     Form,
     advice_against,
-    are_months_in_words,
+    advice_against_words,
     form_of_numbers,
     form_of_texts,
 )
@@ -33,7 +34,7 @@ _DIRTY = re.compile(
     r"\(?[-+−]?\s?[$€£¥₹]?\s?(?:\d{1,3}(?:[.,'’\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]\d+)\)?\s?[-*]?"
     r"(?:[%‰$€£¥₹°]|[^\W\d_]{1,4}[²³]?)?(?:/[^\W\d_]{1,4}[²³]?)?"
 )
-_NUMBERING = re.compile(r"id|index|idx|n[or]\.?|#|row|key|.*_id", re.IGNORECASE)
+_NUMBERING = re.compile(r"|id|t|time|period|step|index|idx|n[or]\.?|#|row|key|.*_id", re.IGNORECASE)
 _PARTS = {
     "year": {"year", "yr", "yyyy", "jahr", "annee", "année", "año", "ano", "anno"},
     "quarter": {"quarter", "qtr", "q", "quartal", "trimestre"},
@@ -121,7 +122,8 @@ def _only_numbers(path: Path, header: list[str], columns: Columns) -> int:
         return undated[0]  # its first wrong cell says more
     if found:
         several = ", ".join(header[index] for index in found)
-        reason = f"several columns hold numbers: {several}; choose one, such as data.column={header[found[-1]]}"
+        values = [index for index in found if not forms[index] and not counts_rows(columns[index])] or found
+        reason = f"several columns hold numbers: {several}; choose one, such as data.column={header[values[-1]]}"
     else:
         first = ", ".join(f"{header[index]}='{columns[index][0]}'" for index in named)
         reason = f"no column holds numbers; the first row has: {first}"
@@ -164,7 +166,7 @@ def find_clock(header: list[str], head: Chunk, values: int) -> Clock | None:
     for index, form in texts.items():
         return Clock(header[index], form, partial(_one, index), (index,))
     for index in others:
-        if all(number(cell) is not None for cell in columns[index]):
+        if counts_rows(columns[index]) or (index == others[0] and _NUMBERING.fullmatch(header[index])):
             return Clock(header[index], None, partial(_one, index), (index,))
     return None
 
@@ -178,8 +180,8 @@ def _advice(cells: Sequence[str]) -> str | None:
 
 def _refusal(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
     """What is wrong with cells that are mostly dates of other forms, and the line of the first one."""
-    if are_months_in_words(cells):
-        return f"is {cells[0]}; write months as 2024-01; data.order=as_is takes the rows as they stand", lines[0]
+    if advice := advice_against_words(cells):
+        return f"is {cells[0]}; {advice}", lines[0]
     if not _advice(cells):
         return None
     advices = (

@@ -12,8 +12,11 @@ from datetime import datetime, timedelta
 from itertools import islice, pairwise, repeat
 from math import isfinite
 from operator import floordiv, lt, sub
+from typing import Any, TypeVar
 
 from nnjax.config.series_forms import Form, form_of, form_of_numbers, form_of_texts, have_form
+
+Number = TypeVar("Number", int, float)
 
 _TICK = timedelta(microseconds=1)
 _HOUR, _DAY = timedelta(hours=1) // _TICK, timedelta(days=1) // _TICK
@@ -79,6 +82,15 @@ def _iso(labels: Sequence[str]) -> Iterable[datetime] | None:
         return None
 
 
+def counts_rows(cells: Sequence[str]) -> bool:
+    """Whether cells are numbers that go on by one step, up or down, but for one in five, or fall all the way."""
+    numbers = counts_of(cells)
+    if numbers is None or len(numbers) < 3:
+        return False
+    steps = Counter(map(sub, islice(numbers, 1, None), numbers))
+    return _is_regular(steps) or (len(numbers) >= 8 and max(steps) < 0)
+
+
 def problem_of_counts(labels: Sequence[str], is_index: bool) -> tuple[int, str] | None:
     """The first row where numbers that count the rows fall or repeat, and what is wrong; None for numbers that do not count.
 
@@ -90,18 +102,27 @@ def problem_of_counts(labels: Sequence[str], is_index: bool) -> tuple[int, str] 
     if numbers is None or len(numbers) < 3:
         return None
     steps = Counter(map(sub, islice(numbers, 1, None), numbers))
-    ((usual, times),) = steps.most_common(1)
-    regular = 5 * times >= 4 * steps.total()
-    falls = max(steps) < 0 if len(numbers) >= 8 and not regular else regular and usual < 0
+    usual = _median_low(steps)
+    falls = usual < 0 if _is_regular(steps) else len(numbers) >= 8 and max(steps) < 0
     mixed = is_index and min(steps) < 0 and len(set(numbers)) == len(numbers) == max(numbers) - min(numbers) + 1
-    if not (falls or mixed or (regular and usual > 0 and steps[0])):
-        return None
-    for index, (before, after) in enumerate(pairwise(numbers), 1):
+    repeats = _is_regular(steps) and usual > 0 and steps[0]
+    for index, (before, after) in enumerate(pairwise(numbers) if falls or mixed or repeats else (), 1):
         if after == before:
             return index, f"{labels[index]} stands in the row before as well{_AS_IS}"
-        if after < before:
+        if after < before and (falls or mixed):
             return index, f"{labels[index]} comes after {labels[index - 1]}; {_SORT}{_ON_REQUEST}{_AS_IS}"
     return None
+
+
+def _is_regular(steps: Counter[float]) -> bool:
+    """Whether four in five steps are about the same, and not 0."""
+    usual = _median_low(steps)
+    return usual != 0 and 5 * _near(steps, usual) >= 4 * steps.total()
+
+
+def _near(steps: Counter[Any], usual: float) -> int:
+    """How many steps are within a tenth of the usual one."""
+    return sum(number for step, number in steps.items() if 10 * abs(step - usual) <= abs(usual))
 
 
 def counts_of(labels: Sequence[str]) -> "array[float] | None":
@@ -170,7 +191,7 @@ def _gap(labels: Sequence[str], ticks: Sequence[int], form: Form) -> tuple[int, 
     if len(steps) <= 1:
         return None
     usual = _median_low(steps)
-    times = sum(number for step, number in steps.items() if 10 * abs(step - usual) <= usual)  # clocks are a little off
+    times = _near(steps, usual)  # clocks are a little off
     if 2 * times <= len(labels) - 1 or max(steps) <= usual + usual // 2:
         return None
     if usual == _DAY and not monthly and all(moment.weekday() < 5 for moment in map(form.parse, labels)):
@@ -198,7 +219,7 @@ def _months(labels: Sequence[str], form: Form) -> list[int] | None:
     return months
 
 
-def _median_low(counts: Counter[int]) -> int:
+def _median_low(counts: Counter[Number]) -> Number:
     """The median of what was counted, the lower one of the two in the middle."""
     place = (counts.total() + 1) // 2
     for value in sorted(counts):

@@ -92,7 +92,7 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
         for chunk in chain([head], chunks):
             _add_numbers(path, name, chunk, index, values)
             lines = _joined(lines, chunk.lines)
-            if clock and (clock.form or clock.refusal or clock.parts == (others[0],)):
+            if clock:
                 labels.extend(clock.labels(chunk.columns))
             elif others:
                 labels.extend(chunk.columns[others[0]])

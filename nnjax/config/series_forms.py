@@ -30,8 +30,9 @@ _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\ )?"
 
 # Digits are no more than digits here, so that what one label is, all labels of its shape are.
 _PATTERNS = {
-    "month": r"(?P<year>\d{4})-(?P<month>\d\d)",
+    "month": r"(?P<year>\d{4})-(?P<month>\d\d?)",
     "day": rf"(?P<year>\d{{4}})-(?P<month>\d\d?)-(?P<day>\d\d?){_AT}",
+    "day_together": rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)(?:T|\ ){_TIME}",
     "week": r"(?P<year>\d{4})[-\ ]?W(?P<week>\d\d?)(?:-?(?P<weekday>\d))?",
     "quarter": r"(?P<year>\d{4})[-/\ ]?Q(?P<quarter>\d)",
     "quarter_first": r"Q(?P<quarter>\d)[-/\ ]?(?P<year>\d{4})",
@@ -48,6 +49,7 @@ _PATTERNS = {
     "two_years": r"(?P<year>\d{4})[-/](?P<next_year>\d{4})",
     "clock": r"(?P<clock>\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?)(?:\ ?(?P<half_day>[ap])\.?m\.?)?",
 }
+_UNSURE = {"month", "two_years"}  # 1001-17, 1234-5678
 _EVERY = {
     "quarter": "{0.year:04}-Q{1}",
     "half": "{0.year:04}-H{2}",
@@ -65,22 +67,27 @@ _OTHERS = [
     (r"\d\d?-\d\d?-\d\d([T ,].*)?", "write dates as 2024-01-31"),
     (rf"{_YEAR}-\d\d?-\d\d?[T ].*", "write moments as 2024-01-31 13:00, with an offset where clocks change: +01:00"),
     (rf"{_YEAR}-\d\d?-\d\d?/{_YEAR}-\d\d?-\d\d?", "write the first day alone, as in 2024-01-31"),
-    (rf"{_YEAR}-\d", "write months as 2024-01"),
+    (rf"{_YEAR}-\d\d?|(0?[1-9]|1[0-2])\.{_YEAR}", "write months as 2024-01, or years as 2024"),
+    (rf"{_YEAR}-\d{{3}}", "write dates as 2024-01-31"),
     (rf"{_NAME}\.?[-'’/\ ]{{0,2}}\d\d|\d\d[-'’/\ ]{{0,2}}{_NAME}\.?", "write months as 2024-01, or days as 2024-01-31"),
     (rf"\d\d?[-/\ ]{_NAME}[-/'’\ ]{{1,2}}\d\d([T ,].*)?", "write dates as 2024-01-31"),
     (rf"(.*[^\w])?{_NAME}(\.?[-'’/,\ ]{{1,2}}\d.*)", "write dates as 2024-01-31"),
     (rf"(.*\d[-.'’/,\ ]{{1,2}}){_NAME}([^\w].*)?", "write dates as 2024-01-31"),
+    (rf".*\b{_YEAR}-\d\d-\d\d\b.*|.*\b\d\d?[./]\d\d?[./]{_YEAR}\b.*", "write dates as 2024-01-31"),
     (rf"{_NAME}\.?", f"write the year as well, as in 2024-01{_AS_IS}"),
     (r"Q[1-4]", f"write the year as well, as in 2024-Q1{_AS_IS}"),
     (r"W\d\d?", f"write the year as well, as in 2024-W05{_AS_IS}"),
     (r"[1-4]\ ?Q[-'’/\ ]?(\d\d){1,2}|Q[1-4][-'’/\ ]?\d\d", "write quarters as 2024-Q1"),
     (r"[FC]Y[-'’\ ]?\d\d([-/]\d\d)?|[FC]Y[-\ ]?\d{4}[-/](\d\d){1,2}", "write years as 2024"),
-    (rf"[FC]Y[-'’\ ]?(\d\d){{1,2}}[-/\ ]?Q[1-4]|Q[1-4][-/\ ]?[FC]Y[-'’\ ]?(\d\d){{1,2}}", "write quarters as 2024-Q1"),
+    (r"[FC]Y[-'’\ ]?(\d\d){1,2}[-/\ ]?Q[1-4]|Q[1-4][-/\ ]?[FC]Y[-'’\ ]?(\d\d){1,2}", "write quarters as 2024-Q1"),
     (rf"{_YEAR}[-/\ ]?[A-Z]\d{{1,3}}|[A-Z]\d{{1,2}}[-/\ ]{_YEAR}", f"write dates as 2024-01-31{_AS_IS}"),
     (rf"[^\W\d_]{{1,8}}\.?\ ?\d\d?[-/,\ ]{{1,2}}{_YEAR}", f"write weeks as 2024-W05, months as 2024-01{_AS_IS}"),
     (rf"{_YEAR}[-/,\ ]{{1,2}}[^\W\d_]{{1,8}}\.?\ ?\d\d?", f"write weeks as 2024-W05, months as 2024-01{_AS_IS}"),
 ]
-_WORD_YEAR = rf"(?:\d\d?\.?\ (?:de\ )?)?(?P<before>[^\W\d_]+)\.?[-/,\ ]{{1,2}}(?:de\ )?{_YEAR}|{_YEAR}[-/,\ ]{{1,2}}(?P<after>[^\W\d_]+)\.?"
+_WORD_YEAR = (
+    rf"(?:\d\d?[-/.\ ]{{1,2}}(?:de\ )?)?(?P<before>[^\W\d_]+)\.?(?:[-/,\ ]{{1,2}}(?:de\ )?{_YEAR}|-[0-9]{{2}})"
+    rf"|(?:{_YEAR}[-/,\ ]{{1,2}}|[0-9]{{2}}-)(?P<after>[^\W\d_]+)\.?"
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,8 @@ def form_of(text: str) -> Form | None:
 
 def form_of_texts(texts: Sequence[str]) -> Form | None:
     """The form that most of some labels have, if at least half of those that are not empty have any."""
-    forms = [form for form in map(form_of_shape(), texts) if form]
+    find = form_of_shape()
+    forms = [form for text in texts if (form := find(text)) and (form.name not in _UNSURE or _exists(form, text))]
     filled = len(texts) - texts.count("")
     return Counter(forms).most_common(1)[0][0] if forms and 2 * len(forms) >= filled else None
 
@@ -186,11 +194,16 @@ def looks_like_other_date(text: str) -> bool:
     return _OTHER_DATE.fullmatch(text) is not None
 
 
-def are_months_in_words(texts: Sequence[str]) -> bool:
-    """Whether texts are each a word and a year, and so few words that they may be the months of some language."""
+def advice_against_words(texts: Sequence[str]) -> str | None:
+    """What to write in place of texts that may be the months of some language, each with a year, or over and over again."""
     matches = [_word_year().fullmatch(text) for text in texts if text]
     words = {(match["before"] or match["after"]).lower() for match in matches if match}
-    return all(matches) and 2 <= len(words) <= 13 and len(set(texts)) == len(texts)
+    if all(matches) and 2 <= len(words) <= 13 and 2 * len(set(texts)) > len(texts):
+        return f"write months as 2024-01, or days as 2024-01-31{_AS_IS}"
+    again = len(texts) > 12 and all(before == after for before, after in zip(texts, texts[12:], strict=False))
+    if again and len(set(texts)) == 12 and all(map(str.isalpha, texts[:12])):
+        return f"write the year as well, as in 2024-01{_AS_IS}"
+    return None
 
 
 # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
