@@ -16,14 +16,14 @@ from pathlib import Path
 
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
-from nnjax.config.series_dates import counts_rows
+from nnjax.config.series_dates import counts_rows, parse_moment
 from nnjax.config.series_forms import (
     Form,
-    advice_against,
-    advice_against_words,
+    form_of,
     form_of_numbers,
     form_of_texts,
 )
+from nnjax.config.series_refusals import advice_against, advice_against_words
 from nnjax.config.series_table import Chunk
 
 Columns = Sequence[Sequence[str]]
@@ -37,12 +37,12 @@ _DIRTY = re.compile(
 _NUMBERING = re.compile(r"|id|t|time|period|step|index|idx|n[or]\.?|#|row|key|.*_id", re.IGNORECASE)
 _PARTS = {
     "year": {"year", "yr", "yyyy", "jahr", "annee", "année", "año", "ano", "anno"},
-    "quarter": {"quarter", "qtr", "q", "quartal", "trimestre"},
-    "month": {"month", "mon", "mm", "mo", "monat", "mois", "mes", "mese"},
+    "quarter": {"quarter", "qtr", "quartal", "trimestre"},
+    "month": {"month", "mon", "mo", "monat", "mois", "mes", "mese"},
     "week": {"week", "wk", "woche", "kw", "semaine", "semana", "isoweek"},
-    "day": {"day", "dd", "tag", "jour", "dia", "día", "giorno", "mday", "dayofmonth"},
+    "day": {"day", "tag", "jour", "dia", "día", "giorno", "mday", "dayofmonth"},
     "hour": {"hour", "hr", "hh", "hours", "stunde", "heure", "hora", "ora", "time", "uhrzeit", "clock", "timeofday"},
-    "minute": {"minute", "min", "minutes"},
+    "minute": {"minute", "minutes"},
 }
 
 
@@ -107,6 +107,9 @@ def _only_numbers(path: Path, header: list[str], columns: Columns) -> int:
     dated = {index for index in named if form_of_texts(columns[index]) or _advice(columns[index])}
     dated |= {index for index, form in forms.items() if form and not _is_year(form)}
     dated |= set(_date_parts(header, columns, named).values())
+    for index in sorted(dated):
+        form = form_of_texts(columns[index]) or forms[index]
+        dated |= set(_with_time(header, columns, named, index, form).parts) if form else set()
     undated = [index for index in named if index not in dated]
     numeric = [index for index in named if _could_be_numbers(columns[index])]
     found = [index for index in numeric if index not in dated]
@@ -159,23 +162,27 @@ def find_clock(header: list[str], head: Chunk, values: int) -> Clock | None:
         return _together(header, columns, parts, partial(_labels_of_parts, parts))
     for index in others:
         if refusal := _refusal(columns[index], head.lines):
-            return Clock(header[index], None, partial(_one, index), (index,), refusal)
+            return Clock(_title(header, index), None, partial(_one, index), (index,), refusal)
     numbers = {index: form for index in others if (form := form_of_numbers(columns[index], header[index]))}
     for index, form in sorted(numbers.items(), key=lambda item: _is_year(item[1])):
         return _with_time(header, columns, others, index, form)
     for index, form in texts.items():
-        return Clock(header[index], form, partial(_one, index), (index,))
+        return Clock(_title(header, index), form, partial(_one, index), (index,))
     for index in others:
         if counts_rows(columns[index]) or (index == others[0] and _NUMBERING.fullmatch(header[index])):
-            return Clock(header[index], None, partial(_one, index), (index,))
+            return Clock(_title(header, index), None, partial(_one, index), (index,))
     return None
 
 
 def _advice(cells: Sequence[str]) -> str | None:
     """What to write in place of cells that are mostly dates of other forms."""
     filled = [cell for cell in cells if cell]
-    found = [advice for advice in map(advice_against, filled) if advice]
+    found = [advice for cell in filled if (advice := _advice_for(cell))]
     return found[0] if found and 2 * len(found) >= len(filled) else None
+
+
+def _title(header: list[str], index: int) -> str:
+    return header[index] or f"column {index}"
 
 
 def _refusal(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
@@ -184,10 +191,12 @@ def _refusal(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | No
         return f"is {cells[0]}; {advice}", lines[0]
     if not _advice(cells):
         return None
-    advices = (
-        (f"is {cell}; {advice}", line) for cell, line in zip(cells, lines, strict=True) if (advice := advice_against(cell))
-    )
-    return next(advices)
+    advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
+    return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)
+
+
+def _advice_for(cell: str) -> str | None:
+    return None if form_of(cell) else advice_against(cell)
 
 
 def _one(index: int, columns: Columns) -> Sequence[str]:
@@ -206,10 +215,12 @@ def _date_parts(header: list[str], columns: Columns, among: Sequence[int]) -> di
         if "month" in parts:
             parts.pop(part, None)
     if "month" not in parts:
-        parts = {name: parts[name] for name in ("year", "quarter" if "quarter" in parts else "week")}
+        part = "quarter" if "quarter" in parts else "week"
+        parts = {"year": parts["year"], part: parts[part]}
     elif "day" not in parts:
-        parts = {name: parts[name] for name in ("year", "month")}
-    return parts if form_of_texts(_labels_of_parts(parts, columns)) else {}
+        parts = {"year": parts["year"], "month": parts["month"]}
+    labels = _labels_of_parts(parts, columns)
+    return parts if 2 * sum(parse_moment(label) is not None for label in labels) >= len(labels) else {}
 
 
 def _named(header: list[str], among: Sequence[int]) -> dict[str, int]:
@@ -219,11 +230,12 @@ def _named(header: list[str], among: Sequence[int]) -> dict[str, int]:
 
 def _with_time(header: list[str], columns: Columns, among: Sequence[int], index: int, form: Form) -> Clock:
     """A column of dates, with the time of day from another column where there is one."""
-    alone = Clock(header[index], form, partial(_one, index), (index,))
+    alone = Clock(_title(header, index), form, partial(_one, index), (index,))
     named = {part: place for part, place in _named(header, among).items() if place != index}
     if not form.of_days or "hour" not in named:
         return alone
-    parts = {"date": index, **{part: named[part] for part in ("hour", "minute") if part in named}}
+    parts: dict[str, int] = {"date": index}
+    parts |= {part: named[part] for part in ("hour", "minute") if part in named}
     together = _together(header, columns, parts, partial(_labels_with_time, parts))
     return together if together.form and together.form.detail[:1] != (0,) else alone
 

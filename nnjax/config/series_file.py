@@ -21,7 +21,8 @@ from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
 from nnjax.config.series_columns import Clock, find_clock, number, value_column
 from nnjax.config.series_dates import counts_of, moments_of, problem_of_counts, problem_of_moments
-from nnjax.config.series_forms import form_of, looks_like_other_date
+from nnjax.config.series_forms import form_of
+from nnjax.config.series_refusals import looks_like_other_date
 from nnjax.config.series_table import Chunk, Table, fail, open_table
 
 AIRLINE_FILE = Path(__file__).parents[1] / "data" / "airline_passengers.csv"
@@ -151,10 +152,15 @@ def _add_numbers(path: Path, name: str, chunk: Chunk, index: int, values: "array
 
 def _sort_keys(path: Path, clock: Clock | None, labels: Sequence[str]) -> "array[int] | array[float]":
     """What rows are sorted by."""
-    if clock is None:
+    places: array[int] | array[float] | None = None
+    if clock and clock.form:
+        # where a label cannot be read, the check says so
+        places = moments_of(labels, clock.form) or array("q", range(len(labels)))
+    elif clock:
+        places = counts_of(labels)
+    if places is None:
         raise DataError(f"data.order=sorted: {shown_path(path)} has no column of dates, and none that counts, to sort by")
-    places = moments_of(labels, clock.form) if clock.form else counts_of(labels)
-    return places if places is not None else array("q", range(len(labels)))  # the check says which label is wrong
+    return places
 
 
 def _check_thousands(path: Path, name: str, head: Chunk, index: int) -> None:

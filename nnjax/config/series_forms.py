@@ -1,8 +1,7 @@
-"""The ways to write a month, a day or a moment that have one reading, and those that are refused.
+"""The ways to write a month, a day or a moment that have one reading.
 
     form = form_of_texts(["Apr 2006", "May 2006"])         # or form_of_numbers(["20240131", …])
     form.parse("Apr 2006")                                 # datetime(2006, 4, 1)
-    advice_against("31.01.2024")                           # "write dates as 2024-01-31"
 
 The standard library reads what is ISO 8601. Nothing is guessed: dateutil takes Apr-06 for the sixth of this year's April, knows
 no quarters, and takes 80 µs a cell.
@@ -16,10 +15,13 @@ from datetime import UTC, date, datetime, time
 from functools import cache, partial
 from itertools import pairwise
 
-_MONTHS = ("january", "february", "march", "april", "may", "june")
-_MONTHS += ("july", "august", "september", "october", "november", "december")
-_NAME = r"(?:{}|sept)".format("|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS))
-_YEAR = "(?:1[5-9]|2[01])[0-9]{2}"
+LONGEST = 40  # letters of a date
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+MONTH_NAME = r"(?:{}|sept)".format("|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS))
+YEAR = "(?:1[5-9]|2[01])[0-9]{2}"
 _TIME = (
     r"(?P<clock>\d\d?(?::\d\d(?::\d\d(?:[.,]\d+)?)?|\d\d(?:\d\d(?:[.,]\d+)?)?)?)"
     r"(?:\ ?(?P<half_day>[ap])\.?m\.?)?"
@@ -40,11 +42,11 @@ _PATTERNS = {
     "half_first": r"[HS](?P<half>\d)[-/\ ]?(?P<year>\d{4})",
     "m": r"(?P<year>\d{4})[-/\ ]?M(?P<month>\d\d?)",
     "m_first": r"M(?P<month>\d\d?)[-/\ ]?(?P<year>\d{4})",
-    "name_first": rf"(?P<name>{_NAME})\.?[-,/\ ]{{1,2}}(?P<year>\d{{4}})",
-    "name_last": rf"(?P<year>\d{{4}})[-,/\ ]{{0,2}}(?P<name>{_NAME})\.?",
-    "day_name": rf"{_WEEKDAY}(?P<day>\d\d?)(?:\.?\ |[-/]?)(?P<name>{_NAME})\.?[-/,\ ]{{0,2}}(?P<year>\d{{4}}){_AT}",
-    "name_day": rf"{_WEEKDAY}(?P<name>{_NAME})\.?\ (?P<day>\d\d?),?\ (?P<year>\d{{4}}){_AT}",
-    "year_name_day": rf"(?P<year>\d{{4}})[-/\ ](?P<name>{_NAME})[-/\ ](?P<day>\d\d?){_AT}",
+    "name_first": rf"(?P<name>{MONTH_NAME})\.?[-,/\ ]{{1,2}}(?P<year>\d{{4}})",
+    "name_last": rf"(?P<year>\d{{4}})[-,/\ ]{{0,2}}(?P<name>{MONTH_NAME})\.?",
+    "day_name": rf"{_WEEKDAY}(?P<day>\d\d?)(?:\.?\ |[-/]?)(?P<name>{MONTH_NAME})\.?[-/,\ ]{{0,2}}(?P<year>\d{{4}}){_AT}",
+    "name_day": rf"{_WEEKDAY}(?P<name>{MONTH_NAME})\.?\ (?P<day>\d\d?),?\ (?P<year>\d{{4}}){_AT}",
+    "year_name_day": rf"(?P<year>\d{{4}})[-/\ ](?P<name>{MONTH_NAME})[-/\ ](?P<day>\d\d?){_AT}",
     "fiscal": r"[FC]Y[-\ ]?(?P<year>\d{4})",
     "two_years": r"(?P<year>\d{4})[-/](?P<next_year>\d{4})",
     "clock": r"(?P<clock>\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?)(?:\ ?(?P<half_day>[ap])\.?m\.?)?",
@@ -56,38 +58,6 @@ _EVERY = {
     "fiscal": "FY{0.year:04}",
     "two_years": "{0.year:04}/{3:04}",
 }
-
-# What may be read in two ways, or not at all, and what to write in its place; the first one also tells data from a header.
-_OTHER_DATE = re.compile(
-    r"(\d\d?[/.]\d\d?[/.](\d\d){1,2}|\d{4}[/.]\d\d?[/.]\d\d?|\d\d?/\d{4}|\d{4}/\d\d?)([T ,].*)?"
-    rf"|\d\d?-\d\d?-{_YEAR}([T ,].*)?|(0?[1-9]|1[0-2])-{_YEAR}"
-)
-_AS_IS = "; data.order=as_is takes the rows as they stand"
-_OTHERS = [
-    (r"\d\d?-\d\d?-\d\d([T ,].*)?", "write dates as 2024-01-31"),
-    (rf"{_YEAR}-\d\d?-\d\d?[T ].*", "write moments as 2024-01-31 13:00, with an offset where clocks change: +01:00"),
-    (rf"{_YEAR}-\d\d?-\d\d?/{_YEAR}-\d\d?-\d\d?", "write the first day alone, as in 2024-01-31"),
-    (rf"{_YEAR}-\d\d?|(0?[1-9]|1[0-2])\.{_YEAR}", "write months as 2024-01, or years as 2024"),
-    (rf"{_YEAR}-\d{{3}}", "write dates as 2024-01-31"),
-    (rf"{_NAME}\.?[-'’/\ ]{{0,2}}\d\d|\d\d[-'’/\ ]{{0,2}}{_NAME}\.?", "write months as 2024-01, or days as 2024-01-31"),
-    (rf"\d\d?[-/\ ]{_NAME}[-/'’\ ]{{1,2}}\d\d([T ,].*)?", "write dates as 2024-01-31"),
-    (rf"(.*[^\w])?{_NAME}(\.?[-'’/,\ ]{{1,2}}\d.*)", "write dates as 2024-01-31"),
-    (rf"(.*\d[-.'’/,\ ]{{1,2}}){_NAME}([^\w].*)?", "write dates as 2024-01-31"),
-    (rf".*\b{_YEAR}-\d\d-\d\d\b.*|.*\b\d\d?[./]\d\d?[./]{_YEAR}\b.*", "write dates as 2024-01-31"),
-    (rf"{_NAME}\.?", f"write the year as well, as in 2024-01{_AS_IS}"),
-    (r"Q[1-4]", f"write the year as well, as in 2024-Q1{_AS_IS}"),
-    (r"W\d\d?", f"write the year as well, as in 2024-W05{_AS_IS}"),
-    (r"[1-4]\ ?Q[-'’/\ ]?(\d\d){1,2}|Q[1-4][-'’/\ ]?\d\d", "write quarters as 2024-Q1"),
-    (r"[FC]Y[-'’\ ]?\d\d([-/]\d\d)?|[FC]Y[-\ ]?\d{4}[-/](\d\d){1,2}", "write years as 2024"),
-    (r"[FC]Y[-'’\ ]?(\d\d){1,2}[-/\ ]?Q[1-4]|Q[1-4][-/\ ]?[FC]Y[-'’\ ]?(\d\d){1,2}", "write quarters as 2024-Q1"),
-    (rf"{_YEAR}[-/\ ]?[A-Z]\d{{1,3}}|[A-Z]\d{{1,2}}[-/\ ]{_YEAR}", f"write dates as 2024-01-31{_AS_IS}"),
-    (rf"[^\W\d_]{{1,8}}\.?\ ?\d\d?[-/,\ ]{{1,2}}{_YEAR}", f"write weeks as 2024-W05, months as 2024-01{_AS_IS}"),
-    (rf"{_YEAR}[-/,\ ]{{1,2}}[^\W\d_]{{1,8}}\.?\ ?\d\d?", f"write weeks as 2024-W05, months as 2024-01{_AS_IS}"),
-]
-_WORD_YEAR = (
-    rf"(?:\d\d?[-/.\ ]{{1,2}}(?:de\ )?)?(?P<before>[^\W\d_]+)\.?(?:[-/,\ ]{{1,2}}(?:de\ )?{_YEAR}|-[0-9]{{2}})"
-    rf"|(?:{_YEAR}[-/,\ ]{{1,2}}|[0-9]{{2}}-)(?P<after>[^\W\d_]+)\.?"
-)
 
 
 @dataclass(frozen=True)
@@ -182,30 +152,6 @@ def form_of_numbers(cells: Sequence[str], name: str = "") -> Form | None:
     return None
 
 
-def advice_against(text: str) -> str | None:
-    """What to write in place of a date that may be read in two ways or not at all; None for what is no date."""
-    if _OTHER_DATE.fullmatch(text):
-        return "write dates as 2024-01-31"
-    return next((advice for pattern, advice in _others() if pattern.fullmatch(text)), None)
-
-
-def looks_like_other_date(text: str) -> bool:
-    """Whether a text is written as a date in digits that is not ISO, and may be read in two ways: 1/2/1949, 31.01.1949."""
-    return _OTHER_DATE.fullmatch(text) is not None
-
-
-def advice_against_words(texts: Sequence[str]) -> str | None:
-    """What to write in place of texts that may be the months of some language, each with a year, or over and over again."""
-    matches = [_word_year().fullmatch(text) for text in texts if text]
-    words = {(match["before"] or match["after"]).lower() for match in matches if match}
-    if all(matches) and 2 <= len(words) <= 13 and 2 * len(set(texts)) > len(texts):
-        return f"write months as 2024-01, or days as 2024-01-31{_AS_IS}"
-    again = len(texts) > 12 and all(before == after for before, after in zip(texts, texts[12:], strict=False))
-    if again and len(set(texts)) == 12 and all(map(str.isalpha, texts[:12])):
-        return f"write the year as well, as in 2024-01{_AS_IS}"
-    return None
-
-
 # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _SHAPE = str.maketrans("123456789", "000000000")
@@ -216,18 +162,8 @@ def _patterns() -> Mapping[str, re.Pattern[str]]:
     return {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, pattern in _PATTERNS.items()}
 
 
-@cache
-def _others() -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(pattern, re.IGNORECASE), advice) for pattern, advice in _OTHERS]
-
-
-@cache
-def _word_year() -> re.Pattern[str]:
-    return re.compile(_WORD_YEAR)
-
-
 def _text_form(text: str) -> Form | None:
-    if not any(map(str.isdigit, text)):
+    if len(text) > LONGEST or not any(map(str.isdigit, text)):
         return None
     for name, pattern in _patterns().items():
         if match := pattern.fullmatch(text):
@@ -300,7 +236,7 @@ def _numbers() -> list[tuple[Form, re.Pattern[str]]]:
     for size, name in _COMPACT.items():
         period = partial(_written, years[: max(2, min(size - 2, 4))]) if size <= 6 else Form("").period
         form = Form(name, parse=_parse_compact, period=period)
-        found.append((form, re.compile(rf"{_YEAR if size < 10 else '(?:19|20|21)[0-9]{2}'}[0-9]{{{size - 4}}}(?:\.0+)?")))
+        found.append((form, re.compile(rf"{YEAR if size < 10 else '(?:19|20|21)[0-9]{2}'}[0-9]{{{size - 4}}}(?:\.0+)?")))
     for unit, digits in _EPOCHS.items():
         exponent = rf"|\d(?:\.\d+)?e\+?0?{9 if unit == 1 else 12}" if unit <= 1000 else ""
         pattern = re.compile(rf"{digits}(?:\.\d+)?{exponent}", re.IGNORECASE | re.ASCII)

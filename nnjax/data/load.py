@@ -31,13 +31,14 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
 
     Args:
         data: the config.
-        echo: told, in a line, of images that have to be decoded, and why if not for the first time.
+        echo: told, in a line, of images that have to be decoded, and why if not for the first time; and of a column that was
+            chosen by its place.
 
     Raises:
         DataError: if the data is missing or damaged, or nothing is left to train on.
     """
     if isinstance(data, AirlineData | SeriesData):
-        return _load_series(data)
+        return _load_series(data, echo)
     train, test, class_names = _read(data, echo)
     spec = dataset_spec(data, len(train), len(test))
     if spec.num_train < 1:
@@ -54,7 +55,7 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
     return Dataset(spec, train, validation, test, mean, std, class_names)
 
 
-def _load_series(data: AirlineData | SeriesData) -> Dataset:
+def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) -> Dataset:
     """In the order of time: training windows, validation, held-out values; each window's target is one step ahead of it."""
     from nnjax.data.series import time_series
 
@@ -62,6 +63,8 @@ def _load_series(data: AirlineData | SeriesData) -> Dataset:
     if spec.num_train < 1:
         raise DataError(f"data={data.name}: the series is too short; its windows leave nothing to train on")
     series = time_series(data, spec)
+    if isinstance(data, SeriesData) and data.column not in (None, series.name):
+        echo(f"data.column={data.column} is {series.name}")
     held_out = len(series.values) - data.holdout
     validation = held_out - spec.num_validation
     return Dataset(

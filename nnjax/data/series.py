@@ -12,6 +12,7 @@ training windows alone.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nnjax.config.data_options import SeriesOptions
@@ -84,10 +85,14 @@ class TimeSeries:
         return self.transform(self.known)[-self.window :, None].astype(np.float32)
 
     def windows(self, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The changes of some rows as targets [n, 1], and as inputs [n, window, 1] the changes right before each."""
-        changes = self.transform(self.values[: rows.stop]).astype(np.float32)
-        places = np.array(rows, np.int64)[:, None] - self.transform.difference
-        return changes[places + np.arange(-self.window, 0)][..., None], changes[places]
+        """The changes of some rows as targets [n, 1], and as inputs [n, window, 1] the changes right before each.
+
+        Inputs are a view: windows overlap, and share what memory holds of the series.
+        """
+        first, stop = rows.start - self.transform.difference, rows.stop - self.transform.difference
+        changes = self.transform(self.values[: rows.stop]).astype(np.float32)[:, None]
+        views = sliding_window_view(changes[first - self.window : stop], self.window, axis=0)  # [n + 1, 1, window]
+        return views[: len(rows)].swapaxes(1, 2), changes[first:stop]
 
     def restored(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """The network's forecasts [h] of the changes after the known ones, in the series' unit."""
