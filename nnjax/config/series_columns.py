@@ -187,12 +187,11 @@ def _title(header: list[str], index: int) -> str:
 
 def _refusal(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
     """What is wrong with cells that are mostly dates of other forms, and the line of the first one."""
-    if advice := advice_against_words(cells):
-        return f"is {cells[0]}; {advice}", lines[0]
-    if not _advice(cells):
-        return None
-    advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
-    return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)
+    if _advice(cells):
+        advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
+        return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)
+    advice = advice_against_words(cells)
+    return (f"is {cells[0]}; {advice}", lines[0]) if advice else None
 
 
 def _advice_for(cell: str) -> str | None:

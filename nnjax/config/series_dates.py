@@ -50,10 +50,15 @@ def problem_of_moments(labels: Sequence[str], form: Form | None = None) -> tuple
         Index of the row, and the reason; None if all is well.
     """
     form = form or form_of_texts(labels) or form_of_numbers(labels) or form_of(labels[0])
-    ticks = moments_of(labels, form) if form else None
-    if form is None or ticks is None or not all(map(lt, ticks, islice(ticks, 1, None))):
-        return _first_slip(labels, form)
-    return _gap(labels, ticks, form)
+    if form is None:
+        return 0, _unreadable(0, labels, form)
+    ticks = moments_of(labels, form)
+    if ticks is None:
+        return first_unreadable(labels, form)
+    if all(map(lt, ticks, islice(ticks, 1, None))):
+        return _gap(labels, ticks, form)
+    index = next(index for index, (before, after) in enumerate(pairwise(ticks), 1) if after <= before)
+    return index, _slip(index, labels, ticks, form)
 
 
 def moments_of(labels: Sequence[str], form: Form) -> "array[int] | None":
@@ -63,6 +68,10 @@ def moments_of(labels: Sequence[str], form: Form) -> "array[int] | None":
         first = form.parse(labels[0])
         for start in range(0, len(labels), _BLOCK):
             block = labels[start : start + _BLOCK]
+            if form.name == "epoch" and all(map(str.isdecimal, block)) and have_form(block, form):
+                per_tick = 10**6 / int(str(form.detail[0]))  # a power of 10, or of 1/10
+                ticks.extend(round((int(label) - int(labels[0])) * per_tick) for label in block)
+                continue
             moments = _iso(block) if form.name == "day" and len(set(map(len, block))) == 1 else None
             if moments is None:
                 if not have_form(block, form):
@@ -134,36 +143,37 @@ def counts_of(labels: Sequence[str]) -> "array[float] | None":
     return numbers if all(map(isfinite, numbers)) else None
 
 
-def _first_slip(labels: Sequence[str], form: Form | None) -> tuple[int, str] | None:
-    """The first row whose label is no moment of the form, or does not come after the one before."""
-    before: datetime | None = None
-    for index, label in enumerate(labels):
-        moment = _moment(label, form)
-        if moment is None or form is None:
-            like = next((other for other in labels if form and _moment(other, form)), "1949-01 or 1949-01-31")
-            return index, f"is {label or 'empty'}; must be a date that exists, written like {like}"
-        if before and moment == before:
-            if form.name == "2024":
-                return (
-                    index,
-                    f"{label} stands in the row before as well; one column must hold the month too, as in {label[:4]}-01",
-                )
-            return index, f"{label} stands in the row before as well{_set_back(form, moment)}"
-        if before and moment < before:
-            if form.name == "clock":
-                example = f"2024-01-31 {label}"
-                return index, f"{label} comes after {labels[index - 1]}; write the date before the time, as in {example}"
-            hint = _set_back(form, moment) if before - moment <= timedelta(hours=1) else ""
-            falls = sum(after < before for before, after in pairwise(moments_of(labels, form) or ()))
-            often = _ON_REQUEST if falls > 1 and 10 * falls > len(labels) else ""  # rather than a slip
-            return index, f"{label} comes after {labels[index - 1]}; {_SORT}{often}{hint}"
-        before = moment
-    return None
+def first_unreadable(labels: Sequence[str], form: Form) -> tuple[int, str]:
+    """The first row whose label is no moment of a form, and what is wrong with it; there must be one."""
+    blocks = range(0, len(labels), _BLOCK)
+    start = next(start for start in blocks if moments_of(labels[start : start + _BLOCK], form) is None)
+    index = next(index for index in range(start, len(labels)) if _moment(labels[index], form) is None)
+    return index, _unreadable(index, labels, form)
 
 
-def _moment(label: str, form: Form | None) -> datetime | None:
+def _unreadable(index: int, labels: Sequence[str], form: Form | None) -> str:
+    like = next((other for other in labels if form and _moment(other, form)), "1949-01 or 1949-01-31")
+    return f"is {labels[index] or 'empty'}; must be a date that exists, written like {like}"
+
+
+def _slip(index: int, labels: Sequence[str], ticks: Sequence[int], form: Form) -> str:
+    """What is wrong with a row that does not come after the one before."""
+    label, before = labels[index], labels[index - 1]
+    back = ticks[index - 1] - ticks[index]
+    hint = _set_back(form, form.parse(label)) if back <= _HOUR else ""
+    if back == 0:
+        year = f"; one column must hold the month too, as in {label[:4]}-01" if form.name == "2024" else ""
+        return f"{label} stands in the row before as well{year}{hint}"
+    if form.name == "clock":
+        return f"{label} comes after {before}; write the date before the time, as in 2024-01-31 {label}"
+    falls = sum(map(lt, islice(ticks, 1, None), ticks))
+    often = _ON_REQUEST if falls > 1 and 10 * falls > len(labels) else ""  # rather than a slip
+    return f"{label} comes after {before}; {_SORT}{often}{hint}"
+
+
+def _moment(label: str, form: Form) -> datetime | None:
     try:
-        return form.parse(label) if form and have_form([label], form) else None
+        return form.parse(label) if have_form([label], form) else None
     except ValueError:
         return None
 

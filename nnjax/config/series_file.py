@@ -20,7 +20,7 @@ from nnjax.config.data_options import Order, SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
 from nnjax.config.series_columns import Clock, find_clock, number, value_column
-from nnjax.config.series_dates import counts_of, moments_of, problem_of_counts, problem_of_moments
+from nnjax.config.series_dates import counts_of, first_unreadable, moments_of, problem_of_counts, problem_of_moments
 from nnjax.config.series_forms import form_of
 from nnjax.config.series_refusals import looks_like_other_date
 from nnjax.config.series_table import Chunk, Table, fail, open_table
@@ -105,13 +105,10 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
         _check_thousands(path, name, head, index)
         _check_total(path, table.header, others, last, values, name, lines[-1])
     if order == "sorted":
-        places = _sort_keys(path, clock, labels)
-        rows = sorted(range(len(labels)), key=places.__getitem__)
-        labels, values, lines = (
-            [labels[row] for row in rows],
-            array("d", [values[row] for row in rows]),
-            array("q", [lines[row] for row in rows]),
-        )
+        rows = _sorted_rows(path, clock, labels, lines)
+        labels = [labels[row] for row in rows]
+        values = array("d", [values[row] for row in rows])
+        lines = array("q", [lines[row] for row in rows])
     if clock and order != "as_is":
         problem = (
             problem_of_moments(labels, clock.form) if clock.form else problem_of_counts(labels, is_index=clock.parts == (0,))
@@ -150,17 +147,19 @@ def _add_numbers(path: Path, name: str, chunk: Chunk, index: int, values: "array
             fail(path, f"{name} {_wrong_cell(cell)}", line)
 
 
-def _sort_keys(path: Path, clock: Clock | None, labels: Sequence[str]) -> "array[int] | array[float]":
-    """What rows are sorted by."""
+def _sorted_rows(path: Path, clock: Clock | None, labels: Sequence[str], lines: Sequence[int]) -> list[int]:
+    """Indices of the rows from old to new."""
     places: array[int] | array[float] | None = None
     if clock and clock.form:
-        # where a label cannot be read, the check says so
-        places = moments_of(labels, clock.form) or array("q", range(len(labels)))
+        places = moments_of(labels, clock.form)
+        if places is None:
+            row, reason = first_unreadable(labels, clock.form)
+            fail(path, f"{clock.name} {reason}", lines[row])
     elif clock:
         places = counts_of(labels)
     if places is None:
         raise DataError(f"data.order=sorted: {shown_path(path)} has no column of dates, and none that counts, to sort by")
-    return places
+    return sorted(range(len(labels)), key=places.__getitem__)
 
 
 def _check_thousands(path: Path, name: str, head: Chunk, index: int) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NoReturn, TextIO
+from typing import Any, BinaryIO, NoReturn, TextIO
 
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
@@ -36,6 +36,21 @@ class Chunk:
 
     lines: Sequence[int]
     columns: Sequence[Sequence[str]]
+
+
+class Cells(Sequence[Sequence[str]]):
+    """The columns of some rows; blanks around cells are taken off when a column is asked for, since few are."""
+
+    def __init__(self, rows: Sequence[Sequence[str]]) -> None:
+        self._columns = list(zip(*rows, strict=True))
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return list(map(str.strip, self._columns[index]))
 
 
 class Table:
@@ -73,7 +88,7 @@ class Table:
                 lines = _starts(self._line, rows)
             self._line = self._reader.line_num + 1
             width = len(self.header)
-            columns = _columns(rows) if blank is None and set(map(len, rows)) == {width} else []
+            columns = Cells(rows) if blank is None and set(map(len, rows)) == {width} else Cells([])
             if not columns or "" in columns[0]:  # a row may be blank, or too long
                 kept = []
                 for line, row in zip(lines, rows, strict=True):
@@ -86,7 +101,7 @@ class Table:
                         fail(self.path, f"has {cells}; the header has {width}", line)
                     else:
                         kept.append((line, row))
-                lines, columns = [line for line, _ in kept], _columns([row for _, row in kept])
+                lines, columns = [line for line, _ in kept], Cells([row for _, row in kept])
             if columns:
                 yield Chunk(lines, columns)
 
@@ -99,10 +114,6 @@ class Table:
             line = _starts(self._line, [*rows, []])[-1]
             fail(self.path, f"cannot be cut into cells ({error}); is a quote missing?", line)
         return rows
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [list(map(str.strip, column)) for column in zip(*rows, strict=True)]
 
 
 @contextmanager

@@ -51,6 +51,27 @@ def test_windows_by_hand(tmp_path):
     assert dataset.series.restored(np.float32([1, 1, -3])).tolist() == [12, 13, 10]
 
 
+def test_windows_share_the_memory_of_the_series(tmp_path):
+    values = np.random.default_rng(0).normal(size=2000)
+    dataset = load(series_of(tmp_path, values, window=500, difference=3, normalize=False))
+    changes = np.float32(values[3:] - values[:-3])
+    inputs = dataset.train.inputs
+    assert inputs.shape == (len(dataset.train), 500, 1) == (1494, 500, 1)
+    np.testing.assert_array_equal(inputs[[0, 700, 1493], :, 0], [changes[row : row + 500] for row in (0, 700, 1493)])
+    np.testing.assert_array_equal(dataset.train.targets[:, 0], changes[500:1994])
+    assert np.shares_memory(inputs[0], inputs[400])
+
+
+def test_a_column_that_is_chosen_by_its_place_is_named(tmp_path):
+    data = replace(series_of(tmp_path, []), column=-1)
+    (tmp_path / "made.csv").write_text("a,b\n" + "".join(f"{row % 5},{row % 7}\n" for row in range(30)))
+    lines = []
+    assert load(data, echo=lines.append).series.name == "b"
+    assert lines == ["data.column=-1 is b"]
+    load(replace(data, column="a"), echo=lines.append)
+    assert len(lines) == 1
+
+
 def test_the_scale_is_that_of_the_training_windows(tmp_path):
     values = [1, 5, 2, 8, 3, 9, 1, 4, 7, 100, 200, 300]
     dataset = load(series_of(tmp_path, values, validation=0.3))

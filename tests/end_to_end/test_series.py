@@ -58,6 +58,25 @@ def test_a_persons_own_file_from_their_own_folder(tmp_path):
     assert sum(map(abs, errors)) / 24 == pytest.approx(summary["forecast"]["mae"])
 
 
+def test_a_file_that_runs_backwards_is_sorted_on_request(tmp_path):
+    header, *rows = FILE.replace("-", "M").splitlines()
+    (tmp_path / "my.csv").write_text(FILE)
+    (tmp_path / "new_first.csv").write_text("\n".join([header, *rows[::-1]]) + "\n")
+    small = [argument for argument in SMALL if not argument.startswith("data.file")]
+    refused = run("train", *small, "data.file=new_first.csv", check=3, cwd=tmp_path)
+    assert refused.stderr.splitlines()[0] == (
+        "data.file=new_first.csv: line 3: month 2024M11 comes after 2024M12; sort the rows from old to new, "
+        "or say data.order=sorted"
+    )
+    places = ["data.file=new_first.csv", "data.order=sorted", "data.column=-1", "hydra.run.dir=sorted", "report.figures=false"]
+    result = run("train", *small, *places, cwd=tmp_path)
+    assert "data.column=-1 is sales" in result.stdout
+    run("train", *SMALL, "hydra.run.dir=run", "report.figures=false", cwd=tmp_path)
+    found, wanted = (summary_of(tmp_path / name) for name in ("sorted", "run"))
+    assert (found["test"], found["forecast"]["rmse"]) == (wanted["test"], wanted["forecast"]["rmse"])
+    assert found["forecast"]["first"] == "2023M01"
+
+
 BAD = [
     (FILE.replace(";151", ";"), [], r"data\.file=my\.csv: line \d+: sales is empty; a series has no gaps: fill it in"),
     (
