@@ -100,14 +100,16 @@ def _read(
 
 def _read_tfds(data: TfdsData, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[str, ...]]:
     from nnjax.data import tfds
-    from nnjax.data.cache import cached
+    from nnjax.data.cache import cached, fingerprint
 
     folder = tfds.prepared_folder(data)
     spec = dataset_spec(data)
+    with tfds.explained(folder):
+        known = fingerprint(folder)
 
     def read(split: Literal["train", "test"]) -> tuple[Split, tuple[str, ...]]:
         name = f"{data.name}-{folder.name}-{split}"
-        decoded = cached(name, folder, lambda: tfds.decode_split(folder, split, spec), echo)
+        decoded = cached(name, folder, lambda: tfds.decode_split(folder, split, spec), echo, known)
         return Split(decoded.inputs, decoded.targets), decoded.class_names
 
     (train, class_names), (test, _) = read("train"), read("test")
