@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nnjax.config.data_options import TfdsData, TfdsName
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
+from nnjax.config.folders import expanded
 from nnjax.config.problems import count
 from nnjax.data.cache import Decoded
 from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
@@ -32,7 +33,7 @@ VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "ci
 def data_directory(data: TfdsData) -> Path:
     """Folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     directory = data.directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(directory).expanduser()
+    return expanded(directory)
 
 
 def dataset_folder(data: TfdsData) -> Path:
@@ -52,14 +53,30 @@ def prepared_folder(data: TfdsData) -> Path:
         DataError: if the dataset is not there.
     """
     folder = dataset_folder(data)
-    if not is_prepared(folder):
+    try:
+        near_miss = None if is_prepared(folder) else _near_miss(data)
+    except OSError as error:  # no permission, too long
+        raise DataError(f"data={data.name}: cannot read {folder}: {error.strerror}") from error
+    if near_miss is not None:
         raise DataError(
-            f"data={data.name} is not on this machine: looked for {folder}\n"
+            f"data={data.name} is not on this machine: looked for {folder}{near_miss}\n"
             f"Either get it once:      {prepare_command(data)}\n"
             f"or take the built-in:    data=digits\n"
             f"Another copy of it is found through data.directory or TFDS_DATA_DIR (the folder that holds {data.name}/)."
         )
     return folder
+
+
+def _near_miss(data: TfdsData) -> str:
+    """What lies near the folder that was looked for, to be added to the line that says so; empty if nothing does."""
+    directory = data_directory(data)
+    for inside in (directory, *directory.parents[:1]):
+        if inside.name == data.name and is_prepared(inside / VERSIONS[data.name]):
+            return f"; did you mean data.directory={inside.parent}?"
+    others = sorted(path.parent.name for path in (directory / data.name).glob(f"*/{INFO}"))
+    if others:
+        return f"; there is version {', '.join(others)}, and this reads {VERSIONS[data.name]}"
+    return ""
 
 
 def prepare_command(data: TfdsData, *options: str) -> str:
@@ -171,4 +188,5 @@ def _check_contents(images: NDArray[np.uint8], labels: NDArray[np.int32], split:
     if split in expected.digests:
         total = sum(example_digest(image, int(label)) for image, label in zip(images, labels, strict=True))
         if (own := show_digest(total)) != expected.digests[split]:
-            raise ValueError(f"the images of split {split} are not those of its archives: digest {own}, {METADATA} has another")
+            due = expected.digests[split]
+            raise ValueError(f"the images of split {split} are not those of its archives: digest {own}, {METADATA} says {due}")
