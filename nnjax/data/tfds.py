@@ -188,5 +188,7 @@ def _check_contents(images: NDArray[np.uint8], labels: NDArray[np.int32], split:
     if split in expected.digests:
         total = sum(example_digest(image, int(label)) for image, label in zip(images, labels, strict=True))
         if (own := show_digest(total)) != expected.digests[split]:
-            due = expected.digests[split]
-            raise ValueError(f"the images of split {split} are not those of its archives: digest {own}, {METADATA} says {due}")
+            noted = expected.digests[split]
+            raise ValueError(
+                f"the images of split {split} are not those of its archives: digest {own}, {METADATA} says {noted}"
+            )
