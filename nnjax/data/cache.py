@@ -54,7 +54,7 @@ def fingerprint(source: Path) -> Fingerprint:
     Raises:
         OSError: if one cannot be read.
     """
-    files = [path for path in sorted(source.iterdir()) if not path.is_dir()]
+    files = [path for path in sorted(source.iterdir()) if path.is_file()]
     return {path.name: [path.stat().st_size, path.stat().st_mtime_ns, _checksum(path)] for path in files}
 
 

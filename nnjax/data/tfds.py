@@ -184,7 +184,8 @@ def _check_contents(images: NDArray[np.uint8], labels: NDArray[np.int32], split:
         counts = zip(names, count_classes(labels, len(names)), expected.class_counts[split], strict=True)
         for label, (name, found, due) in enumerate(counts):
             if found != due:
-                raise ValueError(f"split {split} has {count(found, 'example')} of class {label} ({name}), where {due} are due")
+                files = ", ".join(path.name for path, _ in dataset.shards[split])
+                raise ValueError(f"{files} has {count(found, 'example')} of class {label} ({name}), where {due} are due")
     if split in expected.digests:
         total = sum(example_digest(image, int(label)) for image, label in zip(images, labels, strict=True))
         if (own := show_digest(total)) != expected.digests[split]:

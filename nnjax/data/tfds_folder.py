@@ -70,7 +70,10 @@ def open_prepared(folder: Path, spec: DatasetSpec) -> Prepared:
     """
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder_from_directory(folder)
+    try:
+        builder = tfds.builder_from_directory(folder)
+    except Exception as error:  # of all kinds
+        raise ValueError(f"{INFO}, features.json or label.labels.txt is damaged: {' '.join(str(error).split())}") from error
     features, splits, expected = builder.info.features, builder.info.splits, expected_contents(spec.name, folder)
     stored = builder.info.file_format.value
     if stored not in FORMATS:
@@ -78,8 +81,9 @@ def open_prepared(folder: Path, spec: DatasetSpec) -> Prepared:
     if features is None or not {"image", "label"} <= set(features):
         raise ValueError("features.json is missing, or has no image or no label")
     image, names = features["image"], tuple(getattr(features["label"], "names", ()))
+    named_in = "label.labels.txt" if (folder / "label.labels.txt").exists() else "features.json"
     if len(names) != spec.num_outputs:
-        raise ValueError(f"features.json has {len(names)} classes, where {spec.name} has {spec.num_outputs}")
+        raise ValueError(f"{named_in} has {len(names)} classes, where {spec.name} has {spec.num_outputs}")
     if image.shape != spec.input_shape or image.np_dtype != np.uint8:
         raise ValueError(
             f"features.json has {image.np_dtype} images of {image.shape}, where uint8 and {spec.input_shape} are due"
@@ -89,7 +93,7 @@ def open_prepared(folder: Path, spec: DatasetSpec) -> Prepared:
         raise ValueError(f"{INFO} describes {said}, where {due} is due")
     for number, (name, official) in enumerate(zip(names, expected.class_names, strict=False)):
         if name != official:
-            raise ValueError(f"the labels call class {number} {name!r}, where {spec.name} calls it {official!r}")
+            raise ValueError(f"{named_in} calls class {number} {name!r}, where {spec.name} calls it {official!r}")
     shards: dict[SplitName, list[tuple[Path, int]]] = {}
     for split in SPLITS:
         if split not in splits:

@@ -274,6 +274,14 @@ def test_a_format_that_the_files_have_not(folder):
 
 
 @pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"name": "mnist", "version": "3.0.1", "splits": [{"shardLengths": ["x"]}]}']
+)
+def test_a_damaged_description_is_named(content, folder):
+    (folder / "dataset_info.json").write_text(content)
+    assert refusal(folder).startswith("dataset_info.json, features.json or label.labels.txt is damaged: ")
+
+
+@pytest.mark.parametrize(
     ("change", "cause"),
     [
         ({"version": "3.0.0"}, "dataset_info.json describes mnist 3.0.0, where mnist 3.0.1 is due"),
@@ -315,7 +323,7 @@ def test_missing_features_are_refused(folder):
 
 def test_other_class_names_are_refused(folder):
     (folder / "label.labels.txt").write_text("\n".join("0132456789"))
-    assert refusal(folder) == "the labels call class 2 '3', where mnist calls it '2'"
+    assert refusal(folder) == "label.labels.txt calls class 2 '3', where mnist calls it '2'"
 
 
 # --- examples --------------------------------------------------------------------------------------------------------
@@ -381,9 +389,10 @@ def test_a_changed_label_is_noticed_by_the_number_in_its_class(folder):
     before = load_from(folder).train.targets[5]
     change_record(folder, label((int(before) + 1) % 10))
     changed = min(before, (before + 1) % 10)
-    found = expected[changed] + (-1 if changed == before else 1)
+    due = expected[changed]
+    found = due + (-1 if changed == before else 1)
     assert refusal(folder) == (
-        f"split train has {found} examples of class {changed} ({changed}), where {expected[changed]} are due"
+        f"{file_of(folder, 'train').name} has {found} examples of class {changed} ({changed}), where {due} are due"
     )
 
 
@@ -451,9 +460,9 @@ def test_the_published_facts_are_held_against_folders_without_a_record(folder, m
     monkeypatch.setitem(contents._CLASS_COUNTS, "mnist", own.class_counts)
     assert len(load_from(folder).train) == 80
     change_record(folder, label((int(load_from(folder).train.targets[5]) + 1) % 10))
-    assert refusal(folder).startswith("split train has ")
+    assert refusal(folder).startswith(f"{file_of(folder, 'train').name} has ")
     monkeypatch.setitem(contents._CLASS_NAMES, "mnist", tuple("abcdefghij"))
-    assert refusal(folder) == "the labels call class 0 '0', where mnist calls it 'a'"
+    assert refusal(folder) == "features.json calls class 0 '0', where mnist calls it 'a'"
 
 
 # --- preparing again -------------------------------------------------------------------------------------------------
