@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config import command
+from nnjax.config.folders import expanded
 from nnjax.config.schema import PrepareConfig
 
 
@@ -24,7 +25,7 @@ def prepare(config: PrepareConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     from nnjax.data.prepare import prepare as prepare_data
 
-    folder = prepare_data(config.data, None if config.archives is None else Path(config.archives).expanduser())
+    folder = prepare_data(config.data, None if config.archives is None else expanded(config.archives))
     return {"data": config.data.name, "folder": str(folder)}
 
 

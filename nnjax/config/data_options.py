@@ -34,8 +34,8 @@ class DataOptions:
 
     Attributes:
         validation: share of the training split that is set aside for stop rules and the choice of the best checkpoint.
-        limit_train: use only so many training examples (validation is carved from them); null for all.
-        limit_test: use only so many test examples; null for all.
+        limit_train: use at most so many training examples (validation is carved from them); null for all.
+        limit_test: use at most so many test examples; null for all.
         normalize: subtract the training split's mean and divide by its standard deviation, channel by channel.
         placement: keep the training split on the device, or gather batches on the host; `auto` decides by size.
         augment: random changes of training images.

@@ -55,6 +55,12 @@ class DatasetSpec:
         return len(self.input_shape) == 2
 
 
+def official_sizes(name: str) -> tuple[int, int]:
+    """The numbers of training and test examples that were published of a dataset of tensorflow-datasets."""
+    _, _, train, test = _TFDS[name]
+    return train, test
+
+
 def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None = None) -> DatasetSpec:
     """The spec that a data config implies.
 
@@ -84,7 +90,8 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
             shape, outputs, test = (data.window, 1), 1, data.holdout
             train = len(read_series(data).values) - data.difference - data.window - data.holdout
             task, dtype = "regression", "float32"
-    train, test = num_train or train, num_test or test
+    train = train if num_train is None else num_train
+    test = test if num_test is None else num_test
     train = min(train, data.limit_train or train)
     validation = round(train * data.validation)
     return DatasetSpec(

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnjax.config.compose import Composition, check, override_texts
 from nnjax.config.errors import ConfigError, PreemptedError, UserError
+from nnjax.config.folders import expanded
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
@@ -88,5 +89,5 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     data = values.get("data")
     for name in ("directory", "file"):  # whoever reads the config again may be elsewhere
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":
-            data[name] = str(Path(data[name]).expanduser().absolute())
+            data[name] = str(expanded(data[name]).absolute())
     return values, origins

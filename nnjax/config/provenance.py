@@ -139,9 +139,10 @@ def read_defaults(path: Path, config_path: str) -> Iterator[Default]:
 
 
 def shown_path(path: Path) -> str:
-    """A path as messages show it: from the project's root, else from here, else whole."""
-    for base in (Path(__file__).resolve().parents[2], Path.cwd()):
-        if path.is_relative_to(base):
+    """A path as messages show it: from the checkout's root, else from here, else whole, as of an installed package's files."""
+    checkout = Path(__file__).resolve().parents[2]
+    for base in (checkout, Path.cwd()):
+        if path.is_relative_to(base) and (base != checkout or (base / "pyproject.toml").is_file()):
             return str(path.relative_to(base))
     return str(path)
 

@@ -22,6 +22,7 @@ from PIL import Image
 from tensorflow_datasets.image_classification import cifar, mnist
 
 from nnjax.config.data_options import TfdsName
+from nnjax.data.contents import SPLITS, Contents, SplitName, count_classes, example_digest, show_digest
 from nnjax.data.progress import track
 
 _SIDE = 32  # of a CIFAR image
@@ -65,7 +66,27 @@ class _FromArchives:
 
     def __init__(self, *, archives: Path, **options: Any) -> None:
         self.archives = archives
+        self._labels: dict[SplitName, list[int]] = {split: [] for split in SPLITS}
+        self._digests: dict[SplitName, int] = dict.fromkeys(SPLITS, 0)
         super().__init__(**options)
+
+    @property
+    def contents(self) -> Contents:
+        """What the archives held, once the dataset is prepared."""
+        names = tuple(self.info.features["label"].names)  # type: ignore[attr-defined]
+        return Contents(
+            num_examples={split: len(labels) for split, labels in self._labels.items()},
+            class_names=names,
+            class_counts={split: count_classes(labels, len(names)) for split, labels in self._labels.items()},
+            digests={split: show_digest(total) for split, total in self._digests.items()},
+        )
+
+    def _noted(self, split: SplitName, examples: Examples) -> Examples:
+        """Gives the examples on, and notes what they are."""
+        for key, example in examples:
+            self._labels[split].append(example["label"])
+            self._digests[split] += example_digest(np.asarray(example["image"]), example["label"])
+            yield key, example
 
     def _log_download_bytes(self) -> None:
         """Says nothing: who calls the builder says where the data goes."""
@@ -79,7 +100,10 @@ class _MNIST(_FromArchives, mnist.MNIST, skip_registration=True):  # type: ignor
 
     def _split_generators(self, dl_manager: object) -> dict[str, Examples]:
         del dl_manager
-        return {"train": self._generate_examples("train"), "test": self._generate_examples("t10k")}
+        return {
+            "train": self._noted("train", self._generate_examples("train")),
+            "test": self._noted("test", self._generate_examples("t10k")),
+        }
 
     def _generate_examples(self, prefix: str) -> Examples:
         images = _read_idx(self.archives / f"{prefix}-images-idx3-ubyte.gz")
@@ -105,10 +129,9 @@ class _Cifar10(_FromArchives, cifar.Cifar10, skip_registration=True):  # type: i
             files = {Path(member.name).name: file.read() for member in archive if (file := archive.extractfile(member))}
         for key, name in zip(layout.label_keys, layout.label_files, strict=True):
             self.info.features[key].names = files[name].decode().split()
-        return {
-            "train": self._generate_examples("train", b"".join(files[name] for name in layout.train_files)),
-            "test": self._generate_examples("test", b"".join(files[name] for name in layout.test_files)),
-        }
+        members: dict[SplitName, Any] = {"train": layout.train_files, "test": layout.test_files}
+        contents = {split: b"".join(files[name] for name in names) for split, names in members.items()}
+        return {split: self._noted(split, self._generate_examples(split, content)) for split, content in contents.items()}
 
     def _generate_examples(self, split: str, content: bytes) -> Examples:
         """Takes records apart: one byte for each label, then the red, the green and the blue plane."""

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.config.data_options import AirlineData, Data, DigitsData, SeriesData, SyntheticData, TextbookData, TfdsData
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import DataError
+from nnjax.config.problems import count
 from nnjax.data.dataset import Dataset, Split
 
 Inputs = NDArray[np.uint8] | NDArray[np.float32]
@@ -31,8 +32,8 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
 
     Args:
         data: the config.
-        echo: told, in a line, of images that have to be decoded, and why if not for the first time; and of a column that was
-            chosen by its place.
+        echo: told, in a line, of images that have to be decoded, and why if not for the first time, of limits without effect, and
+            of a column that was chosen by its place.
 
     Raises:
         DataError: if the data is missing or damaged, or nothing is left to train on.
@@ -41,6 +42,7 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
         return _load_series(data, echo)
     train, test, class_names = _read(data, echo)
     spec = dataset_spec(data, len(train), len(test))
+    _tell_limits(data, len(train), len(test), spec, echo)
     if spec.num_train < 1:
         raise DataError(
             f"data.validation={data.validation}: leaves nothing to train on of {spec.num_validation} training examples"
@@ -53,6 +55,15 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
     else:
         mean, std = np.zeros(channels, np.float32), np.ones(channels, np.float32)
     return Dataset(spec, train, validation, test, mean, std, class_names)
+
+
+def _tell_limits(data: Data, num_train: int, num_test: int, spec: DatasetSpec, echo: Callable[[str], None]) -> None:
+    """Tells where a limit or a share that was asked for changes nothing."""
+    for key, limit, there in (("train", data.limit_train, num_train), ("test", data.limit_test, num_test)):
+        if limit is not None and limit > there:
+            echo(f"data.limit_{key}={limit}: there are only {there}; all are used")
+    if data.validation and not spec.num_validation:
+        echo(f"data.validation={data.validation:g}: of {count(spec.num_train, 'example')} that sets none aside")
 
 
 def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) -> Dataset:
@@ -103,14 +114,16 @@ def _read(
 
 def _read_tfds(data: TfdsData, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[str, ...]]:
     from nnjax.data import tfds
-    from nnjax.data.cache import cached
+    from nnjax.data.cache import cached, fingerprint
 
     folder = tfds.prepared_folder(data)
     spec = dataset_spec(data)
+    with tfds.explained(folder):
+        known = fingerprint(folder)
 
     def read(split: Literal["train", "test"]) -> tuple[Split, tuple[str, ...]]:
         name = f"{data.name}-{folder.name}-{split}"
-        decoded = cached(name, folder, lambda: tfds.decode_split(folder, split, spec), echo)
+        decoded = cached(name, folder, lambda: tfds.decode_split(folder, split, spec), echo, known)
         return Split(decoded.inputs, decoded.targets), decoded.class_names
 
     (train, class_names), (test, _) = read("train"), read("test")

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnjax.config.data_options import TfdsData
+from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
-from nnjax.data.tfds import data_directory, dataset_folder, explained, is_prepared, open_builder, prepare_command
+from nnjax.data.contents import write_contents
+from nnjax.data.tfds import check_prepared, data_directory, dataset_folder, is_prepared, prepare_command
 
 if TYPE_CHECKING:  # imports tensorflow_datasets
     from nnjax.data.builders import Archive
@@ -41,7 +43,8 @@ def prepare(data: TfdsData, archives: Path | None = None, echo: Callable[[str], 
         The dataset's folder.
 
     Raises:
-        DataError: if an archive cannot be fetched, is missing or is not the official one, or the place cannot be written.
+        DataError: if an archive cannot be fetched, is missing or is not the official one, or the place cannot be written, or
+            what is prepared already is damaged.
     """
     folder = dataset_folder(data)
     try:
@@ -53,8 +56,7 @@ def prepare(data: TfdsData, archives: Path | None = None, echo: Callable[[str], 
                     return folder
     except OSError as error:
         raise DataError(f"data={data.name}: cannot prepare it in {folder}: {error}") from error
-    with explained(folder):
-        open_builder(folder)
+    check_prepared(folder, dataset_spec(data))
     echo(f"{data.name} is prepared already: {folder}")
     return folder
 
@@ -80,6 +82,7 @@ def _make(data: TfdsData, folder: Path, archives: Path | None, echo: Callable[[s
     try:
         builder = builders.builder_class(data.name)(archives=archives, data_dir=staging)
         builder.download_and_prepare(file_format="array_record")
+        write_contents(builder.contents, Path(builder.data_dir))
         Path(builder.data_dir).rename(folder)
     finally:
         _remove(staging)

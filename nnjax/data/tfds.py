@@ -4,7 +4,8 @@
     decoded = decode_split(folder, "train", spec)    # [n, h, w, c] uint8 and [n] int32
 
 Records are the same in both of the formats that are read: a `tf.train.Example` whose `image` is a PNG or JPEG file. ArrayRecord
-(what `prepare` writes) is read by TFDS, TFRecord (what TFDS writes by default) by `nnjax.data.tfrecord`; both check checksums.
+(what `prepare` writes) is read by its own package, TFRecord (what TFDS writes by default) by `nnjax.data.tfrecord`; both check
+checksums, and `nnjax.data.tfds_folder` checks that they are all there.
 Images are decoded by Pillow alone: the same pixels come out whether or not OpenCV, which TFDS would prefer, is installed.
 """
 
@@ -13,7 +14,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +21,19 @@ from numpy.typing import NDArray
 from nnjax.config.data_options import TfdsData, TfdsName
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
+from nnjax.config.folders import expanded
+from nnjax.config.problems import count
 from nnjax.data.cache import Decoded
-from nnjax.data.tfrecord import read_tfrecord
+from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
+from nnjax.data.tfds_folder import INFO, Prepared, open_prepared
 
 VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "cifar100": "3.0.2"}
-
-_INFO = "dataset_info.json"  # TFDS writes it last
-_FORMATS = ("array_record", "tfrecord")
-_BATCH = 1000
 
 
 def data_directory(data: TfdsData) -> Path:
     """Folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     directory = data.directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(directory).expanduser()
+    return expanded(directory)
 
 
 def dataset_folder(data: TfdsData) -> Path:
@@ -44,7 +43,7 @@ def dataset_folder(data: TfdsData) -> Path:
 
 def is_prepared(folder: Path) -> bool:
     """Whether a whole dataset lies there."""
-    return (folder / _INFO).is_file()
+    return (folder / INFO).is_file()
 
 
 def prepared_folder(data: TfdsData) -> Path:
@@ -54,14 +53,30 @@ def prepared_folder(data: TfdsData) -> Path:
         DataError: if the dataset is not there.
     """
     folder = dataset_folder(data)
-    if not is_prepared(folder):
+    try:
+        near_miss = None if is_prepared(folder) else _near_miss(data)
+    except OSError as error:  # no permission, too long
+        raise DataError(f"data={data.name}: cannot read {folder}: {error.strerror}") from error
+    if near_miss is not None:
         raise DataError(
-            f"data={data.name} is not on this machine: looked for {folder}\n"
+            f"data={data.name} is not on this machine: looked for {folder}{near_miss}\n"
             f"Either get it once:      {prepare_command(data)}\n"
             f"or take the built-in:    data=digits\n"
             f"Another copy of it is found through data.directory or TFDS_DATA_DIR (the folder that holds {data.name}/)."
         )
     return folder
+
+
+def _near_miss(data: TfdsData) -> str:
+    """What lies near the folder that was looked for, to be added to the line that says so; empty if nothing does."""
+    directory = data_directory(data)
+    for inside in (directory, *directory.parents[:1]):
+        if inside.name == data.name and is_prepared(inside / VERSIONS[data.name]):
+            return f"; did you mean data.directory={inside.parent}?"
+    others = sorted(path.parent.name for path in (directory / data.name).glob(f"*/{INFO}"))
+    if others:
+        return f"; there is version {', '.join(others)}, and this reads {VERSIONS[data.name]}"
+    return ""
 
 
 def prepare_command(data: TfdsData, *options: str) -> str:
@@ -70,57 +85,44 @@ def prepare_command(data: TfdsData, *options: str) -> str:
     return " ".join([f"python -m experiments.prepare data={data.name}", *directory, *options])
 
 
-def decode_split(folder: Path, split: Literal["train", "test"], spec: DatasetSpec) -> Decoded:
+def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
     """Decodes the images and labels of a split, in the order they are stored in.
 
     Args:
         folder: of the dataset and version.
         split: which.
-        spec: the shape of images and the number of classes that there must be.
+        spec: the dataset's name, the shape of images and the number of classes that there must be.
 
     Raises:
-        DataError: if the files are damaged, or stored in a format that is not read here.
+        DataError: if the files are damaged, stored in a format that is not read here, or hold another number of examples, other
+            classes or other images than the folder says or the dataset has.
     """
     with explained(folder):
-        from tensorflow_datasets.proto import tf_example_pb2
-
         from nnjax.data.progress import track
 
-        builder = open_builder(folder)
-        count = builder.info.splits[split].num_examples
-        images = np.empty((count, *spec.input_shape), np.uint8)
-        labels = np.empty(count, np.int32)
-        read = 0
-        for record in track(_records(builder, split), f"decoding {builder.name} {split}", count):
-            feature = tf_example_pb2.Example.FromString(record).features.feature
-            images[read] = _decode_image(feature["image"].bytes_list.value[0], spec.input_shape)
-            labels[read] = feature["label"].int64_list.value[0]
-            read += 1
-        if read != count:
-            raise ValueError(f"{read} of {count} examples in split {split}")
-        names = tuple(builder.info.features["label"].names)
-        if len(names) != spec.num_outputs or not 0 <= labels.min() <= labels.max() < len(names):
-            raise ValueError(f"{len(names)} classes and labels up to {labels.max()}, where {spec.num_outputs} classes are due")
-        return Decoded(images, labels, names)
+        dataset = open_prepared(folder, spec)
+        records = dataset.read(split)
+        images = np.empty((len(records), *spec.input_shape), np.uint8)
+        labels = np.empty(len(records), np.int32)
+        for index, record in enumerate(track(records, f"decoding {spec.name} {split}", len(records))):
+            try:
+                images[index], labels[index] = _decode(record, spec)
+            except ValueError as error:
+                raise ValueError(f"example {index} of split {split}: {error}") from error
+        _check_contents(images, labels, split, dataset)
+        return Decoded(images, labels, dataset.class_names)
 
 
-def open_builder(folder: Path) -> Any:
-    """The TFDS builder that reads a folder, after checking that all files are there and of a format that is read here.
+def check_prepared(folder: Path, spec: DatasetSpec) -> None:
+    """Reads a prepared folder, all but what is in the images.
 
     Raises:
-        ValueError: for another format, a missing file or split.
+        DataError: as `decode_split`.
     """
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(folder)
-    stored = builder.info.file_format.value
-    if stored not in _FORMATS:
-        raise ValueError(f"stored as {stored}; read here are {' and '.join(_FORMATS)}")
-    for split in ("train", "test"):
-        for path in builder.info.splits[split].filepaths:
-            if not Path(path).is_file():
-                raise ValueError(f"{Path(path).name} is missing")
-    return builder
+    with explained(folder):
+        dataset = open_prepared(folder, spec)
+        for split in SPLITS:
+            dataset.read(split)
 
 
 @contextmanager
@@ -138,23 +140,56 @@ def explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _records(builder: Any, split: str) -> Iterator[bytes]:
-    """The serialised examples of a split."""
-    if builder.info.file_format.value == "tfrecord":
-        for path in builder.info.splits[split].filepaths:
-            yield from read_tfrecord(Path(path))
-        return
-    import tensorflow_datasets as tfds
+def _decode(record: bytes, spec: DatasetSpec) -> tuple[NDArray[np.uint8], int]:
+    """Takes an example apart, a `tf.train.Example`.
 
-    source = builder.as_data_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
-    for start in range(0, len(source), _BATCH):
-        yield from source.__getitems__(list(range(start, min(start + _BATCH, len(source)))))
+    Raises:
+        ValueError: if its image or label is missing or not what the dataset has.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    try:
+        feature = tf_example_pb2.Example.FromString(record).features.feature
+    except DecodeError as error:
+        raise ValueError("it is no tf.train.Example") from error
+    images, labels = (
+        list(getattr(feature[key], kind).value) for key, kind in (("image", "bytes_list"), ("label", "int64_list"))
+    )
+    if len(images) != 1 or len(labels) != 1:
+        raise ValueError(f"{count(len(images), 'image')} and {count(len(labels), 'label')}, where one of each is due")
+    if not 0 <= labels[0] < spec.num_outputs:
+        raise ValueError(f"its label is {labels[0]}, where {spec.num_outputs} classes are due")
+    return _decode_image(images[0], spec.input_shape), labels[0]
 
 
 def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     from PIL import Image
 
-    image = np.asarray(Image.open(io.BytesIO(encoded)))
-    if image.shape != shape and (*image.shape, 1) != shape:  # grey images come without channels
-        raise ValueError(f"an image of shape {image.shape} where {shape} is due")
-    return image.reshape(shape)
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
+            pixels, mode = np.asarray(image), image.mode
+    except (OSError, SyntaxError) as error:  # SyntaxError: Pillow's of a broken PNG
+        raise ValueError("its image is no PNG or JPEG, or is damaged") from error
+    due = {1: "L", 3: "RGB"}[shape[-1]]
+    if mode != due or pixels.shape[:2] != shape[:2]:  # a palette or 16 bits would come out as other numbers
+        raise ValueError(f"its image is {mode} {pixels.shape}, where {due} {shape} is due")
+    return pixels.reshape(shape)
+
+
+def _check_contents(images: NDArray[np.uint8], labels: NDArray[np.int32], split: SplitName, dataset: Prepared) -> None:
+    """Raises a ValueError if each class has not as many examples as it must have, or the images are others."""
+    expected, names = dataset.expected, dataset.class_names
+    if split in expected.class_counts:
+        counts = zip(names, count_classes(labels, len(names)), expected.class_counts[split], strict=True)
+        for label, (name, found, due) in enumerate(counts):
+            if found != due:
+                files = ", ".join(path.name for path, _ in dataset.shards[split])
+                raise ValueError(f"{files} has {count(found, 'example')} of class {label} ({name}), where {due} are due")
+    if split in expected.digests:
+        total = sum(example_digest(image, int(label)) for image, label in zip(images, labels, strict=True))
+        if (own := show_digest(total)) != expected.digests[split]:
+            noted = expected.digests[split]
+            raise ValueError(
+                f"the images of split {split} are not those of its archives: digest {own}, {METADATA} says {noted}"
+            )

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from nnjax.config.errors import DataError
 from nnjax.config.folders import cache_directory
 from nnjax.data.cache import Decoded, cached
 
@@ -133,7 +134,7 @@ def test_record_that_lacks_an_array_is_made_again(source):
 def test_what_another_decoder_made_is_decoded_again(source, monkeypatch):
     decoder = Decoder()
     read(source, decoder)
-    monkeypatch.setattr("nnjax.data.cache._DECODER", 2)
+    monkeypatch.setattr("nnjax.data.cache._DECODER", 4)
     (line,) = read(source, decoder)
     assert line == f"{source} was decoded by another version of nnjax: decoding it again"
     assert read(source, decoder) == []
@@ -161,6 +162,48 @@ def test_changed_source_is_decoded_again(change, source):
     assert "has changed" in line
     assert read(source, decoder) == []
     assert decoder.calls == 2
+
+
+def test_other_contents_of_the_same_size_and_time_are_decoded_again(source):
+    """As a copy that keeps times may bring them: cp -p, rsync -a, an archive unpacked."""
+    decoder = Decoder()
+    read(source, decoder)
+    times = (source / "records").stat()
+    (source / "records").write_bytes(b"others!")
+    os.utime(source / "records", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (source / "records").stat().st_size == times.st_size
+    (line,) = read(source, decoder)
+    assert "has changed" in line
+    assert decoder.calls == 2
+
+
+def test_a_source_with_an_empty_file_and_a_folder_is_cached(source):
+    (source / "empty").touch()
+    (source / "folder").mkdir()
+    decoder = Decoder()
+    read(source, decoder)
+    assert read(source, decoder) == []
+
+
+def test_a_source_that_changes_while_it_is_decoded_is_an_error(source):
+    decoder = Decoder()
+
+    def decode():
+        (source / "records").write_bytes(b"others!")
+        return decoder()
+
+    with pytest.raises(DataError, match="changed while it was read"):
+        cached("made-1.0-train", source, decode, print)
+    assert not cache_directory().exists()
+
+
+def test_class_names_that_are_not_what_was_written_are_noticed(source):
+    decoder = Decoder()
+    read(source, decoder)
+    change_record(class_names=["two", "one"])
+    (line,) = read(source, decoder)
+    assert "damaged" in line
+    assert read(source, decoder) == []
 
 
 def test_sources_in_other_places_have_entries_of_their_own(source, tmp_path):

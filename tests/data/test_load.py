@@ -122,6 +122,22 @@ def test_statistics_are_the_training_splits_alone():
     assert (off.mean, off.std) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"limit_train": 1437, "limit_test": 360, "validation": 0.1}, []),
+        ({"limit_train": 1438}, ["data.limit_train=1438: there are only 1437; all are used"]),
+        ({"limit_test": 999}, ["data.limit_test=999: there are only 360; all are used"]),
+        ({"limit_train": 4, "validation": 0.1}, ["data.validation=0.1: of 4 examples that sets none aside"]),
+        ({"limit_train": 4, "validation": 0.2}, []),
+    ],
+)
+def test_limits_and_shares_without_effect_are_told(changes, expected):
+    lines = []
+    load(replace(DIGITS, **changes), echo=lines.append)
+    assert lines == expected
+
+
 # --- digits ----------------------------------------------------------------------------------------------------------
 
 

@@ -16,9 +16,9 @@ def environment(**more):
     return environ | {"JAX_PLATFORMS": "cpu"} | more
 
 
-def run(verb, *arguments, check=0, cwd=ROOT, **env):
+def run(verb, *arguments, check=0, cwd=ROOT, python=sys.executable, **env):
     """Runs `python -m experiments.VERB`, expects an exit code, and returns what it printed."""
-    command = [sys.executable, "-W", "error", "-m", f"experiments.{verb}", *arguments]
+    command = [python, "-W", "error", "-m", f"experiments.{verb}", *arguments]
     result = subprocess.run(command, cwd=cwd, env=environment(**env), capture_output=True, text=True, timeout=1200)
     assert result.returncode == check, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
     return result

@@ -16,7 +16,17 @@ def test_archives_of_a_folder_become_a_dataset_that_trains(tmp_path, monkeypatch
     with made_is_official(made), pytest.raises(SystemExit) as end:
         prepare.main()
     assert end.value.code == 0
-    run("train", "data=mnist", "model=fnn", "debug=fast", f"hydra.run.dir={tmp_path / 'train'}", TFDS_DATA_DIR=str(directory))
+    words = ["train", "data=mnist", "model=fnn", "debug=fast", "report.figures=false"]
+    run(*words, f"hydra.run.dir={tmp_path / 'train'}", TFDS_DATA_DIR=str(directory))
+
+    # What was decoded is of no use once the folder says something else.
+    info = directory / "mnist" / "3.0.1" / "dataset_info.json"
+    info.write_text(info.read_text().replace('"160"', '"150"'))
+    result = run(*words, f"hydra.run.dir={tmp_path / 'again'}", check=3, TFDS_DATA_DIR=str(directory))
+    first, *others = result.stderr.splitlines()
+    name = "mnist-train.array_record-00000-of-00001"
+    assert first.endswith(f"dataset_info.json says 150 examples of split train in {name}, which has 160")
+    assert "experiments.prepare data=mnist data.directory=FOLDER" in others[0]
 
 
 def test_archives_that_are_not_the_official_ones_are_refused(tmp_path):
