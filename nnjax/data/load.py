@@ -32,8 +32,8 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
 
     Args:
         data: the config.
-        echo: told, in a line, of images that have to be decoded, and why if not for the first time, of limits without effect, and
-            of a column that was chosen by its place.
+        echo: gets a line of text on images that have to be decoded (and why, if not for the first time), on limits without
+            effect, and on a column that was chosen by its place.
 
     Raises:
         DataError: if the data is missing or damaged, or nothing is left to train on.
