@@ -59,9 +59,21 @@ def to_mapping(config: Any) -> Any:
     return config
 
 
-def config_hash(config: Any) -> str:
-    """Twelve hex digits that tell configs apart; equal for configs whose runs compute the same numbers."""
+def config_hash(config: Any, past: Any = None) -> str:
+    """Twelve hex digits that tell configs apart; equal for configs whose runs compute the same numbers.
+
+    Args:
+        config: of the run.
+        past: plain values that tell how its first steps went, where that was not as the config says.
+    """
     mapping = to_mapping(config)
+    training, schedule = mapping.get("training", {}), mapping.get("schedule", {})
+    if training.get("planned") in (None, training.get("duration")):
+        training.pop("planned", None)
+    if not schedule.get("restarts"):
+        schedule.pop("restarts", None)
+    if past:
+        mapping["past"] = past
     for key in _WITHOUT_EFFECT:
         group, _, leaf = key.rpartition(".")
         (mapping.get(group, {}) if group else mapping).pop(leaf, None)

@@ -3,14 +3,14 @@
     rate = relative_rate(config, dataset.spec)
     rate(0), rate(np.arange(600))                  # 1.0, [1.0, 0.99999, …]
 
-A schedule runs through *courses*. The first begins at step 0 and is `training.planned` long, or, where that is null, lasts to the
-first of `schedule.restarts`, or else to the end of training. Each restart begins another. Behind its end a course's last value
-stays.
+A schedule runs through *courses*. The first begins at step 0 and is `training.planned` long, or, where that is null, lasts to
+the first of `schedule.restarts`, or else to the end of training. Each restart begins another. After its end a course's last
+value stays.
 
 The k-th step of a course, from 0, has the rate of the schedule's line at k, so that `final` is reached one past the last step,
-which still learns; that of the first step is the peak, or `start`. Only a warm-up from nothing would waste its first step: with W
-steps, the k-th has (k + 1) / W of the peak, and the last of them the peak itself. (Starting at 0, as PyTorch's LambdaLR recipes
-do, computes one gradient for nothing; timm begins at a rate of its own for that reason.)
+which still learns. Only a warm-up from nothing would waste its first step: with W steps, the k-th has (k + 1) / W of the peak,
+and the last of them the peak itself. (Hugging Face's and big_vision's warm-ups start at 0 and compute one gradient for nothing;
+timm's and PyTorch's LinearLR start at a rate of their own, which is one more number to choose.)
 """
 
 import math
@@ -103,7 +103,10 @@ def courses(schedule: Schedule, counts: StepCounts) -> list[Course]:
     ends = [*starts[1:], max(counts.total, starts[-1] + 1)]
     first = counts.planned if not restarts else min(counts.planned, ends[0])
     lengths = [None if restart.length is None else counts.of(restart.length) for restart in restarts]
-    spans = [first, *(end - start if own is None else own for start, end, own in zip(starts[1:], ends[1:], lengths, strict=True))]
+    spans = [
+        first,
+        *(end - start if own is None else own for start, end, own in zip(starts[1:], ends[1:], lengths, strict=True)),
+    ]
     return [Course(start, span) for start, span in zip(starts, spans, strict=True)]
 
 

@@ -215,7 +215,7 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class Steps(ScheduleOptions):
-    """The learning rate is multiplied by `factor` at each of the boundaries, which are counted from the beginning of a course."""
+    """The learning rate is multiplied by `factor` at each of the boundaries, counted from the beginning of a course."""
 
     name: Literal["step"]
     boundaries: tuple[Duration, ...]
@@ -247,8 +247,8 @@ class WarmupCosine(ScheduleOptions):
 class OneCycle(ScheduleOptions):
     """A straight line from `start` to 1 times the peak over `warmup`, then one down to `final`, one past the last step.
 
-    The first step has `start` times the peak, and the one after W steps of warm-up the peak. With a `start` of 0, the first step
-    would learn nothing: then the k-th step of the warm-up, from 0, has (k + 1) / W of the peak.
+    The first step has `start` times the peak, and the one after W steps of warm-up the peak. With a `start` of 0, the first
+    step would learn nothing: then the k-th step of the warm-up, from 0, has (k + 1) / W of the peak.
     """
 
     name: Literal["onecycle"]
