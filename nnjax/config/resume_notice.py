@@ -72,7 +72,8 @@ def _notice(config: TrainConfig, spec: DatasetSpec, past: list[tuple[range, Trai
     )
     if not _keeps(config, spec, past):
         yield "  the steps done went by another schedule: this config, trained from the beginning, becomes another network"
-    if not _keeps(config, spec, [(range(done), earlier)]):
+    is_held = changed == ["training.duration"] and _is_over(config, spec, done)
+    if is_held or not _keeps(config, spec, [(range(done), earlier)]):
         yield from _choices(config, earlier, spec, done)
     yield from _lookahead(config, spec, past, done)
     yield from _percents(config, earlier, spec)
@@ -91,6 +92,8 @@ def _choices(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec, done:
         if any(list(check(candidate, spec)) for check in SCHEDULE_CHECKS):
             continue
         if not _keeps(candidate, spec, [(range(done), earlier)]):
+            continue
+        if _written(candidate) == _written(config):
             continue
         rate, overrides = relative_rate(candidate, spec), []
         if candidate.training.planned != config.training.planned:
@@ -175,6 +178,12 @@ def _percents(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec) -> I
         was, now = in_steps(duration, earlier, spec), in_steps(duration, config, spec)
         if was != now:
             yield f"  {key}={duration} is {count(now, 'step')}, until now {was}"
+
+
+def _is_over(config: TrainConfig, spec: DatasetSpec, step: int) -> bool:
+    """Whether a step comes after the end of the course before it."""
+    found = [course for course in courses(config.schedule, step_counts(config, spec)) if course.start <= step]
+    return not isinstance(config.schedule, Constant) and step >= found[-1].start + found[-1].span
 
 
 def _place(config: TrainConfig, spec: DatasetSpec, step: int) -> str:
