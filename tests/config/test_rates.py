@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -115,7 +116,7 @@ def test_a_chain_of_holds_and_restarts_has_one_past() -> None:
         (9, ("training.planned=2epochs", "schedule.restarts=[{at: 3epochs, length: 2epochs},6epochs]")),
     ]
     found = [rates(config_of("schedule=onecycle", *more, epochs=epochs), epochs * PER_EPOCH) for epochs, more in chain]
-    for shorter, longer in zip(found, found[1:], strict=False):
+    for shorter, longer in pairwise(found):
         np.testing.assert_allclose(longer[: len(shorter)], shorter, rtol=1e-12)
 
 

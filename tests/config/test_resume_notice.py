@@ -174,7 +174,7 @@ def test_what_is_done_cannot_be_undone(tmp_path: Path) -> None:
         "training.duration=9epochs: moves the end of optimizer.parameter_groups.0 (until=50%) from step 30 to 90; these "
         "parameters stay as they are since step 30, of 60 done; training.planned=3epochs keeps it there"
     )
-    with pytest.raises(IncompatibleError, match="training.duration=1epoch: ends at step 20, and the run has done 60 steps"):
+    with pytest.raises(IncompatibleError, match=r"training\.duration=1epoch: ends at step 20, and the run has done 60 steps"):
         run.session("training.duration=1epoch")
     assert before == ((tmp_path / SESSIONS_FILE).read_text(), (tmp_path / "config.yaml").read_text())
     assert run.session("training.duration=9epochs", "training.planned=3epochs")
