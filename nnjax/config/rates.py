@@ -18,8 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.lengths import duration_steps, planned_steps, steps_per_epoch
 from nnjax.config.schema import Config
@@ -86,7 +84,7 @@ def rate_of(schedule: Schedule, counts: StepCounts) -> Rate:
     lines = {course: _line(schedule, course.span, counts) for course in (first, *others)}
 
     def rate(step: Any) -> Any:
-        xp = step.__array_namespace__() if hasattr(step, "__array_namespace__") else np
+        xp = _namespace(step)
         value = lines[first](xp, xp.clip(step, 0, first.span))
         for course in others:
             since = xp.clip(step - course.start, 0, course.span)
@@ -121,6 +119,15 @@ def restarts_of(schedule: Schedule) -> Sequence[Restart]:
     """The restarts of a schedule, those that were given by their beginning alone included."""
     restarts = () if isinstance(schedule, Constant) else schedule.restarts
     return [restart if isinstance(restart, Restart) else Restart(restart) for restart in restarts]
+
+
+def _namespace(step: Any) -> Any:
+    """NumPy or jax.numpy, whichever the step is an array of; NumPy for a plain number."""
+    if hasattr(step, "__array_namespace__"):
+        return step.__array_namespace__()
+    import numpy  # which a mere look at a config has no need of
+
+    return numpy
 
 
 def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle, span: int, counts: StepCounts) -> Callable[[Any, Any], Any]:

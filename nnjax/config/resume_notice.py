@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.lengths import duration_steps, in_steps, planned_steps, steps_per_epoch, total_steps
 from nnjax.config.problems import count
@@ -135,6 +133,8 @@ def _duration(steps: int, like: Duration, per_epoch: int) -> Duration:
 
 def _keeps(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[range, TrainConfig]]) -> bool:
     """Whether the steps of the past have the learning rates in this config that they had."""
+    import numpy as np  # only a resume has a past
+
     rate = relative_rate(config, spec)
     for steps, earlier in past:
         numbers = np.unique(np.linspace(steps.start, steps.stop - 1, min(len(steps), _MOST_COMPARED)).astype(np.int64))
