@@ -131,23 +131,28 @@ def _namespace(step: Any) -> Any:
 
 
 def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle, span: int, counts: StepCounts) -> Callable[[Any, Any], Any]:
-    """The rate at the k-th step of a course, from 0, up to `span`, one past its last."""
+    """The rate at the k-th step of a course, from 0, up to `span`, one past its last.
+
+    Each k meets a float before it is divided: JAX divides int32 in float32 also where float64 is switched on, as in a trace.
+    """
     match schedule:
         case Steps():
             boundaries = [counts.of(boundary, span) for boundary in schedule.boundaries]
             return lambda xp, k: math.prod((xp.where(k >= end, schedule.factor, 1.0) for end in boundaries), start=1.0)
         case Cosine():
-            return lambda xp, k: _cosine(xp, k / span, schedule.final)
+            return lambda xp, k: _cosine(xp, 1.0 * k / span, schedule.final)
         case WarmupCosine():
             up, rest = _split(schedule.warmup, span, counts)
-            return lambda xp, k: xp.where(k < up, (k + 1) / up, _cosine(xp, xp.clip(k - up, 0, None) / rest, schedule.final))
+            return lambda xp, k: xp.where(
+                k < up, (k + 1.0) / up, _cosine(xp, xp.clip(k - 1.0 * up, 0, None) / rest, schedule.final)
+            )
         case OneCycle():
             up, rest = _split(schedule.warmup, span, counts)
-            first, start = (1, 0.0) if schedule.start == 0 else (0, schedule.start)
+            first, start = (1.0, 0.0) if schedule.start == 0 else (0.0, schedule.start)
 
             def line(xp: Any, k: Any) -> Any:
                 rising = start + (1 - start) * (k + first) / up
-                return xp.where(k < up, rising, 1 + (schedule.final - 1) * (k - up) / rest)
+                return xp.where(k < up, rising, 1 + (schedule.final - 1) * (k - 1.0 * up) / rest)
 
             return line
 

@@ -28,6 +28,9 @@ def rates(config: TrainConfig, steps: int) -> np.ndarray:  # type: ignore[type-a
     found: np.ndarray = np.broadcast_to(rate(np.arange(steps)), steps)  # type: ignore[type-arg]
     compiled = jax.jit(jax.vmap(lambda step: jnp.float32(rate(step))))(jnp.arange(steps))
     np.testing.assert_allclose(compiled, found, rtol=3e-6, atol=3e-7)
+    with jax.enable_x64(True):  # as a trace has it
+        exact = jax.jit(rate)(jnp.int32(7)) if config.schedule.name != "constant" else 1.0
+        np.testing.assert_allclose(exact, found[7], rtol=1e-14)
     np.testing.assert_allclose([float(rate(step)) for step in range(0, steps, 7)], found[::7], rtol=1e-12)
     return found
 
