@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from nnjax.config import command
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
+from nnjax.config.resume_notice import other_past, resume_notice
 from nnjax.config.schema import TrainConfig
+from nnjax.config.sessions import read_sessions
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.copies import (
     Numbers,
@@ -62,7 +64,7 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
         "activation": config.activation.name,
         "parallel": config.parallel.name,
         "seed": config.seed,
-        "config_hash": config_hash(config),
+        "config_hash": config_hash(config, other_past(config, run_dir)),
         "run_dir": str(run_dir),
         **environment(),
     }
@@ -141,6 +143,8 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
                 clock.seconds[phase] += earlier
             summary["earlier_seconds"] = sum(progress.seconds.values())
             console.print(f"Going on from step {progress.step} of {experiment.lengths.total_steps}")
+            for line in resume_notice(config, dataset.spec, read_sessions(run_dir), progress.step):
+                console.print(line)
         else:
             console.print("There is no checkpoint yet: starting from the beginning")
 

@@ -8,19 +8,16 @@ A check is a function that yields a problem for each pair it finds; `_CHECKS` li
 
 import math
 from importlib.util import find_spec
-from itertools import pairwise
 
 from nnjax.config.copies import copy_problems, num_copies
 from nnjax.config.data_checks import DATA_CHECKS, Problems, describe_inputs, shape_problems
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
-from nnjax.config.lengths import in_steps, planned_steps, steps_per_epoch
 from nnjax.config.model_checks import MODEL_CHECKS
-from nnjax.config.problems import NO_ORIGINS, Origins, Problem, count, raise_problems
+from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.schedule_checks import SCHEDULE_CHECKS
 from nnjax.config.schema import Config
-from nnjax.config.training_options import SGD, Muon, MuonSGD, OneCycle, Steps, WarmupCosine
-
-_MOST_STEPS = 2**31 - 1  # JAX counts steps in 32 bits
+from nnjax.config.training_options import SGD, Muon, MuonSGD
 
 
 def check_config(config: Config, origins: Origins = NO_ORIGINS) -> None:
@@ -47,40 +44,6 @@ def _optimizer(config: Config, spec: DatasetSpec) -> Problems:
         for name, momentum in momenta.items():
             if momentum == 0:
                 yield Problem("optimizer.nesterov", True, f"needs optimizer.{name} greater than 0, such as 0.9; has 0")
-
-
-def _duration(config: Config, spec: DatasetSpec) -> Problems:
-    duration = config.training.duration
-    if duration.unit == "%":
-        reason = "must be in steps, epochs or examples, such as 10epochs, as percents are of it"
-        yield Problem("training.duration", duration, reason)
-    elif steps_per_epoch(config, spec) and (steps := planned_steps(config, spec)) > _MOST_STEPS:
-        reason = f"is {steps} steps; must be at most {_MOST_STEPS}"
-        yield Problem("training.duration", duration, reason)
-
-
-def _schedule(config: Config, spec: DatasetSpec) -> Problems:
-    if config.training.duration.unit == "%" or not steps_per_epoch(config, spec):
-        return
-    end = planned_steps(config, spec)
-    whole = f"training.duration={config.training.duration}, {count(end, 'step')}"
-    match config.schedule:
-        case Steps(boundaries=()):
-            yield Problem("schedule.boundaries", [], "needs at least one; schedule=constant has none")
-        case Steps(boundaries=boundaries):
-            steps = [in_steps(boundary, config, spec) for boundary in boundaries]
-            for index, (boundary, step) in enumerate(zip(boundaries, steps, strict=True)):
-                if step >= end:
-                    reason = f"step {step} is past the end of {whole}; choose an earlier one, such as 75%"
-                    yield Problem(f"schedule.boundaries.{index}", boundary, reason)
-            for index, (before, after) in enumerate(pairwise(steps), start=1):
-                if after <= before:
-                    reason = f"step {after} does not come after the boundary before it, step {before}"
-                    yield Problem(f"schedule.boundaries.{index}", boundaries[index], reason)
-        case WarmupCosine(warmup=warmup) | OneCycle(warmup=warmup):
-            if (steps_up := in_steps(warmup, config, spec)) >= end:
-                reason = f"{count(steps_up, 'step')} must be less than {whole}; choose a shorter one, such as 5%"
-                yield Problem("schedule.warmup", warmup, reason)
 
 
 def _evaluation(config: Config, spec: DatasetSpec) -> Problems:
@@ -124,8 +87,7 @@ _CHECKS = (
     *DATA_CHECKS,
     *MODEL_CHECKS,
     _optimizer,
-    _duration,
-    _schedule,
+    *SCHEDULE_CHECKS,
     _evaluation,
     _devices,
     copy_problems,

@@ -30,6 +30,7 @@ from nnjax.config.overrides import (
     check_overrides,
     is_group,
     parse_override,
+    readable,
     translate,
     with_none,
 )
@@ -222,7 +223,7 @@ def compose(
         ConfigError: for anything that Hydra refuses.
     """
     loader = config_loader(directories)
-    overrides = [with_none(text, loader) for text in overrides]
+    overrides = [with_none(readable(text, loader), loader) for text in overrides]
     check_overrides(overrides, loader, sweep=run_mode == RunMode.MULTIRUN)
 
     def load(some: Sequence[str]) -> DictConfig:

@@ -23,6 +23,8 @@ from nnjax.config.folders import expanded
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
+from nnjax.config.schema import TrainConfig
+from nnjax.config.sessions import begin_session
 from nnjax.config.sweep import JobResult, write_outcome
 
 Task = Callable[[Any, Path], Mapping[str, object]]
@@ -51,6 +53,8 @@ class Job:
             values, origins = plain_values(self.schema, composition)
             config: object = parse(self.schema, values, origins)
             with locked(run_dir):
+                if isinstance(config, TrainConfig):
+                    begin_session(config, run_dir, origins)
                 write_config(config, run_dir)
                 check(config, origins)
                 summary = self.task(config, run_dir)

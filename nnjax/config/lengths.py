@@ -16,8 +16,8 @@ class Lengths:
 
     Attributes:
         total_steps: steps that are taken, unless a stop rule ends the training before.
-        planned_steps: steps that `training.duration` asks for; what schedules span and percents are of, so that
-            `debug.max_steps` shows the beginning of the training and not a small copy of it.
+        planned_steps: steps that `training.planned` asks for, or else `training.duration`; what schedules span and percents are
+            of, so that `debug.max_steps` shows the beginning of the training and not a small copy of it.
         steps_per_epoch: steps that make an epoch; an epoch drops what does not fill a last batch.
         evaluate_every: steps between two evaluations.
         checkpoint_every: steps between two checkpoints; None saves at the end only.
@@ -47,18 +47,25 @@ def steps_per_epoch(config: Config, spec: DatasetSpec) -> int:
     return spec.num_train // config.training.global_batch_size
 
 
-def planned_steps(config: Config, spec: DatasetSpec) -> int:
+def duration_steps(config: Config, spec: DatasetSpec) -> int:
     """`training.duration` in steps."""
     return config.training.duration.in_steps(steps_per_epoch(config, spec), config.training.global_batch_size)
 
 
+def planned_steps(config: Config, spec: DatasetSpec) -> int:
+    """`training.planned` in steps; `training.duration` where that is null."""
+    training = config.training
+    planned = training.duration if training.planned is None else training.planned
+    return planned.in_steps(steps_per_epoch(config, spec), training.global_batch_size)
+
+
 def total_steps(config: Config, spec: DatasetSpec) -> int:
     """Steps that are taken: `training.duration`, or `debug.max_steps` where that is less."""
-    planned = planned_steps(config, spec)
-    return planned if config.debug.max_steps is None else min(planned, config.debug.max_steps)
+    asked = duration_steps(config, spec)
+    return asked if config.debug.max_steps is None else min(asked, config.debug.max_steps)
 
 
 def in_steps(duration: Duration, config: Config, spec: DatasetSpec) -> int:
-    """Any duration of the config in steps; percents are of `training.duration`."""
+    """Any duration of the config in steps; percents are of `training.planned`, or else of `training.duration`."""
     batch_size = config.training.global_batch_size
     return duration.in_steps(steps_per_epoch(config, spec), batch_size, planned_steps(config, spec))

@@ -5,6 +5,7 @@ check_overrides(["model=cnnn"], loader)
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +19,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.config.errors import ConfigError
+from nnjax.config.json_values import corrected, from_json
 from nnjax.config.provenance import COMMAND_LINE, Default, read_defaults, shown_path
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, LookupError)
@@ -35,12 +37,27 @@ def parse_override(text: str, loader: ConfigLoaderImpl) -> Override:
     try:
         return OverridesParser.create(loader).parse_override(text)
     except HydraException as error:
-        if "=" in text:
+        if fixed := corrected(text, lambda other: _reads(other, loader)):
+            reason = f"cannot be read; keys stand without quotes: {shlex.quote(fixed)}"
+        elif "=" in text:
             reason = "cannot be read; check its brackets, commas and quotes, and quote it for the shell: 'key=[1,2]'"
         else:
             owners = [f"{group}={text}" for group in groups(loader) if text in options(loader, group)]
             reason = f"no key=value; did you mean {owners[0]}?" if owners else "no key=value"
         raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
+
+
+def readable(text: str, loader: ConfigLoaderImpl) -> str:
+    """An override whose value is JSON that Hydra cannot read, as Hydra writes it; any other as it is."""
+    return from_json(text, lambda other: _reads(other, loader))
+
+
+def _reads(text: str, loader: ConfigLoaderImpl) -> bool:
+    try:
+        OverridesParser.create(loader).parse_override(text)
+    except HydraException:
+        return False
+    return True
 
 
 def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bool = False) -> None:
@@ -155,6 +172,11 @@ def _reason(message: str, text: str) -> str:
         return "unknown key"
     if message.startswith("Could not delete"):
         return "it has another value" if "The value of" in message else "unknown key"
+    if message.startswith("Cannot merge DictConfig with ListConfig"):
+        key, _, value = text.partition("=")
+        return (
+            f"must be a list; write {key}=[{value}]" if value.startswith("{") else "must be a group: {key: value, …}, no list"
+        )
     if "An item is already at" in message:
         return f"the key is there already; write {text.lstrip('+')}"
     if re.search(r"\bindex\b|indices must be|for int\(\)", message, re.IGNORECASE):

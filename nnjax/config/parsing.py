@@ -14,11 +14,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+from nnjax.config.annotations import choice, describe, hints_of, is_mapping, join, lists_of, options_of
+from nnjax.config.confusions import clarify, is_plural
 from nnjax.config.problems import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.suggest import suggest
 from nnjax.config.types import Bounds, Duration
@@ -59,9 +60,21 @@ def to_mapping(config: Any) -> Any:
     return config
 
 
-def config_hash(config: Any) -> str:
-    """Twelve hex digits that tell configs apart; equal for configs whose runs compute the same numbers."""
+def config_hash(config: Any, past: Any = None) -> str:
+    """Twelve hex digits that tell configs apart; equal for configs whose runs compute the same numbers.
+
+    Args:
+        config: of the run.
+        past: plain values that tell how its first steps went, where that was not as the config says.
+    """
     mapping = to_mapping(config)
+    training, schedule = mapping.get("training", {}), mapping.get("schedule", {})
+    if training.get("planned") in (None, training.get("duration")):
+        training.pop("planned", None)
+    if not schedule.get("restarts"):
+        schedule.pop("restarts", None)
+    if past:
+        mapping["past"] = past
     for key in _WITHOUT_EFFECT:
         group, _, leaf = key.rpartition(".")
         (mapping.get(group, {}) if group else mapping).pop(leaf, None)
@@ -74,12 +87,12 @@ def keys_of(schema: type) -> tuple[str, ...]:
     """The dotted keys of all values that a config of this schema may hold, those of every option included."""
 
     def walk(annotation: Any, key: str) -> Iterator[str]:
-        options = set(_options(annotation).values()) or ({annotation} if _is_mapping(annotation) else set())
+        options = set(options_of(annotation).values()) or ({annotation} if is_mapping(annotation) else set())
         if not options:
             yield key
         for option in options:
-            for name, kind in _hints(option).items():
-                yield from walk(kind, _join(key, name))
+            for name, kind in hints_of(option).items():
+                yield from walk(kind, join(key, name))
 
     return tuple(sorted(set(walk(schema, ""))))
 
@@ -87,7 +100,7 @@ def keys_of(schema: type) -> tuple[str, ...]:
 @cache
 def option_names(schema: type) -> dict[str, tuple[str, ...]]:
     """The names of the options of each group of a schema, where options have names."""
-    return {name: tuple(_options(kind)) for name, kind in _hints(schema).items() if _options(kind)}
+    return {name: tuple(options_of(kind)) for name, kind in hints_of(schema).items() if options_of(kind)}
 
 
 @dataclass
@@ -99,16 +112,16 @@ class _Reader:
 
     def value(self, annotation: Any, value: object, key: str) -> Any:
         """The value as its annotation wants it; None, and a problem noted, if it cannot be that."""
-        if options := _options(annotation):
+        if options := options_of(annotation):
             return self.option(options, value, key)
         if get_origin(annotation) in (Union, UnionType):
             return self.either(get_args(annotation), value, key)
         if get_origin(annotation) is tuple:
             return self.items(annotation, value, key)
-        if _is_mapping(annotation):
+        if is_mapping(annotation):
             if isinstance(value, Mapping):
                 return self.mapping(annotation, value, key)
-            return self.refuse(key, value, f"must be {_describe(annotation)}")
+            return self.refuse(key, value, f"must be {describe(annotation)}")
         try:
             return _scalar(annotation, value)
         except ValueError as error:
@@ -116,19 +129,23 @@ class _Reader:
 
     def mapping(self, cls: type, values: Mapping[str, Any], key: str, options: Mapping[str, type] | None = None) -> Any:
         """A dataclass; `options` are those it was chosen from."""
-        hints = _hints(cls)
+        hints = hints_of(cls)
         place = f"{key}={values['name']}" if options else key or "the config"
         for name, value in values.items():
             if name not in hints:
-                self.unknown(_join(key, str(name)), value, hints, place, options or {})
+                self.unknown(join(key, str(name)), value, hints, place, options or {})
         found = {}
         for item in fields(cls):
             value = values.get(item.name, MISSING)
             if value not in (MISSING, "???"):
-                found[item.name] = self.value(hints[item.name], value, _join(key, item.name))
+                before = len(self.problems)
+                found[item.name] = self.value(hints[item.name], value, join(key, item.name))
+                if self.problems[before:] and value is not None and self.schema is not NoneType:
+                    noted, place = self.problems[before], join(key, item.name)
+                    self.problems[before] = clarify(noted, value, place, hints, lists_of(self.schema), _takes)
             elif item.default is NO_DEFAULT:
                 found[item.name] = None
-                self.refuse(_join(key, item.name), MISSING, f"must be {_describe(hints[item.name])}")
+                self.refuse(join(key, item.name), MISSING, f"must be {describe(hints[item.name])}")
         return cls(**found)
 
     def option(self, options: Mapping[str, type], value: object, key: str) -> Any:
@@ -142,7 +159,7 @@ class _Reader:
         with suppress(ValueError):
             name = _scalar(Literal.__getitem__(tuple(options)), name)
             return self.mapping(options[name], value, key, options)
-        return self.refuse(_join(key, "name"), name, f"must be {_choice(tuple(options), name)}")
+        return self.refuse(join(key, "name"), name, f"must be {choice(tuple(options), name)}")
 
     def either(self, members: tuple[Any, ...], value: object, key: str) -> Any:
         """A value of the first of several types that takes it."""
@@ -157,7 +174,7 @@ class _Reader:
             refused = self.problems[before:]
             del self.problems[before:]
         if len(kinds) > 1:
-            return self.refuse(key, value, f"must be {', or '.join(map(_describe, kinds))}")
+            return self.refuse(key, value, f"must be {', or '.join(map(describe, kinds))}")
         for problem in refused:
             reason = f"{problem.reason}, or null" if problem.key == key else problem.reason
             self.refuse(problem.key, problem.value, reason, problem.help)
@@ -167,14 +184,14 @@ class _Reader:
         """A tuple of any length."""
         kind = get_args(annotation)[0]
         if not isinstance(value, list | tuple):
-            return self.refuse(key, value, f"must be {_describe(annotation)}")
+            return self.refuse(key, value, f"must be {describe(annotation)}")
         return tuple(self.value(kind, item, f"{key}.{index}") for index, item in enumerate(value))
 
     def unknown(self, key: str, value: object, beside: Collection[str], place: str, options: Mapping[str, type]) -> None:
         """Notes a key that is not among the keys `beside` it; `options` are those that its group has."""
         group, _, leaf = key.rpartition(".")
-        owners = [f"{group}={name}" for name, option in options.items() if leaf in _hints(option)]
-        if isinstance(value, Mapping) and value and not owners:
+        owners = [f"{group}={name}" for name, option in options.items() if leaf in hints_of(option)]
+        if isinstance(value, Mapping) and value and not owners and not any(is_plural(leaf, other) for other in beside):
             for name, item in value.items():
                 self.unknown(f"{key}.{name}", item, (), place, {})
             return
@@ -190,6 +207,13 @@ class _Reader:
         self.problems.append(Problem(key, value, reason, help_lines))
 
 
+def _takes(annotation: Any, value: object) -> bool:
+    """Whether a value is one for an annotation; without a schema, nothing is suggested."""
+    reader = _Reader(NoneType)
+    reader.value(annotation, value, "")
+    return not reader.problems
+
+
 def _scalar(annotation: Any, value: object) -> Any:
     """A number, text, truth value, choice or duration.
 
@@ -202,13 +226,13 @@ def _scalar(annotation: Any, value: object) -> Any:
         word = ("on" if value else "off") if isinstance(value, bool) else value
         if word in choices:
             return word
-        raise ValueError(_choice(choices, value))
+        raise ValueError(choice(choices, value))
     if annotation is Duration:
         return Duration.parse(str(value))
     base, bounds = get_args(annotation) if get_origin(annotation) is Annotated else (annotation, Bounds())
     number = _CONVERT[base](value)
     if number is None or (base in (int, float) and not bounds.contains(number)):
-        wanted = _describe(annotation)
+        wanted = describe(annotation)
         if base is int and isinstance(value, float) and value.is_integer():
             raise ValueError(f"{wanted}, written {int(value)}")
         raise ValueError(wanted if number not in (float("inf"), float("-inf")) else f"{wanted}, and finite")
@@ -236,52 +260,3 @@ _CONVERT: dict[Any, Callable[[object], Any]] = {
     bool: lambda value: value if isinstance(value, bool) else None,
     str: lambda value: value if isinstance(value, str) else None,
 }
-_NOUN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-
-
-def _describe(annotation: Any) -> str:
-    """What an annotation takes, to follow "must be"."""
-    if options := _options(annotation):
-        return _choice(tuple(options))
-    match get_origin(annotation):
-        case origin if origin in (Union, UnionType):
-            return ", or ".join("null" if kind is NoneType else _describe(kind) for kind in get_args(annotation))
-        case origin if origin is Annotated:
-            base, bounds = get_args(annotation)
-            return f"{_NOUN[base]} {'of ' if str(bounds).startswith('at') else ''}{bounds}"
-        case origin if origin is Literal:
-            return _choice(get_args(annotation))
-        case origin if origin is tuple:
-            return f"a list, each item {_describe(get_args(annotation)[0])}"
-    if annotation is Duration:
-        return "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%"
-    return f"a group of {', '.join(_hints(annotation))}" if _is_mapping(annotation) else _NOUN[annotation]
-
-
-def _choice(values: tuple[object, ...], value: object = MISSING) -> str:
-    choices = tuple(map(str, values))
-    near = get_close_matches(str(value), choices, n=1)
-    wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
-    return wanted + (f"; did you mean {near[0]}?" if near else "")
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)
-
-
-@cache
-def _options(annotation: Any) -> dict[str, type]:
-    """The dataclasses of a group by the names that choose them; empty if the annotation is no group."""
-    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    if not all(_is_mapping(member) and "name" in _hints(member) for member in members):
-        return {}
-    return {name: member for member in members for name in get_args(_hints(member)["name"])}
-
-
-def _is_mapping(annotation: Any) -> bool:
-    return is_dataclass(annotation) and annotation is not Duration
-
-
-def _join(key: str, name: str) -> str:
-    return f"{key}.{name}" if key else name

@@ -40,6 +40,8 @@ RESUMABLE = (
     "training.checkpoint_every",
     "training.keep",
     "training.stop",
+    "training.planned",
+    "schedule.restarts",
     "parallel",
     "data.directory",
     "data.file",

@@ -66,6 +66,8 @@ class Training:
             becomes what a run with its seed alone would become.
         vary: what else sets copies apart: with several learning rates, each is trained with each of the seeds.
         stop: when to end earlier.
+        planned: what the schedule spans, and what percents and lookahead's share of the training are of; null is `duration`. A
+            resumed run with another duration stays what it was with the old one here: past it, the last learning rate stays.
     """
 
     duration: Duration
@@ -80,6 +82,7 @@ class Training:
     seeds: PositiveInt
     vary: Vary
     stop: StopRules
+    planned: Duration | None = None
 
 
 @dataclass(frozen=True)

@@ -188,8 +188,34 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Steps:
-    """The learning rate is multiplied by `factor` at each of the boundaries."""
+class Restart:
+    """A schedule begins anew, from its first step on.
+
+    Attributes:
+        at: after how much of the training.
+        length: of this course, whose last rate then stays; null is up to the next restart, or to the end of training.
+    """
+
+    at: Duration
+    length: Duration | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleOptions:
+    """What every schedule has that changes the rate.
+
+    The first course through it is `training.planned` long. Percents of `warmup` and `boundaries` are of a course.
+
+    Attributes:
+        restarts: where another course begins, each with its own warm-up: 10epochs, or {at: 10epochs, length: 5epochs}.
+    """
+
+    restarts: tuple[Duration | Restart, ...] = ()
+
+
+@dataclass(frozen=True)
+class Steps(ScheduleOptions):
+    """The learning rate is multiplied by `factor` at each of the boundaries, counted from the beginning of a course."""
 
     name: Literal["step"]
     boundaries: tuple[Duration, ...]
@@ -197,16 +223,20 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from the peak to `final` times the peak at the end of training."""
+class Cosine(ScheduleOptions):
+    """Half a cosine from the peak, in the first step, to `final` times the peak, one past the last step."""
 
     name: Literal["cosine"]
     final: Share
 
 
 @dataclass(frozen=True)
-class WarmupCosine:
-    """A straight line from 0 to the peak over `warmup`, then half a cosine to `final` times the peak."""
+class WarmupCosine(ScheduleOptions):
+    """A straight line up to the peak over `warmup`, then half a cosine to `final` times the peak.
+
+    The k-th of W steps of warm-up, from 0, has (k + 1) / W of the peak, so that the first one is not wasted; the cosine begins
+    with the peak in step W, and reaches `final` one past the last step.
+    """
 
     name: Literal["warmup_cosine"]
     warmup: Duration
@@ -214,8 +244,12 @@ class WarmupCosine:
 
 
 @dataclass(frozen=True)
-class OneCycle:
-    """A straight line from `start` to 1 times the peak over `warmup`, then one down to `final` at the end."""
+class OneCycle(ScheduleOptions):
+    """A straight line from `start` to 1 times the peak over `warmup`, then one down to `final`, one past the last step.
+
+    The first step has `start` times the peak, and the one after W steps of warm-up the peak. With a `start` of 0, the first
+    step would learn nothing: then the k-th step of the warm-up, from 0, has (k + 1) / W of the peak.
+    """
 
     name: Literal["onecycle"]
     warmup: Duration

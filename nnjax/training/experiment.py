@@ -15,6 +15,7 @@ from nnjax.config.copies import num_copies
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import ConfigError
 from nnjax.config.lengths import Lengths, in_steps, lengths
+from nnjax.config.rates import course_ends, relative_rate, step_counts
 from nnjax.config.schema import Config
 from nnjax.config.training_options import Textbook
 from nnjax.data.dataset import Dataset
@@ -23,7 +24,7 @@ from nnjax.models.whitening import whitening_kernel
 from nnjax.parallel.data_parallel import DataParallel
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.layout import Draws, Layout
-from nnjax.training.optimizers import make_optimizer, relative_schedule
+from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import TrainState, create_state
 from nnjax.training.step import StepRecipe
 
@@ -115,7 +116,8 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         classification=spec.task == "classification",
         seed=config.seed,
         steps_per_epoch=durations.steps_per_epoch,
-        total_steps=durations.planned_steps,
+        planned_steps=durations.planned_steps,
+        ends=course_ends(config.schedule, step_counts(config, spec)),
     )
     layout = Layout(config, devices, _copies_at_once(config, state, devices[0].platform))
     # Splits smaller than a batch are not padded to all of it; one size serves both.
@@ -159,10 +161,4 @@ def _with_whitening(state: TrainState, config: Config, dataset: Dataset) -> Trai
 
 def learning_rate_schedule(config: Config, spec: DatasetSpec) -> optax.Schedule:
     """From the step (0 for the first) to the learning rate, as a share of its peak, over the whole training of a config."""
-    durations = lengths(config, spec)
-    return relative_schedule(
-        config.schedule,
-        total_steps=durations.planned_steps,
-        steps_per_epoch=durations.steps_per_epoch,
-        batch_size=config.training.global_batch_size,
-    )
+    return relative_rate(config, spec)

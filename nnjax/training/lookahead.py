@@ -6,6 +6,7 @@ optax.lookahead keeps both kinds of weights in `params`, knows a constant step s
 statistics to those of the last few batches, which the slow weights have never seen.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,7 +18,9 @@ from nnjax.config.training_options import Lookahead
 Pytree = Any
 
 
-def look_ahead(options: Lookahead, slow: Pytree, fast: Pytree, *, step: Array, total_steps: int) -> tuple[Pytree, Pytree]:
+def look_ahead(
+    options: Lookahead, slow: Pytree, fast: Pytree, *, step: Array, total_steps: int, ends: Sequence[int] | None = None
+) -> tuple[Pytree, Pytree]:
     """Lets slow and fast weights meet, if it is time.
 
     Args:
@@ -25,12 +28,14 @@ def look_ahead(options: Lookahead, slow: Pytree, fast: Pytree, *, step: Array, t
         slow: arrays as after the last meeting.
         fast: arrays of the same shapes, as trained since.
         step: int32, steps done, this one included.
-        total_steps: steps of the whole training, after the last of which the fast weights become the slow ones.
+        total_steps: steps of the training as planned, which shares are of; past them, the share stays 1.
+        ends: the steps after which the fast weights become the slow ones; None is `total_steps` alone.
 
     Returns:
         Slow and fast arrays.
     """
-    share = step / total_steps
+    ends = (total_steps,) if ends is None else ends
+    share = jnp.minimum(step / total_steps, 1) if max(ends) > total_steps else step / total_steps
     step_size = 1 - (1 - options.slow_step_size) * share**options.power
 
     def meet() -> tuple[Pytree, Pytree]:
@@ -43,6 +48,7 @@ def look_ahead(options: Lookahead, slow: Pytree, fast: Pytree, *, step: Array, t
     def go_on() -> tuple[Pytree, Pytree]:
         return slow, fast
 
-    which = jnp.where(step % options.sync_period == 0, 2, jnp.where(step == total_steps, 1, 0))
+    is_end = jnp.isin(step, jnp.array(ends, step.dtype))
+    which = jnp.where(step % options.sync_period == 0, 2, jnp.where(is_end, 1, 0))
     slow, fast = lax.switch(which, [go_on, end, meet])
     return slow, fast

@@ -16,55 +16,40 @@ from optax.contrib import MuonDimensionNumbers
 
 from nnjax.config.errors import ConfigError
 from nnjax.config.problems import NO_ORIGINS, Problem
+from nnjax.config.rates import StepCounts, rate_of
 from nnjax.config.training_options import (
     SGD,
     Adam,
-    Constant,
-    Cosine,
     Lion,
     Muon,
     MuonSGD,
-    OneCycle,
     Optimizer,
     ParameterGroup,
     Schedule,
-    Steps,
     Textbook,
-    WarmupCosine,
 )
 from nnjax.config.types import Duration
 
 _Rule = SGD | Adam | Lion | Muon | MuonSGD
 
 
-def relative_schedule(schedule: Schedule, *, total_steps: int, steps_per_epoch: int, batch_size: int) -> optax.Schedule:
-    """The learning rate over the steps, as a share of its peak.
+def relative_schedule(
+    schedule: Schedule, *, total_steps: int, steps_per_epoch: int, batch_size: int, planned_steps: int | None = None
+) -> optax.Schedule:
+    """The learning rate over the steps, as a share of its peak; the formulas are in `nnjax.config.rates`.
 
     Args:
         schedule: which form.
-        total_steps: length of the training, which ends at its last value.
+        total_steps: length of the training.
         steps_per_epoch: what durations in epochs are multiplied by.
         batch_size: global; what durations in examples are divided by.
+        planned_steps: length of the first course; None is the training's.
 
     Returns:
         A function from the step (0 for the first) to a factor; traceable by JAX.
     """
-    match schedule:
-        case Constant():
-            return optax.constant_schedule(1.0)
-        case Steps():
-            boundaries = [end.in_steps(steps_per_epoch, batch_size, total_steps) for end in schedule.boundaries]
-            return optax.piecewise_constant_schedule(1.0, dict.fromkeys(boundaries, schedule.factor))
-        case Cosine():
-            return optax.cosine_decay_schedule(1.0, total_steps, alpha=schedule.final)
-        case WarmupCosine():
-            warmup = schedule.warmup.in_steps(steps_per_epoch, batch_size, total_steps)
-            return optax.warmup_cosine_decay_schedule(0.0, 1.0, warmup, total_steps, schedule.final)
-        case OneCycle():
-            warmup = schedule.warmup.in_steps(steps_per_epoch, batch_size, total_steps)
-            up = optax.linear_schedule(schedule.start, 1.0, warmup)
-            down = optax.linear_schedule(1.0, schedule.final, total_steps - warmup)
-            return optax.join_schedules([up, down], [warmup])
+    planned = total_steps if planned_steps is None else planned_steps
+    return rate_of(schedule, StepCounts(total_steps, planned, steps_per_epoch, batch_size))
 
 
 def make_optimizer(

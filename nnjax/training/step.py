@@ -48,7 +48,8 @@ class StepRecipe:
         classification: whether accuracy means anything.
         seed: draws augmentation and dropout; of a copy, traced.
         steps_per_epoch: steps that make an epoch.
-        total_steps: of the whole training, as planned.
+        planned_steps: of the training as planned.
+        ends: the steps after which a course of the schedule, or the training, ends.
     """
 
     network: SplitNetwork
@@ -61,7 +62,8 @@ class StepRecipe:
     classification: bool
     seed: int | jax.Array
     steps_per_epoch: int
-    total_steps: int
+    planned_steps: int
+    ends: tuple[int, ...]
 
 
 @jax.tree_util.register_dataclass
@@ -147,8 +149,9 @@ def train_step(
     params = optax.apply_updates(state.params, updates)
     step, slow = state.step + 1, state.slow
     if recipe.lookahead is not None:
+        fast = (params, model_state)
         slow, (params, model_state) = look_ahead(
-            recipe.lookahead, slow, (params, model_state), step=step, total_steps=recipe.total_steps
+            recipe.lookahead, slow, fast, step=step, total_steps=recipe.planned_steps, ends=recipe.ends
         )
     correct = is_correct(outputs, targets).sum() if recipe.classification else jnp.zeros(())
     return TrainState(step, params, model_state, opt_state, slow), (losses.sum(), correct)

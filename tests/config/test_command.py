@@ -317,6 +317,11 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
     assert (saved["training"]["duration"], saved["parallel"]["name"], saved["resume"]) == ("50epochs", "shard_map", None)
     assert (folder / ".hydra/overrides.yaml").read_text() == overrides
 
+    (folder / "checkpoints/600").mkdir(parents=True)
+    result = run(f"resume={name}", "training.planned=30epochs", "schedule.restarts=[30epochs]")
+    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (result.returncode, saved["training"]["planned"], saved["schedule"]["restarts"]) == (0, "30epochs", ["30epochs"])
+
     before = (folder / "config.yaml").read_text()
     for arguments, first_line in {
         ("seed=5",): "seed=5: a resumed run stays the experiment it was; it may change training.duration,",
@@ -326,6 +331,8 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
         ("training.duration=x",): "training.duration=x: must be a number and a unit",
         ("experiment=none",): "experiment=none: a resumed run stays",
         ("hydra.run.dir=x",): "hydra.run.dir=x: a resumed run stays in its folder",
+        ("training.duration=20epochs", "schedule.restarts=[]"): "training.duration=20epochs: ends at step 400, and the run has",
+        ("schedule.final=0.1",): "schedule.final=0.1: a resumed run stays",
         ("-m",): f"resume={name}: one run goes on by itself; leave out -m",
     }.items():
         result = run(f"resume={name}", *arguments)

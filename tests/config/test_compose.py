@@ -9,7 +9,7 @@ import nnjax.data
 from nnjax.config import compose as compose_module
 from nnjax.config.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.config.errors import ConfigError, IncompatibleError
-from nnjax.config.options import CNN, FNN
+from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.overrides import translate
 from nnjax.config.schema import EvaluateConfig, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 from nnjax.config.screens import help_text
@@ -165,6 +165,51 @@ def test_a_bad_override_is_named_and_located(overrides: str, expected: str) -> N
     assert line.startswith(expected)
     places = ("(set on the command line)", "(see the command line)")
     assert line.endswith(places) or line.startswith("hydra.")
+
+
+LAYERS = (NeuronLayer(2, bias=False, activation="tanh"), NeuronLayer(1, biases=(1e-3,)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'model.layers=[{"size":2,"bias":false,"activation":"tanh"},{"size":1,"biases":[1e-3]}]',
+        'model.layers=[ {"size" : 2, "bias": false, "activation": "t\\u0061nh"} ,\n{"size":1,"biases":[0.001]}]',
+        '++model.layers=[{"size":2,"bias":false,"activation":"tanh"},{"size":1,"biases":[1E-3]}]',
+        'model={"layers":[{"size":2,"bias":false,"activation":"tanh"},{"size":1,"biases":[1e-3]}]}',
+        "model.layers=[{size: 2, bias: false, activation: tanh}, {size: 1, biases: [1e-3]}]",
+    ],
+)
+def test_a_value_may_be_json(text: str) -> None:
+    model = compose_train(["model=neurons", "data=textbook", text]).model
+    assert isinstance(model, Neurons)
+    assert model.layers == LAYERS
+
+
+def test_a_sweep_may_be_over_json() -> None:
+    text = 'model.layers=[{"size":2},{"size":1}],[{"size": 3}, {"size": 1, "bias": false}]'
+    jobs = expand(compose("train", ["model=neurons", text], run_mode=RunMode.MULTIRUN))
+    assert jobs is not None
+    found = [compose_train(["data=textbook", *job]).model for job in jobs]
+    assert [[layer.size for layer in model.layers] for model in found if isinstance(model, Neurons)] == [[2, 1], [3, 1]]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("[{'size':2,'bias':True}]", "cannot be read; keys stand without quotes: 'model.layers=[{size:2,bias:true}]'"),
+        ('[{"size":2, wide:"a\'b"}]', "keys stand without quotes: 'model.layers=[{size:2, wide:\"a'\"'\"'b\"}]'"),
+        ('[{"size":2,"size":3}]', "cannot be read; keys stand without quotes"),  # which of them is a person's choice
+        ('choice([{"size":2}])', "cannot be read; keys stand without quotes: 'model.layers=choice([{size:2}])'"),
+        ('[{"size":2}', "cannot be read; check its brackets"),
+        ('[{"a b":2}]', "cannot be read; check its brackets"),
+        ("{size: 2}", "must be a list; write model.layers=[{size: 2}]"),
+        ('{"size": 2}', "must be a list; write model.layers=[{size:2}]"),
+        ('[{"size":2,"activation":"x\'y\\"z\\\\"}]', "must be one of relu"),
+    ],
+)
+def test_what_is_nearly_json_is_told_how_to_be_written(value: str, reason: str) -> None:
+    assert reason in message(["model=neurons", "data=textbook", f"model.layers={value}"])
 
 
 def test_the_override_that_fails_is_found_by_halving() -> None:

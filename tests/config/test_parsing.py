@@ -160,6 +160,54 @@ def test_a_bad_value_is_named(
     assert message(values_of(choices, changes))[0] == first_line
 
 
+@pytest.mark.parametrize(
+    ("choices", "changes", "first", "second"),
+    [
+        # another key was meant: one of the same word
+        (
+            "model=neurons",
+            {"model.layers": [{"size": 1, "bias": 0.35}]},
+            "must be true or false; did you mean biases: [0.35]?",
+            "",
+        ),
+        ("model=neurons", {"model.layers": [{"size": 2, "bias": [0.1, 2]}]}, "; did you mean biases: [0.1,2]?", ""),
+        ("model=neurons", {"model.layers": [{"size": 2, "bias": "0.1, 2"}]}, "; did you mean biases: [0.1,2]?", ""),
+        ("model=neurons", {"model.layers": [{"size": 2, "weight": 1}]}, "did you mean model.layers.0.weights?", ""),
+        ("", {"model.block": {"features": 8}}, "model.block={features:8}: unknown key; did you mean model.blocks?", ""),
+        (
+            "",
+            {"optimizer.learning_rate": [0.1, 0.3]},
+            "must be a number greater than 0; did you mean training.vary.learning_rate=[0.1,0.3]?",
+            "",
+        ),
+        # another form of the value was meant
+        ("model=neurons", {"model.layers": [{"size": 1, "biases": 0.35}]}, "must be a list", "write biases: [0.35]"),
+        ("model=neurons", {"model.layers": [{"size": 1, "weights": [1, 2]}]}, "must be a list", "write weights: [[1,2]]"),
+        ("model=neurons", {"model.layers": [{"size": [4]}]}, "must be a whole number", "write size: 4"),
+        ("model=neurons", {"model.layers": {"size": 4}}, "must be a list", "write model.layers=[{size:4}]"),
+        ("model=fnn", {"model.hidden": 256}, "must be a list, each item a whole number", "write model.hidden=[256]"),
+        ("model=fnn", {"model.hidden": "128, 64"}, "must be a list", "write model.hidden=[128,64]"),
+        ("model=two_neuron", {"model.neuron_a.bias": [0.5]}, "must be a number", "write model.neuron_a.bias=0.5"),
+        ("schedule=step", {"schedule.boundaries": "50%"}, "must be a list", "write schedule.boundaries=[50%]"),
+        ("", {"schedule.restarts": "5epochs"}, "must be a list", "write schedule.restarts=[5epochs]"),
+        ("", {"training.vary.learning_rate": 0.1}, "must be a list", "write training.vary.learning_rate=[0.1]"),
+        ("", {"seed": [1, 2]}, "must be a whole number", "to run with each of them: -m seed=1,2"),
+        # nothing of the kind
+        ("", {"data.normalize": 1}, "data.normalize=1: must be true or false", ""),
+        ("model=fnn", {"model.hidden": "wide"}, "must be a list, each item a whole number of at least 1", ""),
+        ("model=fnn", {"model.hidden": [0]}, "model.hidden.0=0: must be a whole number of at least 1", ""),
+    ],
+)
+def test_one_and_several_are_told_apart(
+    values_of: Values, choices: str, changes: dict[str, Any], first: str, second: str
+) -> None:
+    lines = message(values_of(choices, changes))
+    assert first in lines[0]
+    assert lines[0].endswith("?") == ("?" in first)
+    assert second in "\n".join(lines[1:])
+    assert second or not any(line.strip().startswith(("write", "to run")) for line in lines[1:])
+
+
 def test_the_shipped_defaults_are_read(values_of: Values) -> None:
     config = parse(TrainConfig, values_of("model=fnn data=mnist"))
     assert isinstance(config.model, FNN)
@@ -282,6 +330,9 @@ def test_a_mapping_is_plain_and_a_copy(values_of: Values) -> None:
     ("changes", "same"),
     [
         ({"resume": "outputs/a"}, True),
+        ({"training.planned": "30epochs"}, True),  # which is the duration
+        ({"training.planned": "15epochs"}, False),
+        ({"schedule.restarts": ["15epochs"]}, False),
         ({"report.figures": False}, True),
         ({"data.placement": "host"}, True),
         ({"training.duration": "30 epochs"}, True),

@@ -39,3 +39,21 @@ def test_a_step_size_of_one_is_no_lookahead_at_all():
     slow, same = look_ahead(Lookahead(1, 1.0), {"a": jnp.zeros(3)}, fast, step=jnp.int32(4), total_steps=10)
     np.testing.assert_array_equal(slow["a"], fast["a"])
     np.testing.assert_array_equal(same["a"], fast["a"])
+
+
+def test_past_its_ends_the_share_stays_and_fast_weights_become_slow_ones():
+    """Planned for 6 steps, trained for 9, with an end after 4: as three trainings of 4, 6 and 9 steps one after another."""
+    options, total, ends = Lookahead(5, 0.25, 2.0), 6, (4, 6, 9)
+    slow = fast = {"a": jnp.zeros(2)}
+    expected_slow = expected_fast = np.zeros(2)
+    for step in range(1, 10):
+        fast = {"a": fast["a"] + 1}
+        slow, fast = look_ahead(options, slow, fast, step=jnp.int32(step), total_steps=total, ends=ends)
+        expected_fast = expected_fast + 1
+        if step % 5 == 0:
+            kept = 0.75 * min(step / total, 1) ** 2
+            expected_slow = expected_fast = kept * expected_slow + (1 - kept) * expected_fast
+        elif step in ends:
+            expected_fast = expected_slow
+        np.testing.assert_allclose(slow["a"], expected_slow, rtol=1e-6)
+        np.testing.assert_allclose(fast["a"], expected_fast, rtol=1e-6)

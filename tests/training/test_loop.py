@@ -171,6 +171,22 @@ def test_more_epochs_go_on_from_the_end(tmp_path):
     assert [step for step, _, _ in evaluations] == [32, 40]
 
 
+LOOKAHEAD = "optimizer.lookahead={sync_period: 5, slow_step_size: 0.3, power: 2}"
+GROUPS = 'optimizer.parameter_groups=[{parameters: "*.bias", until: 50%}]'
+
+
+@pytest.mark.parametrize("then", [(), ("schedule.restarts=[2epochs]",)], ids=["hold", "restart"])
+@pytest.mark.parametrize("schedule", ["cosine", "warmup_cosine", "onecycle", "step"])
+def test_a_longer_run_with_its_old_plan_is_what_it_is_without_an_end_between(tmp_path, schedule, then):
+    """Learning rates, lookahead's share and its end, percents of parameter groups: all are as they were."""
+    common = (f"schedule={schedule}", LOOKAHEAD, GROUPS)
+    longer = ("training.planned=2epochs", "training.duration=4epochs", *then)
+    run(tmp_path / "parts", *common, "training.duration=2epochs")
+    parts, _, _, _ = run(tmp_path / "parts", *common, *longer, resume=True)
+    whole, _, _, _ = run(tmp_path / "whole", *common, *longer)
+    assert_equal_trees(parts, whole)
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [

@@ -122,7 +122,7 @@ SCHEDULES = {
     "constant": (Constant("constant"), {0: 1, 50: 1, 100: 1}),
     "step": (Steps("step", (Duration(50, "%"), Duration(3, "epochs")), 0.1), {0: 1, 49: 1, 51: 0.1, 74: 0.1, 76: 0.01}),
     "cosine": (Cosine("cosine", 0.2), {0: 1, 50: 0.6, 100: 0.2}),
-    "warmup_cosine": (WarmupCosine("warmup_cosine", Duration(250, "examples"), 0.0), {0: 0, 5: 0.2, 25: 1, 100: 0}),
+    "warmup_cosine": (WarmupCosine("warmup_cosine", Duration(250, "examples"), 0.0), {0: 0.04, 4: 0.2, 24: 1, 25: 1, 100: 0}),
     "onecycle": (OneCycle("onecycle", Duration(20, "steps"), 0.5, 0.1), {0: 0.5, 10: 0.75, 20: 1, 60: 0.55, 100: 0.1}),
 }
 

@@ -1,0 +1,83 @@
+"""The annotations of the schema, looked through: fields, the options of a group, and what a field takes, in words.
+
+hints_of(FNN)["hidden"], options_of(Model)["fnn"]       # tuple[PositiveInt, ...], FNN
+describe(tuple[int, ...])                                # "a list, each item a whole number"
+"""
+
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from nnjax.config.problems import MISSING
+from nnjax.config.types import Duration
+
+_NOUN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def describe(annotation: Any) -> str:
+    """What an annotation takes, to follow "must be"."""
+    if options := options_of(annotation):
+        return choice(tuple(options))
+    match get_origin(annotation):
+        case origin if origin in (Union, UnionType):
+            return ", or ".join("null" if kind is NoneType else describe(kind) for kind in get_args(annotation))
+        case origin if origin is Annotated:
+            base, bounds = get_args(annotation)
+            return f"{_NOUN[base]} {'of ' if str(bounds).startswith('at') else ''}{bounds}"
+        case origin if origin is Literal:
+            return choice(get_args(annotation))
+        case origin if origin is tuple:
+            return f"a list, each item {describe(get_args(annotation)[0])}"
+    if annotation is Duration:
+        return "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%"
+    return f"a group of {', '.join(hints_of(annotation))}" if is_mapping(annotation) else _NOUN[annotation]
+
+
+def choice(values: tuple[object, ...], value: object = MISSING) -> str:
+    """One of several values, with the one that `value` is spelt most like."""
+    choices = tuple(map(str, values))
+    near = get_close_matches(str(value), choices, n=1)
+    wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+    return wanted + (f"; did you mean {near[0]}?" if near else "")
+
+
+@cache
+def hints_of(cls: type) -> dict[str, Any]:
+    """The annotations of a dataclass by the names of its fields."""
+    return get_type_hints(cls, include_extras=True)
+
+
+@cache
+def options_of(annotation: Any) -> dict[str, type]:
+    """The dataclasses of a group by the names that choose them; empty if the annotation is no group."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if not all(is_mapping(member) and "name" in hints_of(member) for member in members):
+        return {}
+    return {name: member for member in members for name in get_args(hints_of(member)["name"])}
+
+
+def is_mapping(annotation: Any) -> bool:
+    """Whether an annotation is a dataclass that is written as a group of keys."""
+    return is_dataclass(annotation) and annotation is not Duration
+
+
+def join(key: str, name: str) -> str:
+    """A dotted key below another one, which is empty for the whole config."""
+    return f"{key}.{name}" if key else name
+
+
+@cache
+def lists_of(schema: type) -> dict[str, Any]:
+    """The dotted keys of the lists of scalars that every config of a schema has, with their annotations."""
+
+    def walk(annotation: Any, key: str) -> Iterator[tuple[str, Any]]:
+        if is_mapping(annotation) and not options_of(annotation):
+            for name, kind in hints_of(annotation).items():
+                yield from walk(kind, join(key, name))
+        elif any(get_origin(member) is tuple for member in (annotation, *get_args(annotation))):
+            yield key, annotation
+
+    return dict(walk(schema, "")) if is_dataclass(schema) else {}

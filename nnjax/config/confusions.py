@@ -1,0 +1,72 @@
+"""One and several confused, of a value (256 for [256]) or of a key (bias for biases): what was probably meant.
+
+problem = clarify(problem, value, key, hints_of(NeuronLayer), lists_of(TrainConfig), takes)
+# model.layers.0.bias=0.35: must be true or false; did you mean biases: [0.35]?
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nnjax.config.problems import Problem, show
+
+Takes = Callable[[Any, object], bool]
+
+
+def clarify(
+    problem: Problem, value: object, key: str, beside: Mapping[str, Any], elsewhere: Mapping[str, Any], takes: Takes
+) -> Problem:
+    """A problem with what was probably meant, where one and several were confused.
+
+    Args:
+        problem: what was noted first of the value, or of an item of it.
+        value: plain.
+        key: dotted, of the value.
+        beside: the annotations of the keys beside it, and its own, by their last parts.
+        elsewhere: those of lists in other groups, by dotted keys.
+        takes: whether an annotation takes a value.
+    """
+    group, _, name = key.rpartition(".")
+    in_list = any(part.isdecimal() for part in key.split("."))  # written out in a list, not set by itself
+    for other, kind in beside.items():
+        if not is_plural(name, other) and not is_plural(other, name):
+            continue
+        if meant := fitting(kind, [value, [value], [[value]], *_items(value)], takes):
+            full = f"{group}.{other}".lstrip(".")
+            return _asked(problem, f"{other}: {show(*meant)}" if in_list else f"{full}={show(*meant)}")
+    several = isinstance(value, list | tuple) and len(value) > 1
+    for other, kind in elsewhere.items() if several else ():
+        if other != key and other.rpartition(".")[2] == name and takes(kind, value):
+            return _asked(problem, f"{other}={show(value)}")
+    if meant := fitting(beside[name], [[value], [[value]], *_items(value)], takes):
+        return _told(problem, f"write {name}: {show(*meant)}" if in_list else f"write {key}={show(*meant)}")
+    if isinstance(value, list | tuple) and value and not in_list and all(takes(beside[name], item) for item in value):
+        return _told(problem, f"to run with each of them: -m {key}={','.join(map(show, value))}")
+    return problem
+
+
+def fitting(annotation: Any, candidates: list[object], takes: Takes) -> list[object]:
+    """The first of the values that an annotation takes, in a list; empty if there is none."""
+    return next(([value] for value in candidates if takes(annotation, value)), [])
+
+
+def is_plural(word: str, plural: str) -> bool:
+    """Whether a word is another one's plural: bias and biases, block and blocks, boundary and boundaries."""
+    return plural in (f"{word}s", f"{word}es") or (word.endswith("y") and plural == f"{word[:-1]}ies")
+
+
+def _items(value: object) -> list[object]:
+    """The only item of a list; the items of a text that lists them."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return [value[0]]
+    items = re.split(r"\s*[,;\s]\s*", value.strip("[]() ")) if isinstance(value, str) else []
+    return [items] if len(items) > 1 else []
+
+
+def _asked(problem: Problem, meant: str) -> Problem:
+    return replace(problem, reason=f"{problem.reason}; did you mean {meant}?")
+
+
+def _told(problem: Problem, line: str) -> Problem:
+    return replace(problem, help=(*problem.help, line))

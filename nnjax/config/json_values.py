@@ -1,0 +1,99 @@
+"""Values in JSON, as people paste them, in the grammar of Hydra, whose keys have no quotes.
+
+    from_json('model.layers=[{"size": 2, "bias": true}]', reads)      # "model.layers=[{size:2,bias:true}]"
+
+Only what Hydra cannot read is looked at, and only what is JSON throughout is taken: the values are exactly those that it says.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+_KEY = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_QUOTED = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(?P<colon>\s*:)?""")
+_WORDS = {"True": "true", "False": "false", "None": "null"}
+
+
+def from_json(text: str, reads: Callable[[str], bool]) -> str:
+    """An override with JSON in the place of its value, or of each of the values of a sweep, as Hydra writes it.
+
+    Args:
+        text: ``key=value``; left as it is where Hydra reads it, or where it is no JSON.
+        reads: whether Hydra reads an override.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or '"' not in value or reads(text):
+        return text
+    try:
+        written = ",".join(map(_write, _values(value)))
+    except ValueError:
+        return text
+    return f"{key}={written}"
+
+
+def corrected(text: str, reads: Callable[[str], bool]) -> str | None:
+    """An override without the quotes around its keys; None where it has none, or Hydra cannot read that either."""
+    key, equals, value = text.partition("=")
+    bare = _QUOTED.sub(_bare_key, value)
+    if bare == value or not equals:
+        return None
+    pieces = re.split(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", bare)
+    pieces[::2] = [re.sub(r"\b(True|False|None)\b", lambda match: _WORDS[match[1]], piece) for piece in pieces[::2]]
+    fixed = f"{key}={''.join(pieces)}"
+    return fixed if reads(fixed) else None
+
+
+def _bare_key(match: re.Match[str]) -> str:
+    name = match["text"][1:-1]
+    return f"{name}{match['colon']}" if match["colon"] and _KEY.fullmatch(name) else match[0]
+
+
+def _values(text: str) -> list[Any]:
+    """The JSON values of a text, with commas between them.
+
+    Raises:
+        ValueError: if it holds anything else, or a key twice.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
+    found, place = [], 0
+    while True:
+        place += len(text[place:]) - len(text[place:].lstrip())
+        value, place = decoder.raw_decode(text, place)
+        found.append(value)
+        rest = text[place:].lstrip()
+        if not rest:
+            return found
+        if rest[0] != ",":
+            raise ValueError(f"no JSON at {rest}")
+        place = len(text) - len(rest) + 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _write(value: Any) -> str:
+    """A value in Hydra's grammar.
+
+    Raises:
+        ValueError: for a key that needs quotes there.
+    """
+    match value:
+        case dict():
+            if not all(map(_KEY.fullmatch, value)) or {"null", "true", "false", "nan", "inf"} & {key.lower() for key in value}:
+                raise ValueError("a key that only quotes make one")
+            return f"{{{','.join(f'{key}:{_write(item)}' for key, item in value.items())}}}"
+        case list():
+            return f"[{','.join(map(_write, value))}]"
+        case str():
+            return QuotedString(value, Quote.double if "'" in value else Quote.single).with_quotes()
+        case float():
+            return repr(value)
+        case _:
+            return json.dumps(value)
