@@ -93,10 +93,16 @@ def _backward(epsilon: float, axis_name: str | None, residuals: Any, gradients: 
     by_bias, by_scale = count * by_output, count * by_normalized
     if axis_name is not None and lax.axis_size(axis_name) > 1:
         by_output, by_normalized = lax.pmean((by_output, by_normalized), axis_name)
-    # Of each channel a straight line in gradient and centred input, so that one pass does it.
+    # Of each channel a straight line in gradient and input, so that one pass does it.
     factor = scale * inverse
     slope = -factor * inverse * by_normalized
-    by_inputs = factor * grads + slope * (x - centre) - (factor * by_output + slope * rest)
+    by_inputs = lax.cond(
+        is_easy,
+        lambda: factor * grads + slope * x - (factor * by_output + slope * (centre + rest)),
+        # Of a product with one input XLA computes x anew here, contracted with what follows, and then it is another number than
+        # the moments were taken of; not so in a branch.
+        lambda: factor * (grads - by_output) + slope * ((x - centre) - rest),
+    )
     return by_inputs.astype(inputs.dtype), by_scale, by_bias
 
 
