@@ -191,3 +191,19 @@ def test_trials_side_by_side_are_normalised_as_one_alone():
         wanted, _, true_variance, *_ = exact(inputs[trial], inputs[trial])
         np.testing.assert_allclose(variance[trial], true_variance, rtol=1e-5)
         np.testing.assert_allclose(outputs[trial], wanted, atol=1e-5)
+
+
+def test_a_layer_of_one_input_learns_from_the_very_numbers_that_were_normalised():
+    """XLA makes a product of it, which it computes anew where it likes, contracted with what follows."""
+    draw = np.random.default_rng(0)
+    inputs = (1e4 + np.arange(4.0)[:, None]).astype(np.float32)
+    kernel, weights = draw.normal(size=(1, CHANNELS)).astype(np.float32), draw.normal(size=(4, CHANNELS)).astype(np.float32)
+    scale, bias = jnp.asarray(SCALE, jnp.float32), jnp.asarray(BIAS, jnp.float32)
+
+    def objective(kernel):
+        outputs, *statistics = normalize_batch(inputs @ kernel, scale, bias, EPSILON, None)
+        return jnp.sum(weights * jnp.tanh(outputs)), statistics
+
+    (_, _), gradient = jax.jit(jax.value_and_grad(objective, has_aux=True))(kernel)
+    # By the kernel's own size nothing changes, up to ε: all of the gradient is rounding, of δ times 10⁴.
+    np.testing.assert_allclose(gradient, 0, atol=0.02)
