@@ -85,7 +85,9 @@ def _augmentation(config: Config, spec: DatasetSpec) -> Problems:
     if augment.crop >= side:
         reason = f"must be less than the side of an image, {side}, as the border is a reflection of it"
         yield Problem("data.augment.crop", augment.crop, reason)
-    if augment.cutout > side:
+    if augment.cutout and spec.input_shape[:2] == (1, 1):
+        yield Problem("data.augment.cutout", augment.cutout, "greys out all of a 1×1 image; must be 0")
+    elif augment.cutout > side:
         yield Problem("data.augment.cutout", augment.cutout, f"must be at most the side of an image, {side}")
 
 

@@ -7,7 +7,8 @@ import math
 
 from nnjax.config.data_checks import Problems, describe_inputs
 from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.options import CNN, FNN, RNN, ActivationName, Airbench, Neurons, TwoNeuron, Whitening
+from nnjax.config.normalization_checks import normalization_problems
+from nnjax.config.options import CNN, RNN, ActivationName, Airbench, Neurons, TwoNeuron, Whitening
 from nnjax.config.problems import Problem, count
 from nnjax.config.schema import Config
 from nnjax.config.training_options import CrossEntropy
@@ -113,13 +114,6 @@ def _rnn(config: Config, spec: DatasetSpec) -> Problems:
         yield Problem("model.hidden", [], "needs at least one recurrent layer, such as [32]")
 
 
-def _batch_norm(config: Config, spec: DatasetSpec) -> Problems:
-    model = config.model
-    if isinstance(model, FNN) and model.normalization == "batch" and config.training.global_batch_size == 1:
-        reason = "needs more than one example a step; training.global_batch_size is 1; choose layer or none"
-        yield Problem("model.normalization", "batch", reason)
-
-
 def _loss(config: Config, spec: DatasetSpec) -> Problems:
     if not isinstance(config.loss, CrossEntropy) or (isinstance(config.model, Neurons) and not config.model.layers):
         return
@@ -147,4 +141,4 @@ def _has_one_value(spec: DatasetSpec) -> bool:
     return spec.task == "regression" and spec.num_outputs == 1
 
 
-MODEL_CHECKS = (_cnn, _airbench, _two_neuron, _neurons, _rnn, _batch_norm, _loss)
+MODEL_CHECKS = (_cnn, _airbench, _two_neuron, _neurons, _rnn, normalization_problems, _loss)

@@ -38,11 +38,14 @@ Loss = CrossEntropy | SquaredError
 class ParameterGroup:
     """Parameters that learn otherwise than the others do.
 
+    Frozen, by a multiplier of 0 or past their end, parameters stay what they are to the bit, whatever the optimizer, its decay
+    and lookahead; their gradients do not count in `clip_norm`. BatchNorm's running statistics are no parameters, and go on.
+
     Attributes:
         parameters: which, by LAYER.NAME, where * stands for anything: "conv_1.kernel", "*_norm.bias", "conv_*".
-        multiplier: times the learning rate; 0 leaves them as they are.
+        multiplier: times the learning rate; 0 freezes them from the start.
         weight_decay: in the place of optimizer.weight_decay, and of all of them, biases too; null leaves it as it is.
-        until: from then on they stay as they are; null is the end.
+        until: for how long they are trained, before they are frozen: 3steps are the first three; null is to the end.
     """
 
     parameters: str
@@ -56,8 +59,10 @@ class Lookahead:
     """Slow weights that follow the trained ones, which start from them again each time (Zhang et al., 2019).
 
     After every `sync_period` steps: slow ← slow + α · (fast − slow), then fast ← slow; at the end of training fast ← slow once
-    more. BatchNorm's running statistics go along. At the share t of the training, α = 1 − (1 − slow_step_size) · t^power: with
-    power 0 it is `slow_step_size` throughout, with a larger one it falls to that from 1, so that the weights are averaged late.
+    more. BatchNorm's running statistics go along. What a parameter group freezes does not: from the first step that leaves a
+    parameter as it is, its slow copy is the parameter itself, and no meeting moves either. At the share t of the training,
+    α = 1 − (1 − slow_step_size) · t^power: with power 0 it is `slow_step_size` throughout, with a larger one it falls to that
+    from 1, so that the weights are averaged late.
 
     Attributes:
         sync_period: steps between two meetings of slow and fast weights.
@@ -77,7 +82,8 @@ class OptimizerOptions:
     Attributes:
         learning_rate: the peak; the schedule multiplies it.
         weight_decay: decay of weight matrices and kernels (of biases and normalisation only where a group says so).
-        clip_norm: gradients longer than this (global L2 norm) are shortened to it; null is off.
+        clip_norm: gradients longer than this (global L2 norm, of all parameters but frozen ones) are shortened to it; null is
+            off.
         parameter_groups: parameters with other settings; where several groups name a parameter, the last one has it.
         lookahead: slow weights besides the trained ones; null has none.
     """

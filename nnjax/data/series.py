@@ -19,6 +19,8 @@ from nnjax.config.data_options import SeriesOptions
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.series_file import read_series
 
+_ROUNDING = 8 * np.finfo(np.float64).eps  # of a difference of two levels, as a share of them
+
 
 @dataclass(frozen=True)
 class Transform:
@@ -111,5 +113,9 @@ def time_series(data: SeriesOptions, spec: DatasetSpec) -> TimeSeries:
     if data.normalize:
         stop = len(values) - data.holdout - spec.num_validation
         seen = transform(values[:stop])[-spec.num_train - data.window :]
-        transform = Transform(transform.log, transform.difference, float(seen.mean()), float(seen.std()) or 1.0)
+        # Changes that are all alike differ by the rounding of their levels, which is no scale.
+        levels = np.log(values[:stop]) if transform.log else values[:stop]
+        spread = float(seen.std())
+        is_rounding = spread <= _ROUNDING * float(np.abs(levels).max())
+        transform = Transform(transform.log, transform.difference, float(seen.mean()), 1.0 if is_rounding else spread)
     return TimeSeries(series.name, series.labels, values, data.holdout, data.window, data.season, transform)

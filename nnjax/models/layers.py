@@ -23,6 +23,7 @@ from nnjax.config.options import Activation, Initializer
 from nnjax.models.activations import activation
 from nnjax.models.batch_norm import BatchNorm
 from nnjax.models.convolution import convolve
+from nnjax.models.layer_norm import LayerNorm
 from nnjax.models.pooling import max_pool, mean_pool
 from nnjax.models.recurrent import Recurrent
 from nnjax.models.whitening import Whitening
@@ -167,9 +168,9 @@ def batch_norm(
     )
 
 
-def layer_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
+def layer_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> LayerNorm:
     """LayerNorm over the last axis (Ba et al., 2016), computed in float32 whatever the `dtype`."""
-    return nnx.LayerNorm(num_features, dtype=dtype, promote_dtype=_to_float32, rngs=rngs)
+    return LayerNorm(num_features, dtype=dtype, promote_dtype=_to_float32, rngs=rngs)
 
 
 def _to_float32(arrays: _Arrays, /, *, dtype: object = None, inexact: bool = True) -> _Arrays:

@@ -6,6 +6,7 @@ evaluation = experiment.evaluate(state, dataset.test)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -25,6 +26,7 @@ from nnjax.parallel.data_parallel import DataParallel
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.layout import Draws, Layout
 from nnjax.training.optimizers import make_optimizer
+from nnjax.training.parameter_groups import first_frozen_steps
 from nnjax.training.state import TrainState, create_state
 from nnjax.training.step import StepRecipe
 
@@ -99,7 +101,10 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         )
     durations, optimizer = lengths(config, spec), _optimizer(config, spec)
     network, state = create_state(config, spec, optimizer)
-    lookahead = None if isinstance(config.optimizer, Textbook) else config.optimizer.lookahead
+    lookahead = frozen_from = None
+    if not isinstance(config.optimizer, Textbook):
+        lookahead, groups = config.optimizer.lookahead, config.optimizer.parameter_groups
+        frozen_from = first_frozen_steps(groups, state.params, partial(in_steps, config=config, spec=spec))
     state = _with_whitening(state, config, dataset)
     if lookahead is not None:
         state = replace(state, slow=(state.params, state.model_state))
@@ -109,6 +114,7 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         network=network,
         optimizer=optimizer,
         lookahead=lookahead,
+        frozen_from=frozen_from,
         loss=config.loss,
         augment=augment if augmented else None,
         mean=dataset.mean,
@@ -130,7 +136,7 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
 
 def _optimizer(config: Config, spec: DatasetSpec) -> optax.GradientTransformation:
     relative = learning_rate_schedule(config, spec)
-    return make_optimizer(config.optimizer, relative, lambda duration: in_steps(duration, config, spec))
+    return make_optimizer(config.optimizer, relative, partial(in_steps, config=config, spec=spec))
 
 
 def _copies_at_once(config: Config, state: TrainState, platform: str) -> int:

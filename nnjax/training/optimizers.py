@@ -6,7 +6,6 @@ optimizer = make_optimizer(config.optimizer, relative)
 
 from collections.abc import Callable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import jax
@@ -14,8 +13,6 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers
 
-from nnjax.config.errors import ConfigError
-from nnjax.config.problems import NO_ORIGINS, Problem
 from nnjax.config.rates import StepCounts, rate_of
 from nnjax.config.training_options import (
     SGD,
@@ -24,11 +21,11 @@ from nnjax.config.training_options import (
     Muon,
     MuonSGD,
     Optimizer,
-    ParameterGroup,
     Schedule,
     Textbook,
 )
 from nnjax.config.types import Duration
+from nnjax.training.parameter_groups import OTHERS, first_frozen_steps, freezing, group_labels, parameter_name
 
 _Rule = SGD | Adam | Lion | Muon | MuonSGD
 
@@ -57,6 +54,7 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
 
+    What a parameter group freezes gets updates of 0 (−0, to keep the last bit) whatever the rule, and no say in the clipping.
     `config.lookahead` is not part of it: `nnjax.training.lookahead` moves BatchNorm's statistics, too.
 
     Args:
@@ -73,47 +71,17 @@ def make_optimizer(
     groups = config.parameter_groups
     if not groups:
         return optax.chain(clip, _rule(config, relative, _is_weight))
-    rules = {"others": _rule(config, relative, _is_weight)}
+    rules = {OTHERS: _rule(config, relative, _is_weight)}
     for index, group in enumerate(groups):
-        end = in_steps(group.until) if group.until is not None and in_steps is not None else None
         own = config if group.weight_decay is None else replace(config, weight_decay=group.weight_decay)
         decays = _is_weight if group.weight_decay is None else _is_any
-        rules[str(index)] = _rule(own, _group_schedule(relative, group.multiplier, end), decays)
-    return optax.chain(clip, optax.partition(rules, lambda params: _group_labels(groups, params)))
+        rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays)
+    grouped = optax.chain(clip, optax.partition(rules, lambda params: group_labels(groups, params)))
+    return freezing(grouped, lambda params: first_frozen_steps(groups, params, in_steps))
 
 
-def _group_schedule(relative: optax.Schedule, multiplier: float, end: int | None) -> optax.Schedule:
-    def schedule(step: Any) -> Any:
-        factor = multiplier if end is None else jnp.where(step < end, multiplier, 0.0)
-        return factor * relative(step)
-
-    return schedule
-
-
-def _group_labels(groups: tuple[ParameterGroup, ...], params: Any) -> Any:
-    """A tree of the number of each parameter's group, the last that fits, or "others"."""
-    found: set[int] = set()
-
-    def label(path: Any, _: Any) -> str:
-        name = _name(path)
-        fitting = [index for index, group in enumerate(groups) if fnmatchcase(name, group.parameters)]
-        found.update(fitting)
-        return str(fitting[-1]) if fitting else "others"
-
-    labels = jax.tree_util.tree_map_with_path(label, params)
-    for index, group in enumerate(groups):
-        if index not in found:
-            names = ", ".join(_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params))
-            problem = Problem(
-                f"optimizer.parameter_groups.{index}.parameters", group.parameters, "fits no parameter of the model"
-            )
-            raise ConfigError(f"{problem.line(NO_ORIGINS)}\n  parameters: {names}")
-    return labels
-
-
-def _name(path: Any) -> str:
-    """LAYER.NAME of a parameter."""
-    return jax.tree_util.keystr(path, simple=True, separator=".")
+def _multiplied(relative: optax.Schedule, multiplier: float) -> optax.Schedule:
+    return lambda step: multiplier * relative(step)
 
 
 def _rule(config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any]) -> optax.GradientTransformation:
@@ -171,7 +139,8 @@ def _renormalize() -> optax.GradientTransformation:
     """Lets an update be of the kernels scaled to the norm √n, with n their outputs, in place of the kernels as they are."""
 
     def scaled(update: jax.Array, kernel: jax.Array) -> jax.Array:
-        factor: jax.Array = jnp.sqrt(kernel.shape[-1]) / jnp.linalg.norm(kernel.ravel())
+        norm = jnp.linalg.norm(kernel.ravel())
+        factor: jax.Array = jnp.sqrt(kernel.shape[-1]) / jnp.where(norm > 0, norm, 1)  # zeros stay zeros
         return update + kernel * (factor - 1)
 
     return optax.stateless(lambda updates, params: jax.tree.map(scaled, updates, params))
@@ -181,7 +150,7 @@ def _muon_or_sgd(params: Any) -> Any:
     """A tree of the labels "muon", for kernels of all layers but the output layer, and "sgd"."""
 
     def label(path: Any, p: Any) -> str:
-        return "muon" if p.ndim > 1 and not _name(path).startswith("output.") else "sgd"
+        return "muon" if p.ndim > 1 and not parameter_name(path).startswith("output.") else "sgd"
 
     return jax.tree_util.tree_map_with_path(label, params)
 

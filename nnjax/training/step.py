@@ -24,6 +24,7 @@ from nnjax.data.augment import alternating_flip, augment_images, normalize
 from nnjax.parallel.data_parallel import AXIS, mean_over_devices
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
+from nnjax.training.parameter_groups import where_frozen
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 
 # Of the loop over a chunk's steps: steps done, whether to go on, the state, each step's loss and right answers, the
@@ -41,6 +42,7 @@ class StepRecipe:
         network: the static half of the network.
         optimizer: the update rule.
         lookahead: slow weights besides the trained ones; None has none.
+        frozen_from: of each parameter the first step that leaves it as it is, as `first_frozen_steps` says; None for none.
         loss: which loss.
         augment: random changes of the images; None where inputs are no images or nothing is switched on.
         mean: [c] float32, subtracted from the inputs.
@@ -55,6 +57,7 @@ class StepRecipe:
     network: SplitNetwork
     optimizer: optax.GradientTransformation
     lookahead: Lookahead | None
+    frozen_from: Pytree | None
     loss: Loss
     augment: Augment | None
     mean: Any
@@ -150,9 +153,12 @@ def train_step(
     step, slow = state.step + 1, state.slow
     if recipe.lookahead is not None:
         fast = (params, model_state)
-        slow, (params, model_state) = look_ahead(
+        (slow_params, slow_model_state), (params, model_state) = look_ahead(
             recipe.lookahead, slow, fast, step=step, total_steps=recipe.planned_steps, ends=recipe.ends
         )
+        # Lookahead leaves frozen parameters out: they stay, and their slow copies are they themselves.
+        params = where_frozen(recipe.frozen_from, state.step, state.params, params)
+        slow = where_frozen(recipe.frozen_from, state.step, state.params, slow_params), slow_model_state
     correct = is_correct(outputs, targets).sum() if recipe.classification else jnp.zeros(())
     return TrainState(step, params, model_state, opt_state, slow), (losses.sum(), correct)
 

@@ -17,6 +17,9 @@ TEXTBOOK = "model=two_neuron"
 VECTORS = {"data.input_shape": [5]}
 REGRESSION = {"data.task": "regression", "data.outputs": 1}
 
+ONE_PIXEL = {"data.input_shape": [1, 1, 3], "training.global_batch_size": 1}
+NORM = {"batch_norm": True}
+
 # group choices, keys changed, the first line of the message
 BAD_PAIRS = [
     # devices
@@ -219,6 +222,52 @@ BAD_PAIRS = [
         {"model.normalization": "batch"},
         "model.normalization=batch: needs more than one example a step; training.global_batch_size is 1; choose layer or none",
     ),
+    # one value is normalised
+    (
+        "data=synthetic",
+        ONE_PIXEL | {"model.blocks": [{"features": 16, "pool": 1, "batch_norm": True}]},
+        "model.blocks.0.batch_norm=true: sees one value a channel, a 1×1 map of training.global_batch_size=1, and puts out its "
+        "bias whatever comes in; choose false, or training.global_batch_size of at least 2",
+    ),
+    (
+        "",  # 8×8 images of digits
+        {"training.global_batch_size": 1, "model.blocks": [{"features": 4, "pool": 8}, {"features": 4, "pool": 1} | NORM]},
+        "model.blocks.1.batch_norm=true: sees one value a channel, a 1×1 map of training.global_batch_size=1, and puts out its "
+        "bias whatever comes in; choose false, training.global_batch_size of at least 2, or less pooling before this block",
+    ),
+    (
+        "",
+        {
+            "training.global_batch_size": 1,
+            "model.whitening": {"size": 8, "eps": 1e-3},
+            "model.blocks": [{"features": 4, "pool": 1} | NORM],
+        },
+        "model.blocks.0.batch_norm=true: sees one value a channel, a 1×1 map of training.global_batch_size=1, and puts out its "
+        "bias whatever comes in; choose false, or training.global_batch_size of at least 2",
+    ),
+    (
+        "model=airbench",
+        {"training.global_batch_size": 1, "model.widths": [4, 4, 4]},  # 7×7 after the whitening, then 3×3 and 1×1
+        "training.global_batch_size=1: BatchNorm of model.widths.1 sees one value a channel, a 1×1 map of one example, and "
+        "puts out its bias whatever comes in; choose at least 2, or at most 1 of model.widths",
+    ),
+    (
+        "model=airbench data=synthetic",
+        ONE_PIXEL | {"model.whitening.size": 1},
+        "training.global_batch_size=1: BatchNorm of model.widths.0 sees one value a channel, a 1×1 map of one example, and "
+        "puts out its bias whatever comes in; choose at least 2",
+    ),
+    (
+        "model=fnn",
+        {"model.normalization": "layer", "model.hidden": [8, 1]},
+        "model.hidden.1=1: model.normalization=layer normalises each example over 1 neuron here, and puts out its bias "
+        "whatever comes in; choose more neurons, or model.normalization=none",
+    ),
+    (
+        "data=synthetic",
+        ONE_PIXEL | {"model.blocks": [], "data.augment.cutout": 1},
+        "data.augment.cutout=1: greys out all of a 1×1 image; must be 0",
+    ),
 ]
 
 
@@ -242,6 +291,20 @@ def test_a_bad_pair_is_named_and_nothing_else(
         ("", {"data.limit_train": 72}),
         ("", {"model.blocks": [{"features": 4}] * 3}),
         ("", {"model.blocks.0.kernel": 99}),
+        # several values are normalised: of two examples, whatever the devices; of a map; of the first convolution's map
+        (
+            "data=synthetic",
+            ONE_PIXEL
+            | {"training.global_batch_size": 2, "training.eval_batch_size": 2, "parallel.devices": 2}
+            | {"model.blocks": [{"features": 4, "pool": 1} | NORM]},
+        ),
+        (
+            "",
+            {"training.global_batch_size": 1, "model.blocks": [{"features": 4, "pool": 8} | NORM, {"features": 4, "pool": 1}]},
+        ),
+        ("model=airbench", {"training.global_batch_size": 1, "model.widths": [4]}),
+        ("model=fnn", {"model.normalization": "layer", "model.hidden": [2]}),
+        ("model=fnn", {"model.normalization": "batch", "model.hidden": [1]}),
         ("", {"data.augment.crop": 7, "data.augment.cutout": 8}),
         ("loss=mse", {"model.output_activation": "sigmoid"}),
         ("", {"training.evaluate_every": "99epochs", "training.checkpoint_every": "99epochs"}),

@@ -138,3 +138,16 @@ def test_forecasts_build_on_each_other():
 def test_a_series_that_is_too_short(tmp_path):
     with pytest.raises(DataError, match="too short"):
         load(series_of(tmp_path, [1, 2, 3, 4, 5]))
+
+
+@pytest.mark.parametrize(("values", "changes"), [
+    ([0.1 * i for i in range(40)], {"difference": 1}),
+    ([1e6 + 0.1 * i for i in range(40)], {"difference": 1}),
+    ([0.1] * 40, {"difference": 0}),
+    ([1.1**i for i in range(40)], {"difference": 1, "transform": "log"}),
+])  # fmt: skip
+def test_changes_that_are_all_alike_are_not_scaled_by_their_rounding(tmp_path, values, changes):
+    dataset = load(series_of(tmp_path, values, **changes))
+    for split in (dataset.train, dataset.test):
+        np.testing.assert_allclose(split.inputs, 0, atol=1e-6)
+        np.testing.assert_allclose(split.targets, 0, atol=1e-6)

@@ -1,10 +1,14 @@
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nnjax.models.batch_norm import BatchNorm
+from nnjax.models.batch_norm import BatchNorm, normalize_batch
 from nnjax.parallel.data_parallel import AXIS, DataParallel
 
 EXAMPLES, SIDE, CHANNELS = 8, 5, 3
@@ -87,3 +91,119 @@ def test_evaluation_uses_the_running_statistics_as_flax_does():
         layer.eval()
     np.testing.assert_array_equal(layers[1](inputs), layers[0](inputs))
     np.testing.assert_array_equal(layers[1].mean[...], [1.0, 2.0, 3.0])
+
+
+SCALE, BIAS, EPSILON = np.array([-0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3]), 1e-5
+
+
+@cache
+def normalizer(sharding, num_devices):
+    """A compiled function of inputs and output gradients: as `exact`, with each device's statistics and parameter gradients."""
+    parallel = DataParallel(sharding, jax.devices()[:num_devices])
+
+    def on_one_device(inputs, gradients):
+        scale, bias = jnp.asarray(SCALE, jnp.float32), jnp.asarray(BIAS, jnp.float32)
+        (outputs, mean, variance), backwards = jax.vjp(lambda *args: normalize_batch(*args, EPSILON, AXIS), inputs, scale, bias)
+        return outputs, mean, variance, *backwards((gradients, jnp.zeros(CHANNELS), jnp.zeros(CHANNELS)))
+
+    compiled = parallel.compile(on_one_device)
+
+    def call(inputs, gradients):
+        outputs, *statistics, by_inputs, by_scale, by_bias = compiled(parallel.split(inputs), parallel.split(gradients))
+        of_all = [np.asarray(x) for x in (*statistics, by_scale, by_bias)]
+        return parallel.join(outputs), parallel.join(by_inputs), *of_all
+
+    return call
+
+
+def exact(inputs, gradients):
+    """Outputs, mean, variance, and the gradients by inputs, scale and bias, in float64."""
+    x, grads, axes = inputs.astype(np.float64), gradients.astype(np.float64), tuple(range(inputs.ndim - 1))
+    mean = x.mean(axes)
+    variance = np.square(x - mean).mean(axes)
+    inverse = 1 / np.sqrt(variance + EPSILON)
+    normalized, by_normalized = (x - mean) * inverse, grads * SCALE
+    by_inputs = inverse * (
+        by_normalized - by_normalized.mean(axes) - normalized * (by_normalized * normalized).mean(axes)
+    )  # fmt: skip
+    by_scale, by_bias = (grads * normalized).sum(axes), grads.sum(axes)
+    return normalized * SCALE + BIAS, mean, variance, by_inputs, by_scale, by_bias
+
+
+@pytest.mark.parametrize("shape", [(8, CHANNELS), (16, 6, 6, CHANNELS)], ids=["vectors", "images"])
+@pytest.mark.parametrize(("sharding", "num_devices"), [("pmap", 1), ("pmap", 2), ("shard_map", 2), ("pmap", 8)])
+@given(
+    offsets=st.lists(st.floats(-1e6, 1e6), min_size=CHANNELS, max_size=CHANNELS),
+    scale=st.sampled_from([1e-3, 1.0, 1e6]),
+    outlier=st.sampled_from([0.0, 1e3, 1e6]),
+    apart=st.sampled_from([0.0, 100.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_statistics_outputs_and_gradients_are_true_however_far_from_zero_the_values_lie(
+    sharding, num_devices, shape, offsets, scale, outlier, apart, seed
+):
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=shape) + offsets
+    values[0] += outlier  # of one example, which may be what a shift is taken from
+    values += apart * np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))  # so that devices have other means
+    inputs, gradients = (values * scale).astype(np.float32), draw.normal(size=shape).astype(np.float32)
+    outputs, by_inputs, mean, variance, by_scale, by_bias = normalizer(sharding, num_devices)(inputs, gradients)
+    wanted, true_mean, true_variance, true_by_inputs, true_by_scale, true_by_bias = exact(inputs, gradients)
+    for own in (mean, variance):
+        np.testing.assert_array_equal(own, np.broadcast_to(own[0], own.shape))  # the state stays the same on every device
+    deviation, count = np.sqrt(true_variance + EPSILON), inputs.size / CHANNELS
+    np.testing.assert_allclose(mean[0], true_mean, rtol=1e-6, atol=1e-4 * deviation.max())
+    np.testing.assert_allclose(variance[0] / true_variance, 1, atol=1e-3)
+    np.testing.assert_allclose(outputs, wanted, rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(by_inputs * deviation, true_by_inputs * deviation, atol=5e-3)
+    np.testing.assert_allclose(by_scale.sum(0) / count, true_by_scale / count, atol=1e-3)
+    np.testing.assert_allclose(by_bias.sum(0) / count, true_by_bias / count, atol=1e-4)
+
+
+def test_bfloat16_far_from_zero():
+    draw = np.random.default_rng(0)
+    shape = (16, 6, 6, CHANNELS)
+    inputs = jnp.asarray(draw.normal(size=shape) * 4 + 500, jnp.bfloat16)  # whose neighbours there are 2 apart
+    gradients = draw.normal(size=shape).astype(np.float32)
+    outputs, by_inputs, _, variance, *_ = normalizer("pmap", 2)(np.asarray(inputs), gradients)
+    wanted, _, true_variance, true_by_inputs, *_ = exact(np.asarray(inputs), gradients)
+    np.testing.assert_allclose(variance[0], true_variance, rtol=1e-5)
+    np.testing.assert_allclose(outputs, wanted, atol=1e-4)
+    np.testing.assert_allclose(by_inputs.astype(np.float64), true_by_inputs, rtol=0.01, atol=1e-3)
+
+
+def test_a_channel_of_one_value_becomes_its_bias():
+    inputs = np.full((16, 6, 6, CHANNELS), [0.1, -12345.678, 1e7], np.float32)
+    outputs, by_inputs, mean, variance, *_ = normalizer("pmap", 2)(inputs, np.ones_like(inputs))
+    np.testing.assert_allclose(mean[0], inputs[0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(variance[0], 0, atol=1e-11)
+    np.testing.assert_allclose(outputs, np.broadcast_to(BIAS, outputs.shape), atol=1e-3)
+    np.testing.assert_allclose(by_inputs, 0, atol=1e-2)
+
+
+def test_trials_side_by_side_are_normalised_as_one_alone():
+    """Under `vmap` both ways of the computation are taken, and the right one is kept for each trial."""
+    draw = np.random.default_rng(0)
+    inputs = np.stack([draw.normal(size=(8, CHANNELS)), draw.normal(size=(8, CHANNELS)) + 1e5]).astype(np.float32)
+    scale, bias = jnp.asarray(SCALE, jnp.float32), jnp.asarray(BIAS, jnp.float32)
+    outputs, _, variance = jax.vmap(lambda x: normalize_batch(x, scale, bias, EPSILON, None))(inputs)
+    for trial in range(2):
+        wanted, _, true_variance, *_ = exact(inputs[trial], inputs[trial])
+        np.testing.assert_allclose(variance[trial], true_variance, rtol=1e-5)
+        np.testing.assert_allclose(outputs[trial], wanted, atol=1e-5)
+
+
+def test_a_layer_of_one_input_learns_from_the_very_numbers_that_were_normalised():
+    """XLA makes a product of it, which it computes anew where it likes, contracted with what follows."""
+    draw = np.random.default_rng(0)
+    inputs = (1e4 + np.arange(4.0)[:, None]).astype(np.float32)
+    kernel, weights = draw.normal(size=(1, CHANNELS)).astype(np.float32), draw.normal(size=(4, CHANNELS)).astype(np.float32)
+    scale, bias = jnp.asarray(SCALE, jnp.float32), jnp.asarray(BIAS, jnp.float32)
+
+    def objective(kernel):
+        outputs, *statistics = normalize_batch(inputs @ kernel, scale, bias, EPSILON, None)
+        return jnp.sum(weights * jnp.tanh(outputs)), statistics
+
+    (_, _), gradient = jax.jit(jax.value_and_grad(objective, has_aux=True))(kernel)
+    # By the kernel's own size nothing changes, up to ε: all of the gradient is rounding, of δ times 10⁴.
+    np.testing.assert_allclose(gradient, 0, atol=0.02)

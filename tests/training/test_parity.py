@@ -60,6 +60,16 @@ MODELS = {
         "model.dropout=0.0",
         *IMAGES,
     ],
+    # BatchNorm sees one value a device: the statistics are those of all devices.
+    "cnn_of_one_pixel": [
+        "model=cnn",
+        "activation=silu",
+        "model.blocks=[{features: 4, pool: 8, pooling: average},{features: 4, pool: 1, batch_norm: true}]",
+        "model.dense=[]",
+        "model.dropout=0.0",
+        *IMAGES,
+        "training.global_batch_size=4",
+    ],
     "rnn": ["model=rnn", "model.cell=lstm", "model.hidden=[8,8]", "model.dropout=0.2", *IMAGES],
 }
 # Adam divides by the root of the second moment, which turns rounding in a gradient that is all but zero into a whole step;
@@ -123,7 +133,7 @@ def test_shardings_equal_one_device(model, tmp_path):
     alone = run(overrides, "pmap", 1, tmp_path)
     assert alone[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)
     assert_same(run(overrides, "shard_map", 1, tmp_path), alone)
-    for num_devices in {"two_neuron": (), "rnn": (2,)}.get(model, (2, 4, 8)):
+    for num_devices in {"two_neuron": (), "rnn": (2,), "cnn_of_one_pixel": (2, 4)}.get(model, (2, 4, 8)):
         for sharding in ("pmap", "shard_map"):
             assert_same(run(overrides, sharding, num_devices, tmp_path), alone)
 

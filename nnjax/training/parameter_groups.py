@@ -1,0 +1,125 @@
+"""Which group of the config a parameter belongs to, and from which step on it is frozen.
+
+    frozen_from = first_frozen_steps(config.optimizer.parameter_groups, params, in_steps)      # {"conv_1": {"kernel": 3}, …}
+    params = where_frozen(frozen_from, step, before, after)
+
+There is one way to freeze for all update rules: `freezing` around an optimizer, and `where_frozen` for what comes after it.
+Both select whole arrays, so neither 0 · ∞, a rounding, nor the sign of a zero can move a frozen parameter.
+"""
+
+import math
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nnjax.config.errors import ConfigError
+from nnjax.config.problems import NO_ORIGINS, Problem
+from nnjax.config.training_options import ParameterGroup
+from nnjax.config.types import Duration
+
+Pytree = Any
+
+OTHERS = "others"
+
+
+def group_labels(groups: tuple[ParameterGroup, ...], params: Pytree) -> Pytree:
+    """A tree of the number of each parameter's group, as text: the last one that fits, or "others".
+
+    Raises:
+        ConfigError: where a group's `parameters` fit no parameter.
+    """
+    found: set[int] = set()
+
+    def label(path: Any, _: Any) -> str:
+        name = parameter_name(path)
+        fitting = [index for index, group in enumerate(groups) if fnmatchcase(name, group.parameters)]
+        found.update(fitting)
+        return str(fitting[-1]) if fitting else OTHERS
+
+    labels = jax.tree_util.tree_map_with_path(label, params)
+    for index, group in enumerate(groups):
+        if index not in found:
+            names = ", ".join(parameter_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params))
+            problem = Problem(
+                f"optimizer.parameter_groups.{index}.parameters", group.parameters, "fits no parameter of the model"
+            )
+            raise ConfigError(f"{problem.line(NO_ORIGINS)}\n  parameters: {names}")
+    return labels
+
+
+def parameter_name(path: Any) -> str:
+    """LAYER.NAME of a parameter, from its path in the tree."""
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def first_frozen_steps(
+    groups: tuple[ParameterGroup, ...], params: Pytree, in_steps: Callable[[Duration], int] | None
+) -> Pytree | None:
+    """A tree of the first step, counted from 0, that leaves each parameter as it is; ∞ where none does.
+
+    Args:
+        groups: of the config.
+        params: whose names they speak of.
+        in_steps: from a duration to optimizer steps; needed where a group has an end.
+
+    Returns:
+        The tree, of plain numbers; None where no group freezes anything.
+    """
+
+    def first(group: ParameterGroup) -> float:
+        if group.multiplier == 0:
+            return 0
+        return math.inf if group.until is None or in_steps is None else in_steps(group.until)
+
+    steps = {OTHERS: math.inf} | {str(index): first(group) for index, group in enumerate(groups)}
+    if min(steps.values()) == math.inf:
+        return None
+    return jax.tree.map(lambda label: steps[label], group_labels(groups, params))
+
+
+def where_frozen(frozen_from: Pytree | None, step: Any, frozen: Pytree, otherwise: Pytree) -> Pytree:
+    """The arrays of `frozen` for the parameters that a step leaves as they are, those of `otherwise` for the others.
+
+    Args:
+        frozen_from: of `first_frozen_steps`.
+        step: int32, which step, counted from 0; can be traced.
+        frozen: arrays, one for each parameter.
+        otherwise: arrays of the same shapes.
+    """
+    if frozen_from is None:
+        return otherwise
+
+    def select(first: float, held: Any, free: Any) -> Any:
+        if first == 0:
+            return held
+        return free if first == math.inf else jnp.where(step >= first, held, free)
+
+    return jax.tree.map(select, frozen_from, frozen, otherwise)
+
+
+def freezing(optimizer: optax.GradientTransformation, frozen_from: Callable[[Pytree], Pytree]) -> optax.GradientTransformation:
+    """An optimizer that does not move frozen parameters, and does not see their gradients.
+
+    Args:
+        optimizer: whose state counts its steps, as every one with a schedule does; the state stays what it is.
+        frozen_from: from parameters to the tree of `first_frozen_steps`.
+    """
+
+    def update(grads: Pytree, state: Any, params: Pytree | None = None) -> tuple[Pytree, Any]:
+        first, step = frozen_from(params), _steps_done(state)
+        # A frozen parameter's gradient must not count in the norm that clip_norm limits, above all where it is not finite.
+        grads = where_frozen(first, step, jax.tree.map(jnp.zeros_like, grads), grads)
+        updates, state = optimizer.update(grads, state, params)
+        # x + −0 is x for every x; −0 + 0 is not −0.
+        return where_frozen(first, step, jax.tree.map(lambda u: -jnp.zeros_like(u), updates), updates), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
+def _steps_done(state: Any) -> Any:
+    """How many steps an optimizer has done; all of its counts are alike."""
+    return optax.tree_utils.tree_get_all_with_path(state, "count")[0][1]
