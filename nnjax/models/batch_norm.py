@@ -4,13 +4,16 @@ layer = BatchNorm(32, axis_name="data", dtype=jnp.float32, rngs=rngs)
 layer(inputs)                                              # [..., 32] → [..., 32]
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
+
+T = TypeVar("T")
 
 _LARGEST_SHARE = 100.0  # E[x²] by the variance: a quotient of two of them loses two digits
 
@@ -84,7 +87,7 @@ def _backward(epsilon: float, axis_name: str | None, residuals: Any, gradients: 
     x = inputs.astype(jnp.float32)
     count = x.size // x.shape[-1]
     by_output = _mean(grads)
-    by_product = lax.cond(
+    by_product = _choose(
         is_easy,
         lambda: _mean(grads * x) - centre * by_output,
         lambda: _mean(grads * (x - centre)),
@@ -96,7 +99,7 @@ def _backward(epsilon: float, axis_name: str | None, residuals: Any, gradients: 
     # Of each channel a straight line in gradient and input, so that one pass does it.
     factor = scale * inverse
     slope = -factor * inverse * by_normalized
-    by_inputs = lax.cond(
+    by_inputs = _choose(
         is_easy,
         lambda: factor * grads + slope * x - (factor * by_output + slope * (centre + rest)),
         # Of a product with one input XLA computes x anew here, contracted with what follows, and then it is another number than
@@ -131,8 +134,17 @@ def _moments(x: Array) -> tuple[Array, Array, Array, Array]:
         return rest, _mean(jnp.square((x - centre) - rest))
 
     is_easy = (squares <= _LARGEST_SHARE * variance).all()
-    rest, variance = lax.cond(is_easy, lambda: (mean - centre, variance), about_the_mean)
+    rest, variance = _choose(is_easy, lambda: (mean - centre, variance), about_the_mean)
     return is_easy, centre, rest, variance
+
+
+def _choose(is_easy: Array, easy: Callable[[], T], careful: Callable[[], T]) -> T:
+    """What `easy` computes where that is good enough, else what `careful` does, which is always right.
+
+    On an accelerator always the latter: a branch would make the host wait for each step's values, and a pass costs little.
+    """
+    result: T = lax.platform_dependent(cpu=lambda: lax.cond(is_easy, easy, careful), default=careful)
+    return result
 
 
 def _without_last_bit(mean: Array) -> Array:

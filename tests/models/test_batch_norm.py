@@ -207,3 +207,29 @@ def test_a_layer_of_one_input_learns_from_the_very_numbers_that_were_normalised(
     (_, _), gradient = jax.jit(jax.value_and_grad(objective, has_aux=True))(kernel)
     # By the kernel's own size nothing changes, up to ε: all of the gradient is rounding, of δ times 10⁴.
     np.testing.assert_allclose(gradient, 0, atol=0.02)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_an_accelerator_gets_no_branch_to_wait_for(platform):
+    layer = BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)
+    traced = jax.jit(lambda *batch: call(layer, *batch)).trace(*arrays())
+    programs = {name: traced.lower(lowering_platforms=(name,)).as_text() for name in ("cpu", platform)}
+    condition = "(tensor<i1>) -> tensor<i32>"  # the choice by platform is a branch, too, of a constant that XLA takes away
+    assert condition in programs["cpu"]
+    assert condition not in programs[platform]
+
+
+def test_what_an_accelerator_computes_is_true_as_well(monkeypatch):
+    monkeypatch.setattr("nnjax.models.batch_norm._choose", lambda is_easy, easy, careful: careful())
+    draw = np.random.default_rng(0)
+    for offset in (0, 1e6):
+        inputs = (draw.normal(size=(EXAMPLES, SIDE, SIDE, CHANNELS)) + offset).astype(np.float32)
+        gradients = draw.normal(size=inputs.shape).astype(np.float32)
+        layer = BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)
+        (outputs, _), _, by_inputs = call(layer, inputs, gradients)
+        centred = inputs.astype(np.float64) - inputs.astype(np.float64).mean((0, 1, 2))
+        inverse = 1 / np.sqrt(np.square(centred).mean((0, 1, 2)) + OPTIONS["epsilon"])
+        normalized = centred * inverse
+        by_mean = gradients.mean((0, 1, 2)) + normalized * (gradients * normalized).mean((0, 1, 2))
+        np.testing.assert_allclose(outputs, normalized, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(by_inputs, inverse * (gradients - by_mean), rtol=1e-4, atol=1e-4)
