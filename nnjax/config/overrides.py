@@ -13,7 +13,7 @@ import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override, Sweep
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -38,19 +38,28 @@ def parse_override(text: str, loader: ConfigLoaderImpl) -> Override:
     try:
         override = OverridesParser.create(loader).parse_override(text)
         override.config_loader = loader  # only the parser of several overrides passes it on, and glob() asks it
-        return override
     except HydraException as error:
         if name := re.search(r"Unknown function '(.+)'", str(error)):
             functions = sorted(create_functions().functions)
             reason = f"no such function;{_nearest(name[1], functions)} allowed: {', '.join(functions)}"
         elif said := re.search(r"while evaluating '.*': (.+)", str(error)):
-            reason = said[1]
+            reason = "glob() cannot stand inside another function" if "Glob is incompatible" in said[1] else said[1]
         elif "=" in text:
             reason = "cannot be read; check its brackets, commas and quotes, and quote it for the shell: 'key=[1,2]'"
         else:
             owners = [f"{group}={text}" for group in groups(loader) if text in options(loader, group)]
             reason = f"no key=value; did you mean {owners[0]}?" if owners else "no key=value"
         raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
+    value = override.value()
+    if isinstance(value, list | dict) and _holds_sweep(value):
+        raise ConfigError(f"{text}: a list holds values, and a sweep is none; write KEY=[1,2],[1,3] with -m {ON_COMMAND_LINE}")
+    return override
+
+
+def _holds_sweep(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_sweep, value.values()))
+    return any(map(_holds_sweep, value)) if isinstance(value, list) else isinstance(value, Sweep | Glob)
 
 
 def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bool = False) -> None:

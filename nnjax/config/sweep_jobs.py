@@ -18,7 +18,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep, Transformer
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep, Sweep, Transformer
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
@@ -122,28 +122,37 @@ def _values(override: Override, loader: ConfigLoaderImpl) -> list[str]:
     Raises:
         ConfigError: if the values cannot be listed, or if there are none.
     """
-    key, text, value = override.get_key_element(), override.input_line, override.value()
+    key, text = override.get_key_element(), str(override.input_line)
     if not override.is_sweep_override():
-        return [text or ""] if override.is_delete() else [f"{key}={override.get_value_element_as_str()}"]
-    items: Any
+        return [text] if override.is_delete() else [f"{key}={override.get_value_element_as_str()}"]
+    items = _items(override.value(), override, loader)
+    if not items:
+        raise ConfigError(f"{text}: holds no value {ON_COMMAND_LINE}")
+    return [f"{key}={Transformer.str(item)}" for item in items]
+
+
+def _items(value: Any, override: Override, loader: ConfigLoaderImpl) -> list[Any]:
+    """The values of a sweep, one of a list being a sweep itself; a plain value stands for itself."""
+    text = override.input_line
     match value:
         case Glob():
-            items = _matches(value, override, loader)
+            return _matches(value, override, loader)
         case ChoiceSweep():
-            items = value.list
+            items = [item for several in value.list for item in _items(several, override, loader)]
         case RangeSweep():
             try:
                 items = list(islice(value.range(), MOST_JOBS + 1))
             except (HydraException, ValueError, ArithmeticError) as error:
                 raise ConfigError(f"{text}: a range needs a step other than 0 {ON_COMMAND_LINE}") from error
-        case _:
+            if len(items) > MOST_JOBS:
+                raise _too_many(str(text))
+        case Sweep():
+            key = override.get_key_element()
             ways = f"list the values, as in {key}=1,2,3, or write {key}=range(START,STOP,STEP)"
             raise ConfigError(f"{text}: {ways} {ON_COMMAND_LINE}")
-    if not items:
-        raise ConfigError(f"{text}: holds no value {ON_COMMAND_LINE}")
-    if isinstance(value, ChoiceSweep | RangeSweep) and value.shuffle:
-        items = random.sample(items, len(items))
-    return [f"{key}={Transformer.str(item)}" for item in items]
+        case _:
+            return [value]
+    return random.sample(items, len(items)) if value.shuffle else items
 
 
 def _matches(glob: Glob, override: Override, loader: ConfigLoaderImpl) -> list[str]:
