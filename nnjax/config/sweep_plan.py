@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
+
+from omegaconf import OmegaConf
 
 from nnjax.config.compose import Composition, check, override_texts
 from nnjax.config.errors import ConfigError, IncompatibleError
@@ -70,9 +73,10 @@ def check_job(schema: type, single: Composition) -> object:
     Raises:
         ConfigError: for a wrong key or value.
     """
+    given: Any = OmegaConf.to_container(single.job, resolve=False)
+    if resume := given.get("resume"):
+        raise ConfigError(f"resume={resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
     values, origins = plain_values(schema, single)
-    if values.get("resume"):
-        raise ConfigError(f"resume={single.job.resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
     config: object = parse(schema, values, origins)
     with suppress(IncompatibleError):
         check(config, origins)
