@@ -93,7 +93,8 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bo
         elif is_group(override, loader) and not override.is_delete():
             if not isinstance(value, str) or value not in options(loader, group):
                 raise no_such_option(group, value, loader, ON_COMMAND_LINE)
-            if override.is_add() or override.is_force_add():
+            nested = "/" in group  # no file chooses in these, so one is added, as +training/stop=mine
+            if override.is_force_add() or (override.is_add() and not nested):
                 raise ConfigError(f"{text}: a group is chosen without a plus; write {group}={value} {ON_COMMAND_LINE}")
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnjax.reporting.best import best_jobs
+from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text, spread_text
 
 _STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "yellow"}
@@ -169,32 +170,31 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     metrics += [("forecast", name) for name in ("rmse", "mae") if any(job.get("forecast") for job in jobs)]
     best = best_jobs(jobs)
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("job", justify="right", no_wrap=True)
+    columns = [Column("job", right=True, whole=True)]
     for key, last_part in zip(differing, last_parts, strict=True):
-        table.add_column(last_part if last_parts.count(last_part) == 1 else key, overflow="fold")
-    table.add_column("status", no_wrap=True)
-    for split, name in metrics:
-        table.add_column(f"{split} {short_name(name)}", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    errors = Text()
+        columns.append(Column(last_part if last_parts.count(last_part) == 1 else key, breakable=True))
+    columns.append(Column("status"))
+    columns += [Column(f"{split} {short_name(name)}", right=True) for split, name in metrics]
+    columns.append(Column("time", right=True, whole=True))
+    rows, errors = [], Text()
     for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
         status, number = str(job.get("status", "failed")), str(job.get("number", index))
         style = _STATUS_STYLES.get(status, "red")
-        table.add_row(
+        cells = [
             f"★ {number}" if index in best else number,
-            *(Text(setting.get(key, "")) for key in differing),
-            Text(status.replace("_", " "), style=style),
+            *(setting.get(key, "") for key in differing),
+            status.replace("_", " "),
             *(_job_text(job, split, name) for split, name in metrics),
             seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
-            style="bold" if index in best else None,
-            end_section=index == len(jobs) - 1,
-        )
+        ]
+        is_last = index == len(jobs) - 1
+        rows.append(Row(cells, "bold" if index in best else "", [(1 + len(differing), style)], ends_section=is_last))
         error = str(job.get("error") or "").strip()
         if error and error != status and status != "not started":
             errors.append(f"job {number} {status}: ", style=style).append(error.partition("\n")[0] + "\n")
-    if differing == ["seed"] and (means := [_mean_text(jobs, split, name) for split, name in metrics]):
-        table.add_row("mean", "", "± std", *means)
+    if differing == ["seed"] and any(means := [_mean_text(jobs, split, name) for split, name in metrics]):
+        rows.append(Row(["mean", "", "± std", *means, ""]))
+    table = FittedTable(columns, rows)
     return Group(table, errors) if errors else table
 
 
@@ -208,7 +208,7 @@ def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:
         return text
     if spread["std"] is not None and math.isfinite(spread["std"]):
         text += f" ± {_result_text(split, name, spread['std'])}"
-    return text if spread["n"] == job.get("copies") else f"{text} ({spread['n']} of {job.get('copies')})"
+    return text if spread["n"] == job.get("copies") else f"{text} ({spread['n']}/{job.get('copies')})"
 
 
 def _mean_text(jobs: Sequence[Mapping[str, Any]], split: str, name: str) -> str:

@@ -27,7 +27,10 @@ def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, loss
     by_step = all(step == epoch for curve in curves.values() for step, epoch, _ in curve)
     looks = dict(zip(curves, line_looks(len(curves)), strict=True))
     functions: list[str | None] = list(dict.fromkeys(losses.values())) if losses else [None]
-    with canvas(path, width=6.4, height=4.2 if len(functions) == 1 else 3.2 * len(functions)) as figure:
+    longest = max(map(len, curves), default=0)  # the legend takes its room from the axes
+    with canvas(
+        path, width=6.4 + 0.075 * max(0, longest - 12), height=4.2 if len(functions) == 1 else 3.2 * len(functions)
+    ) as figure:
         panels = figure.subplots(len(functions), sharex=True, squeeze=False)[:, 0]
         for axes, function in zip(panels, functions, strict=True):
             shown = {name: curve for name, curve in curves.items() if losses is None or losses[name] == function}
