@@ -18,7 +18,7 @@ _TRAINING_ONLY = ("validation", "limit_train", "num_train", "normalize", "placem
 _SHOWN_ONLY = ("window", "season", "transform", "difference", "limit_test")
 
 
-def tested_on(config: Config) -> str:
+def measured_on(config: Config) -> str:
     """What two jobs must share for their test results to be comparable: the data and its test split, as text."""
     left_out = _TRAINING_ONLY + (_SHOWN_ONLY if isinstance(config.data, SeriesOptions) else ())
     return json.dumps({key: value for key, value in to_mapping(config.data).items() if key not in left_out}, sort_keys=True)
@@ -31,8 +31,8 @@ def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
     loss. A job competes if its results are finite, those of all its copies if it has several.
 
     Args:
-        jobs: of these keys: `test` (metrics by name), `forecast` (rmse, mae), `tested_on` and `loss` (equal texts where results
-            are comparable), `spread` (of each result over the copies) and `copies` (how many).
+        jobs: of these keys: `test` (metrics by name), `forecast` (rmse, mae), `measured_on` and `loss` (equal texts where
+            results are comparable), `spread` (of each result over the copies) and `copies` (how many).
 
     Returns:
         Empty if fewer than two compete, if all of them tie, or if their results cannot be compared: of other test data, an
@@ -41,7 +41,7 @@ def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
     forecasts = any(job.get("forecast") for job in jobs)
     decisive = ("forecast", "rmse") if forecasts else ("test", "loss")
     found = {index: job for index, job in enumerate(jobs) if _finite(job, *decisive)}
-    if len(found) < 2 or len({job.get("tested_on") for job in found.values()}) > 1:
+    if len(found) < 2 or len({job.get("measured_on") for job in found.values()}) > 1:
         return frozenset()
     same_loss = len({job.get("loss") for job in found.values()}) == 1
     scores: dict[int, tuple[float, ...]]

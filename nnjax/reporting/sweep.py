@@ -16,7 +16,7 @@ from nnjax.config.parsing import to_mapping
 from nnjax.config.runs import CONFIG_FILE, read_config
 from nnjax.config.schema import TrainConfig
 from nnjax.config.sweep import JobResult
-from nnjax.reporting.best import tested_on
+from nnjax.reporting.best import measured_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.tables import sweep_table
@@ -100,7 +100,7 @@ class _Job:
             "seconds": (self.summary.get("seconds") or {}).get("total"),
             "spread": self.summary.get("spread"),
             "copies": len(self.summary.get("copies") or ()),
-            "tested_on": None if self.config is None else tested_on(self.config),
+            "measured_on": None if self.config is None else measured_on(self.config),
             "loss": json.dumps(self.loss, sort_keys=True),
             "error": self.result.error,
         }
