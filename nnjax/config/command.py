@@ -139,7 +139,8 @@ class _Command:
             _release(None if given else made)
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
-        if given := _given(composition, "hydra.run.dir"):
+        given = _given(composition, "hydra.run.dir")
+        if given and not _given(composition, "hydra.sweep.dir"):  # both are for whichever it turns out to be
             value = given.partition("=")[2]
             raise ConfigError(
                 f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
@@ -228,8 +229,11 @@ def _given(composition: Composition, key: str) -> str | None:
 
 def _for_sweeps_only(composition: Composition) -> str | None:
     """The override of one of Hydra's settings that a single run has no use for."""
-    starts = ("hydra.sweep.", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher")
-    return next((text for text in override_texts(composition.hydra, "hydra") if text.lstrip("+").startswith(starts)), None)
+    keys = ["hydra.sweep.subdir", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher"]
+    if not _given(composition, "hydra.run.dir"):  # both folders are for whichever it turns out to be
+        keys.append("hydra.sweep.dir")
+    texts = override_texts(composition.hydra, "hydra")
+    return next((text for text in texts if text.lstrip("+").startswith(tuple(keys))), None)
 
 
 def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:

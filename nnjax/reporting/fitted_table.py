@@ -58,8 +58,10 @@ class FittedTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the table."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for column, width in zip(self.columns, self._widths(options.max_width), strict=True):
+        widths = self._widths(options.max_width)
+        roomy = sum(widths) + 3 * len(widths) + 1 <= options.max_width
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not roomy)
+        for column, width in zip(self.columns, widths, strict=True):
             table.add_column(column.name, justify="right" if column.right else "left", overflow="fold", width=width)
         for row in self.rows:
             cells = [Text(text) for text in row.cells]
@@ -77,7 +79,7 @@ class FittedTable:
             whole if column.whole else min(word, _LEAST) if column.breakable else word
             for column, whole, word in zip(self.columns, widths, unbroken, strict=True)
         ]
-        room = width - 2 * len(widths) - 2  # rich's edges and gaps
+        room = width - 2 * len(widths) - 2  # rich's edges and narrow gaps
         for smallest in (unbroken, least):
             smallest = [max(pair) for pair in zip(smallest, least, strict=True)]
             while sum(widths) > room and (wide := [place for place, size in enumerate(widths) if size > smallest[place]]):

@@ -36,7 +36,8 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     names = short_names(_names(results), _LONGEST_NAME)
     with RunConsole(sweep_dir / "sweep.log") as console:
         console.print(sweep_table([job.row for job in jobs]))
-        console.print(f"{len(jobs)} job{'s' * (len(jobs) != 1)}, in folders NUMBER_… of {sweep_dir}")
+        counted = "1 job, its folder" if len(jobs) == 1 else f"{len(jobs)} jobs, their folders"
+        console.print(f"{counted} NUMBER_… in {sweep_dir}")
         drawn = {name: job for name, job in zip(names, jobs, strict=True) if job.wants_figures and job.records}
         if 2 <= len(drawn) <= _MOST_LINES:
             from nnjax.reporting.figures.sweep import draw_sweep

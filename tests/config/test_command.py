@@ -327,6 +327,13 @@ def test_a_sweep_may_be_asked_for_in_several_ways(project: Path, run: Run, argum
     assert (project / "own/multirun.yaml").is_file()
 
 
+def test_both_folders_may_be_named_for_whichever_it_is(project: Path, run: Run) -> None:
+    both = ["hydra.run.dir=one", "hydra.sweep.dir=several"]
+    assert run(*both).returncode == run("-m", "seed=1,2", *both).returncode == 0
+    assert sorted(path.parent.name for path in project.glob("*/config.yaml")) == ["one"]
+    assert sorted(path.parent.name for path in project.glob("several/*/config.yaml")) == ["0_seed-1", "1_seed-2"]
+
+
 def test_an_experiments_sweep_is_swept_over_and_single_on_request(project: Path, run: Run) -> None:
     result = run("experiment=learning_rates", "seed=1,2", "step_size=small")
     assert result.returncode == 0

@@ -143,7 +143,7 @@ def test_each_job_is_named_by_how_it_ended(tmp_path, capsys):
         "★ 8 8 stopped early 0.4000",
         "job 1 diverged: the loss became nan",
         "job 2 preempted: SIGTERM: stopped",
-        "9 jobs, in folders NUMBER_… of " + str(tmp_path),
+        "9 jobs, their folders NUMBER_… in " + str(tmp_path),
     ):
         assert row in rows
     assert "job 6" not in out
