@@ -117,6 +117,10 @@ class _Command:
         if unused := _for_sweeps_only(composition):
             dir_too = ", or write hydra.run.dir=FOLDER" if unused.startswith("hydra.sweep.dir") else ""
             raise ConfigError(f"{unused}: counts in a sweep only; add -m{dir_too} {ON_COMMAND_LINE}")
+        if composition.hydra.mode is None:
+            for key, swept in (composition.hydra.sweeper.get("params") or {}).items():
+                place = composition.describe(f"hydra.sweeper.params.{key}")
+                print(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}", file=sys.stderr)
         resume = values.get("resume")
         given = _given(composition, "hydra.run.dir")
         if resume and given:

@@ -60,12 +60,16 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
 
     def jobs(source: Composition, outside: Mapping[str, str], brought: Mapping[str, str]) -> Iterator[Composition]:
         """The jobs of what the command line and files gave so far, by key, with the sweep that `source` brings."""
-        params = _params(source, loader)
+        with _in_file(source):
+            params = _params(source, loader)
         for key in params.keys() & outside.keys() - told:
             told.add(key)
             place = source.describe(f"hydra.sweeper.params.{key}")
             tell(f"{command_line[key]}: replaces the sweep over {params[key]}{f' (set in {place})' if place else ''}")
         new = {key: text for key, text in params.items() if key not in outside and key not in brought}
+        with _in_file(source):
+            for text in new.values():
+                _values(parse_override(text, loader), loader)
         if source is not sweep and not new:
             yield source
             return
@@ -104,6 +108,17 @@ def as_job(single: Composition, number: int) -> Iterator[str]:
         yield folder
     finally:
         HydraConfig.instance().cfg = before
+
+
+@contextmanager
+def _in_file(source: Composition) -> Iterator[None]:
+    """Says of a mistake in the sweep that a file brings where it stands."""
+    try:
+        yield
+    except ConfigError as error:
+        key = str(error).partition("=")[0]
+        place = source.describe(f"hydra.sweeper.params.{key}") or "hydra.sweeper.params"
+        raise ConfigError(str(error).replace(ON_COMMAND_LINE, f"(set in {place})", 1)) from error
 
 
 def _product(overrides: Sequence[Override], loader: ConfigLoaderImpl) -> Iterator[tuple[str, ...]]:

@@ -327,6 +327,15 @@ def test_a_sweep_may_be_asked_for_in_several_ways(project: Path, run: Run, argum
     assert (project / "own/multirun.yaml").is_file()
 
 
+def test_a_sweep_that_needs_asking_for_is_told(project: Path, run: Run) -> None:
+    text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 3,4\n"
+    (project / "conf/experiment/seeds.yaml").write_text(text)
+    result = run("experiment=seeds")
+    assert (result.returncode, result.stdout) == (0, "task cnn 0\n")
+    assert result.stderr == "seed=3,4: a sweep, which runs with -m (set in conf/experiment/seeds.yaml:5)\n"
+    assert "job 1 seed=4 experiment=seeds 0 None 4.5\n" in run("-m", "experiment=seeds").stdout
+
+
 def test_both_folders_may_be_named_for_whichever_it_is(project: Path, run: Run) -> None:
     both = ["hydra.run.dir=one", "hydra.sweep.dir=several"]
     assert run(*both).returncode == run("-m", "seed=1,2", *both).returncode == 0

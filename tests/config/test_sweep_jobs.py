@@ -211,6 +211,24 @@ def test_sweeps_of_files_are_combined_and_may_nest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("interval(0,1)", "seed=interval(0,1): list the values, as in seed=1,2,3"),
+        ("'1,'", "seed=1,: cannot be read"),
+        ("range(0)", "seed=range(0): holds no value"),
+        ("'[1,2'", "seed=[1,2: cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("experiment", ["wrong", "textbook,wrong"])
+def test_a_mistake_in_the_sweep_of_a_file_is_located(tmp_path: Path, values: str, message: str, experiment: str) -> None:
+    folders = experiment_file(tmp_path, "wrong", f"hydra:\n  sweeper:\n    params:\n      seed: {values}\n")
+    with pytest.raises(ConfigError) as error:
+        jobs_of(f"experiment={experiment}", folders=folders)
+    assert str(error.value).startswith(message)
+    assert str(error.value).endswith("experiment/wrong.yaml:5)")
+
+
+@pytest.mark.parametrize(
     ("setting", "key"), [("sweep: {dir: mine}", "sweep.dir=mine"), ("sweeper: {max_batch_size: 2}", "sweeper.max_batch_size=2")]
 )
 def test_what_one_job_wants_of_the_whole_sweep_is_refused(tmp_path: Path, setting: str, key: str) -> None:
