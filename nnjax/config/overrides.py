@@ -80,9 +80,8 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bo
             raise ConfigError(f"{text}: belongs in a file; write -m {_swept(override)} {ON_COMMAND_LINE}")
         if override.is_sweep_override():
             if sweep and override.is_hydra_override():
-                raise ConfigError(
-                    f"{text}: one value of Hydra's own settings holds for a whole sweep; give one {ON_COMMAND_LINE}"
-                )
+                reason = "one value of Hydra's own settings holds for a whole sweep; give one, in quotes if it holds a comma"
+                raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
             if not sweep:
                 ways = "add -m to run each of them"
                 if not options(loader, group):
