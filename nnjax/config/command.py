@@ -25,17 +25,19 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnjax.config.compose import Composition, check, compose, conf_dir, override_texts, project_root
-from nnjax.config.errors import ConfigError, IncompatibleError, UserError
-from nnjax.config.handover import hand_over, quoted, run_composed, setting
+from nnjax.config.compose import Composition, check, compose, conf_dir, config_loader, override_texts, project_root
+from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.handover import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.config.job import Job, Task, plain_values
-from nnjax.config.overrides import ON_COMMAND_LINE
+from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
 from nnjax.config.parsing import parse
 from nnjax.config.process import begin_process, end_process
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
-from nnjax.config.sweep import JobResult, collect, expand
+from nnjax.config.sweep import JobResult, collect
+from nnjax.config.sweep_jobs import lists_jobs
+from nnjax.config.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
@@ -48,7 +50,8 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     """Runs a verb with the arguments of this process, and exits.
 
     Exit codes: 0; that of the `UserError`, its message printed without a traceback; 130 after Ctrl-C; 1 for anything else,
-    with a traceback. A sweep exits with 0 if every job does, 75 if it was preempted, else 1.
+    with a traceback. A sweep exits with 0 if every job does, with the failed jobs' code if they agree, with 75 if any job was
+    preempted, else with 1.
 
     Args:
         verb: names the root config, ``conf/VERB.yaml``.
@@ -89,13 +92,12 @@ class _Command:
             return hand_over(job, self.verb, overrides, flags)
         verb = arguments.config_name or self.verb
         directories = _directories(arguments.config_dir)
-        mode = RunMode.MULTIRUN if arguments.multirun or "hydra.mode=MULTIRUN" in overrides else RunMode.RUN
-        composition = compose(verb, overrides, directories, mode)
+        composition, sweeping = _compose(verb, overrides, directories, sweep=arguments.multirun)
         if arguments.help:
             print(help_text(composition, self.schema))
             return 0
         looking = arguments.explain is not None or arguments.cfg or arguments.info
-        if RunMode.MULTIRUN in (mode, composition.hydra.mode) and not looking:
+        if sweeping and not looking:
             return self._sweep(job, composition, flags)
         values, origins = plain_values(self.schema, composition)
         config: object = parse(self.schema, values, origins)
@@ -112,6 +114,13 @@ class _Command:
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
+        if unused := _for_sweeps_only(composition):
+            dir_too = ", or write hydra.run.dir=FOLDER" if unused.startswith("hydra.sweep.dir") else ""
+            raise ConfigError(f"{unused}: counts in a sweep only; add -m{dir_too} {ON_COMMAND_LINE}")
+        if composition.hydra.mode is None:
+            for key, swept in (composition.hydra.sweeper.get("params") or {}).items():
+                place = composition.describe(f"hydra.sweeper.params.{key}")
+                print(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}", file=sys.stderr)
         resume = values.get("resume")
         given = _given(composition, "hydra.run.dir")
         if resume and given:
@@ -134,33 +143,33 @@ class _Command:
             _release(None if given else made)
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
-        jobs = expand(composition)
-        singles = [composition]
-        if jobs is not None:
-            settings = override_texts(composition.hydra, "hydra")
-            singles = [compose(composition.verb, [*settings, *texts], composition.directories) for texts in jobs]
-        forced = set()
-        # A typo in any job stops them all before the first; a pair of values that do not go together costs its job alone.
-        for single in singles:
-            values, origins = plain_values(self.schema, single)
-            if values.get("resume"):
-                raise ConfigError(f"resume={single.job.resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
-            config: object = parse(self.schema, values, origins)
-            with suppress(IncompatibleError):
-                check(config, origins)
-            forced |= {text[2:].partition("=")[0] for text in single.overrides if text.startswith("++")}
+        given = _given(composition, "hydra.run.dir")
+        if given and not _given(composition, "hydra.sweep.dir"):  # both are for whichever it turns out to be
+            value = given.partition("=")[2]
+            raise ConfigError(
+                f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
+            )
+        jobs = None
+        if lists_jobs(composition):
+            jobs = plan(self.schema, composition, lambda line: print(line, file=sys.stderr))
+        else:
+            check_job(self.schema, composition)
         sweep_dir = _make_folder(composition.hydra, "sweep", composition)
-        texts = [f"++{text}" if text.partition("=")[0] in forced else text for text in composition.overrides]
         try:
-            code = hand_over(job, composition.verb, [*texts, setting("sweep.dir", sweep_dir)], flags)
+            if jobs is None:
+                code = hand_over(job, composition.verb, [*composition.overrides, setting("sweep.dir", sweep_dir)], flags)
+            else:
+                check_unused(jobs, sweep_dir)
+                code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
         except KeyboardInterrupt:
             code = INTERRUPTED
         finally:
             _release(None if _given(composition, "hydra.sweep.dir") else sweep_dir)
-        results = collect(sweep_dir, jobs)
+        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
+        results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
         if self.on_sweep_end:
             self.on_sweep_end(sweep_dir, results)
-        return code or int(any(result.exit_code for result in results))
+        return code or sweep_exit_code([result.exit_code for result in results])
 
 
 def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:
@@ -190,6 +199,25 @@ def _quoted(text: str) -> str:
     return text if key not in _PATHS or plain else quoted(key, value)
 
 
+def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:
+    """Composes, for a sweep where `-m` or `hydra.mode` asks for one, be it in an experiment's file; and says if it is one."""
+    loader = config_loader(directories)
+    parsed = [parse_override(text, loader) for text in overrides]
+    if sweep:
+        for override in parsed:
+            if override.key_or_group == "hydra.mode" and override.value() == RunMode.RUN.name:
+                raise ConfigError(
+                    f"{override.input_line}: a single run, and -m asks for a sweep; leave out one {ON_COMMAND_LINE}"
+                )
+        return compose(verb, overrides, directories, RunMode.MULTIRUN), True
+    if any(override.is_sweep_override() for override in parsed):
+        composition = compose(verb, overrides, directories, RunMode.MULTIRUN)
+        if composition.hydra.mode == RunMode.MULTIRUN:
+            return composition, True
+    composition = compose(verb, overrides, directories)
+    return composition, bool(composition.hydra.mode == RunMode.MULTIRUN)
+
+
 def _directories(config_dir: str | None) -> tuple[Path, ...]:
     if config_dir is None:
         return (conf_dir(),)
@@ -201,6 +229,15 @@ def _directories(config_dir: str | None) -> tuple[Path, ...]:
 def _given(composition: Composition, key: str) -> str | None:
     """The override that sets one of Hydra's keys on the command line."""
     return next((text for text in override_texts(composition.hydra, "hydra") if text.lstrip("+").startswith(f"{key}=")), None)
+
+
+def _for_sweeps_only(composition: Composition) -> str | None:
+    """The override of one of Hydra's settings that a single run has no use for."""
+    keys = ["hydra.sweep.subdir", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher"]
+    if not _given(composition, "hydra.run.dir"):  # both folders are for whichever it turns out to be
+        keys.append("hydra.sweep.dir")
+    texts = override_texts(composition.hydra, "hydra")
+    return next((text for text in texts if text.lstrip("+").startswith(tuple(keys))), None)
 
 
 def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:

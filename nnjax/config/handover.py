@@ -1,6 +1,7 @@
 """Hydra runs the jobs: one that is composed already, or whatever the arguments say, a sweep for one.
 
 run_composed(job, composition, {"run.dir": "outputs/train/…"})
+run_jobs(job, composition, [("seed=0",), ("seed=1",)], "outputs/sweeps/…")
 hand_over(job, "train", ["seed=0,1", setting("sweep.dir", "outputs/sweeps/…")], ["--multirun"])
 """
 
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import run_and_report
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
-from hydra.types import RunMode
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.config.compose import VERSION_BASE, Composition, conf_dir, config_loader
@@ -32,13 +35,7 @@ def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path
     Returns:
         The exit code that Hydra asks for.
     """
-    config: Any = composition.hydra._get_root()
-    with flag_override(config, ["struct", "readonly"], False):
-        for key, value in settings.items():
-            OmegaConf.update(config.hydra, key, None if value is None else str(value))
-            config.hydra.overrides.hydra.append(setting(key, value))
-        config.hydra.overrides.hydra.append("hydra.mode=RUN")
-        config.hydra.mode = RunMode.RUN
+    config = _with_settings(composition, settings, RunMode.RUN)
 
     class Composed(Hydra):
         def compose_config(self, *args: Any, with_log_configuration: bool = False, **kwargs: Any) -> DictConfig:
@@ -58,6 +55,41 @@ def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path
     return 0
 
 
+def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], sweep_dir: Path) -> int:
+    """Runs the jobs of a sweep, which are listed already, with the launcher that is configured.
+
+    Args:
+        job: what to run.
+        composition: of the sweep, for a multirun; changed by its folder.
+        jobs: the overrides of each job, Hydra's own left out.
+        sweep_dir: the sweep's folder.
+
+    Returns:
+        The exit code that Hydra asks for.
+    """
+    config = _with_settings(composition, {"sweep.dir": sweep_dir}, RunMode.MULTIRUN)
+    runner = Hydra(composition.verb, config_loader(composition.directories))
+    size = config.hydra.sweeper.get("max_batch_size") or len(jobs)
+
+    def launch() -> None:
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        context = HydraContext(config_loader=runner.config_loader, callbacks=Callbacks(config))
+        launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
+        OmegaConf.save(config, sweep_dir / "multirun.yaml")
+        for first in range(0, len(jobs), size):
+            for ended in launcher.launch(jobs[first : first + size], initial_job_idx=first):
+                _ = ended.return_value  # raises what the job raised
+
+    GlobalHydra.instance().initialize(runner)
+    try:
+        run_and_report(launch)
+    except SystemExit as end:
+        return _exit_code(end)
+    finally:
+        GlobalHydra.instance().clear()
+    return 0
+
+
 def hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str]) -> int:
     """Lets Hydra compose and run what the arguments say; returns the exit code that it asks for."""
     sys.argv = [sys.argv[0], *overrides, *flags]
@@ -66,6 +98,18 @@ def hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str
     except SystemExit as end:
         return _exit_code(end)
     return 0
+
+
+def _with_settings(composition: Composition, settings: Mapping[str, Path | str | None], mode: RunMode) -> Any:
+    """The whole config, Hydra's own settings changed in place: from keys below `hydra` to values."""
+    config: Any = composition.hydra._get_root()
+    with flag_override(config, ["struct", "readonly"], False):
+        for key, value in settings.items():
+            OmegaConf.update(config.hydra, key, None if value is None else str(value))
+            config.hydra.overrides.hydra.append(setting(key, value))
+        config.hydra.overrides.hydra.append(f"hydra.mode={mode.name}")
+        config.hydra.mode = mode
+    return config
 
 
 def setting(key: str, value: Path | str | None) -> str:

@@ -60,7 +60,8 @@ class Job:
                 summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
-                print(f"job {number} ({' '.join(overrides)}) failed:", file=sys.stderr)
+                status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status
+                print(f"job {number} ({' '.join(overrides)}) {status}:", file=sys.stderr)
             if isinstance(problem, UserError):
                 self.exit_code, error = problem.exit_code, str(problem)
                 print(problem, file=sys.stderr)

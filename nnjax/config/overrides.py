@@ -13,17 +13,20 @@ from pathlib import Path
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
+from hydra.core.override_parser.types import Glob, Override, Sweep
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.config.errors import ConfigError
 from nnjax.config.json_values import corrected, from_json
+from nnjax.config.problems import show
 from nnjax.config.provenance import COMMAND_LINE, Default, read_defaults, shown_path
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, LookupError)
 """What composing a config may raise for a mistake in a file or an override."""
+
+_PARAMS = "hydra.sweeper.params"
 
 ON_COMMAND_LINE = f"(set on {COMMAND_LINE})"
 
@@ -35,16 +38,32 @@ def parse_override(text: str, loader: ConfigLoaderImpl) -> Override:
         ConfigError: if it is none.
     """
     try:
-        return OverridesParser.create(loader).parse_override(text)
+        override = OverridesParser.create(loader).parse_override(text)
+        override.config_loader = loader  # only the parser of several overrides passes it on, and glob() asks it
     except HydraException as error:
         if fixed := corrected(text, lambda other: _reads(other, loader)):
             reason = f"cannot be read; keys stand without quotes: {shlex.quote(fixed)}"
+        elif name := re.search(r"Unknown function '(.+)'", str(error)):
+            functions = sorted(create_functions().functions)
+            reason = f"no such function;{_nearest(name[1], functions)} allowed: {', '.join(functions)}"
+        elif said := re.search(r"while evaluating '.*': (.+)", str(error)):
+            reason = "glob() cannot stand inside another function" if "Glob is incompatible" in said[1] else said[1]
         elif "=" in text:
             reason = "cannot be read; check its brackets, commas and quotes, and quote it for the shell: 'key=[1,2]'"
         else:
             owners = [f"{group}={text}" for group in groups(loader) if text in options(loader, group)]
             reason = f"no key=value; did you mean {owners[0]}?" if owners else "no key=value"
         raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
+    value = override.value()
+    if isinstance(value, list | dict) and _holds_sweep(value):
+        raise ConfigError(f"{text}: a list holds values, and a sweep is none; write KEY=[1,2],[1,3] with -m {ON_COMMAND_LINE}")
+    return override
+
+
+def _holds_sweep(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_sweep, value.values()))
+    return any(map(_holds_sweep, value)) if isinstance(value, list) else isinstance(value, Sweep | Glob)
 
 
 def readable(text: str, loader: ConfigLoaderImpl) -> str:
@@ -74,7 +93,12 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bo
     for text in texts:
         override = parse_override(text, loader)
         value, group = override.value(), override.key_or_group
+        if group.startswith(_PARAMS) and not override.is_delete() and value is not None:
+            raise ConfigError(f"{text}: belongs in a file; write -m {_swept(override)} {ON_COMMAND_LINE}")
         if override.is_sweep_override():
+            if sweep and override.is_hydra_override():
+                reason = "one value of Hydra's own settings holds for a whole sweep; give one, in quotes if it holds a comma"
+                raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
             if not sweep:
                 ways = "add -m to run each of them"
                 if not options(loader, group):
@@ -85,8 +109,18 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bo
         elif is_group(override, loader) and not override.is_delete():
             if not isinstance(value, str) or value not in options(loader, group):
                 raise no_such_option(group, value, loader, ON_COMMAND_LINE)
-            if override.is_add() or override.is_force_add():
+            nested = "/" in group  # no file chooses in these, so one is added, as +training/stop=mine
+            if override.is_force_add() or (override.is_add() and not nested):
                 raise ConfigError(f"{text}: a group is chosen without a plus; write {group}={value} {ON_COMMAND_LINE}")
+
+
+def _swept(override: Override) -> str:
+    """How the sweep of a file is written on the command line."""
+    key, value = override.key_or_group.removeprefix(_PARAMS).lstrip("."), override.value()
+    if isinstance(value, dict):
+        return " ".join(f"{name}={show(values)}" for name, values in value.items())
+    values = override.get_value_string().strip("'\"")
+    return f"{key}={values}" if key else "KEY=VALUE,VALUE"
 
 
 def with_none(text: str, loader: ConfigLoaderImpl) -> str:

@@ -63,8 +63,11 @@ class Provenance:
         if not isinstance(root, yaml.MappingNode):
             return
         for key, node in root.value:
-            # `hydra` holds Hydra's own settings, which are no part of an experiment
-            if key.value != "defaults" and (package or key.value != "hydra"):
+            if key.value == "hydra" and not package:
+                # Hydra's own settings are no part of an experiment; the sweep that a file brings is asked for, though
+                for part, at in _at(node, "sweeper", "params"):
+                    self._add_node(f"hydra.sweeper.params.{_construct(part)}", at, part, shown)
+            elif key.value != "defaults":
                 self._add_node(_join(package, str(_construct(key))), node, key, shown)
 
     def add_override(self, key: str, value: object) -> None:
@@ -149,6 +152,14 @@ def shown_path(path: Path) -> str:
 
 def _compose(path: Path) -> yaml.Node | None:
     return yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
+
+
+def _at(node: yaml.Node, *path: str) -> list[tuple[yaml.Node, yaml.Node]]:
+    """The keys and values of the mapping that stands in a mapping, so deep; empty where none does."""
+    items = node.value if isinstance(node, yaml.MappingNode) else []
+    if not path:
+        return list(items)
+    return [item for key, inner in items if key.value == path[0] for item in _at(inner, *path[1:])]
 
 
 def _construct(node: yaml.Node) -> object:

@@ -1,25 +1,30 @@
-"""The jobs of a `--multirun`: known and checked before the first one trains, and their outcomes read back afterwards.
+"""The jobs of a `--multirun`, and how they ended: written by each job, read back when the sweep is over.
 
-    jobs = expand(compose("train", ["activation=relu,tanh"], run_mode=RunMode.MULTIRUN))
-    # [("activation=relu",), ("activation=tanh",)]
-    results = collect(sweep_dir, jobs)
+    expand(compose("train", ["seed=0,1"], run_mode=RunMode.MULTIRUN))    # [("seed=0",), ("seed=1",)]
+    write_outcome(JobResult(0, ("seed=0",), run_dir, 0, None, summary), run_dir)
+    results = collect(sweep_dir, [("seed=0",), ("seed=1",)])
 
 A job leaves its outcome in `.hydra/outcome.json` of its folder, so that it does not matter which process ran it.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.errors import HydraException
-
-from nnjax.config.compose import Composition, config_loader, override_texts
-from nnjax.config.errors import ConfigError
-from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
+from nnjax.config.compose import Composition, override_texts
+from nnjax.config.errors import ConfigError, DataError, DivergedError, PreemptedError
+from nnjax.config.sweep_jobs import job_configs, lists_jobs
 
 OUTCOME_FILE = ".hydra/outcome.json"
+DID_NOT_END = "did not end"
+
+_STATUSES = {
+    ConfigError.exit_code: "config error",
+    DataError.exit_code: "data error",
+    DivergedError.exit_code: "diverged",
+    PreemptedError.exit_code: "preempted",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,15 @@ class JobResult:
     error: str | None
     summary: Mapping[str, object] | None
 
+    @property
+    def status(self) -> str:
+        """One of completed, stopped_early, preempted, diverged, config error, data error, failed, did not end, not started."""
+        if self.exit_code == 0:
+            return str((self.summary or {}).get("status", "completed"))
+        if self.error == DID_NOT_END:
+            return "not started" if self.run_dir is None else DID_NOT_END
+        return _STATUSES.get(self.exit_code, "failed")
+
 
 def expand(composition: Composition) -> list[tuple[str, ...]] | None:
     """The overrides of every job, Hydra's own left out; None for a sweeper that decides as it goes.
@@ -52,21 +66,9 @@ def expand(composition: Composition) -> list[tuple[str, ...]] | None:
     Raises:
         ConfigError: for a sweep that cannot be expanded.
     """
-    sweeper = composition.hydra.sweeper
-    if sweeper._target_ != f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}":
+    if not lists_jobs(composition):
         return None
-    loader = config_loader(composition.directories)
-    texts = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
-    texts += override_texts(composition.hydra, "task")
-    overrides = [parse_override(text, loader) for text in texts]
-    for override in overrides:
-        if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise ConfigError(f"{override.input_line}: list the values, as in key=1,2,3 {ON_COMMAND_LINE}")
-    try:
-        (jobs,) = BasicSweeper.split_arguments(overrides, None)
-    except HydraException as error:
-        raise ConfigError(str(error)) from error
-    return [tuple(job) for job in jobs]
+    return [tuple(override_texts(single.hydra, "task")) for single in job_configs(composition, lambda line: None)]
 
 
 def write_outcome(result: JobResult, run_dir: Path) -> None:
@@ -83,9 +85,18 @@ def write_outcome(result: JobResult, run_dir: Path) -> None:
     path.write_text(json.dumps(outcome, default=str), encoding="utf-8")
 
 
-def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None) -> list[JobResult]:
-    """The outcomes of a sweep in the jobs' order; a job of `jobs` that left none is one that did not end."""
-    found = {number: JobResult(number, texts, None, 1, "did not end", None) for number, texts in enumerate(jobs or ())}
+def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Sequence[str] | None = None) -> list[JobResult]:
+    """The outcomes of a sweep in the jobs' order; a job of `jobs` that left none is one that did not end.
+
+    Args:
+        sweep_dir: the sweep's folder.
+        jobs: the overrides of each job; None where only the sweeper knows.
+        folders: of the jobs, inside `sweep_dir`: one that is there belongs to a job that began.
+    """
+    found = {number: JobResult(number, texts, None, 1, DID_NOT_END, None) for number, texts in enumerate(jobs or ())}
+    for number, folder in enumerate(folders or ()):
+        if (sweep_dir / folder).is_dir():
+            found[number] = replace(found[number], run_dir=sweep_dir / folder)
     for path in sweep_dir.rglob(OUTCOME_FILE):
         outcome = json.loads(path.read_text(encoding="utf-8"))
         if jobs is None or outcome["number"] in found:

@@ -16,6 +16,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nnjax.reporting.best import best_jobs
+from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text, spread_text
 
 _STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "yellow"}
@@ -153,12 +155,12 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One row a job of a sweep, the best one marked with ★; below, the first line of each failed job's error.
 
-    The best has the lowest RMSE of its forecast; where nothing was forecast the highest test accuracy, then the lowest test
-    loss. Jobs that differ only in the seed end with their means and standard deviations.
+    Which is the best `nnjax.reporting.best` decides. The results of a job with several copies are their means and standard
+    deviations. Jobs that differ only in the seed end with theirs.
 
     Args:
         jobs: of these keys: number, which its folder's name begins with; overrides (list of ``key=value``), status, `test`
-            (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), error.
+            (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), error, and those of `best_jobs`.
     """
     settings = [_settings(job.get("overrides", ())) for job in jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
@@ -166,47 +168,47 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     last_parts = [key.rpartition(".")[2] for key in differing]
     metrics = [("test", name) for name in dict.fromkeys(name for job in jobs for name in job.get("test") or {})]
     metrics += [("forecast", name) for name in ("rmse", "mae") if any(job.get("forecast") for job in jobs)]
-    best = _best(jobs)
+    best = best_jobs(jobs)
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("job", justify="right", no_wrap=True)
+    columns = [Column("job", right=True, whole=True)]
     for key, last_part in zip(differing, last_parts, strict=True):
-        table.add_column(last_part if last_parts.count(last_part) == 1 else key, overflow="fold")
-    table.add_column("status", no_wrap=True)
-    for split, name in metrics:
-        table.add_column(f"{split} {short_name(name)}", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    errors = Text()
+        columns.append(Column(last_part if last_parts.count(last_part) == 1 else key, breakable=True))
+    columns.append(Column("status"))
+    columns += [Column(f"{split} {short_name(name)}", right=True) for split, name in metrics]
+    columns.append(Column("time", right=True, whole=True))
+    rows, errors = [], Text()
     for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
         status, number = str(job.get("status", "failed")), str(job.get("number", index))
         style = _STATUS_STYLES.get(status, "red")
-        table.add_row(
-            f"★ {number}" if index == best else number,
-            *(Text(setting.get(key, "")) for key in differing),
-            Text(status.replace("_", " "), style=style),
-            *(_result_text(split, name, job[split][name]) if name in (job.get(split) or {}) else "" for split, name in metrics),
+        cells = [
+            f"★ {number}" if index in best else number,
+            *(setting.get(key, "") for key in differing),
+            status.replace("_", " "),
+            *(_job_text(job, split, name) for split, name in metrics),
             seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
-            style="bold" if index == best else None,
-            end_section=index == len(jobs) - 1,
-        )
-        if error := str(job.get("error") or "").strip():
+        ]
+        is_last = index == len(jobs) - 1
+        rows.append(Row(cells, "bold" if index in best else "", [(1 + len(differing), style)], ends_section=is_last))
+        error = str(job.get("error") or "").strip()
+        if error and error != status and status != "not started":
             errors.append(f"job {number} {status}: ", style=style).append(error.partition("\n")[0] + "\n")
-    if differing == ["seed"] and (means := [_mean_text(jobs, split, name) for split, name in metrics]):
-        table.add_row("mean", "", "± std", *means)
+    if differing == ["seed"] and any(means := [_mean_text(jobs, split, name) for split, name in metrics]):
+        rows.append(Row(["mean", "", "± std", *means, ""]))
+    table = FittedTable(columns, rows)
     return Group(table, errors) if errors else table
 
 
-def _best(jobs: Sequence[Mapping[str, Any]]) -> int | None:
-    """Index of the job with the best result; None where fewer than two have one."""
-    scores = {}
-    forecasts = any(job.get("forecast") for job in jobs)
-    for index, job in enumerate(jobs):
-        test = job.get("test") or {}
-        accuracy, loss = test.get("accuracy"), test.get("loss")
-        error = (job.get("forecast") or {}).get("rmse") if forecasts else loss
-        if error is not None and math.isfinite(error):
-            scores[index] = (accuracy if accuracy is not None else 0.0, -error)
-    return max(scores, key=lambda index: scores[index]) if len(scores) > 1 else None
+def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:
+    """A result of a job: mean ± standard deviation over its copies, and how many that are where some diverged."""
+    if name not in (job.get(split) or {}):
+        return ""
+    spread = (job.get("spread") or {}).get(f"{split}_{name}")
+    text = _result_text(split, name, job[split][name])
+    if spread is None:
+        return text
+    if spread["std"] is not None and math.isfinite(spread["std"]):
+        text += f" ± {_result_text(split, name, spread['std'])}"
+    return text if spread["n"] == job.get("copies") else f"{text} ({spread['n']}/{job.get('copies')})"
 
 
 def _mean_text(jobs: Sequence[Mapping[str, Any]], split: str, name: str) -> str:

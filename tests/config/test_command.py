@@ -108,6 +108,18 @@ def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None
         (["data=textbook", "model=cnn"], "model=cnn: needs images;"),
         (["-m", "activation=relu,tnah"], "activation=tnah: no such option; did you mean tanh?"),
         (["-m", "seed=1,2", "optimizer.lr=1"], "optimizer.lr=1: unknown key;"),
+        (["-m", "seed=1,2", "hydra.run.dir=own"], "hydra.run.dir=own: names the folder of a single run; for this sweep write "),
+        (["experiment=learning_rates", "hydra.run.dir=own"], "hydra.run.dir=own: names the folder of a single run; for this"),
+        (["hydra.sweep.dir=own"], "hydra.sweep.dir=own: counts in a sweep only; add -m, or write hydra.run.dir=FOLDER (set"),
+        (["hydra.sweep.subdir=own"], "hydra.sweep.subdir=own: counts in a sweep only; add -m (set on the command line)"),
+        (["hydra.sweeper.max_batch_size=2"], "hydra.sweeper.max_batch_size=2: counts in a sweep only; add -m"),
+        (["hydra/launcher=basic"], "hydra/launcher=basic: counts in a sweep only; add -m"),
+        (["-m", "seed=1,2", "hydra.sweep.subdir=x"], "hydra.sweep.subdir=x: is the folder of job 0 and of job 1"),
+        (["-m", "seed=1,2", "hydra.mode=RUN"], "hydra.mode=RUN: a single run, and -m asks for a sweep; leave out one"),
+        (["hydra.mode=multirun"], "hydra.mode=multirun: Invalid value 'multirun', expected one of [RUN, MULTIRUN]"),
+        (["hydra.mode=RUN", "seed=1,2"], "seed=1,2: several values for one key; add -m"),
+        (["optimizer=glob(*)"], "optimizer=glob(*): several values for one key; add -m"),
+        (["-m", "resume=nowhere", "seed=1"], "resume=nowhere: one run goes on by itself; leave out -m"),
         (["--cfg", "job", "-m"], "--multirun: --cfg and --info show a single config"),
         (["--explain", "optimzer"], "--explain optimzer: unknown key; did you mean optimizer"),
         (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
@@ -300,6 +312,69 @@ def test_a_sweep_may_stand_in_a_file_and_name_what_a_list_leaves_out(project: Pa
     result = run("experiment=seeds", "model.blocks.0.kernel=5")
     assert result.returncode == 0, result.stderr
     assert "job 1 seed=4 experiment=seeds model.blocks.0.kernel=5 0 None 4.5" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-m"], ["hydra.mode=MULTIRUN"], ["++hydra.mode=MULTIRUN"], ["-m", "hydra.mode=MULTIRUN"]]
+)
+def test_a_sweep_may_be_asked_for_in_several_ways(project: Path, run: Run, arguments: list[str]) -> None:
+    result = run(*arguments, "seed=1,2", "hydra.sweep.dir=own")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [line for line in result.stdout.splitlines() if line.startswith("job ")] == [
+        "job 0 seed=1 0 None 1.5",
+        "job 1 seed=2 0 None 2.5",
+    ]
+    assert (project / "own/multirun.yaml").is_file()
+
+
+def test_a_sweep_that_needs_asking_for_is_told(project: Path, run: Run) -> None:
+    text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 3,4\n"
+    (project / "conf/experiment/seeds.yaml").write_text(text)
+    result = run("experiment=seeds")
+    assert (result.returncode, result.stdout) == (0, "task cnn 0\n")
+    assert result.stderr == "seed=3,4: a sweep, which runs with -m (set in conf/experiment/seeds.yaml:5)\n"
+    assert "job 1 seed=4 experiment=seeds 0 None 4.5\n" in run("-m", "experiment=seeds").stdout
+
+
+def test_both_folders_may_be_named_for_whichever_it_is(project: Path, run: Run) -> None:
+    both = ["hydra.run.dir=one", "hydra.sweep.dir=several"]
+    assert run(*both).returncode == run("-m", "seed=1,2", *both).returncode == 0
+    assert sorted(path.parent.name for path in project.glob("*/config.yaml")) == ["one"]
+    assert sorted(path.parent.name for path in project.glob("several/*/config.yaml")) == ["0_seed-1", "1_seed-2"]
+
+
+def test_an_experiments_sweep_is_swept_over_and_single_on_request(project: Path, run: Run) -> None:
+    result = run("experiment=learning_rates", "seed=1,2", "step_size=small")
+    assert result.returncode == 0
+    assert "job 1 experiment=learning_rates seed=2 step_size=small 0 None 2.5\n" in result.stdout
+    place = "(set in conf/experiment/learning_rates.yaml:16)"
+    assert result.stderr == f"step_size=small: replaces the sweep over step_size=small,textbook,large,uphill,falling {place}\n"
+    assert "job " not in run("experiment=learning_rates", "hydra.mode=RUN").stdout
+
+
+@pytest.mark.parametrize(("seeds", "code"), [("1,11", 3), ("11,11", 3), ("13,1", 1), ("11,13", 1), ("11,15,1", 75), ("1,2", 0)])
+def test_a_sweep_exits_as_its_jobs_did(project: Path, run: Run, seeds: str, code: int) -> None:
+    assert run("-m", f"seed={seeds}").returncode == code
+
+
+def test_a_job_that_fails_is_called_what_it_is(project: Path, run: Run) -> None:
+    result = run("-m", "seed=11,13,15")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("job ")]
+    assert lines == ["job 0 (seed=11) data error:", "job 1 (seed=13) failed:", "job 2 (seed=15) preempted:"]
+
+
+def test_batches_number_their_jobs_on(project: Path, run: Run) -> None:
+    result = run("-m", "seed=1,2,3", "hydra.sweeper.max_batch_size=2")
+    assert result.returncode == 0
+    assert [folder.name for folder in folders(project, "sweeps/*/*/*")] == ["0_seed-1", "1_seed-2", "2_seed-3"]
+
+
+def test_a_sweep_of_reruns(project: Path, run: Run) -> None:
+    run("model=fnn", "seed=4", "hydra.run.dir=own")
+    result = run("-m", "rerun=own", "seed=5,6")
+    assert result.returncode == 0
+    assert "task fnn 5\n" in result.stdout
+    assert "job 1 rerun=own seed=6 0 None 6.5\n" in result.stdout
 
 
 def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) -> None:

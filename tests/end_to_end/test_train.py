@@ -110,13 +110,25 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
 def test_a_sweep_ends_with_a_table_and_one_failure_hides_nothing(tmp_path):
     result = run(
         "train", "-m", *SMALL, "optimizer=sgd", "loss=mse", "optimizer.learning_rate=0.1,1e30", "report.figures=false",
-        f"hydra.sweep.dir={tmp_path / 'sweep'}", check=1,
+        f"hydra.sweep.dir={tmp_path / 'sweep'}", check=4,
     )  # fmt: skip
     jobs = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert [summary_of(job)["status"] for job in jobs] == ["completed", "diverged"]
     table = result.stdout[result.stdout.rindex("status") :]
     assert "completed" in table
-    assert "training loss became" in result.stdout
+    assert "job 1 diverged: the training loss became" in result.stdout
+    assert not (tmp_path / "sweep" / "losses.png").exists()
+
+
+def test_a_sweep_over_experiments_runs_the_sweep_that_one_of_them_brings(tmp_path):
+    arguments = ["-m", "experiment=learning_rates,textbook", "training.duration=2steps", "report.figures=false"]
+    result = run("train", *arguments, f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    jobs = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert [name.partition("_")[0] for name in jobs] == ["0", "1", "2", "3", "4", "5"]
+    steps = ["small", "textbook", "large", "uphill", "falling"]
+    assert [next(step for step in steps if f"step_size-{step}" in name) for name in jobs[:5]] == steps
+    assert "6 jobs" in result.stdout
+    assert not (tmp_path / "sweep" / "losses.png").exists()
 
 
 def test_missing_data_is_one_message(tmp_path):
@@ -170,7 +182,7 @@ def test_the_textbook_trains_until_the_error_is_small_in_one_call(tmp_path):
 
 @pytest.mark.slow
 def test_learning_rates_side_by_side(tmp_path):
-    result = run("train", "experiment=learning_rates", "report.figures=false", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    result = run("train", "experiment=learning_rates", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert (tmp_path / "sweep" / "losses.png").exists()
     losses = {
         run_dir.name.rpartition("-")[2]: [line["loss"] for line in metrics_of(run_dir) if line["split"] == "train"]

@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.tables import closing_table, model_table, sweep_table
@@ -232,3 +233,31 @@ def test_names_shared_by_two_groups_stay_whole():
     header = line_of(rendered(sweep_table(jobs)), "status")
     assert "model.name" in header
     assert "data.name" in header
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_sweeps_table_loses_nothing_where_room_is_scarce(width):
+    overrides = [["experiment=cifar10_airbench94_muon", f"model.hidden=[{n},128,64]", f"seed={n}"] for n in range(3)]
+    jobs = [
+        {
+            "overrides": each,
+            "status": "stopped_early",
+            "test": {"loss": 2.1455, "accuracy": 0.15},
+            "forecast": {"rmse": 436.52, "mae": 414.95},
+            "spread": {"test_loss": {"mean": 2.1455, "std": 0.1531, "n": 3}},
+            "copies": 3,
+            "seconds": 3700,
+        }
+        for each in overrides
+    ]
+    jobs[1]["overrides"] = ["experiment=textbook", *overrides[1][1:]]
+    console = Console(width=width, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(sweep_table(jobs))
+    lines = capture.get().splitlines()
+    assert all(len(line) <= width for line in lines)
+    letters = "".join("".join(lines).split())
+    for number in ("436.52", "414.95", "1:01:40", "15.00%", "0.1531"):
+        assert letters.count(number) == 3
+    assert "…" not in letters
+    assert ("2.1455 ± 0.1531" in capture.get()) == (width == 140)

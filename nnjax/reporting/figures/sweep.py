@@ -11,27 +11,36 @@ from nnjax.reporting.figures.canvas import canvas, line_looks, log_scale_if_wide
 from nnjax.reporting.text import metric_text
 
 
-def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, losses: Mapping[str, str] | None = None) -> None:
     """A line for the training loss of each job, over the epochs, or over the steps where each epoch is one.
 
     Args:
         jobs: from what is said of a job to its records, as `read_metrics` returns them; up to 20 look different.
         path: the PNG file.
+        losses: from the same to the name of the loss function: numbers of different ones are not comparable, and each has axes
+            of its own. None where there is one.
     """
     curves = {
         name: [(record["step"], record["epoch"], record["loss"]) for record in records if record["split"] == "train"]
         for name, records in jobs.items()
     }
     by_step = all(step == epoch for curve in curves.values() for step, epoch, _ in curve)
-    with canvas(path, width=6.4, height=4.2) as figure:
-        axes = figure.add_subplot()
-        for (name, curve), look in zip(curves.items(), line_looks(len(curves)), strict=True):
-            places = [step if by_step else epoch for step, epoch, _ in curve]
-            losses = [float("nan") if loss is None else loss for _, _, loss in curve]
-            label = f"{name}  {metric_text('loss', losses[-1])}" if losses else name
-            axes.plot(places, losses, label=label, marker="o" if len(places) <= 30 else "", markersize=3.5, **look)
-        log_scale_if_wide(axes, [loss for curve in curves.values() for _, _, loss in curve if loss is not None])
-        axes.locator_params(axis="x", integer=True)
-        axes.set_title("training loss")
-        axes.set_xlabel("step" if by_step else "epoch")
-        axes.legend(title="at the end", alignment="left", title_fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    looks = dict(zip(curves, line_looks(len(curves)), strict=True))
+    functions: list[str | None] = list(dict.fromkeys(losses.values())) if losses else [None]
+    longest = max(map(len, curves), default=0)  # the legend takes its room from the axes
+    with canvas(
+        path, width=6.4 + 0.075 * max(0, longest - 12), height=4.2 if len(functions) == 1 else 3.2 * len(functions)
+    ) as figure:
+        panels = figure.subplots(len(functions), sharex=True, squeeze=False)[:, 0]
+        for axes, function in zip(panels, functions, strict=True):
+            shown = {name: curve for name, curve in curves.items() if losses is None or losses[name] == function}
+            for name, curve in shown.items():
+                places = [step if by_step else epoch for step, epoch, _ in curve]
+                values = [float("nan") if loss is None else loss for _, _, loss in curve]
+                label = f"{name}  {metric_text('loss', values[-1])}" if values else name
+                axes.plot(places, values, label=label, marker="o" if len(places) <= 30 else "", markersize=3.5, **looks[name])
+            log_scale_if_wide(axes, [loss for curve in shown.values() for _, _, loss in curve if loss is not None])
+            axes.locator_params(axis="x", integer=True)
+            axes.set_title("training loss" if function is None else f"training loss: {function}")
+            axes.legend(title="at the end", alignment="left", title_fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+        panels[-1].set_xlabel("step" if by_step else "epoch")

@@ -1,0 +1,65 @@
+"""Which job of a sweep did best, where their results can be compared at all.
+
+best_jobs([{"test": {"loss": 0.3, "accuracy": 0.9}}, {"test": {"loss": 0.4, "accuracy": 0.95}}])    # {1}
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnjax.config.data_options import SeriesOptions
+from nnjax.config.parsing import to_mapping
+from nnjax.config.schema import Config
+
+# What changes how a network is trained on the data, and leaves the examples that it is tested on as they are.
+_TRAINING_ONLY = ("validation", "limit_train", "num_train", "normalize", "placement", "augment", "directory")
+# A forecast is of the series itself, and its errors are in the series' own units, whatever the network was shown.
+_SHOWN_ONLY = ("window", "season", "transform", "difference", "limit_test")
+
+
+def measured_on(config: Config) -> str:
+    """What two jobs must share for their test results to be comparable: the data and its test split, as text."""
+    left_out = _TRAINING_ONLY + (_SHOWN_ONLY if isinstance(config.data, SeriesOptions) else ())
+    return json.dumps({key: value for key, value in to_mapping(config.data).items() if key not in left_out}, sort_keys=True)
+
+
+def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
+    """Indices of the jobs with the best result, several where they tie.
+
+    The best has the lowest RMSE of its forecast; where nothing was forecast the highest test accuracy, then the lowest test
+    loss. A job competes if its results are finite, those of all its copies if it has several.
+
+    Args:
+        jobs: of these keys: `test` (metrics by name), `forecast` (rmse, mae), `measured_on` and `loss` (equal texts where
+            results are comparable), `spread` (of each result over the copies) and `copies` (how many).
+
+    Returns:
+        Empty if fewer than two compete, if all of them tie, or if their results cannot be compared: of other test data, an
+        accuracy beside none, or losses of other formulas without an accuracy.
+    """
+    forecasts = any(job.get("forecast") for job in jobs)
+    decisive = ("forecast", "rmse") if forecasts else ("test", "loss")
+    found = {index: job for index, job in enumerate(jobs) if _finite(job, *decisive)}
+    if len(found) < 2 or len({job.get("measured_on") for job in found.values()}) > 1:
+        return frozenset()
+    same_loss = len({job.get("loss") for job in found.values()}) == 1
+    scores: dict[int, tuple[float, ...]]
+    if forecasts:
+        scores = {index: (-job["forecast"]["rmse"],) for index, job in found.items()}
+    elif all(_finite(job, "test", "accuracy") for job in found.values()):
+        scores = {i: (job["test"]["accuracy"], -job["test"]["loss"] if same_loss else 0.0) for i, job in found.items()}
+    elif same_loss and not any("accuracy" in job["test"] for job in found.values()):
+        scores = {index: (-job["test"]["loss"],) for index, job in found.items()}
+    else:
+        return frozenset()
+    best = max(scores.values())
+    winners = frozenset(index for index, score in scores.items() if score == best)
+    return winners if len(winners) < len(scores) else frozenset()
+
+
+def _finite(job: Mapping[str, Any], split: str, name: str) -> bool:
+    """Whether a job has a result, and each of its copies has."""
+    value = (job.get(split) or {}).get(name)
+    spread = (job.get("spread") or {}).get(f"{split}_{name}")
+    return value is not None and math.isfinite(value) and (spread is None or spread["n"] == job.get("copies"))

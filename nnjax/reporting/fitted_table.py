@@ -1,0 +1,87 @@
+"""A table that stays readable where room is scarce: texts break between words, and only then long ones inside a word.
+
+FittedTable([Column("job"), Column("hidden", breakable=True)], [Row(["0", "[512,256]"])])
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+_LEAST = 4  # characters that a column keeps, whatever the width
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        name: its header.
+        right: whether it is flush right, as numbers are.
+        breakable: whether its texts may break inside a word.
+        whole: whether they never break.
+    """
+
+    name: str
+    right: bool = False
+    breakable: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row.
+
+    Attributes:
+        cells: a text for each column.
+        style: of the row, as rich writes styles.
+        styles: of single cells, by column.
+        ends_section: whether a gap follows.
+    """
+
+    cells: Sequence[str]
+    style: str = ""
+    styles: Sequence[tuple[int, str]] = ()
+    ends_section: bool = False
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """Columns and rows, laid out for the width at hand."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields the table."""
+        widths = self._widths(options.max_width)
+        roomy = sum(widths) + 3 * len(widths) + 1 <= options.max_width
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not roomy)
+        for column, width in zip(self.columns, widths, strict=True):
+            table.add_column(column.name, justify="right" if column.right else "left", overflow="fold", width=width)
+        for row in self.rows:
+            cells = [Text(text) for text in row.cells]
+            for place, style in row.styles:
+                cells[place].stylize(style)
+            table.add_row(*cells, style=row.style, end_section=row.ends_section)
+        yield table
+
+    def _widths(self, width: int) -> list[int]:
+        """Characters for each column: all that its texts want, or, where that is too much, less for the widest."""
+        texts = [[column.name, *(row.cells[place] for row in self.rows)] for place, column in enumerate(self.columns)]
+        widths = [max(map(cell_len, several)) for several in texts]
+        unbroken = [max((cell_len(word) for text in several for word in text.split()), default=1) for several in texts]
+        least = [
+            whole if column.whole else min(word, _LEAST) if column.breakable else word
+            for column, whole, word in zip(self.columns, widths, unbroken, strict=True)
+        ]
+        room = width - 2 * len(widths) - 2  # rich's edges and narrow gaps
+        for smallest in (unbroken, least):
+            smallest = [max(pair) for pair in zip(smallest, least, strict=True)]
+            while sum(widths) > room and (wide := [place for place, size in enumerate(widths) if size > smallest[place]]):
+                widths[max(wide, key=lambda place: widths[place])] -= 1
+        return widths

@@ -1,0 +1,78 @@
+"""The best job of a sweep, and when there is none."""
+
+import math
+
+import pytest
+
+from nnjax.config.compose import compose_train
+from nnjax.reporting.best import best_jobs, measured_on
+
+
+def job(result=None, accuracy=None, rmse=None, **more):
+    test = {"loss": result} | ({} if accuracy is None else {"accuracy": accuracy})
+    forecast = None if rmse is None else {"rmse": rmse, "mae": rmse}
+    return {"test": None if result is None else test, "forecast": forecast, "measured_on": "digits", "loss": "mse"} | more
+
+
+def test_accuracy_comes_first_then_the_loss():
+    assert best_jobs([job(0.1, 0.9), job(0.2, 0.95)]) == {1}
+    assert best_jobs([job(0.1, 0.9), job(0.2, 0.9)]) == {0}
+    assert best_jobs([job(0.3), job(0.2), job()]) == {1}
+    assert best_jobs([job(0.3, rmse=2.0), job(0.4, rmse=1.0), job(0.1)]) == {1}
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [],
+        [job(0.3)],
+        [job(0.3), job()],
+        [job(0.3), job(math.nan), job(math.inf)],
+        [job(0.3), job(0.2, measured_on="mnist")],
+        [job(0.3, 0.9), job(0.2, 0.8, measured_on="mnist")],
+        [job(0.3, 0.9), job(0.2)],
+        [job(0.3), job(0.2, loss="half_mse")],
+        [job(0.3, rmse=1.0), job(0.2, rmse=2.0, measured_on="airline")],
+    ],
+)
+def test_what_cannot_be_compared_has_no_best(jobs):
+    assert best_jobs(jobs) == frozenset()
+
+
+def test_accuracies_are_compared_whatever_the_loss():
+    assert best_jobs([job(0.3, 0.9, loss="cross_entropy"), job(0.1, 0.8, loss="mse")]) == {0}
+
+
+def test_ties_share_it_unless_all_tie():
+    assert best_jobs([job(0.2, 0.9), job(0.2, 0.9), job(0.2, 0.8)]) == {0, 1}
+    assert best_jobs([job(0.2, 0.9), job(0.1, 0.9, loss="other"), job(0.2, 0.8)]) == {0, 1}  # the losses decide nothing
+    assert best_jobs([job(0.2, 0.9), job(0.2, 0.9)]) == frozenset()
+
+
+def test_a_job_some_of_whose_copies_diverged_does_not_compete():
+    def copies(loss, n):
+        return job(loss, spread={"test_loss": {"mean": loss, "std": 0.1, "n": n}}, copies=3)
+
+    assert best_jobs([copies(0.3, 3), copies(0.1, 2), copies(0.2, 3)]) == {2}
+    assert best_jobs([copies(0.3, 3), copies(0.1, 2)]) == frozenset()
+    assert best_jobs([copies(0.3, 3), job(0.2)]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "same"),
+    [
+        ("data=digits", "data.validation=0.3", True),
+        ("data=digits", "data.limit_train=100", True),
+        ("data=digits", "data.normalize=false", True),
+        ("data=digits", "data.limit_test=100", False),
+        ("data=synthetic", "data.num_train=128", True),
+        ("data=synthetic", "data.data_seed=7", False),
+        ("data=synthetic", "data.noise=0.7", False),
+        ("experiment=airline_rnn", "data.transform=none", True),
+        ("experiment=airline_rnn", "data.window=5", True),
+        ("experiment=airline_rnn", "data.holdout=12", False),
+        ("experiment=textbook", "data.targets=[[0.5]]", False),
+    ],
+)
+def test_results_are_comparable_on_the_same_test_split(base, change, same):
+    assert (measured_on(compose_train([base])) == measured_on(compose_train([base, change]))) == same
