@@ -11,7 +11,6 @@ Whatever is wrong with the config is said before a run directory is made. What H
 """
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -31,15 +30,16 @@ from nnjax.config.handover import hand_over, quoted, run_composed, setting
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
-from nnjax.config.process import begin_process, end_process
+from nnjax.config.paths import absence, check_length, check_writable, is_dir
+from nnjax.config.process import begin_process, complain, end_process, flush
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
+from nnjax.config.shell import shell_text
+from nnjax.config.startup import INTERRUPTED
 from nnjax.config.sweep import JobResult, collect, expand
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
-
-INTERRUPTED = 130
 
 _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
 
@@ -57,21 +57,17 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         on_sweep_end: told of all jobs when a sweep is over, also where it was interrupted.
     """
     module = f"experiments.{verb}"
-    begin_process(module)
     try:
+        begin_process(module)
         code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
     except UserError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough: --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    end_process(code, module)
+    end_process(flush(code), module)
 
 
 @dataclass(frozen=True)
@@ -119,6 +115,7 @@ class _Command:
         made = None
         changed: dict[str, Path | str | None]
         if resume:
+            check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder's name speaks of the run as it will be, which may be an earlier one's config.
@@ -141,7 +138,8 @@ class _Command:
             singles = [compose(composition.verb, [*settings, *texts], composition.directories) for texts in jobs]
         forced = set()
         # A typo in any job stops them all before the first; a pair of values that do not go together costs its job alone.
-        for single in singles:
+        for number, single in enumerate(singles):
+            _check_subdir(single, number)
             values, origins = plain_values(self.schema, single)
             if values.get("resume"):
                 raise ConfigError(f"resume={single.job.resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
@@ -152,7 +150,7 @@ class _Command:
         sweep_dir = _make_folder(composition.hydra, "sweep", composition)
         texts = [f"++{text}" if text.partition("=")[0] in forced else text for text in composition.overrides]
         try:
-            code = hand_over(job, composition.verb, [*texts, setting("sweep.dir", sweep_dir)], flags)
+            code = hand_over(job, composition.verb, [*texts, setting("sweep.dir", sweep_dir)], flags, "hydra.sweep.subdir")
         except KeyboardInterrupt:
             code = INTERRUPTED
         finally:
@@ -193,8 +191,8 @@ def _quoted(text: str) -> str:
 def _directories(config_dir: str | None) -> tuple[Path, ...]:
     if config_dir is None:
         return (conf_dir(),)
-    if not Path(config_dir).is_dir():
-        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    if not is_dir(Path(config_dir)):
+        raise ConfigError(f"--config-dir {shell_text(config_dir)}: {absence(Path(config_dir))}")
     return (conf_dir(), Path(config_dir).resolve())
 
 
@@ -216,6 +214,13 @@ def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
     return occupy(folder.absolute(), key) if _given(composition, key) else claim(project_root() / folder, key)
+
+
+def _check_subdir(composition: Composition, number: int) -> None:
+    """Raises a ConfigError for a job whose folder would have a name that is too long, before any job has trained."""
+    with suppress(OmegaConfBaseException):  # what only the sweep itself knows
+        settings = OmegaConf.merge({"hydra": composition.hydra}, {"hydra": {"job": {"num": number}}}).hydra
+        check_length(settings.sweep.subdir, "hydra.sweep.subdir")
 
 
 def _release(folder: Path | None) -> None:

@@ -6,7 +6,6 @@
 Then `job.exit_code` says how it went; Hydra itself has nothing to report.
 """
 
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -18,9 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnjax.config.compose import Composition, check, override_texts
-from nnjax.config.errors import ConfigError, PreemptedError, UserError
+from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
+from nnjax.config.paths import expanded, outside_fault
+from nnjax.config.process import complain
 from nnjax.config.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
 from nnjax.config.sweep import JobResult, write_outcome
 
@@ -55,13 +56,16 @@ class Job:
                 summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
-                print(f"job {number} ({' '.join(overrides)}) failed:", file=sys.stderr)
+                complain(f"job {number} ({' '.join(overrides)}) failed:")
             if isinstance(problem, UserError):
                 self.exit_code, error = problem.exit_code, str(problem)
-                print(problem, file=sys.stderr)
+                complain(problem)
+            elif fault := outside_fault(problem, run_dir):
+                self.exit_code, error = 1, fault
+                complain(fault)
             else:
                 self.exit_code, error = 1, f"{type(problem).__name__}: {problem}"
-                traceback.print_exc()
+                complain(traceback.format_exc().rstrip())
             error = error.partition("\n")[0]
         if number is not None:
             write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
@@ -88,5 +92,5 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     data = values.get("data")
     for name in ("directory", "file"):  # whoever reads the config again may be elsewhere
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":
-            data[name] = str(Path(data[name]).expanduser().absolute())
+            data[name] = str(expanded(data[name], f"data.{name}", DataError).absolute())
     return values, origins
