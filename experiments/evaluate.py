@@ -13,6 +13,7 @@ from nnjax.config import command
 from nnjax.config.errors import DataError
 from nnjax.config.runs import read_config
 from nnjax.config.schema import EvaluateConfig, TrainConfig
+from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.copies import copies_summary, forecast_errors, mean_forecast, means, rows_of
 from nnjax.reporting.copy_tables import show_copies
@@ -50,7 +51,9 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         which = config.checkpoint
         if which == "tested":
             if "tested_step" not in summary:
-                raise DataError(f"{run}: nothing was tested, since the run is {summary['status']}; take checkpoint=last")
+                raise DataError(
+                    f"{shell_text(run)}: nothing was tested, since the run is {summary['status']}; take checkpoint=last"
+                )
             which = summary["tested_step"]
         checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)
@@ -80,7 +83,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             evaluation |= copies_summary(copies)
             show_copies(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)
-        console.print(f"Written to {run_dir / 'evaluation.json'}")
+        console.print(f"Written to {shell_text(run_dir / 'evaluation.json')}")
     return evaluation
 
 

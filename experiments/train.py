@@ -14,6 +14,7 @@ from nnjax.config import command
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_word
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.copies import (
     Numbers,
@@ -83,7 +84,7 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
         if summary["status"] == "preempted":
             raise PreemptedError(
                 f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-                f"go on with: python -m experiments.train resume={run_dir}"
+                f"go on with: python -m experiments.train {shell_word(f'resume={run_dir}')}"
             )
     return summary
 

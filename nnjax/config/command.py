@@ -31,7 +31,7 @@ from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_length, check_writable, is_dir
-from nnjax.config.process import begin_process, complain, end_process, flush
+from nnjax.config.process import begin_process, complain, end_process, unread
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
@@ -67,7 +67,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    end_process(flush(code), module)
+    end_process(code, module)
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,14 @@ class _Command:
         arguments, overrides, flags = _read(argv, f"python -m experiments.{self.verb}")
         job = Job(self.schema, self.task)
         if arguments.hydra_help or arguments.shell_completion:
-            return hand_over(job, self.verb, overrides, flags)
+            return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
         verb = arguments.config_name or self.verb
         directories = _directories(arguments.config_dir)
         mode = RunMode.MULTIRUN if arguments.multirun or "hydra.mode=MULTIRUN" in overrides else RunMode.RUN
         composition = compose(verb, overrides, directories, mode)
         if arguments.help:
             print(help_text(composition, self.schema))
-            return 0
+            return unread(0, "--help")
         looking = arguments.explain is not None or arguments.cfg or arguments.info
         if RunMode.MULTIRUN in (mode, composition.hydra.mode) and not looking:
             return self._sweep(job, composition, flags)
@@ -98,12 +98,12 @@ class _Command:
         if arguments.explain is not None:
             provenance = origins if isinstance(origins, Provenance) else composition.provenance
             print_explanation(arguments.explain, values, provenance)
-            return 0
+            return unread(0, "--explain")
         if arguments.cfg == "job":
             print(config_text(values, arguments.package))
-            return 0
+            return unread(0, "--cfg")
         if looking:
-            return hand_over(job, verb, composition.overrides, flags)
+            return unread(hand_over(job, verb, composition.overrides, flags), "Hydra's answer")
         check(config, origins)
         return self._run_once(job, composition, values, flags)
 

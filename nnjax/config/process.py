@@ -2,16 +2,18 @@
 
 begin_process("experiments.train")
 complain("seeed=3: unknown key; did you mean seed?")
-end_process(flush(2), "experiments.train")
+end_process(2, "experiments.train")
 """
 
 import atexit
 import gc
+import io
 import os
 import sys
 import threading
-from contextlib import suppress
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
 from nnjax.config.startup import open_streams, take_over
 
@@ -24,8 +26,8 @@ def begin_process(module: str) -> None:
     """
     take_over()
     open_streams()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a letter must not end a command
+    # A terminal that cannot show a letter must not end a command either.
+    sys.stdout, sys.stderr = _lasting(sys.stdout, "replace"), _lasting(sys.stderr, "backslashreplace")
     if _is_own(module):
         gc.set_threshold(20_000, 10, 10)
 
@@ -37,27 +39,61 @@ def complain(text: object) -> None:
         sys.stderr.flush()
 
 
-def flush(code: int) -> int:
-    """Writes out what was printed, and returns the exit code: another one where a command that succeeded could not be read.
+class LastingStream(io.TextIOWrapper):
+    """Standard output or error that stops to show anything where it cannot be written to any longer.
 
-    A reader that has seen enough (``--help | head``) is content; a disk that is full is an error, as to other programs.
+    A training must not end because the terminal is gone, a pipe's reader has seen enough, or the disk of a console's log is
+    full: its own log and results lie elsewhere. What comes after the first failure goes to the null device.
+
+    Attributes:
+        fault: the first failure; None as long as all went well.
     """
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _abandon()
-    except (OSError, ValueError) as error:
-        _abandon()
-        if code == 0:
-            complain(f"standard output: {error.strerror if isinstance(error, OSError) else error}")
-            return 1
-    return code
+
+    fault: OSError | None = None
+
+    def write(self, text: str, /) -> int:
+        """Writes, as long as that works."""
+        with self._tolerant():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes, as long as that works."""
+        with self._tolerant():
+            super().flush()
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self.fault is not None:
+                raise
+            self.fault = error
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
 
 
-def _abandon() -> None:
-    """Lets what is left of standard output go nowhere, so that Python does not complain of it at its end."""
-    with suppress(AttributeError, OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def unread(code: int, what: str) -> int:
+    """The exit code of a command that only shows something: 1 where it could not be written, as of other programs.
+
+    A reader that has seen enough (``--help | head``) is content.
+    """
+    sys.stdout.flush()
+    fault = getattr(sys.stdout, "fault", None)
+    if code or fault is None or isinstance(fault, BrokenPipeError):
+        return code
+    complain(f"{what}: cannot be written to standard output: {fault.strerror}")
+    return 1
+
+
+def _lasting(stream: Any, errors: str) -> Any:
+    """A standard stream of this process that lasts; another one, as a test's or a notebook's, as it is."""
+    if type(stream) is not io.TextIOWrapper or stream not in (sys.__stdout__, sys.__stderr__):
+        return stream
+    encoding, by_line, through = stream.encoding, stream.line_buffering, stream.write_through
+    return LastingStream(stream.detach(), encoding, errors, line_buffering=by_line, write_through=through)
 
 
 def end_process(code: int, module: str) -> NoReturn:

@@ -6,6 +6,7 @@ take_over()      # by command.run, which has answers of its own from there on
 Imports next to nothing, so that as little as possible comes before it.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -61,6 +62,7 @@ def open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream: Any = open(os.devnull, mode, encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+            stream.fault = OSError(errno.EBADF, os.strerror(errno.EBADF))  # as a stream has it that fails later
             setattr(sys, name, stream)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config.errors import DataError
+from nnjax.config.shell import shell_text
 from nnjax.config.sweep import JobResult
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
@@ -23,13 +24,13 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     """
     with RunConsole(sweep_dir / "sweep.log") as console:
         console.print(sweep_table([_row(result) for result in results]))
-        console.print(f"{len(results)} jobs, their folders NUMBER_… in {sweep_dir}")
+        console.print(f"{len(results)} jobs, their folders NUMBER_… in {shell_text(sweep_dir)}")
         curves = {name: records for name, result in _named(results).items() if (records := _records(result))}
         if 2 <= len(curves) <= _MOST_LINES:
             from nnjax.reporting.figures.sweep import draw_sweep
 
             draw_sweep(curves, sweep_dir / "losses.png")
-            console.print(f"their losses side by side: {sweep_dir / 'losses.png'}")
+            console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
 
 
 def _row(result: JobResult) -> dict[str, Any]:
