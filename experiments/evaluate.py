@@ -4,6 +4,7 @@ A series is forecast again, too. On the devices that the run had, the figures ar
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,13 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     run = Path(config.run)
     run_config = read_config(TrainConfig, run)
     summary = read_summary(run) if config.checkpoint == "tested" or (run / "summary.json").exists() else {}
-    with RunConsole(run_dir / "evaluate.log") as console:
+    with RunConsole(run_dir / "evaluate.log") as console, ExitStack() as stack:
         # JAX takes a second to import, which a mistaken command need not wait for.
+        from nnjax.parallel.environment import import_guard, jax_settings
+
+        with import_guard():
+            from nnjax.training import experiment as _  # noqa: F401
+        stack.enter_context(jax_settings(console.warn))
         from nnjax.data.load import load
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.devices import select_devices

@@ -36,6 +36,7 @@ from nnjax.reporting.sweep import show_sweep
 from nnjax.reporting.tables import closing_table, model_table
 
 if TYPE_CHECKING:
+    from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
     from nnjax.training.progress import TrainingProgress
 
@@ -94,6 +95,17 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
 
     clock = Clock()
     summary["seconds"] = clock.seconds
+    from nnjax.parallel.environment import import_guard, jax_settings
+
+    with clock("import"), import_guard():
+        import jax  # noqa: F401
+
+        from nnjax.training import experiment, forecast, loop  # noqa: F401
+    with jax_settings(console.warn, strict=config.debug.strict):
+        _run(config, run_dir, console, summary, clock)
+
+
+def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[str, Any], clock: "Clock") -> None:
     with clock("import"):
         import jax
 

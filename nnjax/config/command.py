@@ -36,7 +36,7 @@ from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
 from nnjax.config.shell import shell_text
-from nnjax.config.startup import INTERRUPTED
+from nnjax.config.startup import INTERRUPTED, take_over
 from nnjax.config.sweep import JobResult, collect, expand
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -115,11 +115,13 @@ class _Command:
         made = None
         changed: dict[str, Path | str | None]
         if resume:
+            take_over()
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder's name speaks of the run as it will be, which may be an earlier one's config.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
+            take_over()
             made = _make_folder(settings, "run", composition)
             changed = {"run.dir": made}
         try:
@@ -147,6 +149,7 @@ class _Command:
             with suppress(IncompatibleError):
                 check(config, origins)
             forced |= {text[2:].partition("=")[0] for text in single.overrides if text.startswith("++")}
+        take_over()
         sweep_dir = _make_folder(composition.hydra, "sweep", composition)
         texts = [f"++{text}" if text.partition("=")[0] in forced else text for text in composition.overrides]
         try:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from nnjax.config.startup import open_streams, take_over
+from nnjax.config.startup import open_streams
 
 
 def begin_process(module: str) -> None:
@@ -24,7 +24,6 @@ def begin_process(module: str) -> None:
     Imports and compilation make hundreds of thousands of objects that stay: looking through them took a default training 0.5
     of its 6 seconds. In a process of others nothing changes.
     """
-    take_over()
     open_streams()
     # A terminal that cannot show a letter must not end a command either.
     sys.stdout, sys.stderr = _lasting(sys.stdout, "replace"), _lasting(sys.stderr, "backslashreplace")

@@ -1,7 +1,7 @@
 """The first instant of a command's process, before its imports: Ctrl-C without a traceback, and standard streams that exist.
 
 begin()          # by experiments/__init__.py
-take_over()      # by command.run, which has answers of its own from there on
+take_over()      # before the first folder is made: from there on there is something to put away
 
 Imports next to nothing, so that as little as possible comes before it.
 """
@@ -10,6 +10,9 @@ import errno
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -30,7 +33,8 @@ class TerminatedError(SystemExit):
 def begin() -> None:
     """Has Ctrl-C end the process at once, with exit code 130, and opens the standard streams that are closed.
 
-    For the time of the imports, when nothing is made yet. A process that ignores Ctrl-C, as one in the background, still does.
+    For the time of imports and of the config's composition, when nothing is made yet, and when an exception out of nowhere
+    would come from the middle of a library that is not prepared for it. A process that ignores Ctrl-C, as one in the background, still does.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
@@ -64,6 +68,28 @@ def open_streams() -> None:
             stream: Any = open(os.devnull, mode, encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
             stream.fault = OSError(errno.EBADF, os.strerror(errno.EBADF))  # as a stream has it that fails later
             setattr(sys, name, stream)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM wait until the context is left: an extension in C that is half imported can crash over them.
+
+    Other signals, and those of a program that handles or ignores these two itself, are as ever.
+    """
+    came: list[tuple[int, FrameType | None]] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            if callable(signal.getsignal(number)):
+                previous[number] = signal.signal(number, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if came:
+            number, frame = came[0]
+            previous[number](number, frame)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ They lie below `cache_directory()` in a folder for each kind of processor, since
 
 import hashlib
 import platform
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,23 @@ def keep_compiled(echo: Callable[[str], None]) -> None:
     Args:
         echo: told, in a line, that nothing can be kept.
     """
-    if not jax.config.values["jax_enable_compilation_cache"] or jax.config.values["jax_compilation_cache_dir"] is not None:
+    own = jax.config.values["jax_compilation_cache_dir"]
+    if not jax.config.values["jax_enable_compilation_cache"] or "://" in str(own):  # a bucket cannot be looked at
         return
-    folder = cache_directory() / "compiled" / _processor()
+    folder = cache_directory() / "compiled" / _processor() if own is None else Path(own)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _shrink(folder, _LARGEST)
-    except OSError as error:
+        with tempfile.TemporaryFile(dir=folder) as file:  # permissions say nothing of a file system mounted read-only
+            file.write(b"x")
+            file.flush()
+        if own is None:
+            _shrink(folder, _LARGEST)
+    except (OSError, ValueError) as error:
         echo(f"going on without a cache of compiled programs: {error}")
+        if own is not None:  # JAX would warn of each program
+            jax.config.update("jax_enable_compilation_cache", False)
+        return
+    if own is not None:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # JAX keeps only what took a second to compile, and ours are many small programs.
