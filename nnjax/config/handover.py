@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from nnjax.config.compose import VERSION_BASE, Composition, conf_dir, config_loader
 from nnjax.config.errors import ConfigError
 from nnjax.config.job import Job
+from nnjax.config.paths import why
 from nnjax.config.provenance import shown_path
 
 _RUN_DIR = "hydra.run.dir"
@@ -121,7 +122,7 @@ def _answered(key: str) -> Iterator[None]:
         yield
     except _PathError as problem:
         named = problem.error.filename
-        reason = f"cannot be made: {problem.error.strerror or problem.error}"
+        reason = f"cannot be made: {why(problem.error)}"
         raise ConfigError(f"{key}{f'={shown_path(Path(os.fsdecode(named)))}' if named else ''}: {reason}") from problem.error
     finally:
         utils.run_and_report = report

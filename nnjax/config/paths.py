@@ -49,6 +49,9 @@ def reaching(key: str, path: Path | str, what: str = "cannot be read", error: ty
 
 def why(problem: Exception) -> str | None:
     """The reason in words for which a path could not be used; None for an error of another kind."""
+    if isinstance(problem, FileExistsError) and isinstance(problem.filename, str):
+        link = Path(problem.filename).is_symlink()
+        return f"{shown_path(Path(problem.filename))} is {'a link to no folder' if link else 'a file, not a folder'}"
     if isinstance(problem, OSError):
         return problem.strerror or type(problem).__name__
     if isinstance(problem, ValueError) and "null" in str(problem):
@@ -102,6 +105,8 @@ def is_dir(path: Path) -> bool:
 def expanded(path: str, key: str, error: type[UserError] = ConfigError) -> Path:
     """A path with its `~` replaced."""
     with reaching(key, path, "cannot be found", error):
+        if "\0" in path:
+            raise ValueError("embedded null byte")
         return Path(path).expanduser()
 
 

@@ -9,10 +9,12 @@ import atexit
 import gc
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, NoReturn
 
 from nnjax.config.startup import open_streams
@@ -36,6 +38,28 @@ def complain(text: object) -> None:
     with suppress(AttributeError, OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM wait until the context is left: an extension in C that is half imported can crash over them.
+
+    Other signals, and those of a program that handles or ignores these two itself, are as ever.
+    """
+    came: list[tuple[int, FrameType | None]] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            if callable(signal.getsignal(number)):
+                previous[number] = signal.signal(number, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if came:
+            number, frame = came[0]
+            previous[number](number, frame)
 
 
 class LastingStream(io.TextIOWrapper):

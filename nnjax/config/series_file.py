@@ -9,6 +9,7 @@ Comma, semicolon and tab separate cells; quotes, a byte order mark and blank lin
 import csv
 import io
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -18,6 +19,7 @@ from typing import NoReturn
 
 from nnjax.config.data_options import SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
+from nnjax.config.paths import is_file
 from nnjax.config.provenance import shown_path
 from nnjax.config.series_dates import look_like_epochs, looks_like_moment, looks_like_other_date, problem_of_moments
 
@@ -193,6 +195,8 @@ def _wrong_cell(cell: str) -> str:
 
 
 def _similar_file(path: Path) -> str:
-    names = [other.name for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
+    names: list[str] = []
+    with suppress(OSError):  # a folder that the system does not let us look into
+        names = [other.name for other in path.parent.iterdir() if is_file(other)]
     near = get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near and near[0] != path.name else ""

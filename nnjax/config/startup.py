@@ -10,11 +10,11 @@ import errno
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` takes as long to import as all the rest; a type checker goes by the name
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
 
 INTERRUPTED = 128 + 2  # SIGINT
 TERMINATED = 128 + 15  # SIGTERM
@@ -33,8 +33,8 @@ class TerminatedError(SystemExit):
 def begin() -> None:
     """Has Ctrl-C end the process at once, with exit code 130, and opens the standard streams that are closed.
 
-    For the time of imports and of the config's composition, when nothing is made yet, and when an exception out of nowhere
-    would come from the middle of a library that is not prepared for it. A process that ignores Ctrl-C, as one in the background, still does.
+    For the time of imports and of the config's composition: nothing is made yet, and an exception out of nowhere would meet
+    libraries that are not prepared for it. A process that ignores Ctrl-C, as one in the background, still does.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
@@ -70,31 +70,9 @@ def open_streams() -> None:
             setattr(sys, name, stream)
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Has Ctrl-C and SIGTERM wait until the context is left: an extension in C that is half imported can crash over them.
-
-    Other signals, and those of a program that handles or ignores these two itself, are as ever.
-    """
-    came: list[tuple[int, FrameType | None]] = []
-    previous: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-            if callable(signal.getsignal(number)):
-                previous[number] = signal.signal(number, lambda number, frame: came.append((number, frame)))
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        if came:
-            number, frame = came[0]
-            previous[number](number, frame)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, frame: "FrameType | None") -> None:
     os._exit(INTERRUPTED)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _terminate(number: int, frame: "FrameType | None") -> None:
     raise TerminatedError

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from nnjax.config.data_options import TfdsData, TfdsName
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
+from nnjax.config.paths import expanded, is_file, why
+from nnjax.config.provenance import shown_path
 from nnjax.data.cache import Decoded
 from nnjax.data.tfrecord import read_tfrecord
 
@@ -33,8 +35,9 @@ _BATCH = 1000
 
 def data_directory(data: TfdsData) -> Path:
     """Folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    key = "data.directory" if data.directory else "TFDS_DATA_DIR"
     directory = data.directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(directory).expanduser()
+    return expanded(directory, key, DataError)
 
 
 def dataset_folder(data: TfdsData) -> Path:
@@ -44,7 +47,18 @@ def dataset_folder(data: TfdsData) -> Path:
 
 def is_prepared(folder: Path) -> bool:
     """Whether a whole dataset lies there."""
-    return (folder / _INFO).is_file()
+    return is_file(folder / _INFO)
+
+
+def _refusal(folder: Path) -> str:
+    """What the system says of a folder that it does not let us look into; nothing where it is only missing."""
+    try:
+        (folder / _INFO).stat()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        return f" ({why(error)})"
+    return ""
 
 
 def prepared_folder(data: TfdsData) -> Path:
@@ -56,7 +70,7 @@ def prepared_folder(data: TfdsData) -> Path:
     folder = dataset_folder(data)
     if not is_prepared(folder):
         raise DataError(
-            f"data={data.name} is not on this machine: looked for {folder}\n"
+            f"data={data.name} is not on this machine: looked for {shown_path(folder)}{_refusal(folder)}\n"
             f"Either get it once:      {prepare_command(data)}\n"
             f"or take the built-in:    data=digits\n"
             f"Another copy of it is found through data.directory or TFDS_DATA_DIR (the folder that holds {data.name}/)."

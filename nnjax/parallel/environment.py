@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config.errors import ConfigError, DivergedError, UserError
-from nnjax.config.startup import uninterrupted
+from nnjax.config.process import uninterrupted
 
 _OTHER_NUMBERS = "a run computes what its config says, in float32, and draws the same random numbers everywhere"
 _NO_TRAINING = "nothing could be trained under it"
