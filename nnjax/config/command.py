@@ -30,7 +30,7 @@ from nnjax.config.handover import hand_over, quoted, run_composed, setting
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse
-from nnjax.config.paths import absence, check_length, check_writable, is_dir
+from nnjax.config.paths import absence, check_name, check_writable, is_dir
 from nnjax.config.process import begin_process, complain, end_process, unread
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
@@ -42,6 +42,7 @@ from nnjax.config.sweep import JobResult, collect, expand
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
 _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
+_HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # which no sweep goes over
 
 
 def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
@@ -180,15 +181,16 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
     if arguments.multirun and (arguments.cfg or arguments.info):
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
     sweep = arguments.multirun  # then a comma stands between values
-    overrides = [text if sweep else _quoted(text) for text in arguments.overrides]
+    quotable = _HYDRA_PATHS if sweep else (*_PATHS, *_HYDRA_PATHS)
+    overrides = [_quoted(text, quotable) for text in arguments.overrides]
     return arguments, overrides, [text for text in argv if text not in arguments.overrides]
 
 
-def _quoted(text: str) -> str:
-    """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it."""
+def _quoted(text: str, keys: Sequence[str]) -> str:
+    """An override that sets one of the keys, a path, the path in quotes where Hydra's grammar would stumble over it."""
     key, _, value = text.partition("=")
     plain = re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", value, re.ASCII) or "${" in value
-    return text if key not in _PATHS or plain else quoted(key, value)
+    return text if key not in keys or plain else quoted(key, value)
 
 
 def _directories(config_dir: str | None) -> tuple[Path, ...]:
@@ -223,7 +225,7 @@ def _check_subdir(composition: Composition, number: int) -> None:
     """Raises a ConfigError for a job whose folder would have a name that is too long, before any job has trained."""
     with suppress(OmegaConfBaseException):  # what only the sweep itself knows
         settings = OmegaConf.merge({"hydra": composition.hydra}, {"hydra": {"job": {"num": number}}}).hydra
-        check_length(settings.sweep.subdir, "hydra.sweep.subdir")
+        check_name(settings.sweep.subdir, "hydra.sweep.subdir")
 
 
 def _release(folder: Path | None) -> None:

@@ -7,6 +7,7 @@ with reaching("hydra.run.dir", path, "cannot be made"):
 
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,12 +117,20 @@ def check_writable(folder: Path, key: str) -> None:
     Raises:
         ConfigError: if that fails.
     """
+    check_name(folder, key)
     with reaching(key, folder, "cannot be written to"), tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"x")
         file.flush()
 
 
-def check_length(path: Path | str, key: str) -> None:
-    """Raises a ConfigError for a path that no file system takes, before anything is made."""
+def check_name(path: Path | str, key: str) -> None:
+    """Raises a ConfigError for a folder that no file system takes, or no checkpoint can be written to, by its name alone."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        reason = f"its letters are no {encoding}, and checkpoints cannot be written there"
+        ways_out = "choose another folder" + ("" if encoding == "utf-8" else ", or set PYTHONUTF8=1")
+        raise ConfigError(f"{key}={shown_path(Path(path))}: {reason}; {ways_out}") from None
     if any(len(os.fsencode(part)) > _LONGEST_PART for part in Path(path).parts) or len(os.fsencode(path)) > _LONGEST_PATH:
         raise ConfigError(f"{key}={shown_path(Path(path))}: cannot be made: {os.strerror(errno.ENAMETOOLONG)}")

@@ -23,7 +23,7 @@ from nnjax.config.compose import Composition, config_loader, project_root, resol
 from nnjax.config.errors import ConfigError
 from nnjax.config.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.config.parsing import parse, to_mapping
-from nnjax.config.paths import absence, check_writable, expanded, is_dir, is_file, reaching
+from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, is_file, reaching
 from nnjax.config.problems import Origins, Problem
 from nnjax.config.provenance import Provenance, shown_path
 from nnjax.config.sweep import OUTCOME_FILE
@@ -64,6 +64,7 @@ def claim(path: Path, key: str) -> Path:
     Raises:
         ConfigError: if it cannot be made; `key` is what named it.
     """
+    check_name(path, key)
     candidates = chain([path], (path.with_name(f"{path.name}_{number}") for number in count(2)))
     with reaching(key, path, "cannot be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +85,7 @@ def occupy(path: Path, key: str) -> Path:
                 f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER goes on with one; else take another folder"
             )
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
+    check_name(path, key)
     with reaching(key, path, "cannot be made"):
         path.mkdir(parents=True, exist_ok=True)
     check_writable(path, key)
