@@ -63,9 +63,9 @@ def open_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
-            stream: Any = open(os.devnull, mode, encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+            stream: Any = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
             stream.fault = OSError(errno.EBADF, os.strerror(errno.EBADF))  # as a stream has it that fails later
             setattr(sys, name, stream)
 

@@ -87,16 +87,20 @@ def jax_settings(warn: Callable[[str], None], *, strict: bool = False) -> Iterat
     """
     import jax
 
+    from nnjax.parallel.compilation import check_cache
+
     values = jax.config.values
     before = {name: values[name] for name in (*_SET_ASIDE, *_PUT_BACK) if name in values}
     try:
         for name, (wanted, reason) in _SET_ASIDE.items():
-            if name in before and before[name] != wanted and (name != "jax_transfer_guard" or before[name] != "allow"):
+            value = jax.config.values.get(name, wanted)  # read anew, as one setting of transfers sets the others
+            if value != wanted and value != "allow":
                 jax.config.update(name, wanted)
-                warn(f"{_setting(name, before[name])} is not followed: {reason}")
+                warn(f"{_setting(name, value)} is not followed: {reason}")
         for name, usual in _FOLLOWED.items():
             if name in values and values[name] != usual:
                 warn(f"{_setting(name, values[name])}: the numbers are not quite those of a run without it")
+        check_cache(warn)
         if strict:
             jax.config.update("jax_debug_nans", False)
             jax.config.update("jax_debug_infs", False)
@@ -111,7 +115,7 @@ def jax_settings(warn: Callable[[str], None], *, strict: bool = False) -> Iterat
         raise
     finally:
         for name, value in before.items():
-            if values[name] != value:
+            if jax.config.values[name] != value:
                 jax.config.update(name, value)
 
 
@@ -173,10 +177,10 @@ def _blamed(error: Exception) -> str | None:
 
     made = [f"{name}={value}" for name, value in os.environ.items() if _is_unusual(name, jax.config.values)]
     last = traceback.extract_tb(error.__traceback__)[-1].filename
-    ours = last.startswith(str(Path(__file__).parents[1]))
     # JAX takes its own frames out of a traceback, and notes that it did.
-    by_jax = type(error).__module__.startswith("jax") or any("JAX" in note for note in getattr(error, "__notes__", ()))
-    if not made or (ours and not by_jax):
+    noted = any("JAX" in note for note in getattr(error, "__notes__", ()))
+    by_jax = noted or type(error).__module__.startswith("jax") or last.startswith(str(Path(jax.__file__).parent))
+    if not made or not by_jax:
         return None
     said = next(iter(str(error).strip().splitlines()), "")
     return f"{' '.join(made)}: set in the environment, and JAX stops: {type(error).__name__}: {said}; try without"
