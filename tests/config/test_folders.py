@@ -1,6 +1,8 @@
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from nnjax.config.folders import cache_directory
 
 
