@@ -5,7 +5,7 @@ It reads from top to bottom: devices, data, model, resume, training, test, pictu
 
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -227,11 +227,12 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
 
 
 def _preload(figures: bool) -> None:
-    """Imports, in a thread, what is needed after the training has begun."""
-    import orbax.checkpoint  # noqa: F401
+    """Imports, in a thread, what is needed after the training has begun; what fails here fails where it is needed."""
+    with suppress(Exception):  # at the latest where the process ends meanwhile
+        import orbax.checkpoint  # noqa: F401
 
-    if figures:
-        preload()
+        if figures:
+            preload()
 
 
 class _Events:
