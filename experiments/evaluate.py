@@ -4,6 +4,7 @@ A series is forecast again, too. On the devices that the run had, the figures ar
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nnjax.config import command
 from nnjax.config.errors import DataError
 from nnjax.config.runs import read_config
 from nnjax.config.schema import EvaluateConfig, TrainConfig
+from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.copies import copies_summary, forecast_errors, mean_forecast, means, rows_of
 from nnjax.reporting.copy_tables import show_copies
@@ -34,8 +36,13 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     run = Path(config.run)
     run_config = read_config(TrainConfig, run)
     summary = read_summary(run) if config.checkpoint == "tested" or (run / "summary.json").exists() else {}
-    with RunConsole(run_dir / "evaluate.log") as console:
+    with RunConsole(run_dir / "evaluate.log") as console, ExitStack() as stack:
         # JAX takes a second to import, which a mistaken command need not wait for.
+        from nnjax.parallel.environment import import_guard, jax_settings
+
+        with import_guard():
+            from nnjax.training import experiment as _  # noqa: F401
+        stack.enter_context(jax_settings(console.warn))
         from nnjax.data.load import load
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.devices import select_devices
@@ -50,7 +57,9 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         which = config.checkpoint
         if which == "tested":
             if "tested_step" not in summary:
-                raise DataError(f"{run}: nothing was tested, since the run is {summary['status']}; take checkpoint=last")
+                raise DataError(
+                    f"{shell_text(run)}: nothing was tested, since the run is {summary['status']}; take checkpoint=last"
+                )
             which = summary["tested_step"]
         checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)
@@ -80,7 +89,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             evaluation |= copies_summary(copies)
             show_copies(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)
-        console.print(f"Written to {run_dir / 'evaluation.json'}")
+        console.print(f"Written to {shell_text(run_dir / 'evaluation.json')}")
     return evaluation
 
 

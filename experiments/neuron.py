@@ -29,8 +29,20 @@ def main() -> None:
 def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
     """Computes one neuron, shows it, draws its activations, and returns what stands in `summary.json`."""
     # JAX takes a second to import, which a mistaken command need not wait for.
+    from nnjax.parallel.environment import import_guard, jax_settings
+
+    with import_guard():
+        import jax  # noqa: F401
+    with RunConsole(run_dir / "neuron.log") as console, jax_settings(console.warn):
+        return _neuron(config, run_dir, console)
+
+
+def _neuron(config: NeuronConfig, run_dir: Path, console: RunConsole) -> Mapping[str, Any]:
     from nnjax.models.activations import default_activation
+    from nnjax.parallel.devices import check_platform
     from nnjax.textbook.neuron import activate, weighted_sum
+
+    check_platform()
 
     # --- z: the one that is given, else the weighted sum ---
     terms: Sequence[Term] = ()
@@ -45,16 +57,16 @@ def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
     rows = [_row(activation, z, result) for activation, result in activated]
     without_bias = activate(config.activation, 0.0) if terms and not any(config.inputs) else None
 
-    with RunConsole(run_dir / "neuron.log") as console:
-        if not terms:
-            console.print("neuron.z is set: inputs, weights and bias are not used")
-        console.print(neuron_table([(term.input, term.weight, term.product) for term in terms], z, rows[0]))
-        if without_bias is not None:
-            console.print("All inputs are 0, and so is every product, whatever the weights: the bias alone makes z.")
-            console.print(bias_table(z, _row(config.activation, 0.0, without_bias), rows[0]))
-        console.print(activations_table(z, rows))
-        figures = _draw(z, activated, run_dir / "figures" / "activations.png")
-        console.print(f"Drawn in {shown_path(figures[0])} and .svg")
+    # --- the screens and the figure ---
+    if not terms:
+        console.print("neuron.z is set: inputs, weights and bias are not used")
+    console.print(neuron_table([(term.input, term.weight, term.product) for term in terms], z, rows[0]))
+    if without_bias is not None:
+        console.print("All inputs are 0, and so is every product, whatever the weights: the bias alone makes z.")
+        console.print(bias_table(z, _row(config.activation, 0.0, without_bias), rows[0]))
+    console.print(activations_table(z, rows))
+    figures = _draw(z, activated, run_dir / "figures" / "activations.png")
+    console.print(f"Drawn in {shown_path(figures[0])} and .svg")
 
     summary = {
         "name": run_dir.name,

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config import command
-from nnjax.config.folders import expanded
+from nnjax.config.errors import DataError
+from nnjax.config.paths import absence, expanded, is_dir
+from nnjax.config.provenance import shown_path
 from nnjax.config.schema import PrepareConfig
 
 
@@ -25,7 +27,10 @@ def prepare(config: PrepareConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     from nnjax.data.prepare import prepare as prepare_data
 
-    folder = prepare_data(config.data, None if config.archives is None else expanded(config.archives))
+    archives = None if config.archives is None else expanded(config.archives, "archives", DataError)
+    if archives is not None and not is_dir(archives):
+        raise DataError(f"archives={shown_path(archives)}: {absence(archives)}")
+    folder = prepare_data(config.data, archives)
     return {"data": config.data.name, "folder": str(folder)}
 
 

@@ -34,11 +34,14 @@ def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
         DivergedError: if the loss stopped being a finite number.
         UserError: if the trace does not agree with what it is checked against.
     """
-    from nnjax.data.load import load
-    from nnjax.parallel.devices import select_devices
-    from nnjax.textbook.trace import trace as trace_steps
+    from nnjax.parallel.environment import import_guard, jax_settings
 
-    with RunConsole(run_dir / "trace.log") as console:
+    with import_guard():
+        from nnjax.data.load import load
+        from nnjax.parallel.devices import select_devices
+        from nnjax.textbook.trace import trace as trace_steps
+
+    with RunConsole(run_dir / "trace.log") as console, jax_settings(console.warn):
         # --- one device, unless more are asked for: the numbers are the same on any ---
         if config.parallel.devices == "auto":
             config = replace(config, parallel=replace(config.parallel, devices=1))

@@ -5,7 +5,7 @@ It reads from top to bottom: devices, data, model, resume, training, test, pictu
 
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from nnjax.config.parsing import config_hash
 from nnjax.config.resume_notice import other_past, resume_notice
 from nnjax.config.schema import TrainConfig
 from nnjax.config.sessions import read_sessions
+from nnjax.config.shell import shell_word
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.copies import (
     Numbers,
@@ -37,6 +38,7 @@ from nnjax.reporting.sweep import show_sweep
 from nnjax.reporting.tables import closing_table, model_table
 
 if TYPE_CHECKING:
+    from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
     from nnjax.training.progress import TrainingProgress
 
@@ -85,7 +87,7 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
         if summary["status"] == "preempted":
             raise PreemptedError(
                 f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-                f"go on with: python -m experiments.train resume={run_dir}"
+                f"go on with: python -m experiments.train {shell_word(f'resume={run_dir}')}"
             )
     return summary
 
@@ -95,6 +97,17 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
 
     clock = Clock()
     summary["seconds"] = clock.seconds
+    from nnjax.parallel.environment import import_guard, jax_settings
+
+    with clock("import"), import_guard():
+        import jax  # noqa: F401
+
+        from nnjax.training import experiment, forecast, loop  # noqa: F401
+    with jax_settings(console.warn, strict=config.debug.strict):
+        _run(config, run_dir, console, summary, clock)
+
+
+def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[str, Any], clock: "Clock") -> None:
     with clock("import"):
         import jax
 
@@ -218,11 +231,12 @@ def _train(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dic
 
 
 def _preload(figures: bool) -> None:
-    """Imports, in a thread, what is needed after the training has begun."""
-    import orbax.checkpoint  # noqa: F401
+    """Imports, in a thread, what is needed after the training has begun; what fails here fails where it is needed."""
+    with suppress(Exception):  # at the latest where the process ends meanwhile
+        import orbax.checkpoint  # noqa: F401
 
-    if figures:
-        preload()
+        if figures:
+            preload()
 
 
 class _Events:

@@ -11,7 +11,6 @@ Whatever is wrong with the config is said before a run directory is made. What H
 """
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -31,19 +30,21 @@ from nnjax.config.handover import hand_over, quoted, run_composed, run_jobs, set
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
 from nnjax.config.parsing import parse
-from nnjax.config.process import begin_process, end_process
+from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.process import begin_process, complain, end_process, unread
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
 from nnjax.config.screens import config_text, help_text, print_explanation
+from nnjax.config.shell import shell_text
+from nnjax.config.startup import INTERRUPTED, take_over
 from nnjax.config.sweep import JobResult, collect
 from nnjax.config.sweep_jobs import lists_jobs
 from nnjax.config.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
-INTERRUPTED = 130
-
 _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
+_HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # which no sweep goes over
 
 
 def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
@@ -60,20 +61,16 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         on_sweep_end: told of all jobs when a sweep is over, also where it was interrupted.
     """
     module = f"experiments.{verb}"
-    begin_process(module)
     try:
+        begin_process(module)
         code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
     except UserError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough: --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     end_process(code, module)
 
 
@@ -89,13 +86,13 @@ class _Command:
         arguments, overrides, flags = _read(argv, f"python -m experiments.{self.verb}")
         job = Job(self.schema, self.task)
         if arguments.hydra_help or arguments.shell_completion:
-            return hand_over(job, self.verb, overrides, flags)
+            return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
         verb = arguments.config_name or self.verb
         directories = _directories(arguments.config_dir)
         composition, sweeping = _compose(verb, overrides, directories, sweep=arguments.multirun)
         if arguments.help:
             print(help_text(composition, self.schema))
-            return 0
+            return unread(0, "--help")
         looking = arguments.explain is not None or arguments.cfg or arguments.info
         if sweeping and not looking:
             return self._sweep(job, composition, flags)
@@ -104,12 +101,12 @@ class _Command:
         if arguments.explain is not None:
             provenance = origins if isinstance(origins, Provenance) else composition.provenance
             print_explanation(arguments.explain, values, provenance)
-            return 0
+            return unread(0, "--explain")
         if arguments.cfg == "job":
             print(config_text(values, arguments.package))
-            return 0
+            return unread(0, "--cfg")
         if looking:
-            return hand_over(job, verb, composition.overrides, flags)
+            return unread(hand_over(job, verb, composition.overrides, flags), "Hydra's answer")
         check(config, origins)
         return self._run_once(job, composition, values, flags)
 
@@ -120,7 +117,7 @@ class _Command:
         if composition.hydra.mode is None:
             for key, swept in (composition.hydra.sweeper.get("params") or {}).items():
                 place = composition.describe(f"hydra.sweeper.params.{key}")
-                print(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}", file=sys.stderr)
+                complain(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}")
         resume = values.get("resume")
         given = _given(composition, "hydra.run.dir")
         if resume and given:
@@ -128,10 +125,13 @@ class _Command:
         made = None
         changed: dict[str, Path | str | None]
         if resume:
+            take_over()
+            check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder's name speaks of the run as it will be, which may be an earlier one's config.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
+            take_over()
             made = _make_folder(settings, "run", composition)
             changed = {"run.dir": made}
         try:
@@ -151,13 +151,15 @@ class _Command:
             )
         jobs = None
         if lists_jobs(composition):
-            jobs = plan(self.schema, composition, lambda line: print(line, file=sys.stderr))
+            jobs = plan(self.schema, composition, complain)
         else:
             check_job(self.schema, composition)
+        take_over()
         sweep_dir = _make_folder(composition.hydra, "sweep", composition)
         try:
             if jobs is None:
-                code = hand_over(job, composition.verb, [*composition.overrides, setting("sweep.dir", sweep_dir)], flags)
+                overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
+                code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
             else:
                 check_unused(jobs, sweep_dir)
                 code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
@@ -188,15 +190,16 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
     if arguments.multirun and (arguments.cfg or arguments.info):
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
     sweep = arguments.multirun  # then a comma stands between values
-    overrides = [text if sweep else _quoted(text) for text in arguments.overrides]
+    quotable = _HYDRA_PATHS if sweep else (*_PATHS, *_HYDRA_PATHS)
+    overrides = [_quoted(text, quotable) for text in arguments.overrides]
     return arguments, overrides, [text for text in argv if text not in arguments.overrides]
 
 
-def _quoted(text: str) -> str:
-    """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it."""
+def _quoted(text: str, keys: Sequence[str]) -> str:
+    """An override that sets one of the keys, a path, the path in quotes where Hydra's grammar would stumble over it."""
     key, _, value = text.partition("=")
     plain = re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", value, re.ASCII) or "${" in value
-    return text if key not in _PATHS or plain else quoted(key, value)
+    return text if key not in keys or plain else quoted(key, value)
 
 
 def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:
@@ -221,8 +224,8 @@ def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *
 def _directories(config_dir: str | None) -> tuple[Path, ...]:
     if config_dir is None:
         return (conf_dir(),)
-    if not Path(config_dir).is_dir():
-        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    if not is_dir(Path(config_dir)):
+        raise ConfigError(f"--config-dir {shell_text(config_dir)}: {absence(Path(config_dir))}")
     return (conf_dir(), Path(config_dir).resolve())
 
 

@@ -4,16 +4,17 @@ cache_directory() / "compiled"
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 
-def expanded(name: str | Path) -> Path:
-    """A path, its ``~`` or ``~user`` replaced; left as it is where there is no such user, for which `Path` raises."""
-    return Path(os.path.expanduser(name))  # noqa: PTH111
-
-
 def cache_directory() -> Path:
-    """`$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`."""
-    if own := os.environ.get("NNJAX_CACHE"):
-        return expanded(own)
-    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "nnjax"
+    """`$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`; it need not be there.
+
+    A person without a home has `nnjax-NUMBER` in the folder for temporary files.
+    """
+    own, base = os.environ.get("NNJAX_CACHE"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(own).expanduser() if own else Path(base).expanduser() / "nnjax"
+    except RuntimeError:  # no HOME, and the system knows of none
+        return Path(tempfile.gettempdir()) / f"nnjax-{os.getuid() if hasattr(os, 'getuid') else 0}"

@@ -5,15 +5,17 @@ run_jobs(job, composition, [("seed=0",), ("seed=1",)], "outputs/sweeps/…")
 hand_over(job, "train", ["seed=0,1", setting("sweep.dir", "outputs/sweeps/…")], ["--multirun"])
 """
 
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal import utils
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import run_and_report
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
@@ -21,7 +23,12 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.config.compose import VERSION_BASE, Composition, conf_dir, config_loader
+from nnjax.config.errors import ConfigError
 from nnjax.config.job import Job
+from nnjax.config.paths import why
+from nnjax.config.provenance import shown_path
+
+_RUN_DIR = "hydra.run.dir"
 
 
 def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path | str | None]) -> int:
@@ -47,7 +54,8 @@ def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path
     runner = Composed(composition.verb, config_loader(composition.directories))
     GlobalHydra.instance().initialize(runner)
     try:
-        run_and_report(lambda: runner.run(composition.verb, job, list(composition.overrides)))
+        with _answered(_RUN_DIR):
+            utils.run_and_report(lambda: runner.run(composition.verb, job, list(composition.overrides)))
     except SystemExit as end:
         return _exit_code(end)
     finally:
@@ -82,7 +90,8 @@ def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], 
 
     GlobalHydra.instance().initialize(runner)
     try:
-        run_and_report(launch)
+        with _answered("hydra.sweep.subdir"):
+            utils.run_and_report(launch)
     except SystemExit as end:
         return _exit_code(end)
     finally:
@@ -90,11 +99,16 @@ def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], 
     return 0
 
 
-def hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str]) -> int:
-    """Lets Hydra compose and run what the arguments say; returns the exit code that it asks for."""
+def hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str], folder: str = _RUN_DIR) -> int:
+    """Lets Hydra compose and run what the arguments say; returns the exit code that it asks for.
+
+    Raises:
+        ConfigError: if a folder cannot be made; `folder` is the key that names it.
+    """
     sys.argv = [sys.argv[0], *overrides, *flags]
     try:
-        hydra.main(config_path=str(conf_dir()), config_name=verb, version_base=VERSION_BASE)(job)()
+        with _answered(folder):
+            hydra.main(config_path=str(conf_dir()), config_name=verb, version_base=VERSION_BASE)(job)()
     except SystemExit as end:
         return _exit_code(end)
     return 0
@@ -121,6 +135,42 @@ def quoted(key: str, value: Path | str) -> str:
     """The override that gives a key a value, in quotes, for Hydra's grammar stumbles over some."""
     text = str(value).replace("'", r"\'")
     return f"{key}='{text}'"
+
+
+class _PathError(BaseException):
+    """Passes by Hydra, which would print a traceback, as no `Exception` does."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+
+@contextmanager
+def _answered(key: str) -> Iterator[None]:
+    """Has a folder or file that Hydra could not make itself, before or after a job, answered in a line.
+
+    Args:
+        key: what names the folder.
+
+    Raises:
+        ConfigError: if that happens.
+    """
+    report = utils.run_and_report
+
+    def guarded(function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except OSError as error:
+            raise _PathError(error) from error
+
+    utils.run_and_report = lambda func: report(lambda: guarded(func))
+    try:
+        yield
+    except _PathError as problem:
+        named = problem.error.filename
+        reason = f"cannot be made: {why(problem.error)}"
+        raise ConfigError(f"{key}{f'={shown_path(Path(os.fsdecode(named)))}' if named else ''}: {reason}") from problem.error
+    finally:
+        utils.run_and_report = report
 
 
 def _exit_code(end: SystemExit) -> int:

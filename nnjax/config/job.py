@@ -6,7 +6,6 @@
 Then `job.exit_code` says how it went; Hydra itself has nothing to report.
 """
 
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -18,10 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnjax.config.compose import Composition, check, override_texts
-from nnjax.config.errors import ConfigError, PreemptedError, UserError
-from nnjax.config.folders import expanded
+from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
+from nnjax.config.paths import expanded, outside_fault
+from nnjax.config.process import complain
 from nnjax.config.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
 from nnjax.config.schema import TrainConfig
 from nnjax.config.sessions import begin_session
@@ -61,13 +61,16 @@ class Job:
         except Exception as problem:
             if number is not None:
                 status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status
-                print(f"job {number} ({' '.join(overrides)}) {status}:", file=sys.stderr)
+                complain(f"job {number} ({' '.join(overrides)}) {status}:")
             if isinstance(problem, UserError):
                 self.exit_code, error = problem.exit_code, str(problem)
-                print(problem, file=sys.stderr)
+                complain(problem)
+            elif fault := outside_fault(problem, run_dir):
+                self.exit_code, error = 1, fault
+                complain(fault)
             else:
                 self.exit_code, error = 1, f"{type(problem).__name__}: {problem}"
-                traceback.print_exc()
+                complain(traceback.format_exc().rstrip())
             error = error.partition("\n")[0]
         if number is not None:
             write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
@@ -94,5 +97,5 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     data = values.get("data")
     for name in ("directory", "file"):  # whoever reads the config again may be elsewhere
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":
-            data[name] = str(expanded(data[name]).absolute())
+            data[name] = str(expanded(data[name], f"data.{name}", DataError).absolute())
     return values, origins

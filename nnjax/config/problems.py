@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from nnjax.config.errors import ConfigError
+from nnjax.config.shell import shell_text
 
 MISSING: Final = object()
 """The value of a key that is not there."""
@@ -95,4 +96,4 @@ def _write(value: object) -> str:
         case Mapping():
             return f"{{{','.join(f'{key}:{_write(item)}' for key, item in value.items())}}}"
         case _:
-            return " ".join(str(value).split())
+            return shell_text(" ".join(str(value).split()))

@@ -1,16 +1,23 @@
 """A process that does one command and is over: it looks for garbage less often, and ends at once.
 
 begin_process("experiments.train")
-end_process(0, "experiments.train")
+complain("seeed=3: unknown key; did you mean seed?")
+end_process(2, "experiments.train")
 """
 
 import atexit
 import gc
+import io
 import os
+import signal
 import sys
 import threading
-from contextlib import suppress
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+from nnjax.config.startup import open_streams
 
 
 def begin_process(module: str) -> None:
@@ -19,8 +26,97 @@ def begin_process(module: str) -> None:
     Imports and compilation make hundreds of thousands of objects that stay: looking through them took a default training 0.5
     of its 6 seconds. In a process of others nothing changes.
     """
+    open_streams()
+    # A terminal that cannot show a letter must not end a command either.
+    sys.stdout, sys.stderr = _lasting(sys.stdout, "replace"), _lasting(sys.stderr, "backslashreplace")
     if _is_own(module):
         gc.set_threshold(20_000, 10, 10)
+
+
+def complain(text: object) -> None:
+    """Prints to standard error; where that is closed or full, nobody can be told."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM wait until the context is left: an extension in C that is half imported can crash over them.
+
+    Other signals, and those of a program that handles or ignores these two itself, are as ever.
+    """
+    came: list[tuple[int, FrameType | None]] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            if callable(signal.getsignal(number)):
+                previous[number] = signal.signal(number, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if came:
+            number, frame = came[0]
+            previous[number](number, frame)
+
+
+class LastingStream(io.TextIOWrapper):
+    """Standard output or error that stops to show anything where it cannot be written to any longer.
+
+    A training must not end because the terminal is gone, a pipe's reader has seen enough, or the disk of a console's log is
+    full: its own log and results lie elsewhere. What comes after the first failure goes to the null device.
+
+    Attributes:
+        fault: the first failure; None as long as all went well.
+    """
+
+    fault: OSError | None = None
+
+    def write(self, text: str, /) -> int:
+        """Writes, as long as that works."""
+        with self._tolerant():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes, as long as that works."""
+        with self._tolerant():
+            super().flush()
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self.fault is not None:
+                raise
+            self.fault = error
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
+
+
+def unread(code: int, what: str) -> int:
+    """The exit code of a command that only shows something: 1 where it could not be written, as of other programs.
+
+    A reader that has seen enough (``--help | head``) is content.
+    """
+    sys.stdout.flush()
+    fault = getattr(sys.stdout, "fault", None)
+    if code or fault is None or isinstance(fault, BrokenPipeError):
+        return code
+    complain(f"{what}: cannot be written to standard output: {fault.strerror}")
+    return 1
+
+
+def _lasting(stream: Any, errors: str) -> Any:
+    """A standard stream of this process that lasts; another one, as a test's or a notebook's, as it is."""
+    if type(stream) is not io.TextIOWrapper or stream not in (sys.__stdout__, sys.__stderr__):
+        return stream
+    encoding, by_line, through = stream.encoding, stream.line_buffering, stream.write_through
+    return LastingStream(stream.detach(), encoding, errors, line_buffering=by_line, write_through=through)
 
 
 def end_process(code: int, module: str) -> NoReturn:

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from nnjax.config.shell import shell_text
+
 COMMAND_LINE = "the command line"
 REMOVED = "(removed)"
 
@@ -142,12 +144,12 @@ def read_defaults(path: Path, config_path: str) -> Iterator[Default]:
 
 
 def shown_path(path: Path) -> str:
-    """A path as messages show it: from the checkout's root, else from here, else whole, as of an installed package's files."""
+    """A path as messages show it: from the checkout's root, else from here, else whole; in a shell's quotes where needed."""
     checkout = Path(__file__).resolve().parents[2]
     for base in (checkout, Path.cwd()):
         if path.is_relative_to(base) and (base != checkout or (base / "pyproject.toml").is_file()):
-            return str(path.relative_to(base))
-    return str(path)
+            return shell_text(path.relative_to(base))
+    return shell_text(path)
 
 
 def _compose(path: Path) -> yaml.Node | None:

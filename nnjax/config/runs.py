@@ -23,6 +23,7 @@ from nnjax.config.compose import Composition, config_loader, project_root, resol
 from nnjax.config.errors import ConfigError
 from nnjax.config.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, is_file, reaching
 from nnjax.config.problems import Origins, Problem
 from nnjax.config.provenance import Provenance, shown_path
 from nnjax.config.sweep import OUTCOME_FILE
@@ -65,8 +66,9 @@ def claim(path: Path, key: str) -> Path:
     Raises:
         ConfigError: if it cannot be made; `key` is what named it.
     """
+    check_name(path, key)
     candidates = chain([path], (path.with_name(f"{path.name}_{number}") for number in count(2)))
-    with _making(path, key):
+    with reaching(key, path, "cannot be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
         return next(filter(_make, candidates))
 
@@ -78,13 +80,17 @@ def occupy(path: Path, key: str) -> Path:
         ConfigError: if it holds an earlier run or cannot be made.
     """
     for pattern in (CONFIG_FILE, f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
-        if found := next(path.glob(pattern), None):
+        with reaching(key, path, "cannot be made"):
+            found = next(path.glob(pattern), None)
+        if found:
             reason = (
                 f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER goes on with one; else take another folder"
             )
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
-    with _making(path, key):
+    check_name(path, key)
+    with reaching(key, path, "cannot be made"):
         path.mkdir(parents=True, exist_ok=True)
+    check_writable(path, key)
     return path
 
 
@@ -95,7 +101,9 @@ def locked(run_dir: Path) -> Iterator[None]:
     Raises:
         ConfigError: if another process works in it.
     """
-    with (run_dir / ".lock").open("w") as file:
+    with reaching("", run_dir, "cannot be written to"):
+        lock = (run_dir / ".lock").open("w")
+    with lock as file:
         if sys.platform != "win32":
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,8 +120,9 @@ def write_config(config: object, run_dir: Path) -> None:
     mapping |= {key: None for key in ("resume", "rerun") if key in mapping}
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     part = run_dir / f".{CONFIG_FILE}.{os.getpid()}"
-    part.write_text(text, encoding="utf-8")
-    part.replace(run_dir / CONFIG_FILE)
+    with reaching("", run_dir / CONFIG_FILE, "cannot be written"):
+        part.write_text(text, encoding="utf-8")
+        part.replace(run_dir / CONFIG_FILE)
 
 
 def read_config(schema: type[T], run_dir: Path) -> T:
@@ -139,12 +148,12 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
     Raises:
         ConfigError: if there is no run.
     """
-    candidates = [base / Path(name).expanduser() for base in (Path.cwd(), project_root())]
+    candidates = [base / expanded(name, key) for base in (Path.cwd(), project_root())]
     for folder in candidates:
-        if (folder / CONFIG_FILE).is_file():
+        if is_file(folder / CONFIG_FILE):
             return folder.resolve()
-    found = next((folder for folder in candidates if folder.is_dir()), None)
-    reason = f"no run: it holds no {CONFIG_FILE}" if found else "no such folder"
+    found = next((folder for folder in candidates if is_dir(folder)), None)
+    reason = f"no run: it holds no {CONFIG_FILE}" if found else absence(candidates[0])
     near = _nearest_run(name, found)
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError(Problem(key, name, reason + hint).line(origins))
@@ -200,19 +209,12 @@ def _read_values(run_dir: Path) -> dict[str, Any]:
     path = run_dir / CONFIG_FILE
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{shown_path(path)}: cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ConfigError(f"{shown_path(path)}: cannot be read: {reason}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{shown_path(path)}: holds no config")
     return values
-
-
-@contextmanager
-def _making(path: Path, key: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"{key}={shown_path(path)}: cannot be made: {error.strerror}") from error
 
 
 def _make(folder: Path) -> bool:

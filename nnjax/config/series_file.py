@@ -10,6 +10,7 @@ import math
 import re
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from nnjax.config.data_options import Order, SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
+from nnjax.config.paths import is_file
 from nnjax.config.provenance import shown_path
 from nnjax.config.series_columns import Clock, find_clock, number, value_column
 from nnjax.config.series_dates import counts_of, first_unreadable, moments_of, problem_of_counts, problem_of_moments
@@ -193,6 +195,8 @@ def _wrong_cell(cell: str) -> str:
 
 
 def _similar_file(path: Path) -> str:
-    names = [other.name for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
+    names: list[str] = []
+    with suppress(OSError):  # a folder that the system does not let us look into
+        names = [other.name for other in path.parent.iterdir() if is_file(other)]
     near = get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near and near[0] != path.name else ""

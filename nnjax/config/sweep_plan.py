@@ -18,6 +18,7 @@ from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.job import plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.paths import check_name
 from nnjax.config.runs import CONFIG_FILE
 from nnjax.config.sweep import OUTCOME_FILE
 from nnjax.config.sweep_jobs import as_job, job_configs
@@ -54,6 +55,7 @@ def plan(schema: type, sweep: Composition, tell: Callable[[str], object]) -> lis
     again: list[str] = []
     for number, single in enumerate(job_configs(sweep, tell)):
         with as_job(single, number) as folder:
+            check_name(folder, "hydra.sweep.subdir")
             config = check_job(schema, single)
         jobs.append(PlannedJob(tuple(override_texts(single.hydra, "task")), folder))
         first = first_of.setdefault(json.dumps(to_mapping(config), sort_keys=True, default=str), number)

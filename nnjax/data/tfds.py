@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from nnjax.config.data_options import TfdsData, TfdsName
 from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.errors import DataError
-from nnjax.config.folders import expanded
+from nnjax.config.paths import expanded, is_file, why
 from nnjax.config.problems import count
+from nnjax.config.provenance import shown_path
 from nnjax.data.cache import Decoded
 from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
 from nnjax.data.tfds_folder import INFO, Prepared, open_prepared
@@ -32,8 +33,9 @@ VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "ci
 
 def data_directory(data: TfdsData) -> Path:
     """Folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    key = "data.directory" if data.directory else "TFDS_DATA_DIR"
     directory = data.directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return expanded(directory)
+    return expanded(directory, key, DataError)
 
 
 def dataset_folder(data: TfdsData) -> Path:
@@ -43,7 +45,18 @@ def dataset_folder(data: TfdsData) -> Path:
 
 def is_prepared(folder: Path) -> bool:
     """Whether a whole dataset lies there."""
-    return (folder / INFO).is_file()
+    return is_file(folder / INFO)
+
+
+def _refusal(folder: Path) -> str:
+    """What the system says of a folder that it does not let us look into; nothing where it is only missing."""
+    try:
+        (folder / INFO).stat()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        return f" ({why(error)})"
+    return ""
 
 
 def prepared_folder(data: TfdsData) -> Path:
@@ -53,13 +66,9 @@ def prepared_folder(data: TfdsData) -> Path:
         DataError: if the dataset is not there.
     """
     folder = dataset_folder(data)
-    try:
-        near_miss = None if is_prepared(folder) else _near_miss(data)
-    except OSError as error:  # no permission, too long
-        raise DataError(f"data={data.name}: cannot read {folder}: {error.strerror}") from error
-    if near_miss is not None:
+    if not is_prepared(folder):
         raise DataError(
-            f"data={data.name} is not on this machine: looked for {folder}{near_miss}\n"
+            f"data={data.name} is not on this machine: looked for {shown_path(folder)}{_refusal(folder) or _near_miss(data)}\n"
             f"Either get it once:      {prepare_command(data)}\n"
             f"or take the built-in:    data=digits\n"
             f"Another copy of it is found through data.directory or TFDS_DATA_DIR (the folder that holds {data.name}/)."

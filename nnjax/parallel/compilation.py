@@ -9,7 +9,9 @@ They lie below `cache_directory()` in a folder for each kind of processor, since
 
 import hashlib
 import platform
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +36,29 @@ def keep_compiled(echo: Callable[[str], None]) -> None:
     if not jax.config.values["jax_enable_compilation_cache"] or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     folder = cache_directory() / "compiled" / _processor()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _shrink(folder, _LARGEST)
-    except OSError as error:
-        echo(f"going on without a cache of compiled programs: {error}")
+    if not _can_keep(folder, echo):
         return
+    with suppress(OSError):  # entries of somebody else
+        _shrink(folder, _LARGEST)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # JAX keeps only what took a second to compile, and ours are many small programs.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def check_cache(echo: Callable[[str], None]) -> None:
+    """Switches the cache off where JAX_COMPILATION_CACHE_DIR names a folder that cannot be written to.
+
+    JAX would warn of each program.
+
+    Args:
+        echo: told of it, in a line.
+    """
+    own = jax.config.values["jax_compilation_cache_dir"]
+    if own is None or "://" in own or not jax.config.values["jax_enable_compilation_cache"]:  # a bucket cannot be looked at
+        return
+    if not _can_keep(Path(own), echo):
+        jax.config.update("jax_enable_compilation_cache", False)
 
 
 def compile_lowered(lowered: Any, platform: str) -> Any:
@@ -61,6 +76,19 @@ def compile_lowered(lowered: Any, platform: str) -> Any:
                 raise
             # This jaxlib does not know the setting: its programs are slower, and as right.
     return lowered.compile()
+
+
+def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
+    """Whether a file can be written to a folder, which is made if it is not there."""
+    try:  # permissions say nothing of a disk that is mounted read-only
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+            file.flush()
+    except (OSError, ValueError) as error:
+        echo(f"going on without a cache of compiled programs: {error}")
+        return False
+    return True
 
 
 def _processor() -> str:

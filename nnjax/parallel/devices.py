@@ -12,6 +12,7 @@ from nnjax.config.copies import num_copies
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
 from nnjax.config.schema import Config
+from nnjax.parallel.environment import platform_said
 
 # Below this share of a batch, calling a fake CPU device costs more than it computes.
 _SMALLEST_CPU_SHARE = 16
@@ -33,14 +34,12 @@ def select_devices(config: Config) -> list[jax.Device]:
     platform, wanted = config.parallel.platform, config.parallel.devices
     if platform in ("cpu", "tpu"):  # "gpu" stands for several platforms, of which JAX may not know each
         jax.config.update("jax_platforms", platform)
-    _make_cpu_devices(max(_cores(), 1 if wanted == "auto" else wanted))
+    asked = jax.config.values.get("jax_num_cpu_devices") or 1  # JAX_NUM_CPU_DEVICES: at least so many are there
+    _make_cpu_devices(max(_cores(), asked, 1 if wanted == "auto" else wanted))
     try:
         devices = jax.devices() if platform == "auto" else jax.devices(platform)
-    except RuntimeError as error:
-        raise ConfigError(
-            f"parallel.platform={platform}: JAX finds no such device here; leave it at auto, or install the extra for it: "
-            f"cuda12, cuda13 or tpu\n  JAX says: {str(error).splitlines()[0]}"
-        ) from None
+    except (RuntimeError, AssertionError) as error:  # the latter is JAX's answer to JAX_PLATFORMS=cuda without one
+        raise _no_such_device(platform, error) from None
     kind = devices[0].platform
     if config.debug.strict:
         return devices[:1]
@@ -53,6 +52,32 @@ def select_devices(config: Config) -> list[jax.Device]:
             f"choose at most {len(devices)}, or auto{hint}"
         )
     return devices[:wanted]
+
+
+def check_platform() -> None:
+    """Starts JAX on whatever platform it chooses, for a verb without `parallel` in its config.
+
+    Raises:
+        ConfigError: if the environment asks for one that is not there.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        raise _no_such_device("auto", error) from None
+
+
+def _no_such_device(platform: str, error: Exception) -> ConfigError:
+    """The error for a platform that is not there, which names who asked for it: the config, or else the environment."""
+    said = platform_said()
+    if platform == "auto" and said:
+        reason = f"{said}: JAX finds no such device here; change this setting of the environment"
+    else:
+        by_environment = f" with {said} in the environment" if said else ""
+        reason = f"parallel.platform={platform}: JAX finds no such device here{by_environment}; leave it at auto"
+    first = next(iter(str(error).splitlines()), "")
+    return ConfigError(
+        f"{reason}, or install the extra for it: cuda12, cuda13 or tpu" + (f"\n  JAX says: {first}" if first else "")
+    )
 
 
 def peak_device_mb(device: jax.Device) -> float | None:

@@ -8,16 +8,19 @@ with RunConsole(run_dir / "train.log") as console:
 
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 _PLAIN_WIDTH = 100
 _LOG_WIDTH = 160
+_LEAST_WIDTH = 20
+_MOST_WIDTH = 10_000
 
 
 class RunConsole:
@@ -37,19 +40,24 @@ class RunConsole:
     """
 
     def __init__(self, log_path: Path | None, *, quiet: bool = False, file: IO[str] | None = None) -> None:
-        stream = file or sys.stdout
-        if hasattr(stream, "reconfigure"):
+        self._stream: Any = file or sys.stdout  # None in a program without a console
+        self._errors = getattr(self._stream, "errors", None)
+        if hasattr(self._stream, "reconfigure"):
             # A terminal that cannot encode a character must not end a training.
-            stream.reconfigure(errors="replace")
-        is_terminal = stream.isatty()
-        width = None if is_terminal or "COLUMNS" in os.environ else _PLAIN_WIDTH
+            self._stream.reconfigure(errors="replace")
+        is_terminal = self._stream is not None and self._stream.isatty()
+        width = None if is_terminal or _columns() else _PLAIN_WIDTH
         self.rich = Console(file=file, width=width, quiet=quiet, highlight=False, markup=False, emoji=False)
+        if self.rich.width > _MOST_WIDTH:  # rich takes whatever COLUMNS says, and pads its tables to it
+            self.rich.width = _PLAIN_WIDTH
+        self.rich.width = max(self.rich.width, _LEAST_WIDTH)  # narrower, tables show nothing
         # Not `rich.is_terminal`: FORCE_COLOR, which CI services set, makes that true for a pipe.
         self.live = is_terminal and not self.rich.is_dumb_terminal and not quiet
         self._log: IO[str] | None = None
         if log_path is not None:
             log_path.parent.mkdir(parents=True, exist_ok=True)
-            self._log = log_path.open("a", encoding="utf-8")
+            # a name that is no UTF-8 is written in escapes
+            self._log = log_path.open("a", encoding="utf-8", errors="backslashreplace")
 
     def print(self, what: RenderableType) -> None:
         """Shows text, or anything that rich renders, and appends it to the log, each line with the time."""
@@ -69,7 +77,11 @@ class RunConsole:
         self.print(Text.assemble(("warning: ", "bold yellow"), text))
 
     def close(self) -> None:
-        """Closes the log."""
+        """Closes the log, and leaves the terminal's stream as it was."""
+        if self._errors is not None and hasattr(self._stream, "reconfigure"):
+            with suppress(OSError, ValueError):
+                self._stream.reconfigure(errors=self._errors)
+            self._errors = None
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -79,3 +91,9 @@ class RunConsole:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _columns() -> int | None:
+    """The width that COLUMNS asks for, where rich takes it and it is one that a line can have."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_WIDTH else None

@@ -34,7 +34,9 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     Raises:
         TypeError: for what has no counterpart in JSON.
     """
-    return json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    # A file's name that is no UTF-8 is half a surrogate pair, which no file can hold and JSON can escape.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

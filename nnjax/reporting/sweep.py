@@ -15,6 +15,7 @@ from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.parsing import to_mapping
 from nnjax.config.runs import CONFIG_FILE, read_config
 from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_text
 from nnjax.config.sweep import JobResult
 from nnjax.reporting.best import measured_on
 from nnjax.reporting.console import RunConsole
@@ -37,7 +38,7 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     with RunConsole(sweep_dir / "sweep.log") as console:
         console.print(sweep_table([job.row for job in jobs]))
         counted = "1 job, its folder" if len(jobs) == 1 else f"{len(jobs)} jobs, their folders"
-        console.print(f"{counted} NUMBER_… in {sweep_dir}")
+        console.print(f"{counted} NUMBER_… in {shell_text(sweep_dir)}")
         drawn = {name: job for name, job in zip(names, jobs, strict=True) if job.wants_figures and job.records}
         if 2 <= len(drawn) <= _MOST_LINES:
             from nnjax.reporting.figures.sweep import draw_sweep
@@ -45,7 +46,7 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
             losses = _loss_names({name: job.loss for name, job in drawn.items()})
             several = {"losses": losses} if len(set(losses.values())) > 1 else {}
             draw_sweep({name: job.records for name, job in drawn.items()}, sweep_dir / "losses.png", **several)
-            console.print(f"their losses side by side: {sweep_dir / 'losses.png'}")
+            console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nnjax.config.shell import shell_text
 from nnjax.reporting.best import best_jobs
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import metric_text, seconds_text, short_name, si_text, spread_text
@@ -262,6 +263,6 @@ def _errors_text(errors: Mapping[str, float]) -> str:
 
 
 def _relative(path: str | Path) -> str:
-    """`path` as seen from the current folder, where it lies below it."""
+    """`path` as seen from the current folder, where it lies below it, and as the terminal can show it."""
     absolute, here = Path(path).absolute(), Path.cwd()
-    return os.path.relpath(absolute, here) if absolute.is_relative_to(here) else str(absolute)
+    return shell_text(os.path.relpath(absolute, here) if absolute.is_relative_to(here) else absolute)

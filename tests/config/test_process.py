@@ -85,3 +85,46 @@ def test_in_a_test_it_is_an_exit() -> None:
     with pytest.raises(SystemExit) as stopped:
         end_process(4, "experiments.train")
     assert stopped.value.code == 4
+
+
+LASTING = """
+import sys
+from nnjax.config.process import begin_process, complain, end_process, unread
+begin_process("lasting")
+for number in range(9999):
+    print("a line of many", number)
+complain("told of something")
+print("a last line")
+with open("result", "w") as file:
+    file.write("saved")
+end_process(unread(0, "--help") if sys.argv[1:] else 0, "lasting")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("flags", ["-m lasting", "-W error lasting.py"])
+@pytest.mark.parametrize(
+    ("streams", "code", "shown"),
+    [
+        ("", 0, 0),
+        (">/dev/full", 0, 1),
+        ("2>/dev/full", 0, 0),
+        (">/dev/full 2>/dev/full", 0, 1),
+        (">&-", 0, 1),
+        (">&- 2>&- <&-", 0, 1),
+        ("| head -1", 0, 0),
+    ],
+)
+def test_work_goes_on_without_a_console_and_a_screen_that_nobody_saw_is_an_error(
+    tmp_path: Path, flags: str, streams: str, code: int, shown: int
+) -> None:
+    (tmp_path / "lasting.py").write_text(LASTING)
+    root = Path(__file__).parents[2]
+    for arguments, expected in (("", code), ("--help", shown)):
+        command = f"set -o pipefail; PYTHONPATH='{root}' '{sys.executable}' {flags} {arguments} {streams}"
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == expected, done.stderr
+        assert (tmp_path / "result").read_text() == "saved"
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        (tmp_path / "result").unlink()

@@ -5,7 +5,6 @@ with canvas(path, width=6, height=4) as figure:
 """
 
 import functools
-import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnjax.reporting.figures.drawing import import_matplotlib, plain_matplotlib
 from nnjax.reporting.files import replacing
 
 if TYPE_CHECKING:
@@ -69,11 +69,9 @@ def canvas(path: Path, width: float, height: float, *, svg: bool = False) -> Ite
         height: in inches.
         svg: save an SVG beside it too, the same bytes for the same figure.
     """
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    import matplotlib.style
-    from matplotlib.figure import Figure
+    with plain_matplotlib(_STYLE | {"font.family": _fonts()}), warnings.catch_warnings():
+        from matplotlib.figure import Figure
 
-    with matplotlib.style.context(["default", _STYLE | {"font.family": _fonts()}]), warnings.catch_warnings():
         # A character that no font has is drawn as a box, and that is all that comes of it.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(width, height))
@@ -141,11 +139,9 @@ def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **look: Any)
 
 def preload() -> None:
     """Imports what drawing needs, which takes half a second: in a thread, that passes while the devices compute."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
-    import matplotlib.style  # noqa: F401
-
     _fonts()
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
 
 
 def line_looks(count: int) -> list[dict[str, Any]]:
@@ -173,6 +169,7 @@ def grid_shape(count: int) -> tuple[int, int]:
 
 @functools.cache
 def _fonts() -> list[str]:
+    import_matplotlib()
     from matplotlib.font_manager import fontManager
 
     installed = set(fontManager.get_font_names())

@@ -1,0 +1,136 @@
+"""What a person's path is answered with where the system refuses it, in one line: key, path and reason.
+
+with reaching("hydra.run.dir", path, "cannot be made"):
+    path.mkdir(parents=True)
+# ConfigError: hydra.run.dir=/x/yyy…: cannot be made: File name too long
+"""
+
+import errno
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.provenance import shown_path
+
+# Faults of a machine or of a path, of which a traceback tells nothing.
+_OUTSIDE = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EACCES", "EDQUOT", "EEXIST", "EFBIG", "EIO", "EISDIR", "ELOOP", "EMFILE"),
+        *("ENAMETOOLONG", "ENFILE", "ENOSPC", "ENOTDIR", "EPERM", "EROFS", "ESTALE"),
+    )
+    if hasattr(errno, name)
+)
+_LONGEST_PART = 255  # bytes, on nearly every file system
+_LONGEST_PATH = 4095
+
+
+@contextmanager
+def reaching(key: str, path: Path | str, what: str = "cannot be read", error: type[UserError] = ConfigError) -> Iterator[None]:
+    """Turns what the system says of a path into an error that names the key.
+
+    Args:
+        key: what the path was given by; "" where nothing was.
+        path: as it was given; the system's own word for it is taken where it names another, such as a folder above.
+        what: what was tried.
+        error: the kind of error, which decides the exit code.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as problem:
+        if isinstance(problem, UserError) or (reason := why(problem)) is None:
+            raise
+        named = f"{key}={shown_path(Path(path))}" if key else shown_path(Path(path))
+        raise error(f"{named}: {what}: {reason}") from problem
+
+
+def why(problem: Exception) -> str | None:
+    """The reason in words for which a path could not be used; None for an error of another kind."""
+    if isinstance(problem, FileExistsError) and isinstance(problem.filename, str):
+        link = Path(problem.filename).is_symlink()
+        return f"{shown_path(Path(problem.filename))} is {'a link to no folder' if link else 'a file, not a folder'}"
+    if isinstance(problem, OSError):
+        return problem.strerror or type(problem).__name__
+    if isinstance(problem, ValueError) and "null" in str(problem):
+        return "a name cannot hold a NUL character"
+    # pathlib has no type of its own for these
+    if isinstance(problem, RuntimeError) and ("Symlink loop" in str(problem) or "home directory" in str(problem)):
+        return str(problem)
+    return None
+
+
+def outside_fault(problem: Exception, folder: Path) -> str | None:
+    """What went wrong on the machine, in a line, where that is all that an exception says: a full disk, no permission.
+
+    Args:
+        problem: any exception.
+        folder: where the work was done, for an error that names no file.
+    """
+    if not isinstance(problem, OSError) or problem.errno not in _OUTSIDE:
+        return None
+    place = Path(os.fsdecode(problem.filename)) if isinstance(problem.filename, str | bytes) else folder
+    return f"{shown_path(place)}: {problem.strerror}"
+
+
+def absence(path: Path, kind: str = "folder") -> str:
+    """Why nothing is found at a path: that there is no such folder, or else what the system says."""
+    try:
+        path.stat()
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, FileNotFoundError):
+            return f"no such {kind}" + (", but a link to one" if path.is_symlink() else "")
+        return f"no such {kind}: {why(problem)}"
+    return "is a file, not a folder" if kind == "folder" and not path.is_dir() else f"no such {kind}"
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; one that the system does not let us look at is not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_dir(path: Path) -> bool:
+    """Whether a folder is there; one that the system does not let us look at is not."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def expanded(path: str, key: str, error: type[UserError] = ConfigError) -> Path:
+    """A path with its `~` replaced."""
+    with reaching(key, path, "cannot be found", error):
+        if "\0" in path:
+            raise ValueError("embedded null byte")
+        return Path(path).expanduser()
+
+
+def check_writable(folder: Path, key: str) -> None:
+    """Makes a file in a folder and removes it: on a file system that is mounted read-only, permissions say nothing.
+
+    Raises:
+        ConfigError: if that fails.
+    """
+    check_name(folder, key)
+    with reaching(key, folder, "cannot be written to"), tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"x")
+        file.flush()
+
+
+def check_name(path: Path | str, key: str) -> None:
+    """Raises a ConfigError for a folder that no file system takes, or no checkpoint can be written to, by its name alone."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        reason = f"its letters are no {encoding}, and checkpoints cannot be written there"
+        ways_out = "choose another folder" + ("" if encoding == "utf-8" else ", or set PYTHONUTF8=1")
+        raise ConfigError(f"{key}={shown_path(Path(path))}: {reason}; {ways_out}") from None
+    if any(len(os.fsencode(part)) > _LONGEST_PART for part in Path(path).parts) or len(os.fsencode(path)) > _LONGEST_PATH:
+        raise ConfigError(f"{key}={shown_path(Path(path))}: cannot be made: {os.strerror(errno.ENAMETOOLONG)}")

@@ -1,0 +1,197 @@
+"""What the environment tells JAX: followed, set aside with a warning, or answered in a line.
+
+with import_guard():          # JAX_ENABLE_X64=maybe ends here
+    import jax
+with jax_settings(console.warn):
+    ...                       # everything that computes
+
+A run's numbers follow from its config, so what would change them in silence is set aside for its time: JAX_ENABLE_X64, another
+generator of random numbers. So is what no training could run under: JAX_DISABLE_JIT, or the checks of a library's own code.
+JAX_DEBUG_NANS and its like are followed. Imports JAX only inside of its functions.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nnjax.config.errors import ConfigError, DivergedError, UserError
+from nnjax.config.process import uninterrupted
+
+_OTHER_NUMBERS = "a run computes what its config says, in float32, and draws the same random numbers everywhere"
+_NO_TRAINING = "nothing could be trained under it"
+_OWN_CHECKS = "it checks the code of programs, and the libraries under this one do not keep to it"
+
+_SET_ASIDE: dict[str, tuple[Any, str]] = {
+    "jax_enable_x64": (False, _OTHER_NUMBERS),
+    "jax_default_prng_impl": ("threefry2x32", _OTHER_NUMBERS),
+    "jax_threefry_partitionable": (True, _OTHER_NUMBERS),
+    "jax_random_seed_offset": (0, _OTHER_NUMBERS),
+    "jax_disable_jit": (False, "the steps are compiled before they run"),
+    "jax_no_tracing": (False, _NO_TRAINING),
+    "jax_no_execution": (False, _NO_TRAINING),
+    "jax_enable_pgle": (False, _NO_TRAINING),
+    "jax_transfer_guard": (None, _OWN_CHECKS),
+    "jax_transfer_guard_host_to_device": (None, _OWN_CHECKS),
+    "jax_transfer_guard_device_to_device": (None, _OWN_CHECKS),
+    "jax_transfer_guard_device_to_host": (None, _OWN_CHECKS),
+    "jax_numpy_rank_promotion": ("allow", _OWN_CHECKS),
+    "jax_numpy_dtype_promotion": ("standard", _OWN_CHECKS),
+}
+"""Settings of JAX that a run does not follow: what they are instead, and why."""
+
+_FOLLOWED = {"jax_default_matmul_precision": None, "jax_disable_most_optimizations": False}
+"""Settings that change the numbers and are there to be chosen, with what they are if nobody does."""
+
+_PUT_BACK = ("jax_debug_nans", "jax_debug_infs", "jax_enable_compilation_cache")
+_HARMLESS = re.compile(
+    r"JAX_(PLATFORM|COMPILATION_CACHE|ENABLE_COMPILATION_CACHE|PERSISTENT_CACHE|NUM_CPU|TRACEBACK|LOG|PPRINT)"
+)
+_COUNT_ONLY = re.compile(r"\s*(--xla_force_host_platform_device_count=\d+\s*)*")
+_START_XLA = "import jaxlib.xla_client as client; client.make_cpu_client()"
+
+
+@contextmanager
+def import_guard() -> Iterator[None]:
+    """For `import jax` and what imports it: a signal waits until it is over, and a setting that JAX refuses is named.
+
+    Raises:
+        ConfigError: for a variable with a value that JAX, or XLA, cannot take.
+    """
+    with uninterrupted():
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            if (name := _named_in(str(error))) is None:
+                raise
+            raise ConfigError(f"{name}={os.environ[name]}: JAX refuses this setting of the environment: {error}") from error
+        _check_xla_flags()
+
+
+@contextmanager
+def jax_settings(warn: Callable[[str], None], *, strict: bool = False) -> Iterator[None]:
+    """Has JAX compute as a config says, and puts its settings back at the end.
+
+    Args:
+        warn: told, in a line, of each setting that is set aside, or changes the numbers.
+        strict: look for numbers that are not finite as `debug=strict` does, not as JAX_DEBUG_NANS.
+
+    Raises:
+        DivergedError: for a number that JAX_DEBUG_NANS or JAX_DEBUG_INFS found.
+        ConfigError: for an error inside of JAX while settings are made that few programs run under.
+    """
+    import jax
+
+    from nnjax.parallel.compilation import check_cache
+
+    values = jax.config.values
+    before = {name: values[name] for name in (*_SET_ASIDE, *_PUT_BACK) if name in values}
+    try:
+        for name, (wanted, reason) in _SET_ASIDE.items():
+            value = jax.config.values.get(name, wanted)  # read anew, as one setting of transfers sets the others
+            if value != wanted and value != "allow":
+                jax.config.update(name, wanted)
+                warn(f"{_setting(name, value)} is not followed: {reason}")
+        for name, usual in _FOLLOWED.items():
+            if name in values and values[name] != usual:
+                warn(f"{_setting(name, values[name])}: the numbers are not quite those of a run without it")
+        check_cache(warn)
+        if strict:
+            jax.config.update("jax_debug_nans", False)
+            jax.config.update("jax_debug_infs", False)
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, FloatingPointError) or type(error).__name__ == "InternalFloatingPointError":
+            raise _not_finite(error) from error
+        if (answer := _blamed(error)) is not None:
+            raise ConfigError(answer) from error
+        raise
+    finally:
+        for name, value in before.items():
+            if jax.config.values[name] != value:
+                jax.config.update(name, value)
+
+
+def platform_said() -> str:
+    """The variables of the environment that choose JAX's platform, as they are written; empty if there are none."""
+    names = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "CUDA_VISIBLE_DEVICES")
+    return " ".join(
+        f"{name}={os.environ[name]}" for name in names if name in os.environ and (os.environ[name] or "CUDA" in name)
+    )
+
+
+def _check_xla_flags() -> None:
+    """XLA ends the process over a flag that it does not know; another process is asked first, in half a second.
+
+    Raises:
+        ConfigError: if that one ended so.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    from jax._src import xla_bridge
+
+    if _COUNT_ONLY.fullmatch(flags) or xla_bridge.backends_are_initialized():
+        return
+    command = [sys.executable, "-c", _START_XLA]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return
+    said = re.search(r"parse_flags_from_env\.cc:\d+\] (.*)", done.stderr)
+    told = re.search(r"command_line_flags\.cc:\d+\] (.*)", done.stderr) or said
+    if done.returncode and said and told:
+        raise ConfigError(f"XLA_FLAGS={flags}: XLA refuses this setting of the environment: {told[1]}")
+
+
+def _named_in(message: str) -> str | None:
+    """The variable of the environment that an error of JAX's import speaks of."""
+    names = [name for name in os.environ if name.startswith("JAX_") and re.search(rf"\b{name}\b", message, re.IGNORECASE)]
+    valued = [name for name in os.environ if name.startswith("JAX_") and os.environ[name] and os.environ[name] in message]
+    return next(iter(names or valued), None)
+
+
+def _setting(name: str, value: object) -> str:
+    """A setting as it was made: in the environment, else in the program."""
+    variable = name.upper()
+    return f"{variable}={os.environ[variable]}" if os.environ.get(variable) else f"{name}={value}"
+
+
+def _not_finite(error: Exception) -> DivergedError:
+    made = [f"{name}={os.environ[name]}" for name in ("JAX_DEBUG_NANS", "JAX_DEBUG_INFS") if os.environ.get(name)]
+    said = " in ".join(map(str, error.args[::-1])) if not isinstance(error, FloatingPointError) else str(error).splitlines()[0]
+    return DivergedError(
+        f"{' '.join(made) or 'jax_debug_nans'}: JAX says: {said}: training diverged\n"
+        "  try an optimizer.learning_rate nearer to 0; debug=strict names the layer where it starts"
+    )
+
+
+def _blamed(error: Exception) -> str | None:
+    """An answer to an error that JAX itself raised, where the environment has it work in an unusual way."""
+    import jax
+
+    made = [f"{name}={value}" for name, value in os.environ.items() if _is_unusual(name, jax.config.values)]
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    # JAX takes its own frames out of a traceback, and notes that it did.
+    noted = any("JAX" in note for note in getattr(error, "__notes__", ()))
+    by_jax = noted or type(error).__module__.startswith("jax") or last.startswith(str(Path(jax.__file__).parent))
+    if not made or not by_jax:
+        return None
+    said = next(iter(str(error).strip().splitlines()), "")
+    return f"{' '.join(made)}: set in the environment, and JAX stops: {type(error).__name__}: {said}; try without"
+
+
+def _is_unusual(name: str, values: Any) -> bool:
+    setting = name.lower()
+    return (
+        name.startswith("JAX_")
+        and not _HARMLESS.match(name)
+        and setting in values
+        and setting not in _SET_ASIDE
+        and bool(os.environ[name])
+    )
