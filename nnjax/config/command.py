@@ -28,7 +28,7 @@ from nnjax.config.compose import Composition, check, compose, conf_dir, config_l
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.handover import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.config.job import Job, Task, plain_values
-from nnjax.config.overrides import ON_COMMAND_LINE, parse_override
+from nnjax.config.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_writable, is_dir
 from nnjax.config.process import begin_process, complain, end_process, unread
@@ -205,7 +205,7 @@ def _quoted(text: str, keys: Sequence[str]) -> str:
 def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:
     """Composes, for a sweep where `-m` or `hydra.mode` asks for one, be it in an experiment's file; and says if it is one."""
     loader = config_loader(directories)
-    parsed = [parse_override(text, loader) for text in overrides]
+    parsed = [parse_override(readable(text, loader), loader) for text in overrides]
     if sweep:
         for override in parsed:
             if override.key_or_group == "hydra.mode" and override.value() == RunMode.RUN.name:
