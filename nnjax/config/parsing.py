@@ -21,14 +21,19 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from nnjax.config.problems import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.suggest import suggest
-from nnjax.config.types import Bounds, Duration
+from nnjax.config.types import LARGEST_INT, Bounds, Duration, MemorySize
 
 __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "parse", "to_mapping"]
 
 T = TypeVar("T")
 
 # The same numbers come out whatever these say.
-_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement")
+_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement", "parallel.memory_limit")
+# Written as one text, such as 10epochs and 12GB; and what such a text must be.
+_TEXTS: dict[Any, str] = {
+    Duration: "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%",
+    MemorySize: "a size such as 12GB",
+}
 
 
 def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIGINS) -> T:
@@ -49,8 +54,8 @@ def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIG
 
 
 def to_mapping(config: Any) -> Any:
-    """A config as plain dicts, lists and scalars; durations as text. The inverse of `parse`."""
-    if isinstance(config, Duration):
+    """A config as plain dicts, lists and scalars; durations and sizes as text. The inverse of `parse`."""
+    if type(config) in _TEXTS:
         return str(config)
     if isinstance(config, tuple):
         return [to_mapping(item) for item in config]
@@ -203,8 +208,8 @@ def _scalar(annotation: Any, value: object) -> Any:
         if word in choices:
             return word
         raise ValueError(_choice(choices, value))
-    if annotation is Duration:
-        return Duration.parse(str(value))
+    if annotation in _TEXTS:
+        return annotation.parse(str(value))
     base, bounds = get_args(annotation) if get_origin(annotation) is Annotated else (annotation, Bounds())
     number = _CONVERT[base](value)
     if number is None or (base in (int, float) and not bounds.contains(number)):
@@ -212,6 +217,8 @@ def _scalar(annotation: Any, value: object) -> Any:
         if base is int and isinstance(value, float) and value.is_integer():
             raise ValueError(f"{wanted}, written {int(value)}")
         raise ValueError(wanted if number not in (float("inf"), float("-inf")) else f"{wanted}, and finite")
+    if base is int and abs(number) > LARGEST_INT:
+        raise ValueError(f"at most {LARGEST_INT}")
     return number
 
 
@@ -219,7 +226,7 @@ def _to_int(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     # What stands in quotes or comes from an environment variable is text.
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+", value) else None
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,4000}", value) else None
 
 
 def _to_float(value: object) -> float | None:
@@ -253,8 +260,8 @@ def _describe(annotation: Any) -> str:
             return _choice(get_args(annotation))
         case origin if origin is tuple:
             return f"a list, each item {_describe(get_args(annotation)[0])}"
-    if annotation is Duration:
-        return "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%"
+    if annotation in _TEXTS:
+        return _TEXTS[annotation]
     return f"a group of {', '.join(_hints(annotation))}" if _is_mapping(annotation) else _NOUN[annotation]
 
 
@@ -280,7 +287,7 @@ def _options(annotation: Any) -> dict[str, type]:
 
 
 def _is_mapping(annotation: Any) -> bool:
-    return is_dataclass(annotation) and annotation is not Duration
+    return is_dataclass(annotation) and annotation not in _TEXTS
 
 
 def _join(key: str, name: str) -> str:
