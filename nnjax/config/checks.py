@@ -15,6 +15,7 @@ from nnjax.config.data_checks import DATA_CHECKS, Problems, describe_inputs, sha
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.lengths import in_steps, planned_steps, steps_per_epoch
+from nnjax.config.memory_checks import memory_problems
 from nnjax.config.model_checks import MODEL_CHECKS
 from nnjax.config.problems import NO_ORIGINS, Origins, Problem, count, raise_problems
 from nnjax.config.schema import Config
@@ -123,6 +124,7 @@ def _report(config: Config, spec: DatasetSpec) -> Problems:
 _CHECKS = (
     *DATA_CHECKS,
     *MODEL_CHECKS,
+    memory_problems,  # before the durations: of too many examples, the steps are no fault of their own
     _optimizer,
     _duration,
     _schedule,

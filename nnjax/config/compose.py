@@ -21,7 +21,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.config.checks import check_config
 from nnjax.config.errors import ConfigError
-from nnjax.config.memory_checks import check_memory
 from nnjax.config.neuron_checks import check_neuron
 from nnjax.config.no_code import refuse_code, refuse_packages
 from nnjax.config.overrides import (
@@ -96,8 +95,6 @@ def check(config: object, origins: Origins) -> None:
         check_config(config, origins)
     if isinstance(config, TraceConfig):
         check_trace(config, origins)
-    if isinstance(config, Config):
-        check_memory(config, origins)
     if isinstance(config, NeuronConfig):
         check_neuron(config, origins)
 

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnjax.config.compose import Composition, check, override_texts
 from nnjax.config.errors import ConfigError, PreemptedError, UserError
+from nnjax.config.memory_checks import out_of_memory_explained
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
@@ -52,7 +53,8 @@ class Job:
             with locked(run_dir):
                 write_config(config, run_dir)
                 check(config, origins)
-                summary = self.task(config, run_dir)
+                with out_of_memory_explained(config):
+                    summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
                 print(f"job {number} ({' '.join(overrides)}) failed:", file=sys.stderr)

@@ -84,7 +84,7 @@ class Need:
 
 
 def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose = "train") -> tuple[Need, ...]:
-    """What an experiment surely holds, at each time when that may be the most.
+    """What an experiment surely holds, at each time when that may be the most, in the order of these times.
 
     Args:
         config: the experiment.
@@ -95,16 +95,17 @@ def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: P
     sizes = _Sizes(config, spec, machine)
     runtime = Part("Python, JAX and XLA", machine.runtime, "")
     data, held = sizes.data(), sizes.held
-    needs = [("to make the data", [runtime, *sizes.making_data()], [])]
-    if purpose != "trace":
-        evaluation = [*sizes.state(), *sizes.evaluation(), sizes.drawn]
-        needs.append(("to evaluate", [runtime, *data, sizes.outputs()], evaluation))
+    needs: list[tuple[str, list[Part], list[Part]]] = [("to make the data", [runtime, *sizes.making_data()], [])]
     if purpose == "train":
         training = [*sizes.state(), *sizes.training(), *sizes.data_on_device(), sizes.drawn]
         host = [runtime, *data, *sizes.shuffles(), *([held] if sizes.holds_best else [])]
         needs.append(("to train", host, training))
+    if purpose != "trace":
+        evaluation = [*sizes.state(), *sizes.evaluation(), sizes.drawn]
+        needs.append(("to evaluate", [runtime, *data, sizes.outputs()], evaluation))
+    if purpose == "train":
         saving = [*sizes.state(), *sizes.data_on_device(), sizes.drawn]
-        written = Part("what is being written", held.bytes, "the same again")
+        written = Part("what is being written of it", held.bytes, "as much again")
         needs.append(("to save a checkpoint", [runtime, *data, held, written], saving))
     found = []
     for when, host, device in needs:
@@ -140,10 +141,11 @@ class _Sizes:
         self._eval_batch = eval_batch if self._whole else math.ceil(eval_batch / devices)
         self._value = 2 if training.precision == "bfloat16" else 4
         state = sum(part.bytes for part in self._state(1))
-        self.drawn = Part("the state as it was drawn", self._trials * state, self._times("all of the above", self._trials))
-        self.held = Part("a copy of the state to save", self._trials * state, self._times("the state", self._trials))
-        steps = total_steps(config, spec) if steps_per_epoch(config, spec) else 1
-        self.holds_best = bool(spec.num_validation) and in_steps(training.evaluate_every, config, spec) < steps
+        self.drawn = Part("the state as it was drawn", self._trials * state, self._times(f"{state:,} bytes", self._trials))
+        self.held = Part("a copy of the state to save", self._trials * state, self._times(f"{state:,} bytes", self._trials))
+        whole = steps_per_epoch(config, spec) and training.duration.unit != "%"
+        steps = total_steps(config, spec) if whole else 1
+        self.holds_best = spec.num_validation > 0 and steps > 1 and in_steps(training.evaluate_every, config, spec) < steps
 
     def shares(self, part: Part) -> int:
         """How many times a part of one device is in the memory that all of them share."""

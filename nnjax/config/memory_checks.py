@@ -1,100 +1,126 @@
 """Refuses what cannot fit in memory, before anything is allocated, and says what takes it.
 
-    check_memory(config, origins)
-    # IncompatibleError: model.hidden=[2000000000]: needs at least 2.4 TB to save a checkpoint, and this machine has 24.3 GB …
+    problems = list(memory_problems(config, spec))
+    # model.hidden=[2000000000]: needs at least 5.4 TB to train, and this machine has 24.3 GB …
     #     600.0 GB  parameters: 150,000,000,010 × 4 bytes
     #     …
 
 Only what surely cannot fit is refused: the sums are lower bounds. `parallel.memory_limit=off` refuses nothing.
 """
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from nnjax.config.available_memory import Room, host_room, size_text
-from nnjax.config.data_options import SeriesData, SeriesOptions, SyntheticData
+from nnjax.config.data_options import SeriesOptions, SyntheticData
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError, OutOfMemoryError
+from nnjax.config.file_checks import LIMIT_KEY, file_problems
 from nnjax.config.memory import RUNTIME, Machine, Need, Purpose, memory_needs
 from nnjax.config.options import CNN, FNN, RNN, Airbench, Neurons
-from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.problems import NO_ORIGINS, Problem, raise_problems
 from nnjax.config.schema import Config, MemoryLimit, TraceConfig
 from nnjax.config.types import MemorySize
 
-_LIMIT_KEY = "parallel.memory_limit"
 _SMALLEST_PART = 0.001  # of the sum; what is less is not worth a line
+
+_HELPFUL = 0.25  # a value that leaves at most this share of a sum, if it were small, is one to name
+_FARTHEST = Room(2**63, "no machine has more than 9.2 EB")
+
+
+@dataclass(frozen=True)
+class MemoryLimits:
+    """What an experiment may take.
+
+    Attributes:
+        limit: as `parallel.memory_limit`.
+        key: what set it.
+        device_room: what is free on each accelerator; None where that is not known.
+    """
+
+    limit: MemoryLimit
+    key: str = LIMIT_KEY
+    device_room: Room | None = None
+
+    def host(self) -> Room:
+        """What there is on the host."""
+        return self._given() or host_room()
+
+    def device(self) -> Room | None:
+        """What there is on each accelerator; None where that is not known."""
+        return self._given() or self.device_room
+
+    def _given(self) -> Room | None:
+        if self.limit == "off":
+            return _FARTHEST
+        return Room(self.limit.bytes, f"{self.key} allows {self.limit}") if isinstance(self.limit, MemorySize) else None
+
+
+def memory_problems(config: Config, spec: DatasetSpec) -> Iterator[Problem]:
+    """What cannot fit in memory, by what is known before JAX is loaded."""
+    purpose: Purpose = "trace" if isinstance(config, TraceConfig) else "train"
+    yield from _problems(config, spec, _machine(config), purpose, MemoryLimits(config.parallel.memory_limit))
 
 
 def check_memory(
-    config: Config,
-    origins: Origins = NO_ORIGINS,
-    *,
-    machine: Machine | None = None,
-    device_room: Room | None = None,
-    purpose: Purpose | None = None,
-    limit: MemoryLimit | None = None,
-    limit_key: str = _LIMIT_KEY,
+    config: Config, *, machine: Machine | None = None, purpose: Purpose = "train", limits: MemoryLimits | None = None
 ) -> None:
-    """Checks that an experiment may fit in this machine's memory.
+    """Checks an experiment once more, where more is known than its config says.
 
     Args:
-        config: as `check_config` found it right.
-        origins: knows where the values were set.
+        config: the experiment.
         machine: what it runs on; None where JAX has not been asked yet.
-        device_room: what is free on each accelerator; None where that is not known.
-        purpose: what is done with it; None for what the config is of.
-        limit: in the place of the config's `parallel.memory_limit`.
-        limit_key: what sets it.
+        purpose: what is done with it.
+        limits: what it may take; None for what its config says.
 
     Raises:
         IncompatibleError: naming the value that takes most, and what is held.
     """
-    limit = config.parallel.memory_limit if limit is None else limit
-    if limit == "off":
-        return
-    purpose = purpose or ("trace" if isinstance(config, TraceConfig) else "train")
-    given = Room(limit.bytes, f"{limit_key} allows {limit}") if isinstance(limit, MemorySize) else None
-    spec = dataset_spec(config.data)
-    machine = machine or _machine(config)
-    exceeded = []
-    for need in memory_needs(config, spec, machine, purpose):
-        room = given or (device_room if need.where == "device" else host_room())
-        if room is not None and need.total > room.bytes:
-            exceeded.append((need, room))
-    if exceeded:
-        need, room = max(exceeded, key=lambda pair: pair[0].total / max(1, pair[1].bytes))
-        problem = _problem(config, spec, machine, purpose, need, room, limit_key)
-        raise_problems([problem], origins, IncompatibleError)
+    limits = limits or MemoryLimits(config.parallel.memory_limit)
+    found = list(file_problems(config.data, limits.limit))
+    if not found:
+        found = list(_problems(config, dataset_spec(config.data), machine or _machine(config), purpose, limits))
+    raise_problems(found, NO_ORIGINS, IncompatibleError)
 
 
-def file_problems(config: Config) -> Iterator[Problem]:
-    """A person's own file that is larger than all memory, found before it is read."""
-    data, limit = config.data, config.parallel.memory_limit
-    if not isinstance(data, SeriesData) or limit == "off":
-        return
-    try:
-        size = Path(data.file).expanduser().stat().st_size
-    except OSError:  # what reads it says so
-        return
-    room = Room(limit.bytes, f"{_LIMIT_KEY} allows {limit}") if isinstance(limit, MemorySize) else host_room()
+def check_program(config: Config, spec: DatasetSpec, size: int, room: Room, what: str) -> None:
+    """Checks what a compiled program is about to allocate.
+
+    Args:
+        config: the experiment.
+        spec: of its data.
+        size: bytes.
+        room: where they have to fit.
+        what: the program does: "to draw the weights".
+
+    Raises:
+        IncompatibleError: if they do not.
+    """
     if size > room.bytes:
-        reason = f"has {size_text(size)}, and {room.text}; keep the rows and columns that are needed"
-        yield Problem("data.file", data.file, f"{reason}, or try all the same with {_LIMIT_KEY}=off")
+        machine = _machine(config)
+        need = max(memory_needs(config, spec, machine), key=lambda need: need.total)
+        key, value = _dominant(config, spec, machine, "train", need)
+        reason = (
+            f"the compiled program needs {size_text(size)} more {what}, and {room.text}; make it smaller, or try all the same"
+        )
+        problem = Problem(key, value, f"{reason} with {LIMIT_KEY}=off", tuple(_table(need)))
+        raise_problems([problem], NO_ORIGINS, IncompatibleError)
 
 
 @contextmanager
-def out_of_memory_explained(config: object) -> Iterator[None]:
-    """Lets memory that runs out all the same end a command with one line and the sum of what was to be held.
+def out_of_memory_explained(config: object, purpose: Purpose = "train") -> Iterator[None]:
+    """Lets memory that runs out all the same end a command with one line, and the sum of what was to be held.
 
     Args:
         config: the experiment; another config is explained without a sum.
+        purpose: what is done with it.
 
     Raises:
         OutOfMemoryError: in the place of `MemoryError`, and of XLA's error of that kind.
@@ -104,18 +130,21 @@ def out_of_memory_explained(config: object) -> Iterator[None]:
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
-        said = (str(error).splitlines() or [""])[0][:300]
-        lines = [f"  the system says: {said}"] if said else []
-        advice = "make the model, the batch or the data smaller"
+        advice, *table = "make the model, the batch or the data smaller", ""
         if isinstance(config, Config):
-            spec = dataset_spec(config.data)
-            machine = Machine("cpu", runtime=RUNTIME)
-            need = max(memory_needs(config, spec, machine), key=lambda need: need.total)
-            key, value = _dominant(config, spec, machine, "train", need)
-            shown = Problem(key, value, f"takes the most of at least {size_text(need.total)} {need.when}; make it smaller")
-            advice = shown.line(NO_ORIGINS)
-            lines = [*_table(need), *lines]
-        raise OutOfMemoryError("\n".join([f"out of memory: {advice}", *lines])) from error
+            with suppress(Exception):  # such as a file that was too large to read
+                advice, *table = _explanation(config, purpose)
+        said = (str(error).splitlines() or [""])[0][:300]
+        raise OutOfMemoryError("\n".join(filter(None, [f"out of memory: {advice}", *table, said and f"  {said}"]))) from error
+
+
+def _explanation(config: Config, purpose: Purpose) -> list[str]:
+    """The key that takes most, and a line for each part of the largest sum."""
+    spec, machine = dataset_spec(config.data), replace(_machine(config), platform="cpu")
+    need = max(memory_needs(config, spec, machine, purpose), key=lambda need: need.total)
+    key, value = _dominant(config, spec, machine, purpose, need)
+    reason = f"takes the most of at least {size_text(need.total)} {need.when}; make it smaller"
+    return [Problem(key, value, reason).line(NO_ORIGINS), *_table(need)]
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -142,13 +171,18 @@ def _on_cpu(config: Config) -> bool:
     return not any((find_spec("jax_plugins"), find_spec("libtpu"), entry_points(group="jax_plugins")))
 
 
-def _problem(
-    config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, need: Need, room: Room, limit_key: str
-) -> Problem:
-    key, value = _dominant(config, spec, machine, purpose, need)
-    where = " on each device" if need.where == "device" else ""
-    reason = f"needs at least {size_text(need.total)} {need.when}{where}, and {room.text}"
-    return Problem(key, value, f"{reason}; make it smaller, or try all the same with {limit_key}=off", tuple(_table(need)))
+def _problems(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, limits: MemoryLimits) -> Iterator[Problem]:
+    """The first need that exceeds what there is."""
+    host = limits.host()
+    for need in memory_needs(config, spec, machine, purpose):
+        room = limits.device() if need.where == "device" else host
+        if room is not None and need.total > room.bytes:
+            key, value = _dominant(config, spec, machine, purpose, need)
+            where = " on each device" if need.where == "device" else ""
+            reason = f"needs at least {size_text(need.total)} {need.when}{where}, and {room.text}; make it smaller"
+            reason += "" if limits.limit == "off" else f", or try all the same with {limits.key}=off"
+            yield Problem(key, value, reason, tuple(_table(need)))
+            return
 
 
 def _table(need: Need) -> list[str]:
@@ -174,9 +208,17 @@ def _dominant(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purp
         needs = memory_needs(smaller, shrunk, machine, purpose)
         return next((other.total for other in needs if (other.when, other.where) == (need.when, need.where)), 0)
 
-    candidates = list(_smaller(config))
-    key, value, _ = min(candidates, key=lambda candidate: left(candidate[2]))
-    return key, value
+    candidates = [(key, value, left(smaller)) for key, value, smaller in _smaller(config)]
+    least = min(total for _, _, total in candidates)
+    # Where several would do, the largest is the one that was meant to be large.
+    helpful = [(key, value) for key, value, total in candidates if total <= max(least, need.total * _HELPFUL)]
+    return max(helpful, key=lambda candidate: _magnitude(candidate[1]))
+
+
+def _magnitude(value: object) -> int:
+    if isinstance(value, tuple):
+        return math.prod(value) if all(isinstance(item, int) for item in value) else len(value)
+    return value if isinstance(value, int) else 0
 
 
 def _smaller(config: Config) -> Iterator[tuple[str, object, Config]]:
@@ -208,7 +250,8 @@ def _smaller_models(config: Config, with_: Callable[..., Config]) -> Iterator[tu
             yield "model.hidden", hidden, with_("model", hidden=(1,) * len(hidden))
         case CNN(blocks=blocks, dense=dense):
             for name, least in (("features", 1), ("kernel", 1), ("convolutions", 1)):
-                smaller = tuple(replace(block, **{name: least}) for block in blocks)
+                changes: dict[str, Any] = {name: least}
+                smaller = tuple(replace(block, **changes) for block in blocks)
                 sizes = [getattr(block, name) for block in blocks]
                 if sizes:
                     largest = max(range(len(blocks)), key=sizes.__getitem__)

@@ -190,4 +190,6 @@ def _rnn(model: RNN, spec: DatasetSpec) -> Iterator[LayerSize]:
             outputs=size if number == len(model.hidden) else steps * size,
         )
         inputs = size
-    yield LayerSize("output", kernels=inputs * spec.num_outputs, vectors=spec.num_outputs, inputs=inputs, outputs=spec.num_outputs)
+    yield LayerSize(
+        "output", kernels=inputs * spec.num_outputs, vectors=spec.num_outputs, inputs=inputs, outputs=spec.num_outputs
+    )

@@ -14,7 +14,6 @@ from nnjax.config.options import Activation, ActivationName, Model
 from nnjax.config.training_options import Loss, Optimizer, Schedule
 from nnjax.config.types import Duration, MemorySize, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
-
 MemoryLimit = Literal["auto", "off"] | MemorySize
 
 
