@@ -131,7 +131,7 @@ class _Sizes:
         training, devices = config.training, machine.num_devices
         self._layers = layer_sizes(config.model, spec)
         self._params = sum(layer.num_params for layer in self._layers)
-        self._model_state = sum(layer.state for layer in self._layers)
+        self._model_state = sum(layer.times * layer.state for layer in self._layers)
         self._trials = num_copies(config)
         self._whole = 1 < self._trials >= devices  # as `nnjax.training.layout` spreads them
         self._own_trials = math.ceil(self._trials / devices) if self._whole else self._trials
@@ -274,7 +274,7 @@ def _backward_values(layers: Sequence[LayerSize]) -> int:
     def at_each() -> Iterator[int]:
         kept = 0
         for number, layer in enumerate(layers):
-            kept += layer.inputs + layer.states
+            kept += layer.times * (layer.inputs + layer.states)
             yield kept + layer.outputs + (layer.inputs if number else 0)
 
     return max(at_each(), default=0)

@@ -8,7 +8,7 @@ Sizes are Python's integers, so a width with too many zeros is counted and does 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -31,6 +31,7 @@ class LayerSize:
         inputs: values of an example that the backward pass needs again: what a layer with weights reads.
         states: values of an example that it needs besides: the states of a recurrent layer, one for each step.
         outputs: values of an example that the layer makes.
+        times: how many such layers there are, one after another.
     """
 
     name: str
@@ -40,11 +41,12 @@ class LayerSize:
     inputs: int = 0
     states: int = 0
     outputs: int = 0
+    times: int = 1
 
     @property
     def num_params(self) -> int:
-        """Trained values."""
-        return self.kernels + self.vectors
+        """Trained values, of all of them."""
+        return self.times * (self.kernels + self.vectors)
 
 
 def layer_sizes(model: Model, spec: DatasetSpec) -> tuple[LayerSize, ...]:
@@ -83,9 +85,9 @@ def optimizer_values(optimizer: Optimizer, layers: Sequence[LayerSize]) -> int:
         case Adam():
             return 2 * params
         case Muon():  # Adam for everything but kernels
-            return sum(layer.kernels + 2 * layer.vectors for layer in layers)
+            return sum(layer.times * (layer.kernels + 2 * layer.vectors) for layer in layers)
         case MuonSGD(sgd_momentum=momentum):
-            kernels = sum(layer.kernels for layer in layers if layer.name != "output")
+            kernels = sum(layer.times * layer.kernels for layer in layers if layer.name != "output")
             return kernels + (params - kernels if momentum else 0)
 
 
@@ -145,12 +147,12 @@ def _cnn(model: CNN, spec: DatasetSpec) -> Iterator[LayerSize]:
     convolutions = 0
     for number, block in enumerate(model.blocks, start=1):
         places, features = height * width, block.features
-        for _ in range(block.convolutions):
-            convolutions += 1
+        for times in filter(None, (1, block.convolutions - 1)):  # the first has other channels than those after it
+            convolutions += times
             name = f"conv_{convolutions}"
-            yield _conv(name, block.kernel, channels, features, places, bias=not block.batch_norm)
+            yield replace(_conv(name, block.kernel, channels, features, places, bias=not block.batch_norm), times=times)
             if block.batch_norm:
-                yield _norm(f"{name}_norm", features, places * features)
+                yield replace(_norm(f"{name}_norm", features, places * features), times=times)
             channels = features
         height, width = max(1, height // block.pool), max(1, width // block.pool)
         if block.pool > 1 and block.pooling == "max":

@@ -67,6 +67,16 @@ BAD_VALUES = [
         "model.name=[cnn]: must be one of two_neuron, neurons, fnn, cnn, airbench, rnn; did you mean cnn?",
     ),
     ("", {"debug.name": True}, "debug.name=true: must be one of off, fast, overfit, strict, profile"),
+    # sizes
+    ("", {"parallel.memory_limit": 12}, "parallel.memory_limit=12: must be one of auto, off, or a size such as 12GB"),
+    ("", {"parallel.memory_limit": "12GBs"}, "parallel.memory_limit=12GBs: must be one of auto, off, or a size such as 12GB"),
+    (
+        "model=fnn",
+        {"model.hidden": [8, 2**63]},
+        "model.hidden.1=9223372036854775808: must be at most 9223372036854775807",
+    ),
+    ("", {"training.seeds": 10**300}, f"training.seeds={'1' + '0' * 58}…: must be at most 9223372036854775807"),
+    ("", {"training.seeds": "1" * 5000}, f"training.seeds={'1' * 59}…: must be a whole number of at least 1"),
     # durations
     (
         "",
