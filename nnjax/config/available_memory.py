@@ -7,6 +7,7 @@ Containers and Slurm limit a process by cgroups, in files of version 1 or 2, whi
 """
 
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,9 @@ def host_room(root: Path = Path("/")) -> Room:
     """
     import psutil  # takes 20 ms, which --help need not pay
 
-    swap = psutil.swap_memory().free
+    with warnings.catch_warnings():  # of counters that are not needed here, where a container hides them
+        warnings.simplefilter("ignore", RuntimeWarning)
+        swap = psutil.swap_memory().free
     free = psutil.virtual_memory().available + swap
     rooms = [Room(free, f"this machine has {size_text(free)} of memory free")]
     groups = [max(0, left) + swap for left in _cgroups_left(root)]
