@@ -107,6 +107,7 @@ def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: P
         saving = [*sizes.state(), *sizes.data_on_device(), sizes.drawn]
         written = Part("what is being written of it", held.bytes, "as much again")
         needs.append(("to save a checkpoint", [runtime, *data, held, written], saving))
+        needs.append(("to draw the figures", [runtime, *data, sizes.confusions()], [*sizes.state(), sizes.drawn]))
     found = []
     for when, host, device in needs:
         if machine.platform == "cpu":
@@ -205,6 +206,11 @@ class _Sizes:
         largest, values = max(self._spec.num_validation, self._spec.num_test), self._spec.num_outputs
         size = 2 * self._trials * largest * values * 4
         return Part("outputs of a split", size, self._times(f"2 × {largest:,} × {values:,} × 4 bytes", self._trials))
+
+    def confusions(self) -> Part:
+        """The matrix of classes that are taken for others, where it is drawn."""
+        drawn, classes = self._config.report.figures and self._spec.task == "classification", self._spec.num_outputs
+        return Part("confusion matrix", drawn * classes**2 * 8, f"{classes:,} × {classes:,} × 8 bytes")
 
     def data(self) -> list[Part]:
         """The splits, as they stay on the host."""

@@ -157,6 +157,13 @@ def test_an_evaluation_needs_less_than_a_training():
     assert "gradients" not in {part.name for need in evaluation.values() for part in need.parts}
 
 
+def test_the_confusion_matrix_counts_where_it_is_drawn():
+    many = ("data=synthetic", "data.outputs=2000", *FNN)
+    assert part(needs(*many)["to draw the figures", "host"], "confusion matrix") == 2000**2 * 8
+    assert part(needs(*many, "report.figures=false")["to draw the figures", "host"], "confusion matrix") == 0
+    assert part(needs(*many, "data.task=regression", "loss=mse")["to draw the figures", "host"], "confusion matrix") == 0
+
+
 def test_windows_of_a_series_count():
     need = training("model=rnn", "data=airline", "data.window=40")
     assert part(need, "training data") == (144 - 12 - 40 - 24) * 40 * 4
