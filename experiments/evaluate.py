@@ -5,6 +5,7 @@ A series is forecast again, too. On the devices that the run had, the figures ar
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from nnjax.config import command
 from nnjax.config.errors import DataError
+from nnjax.config.memory_checks import MemoryLimits, check_memory, out_of_memory_explained
 from nnjax.config.runs import read_config
 from nnjax.config.schema import EvaluateConfig, TrainConfig
 from nnjax.config.shell import shell_text
@@ -30,13 +32,20 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     """Measures one checkpoint of a run; writes `evaluation.json` and returns what stands there.
 
     Raises:
-        ConfigError: if the machine has not the devices that the run asks for.
+        ConfigError: if the machine has not the devices that the run asks for, or these not the memory.
         DataError: if the data or the checkpoint is missing or damaged.
     """
     run = Path(config.run)
     run_config = read_config(TrainConfig, run)
+    # Before JAX is imported, by what is known then; what the training may take is no matter here.
+    run_config = replace(run_config, parallel=replace(run_config.parallel, memory_limit=config.memory_limit))
+    check_memory(run_config, purpose="evaluate", limits=MemoryLimits(config.memory_limit, "memory_limit"))
     summary = read_summary(run) if config.checkpoint == "tested" or (run / "summary.json").exists() else {}
-    with RunConsole(run_dir / "evaluate.log") as console, ExitStack() as stack:
+    with (
+        RunConsole(run_dir / "evaluate.log") as console,
+        ExitStack() as stack,
+        out_of_memory_explained(run_config, "evaluate"),
+    ):
         # JAX takes a second to import, which a mistaken command need not wait for.
         from nnjax.parallel.environment import import_guard, jax_settings
 
@@ -46,12 +55,14 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         from nnjax.data.load import load
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.devices import select_devices
+        from nnjax.parallel.memory import check_devices
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
 
         keep_compiled(console.warn)
         devices = select_devices(run_config)
+        check_devices(run_config, devices, "evaluate", config.memory_limit, "memory_limit")
         dataset = load(run_config.data, echo=console.print)
         experiment, template = set_up(run_config, dataset, devices)
         which = config.checkpoint

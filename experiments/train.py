@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnjax.config import command
 from nnjax.config.errors import DivergedError, PreemptedError
+from nnjax.config.memory_checks import out_of_memory_explained
 from nnjax.config.parsing import config_hash
 from nnjax.config.resume_notice import other_past, resume_notice
 from nnjax.config.schema import TrainConfig
@@ -52,9 +53,10 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
     """Runs one experiment and returns what stands in its `summary.json`, which is written if the run fails, too.
 
     Raises:
-        ConfigError: if the machine has not the devices asked for.
+        ConfigError: if the machine has not the devices asked for, or these not the memory.
         DataError: if the data is missing or damaged.
         DivergedError: if the loss stopped being a finite number.
+        OutOfMemoryError: if memory ran out all the same.
         PreemptedError: if a signal ended the run; its last state is saved.
     """
     started = time.perf_counter()
@@ -72,7 +74,8 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
     }
     with RunConsole(run_dir / "train.log") as console:
         try:
-            _train(config, run_dir, console, summary)
+            with out_of_memory_explained(config):
+                _train(config, run_dir, console, summary)
         except BaseException as error:
             summary["error"] = str(error) or type(error).__name__
             summary["status"] = "diverged" if isinstance(error, DivergedError) else "failed"
@@ -115,6 +118,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
         from nnjax.models.summary import summarize
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.devices import peak_device_mb, select_devices
+        from nnjax.parallel.memory import check_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
@@ -127,6 +131,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
     training = config.training
     keep_compiled(console.warn)
     devices = select_devices(config)
+    check_devices(config, devices)
     summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
 
     # --- data ---

@@ -12,8 +12,13 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nnjax.config.problems import MISSING
-from nnjax.config.types import Duration
+from nnjax.config.types import Duration, MemorySize
 
+# Written as one text, such as 10epochs and 12GB; and what such a text must be.
+TEXTS: dict[Any, str] = {
+    Duration: "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%",
+    MemorySize: "a size such as 12GB",
+}
 _NOUN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -31,8 +36,8 @@ def describe(annotation: Any) -> str:
             return choice(get_args(annotation))
         case origin if origin is tuple:
             return f"a list, each item {describe(get_args(annotation)[0])}"
-    if annotation is Duration:
-        return "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%"
+    if annotation in TEXTS:
+        return TEXTS[annotation]
     return f"a group of {', '.join(hints_of(annotation))}" if is_mapping(annotation) else _NOUN[annotation]
 
 
@@ -61,7 +66,7 @@ def options_of(annotation: Any) -> dict[str, type]:
 
 def is_mapping(annotation: Any) -> bool:
     """Whether an annotation is a dataclass that is written as a group of keys."""
-    return is_dataclass(annotation) and annotation is not Duration
+    return is_dataclass(annotation) and annotation not in TEXTS
 
 
 def join(key: str, name: str) -> str:

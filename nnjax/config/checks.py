@@ -13,6 +13,7 @@ from nnjax.config.copies import copy_problems, num_copies
 from nnjax.config.data_checks import DATA_CHECKS, Problems, describe_inputs, shape_problems
 from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.config.errors import IncompatibleError
+from nnjax.config.memory_checks import memory_problems
 from nnjax.config.model_checks import MODEL_CHECKS
 from nnjax.config.problems import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.schedule_checks import SCHEDULE_CHECKS
@@ -86,6 +87,7 @@ def _report(config: Config, spec: DatasetSpec) -> Problems:
 _CHECKS = (
     *DATA_CHECKS,
     *MODEL_CHECKS,
+    memory_problems,  # before the durations: of too many examples, the steps are no fault of their own
     _optimizer,
     *SCHEDULE_CHECKS,
     _evaluation,

@@ -69,6 +69,9 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     except UserError as error:
         complain(error)
         code = error.exit_code
+    except MemoryError:  # by what comes before the task, such as reading a file
+        print("out of memory before anything was trained; make the data smaller", file=sys.stderr)
+        code = 1
     except KeyboardInterrupt:
         code = INTERRUPTED
     end_process(code, module)

@@ -23,6 +23,10 @@ class IncompatibleError(ConfigError):
     """Values that are right one by one and do not go together."""
 
 
+class OutOfMemoryError(UserError):
+    """Memory that ran out, although the experiment might have fitted."""
+
+
 class DataError(UserError):
     """Data that is missing, damaged or cannot be fetched."""
 

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnjax.config.compose import Composition, check, override_texts
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
+from nnjax.config.memory_checks import out_of_memory_explained
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, outside_fault
@@ -57,7 +58,8 @@ class Job:
                     begin_session(config, run_dir, origins)
                 write_config(config, run_dir)
                 check(config, origins)
-                summary = self.task(config, run_dir)
+                with out_of_memory_explained(config):
+                    summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
                 status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status

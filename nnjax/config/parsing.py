@@ -18,18 +18,18 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from nnjax.config.annotations import choice, describe, hints_of, is_mapping, join, lists_of, options_of
+from nnjax.config.annotations import TEXTS, choice, describe, hints_of, is_mapping, join, lists_of, options_of
 from nnjax.config.confusions import clarify, is_plural
 from nnjax.config.problems import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.suggest import suggest
-from nnjax.config.types import Bounds, Duration
+from nnjax.config.types import LARGEST_INT, Bounds
 
 __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "parse", "to_mapping"]
 
 T = TypeVar("T")
 
 # The same numbers come out whatever these say.
-_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement")
+_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement", "parallel.memory_limit")
 
 
 def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIGINS) -> T:
@@ -50,8 +50,8 @@ def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIG
 
 
 def to_mapping(config: Any) -> Any:
-    """A config as plain dicts, lists and scalars; durations as text. The inverse of `parse`."""
-    if isinstance(config, Duration):
+    """A config as plain dicts, lists and scalars; durations and sizes as text. The inverse of `parse`."""
+    if type(config) in TEXTS:
         return str(config)
     if isinstance(config, tuple):
         return [to_mapping(item) for item in config]
@@ -227,8 +227,8 @@ def _scalar(annotation: Any, value: object) -> Any:
         if word in choices:
             return word
         raise ValueError(choice(choices, value))
-    if annotation is Duration:
-        return Duration.parse(str(value))
+    if annotation in TEXTS:
+        return annotation.parse(str(value))
     base, bounds = get_args(annotation) if get_origin(annotation) is Annotated else (annotation, Bounds())
     number = _CONVERT[base](value)
     if number is None or (base in (int, float) and not bounds.contains(number)):
@@ -236,6 +236,8 @@ def _scalar(annotation: Any, value: object) -> Any:
         if base is int and isinstance(value, float) and value.is_integer():
             raise ValueError(f"{wanted}, written {int(value)}")
         raise ValueError(wanted if number not in (float("inf"), float("-inf")) else f"{wanted}, and finite")
+    if base is int and abs(number) > LARGEST_INT:
+        raise ValueError(f"at most {LARGEST_INT}")
     return number
 
 
@@ -243,7 +245,7 @@ def _to_int(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     # What stands in quotes or comes from an environment variable is text.
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+", value) else None
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,4000}", value) else None
 
 
 def _to_float(value: object) -> float | None:

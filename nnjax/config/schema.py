@@ -12,7 +12,9 @@ from typing import Literal
 from nnjax.config.data_options import Data, TfdsData
 from nnjax.config.options import Activation, ActivationName, Model
 from nnjax.config.training_options import Loss, Optimizer, Schedule
-from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
+from nnjax.config.types import Duration, MemorySize, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
+
+MemoryLimit = Literal["auto", "off"] | MemorySize
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,14 @@ class Parallel:
         devices: how many; `auto` takes every accelerator, or, on the CPU, as many fake devices as there are cores, as
             far as they divide the batch.
         platform: where to run; `auto` leaves it to JAX.
+        memory_limit: what an experiment may take of the host and of each device; one that surely takes more is refused before
+            it allocates anything. `auto` measures what is free, a size such as 12GB stands in its place, `off` refuses nothing.
     """
 
     name: Literal["pmap", "shard_map"]
     devices: PositiveInt | Literal["auto"]
     platform: Literal["auto", "cpu", "gpu", "tpu"]
+    memory_limit: MemoryLimit = "auto"
 
 
 @dataclass(frozen=True)
@@ -219,10 +224,12 @@ class EvaluateConfig:
     Attributes:
         run: folder of the run.
         checkpoint: `last`, `best`, `tested` (the one that training tested), or a step.
+        memory_limit: as `parallel.memory_limit`, for this evaluation.
     """
 
     run: str
     checkpoint: Literal["last", "best", "tested"] | NonNegativeInt
+    memory_limit: MemoryLimit = "auto"
 
 
 @dataclass(frozen=True)

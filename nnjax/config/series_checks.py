@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nnjax.config.data_options import SeriesData, SeriesOptions
 from nnjax.config.errors import DataError
+from nnjax.config.file_checks import file_problems
 from nnjax.config.problems import Problem, count
 from nnjax.config.provenance import shown_path
 from nnjax.config.schema import Config
@@ -32,6 +33,9 @@ def series_problems(config: Config) -> Iterator[Problem]:
         return
     if data.limit_test is not None:
         yield Problem("data.limit_test", data.limit_test, "has no use for a series; choose null, and data.holdout")
+    if too_large := list(file_problems(data, config.parallel.memory_limit)):
+        yield from too_large
+        return
     series = read_series(data)
     reason = (
         _too_large(data, series)

@@ -4,6 +4,7 @@ check_trace(config, origins)
 # IncompatibleError: model=cnn: is not fully connected; choose model=two_neuron, model=neurons or model=fnn
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -103,7 +104,7 @@ def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:
     else:
         iterations = min(config.iterations, MOST_ROWS // rows_of_iteration(config, spec, 1))
         each = MOST_ROWS // iterations
-        most = next(size for size in range(batch, 0, -1) if rows_of_iteration(config, spec, size) <= each)
+        most = bisect_right(range(1, batch + 1), each, key=lambda size: rows_of_iteration(config, spec, size))
         reason = f"{said}; must be at most {most} for iterations={iterations}"
         yield Problem("training.global_batch_size", batch, reason)
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the schema: bounded numbers and durations.
+"""The vocabulary of the schema: bounded numbers, durations and sizes of memory.
 
 A field says what it takes in its annotation, and `nnjax.config.parsing` holds values to it::
 
@@ -24,6 +24,12 @@ _UNITS: dict[str, Unit] = {
 _DURATION = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([a-z]+|%)\s*", re.IGNORECASE)
 
 _LONGEST = 1e12
+
+LARGEST_INT = 2**63 - 1
+"""The largest whole number that a config takes: no array has more elements along an axis."""
+
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_MEMORY_SIZE = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*((?:[kmgt]i?)?)b\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -134,3 +140,33 @@ class Duration:
         """As `parse` reads it: ``"10epochs"``."""
         number = int(self.value) if self.value.is_integer() else self.value
         return f"{number}{self.unit.removesuffix('s') if number == 1 else self.unit}"
+
+
+@dataclass(frozen=True)
+class MemorySize:
+    """An amount of memory, as `parallel.memory_limit` takes it.
+
+    Attributes:
+        text: as it was written, such as ``"12GB"``.
+        bytes: how much that is; k, M, G and T stand for powers of 1000, Ki, Mi, Gi and Ti for powers of 1024.
+    """
+
+    text: str
+    bytes: int
+
+    @classmethod
+    def parse(cls, text: str) -> "MemorySize":
+        """Reads ``"12GB"``, ``"1.5 TB"``, ``"800MiB"``.
+
+        Raises:
+            ValueError: if the text is not a positive number followed by a unit of bytes.
+        """
+        match = _MEMORY_SIZE.fullmatch(text)
+        size = int(float(match[1].replace("_", "")) * _BYTES[match[2].lower()]) if match and len(match[1]) < 30 else 0
+        if size < 1:
+            raise ValueError("a number and a unit, such as 12GB or 800MiB")
+        return cls("".join(text.split()), size)
+
+    def __str__(self) -> str:
+        """As `parse` reads it: ``"12GB"``."""
+        return self.text

@@ -30,6 +30,14 @@ def mean_over_devices(tree: Any) -> Any:
     return tree if lax.axis_size(AXIS) == 1 else lax.pmean(tree, AXIS)
 
 
+def computed(tree: Any) -> Any:
+    """The tree, once its arrays are computed; raises what went wrong, such as memory that ran out.
+
+    Without it, `np.asarray` of an array whose computation found no memory on the CPU waits for ever, deaf to SIGTERM.
+    """
+    return jax.block_until_ready(tree)
+
+
 class DataParallel:
     """The devices of a run, and how functions and arrays are laid out on them.
 
@@ -39,18 +47,19 @@ class DataParallel:
         axis: by which name a function speaks to the other devices.
 
     Attributes:
+        devices: in order.
         num_devices: how many.
         platform: what kind they are of.
     """
 
     def __init__(self, name: Literal["pmap", "shard_map"], devices: Sequence[jax.Device], axis: str = AXIS) -> None:
         self._name = name
-        self._devices = list(devices)
+        self.devices = list(devices)
         self._axis = axis
-        self._mesh = Mesh(np.array(self._devices), (axis,), axis_types=(AxisType.Auto,))
+        self._mesh = Mesh(np.array(self.devices), (axis,), axis_types=(AxisType.Auto,))
         self._sharding = NamedSharding(self._mesh, PartitionSpec(axis))
-        self.num_devices = len(self._devices)
-        self.platform = self._devices[0].platform
+        self.num_devices = len(self.devices)
+        self.platform = self.devices[0].platform
 
     def replicate(self, tree: Any) -> Any:
         """Copies each array [...] to every device: [num_devices, ...]."""
@@ -59,7 +68,7 @@ class DataParallel:
             x = np.asarray(x)
             return jax.make_array_from_callback((self.num_devices, *x.shape), self._sharding, lambda _: x[None])
 
-        return jax.tree.map(copy, tree)
+        return jax.tree.map(copy, computed(tree))
 
     def split(self, tree: Any, axis: int = 0) -> Any:
         """Cuts `axis` of each array, the global batch, into equal parts: [num_devices, ..., batch / num_devices, ...].
@@ -91,7 +100,7 @@ class DataParallel:
             A function with `lower(*args).compile()`, as `jax.jit` gives.
         """
         if self._name == "pmap":
-            return jax.pmap(function, axis_name=self._axis, devices=self._devices, donate_argnums=donate)
+            return jax.pmap(function, axis_name=self._axis, devices=self.devices, donate_argnums=donate)
 
         def on_one_device(*args: Any) -> Any:
             results = function(*jax.tree.map(lambda x: x[0], args))
@@ -105,10 +114,10 @@ class DataParallel:
         """The first device's copy of each array, as NumPy arrays; waits for it."""
         # x[0] would gather from all devices, and compile a program to do so. Of a CPU's arrays the host gets views, which are
         # copied, since a call cannot take over the memory of an array that is looked at.
-        parts = jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data, tree))
+        parts = jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data, computed(tree)))
         return jax.tree.map(lambda part: part.reshape(part.shape[1:]).copy(), parts)
 
     def join(self, array: jax.Array) -> np.ndarray[Any, Any]:
         """The inverse of `split` along axis 0: [num_devices, b, ...] to [num_devices · b, ...], on the host."""
-        parts = np.asarray(array)
+        parts = np.asarray(computed(array))
         return parts.reshape(-1, *parts.shape[2:])

@@ -15,16 +15,16 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.memory import LARGEST_ON_DEVICE
 from nnjax.config.schema import Config
 from nnjax.data.dataset import Split
 from nnjax.data.stream import batch_indices, epoch_permutation
 from nnjax.training.layout import Layout
 from nnjax.training.step import Feed
 
-# A split up to this size goes to the devices whole: CIFAR-10 has 154 MB, and a small GPU 8 GB.
-_LARGEST_ON_DEVICE = 2**30
-# What a host-fed chunk may hold: enough to hide the call, little enough to be gathered while the last one computes.
-_HOST_CHUNK_BYTES = 2**25
+# What a chunk may hold of examples that the host gathers, or of indices: enough to hide the call, little enough to be gathered
+# while the last one computes.
+_CHUNK_BYTES = 2**25
 _MOST_STEPS = 1024
 _MOST_EXAMPLES = 2**16  # of small batches a call may take more steps, up to so many examples
 
@@ -113,8 +113,9 @@ def make_feeder(split: Split, config: Config, layout: Layout, total_steps: int) 
     """The feeder that `data.placement` asks for; `auto` keeps a split of up to 1 GiB on the devices."""
     batch_size, copies = config.training.global_batch_size, len(layout.copies)
     most_steps = min(total_steps, max(1, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size) // copies))
+    most_steps = max(1, min(most_steps, _CHUNK_BYTES // (4 * copies * batch_size)))  # of indices, int32
     placement = config.data.placement
-    if placement == "device" or (placement == "auto" and split.inputs.nbytes <= _LARGEST_ON_DEVICE):
+    if placement == "device" or (placement == "auto" and split.inputs.nbytes <= LARGEST_ON_DEVICE):
         return DeviceFeeder(split, config, layout, most_steps)
     step_bytes = copies * batch_size * split.inputs[:1].nbytes
-    return HostFeeder(split, config, layout, max(1, min(most_steps, _HOST_CHUNK_BYTES // step_bytes)))
+    return HostFeeder(split, config, layout, max(1, min(most_steps, _CHUNK_BYTES // step_bytes)))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nnjax.config.copies import copies
 from nnjax.config.schema import Config
-from nnjax.parallel.data_parallel import AXIS, DataParallel
+from nnjax.parallel.data_parallel import AXIS, DataParallel, computed
 
 _COPIES_AXIS = "copies"
 
@@ -83,7 +83,7 @@ class Layout:
     def put(self, tree: Any) -> Any:
         """Spreads what is of each copy, [copies, ...], over the devices; of one network, [...], each device gets all."""
         if self._whole:
-            return self.parallel.split(jax.tree.map(lambda x: np.asarray(x)[self._rows], tree))
+            return self.parallel.split(jax.tree.map(lambda x: np.asarray(x)[self._rows], computed(tree)))
         return self.parallel.replicate(tree)
 
     def get(self, tree: Any) -> Any:
@@ -110,7 +110,7 @@ class Layout:
             return self.parallel.join(array)
         if self._whole:
             return np.asarray(self.get(array))
-        return np.concatenate(np.asarray(array), axis=1)
+        return np.concatenate(np.asarray(computed(array)), axis=1)
 
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Any:
         """As `DataParallel.compile`; where devices have whole copies, each is the only one of the axis "data"."""

@@ -19,6 +19,7 @@ from nnjax.config.errors import DivergedError
 from nnjax.config.schema import StopRules
 from nnjax.models.summary import num_params
 from nnjax.parallel.compilation import compile_lowered
+from nnjax.parallel.memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
@@ -79,6 +80,7 @@ class ChunkRunner:
             arguments = (state, self._draws, self._feeder(0, 1), layout.parallel.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
             self._chunk = compile_lowered(layout.compile(chunk, donate).lower(*arguments), layout.parallel.platform)
+            check_compiled(config, experiment.dataset.spec, self._chunk, layout.parallel.devices, "to train")
         self._experiment = experiment
         self._events, self._stop, self._clock = events, stop, clock
         flops = 6 * num_params(state.params) / layout.parallel.num_devices * config.training.global_batch_size

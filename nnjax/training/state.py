@@ -22,6 +22,7 @@ from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.schema import Config
 from nnjax.models.build import build
 from nnjax.models.network import Network
+from nnjax.parallel.memory import check_compiled
 
 Pytree = Any
 
@@ -124,5 +125,7 @@ def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTra
     # bits, in a third of the time.
     of_all = jax.jit(initial if len(seeds) == 1 else lambda seeds: lax.map(initial, seeds))
     arguments = seeds[0] if len(seeds) == 1 else seeds
-    state: TrainState = of_all.lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})(arguments)
+    draw = of_all.lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
+    check_compiled(config, spec, draw, jax.local_devices()[:1], "to draw the weights")
+    state: TrainState = draw(arguments)
     return network, state

@@ -16,7 +16,7 @@ from nnjax.config.parsing import config_hash, keys_of, parse, to_mapping
 from nnjax.config.schema import EvaluateConfig, PrepareConfig, TrainConfig
 from nnjax.config.suggest import HABITS, suggest
 from nnjax.config.training_options import Adam
-from nnjax.config.types import Bounds, Duration
+from nnjax.config.types import LARGEST_INT, Bounds, Duration, MemorySize
 
 Values = Callable[..., dict[str, Any]]
 GONE = "<deleted>"
@@ -67,6 +67,16 @@ BAD_VALUES = [
         "model.name=[cnn]: must be one of two_neuron, neurons, fnn, cnn, airbench, rnn; did you mean cnn?",
     ),
     ("", {"debug.name": True}, "debug.name=true: must be one of off, fast, overfit, strict, profile"),
+    # sizes
+    ("", {"parallel.memory_limit": 12}, "parallel.memory_limit=12: must be one of auto, off, or a size such as 12GB"),
+    ("", {"parallel.memory_limit": "12GBs"}, "parallel.memory_limit=12GBs: must be one of auto, off, or a size such as 12GB"),
+    (
+        "model=fnn",
+        {"model.hidden": [8, 2**63]},
+        "model.hidden.1=9223372036854775808: must be at most 9223372036854775807",
+    ),
+    ("", {"training.seeds": 10**300}, f"training.seeds={'1' + '0' * 58}…: must be at most 9223372036854775807"),
+    ("", {"training.seeds": "1" * 5000}, f"training.seeds={'1' * 59}…: must be a whole number of at least 1"),
     # durations
     (
         "",
@@ -292,8 +302,9 @@ def strategy(annotation: Any) -> st.SearchStrategy[Any]:
         bounds: Bounds = arguments[1]
         low = bounds.at_least if bounds.at_least is not None else bounds.above
         high = bounds.at_most if bounds.at_most is not None else bounds.below
-        numbers = st.integers if arguments[0] is int else st.floats
-        return numbers(low, high).filter(bounds.contains)
+        if arguments[0] is int:
+            return st.integers(low, LARGEST_INT if high is None else high).filter(bounds.contains)
+        return st.floats(low, high).filter(bounds.contains)
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin is tuple:
@@ -302,10 +313,18 @@ def strategy(annotation: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(strategy, arguments))
     if annotation is Duration:
         return st.builds(Duration, st.integers(1, 100).map(float), st.sampled_from(["steps", "epochs", "examples", "%"]))
+    if annotation is MemorySize:
+        sizes = st.tuples(st.integers(1, 10**6), st.sampled_from(["kB", "GB", "TiB"]))
+        return sizes.map(lambda size: MemorySize.parse(f"{size[0]}{size[1]}"))
     if is_dataclass(annotation):
         hints = get_type_hints(annotation, include_extras=True)
         return st.builds(annotation, **{item.name: strategy(hints[item.name]) for item in fields(annotation)})
-    plain = {int: st.integers(), bool: st.booleans(), NoneType: st.none(), str: st.text().filter(lambda s: s != "???")}
+    plain = {
+        int: st.integers(-LARGEST_INT, LARGEST_INT),
+        bool: st.booleans(),
+        NoneType: st.none(),
+        str: st.text().filter(lambda s: s != "???"),
+    }
     return st.floats(allow_nan=False, allow_infinity=False) if annotation is float else plain[annotation]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.config.types import Bounds, Duration
+from nnjax.config.types import Bounds, Duration, MemorySize
 
 ends = st.none() | st.floats(-1e6, 1e6)
 units = st.sampled_from(["steps", "epochs", "examples", "%"])
@@ -128,3 +128,25 @@ def test_bounds_take_integers_that_no_float_holds() -> None:
 )
 def test_bounds_in_words(bounds: Bounds, words: str) -> None:
     assert str(bounds) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("12GB", 12 * 10**9),
+        ("1.5 TB", 15 * 10**11),
+        ("800MiB", 800 * 2**20),
+        ("64kb", 64_000),
+        ("1_000B", 1000),
+        ("2gib", 2**31),
+    ],
+)
+def test_sizes_of_memory_are_read(text: str, size: int) -> None:
+    assert MemorySize.parse(text).bytes == size
+    assert MemorySize.parse(str(MemorySize.parse(text))) == MemorySize.parse(text)
+
+
+@pytest.mark.parametrize("text", ["12", "GB", "-1GB", "0GB", "1e3GB", "12 GB free", "0.1B", "1PB", "9" * 400 + "GB", "nanGB"])
+def test_other_texts_are_no_sizes_of_memory(text: str) -> None:
+    with pytest.raises(ValueError, match="12GB"):
+        MemorySize.parse(text)

@@ -1,0 +1,116 @@
+"""How much memory this process may still take: of the machine, of its cgroups, of its own limits; without JAX.
+
+    room = host_room()                       # Room(24272031744, "this machine has 24.3 GB of memory free")
+    room.bytes, size_text(room.bytes)
+
+Containers and Slurm limit a process by cgroups, in files of version 1 or 2, which psutil does not read.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_UNLIMITED = 2**60  # version 1 writes a huge number where there is no limit
+
+
+@dataclass(frozen=True)
+class Room:
+    """What may still be taken.
+
+    Attributes:
+        bytes: how much.
+        text: whose that is, for a reader: "this machine has 24.3 GB of memory free".
+    """
+
+    bytes: int
+    text: str
+
+
+def host_room(root: Path = Path("/")) -> Room:
+    """What this process may take of the host's memory and swap, by whatever limits it most.
+
+    Args:
+        root: where /proc and /sys lie; for tests.
+    """
+    import psutil  # takes 20 ms, which --help need not pay
+
+    with warnings.catch_warnings():  # of counters that are not needed here, where a container hides them
+        warnings.simplefilter("ignore", RuntimeWarning)
+        swap = psutil.swap_memory().free
+    free = psutil.virtual_memory().available + swap
+    rooms = [Room(free, f"this machine has {size_text(free)} of memory free")]
+    groups = [max(0, left) + swap for left in _cgroups_left(root)]
+    if groups:
+        rooms.append(Room(min(groups), f"the limit of this container or job (its cgroup) leaves {size_text(min(groups))}"))
+    rooms += _own_limits()
+    return min(rooms, key=lambda room: room.bytes)
+
+
+def size_text(size: int) -> str:
+    """A size for a reader: ``"24.3 GB"``, in powers of 1000."""
+    from humanize import naturalsize
+
+    return naturalsize(size).replace("Bytes", "bytes").replace("Byte", "byte")
+
+
+def _own_limits() -> Iterator[Room]:
+    """What `ulimit -v` and `ulimit -d` leave."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    import psutil
+
+    used = psutil.Process().memory_info()
+    limits = {"v": (resource.RLIMIT_AS, used.vms), "d": (resource.RLIMIT_DATA, getattr(used, "data", 0))}
+    for flag, (limit, taken) in limits.items():
+        most, _ = resource.getrlimit(limit)
+        if most != resource.RLIM_INFINITY:
+            left = max(0, most - taken)
+            yield Room(left, f"its limit (ulimit -{flag}) leaves this process {size_text(left)}")
+
+
+def _cgroups_left(root: Path) -> Iterator[int]:
+    """What each cgroup leaves that this process is in, and those around it; its cache of files counts as free."""
+    for folder in _cgroups(root):
+        for limit, usage, cached in (
+            ("memory.max", "memory.current", ("active_file", "inactive_file")),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_active_file", "total_inactive_file")),
+        ):
+            most, used = _number(folder / limit), _number(folder / usage)
+            if most is not None and used is not None and most < _UNLIMITED:
+                yield most - used + _cached(folder / "memory.stat", cached)
+
+
+def _cgroups(root: Path) -> Iterator[Path]:
+    """Folders of the cgroups that this process is in, and of those around them."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        number, _, rest = line.partition(":")
+        controllers, _, name = rest.partition(":")
+        if number == "0" or "memory" in controllers.split(","):
+            mount = root / "sys/fs/cgroup" / ("" if number == "0" else "memory")
+            # In a container the name may be that of the host, whose folders are not there: the mounted one is its own.
+            folder = mount / name.strip("/")
+            yield from (place for place in (folder, *folder.parents) if place.is_relative_to(mount) and place.is_dir())
+
+
+def _number(path: Path) -> int | None:
+    """What a file of one number holds; None for "max" and where there is no such file."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _cached(path: Path, names: tuple[str, ...]) -> int:
+    try:
+        pairs = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return 0
+    return sum(int(pair[1]) for pair in pairs if len(pair) == 2 and pair[0] in names)
