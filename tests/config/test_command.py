@@ -258,7 +258,7 @@ LONG = "a" * 300
         (["hydra.run.dir=verb.py/x"], "hydra.run.dir=verb.py/x", "cannot be made: "),
         (["-m", "seed=1,2", f"hydra.sweep.dir={LONG}"], "hydra.sweep.dir=", "cannot be made: File name too long"),
         (["-m", "seed=1,2", f"hydra.sweep.subdir={LONG}"], "hydra.sweep.subdir=", "cannot be made: File name too long"),
-        (["-m", "seed=1,2", "hydra.sweep.subdir=../../../../verb.py"], "hydra.sweep.subdir=", "is a file, not a folder"),
+        (["-m", "seed=1", "hydra.sweep.dir=.", "hydra.sweep.subdir=verb.py"], "hydra.sweep.subdir=", "is a file, not a folder"),
         ([f"resume={LONG}"], "resume=", "no such folder: File name too long"),
         ([f"rerun={LONG}/x"], "rerun=", "no such folder: File name too long"),
         (["--config-dir", LONG], "--config-dir ", "no such folder: File name too long"),

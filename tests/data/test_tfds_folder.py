@@ -502,4 +502,5 @@ def test_directories_that_cannot_be_are_answered_in_a_line(directory, tmp_path, 
     Path("a-file").touch()
     with pytest.raises(DataError) as error:
         load(tfds_data("mnist", Path(directory)), echo=quiet)
-    assert f"{directory}/mnist/{VERSIONS['mnist']}" in str(error.value).splitlines()[0]
+    named = directory if directory.startswith("~") else f"{directory}/mnist/{VERSIONS['mnist']}"
+    assert named in str(error.value).splitlines()[0]
