@@ -22,7 +22,8 @@ ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.
 def parameters():
     for command in COMMANDS:
         if not command.startswith(ELSEWHERE):
-            yield pytest.param(command, marks=pytest.mark.slow if " -m " in command.removeprefix("python -m") else ())
+            is_slow = " -m " in command.removeprefix("python -m") or "airbench" in command
+            yield pytest.param(command, marks=pytest.mark.slow if is_slow else ())
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,7 @@ def test_the_wheel_holds_the_packages_and_conf_and_nothing_else(wheel):
     assert {"nnjax/conf/train.yaml", "nnjax/reporting/trace_page.html", "nnjax/data/airline_passengers.csv"} <= held
 
 
+@pytest.mark.slow
 def test_the_installed_commands_work_anywhere(python, elsewhere):
     def do(verb, *arguments, check=0):
         return run(verb, *arguments, check=check, cwd=elsewhere, python=python, PYTHONPATH="")

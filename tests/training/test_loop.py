@@ -176,7 +176,9 @@ GROUPS = 'optimizer.parameter_groups=[{parameters: "*.bias", until: 50%}]'
 
 
 @pytest.mark.parametrize("then", [(), ("schedule.restarts=[2epochs]",)], ids=["hold", "restart"])
-@pytest.mark.parametrize("schedule", ["cosine", "warmup_cosine", "onecycle", "step"])
+@pytest.mark.parametrize(
+    "schedule", ["cosine", *(pytest.param(name, marks=pytest.mark.slow) for name in ("warmup_cosine", "onecycle", "step"))]
+)
 def test_a_longer_run_with_its_old_plan_is_what_it_is_without_an_end_between(tmp_path, schedule, then):
     """Learning rates, lookahead's share and its end, percents of parameter groups: all are as they were."""
     common = (f"schedule={schedule}", LOOKAHEAD, GROUPS)

@@ -3,6 +3,8 @@
 These tests fail if the average of the gradients is left out or taken twice; the mutations at the end show that they do.
 """
 
+from functools import cache
+
 import jax
 import numpy as np
 import pytest
@@ -124,18 +126,28 @@ def overrides_of(model):
     return [*MODELS[model], *([] if model == "two_neuron" else OPTIMIZER)]
 
 
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param(name, marks=pytest.mark.slow if name in ("two_neuron_batch", "fnn", "rnn") else ()) for name in MODELS],
-)
-def test_shardings_equal_one_device(model, tmp_path):
-    overrides = overrides_of(model)
-    alone = run(overrides, "pmap", 1, tmp_path)
-    assert alone[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)
-    assert_same(run(overrides, "shard_map", 1, tmp_path), alone)
-    for num_devices in {"two_neuron": (), "rnn": (2,), "cnn_of_one_pixel": (2, 4)}.get(model, (2, 4, 8)):
-        for sharding in ("pmap", "shard_map"):
-            assert_same(run(overrides, sharding, num_devices, tmp_path), alone)
+MORE = {"two_neuron": (), "rnn": (2,), "cnn_of_one_pixel": (2, 4)}
+
+
+def cases():
+    """Each model with each number of devices; all on two devices in the fast suite, but for what is like another model."""
+    for model in MODELS:
+        for num_devices in (1, *MORE.get(model, (2, 4, 8))):
+            is_fast = num_devices <= 2 and model not in ("two_neuron_batch", "fnn", "rnn")
+            yield pytest.param(model, num_devices, marks=() if is_fast else pytest.mark.slow)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """From a model to its run on one device."""
+    return cache(lambda model: run(overrides_of(model), "pmap", 1, tmp_path_factory.mktemp(model)))
+
+
+@pytest.mark.parametrize(("model", "num_devices"), cases())
+def test_shardings_equal_one_device(model, num_devices, alone, tmp_path):
+    assert alone(model)[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)
+    for sharding in ("pmap", "shard_map") if num_devices > 1 else ("shard_map",):
+        assert_same(run(overrides_of(model), sharding, num_devices, tmp_path), alone(model))
 
 
 @pytest.mark.parametrize("sharding", ["pmap", "shard_map"])
