@@ -143,7 +143,7 @@ def alone(tmp_path_factory):
     return cache(lambda model: run(overrides_of(model), "pmap", 1, tmp_path_factory.mktemp(model)))
 
 
-@pytest.mark.parametrize(("model", "num_devices"), cases())
+@pytest.mark.parametrize(("model", "num_devices"), list(cases()))
 def test_shardings_equal_one_device(model, num_devices, alone, tmp_path):
     assert alone(model)[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)
     for sharding in ("pmap", "shard_map") if num_devices > 1 else ("shard_map",):
