@@ -16,14 +16,14 @@ from pathlib import Path
 
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
-from nnjax.config.series_dates import counts_rows, parse_moment
+from nnjax.config.series_dates import counts_rows, labels_fall, parse_moment
 from nnjax.config.series_forms import (
     Form,
     form_of,
     form_of_numbers,
     form_of_texts,
 )
-from nnjax.config.series_refusals import advice_against, advice_against_words
+from nnjax.config.series_refusals import AS_IS, advice_against, advice_against_words
 from nnjax.config.series_table import Chunk
 
 Columns = Sequence[Sequence[str]]
@@ -152,22 +152,40 @@ def find_clock(header: list[str], head: Chunk, values: int) -> Clock | None:
         head: the first rows.
         values: index of the column with the values.
     """
-    columns = head.columns
     others = [index for index in range(len(header)) if index != values]
-    texts = {index: form for index in others if (form := form_of_texts(columns[index]))}
+    varying = [index for index in others if len(set(head.columns[index])) > 1]
+    # A date that is the same in all rows is rather that of the download.
+    return _dated(header, head, others, varying) or _dated(header, head, others, others) or _counting(header, head, others)
+
+
+def _dated(header: list[str], head: Chunk, others: list[int], candidates: list[int]) -> Clock | None:
+    """Dates in one of some columns, or in several of the others."""
+    columns = head.columns
+    texts = {index: form for index in candidates if (form := form_of_texts(columns[index]))}
     for index, form in texts.items():
         if form.name != "clock":
             return _with_time(header, columns, others, index, form)
     if parts := _date_parts(header, columns, others):
         return _together(header, columns, parts, partial(_labels_of_parts, parts))
-    for index in others:
+    for index in candidates:
         if refusal := _refusal(columns[index], head.lines):
             return Clock(_title(header, index), None, partial(_one, index), (index,), refusal)
-    numbers = {index: form for index in others if (form := form_of_numbers(columns[index], header[index]))}
+    numbers = {index: form for index in candidates if (form := form_of_numbers(columns[index], header[index]))}
     for index, form in sorted(numbers.items(), key=lambda item: _is_year(item[1])):
         return _with_time(header, columns, others, index, form)
     for index, form in texts.items():
         return Clock(_title(header, index), form, partial(_one, index), (index,))
+    return None
+
+
+def _counting(header: list[str], head: Chunk, others: list[int]) -> Clock | None:
+    """Labels that are no dates, and yet fall or count."""
+    columns = head.columns
+    for index in others:
+        cells = columns[index]
+        if labels_fall(cells):
+            refusal = f"{cells[1]} comes after {cells[0]}; sort the rows from old to new{AS_IS}"
+            return Clock(_title(header, index), None, partial(_one, index), (index,), (refusal, head.lines[1]))
     for index in others:
         if counts_rows(columns[index]) or (index == others[0] and _NUMBERING.fullmatch(header[index])):
             return Clock(_title(header, index), None, partial(_one, index), (index,))
