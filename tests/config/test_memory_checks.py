@@ -56,6 +56,7 @@ TOO_LARGE = [
         "training.global_batch_size=2500000",
     ),
     ("training.seeds=4000000000", "training.seeds=4000000000"),
+    ("data=digits model=fnn parallel.devices=1000000", "parallel.devices=1000000"),
     (
         "experiment=cifar10_airbench94 data.validation=0 training.global_batch_size=50000",
         "training.global_batch_size=50000",
