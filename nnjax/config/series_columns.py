@@ -19,11 +19,10 @@ from nnjax.config.provenance import shown_path
 from nnjax.config.series_dates import counts_rows, labels_fall, parse_moment
 from nnjax.config.series_forms import (
     Form,
-    form_of,
     form_of_numbers,
     form_of_texts,
 )
-from nnjax.config.series_refusals import AS_IS, advice_against, advice_against_words
+from nnjax.config.series_refusals import AS_IS, advice_against_all, refusal_of
 from nnjax.config.series_table import Chunk
 
 Columns = Sequence[Sequence[str]]
@@ -104,7 +103,7 @@ def _only_numbers(path: Path, header: list[str], columns: Columns) -> int:
     """The only column that holds numbers, or could; dates and parts of dates do not count."""
     forms = {index: form_of_numbers(cells, header[index]) for index, cells in enumerate(columns)}
     named = [index for index, name in enumerate(header) if name]
-    dated = {index for index in named if form_of_texts(columns[index]) or _advice(columns[index])}
+    dated = {index for index in named if form_of_texts(columns[index]) or advice_against_all(columns[index])}
     dated |= {index for index, form in forms.items() if form and not _is_year(form)}
     dated |= set(_date_parts(header, columns, named).values())
     for index in sorted(dated):
@@ -168,7 +167,7 @@ def _dated(header: list[str], head: Chunk, others: list[int], candidates: list[i
     if parts := _date_parts(header, columns, others):
         return _together(header, columns, parts, partial(_labels_of_parts, parts))
     for index in candidates:
-        if refusal := _refusal(columns[index], head.lines):
+        if refusal := refusal_of(columns[index], head.lines):
             return Clock(_title(header, index), None, partial(_one, index), (index,), refusal)
     numbers = {index: form for index in candidates if (form := form_of_numbers(columns[index], header[index]))}
     for index, form in sorted(numbers.items(), key=lambda item: _is_year(item[1])):
@@ -192,28 +191,8 @@ def _counting(header: list[str], head: Chunk, others: list[int]) -> Clock | None
     return None
 
 
-def _advice(cells: Sequence[str]) -> str | None:
-    """What to write in place of cells that are mostly dates of other forms."""
-    filled = [cell for cell in cells if cell]
-    found = [advice for cell in filled if (advice := _advice_for(cell))]
-    return found[0] if found and 2 * len(found) >= len(filled) else None
-
-
 def _title(header: list[str], index: int) -> str:
     return header[index] or f"column {index}"
-
-
-def _refusal(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
-    """What is wrong with cells that are mostly dates of other forms, and the line of the first one."""
-    if _advice(cells):
-        advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
-        return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)
-    advice = advice_against_words(cells)
-    return (f"is {cells[0]}; {advice}", lines[0]) if advice else None
-
-
-def _advice_for(cell: str) -> str | None:
-    return None if form_of(cell) else advice_against(cell)
 
 
 def _one(index: int, columns: Columns) -> Sequence[str]:

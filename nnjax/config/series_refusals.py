@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from nnjax.config.series_forms import LONGEST, MONTH_NAME, YEAR
+from nnjax.config.series_forms import LONGEST, MONTH_NAME, YEAR, form_of
 
 # The first one also tells data from a header.
 _OTHER_DATE = re.compile(
@@ -69,6 +69,26 @@ def advice_against_words(texts: Sequence[str]) -> str | None:
     if again and len(set(texts)) == 12 and all(map(str.isalpha, texts[:12])):
         return f"write the year as well, as in 2024-01{AS_IS}"
     return None
+
+
+def advice_against_all(cells: Sequence[str]) -> str | None:
+    """What to write in place of cells that are mostly dates of other forms."""
+    filled = [cell for cell in cells if cell]
+    found = [advice for cell in filled if (advice := _advice_for(cell))]
+    return found[0] if found and 2 * len(found) >= len(filled) else None
+
+
+def refusal_of(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
+    """What is wrong with cells that are mostly dates of other forms, and the line of the first one."""
+    if advice_against_all(cells):
+        advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
+        return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)
+    advice = advice_against_words(cells)
+    return (f"is {cells[0]}; {advice}", lines[0]) if advice else None
+
+
+def _advice_for(cell: str) -> str | None:
+    return None if form_of(cell) else advice_against(cell)
 
 
 @cache
