@@ -174,6 +174,10 @@ def _on_cpu(config: Config) -> bool:
 def _problems(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, limits: MemoryLimits) -> Iterator[Problem]:
     """The first need that exceeds what there is."""
     host = limits.host()
+    if machine.runtime > host.bytes:
+        reason = f"Python, JAX and XLA alone need at least {size_text(machine.runtime)}, and {host.text}"
+        yield Problem(limits.key, str(limits.limit), reason)
+        return
     for need in memory_needs(config, spec, machine, purpose):
         room = limits.device() if need.where == "device" else host
         if room is not None and need.total > room.bytes:
@@ -205,19 +209,21 @@ def _dominant(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purp
         data = smaller.data
         # The rows of a file do not change, and are not counted again.
         shrunk = spec if isinstance(data, SeriesOptions) and data.window == config.data.window else dataset_spec(data)  # type: ignore[union-attr]
-        needs = memory_needs(smaller, shrunk, machine, purpose)
+        own = machine if smaller.parallel == config.parallel else replace(machine, num_devices=1)
+        needs = memory_needs(smaller, shrunk, own, purpose)
         return next((other.total for other in needs if (other.when, other.where) == (need.when, need.where)), 0)
 
     candidates = [(key, value, left(smaller)) for key, value, smaller in _smaller(config)]
     least = min(total for _, _, total in candidates)
     # Where several would do, the largest is the one that was meant to be large.
     helpful = [(key, value) for key, value, total in candidates if total <= max(least, need.total * _HELPFUL)]
-    return max(helpful, key=lambda candidate: _magnitude(candidate[1]))
+    return max(helpful, key=lambda candidate: _magnitude(*candidate))
 
 
-def _magnitude(value: object) -> int:
-    if isinstance(value, tuple):
-        return math.prod(value) if all(isinstance(item, int) for item in value) else len(value)
+def _magnitude(key: str, value: object) -> int:
+    if isinstance(value, tuple):  # several rates, a shape, or the widths of layers
+        several = not all(isinstance(item, int) for item in value)
+        return len(value) if several else math.prod(value) if key == "data.input_shape" else max(value, default=0)
     return value if isinstance(value, int) else 0
 
 

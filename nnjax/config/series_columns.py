@@ -16,14 +16,13 @@ from pathlib import Path
 
 from nnjax.config.errors import DataError
 from nnjax.config.provenance import shown_path
-from nnjax.config.series_dates import counts_rows, parse_moment
+from nnjax.config.series_dates import counts_rows, labels_fall, parse_moment
 from nnjax.config.series_forms import (
     Form,
-    form_of,
     form_of_numbers,
     form_of_texts,
 )
-from nnjax.config.series_refusals import advice_against, advice_against_words
+from nnjax.config.series_refusals import AS_IS, advice_against_all, refusal_of
 from nnjax.config.series_table import Chunk
 
 Columns = Sequence[Sequence[str]]
@@ -104,7 +103,7 @@ def _only_numbers(path: Path, header: list[str], columns: Columns) -> int:
     """The only column that holds numbers, or could; dates and parts of dates do not count."""
     forms = {index: form_of_numbers(cells, header[index]) for index, cells in enumerate(columns)}
     named = [index for index, name in enumerate(header) if name]
-    dated = {index for index in named if form_of_texts(columns[index]) or _advice(columns[index])}
+    dated = {index for index in named if form_of_texts(columns[index]) or advice_against_all(columns[index])}
     dated |= {index for index, form in forms.items() if form and not _is_year(form)}
     dated |= set(_date_parts(header, columns, named).values())
     for index in sorted(dated):
@@ -152,50 +151,48 @@ def find_clock(header: list[str], head: Chunk, values: int) -> Clock | None:
         head: the first rows.
         values: index of the column with the values.
     """
-    columns = head.columns
     others = [index for index in range(len(header)) if index != values]
-    texts = {index: form for index in others if (form := form_of_texts(columns[index]))}
+    varying = [index for index in others if len(set(head.columns[index])) > 1]
+    # A date that is the same in all rows is rather that of the download.
+    return _dated(header, head, others, varying) or _dated(header, head, others, others) or _counting(header, head, others)
+
+
+def _dated(header: list[str], head: Chunk, others: list[int], candidates: list[int]) -> Clock | None:
+    """Dates in one of some columns, or in several of the others."""
+    columns = head.columns
+    texts = {index: form for index in candidates if (form := form_of_texts(columns[index]))}
     for index, form in texts.items():
         if form.name != "clock":
             return _with_time(header, columns, others, index, form)
     if parts := _date_parts(header, columns, others):
         return _together(header, columns, parts, partial(_labels_of_parts, parts))
-    for index in others:
-        if refusal := _refusal(columns[index], head.lines):
+    for index in candidates:
+        if refusal := refusal_of(columns[index], head.lines):
             return Clock(_title(header, index), None, partial(_one, index), (index,), refusal)
-    numbers = {index: form for index in others if (form := form_of_numbers(columns[index], header[index]))}
+    numbers = {index: form for index in candidates if (form := form_of_numbers(columns[index], header[index]))}
     for index, form in sorted(numbers.items(), key=lambda item: _is_year(item[1])):
         return _with_time(header, columns, others, index, form)
     for index, form in texts.items():
         return Clock(_title(header, index), form, partial(_one, index), (index,))
+    return None
+
+
+def _counting(header: list[str], head: Chunk, others: list[int]) -> Clock | None:
+    """Labels that are no dates, and yet fall or count."""
+    columns = head.columns
+    for index in others:
+        cells = columns[index]
+        if labels_fall(cells):
+            refusal = f"{cells[1]} comes after {cells[0]}; sort the rows from old to new{AS_IS}"
+            return Clock(_title(header, index), None, partial(_one, index), (index,), (refusal, head.lines[1]))
     for index in others:
         if counts_rows(columns[index]) or (index == others[0] and _NUMBERING.fullmatch(header[index])):
             return Clock(_title(header, index), None, partial(_one, index), (index,))
     return None
 
 
-def _advice(cells: Sequence[str]) -> str | None:
-    """What to write in place of cells that are mostly dates of other forms."""
-    filled = [cell for cell in cells if cell]
-    found = [advice for cell in filled if (advice := _advice_for(cell))]
-    return found[0] if found and 2 * len(found) >= len(filled) else None
-
-
 def _title(header: list[str], index: int) -> str:
     return header[index] or f"column {index}"
-
-
-def _refusal(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
-    """What is wrong with cells that are mostly dates of other forms, and the line of the first one."""
-    if _advice(cells):
-        advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
-        return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)
-    advice = advice_against_words(cells)
-    return (f"is {cells[0]}; {advice}", lines[0]) if advice else None
-
-
-def _advice_for(cell: str) -> str | None:
-    return None if form_of(cell) else advice_against(cell)
 
 
 def _one(index: int, columns: Columns) -> Sequence[str]:

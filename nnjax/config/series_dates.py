@@ -15,15 +15,17 @@ from operator import floordiv, lt, sub
 from typing import Any, TypeVar
 
 from nnjax.config.series_forms import Form, form_of, form_of_numbers, form_of_texts, have_form
+from nnjax.config.series_refusals import AS_IS
 
 Number = TypeVar("Number", int, float)
 
 _TICK = timedelta(microseconds=1)
 _HOUR, _DAY = timedelta(hours=1) // _TICK, timedelta(days=1) // _TICK
+_LONGEST_HOLIDAYS = 31 * _DAY  # of an exchange
 _BLOCK = 4096  # labels that are turned into moments at once
 _SORT = "sort the rows from old to new"
 _ON_REQUEST = ", or say data.order=sorted"
-_AS_IS = "; data.order=as_is takes the rows as they stand"
+_LABEL = re.compile(r"[^-+0-9]{0,40}[0-9].{0,40}")  # T-10, T-9 … go forward
 _OFFSETS = "write offsets from UTC, as in 2024-10-27T02:00+01:00"
 
 
@@ -40,7 +42,7 @@ def problem_of_moments(labels: Sequence[str], form: Form | None = None) -> tuple
     """The first row whose moment is wrong, repeated, out of order, or comes after a gap, and what is wrong with it.
 
     Where most rows follow each other in about one step (of months, days, minutes …), a much longer one is a gap. Days that
-    leave out all weekends are taken as they are, since holidays are left out as well.
+    leave out all weekends may leave out up to a month, since holidays are left out as well.
 
     Args:
         labels: one a row.
@@ -100,6 +102,23 @@ def counts_rows(cells: Sequence[str]) -> bool:
     return _is_regular(steps) or (len(numbers) >= 8 and max(steps) < 0)
 
 
+def labels_fall(labels: Sequence[str]) -> bool:
+    """Whether texts that hold whole numbers, such as lap 12, 4T2014 or 2004年12月, fall all the way.
+
+    They are compared as they are read, or from the last number to the first; one step in ten may be otherwise.
+    """
+    if len(labels) < 3 or not all(map(_LABEL.fullmatch, labels)) or counts_of(labels):
+        return False
+    rows = [tuple(map(int, re.findall("[0-9]+", label))) for label in labels]
+    if len(set(map(len, rows))) != 1:
+        return False
+    for order in (1, -1):
+        falls = sum(after[::order] < before[::order] for before, after in pairwise(rows))
+        if 10 * falls >= 9 * (len(rows) - 1):
+            return True
+    return False
+
+
 def problem_of_counts(labels: Sequence[str], is_index: bool) -> tuple[int, str] | None:
     """The first row where numbers that count the rows fall or repeat, and what is wrong; None for numbers that do not count.
 
@@ -117,9 +136,9 @@ def problem_of_counts(labels: Sequence[str], is_index: bool) -> tuple[int, str] 
     repeats = _is_regular(steps) and usual > 0 and steps[0]
     for index, (before, after) in enumerate(pairwise(numbers) if falls or mixed or repeats else (), 1):
         if after == before:
-            return index, f"{labels[index]} stands in the row before as well{_AS_IS}"
+            return index, f"{labels[index]} stands in the row before as well{AS_IS}"
         if after < before and (falls or mixed):
-            return index, f"{labels[index]} comes after {labels[index - 1]}; {_SORT}{_ON_REQUEST}{_AS_IS}"
+            return index, f"{labels[index]} comes after {labels[index - 1]}; {_SORT}{_ON_REQUEST}{AS_IS}"
     return None
 
 
@@ -166,6 +185,8 @@ def _slip(index: int, labels: Sequence[str], ticks: Sequence[int], form: Form) -
         return f"{label} stands in the row before as well{year}{hint}"
     if form.name == "clock":
         return f"{label} comes after {before}; write the date before the time, as in 2024-01-31 {label}"
+    if ticks[index] in ticks[:index]:
+        return f"{label} comes after {before}, and stands in an earlier row as well; keep the rows of one series alone{hint}"
     falls = sum(map(lt, islice(ticks, 1, None), ticks))
     often = _ON_REQUEST if falls > 1 and 10 * falls > len(labels) else ""  # rather than a slip
     return f"{label} comes after {before}; {_SORT}{often}{hint}"
@@ -204,9 +225,12 @@ def _gap(labels: Sequence[str], ticks: Sequence[int], form: Form) -> tuple[int, 
     times = _near(steps, usual)  # clocks are a little off
     if 2 * times <= len(labels) - 1 or max(steps) <= usual + usual // 2:
         return None
+    longest = usual + usual // 2
     if usual == _DAY and not monthly and all(moment.weekday() < 5 for moment in map(form.parse, labels)):
-        return None
-    index = next(i for i, (before, after) in enumerate(pairwise(places), 1) if after - before > usual + usual // 2)
+        if max(steps) <= _LONGEST_HOLIDAYS:
+            return None
+        longest = _LONGEST_HOLIDAYS
+    index = next(i for i, (before, after) in enumerate(pairwise(places), 1) if after - before > longest)
     missing = range(places[index - 1] + usual, places[index] - usual // 2, usual)
     moment = form.parse(labels[index - 1])
     if monthly:

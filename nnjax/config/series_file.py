@@ -24,7 +24,7 @@ from nnjax.config.provenance import shown_path
 from nnjax.config.series_columns import Clock, find_clock, number, value_column
 from nnjax.config.series_dates import counts_of, first_unreadable, moments_of, problem_of_counts, problem_of_moments
 from nnjax.config.series_forms import form_of
-from nnjax.config.series_refusals import looks_like_other_date
+from nnjax.config.series_refusals import AS_IS, looks_like_other_date
 from nnjax.config.series_table import Chunk, Table, fail, open_table
 
 AIRLINE_FILE = Path(__file__).parents[1] / "data" / "airline_passengers.csv"
@@ -116,7 +116,10 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
             problem_of_moments(labels, clock.form) if clock.form else problem_of_counts(labels, is_index=clock.parts == (0,))
         )
         if problem:
-            fail(path, f"{clock.name} {problem[1]}", lines[problem[0]])
+            row, reason = problem
+            # What is no mistake in events, or in days without Sundays, must not be a dead end.
+            way_out = AS_IS if re.search(" missing|in the row before", reason) and AS_IS not in reason else ""
+            fail(path, f"{clock.name} {reason}{way_out}", lines[row])
     return Series(name, tuple(labels), tuple(values), lines)
 
 

@@ -29,7 +29,7 @@ LARGEST_INT = 2**63 - 1
 """The largest whole number that a config takes: no array has more elements along an axis."""
 
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_MEMORY_SIZE = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*((?:[kmgt]i?)?)b\s*", re.IGNORECASE)
+_MEMORY_SIZE = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmgt]i?b?|b)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,17 @@ class MemorySize:
 
     @classmethod
     def parse(cls, text: str) -> "MemorySize":
-        """Reads ``"12GB"``, ``"1.5 TB"``, ``"800MiB"``.
+        """Reads ``"12GB"``, ``"1.5 TB"``, ``"800MiB"``, and ``"12G"`` as Slurm and systemd write it.
 
         Raises:
             ValueError: if the text is not a positive number followed by a unit of bytes.
         """
         match = _MEMORY_SIZE.fullmatch(text)
-        size = int(float(match[1].replace("_", "")) * _BYTES[match[2].lower()]) if match and len(match[1]) < 30 else 0
+        size = (
+            int(float(match[1].replace("_", "")) * _BYTES[match[2].lower().removesuffix("b")])
+            if match and len(match[1]) < 30
+            else 0
+        )
         if size < 1:
             raise ValueError("a number and a unit, such as 12GB or 800MiB")
         return cls("".join(text.split()), size)

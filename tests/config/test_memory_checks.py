@@ -1,5 +1,6 @@
 import os
 import shlex
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -55,6 +56,11 @@ TOO_LARGE = [
         "training.global_batch_size=2500000",
     ),
     ("training.seeds=4000000000", "training.seeds=4000000000"),
+    ("data=digits model=fnn parallel.devices=1000000", "parallel.devices=1000000"),
+    (
+        "experiment=cifar10_airbench94 data.validation=0 training.global_batch_size=50000",
+        "training.global_batch_size=50000",
+    ),
     ("model=two_neuron training.stop.loss_below=null training.seeds=4000000000", "training.seeds=4000000000"),
 ]
 
@@ -217,3 +223,10 @@ def test_other_errors_and_configs_are_left_as_they_are():
 
 def test_sizes_come_from_a_library():
     assert available_memory.size_text(24 * GB) == "24.0 GB"
+
+
+def test_a_limit_below_the_libraries_is_what_is_wrong(monkeypatch):
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    assert refusal("data=digits", "parallel.memory_limit=100MB").startswith(
+        "parallel.memory_limit=100MB: Python, JAX and XLA alone need at least 200.0 MB, and parallel.memory_limit allows 100MB"
+    )

@@ -46,6 +46,68 @@ def refused(read):
     return refused
 
 
+FALLING = {
+    "quarters in French": [f"{4 - row % 4}T{2014 - row // 4}" for row in range(12)],
+    "quarters in German": [f"{4 - row % 4}. Quartal {2014 - row // 4}" for row in range(12)],
+    "weeks of short years": [f"KW{30 - row:02}/20" for row in range(12)],
+    "months in Japanese": [f"{2004 - row // 12}年{12 - row % 12}月" for row in range(30)],
+    "months in Dutch": [f"{2004 - row // 12}MM{12 - row % 12:02}" for row in range(30)],
+    "months of numbered years": [f"{3 - row // 12}-{12 - row % 12:02}" for row in range(36)],
+    "days without a year": [f"{day:%m-%d}" for day in (date(2021, 1, 30) - timedelta(days=row) for row in range(60))],
+    "numbered days": [f"Day {12 - row}" for row in range(12)],
+}
+
+
+@pytest.mark.parametrize("name", FALLING)
+@pytest.mark.parametrize("index", [False, True])
+def test_labels_of_no_known_form_are_refused_where_they_fall(read, refused, name, index):
+    labels = FALLING[name]
+
+    def content(labels):
+        numbers = [(row,) if index else () for row in range(len(labels))]
+        rows = [(*number, label, row % 7) for row, (number, label) in enumerate(zip(numbers, labels, strict=True))]
+        return table(",when,sales" if index else "when,sales", rows)
+
+    reason = f"line 3: when {labels[1]} comes after {labels[0]}; sort the rows from old to new"
+    assert refused(content(labels), "sales") == f"{reason}; data.order=as_is takes the rows as they stand"
+    assert len(read(content(labels), "sales", order="as_is").values) == len(labels)
+    assert len(read(content(labels[::-1]), "sales").values) == len(labels)
+
+
+@pytest.mark.parametrize(
+    "labels", [[f"T-{12 - row}" for row in range(12)], [f"run {row * 5 % 7}" for row in range(40)], ["b", "a", "c"]]
+)
+def test_labels_that_do_not_fall_may_be_anything(read, labels):
+    content = table("when,sales", [(label, row % 7) for row, label in enumerate(labels)])
+    assert len(read(content, "sales").values) == len(labels)
+
+
+def test_a_date_that_never_changes_is_not_the_time_of_a_row(read, refused):
+    years = [("09/11/23", "2024-05-05", 1960 + row, value) for row, value in enumerate(VALUES)]
+    header = "updated,downloaded,year,sales"
+    assert read(table(header, years), "sales").labels[0] == "1960"
+    assert "year 1998 comes after 1999" in refused(table(header, years[::-1]), "sales")
+    assert "day 2024-05-05 stands in the row before" in refused(table("day,sales", [("2024-05-05", 1), ("2024-05-05", 2)]))
+
+
+def test_several_series_below_each_other_are_told(refused):
+    rows = [(country, day, value) for country in ("de", "fr") for day, value in zip(DAYS, VALUES, strict=True)]
+    assert refused(table("country,day,sales", rows), "sales") == (
+        f"line 42: day {DAYS[0]} comes after {DAYS[-1]}, and stands in an earlier row as well; "
+        "keep the rows of one series alone"
+    )
+
+
+def test_business_days_may_leave_out_holidays_and_not_half_a_year(read, refused):
+    days = [day for row in range(400) if (day := date(2024, 1, 1) + timedelta(days=row)).weekday() < 5]
+
+    def content(gap):
+        return table("day,sales", [(day, 3) for day in days if not 0 < (day - date(2024, 6, 3)).days < gap])
+
+    assert read(content(12)).labels[-1] == "2025-02-03"
+    assert "day goes from 2024-06-03 to 2024-12-02; 181 rows are missing" in refused(content(182))
+
+
 # --- order -----------------------------------------------------------------------------------------------------------
 
 DATED = {
@@ -117,7 +179,7 @@ def test_dates_are_found_and_held_to_their_order(read, refused, name):
 def test_sorted_rows_are_checked_as_well(refused):
     rows = [*zip(DAYS, VALUES, strict=True)][::-1]
     assert refused(table("day,sales", rows[:9] + rows[10:]), order="sorted") == (
-        "line 10: day goes from 2024-01-18 to 2024-01-20; 2024-01-19 is missing"
+        "line 10: day goes from 2024-01-18 to 2024-01-20; 2024-01-19 is missing; data.order=as_is takes the rows as they stand"
     )
     assert "stands in the row before as well" in refused(table("day,sales", rows[:9] + rows[8:]), order="sorted")
     assert "must be a date that exists" in refused(table("day,sales", [*rows[:9], ("x", 1), *rows[9:]]), order="sorted")
@@ -155,6 +217,7 @@ def test_a_year_that_repeats_needs_the_month(refused):
     rows = [(year, "abc"[month % 3], value) for (year, month), value in zip(MONTHS, VALUES, strict=True)]
     assert refused(table("jahr,x,sales", rows), "sales") == (
         "line 3: jahr 2005 stands in the row before as well; one column must hold the month too, as in 2005-01"
+        "; data.order=as_is takes the rows as they stand"
     )
 
 

@@ -126,8 +126,14 @@ BAD = [
     (GOOD.replace(",105", ",105,1"), "line 7: has 3 cells; the header has 2"),
     ("sales\n1\n\n3\n", "line 3: is empty; a series has no gaps: fill it in, or take the line out"),
     ('\n\nnote,sales\n"a\nb",1\nc,x\nd,2\n', "line 6: sales is 'x'; must be a finite number, such as 112.5"),
-    (GOOD.replace("1949-06,105\n", ""), "line 7: month goes from 1949-05 to 1949-07; 1949-06 is missing"),
-    (GOOD.replace("1949-06", "1949-05"), "line 7: month 1949-05 stands in the row before as well"),
+    (
+        GOOD.replace("1949-06,105\n", ""),
+        "line 7: month goes from 1949-05 to 1949-07; 1949-06 is missing; data.order=as_is takes the rows as they stand",
+    ),
+    (
+        GOOD.replace("1949-06", "1949-05"),
+        "line 7: month 1949-05 stands in the row before as well; data.order=as_is takes the rows as they stand",
+    ),
     (GOOD.replace("1949-06", "1948-06"), "line 7: month 1948-06 comes after 1949-05; sort the rows from old to new"),
     (GOOD.replace("1949-06", "1949-16"), "line 7: month is 1949-16; must be a date that exists, written like 1949-01"),
     (GOOD.replace("1949-06", ""), "line 7: month is empty; must be a date that exists, written like 1949-01"),

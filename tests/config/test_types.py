@@ -139,6 +139,8 @@ def test_bounds_in_words(bounds: Bounds, words: str) -> None:
         ("64kb", 64_000),
         ("1_000B", 1000),
         ("2gib", 2**31),
+        ("12G", 12 * 10**9),
+        ("500 Mi", 500 * 2**20),
     ],
 )
 def test_sizes_of_memory_are_read(text: str, size: int) -> None:
@@ -146,7 +148,9 @@ def test_sizes_of_memory_are_read(text: str, size: int) -> None:
     assert MemorySize.parse(str(MemorySize.parse(text))) == MemorySize.parse(text)
 
 
-@pytest.mark.parametrize("text", ["12", "GB", "-1GB", "0GB", "1e3GB", "12 GB free", "0.1B", "1PB", "9" * 400 + "GB", "nanGB"])
+@pytest.mark.parametrize(
+    "text", ["12", "GB", "-1GB", "0GB", "1e3GB", "12 GB free", "0.1B", "1PB", "9" * 400 + "GB", "nanGB", "12i", "12GG"]
+)
 def test_other_texts_are_no_sizes_of_memory(text: str) -> None:
     with pytest.raises(ValueError, match="12GB"):
         MemorySize.parse(text)
