@@ -144,7 +144,10 @@ class _Sizes:
         state = sum(part.bytes for part in self._state(1))
         self.drawn = Part("the state as it was drawn", self._trials * state, self._times(f"{state:,} bytes", self._trials))
         self.held = Part("a copy of the state to save", self._trials * state, self._times(f"{state:,} bytes", self._trials))
-        whole = steps_per_epoch(config, spec) and training.duration.unit != "%"
+        whole = steps_per_epoch(config, spec) and "%" not in {
+            (training.planned or training.duration).unit,
+            training.duration.unit,
+        }
         steps = total_steps(config, spec) if whole else 1
         self.holds_best = spec.num_validation > 0 and steps > 1 and in_steps(training.evaluate_every, config, spec) < steps
 

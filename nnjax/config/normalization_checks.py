@@ -23,7 +23,7 @@ def normalization_problems(config: Config, spec: DatasetSpec) -> Problems:
         spec: the shape of its inputs; a model that does not fit them has no problems here.
     """
     match config.model:
-        case FNN(normalization="batch") if config.training.global_batch_size == 1:
+        case FNN(normalization="batch", hidden=[_, *_]) if config.training.global_batch_size == 1:
             reason = "needs more than one example a step; training.global_batch_size is 1; choose layer or none"
             yield Problem("model.normalization", "batch", reason)
         case FNN(normalization="layer", hidden=hidden):

@@ -138,7 +138,7 @@ class Duration:
 
     def __str__(self) -> str:
         """As `parse` reads it: ``"10epochs"``."""
-        number = int(self.value) if self.value.is_integer() else self.value
+        number = int(self.value) if self.value == int(self.value) else self.value  # an int has no is_integer before Python 3.12
         return f"{number}{self.unit.removesuffix('s') if number == 1 else self.unit}"
 
 

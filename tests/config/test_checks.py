@@ -163,6 +163,11 @@ BAD_PAIRS = [
     ),
     (
         "",
+        {"training.planned": "50%"},
+        "training.planned=50%: must be in steps, epochs or examples, such as 10epochs, as percents are of it",
+    ),
+    (
+        "",
         {"training.duration": "3e9steps"},
         "training.duration=3000000000steps: is 3000000000 steps; must be at most 2147483647",
     ),
@@ -305,6 +310,7 @@ def test_a_bad_pair_is_named_and_nothing_else(
         ("model=airbench", {"training.global_batch_size": 1, "model.widths": [4]}),
         ("model=fnn", {"model.normalization": "layer", "model.hidden": [2]}),
         ("model=fnn", {"model.normalization": "batch", "model.hidden": [1]}),
+        ("model=fnn", {"model.normalization": "batch", "model.hidden": [], "training.global_batch_size": 1}),
         ("", {"data.augment.crop": 7, "data.augment.cutout": 8}),
         ("loss=mse", {"model.output_activation": "sigmoid"}),
         ("", {"training.evaluate_every": "99epochs", "training.checkpoint_every": "99epochs"}),

@@ -97,6 +97,16 @@ def test_a_chain_of_longer_and_longer_runs_is_offered_what_keeps_all_of_it(tmp_p
     ]
 
 
+def test_a_course_that_a_resume_would_stretch_can_be_held_to_its_steps(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path)
+    run.session("training.duration=40steps")
+    run.trained(40)
+    run.session("training.duration=60steps", "training.planned=40steps", "schedule.restarts=[40steps]")
+    run.trained(60)
+    notice = run.session("training.duration=75steps", "training.planned=40steps", "schedule.restarts=[40steps]")
+    assert offered(notice) == [["schedule.restarts=[{at:40steps,length:20steps}]"], ["schedule.restarts=[40steps,60steps]"]]
+
+
 def test_after_a_jump_the_next_one_may_still_be_avoided(tmp_path: Path) -> None:
     run = fake(tmp_path)
     run.session("training.duration=6epochs")
