@@ -30,7 +30,7 @@ from nnjax.config.handover import hand_over, quoted, run_composed, run_jobs, set
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.config.parsing import parse
-from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.paths import absence, check_writable, expanded, is_dir
 from nnjax.config.process import begin_process, complain, end_process, unread
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
@@ -255,7 +255,7 @@ def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:
     key = f"hydra.{mode}.dir"
     pattern: Any = OmegaConf.to_container(settings[mode], resolve=False)
     try:
-        folder = Path(settings[mode].dir)
+        folder = expanded(str(settings[mode].dir), key)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
     return occupy(folder.absolute(), key) if _given(composition, key) else claim(project_root() / folder, key)
