@@ -269,6 +269,10 @@ LONG = "a" * 300
         (["--config-dir", LONG], "--config-dir ", "no such folder: File name too long"),
         (["--config-dir", "verb.py"], "--config-dir verb.py", "is a file, not a folder"),
         (["data=mnist", "data.directory=~nobody_here/x"], "data.directory=~nobody_here/x", "cannot be found"),
+        (["hydra.run.dir=runs [2]/x"], "hydra.run.dir=runs [2]/x", "checkpoints cannot be written below a folder with [2]"),
+        (["hydra.run.dir=a\\b"], "hydra.run.dir=a\\b", "checkpoints cannot be written"),
+        (["-m", "seed=1,2", "hydra.sweep.dir=[x]"], "hydra.sweep.dir=[x]", "checkpoints cannot be written"),
+        (["-m", "seed=1,2", "hydra.sweep.subdir='[${seed}]'"], "hydra.sweep.subdir=[1]", "checkpoints cannot be written"),
         (["hydra.run.dir=~nobody_here/x"], "hydra.run.dir=~nobody_here/x", "cannot be found"),
     ],
 )
@@ -287,6 +291,14 @@ def test_a_folder_with_letters_beyond_ascii_needs_no_quotes_of_hydra(project: Pa
     result = run("-m", "seed=1,2", "hydra.sweep.dir=日本")
     assert result.returncode == 0, result.stderr
     assert len(list((project / "日本").glob("*/config.yaml"))) == 2
+
+
+def test_a_sweep_takes_such_paths_too(project: Path, run: Run) -> None:
+    for name in ("ü one", "it's two"):
+        assert run(f"hydra.run.dir={name}").returncode == 0
+    result = run("-m", "rerun=ü one,it's two", "seed=1,2")
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()].count("job") == 4
 
 
 def test_a_folder_of_ones_own_is_respected(project: Path, run: Run) -> None:
