@@ -4,5 +4,6 @@ import sys
 
 from nnjax.config.startup import begin
 
-if sys.argv[:1] == ["-m"]:  # Python has this in place of a name while it looks for the verb: the process is its own
+# Python has "-m" in place of a name while it looks for the module; somebody else's may import this package, too
+if sys.argv[:1] == ["-m"] and any(word.removeprefix("-m").startswith("experiments.") for word in sys.orig_argv):
     begin()

@@ -30,10 +30,11 @@ from nnjax.config.handover import hand_over, quoted, run_composed, run_jobs, set
 from nnjax.config.job import Job, Task, plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.config.parsing import parse
-from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
 from nnjax.config.process import begin_process, complain, end_process, unread
 from nnjax.config.provenance import Provenance
 from nnjax.config.runs import claim, occupy
+from nnjax.config.schema import TrainConfig
 from nnjax.config.screens import config_text, help_text, print_explanation
 from nnjax.config.shell import shell_text
 from nnjax.config.startup import INTERRUPTED, take_over
@@ -135,7 +136,7 @@ class _Command:
             # The folder's name speaks of the run as it will be, which may be an earlier one's config.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
             take_over()
-            made = _make_folder(settings, "run", composition)
+            made = _make_folder(settings, "run", composition, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
         try:
             if flags:
@@ -158,7 +159,7 @@ class _Command:
         else:
             check_job(self.schema, composition)
         take_over()
-        sweep_dir = _make_folder(composition.hydra, "sweep", composition)
+        sweep_dir = _make_folder(composition.hydra, "sweep", composition, checkpoints=self.schema is TrainConfig)
         try:
             if jobs is None:
                 overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
@@ -192,17 +193,22 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
         raise ConfigError(f"--experimental-rerun {arguments.experimental_rerun}: a pickle can run code; use resume=")
     if arguments.multirun and (arguments.cfg or arguments.info):
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
-    sweep = arguments.multirun  # then a comma stands between values
-    quotable = _HYDRA_PATHS if sweep else (*_PATHS, *_HYDRA_PATHS)
-    overrides = [_quoted(text, quotable) for text in arguments.overrides]
+    overrides = [_quoted(text, sweep=arguments.multirun) for text in arguments.overrides]
     return arguments, overrides, [text for text in argv if text not in arguments.overrides]
 
 
-def _quoted(text: str, keys: Sequence[str]) -> str:
-    """An override that sets one of the keys, a path, the path in quotes where Hydra's grammar would stumble over it."""
+def _quoted(text: str, *, sweep: bool) -> str:
+    """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it.
+
+    In a sweep a comma stands between several paths, and each has quotes of its own.
+    """
     key, _, value = text.partition("=")
-    plain = re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", value, re.ASCII) or "${" in value
-    return text if key not in keys or plain else quoted(key, value)
+    several = sweep and key in _PATHS and not re.search(r"(^|,)\s*(['\"]|\w+\(.*\)$)", value)
+    paths = value.split(",") if several else [value]
+    plain = all(re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", path, re.ASCII) or "${" in path for path in paths)
+    if plain or key not in (*_PATHS, *_HYDRA_PATHS) or (sweep and key in _PATHS and not several):
+        return text
+    return f"{key}={','.join(quoted(key, path).partition('=')[2] for path in paths)}"
 
 
 def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:
@@ -246,7 +252,7 @@ def _for_sweeps_only(composition: Composition) -> str | None:
     return next((text for text in texts if text.lstrip("+").startswith(tuple(keys))), None)
 
 
-def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:
+def _make_folder(settings: Any, mode: str, composition: Composition, *, checkpoints: bool) -> Path:
     """Makes the folder for a run or a sweep: the one given on the command line, else a new one in the project.
 
     Raises:
@@ -255,10 +261,14 @@ def _make_folder(settings: Any, mode: str, composition: Composition) -> Path:
     key = f"hydra.{mode}.dir"
     pattern: Any = OmegaConf.to_container(settings[mode], resolve=False)
     try:
-        folder = Path(settings[mode].dir)
+        folder = expanded(str(settings[mode].dir), key)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
-    return occupy(folder.absolute(), key) if _given(composition, key) else claim(project_root() / folder, key)
+    given = _given(composition, key)
+    folder = folder.absolute() if given else project_root() / folder
+    if checkpoints:
+        check_holds_checkpoints(folder, key)
+    return occupy(folder, key) if given else claim(folder, key)
 
 
 def _release(folder: Path | None) -> None:

@@ -7,6 +7,7 @@ with reaching("hydra.run.dir", path, "cannot be made"):
 
 import errno
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -134,3 +135,10 @@ def check_name(path: Path | str, key: str) -> None:
         raise ConfigError(f"{key}={shown_path(Path(path))}: {reason}; {ways_out}") from None
     if any(len(os.fsencode(part)) > _LONGEST_PART for part in Path(path).parts) or len(os.fsencode(path)) > _LONGEST_PATH:
         raise ConfigError(f"{key}={shown_path(Path(path))}: cannot be made: {os.strerror(errno.ENAMETOOLONG)}")
+
+
+def check_holds_checkpoints(folder: Path, key: str) -> None:
+    """Raises a ConfigError for a folder whose name Orbax reads as another's: its checkpoints would be lost in silence."""
+    if found := re.search(r"\\|\[.+\]", str(folder.absolute())):
+        reason = f"checkpoints cannot be written below a folder with {found[0]} in its name; choose another folder"
+        raise ConfigError(f"{key}={shown_path(folder)}: {reason}")

@@ -18,8 +18,9 @@ from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.job import plain_values
 from nnjax.config.overrides import ON_COMMAND_LINE
 from nnjax.config.parsing import parse, to_mapping
-from nnjax.config.paths import check_name
+from nnjax.config.paths import check_holds_checkpoints, check_name
 from nnjax.config.runs import CONFIG_FILE
+from nnjax.config.schema import TrainConfig
 from nnjax.config.sweep import OUTCOME_FILE
 from nnjax.config.sweep_jobs import as_job, job_configs
 
@@ -56,6 +57,8 @@ def plan(schema: type, sweep: Composition, tell: Callable[[str], object]) -> lis
     for number, single in enumerate(job_configs(sweep, tell)):
         with as_job(single, number) as folder:
             check_name(folder, "hydra.sweep.subdir")
+            if schema is TrainConfig:
+                check_holds_checkpoints(Path(folder), "hydra.sweep.subdir")
             config = check_job(schema, single)
         jobs.append(PlannedJob(tuple(override_texts(single.hydra, "task")), folder))
         first = first_of.setdefault(json.dumps(to_mapping(config), sort_keys=True, default=str), number)

@@ -24,6 +24,7 @@ from nnjax.config.errors import DataError
 from nnjax.config.paths import expanded, is_file, why
 from nnjax.config.problems import count
 from nnjax.config.provenance import shown_path
+from nnjax.config.shell import shell_word
 from nnjax.data.cache import Decoded
 from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
 from nnjax.data.tfds_folder import INFO, Prepared, open_prepared
@@ -90,7 +91,7 @@ def _near_miss(data: TfdsData) -> str:
 
 def prepare_command(data: TfdsData, *options: str) -> str:
     """What a person types to get the dataset into its folder."""
-    directory = [f"data.directory={data.directory}"] if data.directory else []
+    directory = [shell_word(f"data.directory={data.directory}")] if data.directory else []
     return " ".join([f"python -m experiments.prepare data={data.name}", *directory, *options])
 
 
@@ -143,7 +144,7 @@ def explained(folder: Path) -> Iterator[None]:
         name = folder.parent.name
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
-            f"data={name}: cannot read {folder}: {cause}\n"
+            f"data={name}: cannot read {shown_path(folder)}: {cause}\n"
             f"Prepare a fresh copy elsewhere:  python -m experiments.prepare data={name} data.directory=FOLDER\n"
             f"and train with data.directory=FOLDER; or remove the folder and prepare again."
         ) from error

@@ -20,7 +20,7 @@ from nnjax.config.sweep import JobResult
 from nnjax.reporting.best import measured_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
-from nnjax.reporting.tables import sweep_table
+from nnjax.reporting.tables import sweep_errors, sweep_table
 from nnjax.reporting.text import short_names
 
 _MOST_LINES = 12  # more cannot be told apart
@@ -36,7 +36,10 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     jobs = [_Job(result) for result in results]
     names = short_names(_names(results), _LONGEST_NAME)
     with RunConsole(sweep_dir / "sweep.log") as console:
-        console.print(sweep_table([job.row for job in jobs]))
+        rows = [job.row for job in jobs]
+        console.print(sweep_table(rows))
+        if errors := sweep_errors(rows):
+            console.print(errors)
         counted = "1 job, its folder" if len(jobs) == 1 else f"{len(jobs)} jobs, their folders"
         console.print(f"{counted} NUMBER_… in {shell_text(sweep_dir)}")
         drawn = {name: job for name, job in zip(names, jobs, strict=True) if job.wants_figures and job.records}
@@ -91,7 +94,7 @@ class _Job:
 
     @property
     def row(self) -> dict[str, Any]:
-        """As `sweep_table` wants it."""
+        """As `sweep_table` and `sweep_errors` want it."""
         ended_well = self.result.exit_code == 0
         return {
             "number": self.result.number,

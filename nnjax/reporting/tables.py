@@ -12,7 +12,6 @@ from statistics import fmean, stdev
 from typing import Any, Protocol
 
 from rich import box
-from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -153,15 +152,15 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One row a job of a sweep, the best one marked with ★; below, the first line of each failed job's error.
+def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
+    """One row a job of a sweep, the best one marked with ★.
 
     Which is the best `nnjax.reporting.best` decides. The results of a job with several copies are their means and standard
     deviations. Jobs that differ only in the seed end with theirs.
 
     Args:
         jobs: of these keys: number, which its folder's name begins with; overrides (list of ``key=value``), status, `test`
-            (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), error, and those of `best_jobs`.
+            (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), and those of `best_jobs`.
     """
     settings = [_settings(job.get("overrides", ())) for job in jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
@@ -177,7 +176,7 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
     columns.append(Column("status"))
     columns += [Column(f"{split} {short_name(name)}", right=True) for split, name in metrics]
     columns.append(Column("time", right=True, whole=True))
-    rows, errors = [], Text()
+    rows = []
     for index, (job, setting) in enumerate(zip(jobs, settings, strict=True)):
         status, number = str(job.get("status", "failed")), str(job.get("number", index))
         style = _STATUS_STYLES.get(status, "red")
@@ -190,13 +189,24 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> RenderableType:
         ]
         is_last = index == len(jobs) - 1
         rows.append(Row(cells, "bold" if index in best else "", [(1 + len(differing), style)], ends_section=is_last))
-        error = str(job.get("error") or "").strip()
-        if error and error != status and status != "not started":
-            errors.append(f"job {number} {status}: ", style=style).append(error.partition("\n")[0] + "\n")
     if differing == ["seed"] and any(means := [_mean_text(jobs, split, name) for split, name in metrics]):
         rows.append(Row(["mean", "", "± std", *means, ""]))
-    table = FittedTable(columns, rows)
-    return Group(table, errors) if errors else table
+    return FittedTable(columns, rows)
+
+
+def sweep_errors(jobs: Sequence[Mapping[str, Any]]) -> Text:
+    """The first line of each failed job's error; apart from the table, so that a command in it stays one line, to be copied.
+
+    Args:
+        jobs: of these keys: number, status, error.
+    """
+    errors = Text()
+    for index, job in enumerate(jobs):
+        status, error = str(job.get("status", "failed")), str(job.get("error") or "").strip()
+        if error and error != status and status != "not started":
+            errors.append(f"job {job.get('number', index)} {status}: ", style=_STATUS_STYLES.get(status, "red"))
+            errors.append(error.partition("\n")[0] + "\n")
+    return errors
 
 
 def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:

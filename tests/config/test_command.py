@@ -259,11 +259,22 @@ LONG = "a" * 300
         (["-m", "seed=1,2", f"hydra.sweep.dir={LONG}"], "hydra.sweep.dir=", "cannot be made: File name too long"),
         (["-m", "seed=1,2", f"hydra.sweep.subdir={LONG}"], "hydra.sweep.subdir=", "cannot be made: File name too long"),
         (["-m", "seed=1", "hydra.sweep.dir=.", "hydra.sweep.subdir=verb.py"], "hydra.sweep.subdir=", "is a file, not a folder"),
+        (["-m", "seed=1,2", "hydra.sweep.subdir=../../../../verb.py"], "hydra.sweep.subdir=", "must be a folder below"),
+        (
+            ["-m", "seed=1,2", "hydra.sweep.dir=conf", "hydra.sweep.subdir=train.yaml/${seed}"],
+            "hydra.sweep.subdir=conf/train.yaml/1: ",
+            "cannot be made: ",
+        ),
         ([f"resume={LONG}"], "resume=", "no such folder: File name too long"),
         ([f"rerun={LONG}/x"], "rerun=", "no such folder: File name too long"),
         (["--config-dir", LONG], "--config-dir ", "no such folder: File name too long"),
         (["--config-dir", "verb.py"], "--config-dir verb.py", "is a file, not a folder"),
         (["data=mnist", "data.directory=~nobody_here/x"], "data.directory=~nobody_here/x", "cannot be found"),
+        (["hydra.run.dir=runs [2]/x"], "hydra.run.dir=runs [2]/x", "checkpoints cannot be written below a folder with [2]"),
+        (["hydra.run.dir=a\\b"], "hydra.run.dir=a\\b", "checkpoints cannot be written"),
+        (["-m", "seed=1,2", "hydra.sweep.dir=[x]"], "hydra.sweep.dir=[x]", "checkpoints cannot be written"),
+        (["-m", "seed=1,2", "hydra.sweep.subdir='[${seed}]'"], "hydra.sweep.subdir=[1]", "checkpoints cannot be written"),
+        (["hydra.run.dir=~nobody_here/x"], "hydra.run.dir=~nobody_here/x", "cannot be found"),
     ],
 )
 def test_a_path_that_the_system_refuses_is_a_line(project: Path, run: Run, arguments: list[str], key: str, reason: str) -> None:
@@ -283,10 +294,26 @@ def test_a_folder_with_letters_beyond_ascii_needs_no_quotes_of_hydra(project: Pa
     assert len(list((project / "日本").glob("*/config.yaml"))) == 2
 
 
+def test_a_sweep_takes_such_paths_too(project: Path, run: Run) -> None:
+    for name in ("ü one", "it's two"):
+        assert run(f"hydra.run.dir={name}").returncode == 0
+    result = run("-m", "rerun=ü one,it's two", "seed=1,2")
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()].count("job") == 4
+
+
 def test_a_folder_of_ones_own_is_respected(project: Path, run: Run) -> None:
     assert run("hydra.run.dir=own", cwd="elsewhere").returncode == 0
     assert (project / "elsewhere/own/config.yaml").is_file()
     assert not (project / "outputs").exists()
+
+
+def test_a_folder_below_home_is_no_folder_named_tilde(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project / "home"))  # a shell replaces no ~ in hydra.run.dir=~/own
+    assert run("hydra.run.dir=~/own").returncode == run("-m", "seed=1,2", "hydra.sweep.dir=~/several").returncode == 0
+    assert (project / "home/own/config.yaml").is_file()
+    assert len(list((project / "home/several").glob("*/config.yaml"))) == 2
+    assert not (project / "~").exists()
 
 
 def test_an_overlay_names_the_folder_and_is_not_written_over(project: Path, run: Run) -> None:

@@ -53,6 +53,18 @@ def test_ctrl_c_during_the_imports_is_no_traceback(tmp_path: Path) -> None:
     assert stopped(tmp_path, WAITING, signal.SIGINT) == (130, "", "")
 
 
+def test_ctrl_c_stays_that_of_a_program_that_imports_the_verbs(tmp_path: Path) -> None:
+    package = tmp_path / "other"
+    package.mkdir()
+    (package / "__init__.py").write_text("import experiments\n")
+    asked = "import signal\nprint(signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+    (package / "main.py").write_text(asked)
+    (tmp_path / "sitecustomize.py").write_text("import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "other.main"]
+    assert subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout == "True\n"
+
+
 def test_a_process_in_the_background_still_ignores_ctrl_c(tmp_path: Path) -> None:
     ignoring = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     assert stopped(tmp_path, WAITING, signal.SIGINT, ignoring) == (-signal.SIGTERM, "", "")

@@ -408,6 +408,8 @@ def test_missing_data_names_the_ways_out(tmp_path, monkeypatch):
     assert message.startswith(f"data=cifar10 is not on this machine: looked for {tmp_path / 'cifar10' / '3.0.2'}\n")
     assert "python -m experiments.prepare data=cifar10\n" in message
     assert "data=digits" in message
+    with pytest.raises(DataError, match=r"experiments\.prepare data=cifar10 'data\.directory=/no where'\n"):
+        load(tfds_data("cifar10", Path("/no where")), echo=quiet)  # to be pasted into a shell
     monkeypatch.delenv("TFDS_DATA_DIR")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(DataError, match="tensorflow_datasets"):

@@ -82,15 +82,15 @@ def test_the_limit_of_the_process_is_seen():
 
 
 def test_an_evaluation_has_a_limit_of_its_own(finished, tmp_path):
-    refused = run("evaluate", f"run={finished}", "memory_limit=1MB", f"hydra.run.dir={tmp_path / 'a'}", check=2)
+    refused = run("evaluate", f"run={finished}", "memory_limit=220MB", f"hydra.run.dir={tmp_path / 'a'}", check=2)
     first = refused.stderr.splitlines()[0]
     assert first.startswith("model.hidden=[4000,2500]: needs at least ")
-    assert "memory_limit allows 1MB; make it smaller, or try all the same with memory_limit=off" in first
+    assert "memory_limit allows 220MB; make it smaller, or try all the same with memory_limit=off" in first
     run("evaluate", f"run={finished}", "memory_limit=1GB", f"hydra.run.dir={tmp_path / 'b'}")
 
 
 def test_a_job_that_cannot_fit_costs_a_sweep_that_job_alone(tmp_path):
     arguments = ["model=fnn", "model.hidden=[8],[2000000000]", "training.duration=20steps", "report.figures=false"]
-    done = run("train", "-m", *arguments, f"hydra.sweep.dir={tmp_path / 'x'}", check=1)
+    done = run("train", "-m", *arguments, f"hydra.sweep.dir={tmp_path / 'x'}", check=2)
     assert "model.hidden=[2000000000]: needs at least" in done.stderr
     assert [summary_of(folder)["status"] for folder in sorted((tmp_path / "x").glob("0_*"))] == ["completed"]

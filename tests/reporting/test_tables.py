@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.tables import closing_table, model_table, sweep_table
+from nnjax.reporting.tables import closing_table, model_table, sweep_errors, sweep_table
 
 
 def rendered(renderable):
@@ -166,9 +166,8 @@ def test_a_sweep_shows_every_job_and_what_differs():
     assert words_of(text, " tanh ") == "1 tanh 0.1 failed"
     assert words_of(text, " elu ") == "2 elu 0.2 diverged"
     assert words_of(text, " silu ") == "★ 3 silu 0.2 completed 0.0400 98.00% 1:00:12"
-    assert "job 1 failed: data=mnist: not found\n" in text
-    assert "job 2 diverged: the loss became nan\n" in text
-    assert "second line" not in text
+    errors = ["job 1 failed: data=mnist: not found", "job 2 diverged: the loss became nan"]
+    assert sweep_errors(JOBS).plain.splitlines() == errors
 
 
 def test_the_best_of_a_sweep():
@@ -226,6 +225,11 @@ def test_a_job_without_a_finite_loss_is_never_the_best():
     assert "★" not in text
     for shown in ("0 failed nan 90.00%", "1 failed nan 90.00%", "2 failed inf 90.00%", "3 failed 0.5000 90.00%", "4 diverged"):
         assert shown in " ".join(text.split())
+
+
+def test_a_command_below_a_sweeps_table_stays_one_line():
+    said = f"SIGTERM: go on with: python -m experiments.train resume=/outputs/{'long/' * 40}"
+    assert said in rendered(sweep_errors([{"status": "preempted", "error": said}]))
 
 
 def test_names_shared_by_two_groups_stay_whole():
