@@ -25,13 +25,13 @@ from jax import Array, lax
 from numpy.typing import ArrayLike
 
 from nnjax.config.dataset_spec import dataset_spec
+from nnjax.config.rates import relative_rate
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Loss
 from nnjax.models.activations import activation
 from nnjax.parallel.data_parallel import AXIS, DataParallel
 from nnjax.textbook.notation import neuron_names
 from nnjax.textbook.passes import batch_losses, forward, layer_activations
-from nnjax.training.experiment import learning_rate_schedule
 from nnjax.training.losses import example_loss
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import Pytree, SplitNetwork
@@ -77,7 +77,7 @@ def exchange(
         own_losses, own_gradients = jax.device_get(own)  # each [N, ...]
         average_loss, average, by_neuron = spread.fetch(shared)
 
-        optimizer = make_optimizer(config.optimizer, learning_rate_schedule(config, dataset_spec(config.data)))
+        optimizer = make_optimizer(config.optimizer, relative_rate(config, dataset_spec(config.data)))
 
         @jax.jit
         def loss_after(params: Pytree, gradients: Pytree, *examples: Any) -> Array:

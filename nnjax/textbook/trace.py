@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nnjax.config.data_options import TextbookData
 from nnjax.config.options import Neurons, TwoNeuron
+from nnjax.config.rates import relative_rate
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import CrossEntropy, Textbook
 from nnjax.data.dataset import Dataset
@@ -35,7 +36,6 @@ from nnjax.textbook.passes import (
     weights_of,
 )
 from nnjax.textbook.rows import Step, TracedLayer, step_rows
-from nnjax.training.experiment import learning_rate_schedule
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import Pytree, SplitNetwork
 
@@ -62,7 +62,7 @@ def trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) 
 
 
 def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) -> dict[str, Any]:
-    relative = learning_rate_schedule(config, dataset.spec)
+    relative = relative_rate(config, dataset.spec)
     optimizer = make_optimizer(config.optimizer, relative)
     network, params, model_state = traced_network(config, dataset.spec)
     layers = _layers(config, network, params, model_state)

@@ -130,12 +130,12 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
     largest = max(len(dataset.validation), len(dataset.test))
     eval_batch_size = min(training.eval_batch_size, -(-largest // len(devices)) * len(devices))
     evaluate = Evaluator(recipe, layout, eval_batch_size, training.test_views)
-    relative = jax.jit(learning_rate_schedule(config, spec))  # one small program, where eager operations are ten
+    relative = jax.jit(relative_rate(config, spec))  # one small program, where eager operations are ten
     return Experiment(config, dataset, layout, recipe, durations, relative, evaluate), state
 
 
 def _optimizer(config: Config, spec: DatasetSpec) -> optax.GradientTransformation:
-    relative = learning_rate_schedule(config, spec)
+    relative = relative_rate(config, spec)
     return make_optimizer(config.optimizer, relative, partial(in_steps, config=config, spec=spec))
 
 
@@ -163,8 +163,3 @@ def _with_whitening(state: TrainState, config: Config, dataset: Dataset) -> Trai
     kernel = whitening_kernel((inputs - dataset.mean) / dataset.std, whitening.size, whitening.eps)
     layer = {"kernel": np.broadcast_to(kernel, state.model_state["whitening"]["kernel"].shape)}
     return replace(state, model_state={**state.model_state, "whitening": layer})
-
-
-def learning_rate_schedule(config: Config, spec: DatasetSpec) -> optax.Schedule:
-    """From the step (0 for the first) to the learning rate, as a share of its peak, over the whole training of a config."""
-    return relative_rate(config, spec)

@@ -1,7 +1,6 @@
-"""Optimizers and learning-rate schedules, from config to optax.
+"""Optimizers, from config to optax.
 
-relative = relative_schedule(config.schedule, total_steps=1000, steps_per_epoch=100, batch_size=64)
-optimizer = make_optimizer(config.optimizer, relative)
+optimizer = make_optimizer(config.optimizer, relative_rate(config, dataset.spec))
 """
 
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers
 
-from nnjax.config.rates import StepCounts, rate_of
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -21,32 +19,12 @@ from nnjax.config.training_options import (
     Muon,
     MuonSGD,
     Optimizer,
-    Schedule,
     Textbook,
 )
 from nnjax.config.types import Duration
 from nnjax.training.parameter_groups import OTHERS, first_frozen_steps, freezing, group_labels, parameter_name
 
 _Rule = SGD | Adam | Lion | Muon | MuonSGD
-
-
-def relative_schedule(
-    schedule: Schedule, *, total_steps: int, steps_per_epoch: int, batch_size: int, planned_steps: int | None = None
-) -> optax.Schedule:
-    """The learning rate over the steps, as a share of its peak; the formulas are in `nnjax.config.rates`.
-
-    Args:
-        schedule: which form.
-        total_steps: length of the training.
-        steps_per_epoch: what durations in epochs are multiplied by.
-        batch_size: global; what durations in examples are divided by.
-        planned_steps: length of the first course; None is the training's.
-
-    Returns:
-        A function from the step (0 for the first) to a factor; traceable by JAX.
-    """
-    planned = total_steps if planned_steps is None else planned_steps
-    return rate_of(schedule, StepCounts(total_steps, planned, steps_per_epoch, batch_size))
 
 
 def make_optimizer(

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from nnjax.config.errors import ConfigError
+from nnjax.config.rates import StepCounts, rate_of
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -21,7 +22,7 @@ from nnjax.config.training_options import (
     WarmupCosine,
 )
 from nnjax.config.types import Duration
-from nnjax.training.optimizers import make_optimizer, relative_schedule
+from nnjax.training.optimizers import make_optimizer
 
 COMMON = {"learning_rate": 0.1, "weight_decay": 0.0, "clip_norm": None, "parameter_groups": (), "lookahead": None}
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]]), "bias": jnp.array([1.0, -1.0])}
@@ -130,7 +131,7 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_pass_through_their_points(name):
     schedule, points = SCHEDULES[name]
-    relative = relative_schedule(schedule, total_steps=100, steps_per_epoch=25, batch_size=10)
+    relative = rate_of(schedule, StepCounts(total=100, planned=100, per_epoch=25, batch_size=10))
     for step, value in points.items():
         assert float(relative(step)) == pytest.approx(value, abs=1e-6), step
 
@@ -255,7 +256,7 @@ def test_muon_sgd_renormalises_kernels_and_leaves_the_rest_to_sgd():
 def test_the_triangular_schedule_of_airbench94():
     """475 steps: 0.2 at the first, 1 at 23 %, 0.07 at the end, and straight lines between."""
     schedule = OneCycle("onecycle", Duration(23, "%"), 0.2, 0.07)
-    relative = relative_schedule(schedule, total_steps=475, steps_per_epoch=48, batch_size=1024)
+    relative = rate_of(schedule, StepCounts(total=475, planned=475, per_epoch=48, batch_size=1024))
     steps = np.arange(476)
     expected = np.interp(steps, [0, 109, 475], [0.2, 1, 0.07])
     np.testing.assert_allclose([float(relative(step)) for step in steps[::25]], expected[::25], rtol=1e-5)
