@@ -278,13 +278,16 @@ class _Sizes:
 
 
 def _backward_values(layers: Sequence[LayerSize]) -> int:
-    """The most values of an example at once: what layers keep, and the gradients at the layer where the backward pass is."""
+    """The most values of an example at once: what layers keep, and the gradient by the outputs where the backward pass is.
+
+    The gradient by a layer's inputs is left out, as it may take the place of what is used for the last time there.
+    """
 
     def at_each() -> Iterator[int]:
         kept = 0
-        for number, layer in enumerate(layers):
+        for layer in layers:
             kept += layer.times * (layer.inputs + layer.states)
-            yield kept + layer.outputs + (layer.inputs if number else 0)
+            yield kept + layer.outputs
 
     return max(at_each(), default=0)
 

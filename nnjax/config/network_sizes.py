@@ -50,7 +50,7 @@ class LayerSize:
 
 
 def layer_sizes(model: Model, spec: DatasetSpec) -> tuple[LayerSize, ...]:
-    """The layers that have weights or keep values, in order.
+    """The layers that have weights or keep values, in order; none of a kind of network that has no count here.
 
     Args:
         model: what kind of network, and how large; it need not fit the data, as the checks say so.
@@ -70,6 +70,8 @@ def layer_sizes(model: Model, spec: DatasetSpec) -> tuple[LayerSize, ...]:
             return tuple(_airbench(model, spec))
         case RNN():
             return tuple(_rnn(model, spec))
+        case _:
+            return ()
 
 
 def optimizer_values(optimizer: Optimizer, layers: Sequence[LayerSize]) -> int:
@@ -89,6 +91,8 @@ def optimizer_values(optimizer: Optimizer, layers: Sequence[LayerSize]) -> int:
         case MuonSGD(sgd_momentum=momentum):
             kernels = sum(layer.times * layer.kernels for layer in layers if layer.name != "output")
             return kernels + (params - kernels if momentum else 0)
+        case _:
+            return 0
 
 
 def _neurons(widths: Sequence[int], biases: Sequence[bool], learn_biases: bool) -> Iterator[LayerSize]:

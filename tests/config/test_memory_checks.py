@@ -96,17 +96,17 @@ def test_what_may_fit_is_let_through(overrides):
 def test_the_sum_is_shown():
     first, *lines = refusal("model=fnn", "model.hidden=[2000000000]").splitlines()
     assert first == (
-        "model.hidden=[2000000000]: needs at least 6.9 TB to train, and this machine has 24.0 GB of memory free; make it "
+        "model.hidden=[2000000000]: needs at least 6.4 TB to train, and this machine has 24.0 GB of memory free; make it "
         "smaller, or try all the same with parallel.memory_limit=off (set on the command line)"
     )
     assert [" ".join(line.split()) for line in lines] == [
         "1.8 TB a copy of the state to save: 1,800,000,000,120 bytes",
         "1.8 TB the state as it was drawn: 1,800,000,000,120 bytes",
         "1.2 TB memory of the optimizer, adam: 300,000,000,020 × 4 bytes",
-        "1.0 TB activations of a batch: 64 examples × 4,000,000,074 values × 4 bytes",
         "600.0 GB parameters: 150,000,000,010 × 4 bytes",
+        "512.0 GB activations of a batch: 64 examples × 2,000,000,074 values × 4 bytes",
         "512.0 GB gradients: 128,000,000,000 × 4 bytes",
-        "6.9 TB together, at least, to train",
+        "6.4 TB together, at least, to train",
     ]
 
 

@@ -24,9 +24,9 @@ from nnjax.config.options import (
     TwoNeuron,
     Whitening,
 )
+from nnjax.config.rates import relative_rate
 from nnjax.models.build import build
 from nnjax.models.summary import num_params
-from nnjax.training.experiment import learning_rate_schedule
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import abstract_network
 
@@ -138,7 +138,7 @@ OPTIMIZERS = [
 def test_an_optimizer_remembers_as_much(overrides, model):
     config = compose_train([*model.split(), *overrides.split()])
     spec = dataset_spec(config.data)
-    optimizer = make_optimizer(config.optimizer, learning_rate_schedule(config, spec))
+    optimizer = make_optimizer(config.optimizer, relative_rate(config, spec))
     params = nnx.to_pure_dict(nnx.state(abstract_network(config, spec), nnx.Param))
     remembered = jax.eval_shape(optimizer.init, params)
     counters = 64  # and constants, whose number hangs on the rule alone
