@@ -51,6 +51,7 @@ def test_a_run_is_what_its_config_says(trained, tmp_path):
     assert said.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["trace", "neuron", "evaluate"])
 def test_so_are_the_other_verbs(trained, tmp_path, verb):
     arguments = {"trace": ["iterations=1"], "neuron": NEURON, "evaluate": [f"run={trained}"]}[verb]
@@ -63,7 +64,7 @@ def test_so_are_the_other_verbs(trained, tmp_path, verb):
         assert usual.get(key) == hostile.get(key)
 
 
-@pytest.mark.parametrize("verb", ["train", "trace", "neuron"])
+@pytest.mark.parametrize("verb", ["train", *(pytest.param(verb, marks=pytest.mark.slow) for verb in ("trace", "neuron"))])
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [

@@ -38,7 +38,9 @@ def compiled_chunk(config, monkeypatch):
     return found[0].memory_analysis()
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ("fnn", "cnn") else pytest.mark.slow) for name in PROGRAMS]
+)
 def test_gradients_and_activations_are_within_what_a_program_sets_apart(name, monkeypatch):
     config = compose_train([*PROGRAMS[name], "parallel.devices=1"])
     (training,) = (n for n in memory_needs(config, dataset_spec(config.data), Machine("cpu")) if n.when == "to train")

@@ -130,10 +130,10 @@ MORE = {"two_neuron": (), "rnn": (2,), "cnn_of_one_pixel": (2, 4)}
 
 
 def cases():
-    """Each model with each number of devices; all on two devices in the fast suite, but for what is like another model."""
+    """Each model with each number of devices; in the fast suite on two, and not what is like another model."""
     for model in MODELS:
         for num_devices in (1, *MORE.get(model, (2, 4, 8))):
-            is_fast = num_devices <= 2 and model not in ("two_neuron_batch", "fnn", "rnn")
+            is_fast = (num_devices == 2 or model == "two_neuron") and model not in ("two_neuron_batch", "fnn", "rnn")
             yield pytest.param(model, num_devices, marks=() if is_fast else pytest.mark.slow)
 
 
