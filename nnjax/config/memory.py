@@ -280,7 +280,7 @@ class _Sizes:
 def _backward_values(layers: Sequence[LayerSize]) -> int:
     """The most values of an example at once: what layers keep, and the gradient by the outputs where the backward pass is.
 
-    The gradient by a layer's inputs is left out, as it may take the place of what is used for the last time there.
+    The gradient by a layer's inputs is not counted: XLA may write it over a buffer that is no longer needed.
     """
 
     def at_each() -> Iterator[int]:

@@ -44,7 +44,7 @@ def begin() -> None:
 def take_over() -> None:
     """Has Ctrl-C raise KeyboardInterrupt again, and SIGTERM an exit, so that a folder with nothing in it is given back.
 
-    Without `begin`, in a process of others, nothing changes.
+    Without `begin`, in another program's process, nothing changes.
     """
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)

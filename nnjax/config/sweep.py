@@ -91,7 +91,7 @@ def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Se
     Args:
         sweep_dir: the sweep's folder.
         jobs: the overrides of each job; None where only the sweeper knows.
-        folders: of the jobs, inside `sweep_dir`: one that is there belongs to a job that began.
+        folders: the jobs' folders inside `sweep_dir`; a job whose folder exists has begun.
     """
     found = {number: JobResult(number, texts, None, 1, DID_NOT_END, None) for number, texts in enumerate(jobs or ())}
     for number, folder in enumerate(folders or ()):
