@@ -1,6 +1,5 @@
-"""The jobs of a `--multirun`, and how they ended: written by each job, read back when the sweep is over.
+"""How the jobs of a `--multirun` ended: written by each job, read back when the sweep is over.
 
-    expand(compose("train", ["seed=0,1"], run_mode=RunMode.MULTIRUN))    # [("seed=0",), ("seed=1",)]
     write_outcome(JobResult(0, ("seed=0",), run_dir, 0, None, summary), run_dir)
     results = collect(sweep_dir, [("seed=0",), ("seed=1",)])
 
@@ -12,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nnjax.config.compose import Composition, override_texts
 from nnjax.config.errors import ConfigError, DataError, DivergedError, PreemptedError
-from nnjax.config.sweep_jobs import job_configs, lists_jobs
 
 OUTCOME_FILE = ".hydra/outcome.json"
 DID_NOT_END = "did not end"
@@ -55,20 +52,6 @@ class JobResult:
         if self.error == DID_NOT_END:
             return "not started" if self.run_dir is None else DID_NOT_END
         return _STATUSES.get(self.exit_code, "failed")
-
-
-def expand(composition: Composition) -> list[tuple[str, ...]] | None:
-    """The overrides of every job, Hydra's own left out; None for a sweeper that decides as it goes.
-
-    Args:
-        composition: composed for a multirun.
-
-    Raises:
-        ConfigError: for a sweep that cannot be expanded.
-    """
-    if not lists_jobs(composition):
-        return None
-    return [tuple(override_texts(single.hydra, "task")) for single in job_configs(composition, lambda line: None)]
 
 
 def write_outcome(result: JobResult, run_dir: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from listed_jobs import expand
 
 import nnjax.data
 from nnjax.config import compose as compose_module
@@ -13,7 +14,6 @@ from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.overrides import translate
 from nnjax.config.schema import EvaluateConfig, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 from nnjax.config.screens import help_text
-from nnjax.config.sweep import expand
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
 

@@ -9,11 +9,11 @@ from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
+from listed_jobs import expand
 
 import nnjax.config.job  # noqa: F401  (the resolver that names the folders)
 from nnjax.config.compose import compose, conf_dir, config_loader
 from nnjax.config.errors import ConfigError
-from nnjax.config.sweep import expand
 from nnjax.config.sweep_jobs import MOST_JOBS, as_job, job_configs
 
 Jobs = list[tuple[str, ...]]
