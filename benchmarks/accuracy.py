@@ -13,7 +13,7 @@ from benchmarks.contestants import CONTESTANTS, OURS, Contestant
 from benchmarks.results import spread
 from benchmarks.tasks import TASKS, Data, Task, write_inputs
 from benchmarks.turns import Settings, Worker, WorkerError
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import DataError
 
 GOALS = {"fnn": 0.98, "cnn_mnist": 0.99}

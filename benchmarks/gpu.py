@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine, results
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import DataError
 from nnjax.data.load import load
 
@@ -207,7 +207,7 @@ def _airbench(bench: Bench, experiment: str) -> None:
     # Many seeds are trained in one process, which starts and compiles once.
     many = bench.train(f"{experiment}-all", [*words, f"training.seeds={bench.seeds}", f"seed={_ALONE}"])
     bench.add(f"{experiment}, seconds of each of {bench.seeds}", [many["seconds"]["train"] / bench.seeds], made=made)
-    accuracies = [row["test_accuracy"] for row in many["copies"]]
+    accuracies = [row["test_accuracy"] for row in many["trials"]]
     bench.add(f"{experiment}, test accuracy", accuracies, made=made, accuracies=True)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from nnjax.reporting.summary import environment
+from nnjax.reporting.run_summary import environment
 
 # Cores that others may use; an idle machine's own housekeeping takes a few hundredths of one.
 BUSY = 0.15

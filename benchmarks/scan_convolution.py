@@ -25,8 +25,8 @@ from jax import Array, lax
 from rich.console import Console
 from rich.table import Table
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, ConvBlock, PlainActivation
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models import layers
 from nnjax.models.build import build
 from nnjax.models.convolution import convolve as our_convolve

@@ -20,8 +20,8 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.torch_muon import Muon, orthogonal
-from nnjax.config.compose import compose_train
-from nnjax.config.lengths import in_steps, lengths
+from nnjax.checks.step_counts import in_steps, lengths
+from nnjax.cli.compose import compose_train
 from nnjax.config.options import Airbench
 from nnjax.config.schema import Config
 from nnjax.config.training_options import SGD, MuonSGD, OneCycle

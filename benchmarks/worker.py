@@ -37,7 +37,7 @@ def main() -> None:
         request = json.loads(line)
         what = request.pop("do")
         if what == "peak_memory":
-            from nnjax.reporting.summary import peak_rss_mb
+            from nnjax.reporting.run_summary import peak_rss_mb
 
             answer(megabytes=peak_rss_mb(), detail=trainer.detail)
         else:

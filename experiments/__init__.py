@@ -2,7 +2,7 @@
 
 import sys
 
-from nnjax.config.startup import begin
+from nnjax.cli.startup import begin
 
 # Python has "-m" in place of a name while it looks for the module; somebody else's may import this package, too
 if sys.argv[:1] == ["-m"] and any(word.removeprefix("-m").startswith("experiments.") for word in sys.orig_argv):

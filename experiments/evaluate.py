@@ -11,16 +11,16 @@ from typing import Any
 
 from rich.table import Table
 
-from nnjax.config import command
+from nnjax.checks.memory_checks import MemoryLimits, check_memory, out_of_memory_explained
+from nnjax.cli import command
+from nnjax.cli.runs import read_config
 from nnjax.config.errors import DataError
-from nnjax.config.memory_checks import MemoryLimits, check_memory, out_of_memory_explained
-from nnjax.config.runs import read_config
 from nnjax.config.schema import EvaluateConfig, TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.copies import copies_summary, forecast_errors, mean_forecast, means, rows_of
-from nnjax.reporting.copy_tables import show_copies
-from nnjax.reporting.summary import read_summary, write_json
+from nnjax.reporting.run_summary import read_summary, write_json
+from nnjax.reporting.trial_results import forecast_errors, mean_forecast, means, rows_of, trials_summary
+from nnjax.reporting.trial_tables import show_trials
 
 
 def main() -> None:
@@ -54,8 +54,8 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         stack.enter_context(jax_settings(console.warn))
         from nnjax.data.load import load
         from nnjax.parallel.compilation import keep_compiled
+        from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import select_devices
-        from nnjax.parallel.memory import check_devices
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
@@ -96,9 +96,9 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
         if experiment.layout.many:
-            copies = rows_of(experiment.layout.copies, splits, steps=progress.step, diverged=progress.diverged)
-            evaluation |= copies_summary(copies)
-            show_copies(console, evaluation)
+            trials = rows_of(experiment.layout.trials, splits, steps=progress.step, diverged=progress.diverged)
+            evaluation |= trials_summary(trials)
+            show_trials(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)
         console.print(f"Written to {shell_text(run_dir / 'evaluation.json')}")
     return evaluation

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnjax.config import command
-from nnjax.config.provenance import shown_path
+from nnjax.cli import command
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import NeuronConfig
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.neuron_tables import ActivationRow, Result, activations_table, bias_table, neuron_table
-from nnjax.reporting.summary import environment, write_json
+from nnjax.reporting.run_summary import environment, write_json
 from nnjax.reporting.text import number_text
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def _row(activation: "Activation", z: float, result: "Activated") -> ActivationR
 
 
 def _draw(z: float, activated: "Sequence[tuple[Activation, Activated]]", path: Path) -> list[Path]:
-    """Draws each activation around z, as PNG and SVG."""
-    from nnjax.reporting.figures.activations import ActivationCurve, activation_curves, shown_range
+    """TrialParams each activation around z, as PNG and SVG."""
+    from nnjax.reporting.figures.activation_curves import ActivationCurve, activation_curves, shown_range
     from nnjax.textbook.neuron import curve
 
     points = shown_range(z)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.config import command
+from nnjax.cli import command
 from nnjax.config.errors import DataError
-from nnjax.config.paths import absence, expanded, is_dir
-from nnjax.config.provenance import shown_path
+from nnjax.config.paths import absence, expanded, is_dir, shown_path
 from nnjax.config.schema import PrepareConfig
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnjax.config import command
+from nnjax.cli import command
 from nnjax.config.errors import DivergedError, UserError
-from nnjax.config.provenance import shown_path
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import TraceConfig
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.exchange_tables import exchange_tables
-from nnjax.reporting.summary import environment, write_json
+from nnjax.reporting.run_summary import environment, write_json
 from nnjax.reporting.trace_files import write_trace_files
 from nnjax.reporting.trace_tables import trace_screens
 

@@ -10,38 +10,38 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from nnjax.config import command
+from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli import command
+from nnjax.cli.resume_notice import other_past, resume_notice
+from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
-from nnjax.config.memory_checks import out_of_memory_explained
 from nnjax.config.parsing import config_hash
-from nnjax.config.resume_notice import other_past, resume_notice
 from nnjax.config.schema import TrainConfig
-from nnjax.config.sessions import read_sessions
 from nnjax.config.shell import shell_word
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.copies import (
+from nnjax.reporting.figures.canvas import preload
+from nnjax.reporting.forecast_file import write_forecast
+from nnjax.reporting.metrics import MetricWriter, last_metrics
+from nnjax.reporting.progress_bar import Progress
+from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
+from nnjax.reporting.sweep_table import show_sweep
+from nnjax.reporting.tables import closing_table, model_table
+from nnjax.reporting.trial_results import (
     Numbers,
-    copies_summary,
     forecast_errors,
     mean_forecast,
     means,
     rows_of,
+    trials_summary,
     with_spread,
-    write_copies,
+    write_trials,
 )
-from nnjax.reporting.copy_tables import show_copies
-from nnjax.reporting.figures.canvas import preload
-from nnjax.reporting.forecast_file import write_forecast
-from nnjax.reporting.metrics import MetricWriter, last_metrics
-from nnjax.reporting.progress import Progress
-from nnjax.reporting.summary import environment, peak_rss_mb, write_json
-from nnjax.reporting.sweep import show_sweep
-from nnjax.reporting.tables import closing_table, model_table
+from nnjax.reporting.trial_tables import show_trials
 
 if TYPE_CHECKING:
     from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
-    from nnjax.training.progress import TrainingProgress
+    from nnjax.training.training_progress import TrainingProgress
 
 
 def main() -> None:
@@ -115,17 +115,17 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
         import jax
 
         from nnjax.data.load import load
-        from nnjax.models.summary import summarize
+        from nnjax.models.layer_summary import summarize
         from nnjax.parallel.compilation import keep_compiled
+        from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
-        from nnjax.parallel.memory import check_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.loop import fit
-        from nnjax.training.progress import TrainingProgress
         from nnjax.training.state import abstract_network
+        from nnjax.training.training_progress import TrainingProgress
 
     # --- devices: before anything else touches JAX ---
     training = config.training
@@ -194,7 +194,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
                 state, progress = checkpoints.restore(state, "best")
                 tested, step = experiment.layout.put(state), progress.step
             evaluation = experiment.evaluate(tested, dataset.test)
-            shown = evaluation.soundest()  # what is drawn and forecast of one network is of this copy
+            shown = evaluation.first_finite()  # what is drawn and forecast of one network is of this trial
             if shown is None:
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
             forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
@@ -203,13 +203,13 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
             write_forecast(forecasts[shown], run_dir / "forecast.csv")
         if layout.many:
-            splits: dict[str, Mapping[str, Numbers]] = {**result.progress.copies, "test": evaluation.metrics}
+            splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
             if forecasts:
                 splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
-            rows = rows_of(layout.copies, splits, steps=step, diverged=result.progress.diverged)
-            summary |= copies_summary(rows)
-            write_copies(rows, run_dir / "copies.csv")
-            show_copies(console, summary)
+            rows = rows_of(layout.trials, splits, steps=step, diverged=result.progress.diverged)
+            summary |= trials_summary(rows)
+            write_trials(rows, run_dir / "trials.csv")
+            show_trials(console, summary)
         events.write(step, "test", evaluation.metrics)
     checkpoints.close()
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
@@ -217,7 +217,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
     # --- pictures ---
     if config.report.figures:
         with clock("figures"):
-            from nnjax.reporting.figures.run import draw_run
+            from nnjax.reporting.figures.run_figures import draw_run
 
             first_layer = layout.one_of(layout.get(tested.params.get(layers[0].name, {})), shown)
             kernel = first_layer.get("kernel")
@@ -231,7 +231,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
                 from_logits=config.loss.name == "cross_entropy",
                 kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
                 forecast=forecasts[shown] if forecasts else None,
-                copies=summary.get("copies", ()),
+                trials=summary.get("trials", ()),
             )
 
 
@@ -278,8 +278,8 @@ class _Events:
 
     def summary(self, train_seconds: float) -> dict[str, Any]:
         """How far training came, for the summary; `train_seconds` are those of all steps."""
-        batch_size, copies = self._experiment.config.training.global_batch_size, self._experiment.layout.copies
-        examples = self._step * batch_size * len(copies)
+        batch_size, trials = self._experiment.config.training.global_batch_size, self._experiment.layout.trials
+        examples = self._step * batch_size * len(trials)
         return {
             "steps": self._step,
             "epochs": self._step / self._experiment.lengths.steps_per_epoch,

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.config.data_options import Augment, TfdsData, TfdsName
-from nnjax.config.dataset_spec import dataset_spec
 from nnjax.data.builders import Archive
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.prepare import prepare
 
 CIFAR10_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -8,6 +8,7 @@ os.environ.pop("COLUMNS", None)  # the width of the terminal that pytest runs in
 import hypothesis
 import jax
 import pytest
+from composed_values import delete, values_of  # noqa: F401  (fixtures)
 
 jax.config.update("jax_num_cpu_devices", 8)
 

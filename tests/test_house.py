@@ -1,22 +1,29 @@
 """The house stays as DESIGN draws it: imports point one way, and every package says what it is for."""
 
 import ast
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 # What each package may import of ours, besides itself.
+FACTS = {"nnjax.config", "nnjax.data", "nnjax.checks"}
 MAY_IMPORT = {
     "nnjax.config": set(),
     "nnjax.data": {"nnjax.config"},
-    "nnjax.models": {"nnjax.config"},
-    "nnjax.parallel": {"nnjax.config"},
-    "nnjax.training": {"nnjax.config", "nnjax.data", "nnjax.models", "nnjax.parallel"},
-    "nnjax.reporting": {"nnjax.config"},
-    "nnjax.textbook": {"nnjax.config", "nnjax.data", "nnjax.models", "nnjax.parallel", "nnjax.training"},
+    "nnjax.checks": {"nnjax.config", "nnjax.data"},
+    "nnjax.cli": FACTS,
+    "nnjax.models": FACTS,
+    "nnjax.parallel": FACTS,
+    "nnjax.training": FACTS | {"nnjax.models", "nnjax.parallel"},
+    "nnjax.reporting": FACTS | {"nnjax.cli"},
+    "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
 }
 MAY_IMPORT["experiments"] = set(MAY_IMPORT)
+WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli")}
 MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))
 
 
@@ -60,3 +67,23 @@ def test_the_design_card_holds():
 def test_nothing_in_conf_can_run_code():
     for path in (ROOT / "conf").rglob("*.yaml"):
         assert "_target_" not in path.read_text(), path
+
+
+def test_no_two_files_share_a_name():
+    names = Counter(path.name for path in MODULES if path.name != "__init__.py" and path.parts[0] == "nnjax")
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_what_a_config_error_needs_loads_neither_jax_nor_numpy():
+    modules = [".".join(path.with_suffix("").parts) for path in MODULES if path.parts[:2] in WITHOUT_JAX]
+    program = f"""import sys
+from importlib import import_module
+for name in {modules}: import_module(name)
+sys.exit(", ".join({{"jax", "flax", "numpy", "tensorflow_datasets"}} & set(sys.modules)) or 0)"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_config_needs_no_hydra():
+    program = "import sys, nnjax.config.schema, nnjax.config.parsing; sys.exit('hydra' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -12,16 +12,16 @@ import numpy as np
 
 from benchmarks.contestants.base import Curve, Moments
 from benchmarks.tasks import Inputs, Task
-from nnjax.config.compose import compose_train
-from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.cli.compose import compose_train
 from nnjax.data.dataset import Dataset, Split
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.parallel.devices import select_devices
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment, set_up
 from nnjax.training.loop import fit
-from nnjax.training.progress import TrainingProgress
 from nnjax.training.state import TrainState
+from nnjax.training.training_progress import TrainingProgress
 
 _UNENDING = 1_000_000_000  # steps; what is timed never comes to its end
 

@@ -1,4 +1,4 @@
-"""The typed schema, the checks across fields, the errors a person reads.
+"""What an experiment is: the typed schema, its options, and the wording of a problem.
 
-Imports no JAX and nothing else of ours; every package may import it.
+Imports nothing else of ours, no JAX and no Hydra; every package may import it.
 """

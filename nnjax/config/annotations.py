@@ -11,7 +11,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from nnjax.config.problems import MISSING
+from nnjax.config.diagnostics import MISSING
 from nnjax.config.types import Duration, MemorySize
 
 # Written as one text, such as 10epochs and 12GB; and what such a text must be.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nnjax.config.problems import Problem, show
+from nnjax.config.diagnostics import Problem, show
 
 Takes = Callable[[Any, object], bool]
 

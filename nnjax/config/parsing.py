@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from nnjax.config.annotations import TEXTS, choice, describe, hints_of, is_mapping, join, lists_of, options_of
 from nnjax.config.confusions import clarify, is_plural
-from nnjax.config.problems import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.diagnostics import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.suggest import suggest
 from nnjax.config.types import LARGEST_INT, Bounds
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nnjax.config.errors import ConfigError, UserError
-from nnjax.config.provenance import shown_path
+from nnjax.config.shell import shell_text
 
 # Faults of a machine or of a path, of which a traceback tells nothing.
 _OUTSIDE = frozenset(
@@ -28,6 +28,15 @@ _OUTSIDE = frozenset(
 )
 _LONGEST_PART = 255  # bytes, on nearly every file system
 _LONGEST_PATH = 4095
+
+
+def shown_path(path: Path) -> str:
+    """A path as messages show it: from the checkout's root, else from here, else whole; in a shell's quotes where needed."""
+    checkout = Path(__file__).resolve().parents[2]
+    for base in (checkout, Path.cwd()):
+        if path.is_relative_to(base) and (base != checkout or (base / "pyproject.toml").is_file()):
+            return shell_text(path.relative_to(base))
+    return shell_text(path)
 
 
 @contextmanager
@@ -142,3 +151,15 @@ def check_holds_checkpoints(folder: Path, key: str) -> None:
     if found := re.search(r"\\|\[.+\]", str(folder.absolute())):
         reason = f"checkpoints cannot be written below a folder with {found[0]} in its name; choose another folder"
         raise ConfigError(f"{key}={shown_path(folder)}: {reason}")
+
+
+def cache_directory() -> Path:
+    """`$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`; it need not be there.
+
+    A person without a home has `nnjax-NUMBER` in the folder for temporary files.
+    """
+    own, base = os.environ.get("NNJAX_CACHE"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(own).expanduser() if own else Path(base).expanduser() / "nnjax"
+    except RuntimeError:  # no HOME, and the system knows of none
+        return Path(tempfile.gettempdir()) / f"nnjax-{os.getuid() if hasattr(os, 'getuid') else 0}"

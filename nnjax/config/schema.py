@@ -1,6 +1,6 @@
 """The whole config of each verb: what `conf/train.yaml` and its siblings compose to.
 
-`nnjax.config.compose` makes one from overrides::
+`nnjax.cli.compose` makes one from overrides::
 
     config = compose_train(["model=fnn", "data=mnist", "training.duration=5epochs"])
     config.model.hidden                      # (256,)
@@ -39,10 +39,10 @@ class StopRules:
 
 @dataclass(frozen=True)
 class Vary:
-    """What sets the copies of a run apart besides their seeds; null leaves them alike in it.
+    """What sets the trials of a run apart besides their seeds; null leaves them alike in it.
 
     Attributes:
-        learning_rate: a copy for each value, in the place of `optimizer.learning_rate`.
+        learning_rate: a trial for each value, in the place of `optimizer.learning_rate`.
     """
 
     learning_rate: tuple[float, ...] | None
@@ -64,9 +64,9 @@ class Training:
         test_views: the outputs in an evaluation, of the validation split too, are the mean over so many views of an image: 2 is
             the image and its mirror image, 6 these two and both shifted by a pixel up and left, and down and right.
         precision: type of activations and gradients; parameters, losses and BatchNorm stay float32.
-        seeds: copies of the network that are trained at once, in one program, with the seeds `seed`, `seed` + 1, …; each
+        seeds: trials of the network that are trained at once, in one program, with the seeds `seed`, `seed` + 1, …; each
             becomes what a run with its seed alone would become.
-        vary: what else sets copies apart: with several learning rates, each is trained with each of the seeds.
+        vary: what else sets trials apart: with several learning rates, each is trained with each of the seeds.
         stop: when to end earlier.
         planned: what the schedule spans, and what percents and lookahead's share of the training are of; null is `duration`. A
             resumed run with another duration stays what it was with the old one here: past it, the last learning rate stays.

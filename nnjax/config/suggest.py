@@ -7,7 +7,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 # What Keras, Lightning and plain PyTorch scripts say, and what it is called here; {value} is what was asked for.
-HABITS = {
+ALIASES = {
     "accelerator": "parallel.platform",
     "arch": "model={value}",
     "architecture": "model={value}",
@@ -62,6 +62,7 @@ HABITS = {
     "num_epochs": "training.duration={value}epochs",
     "num_seeds": "training.seeds",
     "num_steps": "training.duration={value}steps",
+    "num_trials": "training.seeds",
     "num_workers": "parallel.devices",
     "optim": "optimizer={value}",
     "overfit_batches": "debug=overfit",
@@ -118,7 +119,7 @@ def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), va
 
 
 def _habit(leaf: str, known: Collection[str], value: object) -> str | None:
-    target = HABITS.get(leaf, "")
+    target = ALIASES.get(leaf, "")
     name = target.partition("=")[0]
     if not any(key == name or key.startswith(f"{name}.") for key in known):
         return None

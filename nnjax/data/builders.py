@@ -23,7 +23,7 @@ from tensorflow_datasets.image_classification import cifar, mnist
 
 from nnjax.config.data_options import TfdsName
 from nnjax.data.contents import SPLITS, Contents, SplitName, count_classes, example_digest, show_digest
-from nnjax.data.progress import track
+from nnjax.data.tracking import track
 
 _SIDE = 32  # of a CIFAR image
 

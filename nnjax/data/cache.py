@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.config.errors import DataError
-from nnjax.config.folders import cache_directory
+from nnjax.config.paths import cache_directory
 
 # Raise it when the same files come to be decoded to other arrays or refused, or an entry to be laid out otherwise.
 _DECODER = 3

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.data.series import TimeSeries
+from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.data.time_series import TimeSeries
 
 
 @dataclass(frozen=True)

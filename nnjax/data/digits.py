@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.dataset_spec import DIGITS_TEST
 from nnjax.data.dataset import Split
+from nnjax.data.dataset_spec import DIGITS_TEST
 
 CLASS_NAMES = tuple("0123456789")
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.config.data_options import AirlineData, Data, DigitsData, SeriesData, SyntheticData, TextbookData, TfdsData
-from nnjax.config.dataset_spec import DatasetSpec, dataset_spec
+from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
-from nnjax.config.problems import count
 from nnjax.data.dataset import Dataset, Split
+from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 Inputs = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -68,7 +68,7 @@ def _tell_limits(data: Data, num_train: int, num_test: int, spec: DatasetSpec, e
 
 def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) -> Dataset:
     """In the order of time: training windows, validation, held-out values; each window's target is one step ahead of it."""
-    from nnjax.data.series import time_series
+    from nnjax.data.time_series import time_series
 
     spec = dataset_spec(data)
     if spec.num_train < 1:
@@ -100,11 +100,11 @@ def _read(
 
             return *digits(), CLASS_NAMES
         case TextbookData():
-            from nnjax.data.made import textbook
+            from nnjax.data.synthetic import textbook
 
             return *textbook(data), ()
         case SyntheticData():
-            from nnjax.data.made import synthetic
+            from nnjax.data.synthetic import synthetic
 
             classes = range(data.outputs if data.task == "classification" else 0)
             return *synthetic(data), tuple(map(str, classes))

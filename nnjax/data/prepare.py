@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnjax.config.data_options import TfdsData
-from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
 from nnjax.data.contents import write_contents
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.tfds import check_prepared, data_directory, dataset_folder, is_prepared, prepare_command
 
 if TYPE_CHECKING:  # imports tensorflow_datasets
@@ -104,7 +104,7 @@ def _check(data: TfdsData, wanted: "tuple[Archive, ...]", archives: Path) -> Non
 
 def _download(data: TfdsData, wanted: "tuple[Archive, ...]", archives: Path, echo: Callable[[str], None]) -> None:
     """Fetches the archives that are not there yet; a file has its name only once its checksum was right."""
-    from nnjax.data.progress import track_reading
+    from nnjax.data.tracking import track_reading
 
     archives.mkdir(parents=True, exist_ok=True)
     for archive in wanted:

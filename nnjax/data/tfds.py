@@ -19,14 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.config.data_options import TfdsData, TfdsName
-from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
-from nnjax.config.paths import expanded, is_file, why
-from nnjax.config.problems import count
-from nnjax.config.provenance import shown_path
+from nnjax.config.paths import expanded, is_file, shown_path, why
 from nnjax.config.shell import shell_word
 from nnjax.data.cache import Decoded
 from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.data.tfds_folder import INFO, Prepared, open_prepared
 
 VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "cifar100": "3.0.2"}
@@ -108,7 +107,7 @@ def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
             classes or other images than the folder says or the dataset has.
     """
     with explained(folder):
-        from nnjax.data.progress import track
+        from nnjax.data.tracking import track
 
         dataset = open_prepared(folder, spec)
         records = dataset.read(split)

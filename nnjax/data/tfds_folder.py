@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nnjax.config.dataset_spec import DatasetSpec
-from nnjax.config.problems import count
+from nnjax.config.diagnostics import count
 from nnjax.data.contents import SPLITS, Contents, SplitName, expected_contents
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.data.tfrecord import read_tfrecord
 
 INFO = "dataset_info.json"  # TFDS writes it last

@@ -1,4 +1,4 @@
 """Activations, layers and the networks made of them, and their summary.
 
-Imports config; training and experiments import it.
+Imports config, checks and the facts of data; training and experiments import it.
 """

@@ -7,8 +7,8 @@ from flax import nnx
 from jax.nn import initializers
 from jax.typing import DTypeLike
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import Activation, Airbench
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.layers import Activate, Conv, Head, Layer, Pool, Scale, batch_norm, dense, identity_init
 from nnjax.models.network import Network
 from nnjax.models.whitening import Whitening

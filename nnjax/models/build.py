@@ -11,8 +11,8 @@ from typing import Any, Literal
 import jax.numpy as jnp
 from flax import nnx
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, FNN, RNN, Activation, Airbench, Model, Neurons, TwoNeuron
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.airbench import airbench
 from nnjax.models.cnn import cnn
 from nnjax.models.fnn import fnn

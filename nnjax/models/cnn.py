@@ -6,8 +6,8 @@ whitening → ((convolution → BatchNorm → activation) × convolutions → po
 from flax import nnx
 from jax.typing import DTypeLike
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, Activation
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.fnn import dense_layers
 from nnjax.models.layers import Activate, Conv, Dropout, Head, Layer, Pool, batch_norm, identity_init, initializer
 from nnjax.models.network import Network

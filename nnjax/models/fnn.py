@@ -10,8 +10,8 @@ from itertools import pairwise
 from flax import nnx
 from jax.typing import DTypeLike
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import FNN, Activation, ActivationName, Initializer, Normalization
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.activations import default_activation
 from nnjax.models.layers import Activate, Dropout, Head, Layer, batch_norm, dense, initializer, layer_norm
 from nnjax.models.network import Network

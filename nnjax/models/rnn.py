@@ -11,8 +11,8 @@ from itertools import pairwise
 from flax import nnx
 from jax.typing import DTypeLike
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import RNN, Activation
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.activations import activation as activation_function
 from nnjax.models.activations import default_activation
 from nnjax.models.layers import Activate, Dropout, Layer, Rows, dense, initializer

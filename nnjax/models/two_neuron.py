@@ -10,8 +10,8 @@ from flax import nnx
 from jax.nn import initializers
 from jax.typing import DTypeLike
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import Activation, Neuron, TwoNeuron
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.activations import default_activation
 from nnjax.models.layers import Activate, Head, Layer, dense
 from nnjax.models.network import Network

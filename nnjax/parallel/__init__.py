@@ -1,4 +1,4 @@
 """Devices, data parallelism (pmap or shard_map), preemption.
 
-Imports config; training and experiments import it.
+Imports config, checks and the facts of data; training and experiments import it.
 """

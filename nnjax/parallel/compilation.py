@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 
-from nnjax.config.folders import cache_directory
+from nnjax.config.paths import cache_directory
 
 _LARGEST = 2**30  # bytes
 

@@ -8,7 +8,7 @@ import os
 
 import jax
 
-from nnjax.config.copies import num_copies
+from nnjax.checks.trials import num_trials
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
 from nnjax.config.schema import Config
@@ -88,18 +88,18 @@ def peak_device_mb(device: jax.Device) -> float | None:
 
 
 def _worthwhile(most: int, platform: str, config: Config) -> int:
-    """The largest number of devices, up to `most`, that is worth its overhead, and divides both batch sizes or whole copies.
+    """The largest number of devices, up to `most`, that is worth its overhead, and divides both batch sizes or whole trials.
 
     XLA computes a large matrix product on all cores of the CPU by itself, and then two devices only have more to add up: an FNN
     784-512-10 takes 1.4 times as long on two. Of a convolutional network's operations some, as pooling and the gradients by its
     kernels, hardly do; its step takes 0.8 times as long on two.
     """
-    copies = num_copies(config)
+    trials = num_trials(config)
     batch_sizes = (config.training.global_batch_size, config.training.eval_batch_size)
     if platform == "cpu":
         alone = 1 if isinstance(config.model, FNN) else max(1, min(batch_sizes) // _SMALLEST_CPU_SHARE)
-        most = min(most, _cores(), copies if copies > 1 else alone)
-    if 1 < copies >= most:
+        most = min(most, _cores(), trials if trials > 1 else alone)
+    if 1 < trials >= most:
         return most
     return next(count for count in range(most, 0, -1) if all(size % count == 0 for size in batch_sizes))
 

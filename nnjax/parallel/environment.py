@@ -12,16 +12,18 @@ JAX_DEBUG_NANS and its like are followed. Imports JAX only inside of its functio
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from nnjax.config.errors import ConfigError, DivergedError, UserError
-from nnjax.config.process import uninterrupted
 
 _OTHER_NUMBERS = "a run computes what its config says, in float32, and draws the same random numbers everywhere"
 _NO_TRAINING = "nothing could be trained under it"
@@ -54,6 +56,28 @@ _HARMLESS = re.compile(
 )
 _COUNT_ONLY = re.compile(r"\s*(--xla_force_host_platform_device_count=\d+\s*)*")
 _START_XLA = "import jaxlib.xla_client as client; client.make_cpu_client()"
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Has Ctrl-C and SIGTERM wait until the context is left: an extension in C that is half imported can crash over them.
+
+    Other signals, and those of a program that handles or ignores these two itself, are as ever.
+    """
+    came: list[tuple[int, FrameType | None]] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            if callable(signal.getsignal(number)):
+                previous[number] = signal.signal(number, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if came:
+            number, frame = came[0]
+            previous[number](number, frame)
 
 
 @contextmanager

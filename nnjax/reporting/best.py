@@ -28,11 +28,11 @@ def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
     """Indices of the jobs with the best result, several where they tie.
 
     The best has the lowest RMSE of its forecast; where nothing was forecast the highest test accuracy, then the lowest test
-    loss. A job competes if its results are finite, those of all its copies if it has several.
+    loss. A job competes if its results are finite, those of all its trials if it has several.
 
     Args:
         jobs: of these keys: `test` (metrics by name), `forecast` (rmse, mae), `measured_on` and `loss` (equal texts where
-            results are comparable), `spread` (of each result over the copies) and `copies` (how many).
+            results are comparable), `spread` (of each result over the trials) and `trials` (how many).
 
     Returns:
         Empty if fewer than two compete, if all of them tie, or if their results cannot be compared: of other test data, an
@@ -59,7 +59,7 @@ def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
 
 
 def _finite(job: Mapping[str, Any], split: str, name: str) -> bool:
-    """Whether a job has a result, and each of its copies has."""
+    """Whether a job has a result, and each of its trials has."""
     value = (job.get(split) or {}).get(name)
     spread = (job.get("spread") or {}).get(f"{split}_{name}")
-    return value is not None and math.isfinite(value) and (spread is None or spread["n"] == job.get("copies"))
+    return value is not None and math.isfinite(value) and (spread is None or spread["n"] == job.get("trials"))

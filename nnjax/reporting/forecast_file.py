@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nnjax.reporting.files import replacing
 
 if TYPE_CHECKING:
-    from nnjax.reporting.figures.forecast import ForecastLike
+    from nnjax.reporting.figures.forecast_curve import ForecastLike
 
 
 def write_forecast(forecast: "ForecastLike", path: Path) -> None:

@@ -31,7 +31,7 @@ class MetricWriter:
 
     Raises:
         ConfigError: if a new run's folder holds metrics already.
-        ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX, which `nnjax.config.checks` refuses earlier.
+        ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` refuses that earlier.
     """
 
     def __init__(self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None) -> None:
@@ -57,7 +57,7 @@ class MetricWriter:
     def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
         """Writes one split's metrics at one step; takes the place of the same split's at the same step before a resume.
 
-        Of several copies TensorBoard is given the means only.
+        Of several trials TensorBoard is given the means only.
 
         Args:
             step: steps done.
@@ -71,7 +71,7 @@ class MetricWriter:
             self._keep(lambda record: (record["step"], record["split"]) != (step, split))
             self._file = self._path.open("a", encoding="utf-8")
             self._resume_records.discard((step, split))
-        numbers = {name: int(value) if name == "copies" else float(value) for name, value in metrics.items()}
+        numbers = {name: int(value) if name == "trials" else float(value) for name, value in metrics.items()}
         record = {"step": step, "epoch": round(epoch, 6), "split": split, **numbers, "seconds": round(seconds, 3)}
         self._file.write(to_json(record) + "\n")
         self._file.flush()
@@ -114,20 +114,25 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
+            records.append(_in_todays_words(json.loads(line)))
         except json.JSONDecodeError as error:
             if number < len(lines):
                 raise DataError(f"{path}: line {number} is damaged ({error})") from error
     return records
 
 
+def _in_todays_words(record: dict[str, Any]) -> dict[str, Any]:
+    """A record whose trials were counted as `copies`, as versions before 0.2 wrote it, under the name of today."""
+    return {"trials" if key == "copies" else key: value for key, value in record.items()}
+
+
 def _is_of_spread(name: str) -> bool:
-    """Whether a number says how the copies of a run differ."""
-    return name == "copies" or name.endswith(("_std", "_low", "_high"))
+    """Whether a number says how the trials of a run differ."""
+    return name == "trials" or name.endswith(("_std", "_low", "_high"))
 
 
 def last_metrics(run_dir: Path) -> dict[str, dict[str, float]]:
-    """The latest metrics of each split in the order of the records, of copies their means; empty for a run without any yet."""
+    """The latest metrics of each split in the order of the records, of trials their means; empty for a run without any yet."""
     if not (run_dir / _FILE).exists():
         return {}
     about = ("step", "epoch", "split", "seconds", "learning_rate")

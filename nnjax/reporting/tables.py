@@ -93,7 +93,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     Args:
         summary: of these keys: name, status, reason, error; `test`, `validation`, `train` (metrics by name), test_examples;
             `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs, steps; model, activation,
-            num_params, data, seed; `copies`, `spread` and `learning_rates`, as `nnjax.reporting.copies` makes them;
+            num_params, data, seed; `trials`, `spread` and `learning_rates`, as `nnjax.reporting.trial_results` makes them;
             `seconds` (by phase, and `total`); examples_per_second, peak_rss_mb; platform, num_devices, num_processes,
             parallel; run_dir, `figures` (paths).
     """
@@ -127,8 +127,8 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         add("forecast", Text(_errors_text(forecast), style="bold"), rows)
         for method, errors in forecast["naive"].items():
             add("naive", _errors_text(errors), method.replace("_", " "))
-    if summary.get("copies"):
-        add("copies", _copies_text(summary), "mean ± standard deviation [95 % interval of the mean]")
+    if summary.get("trials"):
+        add("trials", _trials_text(summary), "mean ± standard deviation [95 % interval of the mean]")
     add("trained", _counted(summary, "epochs", "epoch"), _counted(summary, "steps", "step"))
     add("model", get("model", "{}"), get("activation", "{}"), get("num_params", "{:,} parameters"))
     add("data", get("data", "{}"), get("seed", "seed {}"))
@@ -155,7 +155,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
     """One row a job of a sweep, the best one marked with ★.
 
-    Which is the best `nnjax.reporting.best` decides. The results of a job with several copies are their means and standard
+    Which is the best `nnjax.reporting.best` decides. The results of a job with several trials are their means and standard
     deviations. Jobs that differ only in the seed end with theirs.
 
     Args:
@@ -210,7 +210,7 @@ def sweep_errors(jobs: Sequence[Mapping[str, Any]]) -> Text:
 
 
 def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:
-    """A result of a job: mean ± standard deviation over its copies, and how many that are where some diverged."""
+    """A result of a job: mean ± standard deviation over its trials, and how many that are where some diverged."""
     if name not in (job.get(split) or {}):
         return ""
     spread = (job.get("spread") or {}).get(f"{split}_{name}")
@@ -219,7 +219,7 @@ def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:
         return text
     if spread["std"] is not None and math.isfinite(spread["std"]):
         text += f" ± {_result_text(split, name, spread['std'])}"
-    return text if spread["n"] == job.get("copies") else f"{text} ({spread['n']}/{job.get('copies')})"
+    return text if spread["n"] == job.get("trials") else f"{text} ({spread['n']}/{job.get('trials')})"
 
 
 def _mean_text(jobs: Sequence[Mapping[str, Any]], split: str, name: str) -> str:
@@ -245,12 +245,12 @@ def _counted(summary: Mapping[str, Any], key: str, what: str) -> str | None:
     return f"{number} {what}{'' if number == '1' else 's'}"
 
 
-def _copies_text(summary: Mapping[str, Any]) -> str:
-    """How many copies, and of what."""
-    copies, rates = len(summary["copies"]), len(summary.get("learning_rates", ()))
+def _trials_text(summary: Mapping[str, Any]) -> str:
+    """How many trials, and of what."""
+    trials, rates = len(summary["trials"]), len(summary.get("learning_rates", ()))
     if not rates:
-        return f"{copies} seeds"
-    return f"{rates} learning rates" + (f" × {copies // rates} seeds" if copies > rates else "")
+        return f"{trials} seeds"
+    return f"{rates} learning rates" + (f" × {trials // rates} seeds" if trials > rates else "")
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, str]:
@@ -259,7 +259,7 @@ def _settings(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _metrics_text(metrics: Mapping[str, Any], summary: Mapping[str, Any], split: str) -> str:
-    """The metrics of a split; of several copies the mean ± standard deviation [95 % interval of the mean]."""
+    """The metrics of a split; of several trials the mean ± standard deviation [95 % interval of the mean]."""
     spreads = summary.get("spread") or {}
     texts = (
         spread_text(name, spreads[f"{split}_{name}"]) if f"{split}_{name}" in spreads else metric_text(name, value)

@@ -20,7 +20,7 @@ def metric_text(name: str, value: float | None) -> str:
 
 
 def spread_text(name: str, spread: Mapping[str, float]) -> str:
-    """A metric's mean ± standard deviation [95 % interval of the mean] over several copies; the mean where there is only one.
+    """A metric's mean ± standard deviation [95 % interval of the mean] over several trials; the mean where there is only one.
 
     Args:
         name: of the metric.

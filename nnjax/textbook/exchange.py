@@ -24,10 +24,10 @@ from flax import nnx
 from jax import Array, lax
 from numpy.typing import ArrayLike
 
-from nnjax.config.dataset_spec import dataset_spec
-from nnjax.config.rates import relative_rate
+from nnjax.checks.rates import relative_rate
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Loss
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.models.activations import activation
 from nnjax.parallel.data_parallel import AXIS, DataParallel
 from nnjax.textbook.notation import neuron_names

@@ -24,10 +24,10 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import Activation, PlainActivation
 from nnjax.config.schema import Config
 from nnjax.config.training_options import Loss
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.activations import activation
 from nnjax.models.layers import Activate, Head
 from nnjax.models.network import Network

@@ -16,9 +16,9 @@ import optax
 from flax import nnx
 from numpy.typing import NDArray
 
+from nnjax.checks.rates import relative_rate
 from nnjax.config.data_options import TextbookData
 from nnjax.config.options import Neurons, TwoNeuron
-from nnjax.config.rates import relative_rate
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import CrossEntropy, Textbook
 from nnjax.data.dataset import Dataset
@@ -50,7 +50,7 @@ def trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) 
     again after the last. Where the loss stops being a finite number, the trace ends, and `stopped` says so.
 
     Args:
-        config: of a fully connected network and plain gradient descent, as `nnjax.config.trace_checks` lets through.
+        config: of a fully connected network and plain gradient descent, as `nnjax.checks.trace_checks` lets through.
         dataset: the data that `config.data` names, read.
         devices: with more than one, the first step is spread over them besides: `exchange`.
 

@@ -17,8 +17,8 @@ import jax
 import numpy as np
 
 from nnjax.config.errors import DataError
-from nnjax.training.progress import TrainingProgress
 from nnjax.training.state import TrainState
+from nnjax.training.training_progress import TrainingProgress
 
 if TYPE_CHECKING:
     import orbax.checkpoint as ocp
@@ -43,7 +43,7 @@ class Checkpoints:
         """Starts to save a state; it is complete after `wait`, or when the next one starts.
 
         Args:
-            state: NumPy arrays, one copy.
+            state: NumPy arrays, of one device.
             progress: how far training had come; its `validation_loss` tells which checkpoint is best.
         """
         import orbax.checkpoint as ocp

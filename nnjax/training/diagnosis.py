@@ -28,7 +28,7 @@ def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targ
 
     Args:
         experiment: on one device.
-        state: before the step, one copy.
+        state: before the step, of one device.
         inputs: [b, ...] the step's batch, as stored.
         targets: [b] or [b, k].
         examples: [b] their places in the training split.

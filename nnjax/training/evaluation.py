@@ -5,7 +5,7 @@
     result.loss, result.accuracy, result.count              # 0.0312, 0.9903, 10000
 
 A last batch that is not full is padded, and the padding's outputs are thrown away on the host before anything is summed. Of
-several copies each is measured by itself, on the same batches.
+several trials each is measured by itself, on the same batches.
 """
 
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from nnjax.data.augment import normalize, views
 from nnjax.data.dataset import Split
 from nnjax.training.layout import Layout
 from nnjax.training.losses import example_loss
-from nnjax.training.progress import Numbers, of_sound
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import StepRecipe
+from nnjax.training.training_progress import Numbers, mask_nonfinite
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a split measured; of several copies, a list of numbers where there is one, and arrays [copies, ...].
+    """What a split measured; of several trials, a list of numbers where there is one, and arrays [trials, ...].
 
     Attributes:
         loss: mean over the examples.
@@ -50,9 +50,9 @@ class Evaluation:
         """Loss, and accuracy where there is one."""
         return {"loss": self.loss} | ({} if self.accuracy is None else {"accuracy": self.accuracy})
 
-    def soundest(self) -> int | None:
-        """The first copy, counted from 0, whose loss is finite; 0 for one network, None where no loss is."""
-        return next((copy for copy, loss in enumerate(np.atleast_1d(self.loss)) if np.isfinite(loss)), None)
+    def first_finite(self) -> int | None:
+        """The first trial, counted from 0, whose loss is finite; 0 for one network, None where no loss is."""
+        return next((trial for trial, loss in enumerate(np.atleast_1d(self.loss)) if np.isfinite(loss)), None)
 
 
 class Evaluator:
@@ -63,7 +63,7 @@ class Evaluator:
 
         Args:
             recipe: the network, the loss and the normalisation.
-            layout: the devices, and the copies on them.
+            layout: the devices, and the trials on them.
             batch_size: examples a call, over all devices; a multiple of their number.
             test_views: of how many views of an image the outputs are averaged.
         """
@@ -111,7 +111,7 @@ class Evaluator:
         correct = np.argmax(all_outputs, axis=-1) == split.targets if self._classification else None
         return Evaluation(
             loss=loss,
-            accuracy=None if correct is None else of_sound(loss, correct.mean(axis=-1)),
+            accuracy=None if correct is None else mask_nonfinite(loss, correct.mean(axis=-1)),
             count=len(split),
             losses=all_losses,
             outputs=all_outputs,

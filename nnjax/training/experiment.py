@@ -12,19 +12,19 @@ import jax
 import numpy as np
 import optax
 
-from nnjax.config.copies import num_copies
-from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.checks.rates import course_ends, relative_rate, step_counts
+from nnjax.checks.step_counts import Lengths, in_steps, lengths
+from nnjax.checks.trials import num_trials
 from nnjax.config.errors import ConfigError
-from nnjax.config.lengths import Lengths, in_steps, lengths
-from nnjax.config.rates import course_ends, relative_rate, step_counts
 from nnjax.config.schema import Config
 from nnjax.config.training_options import Textbook
 from nnjax.data.dataset import Dataset
-from nnjax.models.summary import num_params
+from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.models.layer_summary import num_params
 from nnjax.models.whitening import whitening_kernel
 from nnjax.parallel.data_parallel import DataParallel
 from nnjax.training.evaluation import Evaluator
-from nnjax.training.layout import Draws, Layout
+from nnjax.training.layout import Layout, TrialParams
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
 from nnjax.training.state import TrainState, create_state
@@ -42,7 +42,7 @@ class Experiment:
     Attributes:
         config: what was asked for.
         dataset: what is trained and tested on.
-        layout: the devices, and the copies of the network on them.
+        layout: the devices, and the trials of the network on them.
         recipe: what a step is made of.
         lengths: the durations of the config, in steps.
         relative_schedule: from the step to the learning rate, as a share of its peak.
@@ -67,12 +67,12 @@ class Experiment:
         """Whether targets are classes."""
         return self.dataset.spec.task == "classification"
 
-    def learning_rate(self, step: int, copy: int = 0) -> float:
-        """The learning rate of a copy in the step after `step` steps."""
-        return self.layout.copies[copy].learning_rate * float(self.relative_schedule(step))
+    def learning_rate(self, step: int, trial: int = 0) -> float:
+        """The learning rate of a trial in the step after `step` steps."""
+        return self.layout.trials[trial].learning_rate * float(self.relative_schedule(step))
 
-    def recipe_of(self, draws: Draws | None) -> StepRecipe:
-        """The recipe of one copy, inside of a compiled function; None for the only network."""
+    def recipe_of(self, draws: TrialParams | None) -> StepRecipe:
+        """The recipe of one trial, inside of a compiled function; None for the only network."""
         if draws is None:
             return self.recipe
         recipe = replace(self.recipe, seed=draws.seed)
@@ -125,7 +125,7 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         planned_steps=durations.planned_steps,
         ends=course_ends(config.schedule, step_counts(config, spec)),
     )
-    layout = Layout(config, devices, _copies_at_once(config, state, devices[0].platform))
+    layout = Layout(config, devices, _trials_at_once(config, state, devices[0].platform))
     # Splits smaller than a batch are not padded to all of it; one size serves both.
     largest = max(len(dataset.validation), len(dataset.test))
     eval_batch_size = min(training.eval_batch_size, -(-largest // len(devices)) * len(devices))
@@ -139,14 +139,14 @@ def _optimizer(config: Config, spec: DatasetSpec) -> optax.GradientTransformatio
     return make_optimizer(config.optimizer, relative, partial(in_steps, config=config, spec=spec))
 
 
-def _copies_at_once(config: Config, state: TrainState, platform: str) -> int:
-    """How many copies a device computes as one batch of networks; the others come after them.
+def _trials_at_once(config: Config, state: TrainState, platform: str) -> int:
+    """How many trials a device computes as one batch of networks; the others come after them.
 
-    Convolutions of several kernels at once are grouped ones, which are slow. On the CPU the copies of all but the smallest
+    Convolutions of several kernels at once are grouped ones, which are slow. On the CPU the trials of all but the smallest
     networks are as fast one after another, and stay in its caches.
     """
-    count = num_copies(config)
-    if any(np.ndim(leaf) == 5 for leaf in jax.tree.leaves(state.params)):  # [copies, height, width, channels, features]
+    count = num_trials(config)
+    if any(np.ndim(leaf) == 5 for leaf in jax.tree.leaves(state.params)):  # [trials, height, width, channels, features]
         return 1
     if platform != "cpu":
         return count

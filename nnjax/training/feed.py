@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.memory import LARGEST_ON_DEVICE
+from nnjax.checks.memory_needs import LARGEST_ON_DEVICE
 from nnjax.config.schema import Config
 from nnjax.data.dataset import Split
 from nnjax.data.stream import batch_indices, epoch_permutation
@@ -42,8 +42,8 @@ class Feeder(ABC):
         self._overfit = config.debug.overfit
         self._layout = layout
         self.max_steps = max_steps
-        # Consecutive chunks ask for the same epoch again, or for the next, of each copy.
-        self._permutation = lru_cache(maxsize=2 * len(layout.copies))(epoch_permutation)
+        # Consecutive chunks ask for the same epoch again, or for the next, of each trial.
+        self._permutation = lru_cache(maxsize=2 * len(layout.trials))(epoch_permutation)
 
     @abstractmethod
     def __call__(self, first_step: int, num_steps: int) -> Feed:
@@ -51,12 +51,12 @@ class Feeder(ABC):
 
     def examples(self, step: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
         """Inputs and targets of one step of the only network, and their places in the split, on the host."""
-        rows = self._indices(self._layout.copies[0].seed, step, 1)[0]
+        rows = self._indices(self._layout.trials[0].seed, step, 1)[0]
         return self._split.inputs[rows], self._split.targets[rows], rows
 
     def _all_indices(self, first_step: int, num_steps: int) -> NDArray[np.int32]:
-        """[max_steps, global batch] as `_indices`; of copies [copies, max_steps, global batch]."""
-        seeds = [copy.seed for copy in self._layout.copies]
+        """[max_steps, global batch] as `_indices`; of trials [trials, max_steps, global batch]."""
+        seeds = [trial.seed for trial in self._layout.trials]
         of_seed = {seed: self._indices(seed, first_step, num_steps) for seed in dict.fromkeys(seeds)}
         return np.stack([of_seed[seed] for seed in seeds]) if self._layout.many else of_seed[seeds[0]]
 
@@ -82,7 +82,7 @@ class Feeder(ABC):
 
 
 class DeviceFeeder(Feeder):
-    """Keeps the whole split on every device, once for all copies; a chunk sends indices only."""
+    """Keeps the whole split on every device, once for all trials; a chunk sends indices only."""
 
     def __init__(self, split: Split, config: Config, layout: Layout, max_steps: int) -> None:
         super().__init__(split, config, layout, max_steps)
@@ -111,11 +111,11 @@ class HostFeeder(Feeder):
 
 def make_feeder(split: Split, config: Config, layout: Layout, total_steps: int) -> Feeder:
     """The feeder that `data.placement` asks for; `auto` keeps a split of up to 1 GiB on the devices."""
-    batch_size, copies = config.training.global_batch_size, len(layout.copies)
-    most_steps = min(total_steps, max(1, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size) // copies))
-    most_steps = max(1, min(most_steps, _CHUNK_BYTES // (4 * copies * batch_size)))  # of indices, int32
+    batch_size, trials = config.training.global_batch_size, len(layout.trials)
+    most_steps = min(total_steps, max(1, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size) // trials))
+    most_steps = max(1, min(most_steps, _CHUNK_BYTES // (4 * trials * batch_size)))  # of indices, int32
     placement = config.data.placement
     if placement == "device" or (placement == "auto" and split.inputs.nbytes <= LARGEST_ON_DEVICE):
         return DeviceFeeder(split, config, layout, most_steps)
-    step_bytes = copies * batch_size * split.inputs[:1].nbytes
+    step_bytes = trials * batch_size * split.inputs[:1].nbytes
     return HostFeeder(split, config, layout, max(1, min(most_steps, _CHUNK_BYTES // step_bytes)))

@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from nnjax.data.series import TimeSeries
+from nnjax.data.time_series import TimeSeries
 from nnjax.training.experiment import Experiment
 from nnjax.training.state import Pytree, TrainState
 
@@ -60,7 +60,7 @@ class Forecast:
 
 
 def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries) -> list[Forecast]:
-    """Forecasts the held-out values, once for each copy.
+    """Forecasts the held-out values, once for each trial.
 
     Args:
         experiment: whose network it is.
@@ -88,5 +88,5 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
     }
     return [
         Forecast(series.name, series.labels, series.values, series.season, {"network": series.restored(ahead), **naive})
-        for ahead in outputs.reshape(len(layout.copies), -1)
+        for ahead in outputs.reshape(len(layout.trials), -1)
     ]

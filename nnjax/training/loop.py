@@ -19,9 +19,9 @@ from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
-from nnjax.training.progress import Numbers, TrainingProgress
 from nnjax.training.runner import ChunkRunner, Events, out_of_time, record
 from nnjax.training.state import TrainState
+from nnjax.training.training_progress import Numbers, TrainingProgress
 from nnjax.training.weights import is_recorded, named_weights
 
 

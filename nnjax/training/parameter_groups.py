@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from nnjax.config.diagnostics import NO_ORIGINS, Problem
 from nnjax.config.errors import ConfigError
-from nnjax.config.problems import NO_ORIGINS, Problem
 from nnjax.config.training_options import ParameterGroup
 from nnjax.config.types import Duration
 

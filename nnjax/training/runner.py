@@ -17,18 +17,18 @@ import numpy as np
 
 from nnjax.config.errors import DivergedError
 from nnjax.config.schema import StopRules
-from nnjax.models.summary import num_params
+from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
-from nnjax.parallel.memory import check_compiled
+from nnjax.parallel.device_memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.feed import Feeder, make_feeder
-from nnjax.training.layout import Draws
-from nnjax.training.progress import Numbers, Sums, TrainingProgress, over_copies
+from nnjax.training.layout import TrialParams
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import Feed, StepMetrics, make_train_chunk
+from nnjax.training.training_progress import Numbers, Sums, TrainingProgress, mean_over_trials
 from nnjax.training.weights import is_recorded, named_weights
 
 # A call takes about this long, so that a signal is answered, and the bar moves, a few times a second.
@@ -40,16 +40,16 @@ _FIRST_CALL_RECORDS = 1024
 
 
 class Events(Protocol):
-    """What the loop tells; numbers are plain Python ones, of several copies lists of them."""
+    """What the loop tells; numbers are plain Python ones, of several trials lists of them."""
 
     def trained(self, step: int, metrics: Mapping[str, Numbers], examples_per_second: float) -> None:
-        """A chunk is done; metrics are means over its examples, and examples those of all copies."""
+        """A chunk is done; metrics are means over its examples, and examples those of all trials."""
 
     def evaluated(self, step: int, train: Mapping[str, Numbers], validation: Mapping[str, Numbers] | None) -> None:
         """An evaluation is done; `train` are means since the one before."""
 
     def weights(self, step: int, values: Mapping[str, float]) -> None:
-        """Every weight after `step` steps, by name; told of small networks only, and not of several copies."""
+        """Every weight after `step` steps, by name; told of small networks only, and not of several trials."""
 
 
 class ChunkRunner:
@@ -131,7 +131,7 @@ class ChunkRunner:
         until = num_steps if any_sound.all() else int(np.argmin(any_sound))
         if many:
             progress = progress.with_diverged(
-                {copy: progress.step + 1 + int(np.argmin(row)) for copy, row in enumerate(sound) if not row.all()}
+                {trial: progress.step + 1 + int(np.argmin(row)) for trial, row in enumerate(sound) if not row.all()}
             )
         for part in [slice(i, i + 1) for i in range(until)] if self._by_step else [slice(until)]:
             progress = progress.after_steps(loss[..., part], correct[..., part], count[..., part])
@@ -144,7 +144,7 @@ class ChunkRunner:
         sums = Sums().plus(loss[..., :until], correct[..., :until], count[..., :until])
         self._events.trained(progress.step, sums.means(self._experiment.classification), np.sum(sums.count) / seconds)
         if until < num_steps:
-            what, value = ("the training loss of every copy", math.nan) if many else ("the training loss", loss[until])
+            what, value = ("the training loss of every trial", math.nan) if many else ("the training loss", loss[until])
             raise diverged(what, value, progress.step + 1, self._experiment)
         pace = int(num_steps * _SECONDS_PER_CALL / seconds)
         if not self._experiment.config.debug.strict:
@@ -163,16 +163,16 @@ class ChunkRunner:
 def _chunk_of_all(
     experiment: Experiment, max_steps: int, *, stop_below: float | None, record_params: bool
 ) -> Callable[..., Any]:
-    """Many steps of each copy in one call, as one of the devices does them; arguments as of `make_train_chunk`."""
+    """Many steps of each trial in one call, as one of the devices does them; arguments as of `make_train_chunk`."""
 
-    def chunk(state: TrainState, draws: Draws | None, feed: Feed, num_steps: jax.Array) -> Any:
-        def chunk_of_one(own: tuple[TrainState, Draws | None, Feed]) -> tuple[TrainState, StepMetrics]:
+    def chunk(state: TrainState, draws: TrialParams | None, feed: Feed, num_steps: jax.Array) -> Any:
+        def chunk_of_one(own: tuple[TrainState, TrialParams | None, Feed]) -> tuple[TrainState, StepMetrics]:
             state, draws, own_feed = own
             recipe = experiment.recipe_of(draws)
             steps = make_train_chunk(recipe, max_steps, stop_below=stop_below, record_params=record_params)
             return steps(state, feed.shared_with(own_feed), num_steps)
 
-        return experiment.layout.map(chunk_of_one, (state, draws, feed.of_copies()))
+        return experiment.layout.map(chunk_of_one, (state, draws, feed.of_trials()))
 
     return chunk
 
@@ -215,11 +215,11 @@ def record(
     train = progress.sums.means(experiment.classification)
     splits = {"train": train} | ({} if validation is None else {"validation": validation})
     if experiment.layout.many:
-        progress = progress.after_copies(splits)
+        progress = progress.after_trials(splits)
     events.evaluated(progress.step, train, validation)
     if weights is not None:
         events.weights(progress.step, named_weights(weights))
-    monitored = over_copies(train if validation is None else validation)
+    monitored = mean_over_trials(train if validation is None else validation)
     if not math.isfinite(monitored["loss"]):
         raise diverged("the validation loss", monitored["loss"], progress.step, experiment)
     return progress.after_evaluation(monitored, on_validation=validation is not None)

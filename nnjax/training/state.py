@@ -17,12 +17,12 @@ import optax
 from flax import nnx
 from jax import lax
 
-from nnjax.config.copies import copies
-from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.checks.trials import trials
 from nnjax.config.schema import Config
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.network import Network
-from nnjax.parallel.memory import check_compiled
+from nnjax.parallel.device_memory import check_compiled
 
 Pytree = Any
 
@@ -30,7 +30,7 @@ Pytree = Any
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TrainState:
-    """All that training changes, and all that a checkpoint holds; of several copies, each leaf [copies, ...].
+    """All that training changes, and all that a checkpoint holds; of several trials, each leaf [trials, ...].
 
     Attributes:
         step: int32 scalar, optimizer steps done.
@@ -113,14 +113,14 @@ def abstract_network(config: Config, spec: DatasetSpec) -> Network:
 
 
 def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
-    """The static half of a config's network, and the state that its training starts from; [copies, ...] of several copies."""
+    """The static half of a config's network, and the state that its training starts from; [trials, ...] of several trials."""
 
     def initial(seed: Any) -> TrainState:
         _, params, model_state = split_network(build_network(replace(config, seed=seed), spec))
         return TrainState(jnp.zeros((), jnp.int32), params, model_state, optimizer.init(params))
 
     network, _, _ = split_network(abstract_network(config, spec))
-    seeds = np.array([copy.seed for copy in copies(config)], np.uint32)
+    seeds = np.array([trial.seed for trial in trials(config)], np.uint32)
     # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
     # bits, in a third of the time.
     of_all = jax.jit(initial if len(seeds) == 1 else lambda seeds: lax.map(initial, seeds))

@@ -36,7 +36,7 @@ _NO_STEP = 2**32 - 1  # folded into the run's key for what stays the same in all
 
 @dataclass(frozen=True)
 class StepRecipe:
-    """What a step is made of; static, but for what sets copies apart.
+    """What a step is made of; static, but for what sets trials apart.
 
     Attributes:
         network: the static half of the network.
@@ -48,7 +48,7 @@ class StepRecipe:
         mean: [c] float32, subtracted from the inputs.
         std: [c] float32, that the inputs are divided by.
         classification: whether accuracy means anything.
-        seed: draws augmentation and dropout; of a copy, traced.
+        seed: draws augmentation and dropout; of a trial, traced.
         steps_per_epoch: steps that make an epoch.
         planned_steps: of the training as planned.
         ends: the steps after which a course of the schedule, or the training, ends.
@@ -72,7 +72,7 @@ class StepRecipe:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class StepMetrics:
-    """Sums over the examples of each step's global batch; divided by `count` they are means; of copies [copies, steps].
+    """Sums over the examples of each step's global batch; divided by `count` they are means; of trials [trials, steps].
 
     Attributes:
         loss: [steps] float32.
@@ -90,7 +90,7 @@ class StepMetrics:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Feed:
-    """Where the examples of a chunk come from, on one device; of several copies `indices` has a leading axis of them.
+    """Where the examples of a chunk come from, on one device; of several trials `indices` has a leading axis of them.
 
     Attributes:
         inputs: the whole training split [n, ...], or the chunk's own examples [steps, b, ...].
@@ -113,13 +113,13 @@ class Feed:
         inputs = self.inputs.at[rows].get(mode="promise_in_bounds")
         return inputs, self.targets.at[rows].get(mode="promise_in_bounds"), rows
 
-    def of_copies(self) -> "Feed":
-        """What each copy has of its own: all but a split that they share."""
+    def of_trials(self) -> "Feed":
+        """What each trial has of its own: all but a split that they share."""
         nothing: Any = None
         return self if self.gathered else replace(self, inputs=nothing, targets=nothing)
 
     def shared_with(self, own: "Feed") -> "Feed":
-        """The feed of one copy, from what it has of its own."""
+        """The feed of one trial, from what it has of its own."""
         return own if self.gathered else replace(own, inputs=self.inputs, targets=self.targets)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnjax.models.summary import num_params
+from nnjax.models.layer_summary import num_params
 from nnjax.training.state import Pytree
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from benchmarks import gpu
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import DataError
 
 
@@ -50,7 +50,7 @@ def test_a_failure_tells_the_last_words(tmp_path):
         bench(tmp_path).run(["-c", "raise ValueError('so it is')"])
 
 
-def test_a_diverged_copy_is_left_out_of_the_accuracies(tmp_path):
+def test_a_diverged_trial_is_left_out_of_the_accuracies(tmp_path):
     run = bench(tmp_path)
     run.add("test accuracy", [0.945, None, 0.935], accuracies=True)
     run.add("memory", [None])

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nnjax.config.folders import cache_directory
+from nnjax.config.paths import cache_directory
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch):

@@ -14,7 +14,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN, ConvBlock
 from nnjax.config.parsing import config_hash, keys_of, parse, to_mapping
 from nnjax.config.schema import EvaluateConfig, PrepareConfig, TrainConfig
-from nnjax.config.suggest import HABITS, suggest
+from nnjax.config.suggest import ALIASES, suggest
 from nnjax.config.training_options import Adam
 from nnjax.config.types import LARGEST_INT, Bounds, Duration, MemorySize
 
@@ -388,7 +388,7 @@ def test_the_keys_are_those_of_all_options() -> None:
 
 def test_every_habit_leads_to_a_key_or_group_that_exists() -> None:
     groups = {key.partition(".")[0] for key in keys_of(TrainConfig)}
-    for habit, target in HABITS.items():
+    for habit, target in ALIASES.items():
         assert target.partition("=")[0] in {*keys_of(TrainConfig), *groups}, habit
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
+from nnjax.cli.runs import claim, find_run, locked, occupy, write_config
+from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError, DataError, UserError
 from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, is_file, outside_fault, reaching, why
-from nnjax.config.problems import NO_ORIGINS
-from nnjax.config.runs import claim, find_run, locked, occupy, write_config
 
 
 @pytest.fixture

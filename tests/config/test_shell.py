@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nnjax.config.problems import show
-from nnjax.config.provenance import shown_path
+from nnjax.config.diagnostics import show
+from nnjax.config.paths import shown_path
 from nnjax.config.shell import shell_text, shell_word
 
 ODD = ["caf\udce9", "a\nb", "it's\\\udcff9", "tab\there", "\x1b[31mred", "\u202etxt", "no\u00a0break"]

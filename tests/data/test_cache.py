@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnjax.config.errors import DataError
-from nnjax.config.folders import cache_directory
+from nnjax.config.paths import cache_directory
 from nnjax.data.cache import Decoded, cached
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from nnjax.config.data_options import DigitsData, SyntheticData, TextbookData
-from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
 from nnjax.data import digits as digits_module
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load, mean_and_std
 from nnjax.data.tfds import decode_split, prepared_folder
 

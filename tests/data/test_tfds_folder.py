@@ -10,10 +10,10 @@ import pytest
 from archives import prepare_made, tfds_data
 from PIL import Image
 
-from nnjax.config.dataset_spec import official_sizes
 from nnjax.config.errors import DataError
 from nnjax.data import contents
 from nnjax.data.contents import SPLITS, expected_contents, official_contents
+from nnjax.data.dataset_spec import official_sizes
 from nnjax.data.load import load
 from nnjax.data.prepare import prepare
 from nnjax.data.tfds import VERSIONS

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from nnjax.config.data_options import AirlineData, SeriesData
-from nnjax.config.dataset_spec import dataset_spec
 from nnjax.config.errors import DataError
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load
-from nnjax.data.series import Transform
+from nnjax.data.time_series import Transform
 
 AIRLINE = AirlineData(name="airline", window=12, holdout=24, season=12, transform="log", difference=0, **PLAIN)
 CHANGES = [{}, {"difference": 1}, {"difference": 12, "validation": 0.2}, {"transform": "none", "limit_train": 40}]

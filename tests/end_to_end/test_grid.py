@@ -9,7 +9,7 @@ import pytest
 from archives import prepare_made
 
 import nnjax.data
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import IncompatibleError
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
@@ -17,7 +17,7 @@ from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
 from nnjax.training.loop import fit
-from nnjax.training.progress import TrainingProgress
+from nnjax.training.training_progress import TrainingProgress
 
 MODELS = ("two_neuron", "neurons", "fnn", "cnn", "rnn")
 DATASETS = ("textbook", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "synthetic", "airline", "series")

@@ -6,9 +6,9 @@ import sys
 import pytest
 from commands import ROOT, environment, run, summary_of
 
-from nnjax.config.compose import compose_train
-from nnjax.config.dataset_spec import dataset_spec
-from nnjax.config.memory import RUNTIME, Machine, memory_needs
+from nnjax.checks.memory_needs import RUNTIME, Machine, memory_needs
+from nnjax.cli.compose import compose_train
+from nnjax.data.dataset_spec import dataset_spec
 
 GB = 10**9
 LARGE = ["model=fnn", "model.hidden=[4000,2500]", "training.duration=20steps", "training.evaluate_every=10steps"]

@@ -10,7 +10,7 @@ import pytest
 from commands import ROOT, run, summary_of
 
 from experiments.trace import trace
-from nnjax.config.compose import compose_config
+from nnjax.cli.compose import compose_config
 from nnjax.config.errors import DivergedError, UserError
 from nnjax.config.schema import TraceConfig
 

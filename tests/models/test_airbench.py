@@ -10,11 +10,11 @@ from flax import nnx
 from jax import lax
 from jax.nn import initializers
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import Airbench, PlainActivation, Whitening
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
+from nnjax.models.layer_summary import num_params, summarize
 from nnjax.models.layers import BATCH_AXIS, identity_init
-from nnjax.models.summary import num_params, summarize
 
 CIFAR = DatasetSpec("cifar10", (32, 32, 3), "uint8", "classification", 10, 8, 0, 8)
 SMALL = Airbench("airbench", Whitening(2, 5e-4), (4, 6), 0.6, 1 / 9)

@@ -10,8 +10,8 @@ from flax import nnx
 from jax import lax
 from jax.sharding import AxisType, PartitionSpec
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, FNN, RNN, ConvBlock, LeakyReLU, Model, Neuron, PlainActivation, TwoNeuron
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import BUILDERS, build
 from nnjax.models.layers import BATCH_AXIS, Dropout
 

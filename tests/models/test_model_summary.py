@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nnjax.config.dataset_spec import DatasetSpec
 from nnjax.config.options import CNN, FNN, RNN, ConvBlock, NeuronLayer, Neurons, PlainActivation
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
-from nnjax.models.summary import num_params, summarize
+from nnjax.models.layer_summary import num_params, summarize
 
 SPEC = DatasetSpec("digits", (8, 8, 2), "uint8", "classification", 10, 8, 0, 8)
 SMALL_CNN = CNN(

@@ -10,11 +10,11 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnjax.config.checks import check_config
-from nnjax.config.compose import compose_train
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.checks.experiment_checks import check_config
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.options import ConvBlock, Whitening
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.models.layers import BATCH_AXIS
 from nnjax.training.state import abstract_network
 

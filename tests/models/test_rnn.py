@@ -7,10 +7,10 @@ import pytest
 from flax import nnx
 from jax.test_util import check_grads
 
-from nnjax.config.compose import compose_train
-from nnjax.config.dataset_spec import DatasetSpec
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.options import RNN, LeakyReLU, PlainActivation
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.activations import activation
 from nnjax.models.build import build
 from nnjax.models.recurrent import Recurrent

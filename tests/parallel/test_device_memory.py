@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nnjax.config.available_memory import Room
-from nnjax.config.compose import compose_train
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.checks.available_memory import Room
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.types import MemorySize
-from nnjax.parallel import memory
-from nnjax.parallel.memory import check_compiled, check_devices, device_room
+from nnjax.data.dataset_spec import dataset_spec
+from nnjax.parallel import device_memory
+from nnjax.parallel.device_memory import check_compiled, check_devices, device_room
 
 CONFIG = compose_train(["model=fnn", "model.hidden=[4000]"])
 SPEC = dataset_spec(CONFIG.data)
@@ -58,7 +58,7 @@ def test_the_sum_is_held_to_each_accelerator():
 
 
 def test_the_sum_is_held_to_the_host(monkeypatch):
-    monkeypatch.setattr("nnjax.config.memory_checks.host_room", lambda: Room(10**6, "there is 1 MB"))
+    monkeypatch.setattr("nnjax.checks.memory_checks.host_room", lambda: Room(10**6, "there is 1 MB"))
     with pytest.raises(IncompatibleError, match="there is 1 MB"):
         check_devices(CONFIG, jax.devices("cpu")[:1])
 
@@ -71,7 +71,7 @@ def compiled():
 
 @pytest.mark.parametrize(("free", "devices", "fits"), [(10**9, 1, True), (7 * 10**6, 1, False), (30 * 10**6, 8, False)])
 def test_a_program_is_held_to_what_is_free(monkeypatch, compiled, free, devices, fits):
-    monkeypatch.setattr(memory, "host_room", lambda: Room(free, "this machine has little"))
+    monkeypatch.setattr(device_memory, "host_room", lambda: Room(free, "this machine has little"))
     arguments = SPEC, compiled, jax.devices("cpu")[:devices], "to train"
     if fits:
         check_compiled(CONFIG, *arguments)

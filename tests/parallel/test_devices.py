@@ -5,7 +5,7 @@ import sys
 import jax
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import ConfigError
 from nnjax.parallel import devices as devices_module
 from nnjax.parallel.devices import select_devices
@@ -59,7 +59,7 @@ def test_too_many_are_refused():
 def test_in_a_fresh_process(arguments, environment, expected):
     program = (
         "import sys\n"
-        "from nnjax.config.compose import compose_train\n"
+        "from nnjax.cli.compose import compose_train\n"
         "from nnjax.config.errors import ConfigError\n"
         "from nnjax.parallel.devices import select_devices\n"
         "sizes = ['training.global_batch_size=6', 'training.eval_batch_size=6']\n"

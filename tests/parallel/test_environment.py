@@ -179,6 +179,6 @@ def test_a_platform_that_the_environment_asks_for_and_is_not_there(monkeypatch, 
 
 
 def composed(*overrides) -> TrainConfig:
-    from nnjax.config.compose import compose_train
+    from nnjax.cli.compose import compose_train
 
     return compose_train(overrides)

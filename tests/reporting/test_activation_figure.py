@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nnjax.reporting.figures.activations import ActivationCurve, activation_curves, shown_range
+from nnjax.reporting.figures.activation_curves import ActivationCurve, activation_curves, shown_range
 
 
 def tanh(z, name="tanh"):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.reporting.best import best_jobs, measured_on
 
 
@@ -49,13 +49,13 @@ def test_ties_share_it_unless_all_tie():
     assert best_jobs([job(0.2, 0.9), job(0.2, 0.9)]) == frozenset()
 
 
-def test_a_job_some_of_whose_copies_diverged_does_not_compete():
-    def copies(loss, n):
-        return job(loss, spread={"test_loss": {"mean": loss, "std": 0.1, "n": n}}, copies=3)
+def test_a_job_some_of_whose_trials_diverged_does_not_compete():
+    def trials(loss, n):
+        return job(loss, spread={"test_loss": {"mean": loss, "std": 0.1, "n": n}}, trials=3)
 
-    assert best_jobs([copies(0.3, 3), copies(0.1, 2), copies(0.2, 3)]) == {2}
-    assert best_jobs([copies(0.3, 3), copies(0.1, 2)]) == frozenset()
-    assert best_jobs([copies(0.3, 3), job(0.2)]) == {1}
+    assert best_jobs([trials(0.3, 3), trials(0.1, 2), trials(0.2, 3)]) == {2}
+    assert best_jobs([trials(0.3, 3), trials(0.1, 2)]) == frozenset()
+    assert best_jobs([trials(0.3, 3), job(0.2)]) == {1}
 
 
 @pytest.mark.parametrize(

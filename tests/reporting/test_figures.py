@@ -18,8 +18,8 @@ from nnjax.reporting.figures import (
     worst_mistakes,
 )
 from nnjax.reporting.figures.canvas import line_looks
-from nnjax.reporting.figures.sweep import draw_sweep
-from nnjax.reporting.figures.weights import weight_curves
+from nnjax.reporting.figures.job_bars import draw_sweep
+from nnjax.reporting.figures.weight_curves import weight_curves
 from nnjax.reporting.metrics import MetricWriter
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -27,7 +27,7 @@ DIGITS = [str(digit) for digit in range(10)]
 
 @pytest.fixture
 def draw(tmp_path):
-    """Draws a figure and returns its pixels [h, w, 3]."""
+    """TrialParams a figure and returns its pixels [h, w, 3]."""
 
     def draw(function, *arguments, **options):
         path = tmp_path / "folder" / "figure.png"
@@ -248,7 +248,7 @@ def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path, monkeypatch, f
     MetricWriter(tmp_path, "off").close()
     given_to = {name: Mock() for name in ("confusion_matrix", "worst_mistakes")}
     for name, mock in given_to.items():
-        monkeypatch.setattr(f"nnjax.reporting.figures.run.{name}", mock)
+        monkeypatch.setattr(f"nnjax.reporting.figures.run_figures.{name}", mock)
     images, targets, losses = np.ones((2, 8, 8, 1)), np.array([0, 0]), np.array([0.5, 0.25])
     results = {"targets": targets, "outputs": np.array(outputs, np.float32), "losses": losses}
     draw_run(tmp_path, inputs=images, **results, class_names=["a", "b", "c"], from_logits=from_logits)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nnjax.reporting.figures.forecast import draw_forecast
+from nnjax.reporting.figures.forecast_curve import draw_forecast
 
 
 def forecast_of(count, holdout, season, labels=None, network=None):
@@ -24,7 +24,7 @@ def forecast_of(count, holdout, season, labels=None, network=None):
 
 @pytest.fixture
 def drawn(tmp_path, monkeypatch):
-    """Draws a forecast; returns the figure as matplotlib had it."""
+    """TrialParams a forecast; returns the figure as matplotlib had it."""
     figures, save = [], Figure.savefig
 
     def savefig(figure, *arguments, **options):

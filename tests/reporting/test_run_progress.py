@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.reporting import progress as module
+from nnjax.reporting import progress_bar as module
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.progress import Progress
+from nnjax.reporting.progress_bar import Progress
 
 METRICS = {"loss": 0.1234, "accuracy": 0.971}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nnjax.config.errors import DataError
-from nnjax.reporting import summary
+from nnjax.reporting import run_summary
 from nnjax.reporting.files import replacing, to_json
-from nnjax.reporting.summary import environment, peak_rss_mb, read_summary, write_json
+from nnjax.reporting.run_summary import environment, peak_rss_mb, read_summary, write_json
 
 
 def test_a_summary_comes_back(tmp_path):
@@ -62,18 +62,18 @@ def test_the_commit_is_that_of_the_checkout(tmp_path):
         command = ["git", "-C", str(tmp_path), *identity, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    assert summary._git(tmp_path) is None
+    assert run_summary._git(tmp_path) is None
     git("init", "-q")
     (tmp_path / "file").write_text("one")
     git("add", "file")
     git("commit", "-q", "-m", "one")
     git("tag", "v1")
     commit = git("rev-parse", "HEAD")
-    assert summary._git(tmp_path) == {"commit": commit, "dirty": False}
+    assert run_summary._git(tmp_path) == {"commit": commit, "dirty": False}
     (tmp_path / "file").write_text("two")
-    assert summary._git(tmp_path) == {"commit": commit, "dirty": True}
+    assert run_summary._git(tmp_path) == {"commit": commit, "dirty": True}
     (tmp_path / "inside").mkdir()
-    assert summary._git(tmp_path / "inside") is None  # a folder in somebody else's checkout
+    assert run_summary._git(tmp_path / "inside") is None  # a folder in somebody else's checkout
 
 
 def test_peak_memory_is_this_processs_own_in_megabytes():
@@ -81,7 +81,7 @@ def test_peak_memory_is_this_processs_own_in_megabytes():
     size = block.nbytes / 1e6
     peak = peak_rss_mb()
     assert size < peak < 100 * size
-    command = [sys.executable, "-c", "from nnjax.reporting.summary import peak_rss_mb; print(peak_rss_mb())"]
+    command = [sys.executable, "-c", "from nnjax.reporting.run_summary import peak_rss_mb; print(peak_rss_mb())"]
     child = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert 5 < child < size
 

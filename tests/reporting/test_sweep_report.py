@@ -1,11 +1,11 @@
 """What stands in a sweep's folder when it is over."""
 
-from nnjax.config.compose import compose_train
-from nnjax.config.runs import write_config
-from nnjax.config.sweep import JobResult
-from nnjax.reporting.figures.sweep import draw_sweep
+from nnjax.cli.compose import compose_train
+from nnjax.cli.runs import write_config
+from nnjax.cli.sweep_results import JobResult
+from nnjax.reporting.figures.job_bars import draw_sweep
 from nnjax.reporting.metrics import MetricWriter
-from nnjax.reporting.sweep import show_sweep
+from nnjax.reporting.sweep_table import show_sweep
 
 
 def job(folder, number, *overrides, losses=(), error=None):
@@ -19,7 +19,7 @@ def job(folder, number, *overrides, losses=(), error=None):
 
 def drawn(monkeypatch):
     given = {}
-    monkeypatch.setattr("nnjax.reporting.figures.sweep.draw_sweep", lambda jobs, path: given.update(jobs))
+    monkeypatch.setattr("nnjax.reporting.figures.job_bars.draw_sweep", lambda jobs, path: given.update(jobs))
     return given
 
 
@@ -91,7 +91,7 @@ def test_jobs_that_want_no_figures_have_no_line(tmp_path, monkeypatch, capsys):
 
 def test_losses_of_other_formulas_have_axes_of_their_own(tmp_path, monkeypatch):
     given = {}
-    monkeypatch.setattr("nnjax.reporting.figures.sweep.draw_sweep", lambda jobs, path, **more: given.update(more))
+    monkeypatch.setattr("nnjax.reporting.figures.job_bars.draw_sweep", lambda jobs, path, **more: given.update(more))
     show_sweep(tmp_path, [configured(tmp_path, n, f"loss={name}") for n, name in enumerate(["cross_entropy", "mse"])])
     assert given == {"losses": {"cross_entropy": "cross_entropy", "mse": "mse"}}
     smooth = [configured(tmp_path / "b", n, f"loss.label_smoothing={n / 10}", f"seed={n}") for n in range(2)]
@@ -170,14 +170,14 @@ def test_names_hold_lists_and_equal_jobs_are_numbered(tmp_path, monkeypatch):
     assert all(len(name) <= 60 for name in given)
 
 
-def test_results_of_several_copies_come_with_their_spread(tmp_path, capsys):
-    def copies(number, n):
+def test_results_of_several_trials_come_with_their_spread(tmp_path, capsys):
+    def trials(number, n):
         spread = {"test_loss": {"mean": 0.5, "std": 0.25, "n": n}, "test_accuracy": {"mean": 0.9, "std": None, "n": n}}
-        rows = [{"copy": index} for index in range(3)]
-        summary = {"status": "completed", "test": {"loss": 0.5, "accuracy": 0.9}, "spread": spread, "copies": rows}
+        rows = [{"trial": index} for index in range(3)]
+        summary = {"status": "completed", "test": {"loss": 0.5, "accuracy": 0.9}, "spread": spread, "trials": rows}
         return JobResult(number, (f"activation={number}",), None, 0, None, summary)
 
-    show_sweep(tmp_path, [copies(0, 3), copies(1, 2)])
+    show_sweep(tmp_path, [trials(0, 3), trials(1, 2)])
     rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "0 0 completed 0.5000 ± 0.2500 90.00%" in rows
     assert "1 1 completed 0.5000 ± 0.2500 (2/3) 90.00% (2/3)" in rows

@@ -249,7 +249,7 @@ def test_a_sweeps_table_loses_nothing_where_room_is_scarce(width):
             "test": {"loss": 2.1455, "accuracy": 0.15},
             "forecast": {"rmse": 436.52, "mae": 414.95},
             "spread": {"test_loss": {"mean": 2.1455, "std": 0.1531, "n": 3}},
-            "copies": 3,
+            "trials": 3,
             "seconds": 3700,
         }
         for each in overrides

@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from nnjax.config.compose import compose_config
+from nnjax.cli.compose import compose_config
 from nnjax.config.schema import TraceConfig
 from nnjax.data.load import load
 from nnjax.textbook.trace import trace

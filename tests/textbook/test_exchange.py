@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from nnjax.config.compose import compose_config
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.cli.compose import compose_config
 from nnjax.config.schema import TraceConfig
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.parallel.data_parallel import AXIS, DataParallel
 from nnjax.textbook import exchange as module
 from nnjax.textbook.exchange import exchange

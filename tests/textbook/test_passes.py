@@ -3,10 +3,10 @@ import numpy as np
 import optax
 import pytest
 
-from nnjax.config.compose import compose_config
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.cli.compose import compose_config
 from nnjax.config.options import PlainActivation
 from nnjax.config.schema import TraceConfig
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.textbook.passes import batch_losses, forward, layer_activations, passes, traced_network
 from nnjax.training.state import build_network, create_state
 

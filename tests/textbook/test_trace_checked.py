@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.config.compose import compose_config
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.cli.compose import compose_config
 from nnjax.config.options import ELU, LeakyReLU
 from nnjax.config.schema import TraceConfig
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.models.activations import activation, default_activation
 from nnjax.textbook import checks
 from nnjax.textbook.checks import by_hand, finite_differences, hand_formula, kinked_layers, optimizer_update

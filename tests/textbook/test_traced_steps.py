@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnjax.config.compose import compose_config
-from nnjax.config.dataset_spec import dataset_spec
+from nnjax.checks.trace_checks import rows_of_iteration
+from nnjax.cli.compose import compose_config
 from nnjax.config.schema import TraceConfig
-from nnjax.config.trace_checks import rows_of_iteration
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load
 from nnjax.textbook.trace import trace
 from nnjax.training.losses import example_loss

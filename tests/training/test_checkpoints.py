@@ -4,8 +4,8 @@ import pytest
 
 from nnjax.config.errors import DataError
 from nnjax.training.checkpoints import Checkpoints
-from nnjax.training.progress import Sums, TrainingProgress
 from nnjax.training.state import TrainState
+from nnjax.training.training_progress import Sums, TrainingProgress
 
 
 def state(value, width=3):

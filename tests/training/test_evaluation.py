@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.data.dataset import Split
 from nnjax.data.load import load
 from nnjax.training.evaluation import Evaluator

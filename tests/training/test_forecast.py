@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
@@ -12,7 +12,7 @@ from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
 from nnjax.training.forecast import Forecast, make_forecasts
 from nnjax.training.loop import fit
-from nnjax.training.progress import TrainingProgress
+from nnjax.training.training_progress import TrainingProgress
 
 VALUES = np.array(load(compose_train(["data=airline", "model=fnn"]).data).series.values)
 

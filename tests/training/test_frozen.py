@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.training_options import SGD, Adam, Lion, Muon, MuonSGD, ParameterGroup
 from nnjax.config.types import Duration
 from nnjax.data.load import load

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.config.compose import compose_train
+from nnjax.cli.compose import compose_train
 from nnjax.config.errors import DivergedError
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
@@ -15,7 +15,7 @@ from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
 from nnjax.training.loop import fit
-from nnjax.training.progress import TrainingProgress
+from nnjax.training.training_progress import TrainingProgress
 from nnjax.training.weights import named_weights
 
 BASE = [

@@ -3,9 +3,9 @@
 import jax
 import pytest
 
-from nnjax.config.compose import compose_train
-from nnjax.config.dataset_spec import dataset_spec
-from nnjax.config.memory import Machine, memory_needs
+from nnjax.checks.memory_needs import Machine, memory_needs
+from nnjax.cli.compose import compose_train
+from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import runner
@@ -53,8 +53,8 @@ def test_gradients_and_activations_are_within_what_a_program_sets_apart(name, mo
 
 
 @pytest.mark.parametrize("placement", ["device", "host"])
-@pytest.mark.parametrize(("batch", "copies"), [(64, 1), (2**21, 1), (2**16, 40)])
-def test_the_indices_of_a_chunk_stay_small(batch, copies, placement):
+@pytest.mark.parametrize(("batch", "trials"), [(64, 1), (2**21, 1), (2**16, 40)])
+def test_the_indices_of_a_chunk_stay_small(batch, trials, placement):
     config = compose_train(
         [
             "data=synthetic",
@@ -64,7 +64,7 @@ def test_the_indices_of_a_chunk_stay_small(batch, copies, placement):
             f"data.placement={placement}",
             "model=fnn",
             f"training.global_batch_size={batch}",
-            f"training.seeds={copies}",
+            f"training.seeds={trials}",
             "training.duration=5000steps",
             "parallel.devices=1",
         ]
@@ -72,4 +72,4 @@ def test_the_indices_of_a_chunk_stay_small(batch, copies, placement):
     layout = Layout(config, jax.devices()[:1], 1)
     feeder = make_feeder(load(config.data).train, config, layout, 5000)
     assert 1 <= feeder.max_steps <= 1024
-    assert feeder.max_steps * batch * copies * 4 <= 2**25
+    assert feeder.max_steps * batch * trials * 4 <= 2**25

@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
+from nnjax.checks.rates import StepCounts, rate_of
 from nnjax.config.errors import ConfigError
-from nnjax.config.rates import StepCounts, rate_of
 from nnjax.config.training_options import (
     SGD,
     Adam,

@@ -121,7 +121,7 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
 
 
 def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **look: Any) -> Extent:
-    """Draws a picture in the middle of a square, as large as fits, and returns where it lies.
+    """TrialParams a picture in the middle of a square, as large as fits, and returns where it lies.
 
     Args:
         axes: as `tiles` yields them.

@@ -23,7 +23,7 @@ _MOST_OUTPUTS = 9
 def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Loss, and accuracy where there is one, over the epochs: lines for train and validation, a diamond for test.
 
-    Of several copies the lines are their means, within bands of a standard deviation to either side.
+    Of several trials the lines are their means, within bands of a standard deviation to either side.
 
     The loss is on a logarithmic axis where it spans more than two decades.
 
@@ -77,14 +77,14 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
 def _draw_band(axes: "Axes", records: Sequence[Mapping[str, Any]], split: str, name: str, factor: float, color: str) -> None:
     """Mean ± standard deviation, where records hold one."""
     points = [
-        (record["epoch"], record[name], record[f"{name}_std"], record["copies"])
+        (record["epoch"], record[name], record[f"{name}_std"], record["trials"])
         for record in records
         if record["split"] == split and record.get(f"{name}_std") is not None
     ]
     if not points:
         return
-    epochs, mean, std, copies = np.array(points, dtype=float).T
-    label = f"± standard deviation of {copies[-1]:.0f} copies"
+    epochs, mean, std, trials = np.array(points, dtype=float).T
+    label = f"± standard deviation of {trials[-1]:.0f} trials"
     low, high = (mean - std) * factor, (mean + std) * factor
     axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0, label=label)
 

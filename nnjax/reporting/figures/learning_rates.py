@@ -1,6 +1,6 @@
-"""What copies with different learning rates came to.
+"""What trials with different learning rates came to.
 
-draw_learning_rates(summary["copies"], run_dir / "figures/learning_rates.png")
+draw_learning_rates(summary["trials"], run_dir / "figures/learning_rates.png")
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnjax.reporting.copies import spread
 from nnjax.reporting.figures.canvas import BLUE, GREY, RED, canvas, log_scale_if_wide
+from nnjax.reporting.trial_results import spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def draw_learning_rates(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """A panel each for the test loss and, where there is one, the test accuracy over the learning rate.
 
-    A dot for each copy; a line through the means, with bars of a standard deviation where a learning rate has several copies. A
-    learning rate at which copies diverged is marked at the bottom.
+    A dot for each trial; a line through the means, with bars of a standard deviation where a learning rate has several trials.
+    A learning rate at which trials diverged is marked at the bottom.
 
     Args:
-        rows: as `nnjax.reporting.copies.rows_of` makes them; of at least two learning rates.
+        rows: as `nnjax.reporting.trial_results.rows_of` makes them; of at least two learning rates.
         path: the PNG file.
     """
     names = [name for name in ("test_loss", "test_accuracy") if name in rows[0]]
@@ -44,7 +44,7 @@ def _draw(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str) -> None:
         marker="o",
         markersize=3.5,
         alpha=0.5,
-        label="a copy",
+        label="a trial",
     )
     found = {rate: spread([factor * row[name] for row in rows if row["learning_rate"] == rate]) for rate in rates}
     axes.errorbar(
@@ -60,7 +60,7 @@ def _draw(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str) -> None:
     lost = [rate for rate in rates if found[rate].n == 0]
     if lost:
         across = axes.get_xaxis_transform()  # the height as a share of the panel's
-        axes.plot(lost, [0.03] * len(lost), "x", color=RED, transform=across, label="every copy diverged")
+        axes.plot(lost, [0.03] * len(lost), "x", color=RED, transform=across, label="every trial diverged")
     if min(rates) > 0:
         axes.set_xscale("log")
     elif max(rates) < 0:  # of optimizer=textbook, which adds

@@ -1,0 +1,276 @@
+"""Refuses what cannot fit in memory, before anything is allocated, and says what takes it.
+
+    problems = list(memory_problems(config, spec))
+    # model.hidden=[2000000000]: needs at least 5.4 TB to train, and this machine has 24.3 GB …
+    #     600.0 GB  parameters: 150,000,000,010 × 4 bytes
+    #     …
+
+Only what surely cannot fit is refused: the sums are lower bounds. `parallel.memory_limit=off` refuses nothing.
+"""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Any
+
+from nnjax.checks.available_memory import Room, host_room, size_text
+from nnjax.checks.file_checks import LIMIT_KEY, file_problems
+from nnjax.checks.memory_needs import RUNTIME, Machine, Need, Purpose, memory_needs
+from nnjax.config.data_options import SeriesOptions, SyntheticData
+from nnjax.config.diagnostics import NO_ORIGINS, Problem, raise_problems
+from nnjax.config.errors import IncompatibleError, OutOfMemoryError
+from nnjax.config.options import CNN, FNN, RNN, Airbench, Neurons
+from nnjax.config.schema import Config, MemoryLimit, TraceConfig
+from nnjax.config.types import MemorySize
+from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
+
+_SMALLEST_PART = 0.001  # of the sum; what is less is not worth a line
+
+_HELPFUL = 0.25  # a value that leaves at most this share of a sum, if it were small, is one to name
+_FARTHEST = Room(2**63, "no machine has more than 9.2 EB")
+
+
+@dataclass(frozen=True)
+class MemoryLimits:
+    """What an experiment may take.
+
+    Attributes:
+        limit: as `parallel.memory_limit`.
+        key: what set it.
+        device_room: what is free on each accelerator; None where that is not known.
+    """
+
+    limit: MemoryLimit
+    key: str = LIMIT_KEY
+    device_room: Room | None = None
+
+    def host(self) -> Room:
+        """What there is on the host."""
+        return self._given() or host_room()
+
+    def device(self) -> Room | None:
+        """What there is on each accelerator; None where that is not known."""
+        return self._given() or self.device_room
+
+    def _given(self) -> Room | None:
+        if self.limit == "off":
+            return _FARTHEST
+        return Room(self.limit.bytes, f"{self.key} allows {self.limit}") if isinstance(self.limit, MemorySize) else None
+
+
+def memory_problems(config: Config, spec: DatasetSpec) -> Iterator[Problem]:
+    """What cannot fit in memory, by what is known before JAX is loaded."""
+    purpose: Purpose = "trace" if isinstance(config, TraceConfig) else "train"
+    yield from _problems(config, spec, _machine(config), purpose, MemoryLimits(config.parallel.memory_limit))
+
+
+def check_memory(
+    config: Config, *, machine: Machine | None = None, purpose: Purpose = "train", limits: MemoryLimits | None = None
+) -> None:
+    """Checks an experiment once more, where more is known than its config says.
+
+    Args:
+        config: the experiment.
+        machine: what it runs on; None where JAX has not been asked yet.
+        purpose: what is done with it.
+        limits: what it may take; None for what its config says.
+
+    Raises:
+        IncompatibleError: naming the value that takes most, and what is held.
+    """
+    limits = limits or MemoryLimits(config.parallel.memory_limit)
+    found = list(file_problems(config.data, limits.limit))
+    if not found:
+        found = list(_problems(config, dataset_spec(config.data), machine or _machine(config), purpose, limits))
+    raise_problems(found, NO_ORIGINS, IncompatibleError)
+
+
+def check_program(config: Config, spec: DatasetSpec, size: int, room: Room, what: str) -> None:
+    """Checks what a compiled program is about to allocate.
+
+    Args:
+        config: the experiment.
+        spec: of its data.
+        size: bytes.
+        room: where they have to fit.
+        what: the program does: "to draw the weights".
+
+    Raises:
+        IncompatibleError: if they do not.
+    """
+    if size > room.bytes:
+        machine = _machine(config)
+        need = max(memory_needs(config, spec, machine), key=lambda need: need.total)
+        key, value = _dominant(config, spec, machine, "train", need)
+        reason = (
+            f"the compiled program needs {size_text(size)} more {what}, and {room.text}; make it smaller, or try all the same"
+        )
+        problem = Problem(key, value, f"{reason} with {LIMIT_KEY}=off", tuple(_table(need)))
+        raise_problems([problem], NO_ORIGINS, IncompatibleError)
+
+
+@contextmanager
+def out_of_memory_explained(config: object, purpose: Purpose = "train") -> Iterator[None]:
+    """Lets memory that runs out all the same end a command with one line, and the sum of what was to be held.
+
+    Args:
+        config: the experiment; another config is explained without a sum.
+        purpose: what is done with it.
+
+    Raises:
+        OutOfMemoryError: in the place of `MemoryError`, and of XLA's error of that kind.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        advice, *table = "make the model, the batch or the data smaller", ""
+        if isinstance(config, Config):
+            with suppress(Exception):  # such as a file that was too large to read
+                advice, *table = _explanation(config, purpose)
+        said = (str(error).splitlines() or [""])[0][:300]
+        raise OutOfMemoryError("\n".join(filter(None, [f"out of memory: {advice}", *table, said and f"  {said}"]))) from error
+
+
+def _explanation(config: Config, purpose: Purpose) -> list[str]:
+    """The key that takes most, and a line for each part of the largest sum."""
+    spec, machine = dataset_spec(config.data), replace(_machine(config), platform="cpu")
+    need = max(memory_needs(config, spec, machine, purpose), key=lambda need: need.total)
+    key, value = _dominant(config, spec, machine, purpose, need)
+    reason = f"takes the most of at least {size_text(need.total)} {need.when}; make it smaller"
+    return [Problem(key, value, reason).line(NO_ORIGINS), *_table(need)]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; JAX's errors are told by their names, as this package loads no JAX."""
+    if isinstance(error, MemoryError):
+        return True
+    xla = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
+    return xla and any(sign in str(error) for sign in ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory"))
+
+
+def _machine(config: Config) -> Machine:
+    """What is known of the machine before JAX is asked."""
+    devices = config.parallel.devices if isinstance(config.parallel.devices, int) else 1
+    runtime = 0 if "jax" in sys.modules else RUNTIME
+    return Machine("cpu" if _on_cpu(config) else None, devices, runtime)
+
+
+def _on_cpu(config: Config) -> bool:
+    """Whether JAX surely takes the CPU: as it is told, or as there is no plugin for anything else."""
+    if config.parallel.platform != "auto":
+        return config.parallel.platform == "cpu"
+    if told := os.environ.get("JAX_PLATFORMS"):
+        return told.split(",")[0] == "cpu"
+    return not any((find_spec("jax_plugins"), find_spec("libtpu"), entry_points(group="jax_plugins")))
+
+
+def _problems(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, limits: MemoryLimits) -> Iterator[Problem]:
+    """The first need that exceeds what there is."""
+    host = limits.host()
+    if machine.runtime > host.bytes:
+        reason = f"Python, JAX and XLA alone need at least {size_text(machine.runtime)}, and {host.text}"
+        yield Problem(limits.key, str(limits.limit), reason)
+        return
+    for need in memory_needs(config, spec, machine, purpose):
+        room = limits.device() if need.where == "device" else host
+        if room is not None and need.total > room.bytes:
+            key, value = _dominant(config, spec, machine, purpose, need)
+            where = " on each device" if need.where == "device" else ""
+            reason = f"needs at least {size_text(need.total)} {need.when}{where}, and {room.text}; make it smaller"
+            reason += "" if limits.limit == "off" else f", or try all the same with {limits.key}=off"
+            yield Problem(key, value, reason, tuple(_table(need)))
+            return
+
+
+def _table(need: Need) -> list[str]:
+    """A line for each part, largest first, and the sum."""
+    parts = sorted(need.parts, key=lambda part: -part.bytes)
+    rows = [
+        (size_text(part.bytes), part.name + (f": {part.how}" if part.how else ""))
+        for part in parts
+        if part.bytes >= _SMALLEST_PART * need.total
+    ]
+    rows.append((size_text(need.total), f"together, at least, {need.when}"))
+    width = max(len(size) for size, _ in rows)
+    return [f"  {size:>{width}}  {text}" for size, text in rows]
+
+
+def _dominant(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, need: Need) -> tuple[str, object]:
+    """The key, and its value, that would leave the least of a need if it were as small as can be."""
+
+    def left(smaller: Config) -> int:
+        data = smaller.data
+        # The rows of a file do not change, and are not counted again.
+        shrunk = spec if isinstance(data, SeriesOptions) and data.window == config.data.window else dataset_spec(data)  # type: ignore[union-attr]
+        own = machine if smaller.parallel == config.parallel else replace(machine, num_devices=1)
+        needs = memory_needs(smaller, shrunk, own, purpose)
+        return next((other.total for other in needs if (other.when, other.where) == (need.when, need.where)), 0)
+
+    candidates = [(key, value, left(smaller)) for key, value, smaller in _smaller(config)]
+    least = min(total for _, _, total in candidates)
+    # Where several would do, the largest is the one that was meant to be large.
+    helpful = [(key, value) for key, value, total in candidates if total <= max(least, need.total * _HELPFUL)]
+    return max(helpful, key=lambda candidate: _magnitude(*candidate))
+
+
+def _magnitude(key: str, value: object) -> int:
+    if isinstance(value, tuple):  # several rates, a shape, or the widths of layers
+        several = not all(isinstance(item, int) for item in value)
+        return len(value) if several else math.prod(value) if key == "data.input_shape" else max(value, default=0)
+    return value if isinstance(value, int) else 0
+
+
+def _smaller(config: Config) -> Iterator[tuple[str, object, Config]]:
+    """Each key that memory hangs on, its value, and the config with the smallest one in its place."""
+
+    def with_(group: str, **values: Any) -> Config:
+        return replace(config, **{group: replace(getattr(config, group), **values)})
+
+    yield from _smaller_models(config, with_)
+    data, training = config.data, config.training
+    if isinstance(data, SyntheticData):
+        for name, least in (("num_train", 1), ("num_test", 1), ("outputs", 1)):
+            yield f"data.{name}", getattr(data, name), with_("data", **{name: least})
+        yield "data.input_shape", data.input_shape, with_("data", input_shape=(1,) * len(data.input_shape))
+    if isinstance(data, SeriesOptions):
+        yield "data.window", data.window, with_("data", window=1)
+    for name in ("global_batch_size", "eval_batch_size", "seeds"):
+        yield f"training.{name}", getattr(training, name), with_("training", **{name: 1})
+    if rates := training.vary.learning_rate:
+        vary = replace(training.vary, learning_rate=rates[:1])
+        yield "training.vary.learning_rate", rates, with_("training", vary=vary)
+    if isinstance(config.parallel.devices, int):
+        yield "parallel.devices", config.parallel.devices, with_("parallel", devices=1)
+
+
+def _smaller_models(config: Config, with_: Callable[..., Config]) -> Iterator[tuple[str, object, Config]]:
+    match config.model:
+        case FNN(hidden=hidden) | RNN(hidden=hidden):
+            yield "model.hidden", hidden, with_("model", hidden=(1,) * len(hidden))
+        case CNN(blocks=blocks, dense=dense):
+            for name, least in (("features", 1), ("kernel", 1), ("convolutions", 1)):
+                changes: dict[str, Any] = {name: least}
+                smaller = tuple(replace(block, **changes) for block in blocks)
+                sizes = [getattr(block, name) for block in blocks]
+                if sizes:
+                    largest = max(range(len(blocks)), key=sizes.__getitem__)
+                    yield f"model.blocks.{largest}.{name}", sizes[largest], with_("model", blocks=smaller)
+            if dense:
+                yield "model.dense", dense, with_("model", dense=(1,) * len(dense))
+        case Airbench(widths=widths):
+            yield "model.widths", widths, with_("model", widths=(1,) * len(widths))
+        case Neurons(layers=layers):
+            sizes = [layer.size for layer in layers]
+            largest = max(range(len(layers)), key=sizes.__getitem__)
+            smaller_layers = tuple(replace(layer, size=1) for layer in layers)
+            yield f"model.layers.{largest}.size", sizes[largest], with_("model", layers=smaller_layers)
+    whitening = getattr(config.model, "whitening", None)
+    if whitening is not None:
+        yield "model.whitening.size", whitening.size, with_("model", whitening=replace(whitening, size=1))

@@ -1,0 +1,297 @@
+"""What an experiment holds in memory, before anything is allocated: a sum of parts, from the config alone.
+
+    needs = memory_needs(config, dataset_spec(config.data), Machine(platform="cpu"))
+    max(needs, key=lambda need: need.total).parts        # (Part("parameters", 600000000040, "150,000,000,010 × 4 bytes"), …)
+
+Each part is what surely is there at that time, so the sums are lower bounds: an experiment that exceeds one cannot run. What
+XLA keeps besides is left out; real runs of large networks take 1.2 to 2 times as much. All numbers are Python's integers.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nnjax.checks.network_sizes import LayerSize, layer_sizes, optimizer_values
+from nnjax.checks.step_counts import in_steps, steps_per_epoch, total_steps
+from nnjax.checks.trials import num_trials
+from nnjax.config.data_options import SyntheticData, TfdsData
+from nnjax.config.options import CNN, Airbench
+from nnjax.config.schema import Config
+from nnjax.config.training_options import Textbook
+from nnjax.data.dataset_spec import DatasetSpec
+
+LARGEST_ON_DEVICE = 2**30
+"""Bytes of inputs up to which `data.placement=auto` keeps a training split on the devices: CIFAR-10 has 154 MB."""
+
+RUNTIME = 200 * 10**6
+"""Python, JAX and XLA with one small program, where they are not loaded yet; measured 350 MB."""
+
+_TRIAL = 100  # bytes of a trial's own objects
+
+Purpose = Literal["train", "evaluate", "trace"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What an experiment runs on.
+
+    Attributes:
+        platform: "cpu", where devices share the host's memory; "accelerator", where each has its own; None is not known yet:
+            then only what lies on the host in any case is counted.
+        num_devices: how many this host has of them; at least so many.
+        runtime: bytes of the libraries that are still to be loaded.
+    """
+
+    platform: Literal["cpu", "accelerator"] | None
+    num_devices: int = 1
+    runtime: int = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that is held.
+
+    Attributes:
+        name: what it is.
+        bytes: how large.
+        how: how that comes about, such as "1,000 × 8 bytes".
+    """
+
+    name: str
+    bytes: int
+    how: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """What is held at one time in one memory.
+
+    Attributes:
+        where: of the host, or of each device.
+        when: what goes on then: "to make the data", "to train".
+        parts: what is held, without what is empty.
+    """
+
+    where: Literal["host", "device"]
+    when: str
+    parts: tuple[Part, ...]
+
+    @property
+    def total(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.bytes for part in self.parts)
+
+
+def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose = "train") -> tuple[Need, ...]:
+    """What an experiment surely holds, at each time when that may be the most, in the order of these times.
+
+    Args:
+        config: the experiment.
+        spec: of its data.
+        machine: what it runs on.
+        purpose: of an evaluation, only what an evaluation holds; of a trace, whose network is small, only the data.
+    """
+    sizes = _Sizes(config, spec, machine)
+    runtime = Part("Python, JAX and XLA", machine.runtime, "")
+    data, held = sizes.data(), sizes.held
+    needs: list[tuple[str, list[Part], list[Part]]] = [("to make the data", [runtime, *sizes.making_data()], [])]
+    if purpose == "train":
+        training = [*sizes.state(), *sizes.training(), *sizes.data_on_device(), sizes.drawn]
+        host = [runtime, *data, *sizes.shuffles(), *([held] if sizes.holds_best else [])]
+        needs.append(("to train", host, training))
+    if purpose != "trace":
+        evaluation = [*sizes.state(), *sizes.evaluation(), sizes.drawn]
+        needs.append(("to evaluate", [runtime, *data, sizes.outputs()], evaluation))
+    if purpose == "train":
+        saving = [*sizes.state(), *sizes.data_on_device(), sizes.drawn]
+        written = Part("what is being written of it", held.bytes, "as much again")
+        needs.append(("to save a checkpoint", [runtime, *data, held, written], saving))
+        needs.append(("to draw the figures", [runtime, *data, sizes.confusions()], [*sizes.state(), sizes.drawn]))
+    found = []
+    for when, host, device in needs:
+        if machine.platform == "cpu":
+            host += [Part(part.name, part.bytes * sizes.shares(part), part.how) for part in device]
+        elif machine.platform == "accelerator":
+            found.append(Need("device", when, tuple(part for part in device if part.bytes)))
+        found.append(Need("host", when, tuple(part for part in host if part.bytes)))
+    return tuple(found)
+
+
+class _Sizes:
+    """The sizes of an experiment; of what lies on devices, those of one device.
+
+    Attributes:
+        drawn: the state as it was drawn, which stays on the first device.
+        held: a copy of the state on the host, to be saved.
+        holds_best: whether a state is held while training goes on.
+    """
+
+    def __init__(self, config: Config, spec: DatasetSpec, machine: Machine) -> None:
+        self._config, self._spec, self._machine = config, spec, machine
+        training, devices = config.training, machine.num_devices
+        self._layers = layer_sizes(config.model, spec)
+        self._params = sum(layer.num_params for layer in self._layers)
+        self._model_state = sum(layer.times * layer.state for layer in self._layers)
+        self._trials = num_trials(config)
+        self._whole = 1 < self._trials >= devices  # as `nnjax.training.layout` spreads them
+        self._own_trials = math.ceil(self._trials / devices) if self._whole else self._trials
+        self._batch = training.global_batch_size if self._whole else math.ceil(training.global_batch_size / devices)
+        largest = max(spec.num_validation, spec.num_test)
+        eval_batch = min(training.eval_batch_size, math.ceil(largest / devices) * devices)
+        self._eval_batch = eval_batch if self._whole else math.ceil(eval_batch / devices)
+        self._value = 2 if training.precision == "bfloat16" else 4
+        state = sum(part.bytes for part in self._state(1))
+        self.drawn = Part("the state as it was drawn", self._trials * state, self._times(f"{state:,} bytes", self._trials))
+        self.held = Part("a copy of the state to save", self._trials * state, self._times(f"{state:,} bytes", self._trials))
+        whole = steps_per_epoch(config, spec) and "%" not in {
+            (training.planned or training.duration).unit,
+            training.duration.unit,
+        }
+        steps = total_steps(config, spec) if whole else 1
+        self.holds_best = spec.num_validation > 0 and steps > 1 and in_steps(training.evaluate_every, config, spec) < steps
+
+    def shares(self, part: Part) -> int:
+        """How many times a part of one device is in the memory that all of them share."""
+        return 1 if part is self.drawn else self._machine.num_devices
+
+    def state(self) -> list[Part]:
+        """What training changes, of this device's trials."""
+        return self._state(self._own_trials)
+
+    def _state(self, trials: int) -> list[Part]:
+        optimizer = self._config.optimizer
+        remembered = optimizer_values(optimizer, self._layers)
+        lookahead = not isinstance(optimizer, Textbook) and optimizer.lookahead is not None
+        slow = self._params + self._model_state if lookahead else 0
+        return [
+            self._part("parameters", self._params, trials),
+            self._part(f"memory of the optimizer, {optimizer.name}", remembered, trials),
+            self._part("statistics of the model", self._model_state, trials),
+            self._part("slow weights of lookahead", slow, trials),
+        ]
+
+    def training(self) -> list[Part]:
+        """Gradients and what the backward pass needs."""
+        config = self._config
+        clips = not isinstance(config.optimizer, Textbook) and config.optimizer.clip_norm is not None
+        # A gradient that nothing else waits for is used, and given up, before the next one is computed.
+        together = clips or (self._machine.num_devices > 1 and not self._whole)
+        gradients = self._params if together else max((layer.kernels for layer in self._layers), default=0)
+        values, batch = _backward_values(self._layers), self._batch
+        how = self._times(f"{batch:,} examples × {values:,} values × {self._value} bytes", self._at_once)
+        indices = self._own_trials * batch * 4
+        return [
+            self._part("gradients", gradients, self._at_once),
+            Part("activations of a batch", self._at_once * batch * values * self._value, how),
+            Part("the examples of a step", indices, f"{self._own_trials * batch:,} × 4 bytes"),
+        ]
+
+    @property
+    def _at_once(self) -> int:
+        """How many trials a device surely computes at the same time, as `nnjax.training.experiment` decides it."""
+        convolutional = isinstance(self._config.model, CNN | Airbench)
+        return self._own_trials if self._machine.platform == "accelerator" and not convolutional else 1
+
+    def evaluation(self) -> list[Part]:
+        """What a forward pass over a batch of the evaluation needs."""
+        values = _forward_values(self._layers)
+        views = self._config.training.test_views if self._config.training.test_views > 1 else 0
+        seen, batch = views * math.prod(self._spec.input_shape), self._eval_batch
+        how = f"{batch:,} examples × {values:,} values × {self._value} bytes"
+        return [
+            Part("activations of a batch", batch * values * self._value, how),
+            Part(f"{views} views of a batch", batch * seen * 4, f"{batch:,} × {seen:,} × 4 bytes"),
+        ]
+
+    def outputs(self) -> Part:
+        """The network's outputs for a whole split, which are joined from those of its batches."""
+        largest, values = max(self._spec.num_validation, self._spec.num_test), self._spec.num_outputs
+        size = 2 * self._trials * largest * values * 4
+        return Part("outputs of a split", size, self._times(f"2 × {largest:,} × {values:,} × 4 bytes", self._trials))
+
+    def confusions(self) -> Part:
+        """The matrix of classes that are taken for others, where it is drawn."""
+        drawn, classes = self._config.report.figures and self._spec.task == "classification", self._spec.num_outputs
+        return Part("confusion matrix", drawn * classes**2 * 8, f"{classes:,} × {classes:,} × 8 bytes")
+
+    def data(self) -> list[Part]:
+        """The splits, as they stay on the host."""
+        data, spec = self._config.data, self._spec
+        count = spec.num_train + spec.num_validation
+        if isinstance(data, SyntheticData):
+            if not spec.num_validation:
+                count = data.num_train  # what a limit leaves is a part of it all
+            return [*self._split("training data", count), *self._split("test data", data.num_test)]
+        if isinstance(data, TfdsData):  # of its files, memory holds what was set apart only
+            return self._split("training data", count if spec.num_validation else 0)
+        return [*self._split("training data", count), *self._split("test data", spec.num_test)]
+
+    def making_data(self) -> list[Part]:
+        """The splits, and what making them takes."""
+        data, spec = self._config.data, self._spec
+        if not isinstance(data, SyntheticData):
+            return self.data()
+        inputs, targets = self._split("training data", data.num_train)
+        copies = 2 if data.task == "classification" else 0  # the centres and the noise of each example
+        making = Part("noise and centres of the training data", copies * inputs.bytes, f"{copies} × as much")
+        if spec.num_validation and not copies:
+            kept = (spec.num_train + spec.num_validation) * self._input_bytes
+            making = Part("what is set aside of it", kept, f"{kept // self._input_bytes:,} × {self._input_bytes:,} bytes")
+        values = math.prod(spec.input_shape) * spec.num_outputs
+        signal = Part("the centres" if copies else "the map to the targets", 4 * values, f"{values:,} × 4 bytes")
+        return [inputs, targets, making, signal]
+
+    @property
+    def _input_bytes(self) -> int:
+        return math.prod(self._spec.input_shape) * (1 if self._spec.input_dtype == "uint8" else 4)
+
+    def _split(self, name: str, count: int) -> list[Part]:
+        target = 4 * (self._spec.num_outputs if self._spec.task == "regression" else 1)
+        return [
+            Part(name, count * self._input_bytes, f"{count:,} × {self._input_bytes:,} bytes"),
+            Part(f"targets of the {name}", count * target, f"{count:,} × {target:,} bytes"),
+        ]
+
+    def data_on_device(self) -> list[Part]:
+        """The training split, or the examples of one step."""
+        placement, count = self._config.data.placement, self._spec.num_train
+        if placement == "host" or (placement == "auto" and count * self._input_bytes > LARGEST_ON_DEVICE):
+            count = self._batch * self._own_trials
+            return self._split("batch", count)
+        return self._split("data on the device", count)
+
+    def shuffles(self) -> list[Part]:
+        """An order of the examples for each seed, and what is kept of each trial."""
+        seeds, count = self._config.training.seeds, self._spec.num_train
+        return [
+            Part("orders of the examples", seeds * count * 4, f"{seeds:,} × {count:,} × 4 bytes"),
+            Part("what trials are told apart by", self._trials * _TRIAL * (self._trials > 1), f"{self._trials:,} trials"),
+        ]
+
+    def _part(self, name: str, values: int, trials: int) -> Part:
+        return Part(name, trials * values * 4, self._times(f"{values:,} × 4 bytes", trials))
+
+    @staticmethod
+    def _times(how: str, trials: int) -> str:
+        return f"{trials:,} trials × {how}" if trials > 1 else how
+
+
+def _backward_values(layers: Sequence[LayerSize]) -> int:
+    """The most values of an example at once: what layers keep, and the gradient by the outputs where the backward pass is.
+
+    The gradient by a layer's inputs is not counted: XLA may write it over a buffer that is no longer needed.
+    """
+
+    def at_each() -> Iterator[int]:
+        kept = 0
+        for layer in layers:
+            kept += layer.times * (layer.inputs + layer.states)
+            yield kept + layer.outputs
+
+    return max(at_each(), default=0)
+
+
+def _forward_values(layers: Sequence[LayerSize]) -> int:
+    """The most values of an example at once in an evaluation: what a layer with kernels reads and makes."""
+    return max((layer.inputs + layer.outputs for layer in layers if layer.kernels), default=0)

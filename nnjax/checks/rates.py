@@ -1,0 +1,167 @@
+"""The learning rate over the steps, as a share of its peak: one formula for NumPy and JAX, so that a config can be asked, too.
+
+    rate = relative_rate(config, dataset.spec)
+    rate(0), rate(np.arange(600))                  # 1.0, [1.0, 0.99999, …]
+
+A schedule runs through *courses*. The first begins at step 0 and is `training.planned` long, or, where that is null, lasts to
+the first of `schedule.restarts`, or else to the end of training. Each restart begins another. After its end a course's last
+value stays.
+
+The k-th step of a course, from 0, has the rate of the schedule's line at k, so that `final` is reached one past the last step,
+which still learns. Only a warm-up from nothing would waste its first step: with W steps, the k-th has (k + 1) / W of the peak,
+and the last of them the peak itself. (Hugging Face's and big_vision's warm-ups start at 0 and compute one gradient for nothing;
+timm's and PyTorch's LinearLR start at a rate of their own, which is one more number to choose.)
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nnjax.checks.step_counts import duration_steps, planned_steps, steps_per_epoch
+from nnjax.config.schema import Config
+from nnjax.config.training_options import Constant, Cosine, OneCycle, Restart, Schedule, Steps, WarmupCosine
+from nnjax.config.types import Duration
+from nnjax.data.dataset_spec import DatasetSpec
+
+Rate = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """One run through a schedule.
+
+    Attributes:
+        start: steps before it.
+        span: its length in steps.
+    """
+
+    start: int
+    span: int
+
+
+@dataclass(frozen=True)
+class StepCounts:
+    """What durations are converted to steps by.
+
+    Attributes:
+        total: steps of the whole training.
+        planned: steps of the first course, which percents of the training are of.
+        per_epoch: steps that make an epoch.
+        batch_size: examples a step, over all devices.
+    """
+
+    total: int
+    planned: int
+    per_epoch: int
+    batch_size: int
+
+    def of(self, duration: Duration, whole: int | None = None) -> int:
+        """A duration in steps; percents are of `whole`, by default of the training as planned."""
+        return duration.in_steps(self.per_epoch, self.batch_size, self.planned if whole is None else whole)
+
+
+def step_counts(config: Config, spec: DatasetSpec) -> StepCounts:
+    """The step counts of a config."""
+    return StepCounts(
+        total=duration_steps(config, spec),
+        planned=planned_steps(config, spec),
+        per_epoch=steps_per_epoch(config, spec),
+        batch_size=config.training.global_batch_size,
+    )
+
+
+def relative_rate(config: Config, spec: DatasetSpec) -> Rate:
+    """From the step, 0 for the first, to the learning rate as a share of its peak; of an array, to an array of its kind."""
+    return rate_of(config.schedule, step_counts(config, spec))
+
+
+def rate_of(schedule: Schedule, counts: StepCounts) -> Rate:
+    """The same, for a schedule and numbers of steps."""
+    if isinstance(schedule, Constant):
+        return lambda step: 1.0
+    first, *others = courses(schedule, counts)
+    lines = {course: _line(schedule, course.span, counts) for course in (first, *others)}
+
+    def rate(step: Any) -> Any:
+        xp = _namespace(step)
+        value = lines[first](xp, xp.clip(step, 0, first.span))
+        for course in others:
+            since = xp.clip(step - course.start, 0, course.span)
+            value = xp.where(step < course.start, value, lines[course](xp, since))
+        return value
+
+    return rate
+
+
+def courses(schedule: Schedule, counts: StepCounts) -> list[Course]:
+    """The courses that a training goes through."""
+    restarts = restarts_of(schedule)
+    starts = [0, *(counts.of(restart.at) for restart in restarts)]
+    ends = [*starts[1:], max(counts.total, starts[-1] + 1)]
+    first = counts.planned if not restarts else min(counts.planned, ends[0])
+    lengths = [None if restart.length is None else counts.of(restart.length) for restart in restarts]
+    spans = [
+        first,
+        *(end - start if own is None else own for start, end, own in zip(starts[1:], ends[1:], lengths, strict=True)),
+    ]
+    return [Course(start, span) for start, span in zip(starts, spans, strict=True)]
+
+
+def course_ends(schedule: Schedule, counts: StepCounts) -> tuple[int, ...]:
+    """The steps after which a course or the training ends, in order."""
+    found = courses(schedule, counts)
+    ends = {course.start + course.span for course in found} | {course.start for course in found[1:]}
+    return tuple(sorted({end for end in ends if end < counts.total} | {counts.total}))
+
+
+def restarts_of(schedule: Schedule) -> Sequence[Restart]:
+    """The restarts of a schedule, those that were given by their beginning alone included."""
+    restarts = () if isinstance(schedule, Constant) else schedule.restarts
+    return [restart if isinstance(restart, Restart) else Restart(restart) for restart in restarts]
+
+
+def _namespace(step: Any) -> Any:
+    """NumPy or jax.numpy, whichever the step is an array of; NumPy for a plain number."""
+    if hasattr(step, "__array_namespace__"):
+        return step.__array_namespace__()
+    import numpy  # which a mere look at a config has no need of
+
+    return numpy
+
+
+def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle, span: int, counts: StepCounts) -> Callable[[Any, Any], Any]:
+    """The rate at the k-th step of a course, from 0, up to `span`, one past its last.
+
+    Each k meets a float before it is divided: JAX divides int32 in float32 also where float64 is switched on, as in a trace.
+    """
+    match schedule:
+        case Steps():
+            boundaries = [counts.of(boundary, span) for boundary in schedule.boundaries]
+            return lambda xp, k: math.prod((xp.where(k >= end, schedule.factor, 1.0) for end in boundaries), start=1.0)
+        case Cosine():
+            return lambda xp, k: _cosine(xp, 1.0 * k / span, schedule.final)
+        case WarmupCosine():
+            up, rest = _split(schedule.warmup, span, counts)
+            return lambda xp, k: xp.where(
+                k < up, (k + 1.0) / up, _cosine(xp, xp.clip(k - 1.0 * up, 0, None) / rest, schedule.final)
+            )
+        case OneCycle():
+            up, rest = _split(schedule.warmup, span, counts)
+            first, start = (1.0, 0.0) if schedule.start == 0 else (0.0, schedule.start)
+
+            def line(xp: Any, k: Any) -> Any:
+                rising = start + (1 - start) * (k + first) / up
+                return xp.where(k < up, rising, 1 + (schedule.final - 1) * (k - 1.0 * up) / rest)
+
+            return line
+
+
+def _split(warmup: Duration, span: int, counts: StepCounts) -> tuple[int, int]:
+    """Steps of a course's warm-up, and those after it."""
+    up = counts.of(warmup, span)
+    return up, max(1, span - up)
+
+
+def _cosine(xp: Any, share: Any, final: float) -> Any:
+    return final + (1 - final) * (1 + xp.cos(math.pi * share)) / 2

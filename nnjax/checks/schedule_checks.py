@@ -1,0 +1,101 @@
+"""Checks of the training's length and of what a schedule does in it: boundaries, warm-up and restarts within their course.
+
+problems = [problem for check in SCHEDULE_CHECKS for problem in check(config, spec)]
+"""
+
+from itertools import pairwise
+
+from nnjax.checks.data_checks import Problems
+from nnjax.checks.rates import Course, StepCounts, courses, restarts_of, step_counts
+from nnjax.checks.step_counts import duration_steps, planned_steps, steps_per_epoch
+from nnjax.config.diagnostics import Problem, count
+from nnjax.config.schema import Config
+from nnjax.config.training_options import OneCycle, Steps, WarmupCosine
+from nnjax.config.types import Duration
+from nnjax.data.dataset_spec import DatasetSpec
+
+_MOST_STEPS = 2**31 - 1  # JAX counts steps in 32 bits
+
+
+def _duration(config: Config, spec: DatasetSpec) -> Problems:
+    lengths = {"duration": (config.training.duration, duration_steps), "planned": (config.training.planned, planned_steps)}
+    for name, (duration, in_steps) in lengths.items():
+        if duration is None:
+            continue
+        if duration.unit == "%":
+            reason = "must be in steps, epochs or examples, such as 10epochs, as percents are of it"
+            yield Problem(f"training.{name}", duration, reason)
+        elif steps_per_epoch(config, spec) and (steps := in_steps(config, spec)) > _MOST_STEPS:
+            reason = f"is {steps} steps; must be at most {_MOST_STEPS}"
+            yield Problem(f"training.{name}", duration, reason)
+
+
+def _schedule(config: Config, spec: DatasetSpec) -> Problems:
+    if list(_duration(config, spec)) or not steps_per_epoch(config, spec):
+        return
+    counts = step_counts(config, spec)
+    problems = list(_restarts(config, counts))
+    yield from problems
+    if isinstance(config.schedule, Steps) and not config.schedule.boundaries:
+        yield Problem("schedule.boundaries", [], "needs at least one; schedule=constant has none")
+    elif not problems:
+        found = courses(config.schedule, counts)
+        wholes = [_whole(config, course, number) for number, course in enumerate(found)]
+        match config.schedule:
+            case Steps(boundaries=boundaries):
+                yield from _boundaries(boundaries, found, wholes, counts)
+            case WarmupCosine(warmup=warmup) | OneCycle(warmup=warmup):
+                for course, whole in zip(found, wholes, strict=True):
+                    if (steps_up := counts.of(warmup, course.span)) >= course.span:
+                        reason = f"{count(steps_up, 'step')} must be less than {whole}; choose a shorter one, such as 5%"
+                        yield Problem("schedule.warmup", warmup, reason)
+                        break
+
+
+def _restarts(config: Config, counts: StepCounts) -> Problems:
+    before, end = 0, f"training.duration={config.training.duration}, {count(counts.total, 'step')}"
+    restarts = restarts_of(config.schedule)
+    for index, restart in enumerate(restarts):
+        key, at = f"schedule.restarts.{index}", counts.of(restart.at)
+        if at >= counts.total:
+            yield Problem(key, restart.at, f"step {at} is past the end of {end}; choose an earlier one, or leave it out")
+        elif at <= before and index:
+            yield Problem(key, restart.at, f"step {at} does not come after the restart before it, step {before}")
+        before = at
+        following = restarts[index + 1].at if index + 1 < len(restarts) else None
+        if restart.length is not None and following is not None and at + counts.of(restart.length) > counts.of(following):
+            reason = f"lasts past the next restart, {following}; choose a shorter one, or null, which lasts up to there"
+            yield Problem(f"{key}.length", restart.length, reason)
+
+
+def _boundaries(boundaries: tuple[Duration, ...], found: list[Course], wholes: list[str], counts: StepCounts) -> Problems:
+    # A restart may be shorter than the first course, and leave out the last boundaries.
+    longest = max(range(len(found)), key=lambda number: found[number].span)
+    steps = [counts.of(boundary, found[longest].span) for boundary in boundaries]
+    for index, (boundary, step) in enumerate(zip(boundaries, steps, strict=True)):
+        if step >= found[longest].span:
+            reason = f"step {step} is past the end of {wholes[longest]}; choose an earlier one, such as 75%"
+            yield Problem(f"schedule.boundaries.{index}", boundary, reason)
+    for number, course in enumerate(found):
+        steps = [counts.of(boundary, course.span) for boundary in boundaries]
+        out_of_order = [index for index, (before, after) in enumerate(pairwise(steps), start=1) if after <= before]
+        for index in out_of_order:
+            where = f" in {wholes[number]}" if number else ""
+            reason = f"step {steps[index]} does not come after the boundary before it, step {steps[index - 1]}{where}"
+            yield Problem(f"schedule.boundaries.{index}", boundaries[index], reason)
+        if out_of_order:
+            return
+
+
+def _whole(config: Config, course: Course, number: int) -> str:
+    """What sets the length of a course, and its steps."""
+    training, steps = config.training, count(course.span, "step")
+    if number:
+        return f"the course that schedule.restarts.{number - 1} begins, {steps}"
+    if restarts := restarts_of(config.schedule):
+        return f"the course up to schedule.restarts.0={restarts[0].at}, {steps}"
+    name = "duration" if training.planned is None else "planned"
+    return f"training.{name}={getattr(training, name)}, {steps}"
+
+
+SCHEDULE_CHECKS = (_duration, _schedule)

@@ -1,0 +1,137 @@
+"""What a trace can show: fully connected networks, plain gradient descent, and not too many operations.
+
+check_trace(config, origins)
+# IncompatibleError: model=cnn: is not fully connected; choose model=two_neuron, model=neurons or model=fnn
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+from nnjax.checks.data_checks import Problems
+from nnjax.config.data_options import TextbookData
+from nnjax.config.diagnostics import Origins, Problem, raise_problems
+from nnjax.config.errors import IncompatibleError
+from nnjax.config.options import FNN, Neurons, TwoNeuron
+from nnjax.config.schema import TraceConfig
+from nnjax.config.training_options import SGD, CrossEntropy, Textbook
+from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
+
+MOST_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """Of a fully connected layer: its inputs and neurons, whether these have a bias weight, and whether that is learnt."""
+
+    inputs: int
+    neurons: int
+    bias: bool
+    learns_bias: bool
+
+
+def check_trace(config: TraceConfig, origins: Origins) -> None:
+    """Checks a config that `check_config` found right.
+
+    Raises:
+        IncompatibleError: naming all that a trace cannot show.
+    """
+    problems = [*_model(config), *_optimizer(config), *_data(config), *_trials(config)]
+    if not problems:
+        problems = [*_size(config, dataset_spec(config.data))]
+    raise_problems(problems, origins, IncompatibleError)
+
+
+def _model(config: TraceConfig) -> Problems:
+    model = config.model
+    if not isinstance(model, TwoNeuron | Neurons | FNN):
+        reason = "is not fully connected, so its weights do not belong to one neuron and one input each"
+        yield Problem("model", model.name, f"{reason}; choose model=two_neuron, model=neurons or model=fnn")
+    elif isinstance(model, FNN):
+        if model.normalization != "none":
+            yield Problem("model.normalization", model.normalization, "a trace shows plain neurons; must be none")
+        if model.dropout:
+            yield Problem("model.dropout", model.dropout, "a trace shows plain neurons; must be 0")
+
+
+def _optimizer(config: TraceConfig) -> Problems:
+    rule = config.optimizer
+    if isinstance(rule, SGD):
+        plain: dict[str, object] = {"momentum": 0.0, "weight_decay": 0.0, "clip_norm": None, "lookahead": None}
+        for name, off in plain.items():
+            value = getattr(rule, name)
+            if value != off:
+                reason = "a trace shows weight − learning rate × gradient; must be"
+                yield Problem(f"optimizer.{name}", value, f"{reason} {'null' if off is None else 0}")
+        if rule.parameter_groups:
+            reason = "a trace shows weight − learning rate × gradient; must be []"
+            yield Problem("optimizer.parameter_groups", rule.parameter_groups, reason)
+    elif not isinstance(rule, Textbook):
+        reason = "moves a weight by more than learning rate × gradient; choose optimizer=textbook or optimizer=sgd"
+        yield Problem("optimizer", rule.name, reason)
+
+
+def _data(config: TraceConfig) -> Problems:
+    if isinstance(config.data, TextbookData) and config.data.validation:
+        reason = "a trace takes the examples in the order of data.inputs, all of them; must be 0"
+        yield Problem("data.validation", config.data.validation, reason)
+
+
+def _trials(config: TraceConfig) -> Problems:
+    alone: dict[str, tuple[object, str]] = {
+        "seeds": (config.training.seeds, "1"),
+        "vary.learning_rate": (config.training.vary.learning_rate, "null"),
+    }
+    for name, (value, wanted) in alone.items():
+        if value not in (1, None):
+            yield Problem(f"training.{name}", value, f"a trace shows one network; must be {wanted}")
+
+
+def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:
+    batch = config.training.global_batch_size
+    rows = config.iterations * rows_of_iteration(config, spec, batch)
+    if rows <= MOST_ROWS:
+        return
+    said = f"the trace would have {rows:,} rows, more than {MOST_ROWS:,}"
+    if rows_of_iteration(config, spec, 1) > MOST_ROWS:
+        smaller = {"neurons": ", smaller model.layers", "fnn": ", a smaller model.hidden"}.get(config.model.name, "")
+        reason = f"{said}, already for one iteration of one example; choose data with fewer inputs{smaller}"
+        yield Problem("model", config.model.name, reason)
+    elif (most := MOST_ROWS // rows_of_iteration(config, spec, batch)) >= 1:
+        yield Problem("iterations", config.iterations, f"{said}; must be at most {most}")
+    else:
+        iterations = min(config.iterations, MOST_ROWS // rows_of_iteration(config, spec, 1))
+        each = MOST_ROWS // iterations
+        most = bisect_right(range(1, batch + 1), each, key=lambda size: rows_of_iteration(config, spec, size))
+        reason = f"{said}; must be at most {most} for iterations={iterations}"
+        yield Problem("training.global_batch_size", batch, reason)
+
+
+def rows_of_iteration(config: TraceConfig, spec: DatasetSpec, batch: int) -> int:
+    """How many operations an iteration over `batch` examples has, one row each."""
+    layers = layer_sizes(config, spec)
+    neurons, outputs = sum(layer.neurons for layer in layers), layers[-1].neurons
+    products = sum(layer.neurons * (layer.inputs + layer.bias) for layer in layers)
+    learnt = sum(layer.neurons * (layer.inputs + layer.learns_bias) for layer in layers)
+    error = 1 + outputs * isinstance(config.loss, CrossEntropy)
+    # z, y; ∂E/∂y, f′(z), δ of a neuron; gradient, adjustment and new value of a weight; the mean of several losses
+    return batch * (products + 2 * neurons + error + 3 * neurons) + 3 * learnt + (batch > 1)
+
+
+def layer_sizes(config: TraceConfig, spec: DatasetSpec) -> list[LayerSize]:
+    """The layers of a network that `check_trace` lets through, from the first to the output layer."""
+    return list(_layer_sizes(config, prod(spec.input_shape), spec.num_outputs))
+
+
+def _layer_sizes(config: TraceConfig, inputs: int, outputs: int) -> Iterator[LayerSize]:
+    match config.model:
+        case Neurons(layers=layers, learn_biases=learns):
+            for before, layer in zip([inputs, *(layer.size for layer in layers)], layers, strict=False):
+                yield LayerSize(before, layer.size, layer.bias, layer.bias and learns)
+        case TwoNeuron(learn_biases=learns):
+            yield LayerSize(inputs, 1, True, learns)
+            yield LayerSize(1, 1, True, learns)
+        case FNN(hidden=hidden):
+            yield from (LayerSize(before, size, True, True) for before, size in pairwise((inputs, *hidden, outputs)))

@@ -1,0 +1,278 @@
+"""A verb on the command line: checks the config, then hands over to Hydra, and ends with an exit code that says how it went.
+
+    def task(config: TrainConfig, run_dir: Path) -> Mapping[str, object]:    # experiments/train.py
+        ...                                                             # the summary
+
+    def main() -> None:
+        command.run("train", TrainConfig, task)
+
+Whatever is wrong with the config is said before a run directory is made. What Hydra offers stays: `--multirun`, `--cfg job`,
+`--info`, launchers, shell completion. `--help` and `--explain [KEY]` are ours.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra._internal.utils import get_args_parser
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader, override_texts, project_root
+from nnjax.cli.help import config_text, help_text, print_explanation
+from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
+from nnjax.cli.job import Job, Task, plain_values
+from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
+from nnjax.cli.process import begin_process, complain, end_process, unread
+from nnjax.cli.provenance import Provenance
+from nnjax.cli.runs import claim, occupy
+from nnjax.cli.startup import INTERRUPTED, take_over
+from nnjax.cli.sweep_jobs import lists_jobs
+from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
+from nnjax.cli.sweep_results import JobResult, collect
+from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.parsing import parse
+from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
+from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_text
+
+OnSweepEnd = Callable[[Path, list[JobResult]], None]
+
+_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
+_HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # which no sweep goes over
+
+
+def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
+    """Runs a verb with the arguments of this process, and exits.
+
+    Exit codes: 0; that of the `UserError`, its message printed without a traceback; 130 after Ctrl-C; 1 for anything else,
+    with a traceback. A sweep exits with 0 if every job does, with the failed jobs' code if they agree, with 75 if any job was
+    preempted, else with 1.
+
+    Args:
+        verb: names the root config, ``conf/VERB.yaml``.
+        schema: the dataclass of the whole config.
+        task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
+        on_sweep_end: told of all jobs when a sweep is over, also where it was interrupted.
+    """
+    module = f"experiments.{verb}"
+    try:
+        begin_process(module)
+        code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
+    except BrokenPipeError:
+        code = 1
+    except UserError as error:
+        complain(error)
+        code = error.exit_code
+    except MemoryError:  # by what comes before the task, such as reading a file
+        print("out of memory before anything was trained; make the data smaller", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    end_process(code, module)
+
+
+@dataclass(frozen=True)
+class _Command:
+    verb: str
+    schema: type
+    task: Task
+    on_sweep_end: OnSweepEnd | None
+
+    def main(self, argv: Sequence[str]) -> int:
+        """Does what the arguments say; returns the exit code."""
+        arguments, overrides, flags = _read(argv, f"python -m experiments.{self.verb}")
+        job = Job(self.schema, self.task)
+        if arguments.hydra_help or arguments.shell_completion:
+            return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
+        verb = arguments.config_name or self.verb
+        directories = _directories(arguments.config_dir)
+        composition, sweeping = _compose(verb, overrides, directories, sweep=arguments.multirun)
+        if arguments.help:
+            print(help_text(composition, self.schema))
+            return unread(0, "--help")
+        looking = arguments.explain is not None or arguments.cfg or arguments.info
+        if sweeping and not looking:
+            return self._sweep(job, composition, flags)
+        values, origins = plain_values(self.schema, composition)
+        config: object = parse(self.schema, values, origins)
+        if arguments.explain is not None:
+            provenance = origins if isinstance(origins, Provenance) else composition.provenance
+            print_explanation(arguments.explain, values, provenance)
+            return unread(0, "--explain")
+        if arguments.cfg == "job":
+            print(config_text(values, arguments.package))
+            return unread(0, "--cfg")
+        if looking:
+            return unread(hand_over(job, verb, composition.overrides, flags), "Hydra's answer")
+        check(config, origins)
+        return self._run_once(job, composition, values, flags)
+
+    def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
+        if unused := _for_sweeps_only(composition):
+            dir_too = ", or write hydra.run.dir=FOLDER" if unused.startswith("hydra.sweep.dir") else ""
+            raise ConfigError(f"{unused}: counts in a sweep only; add -m{dir_too} {ON_COMMAND_LINE}")
+        if composition.hydra.mode is None:
+            for key, swept in (composition.hydra.sweeper.get("params") or {}).items():
+                place = composition.describe(f"hydra.sweeper.params.{key}")
+                complain(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}")
+        resume = values.get("resume")
+        given = _given(composition, "hydra.run.dir")
+        if resume and given:
+            raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
+        made = None
+        changed: dict[str, Path | str | None]
+        if resume:
+            take_over()
+            check_writable(Path(resume), "resume")
+            changed = {"run.dir": resume, "output_subdir": None}
+        else:
+            # The folder's name speaks of the run as it will be, which may be an earlier one's config.
+            settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
+            take_over()
+            made = _make_folder(settings, "run", composition, checkpoints=self.schema is TrainConfig)
+            changed = {"run.dir": made}
+        try:
+            if flags:
+                overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
+                return hand_over(job, composition.verb, overrides, flags) or job.exit_code
+            return run_composed(job, composition, changed) or job.exit_code
+        finally:
+            _release(None if given else made)
+
+    def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
+        given = _given(composition, "hydra.run.dir")
+        if given and not _given(composition, "hydra.sweep.dir"):  # both are for whichever it turns out to be
+            value = given.partition("=")[2]
+            raise ConfigError(
+                f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
+            )
+        jobs = None
+        if lists_jobs(composition):
+            jobs = plan(self.schema, composition, complain)
+        else:
+            check_job(self.schema, composition)
+        take_over()
+        sweep_dir = _make_folder(composition.hydra, "sweep", composition, checkpoints=self.schema is TrainConfig)
+        try:
+            if jobs is None:
+                overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
+                code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
+            else:
+                check_unused(jobs, sweep_dir)
+                code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        finally:
+            _release(None if _given(composition, "hydra.sweep.dir") else sweep_dir)
+        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
+        results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
+        if self.on_sweep_end:
+            self.on_sweep_end(sweep_dir, results)
+        return code or sweep_exit_code([result.exit_code for result in results])
+
+
+def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:
+    """The arguments, the overrides among them, and the flags to hand over to Hydra, which wants them apart."""
+    parser = get_args_parser()
+    parser.prog = program
+    parser.add_argument("--explain", nargs="?", const="", metavar="KEY", help="Show where each value was set")
+    arguments = parser.parse_intermixed_args(argv)
+    if "=" in (arguments.explain or ""):
+        arguments.overrides.append(arguments.explain)
+        arguments.explain = ""
+    if arguments.config_path:
+        raise ConfigError(f"--config-path {arguments.config_path}: use --config-dir, which adds a folder to conf/")
+    if arguments.experimental_rerun:
+        raise ConfigError(f"--experimental-rerun {arguments.experimental_rerun}: a pickle can run code; use resume=")
+    if arguments.multirun and (arguments.cfg or arguments.info):
+        raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
+    overrides = [_quoted(text, sweep=arguments.multirun) for text in arguments.overrides]
+    return arguments, overrides, [text for text in argv if text not in arguments.overrides]
+
+
+def _quoted(text: str, *, sweep: bool) -> str:
+    """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it.
+
+    In a sweep a comma stands between several paths, and each has quotes of its own.
+    """
+    key, _, value = text.partition("=")
+    several = sweep and key in _PATHS and not re.search(r"(^|,)\s*(['\"]|\w+\(.*\)$)", value)
+    paths = value.split(",") if several else [value]
+    plain = all(re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", path, re.ASCII) or "${" in path for path in paths)
+    if plain or key not in (*_PATHS, *_HYDRA_PATHS) or (sweep and key in _PATHS and not several):
+        return text
+    return f"{key}={','.join(quoted(key, path).partition('=')[2] for path in paths)}"
+
+
+def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:
+    """Composes, for a sweep where `-m` or `hydra.mode` asks for one, be it in an experiment's file; and says if it is one."""
+    loader = config_loader(directories)
+    parsed = [parse_override(readable(text, loader), loader) for text in overrides]
+    if sweep:
+        for override in parsed:
+            if override.key_or_group == "hydra.mode" and override.value() == RunMode.RUN.name:
+                raise ConfigError(
+                    f"{override.input_line}: a single run, and -m asks for a sweep; leave out one {ON_COMMAND_LINE}"
+                )
+        return compose(verb, overrides, directories, RunMode.MULTIRUN), True
+    if any(override.is_sweep_override() for override in parsed):
+        composition = compose(verb, overrides, directories, RunMode.MULTIRUN)
+        if composition.hydra.mode == RunMode.MULTIRUN:
+            return composition, True
+    composition = compose(verb, overrides, directories)
+    return composition, bool(composition.hydra.mode == RunMode.MULTIRUN)
+
+
+def _directories(config_dir: str | None) -> tuple[Path, ...]:
+    if config_dir is None:
+        return (conf_dir(),)
+    if not is_dir(Path(config_dir)):
+        raise ConfigError(f"--config-dir {shell_text(config_dir)}: {absence(Path(config_dir))}")
+    return (conf_dir(), Path(config_dir).resolve())
+
+
+def _given(composition: Composition, key: str) -> str | None:
+    """The override that sets one of Hydra's keys on the command line."""
+    return next((text for text in override_texts(composition.hydra, "hydra") if text.lstrip("+").startswith(f"{key}=")), None)
+
+
+def _for_sweeps_only(composition: Composition) -> str | None:
+    """The override of one of Hydra's settings that a single run has no use for."""
+    keys = ["hydra.sweep.subdir", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher"]
+    if not _given(composition, "hydra.run.dir"):  # both folders are for whichever it turns out to be
+        keys.append("hydra.sweep.dir")
+    texts = override_texts(composition.hydra, "hydra")
+    return next((text for text in texts if text.lstrip("+").startswith(tuple(keys))), None)
+
+
+def _make_folder(settings: Any, mode: str, composition: Composition, *, checkpoints: bool) -> Path:
+    """Makes the folder for a run or a sweep: the one given on the command line, else a new one in the project.
+
+    Raises:
+        ConfigError: if it is no folder to begin in.
+    """
+    key = f"hydra.{mode}.dir"
+    pattern: Any = OmegaConf.to_container(settings[mode], resolve=False)
+    try:
+        folder = expanded(str(settings[mode].dir), key)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
+    given = _given(composition, key)
+    folder = folder.absolute() if given else project_root() / folder
+    if checkpoints:
+        check_holds_checkpoints(folder, key)
+    return occupy(folder, key) if given else claim(folder, key)
+
+
+def _release(folder: Path | None) -> None:
+    """Gives back a claimed folder that nothing was written to."""
+    if folder is not None:
+        with suppress(OSError):
+            folder.rmdir()

@@ -1,0 +1,176 @@
+"""Hydra runs the jobs: one that is composed already, or whatever the arguments say, a sweep for one.
+
+run_composed(job, composition, {"run.dir": "outputs/train/…"})
+run_jobs(job, composition, [("seed=0",), ("seed=1",)], "outputs/sweeps/…")
+hand_over(job, "train", ["seed=0,1", setting("sweep.dir", "outputs/sweeps/…")], ["--multirun"])
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra._internal import utils
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, flag_override
+
+from nnjax.cli.compose import VERSION_BASE, Composition, conf_dir, config_loader
+from nnjax.cli.job import Job
+from nnjax.config.errors import ConfigError
+from nnjax.config.paths import shown_path, why
+
+_RUN_DIR = "hydra.run.dir"
+
+
+def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path | str | None]) -> int:
+    """Runs one job with the config that is composed already, which `hydra.main` would do twice more, in half a second.
+
+    Args:
+        job: what to run.
+        composition: of the job; changed by the settings.
+        settings: Hydra's own that are to be others: from keys below `hydra` to values.
+
+    Returns:
+        The exit code that Hydra asks for.
+    """
+    config = _with_settings(composition, settings, RunMode.RUN)
+
+    class Composed(Hydra):
+        def compose_config(self, *args: Any, with_log_configuration: bool = False, **kwargs: Any) -> DictConfig:
+            if with_log_configuration:
+                configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+            composed: DictConfig = config
+            return composed
+
+    runner = Composed(composition.verb, config_loader(composition.directories))
+    GlobalHydra.instance().initialize(runner)
+    try:
+        with _answered(_RUN_DIR):
+            utils.run_and_report(lambda: runner.run(composition.verb, job, list(composition.overrides)))
+    except SystemExit as end:
+        return _exit_code(end)
+    finally:
+        GlobalHydra.instance().clear()
+    return 0
+
+
+def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], sweep_dir: Path) -> int:
+    """Runs the jobs of a sweep, which are listed already, with the launcher that is configured.
+
+    Args:
+        job: what to run.
+        composition: of the sweep, for a multirun; changed by its folder.
+        jobs: the overrides of each job, Hydra's own left out.
+        sweep_dir: the sweep's folder.
+
+    Returns:
+        The exit code that Hydra asks for.
+    """
+    config = _with_settings(composition, {"sweep.dir": sweep_dir}, RunMode.MULTIRUN)
+    runner = Hydra(composition.verb, config_loader(composition.directories))
+    size = config.hydra.sweeper.get("max_batch_size") or len(jobs)
+
+    def launch() -> None:
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        context = HydraContext(config_loader=runner.config_loader, callbacks=Callbacks(config))
+        launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
+        OmegaConf.save(config, sweep_dir / "multirun.yaml")
+        for first in range(0, len(jobs), size):
+            for ended in launcher.launch(jobs[first : first + size], initial_job_idx=first):
+                _ = ended.return_value  # raises what the job raised
+
+    GlobalHydra.instance().initialize(runner)
+    try:
+        with _answered("hydra.sweep.subdir"):
+            utils.run_and_report(launch)
+    except SystemExit as end:
+        return _exit_code(end)
+    finally:
+        GlobalHydra.instance().clear()
+    return 0
+
+
+def hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str], folder: str = _RUN_DIR) -> int:
+    """Lets Hydra compose and run what the arguments say; returns the exit code that it asks for.
+
+    Raises:
+        ConfigError: if a folder cannot be made; `folder` is the key that names it.
+    """
+    sys.argv = [sys.argv[0], *overrides, *flags]
+    try:
+        with _answered(folder):
+            hydra.main(config_path=str(conf_dir()), config_name=verb, version_base=VERSION_BASE)(job)()
+    except SystemExit as end:
+        return _exit_code(end)
+    return 0
+
+
+def _with_settings(composition: Composition, settings: Mapping[str, Path | str | None], mode: RunMode) -> Any:
+    """The whole config, Hydra's own settings changed in place: from keys below `hydra` to values."""
+    config: Any = composition.hydra._get_root()
+    with flag_override(config, ["struct", "readonly"], False):
+        for key, value in settings.items():
+            OmegaConf.update(config.hydra, key, None if value is None else str(value))
+            config.hydra.overrides.hydra.append(setting(key, value))
+        config.hydra.overrides.hydra.append(f"hydra.mode={mode.name}")
+        config.hydra.mode = mode
+    return config
+
+
+def setting(key: str, value: Path | str | None) -> str:
+    """The override that gives a key below `hydra` a value."""
+    return f"hydra.{key}=null" if value is None else quoted(f"hydra.{key}", value)
+
+
+def quoted(key: str, value: Path | str) -> str:
+    """The override that gives a key a value, in quotes, for Hydra's grammar stumbles over some."""
+    text = str(value).replace("'", r"\'")
+    return f"{key}='{text}'"
+
+
+class _PathError(BaseException):
+    """Passes by Hydra, which would print a traceback, as no `Exception` does."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+
+@contextmanager
+def _answered(key: str) -> Iterator[None]:
+    """Has a folder or file that Hydra could not make itself, before or after a job, answered in a line.
+
+    Args:
+        key: what names the folder.
+
+    Raises:
+        ConfigError: if that happens.
+    """
+    report = utils.run_and_report
+
+    def guarded(function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except OSError as error:
+            raise _PathError(error) from error
+
+    utils.run_and_report = lambda func: report(lambda: guarded(func))
+    try:
+        yield
+    except _PathError as problem:
+        named = problem.error.filename
+        reason = f"cannot be made: {why(problem.error)}"
+        raise ConfigError(f"{key}{f'={shown_path(Path(os.fsdecode(named)))}' if named else ''}: {reason}") from problem.error
+    finally:
+        utils.run_and_report = report
+
+
+def _exit_code(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -1,0 +1,103 @@
+"""What Hydra runs for a verb: one composed config, made typed, handed to the verb's task, its outcome noted.
+
+    job = Job(Config, task)
+    hydra.main(config_path=..., config_name="train", version_base="1.3")(job)()
+
+Then `job.exit_code` says how it went; Hydra itself has nothing to report.
+"""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.compose import Composition, check, override_texts
+from nnjax.cli.overrides import ON_COMMAND_LINE
+from nnjax.cli.process import complain
+from nnjax.cli.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
+from nnjax.cli.sessions import begin_session
+from nnjax.cli.sweep_results import JobResult, write_outcome
+from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
+from nnjax.config.parsing import Origins, parse
+from nnjax.config.paths import expanded, outside_fault
+from nnjax.config.schema import TrainConfig
+
+Task = Callable[[Any, Path], Mapping[str, object]]
+
+# Here, because a launcher's worker process imports this module to find the job that it was sent.
+OmegaConf.register_new_resolver("file_name", file_name, replace=True)
+
+
+class Job:
+    """What Hydra runs: once, or once for each job of a sweep, then perhaps in a launcher's worker process."""
+
+    def __init__(self, schema: type, task: Task) -> None:
+        self.schema = schema
+        self.task = task
+        self.exit_code = 0
+
+    def __call__(self, composed: DictConfig) -> None:
+        """Runs the task in Hydra's output folder; what it raises is told and noted, so that a sweep goes on."""
+        settings: Any = HydraConfig.get()
+        run_dir = Path(settings.runtime.output_dir)
+        composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
+        number = settings.job.num if settings.mode == RunMode.MULTIRUN else None
+        overrides = tuple(text.lstrip("+") for text in composition.overrides)
+        self.exit_code, error, summary = 0, None, None
+        try:
+            values, origins = plain_values(self.schema, composition)
+            config: object = parse(self.schema, values, origins)
+            with locked(run_dir):
+                if isinstance(config, TrainConfig):
+                    begin_session(config, run_dir, origins)
+                write_config(config, run_dir)
+                check(config, origins)
+                with out_of_memory_explained(config):
+                    summary = self.task(config, run_dir)
+        except Exception as problem:
+            if number is not None:
+                status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status
+                complain(f"job {number} ({' '.join(overrides)}) {status}:")
+            if isinstance(problem, UserError):
+                self.exit_code, error = problem.exit_code, str(problem)
+                complain(problem)
+            elif fault := outside_fault(problem, run_dir):
+                self.exit_code, error = 1, fault
+                complain(fault)
+            else:
+                self.exit_code, error = 1, f"{type(problem).__name__}: {problem}"
+                complain(traceback.format_exc().rstrip())
+            error = error.partition("\n")[0]
+        if number is not None:
+            write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
+            if self.exit_code == PreemptedError.exit_code:
+                raise SystemExit(self.exit_code)  # the machine is wanted back: no further job
+
+
+def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
+    """The config as plain data, its folders absolute; with `resume` or `rerun` it is the earlier run's."""
+    values = composition.values(schema)
+    origins: Origins = composition
+    known = {field.name for field in fields(schema)}
+    for key in {"run", "resume", "rerun"} & known & values.keys():
+        if values[key] == "???":
+            newest = newest_run()
+            raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
+        if isinstance(values[key], str):
+            values[key] = str(find_run(values[key], key, composition))
+    given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
+    if len(given) > 1:
+        raise ConfigError(f"rerun={values['rerun']}: goes on with nothing, as resume= does; give one of them {ON_COMMAND_LINE}")
+    if given:
+        values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+    data = values.get("data")
+    for name in ("directory", "file"):  # whoever reads the config again may be elsewhere
+        if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":
+            data[name] = str(expanded(data[name], f"data.{name}", DataError).absolute())
+    return values, origins

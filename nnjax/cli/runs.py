@@ -1,0 +1,248 @@
+"""Run directories: claimed so that no two runs share one, found again by name, and read back for `resume=` and `run=`.
+
+run_dir = claim(project_root() / "outputs/train/2026-11-23/14-05-09_cnn_digits", "hydra.run.dir")
+with locked(run_dir):
+    write_config(config, run_dir)
+config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from omegaconf import OmegaConf
+
+from nnjax.cli.compose import Composition, config_loader, project_root, resolve
+from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
+from nnjax.cli.provenance import Provenance
+from nnjax.cli.sweep_results import OUTCOME_FILE
+from nnjax.config.diagnostics import Origins, Problem
+from nnjax.config.errors import ConfigError
+from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, is_file, reaching, shown_path
+
+if sys.platform != "win32":
+    import fcntl
+
+T = TypeVar("T")
+
+CONFIG_FILE = "config.yaml"
+
+RESUMABLE = (
+    "training.duration",
+    "training.evaluate_every",
+    "training.checkpoint_every",
+    "training.keep",
+    "training.stop",
+    "training.planned",
+    "schedule.restarts",
+    "parallel",
+    "data.directory",
+    "data.file",
+    "data.placement",
+    "report",
+)
+"""What a resumed run may change: how long and how it is carried out, not what it is."""
+
+_LONGEST_NAME = 100
+
+
+def file_name(text: str) -> str:
+    """A text as part of a file's name that needs no quotes, in a shell or in an override, and is not too long."""
+    text = re.sub(r"[\"'\[\]{}()+\s]", "", text).replace("=", "-")
+    return re.sub(r"[^\w.%@-]", "_", text)[:_LONGEST_NAME]
+
+
+def claim(path: Path, key: str) -> Path:
+    """Makes a new folder, named `path` or, where that is taken, ``path_2`` and so on.
+
+    Raises:
+        ConfigError: if it cannot be made; `key` is what named it.
+    """
+    check_name(path, key)
+    candidates = chain([path], (path.with_name(f"{path.name}_{number}") for number in count(2)))
+    with reaching(key, path, "cannot be made"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return next(filter(_make, candidates))
+
+
+def occupy(path: Path, key: str) -> Path:
+    """Makes the folder that a person named with `key`; it may be there already.
+
+    Raises:
+        ConfigError: if it holds an earlier run or cannot be made.
+    """
+    for pattern in (CONFIG_FILE, f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
+        with reaching(key, path, "cannot be made"):
+            found = next(path.glob(pattern), None)
+        if found:
+            reason = (
+                f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER goes on with one; else take another folder"
+            )
+            raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
+    check_name(path, key)
+    with reaching(key, path, "cannot be made"):
+        path.mkdir(parents=True, exist_ok=True)
+    check_writable(path, key)
+    return path
+
+
+@contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """Keeps a folder to this process; the system gives it back however the process ends. No lock on Windows.
+
+    Raises:
+        ConfigError: if another process works in it.
+    """
+    with reaching("", run_dir, "cannot be written to"):
+        lock = (run_dir / ".lock").open("w")
+    with lock as file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
+            except OSError:
+                pass  # a file system without locks
+        yield
+
+
+def write_config(config: object, run_dir: Path) -> None:
+    """Writes ``config.yaml``, whole or not at all; without the earlier run, which is no part of what the experiment is."""
+    mapping = to_mapping(config)
+    mapping |= {key: None for key in ("resume", "rerun") if key in mapping}
+    text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    part = run_dir / f".{CONFIG_FILE}.{os.getpid()}"
+    with reaching("", run_dir / CONFIG_FILE, "cannot be written"):
+        part.write_text(text, encoding="utf-8")
+        part.replace(run_dir / CONFIG_FILE)
+
+
+def read_config(schema: type[T], run_dir: Path) -> T:
+    """The config of an earlier run.
+
+    Raises:
+        ConfigError: if it is damaged, or of a version that held other keys.
+    """
+    origins = Provenance()
+    values = _read_values(run_dir)
+    origins.add_file(run_dir / CONFIG_FILE, package="")
+    return parse(schema, values, origins)
+
+
+def find_run(name: str, key: str, origins: Origins) -> Path:
+    """The folder of an earlier run, absolute; `name` may start here or at the project's root.
+
+    Args:
+        name: what the key was set to.
+        key: `run` or `resume`.
+        origins: knows where the key was set.
+
+    Raises:
+        ConfigError: if there is no run.
+    """
+    candidates = [base / expanded(name, key) for base in (Path.cwd(), project_root())]
+    for folder in candidates:
+        if is_file(folder / CONFIG_FILE):
+            return folder.resolve()
+    found = next((folder for folder in candidates if is_dir(folder)), None)
+    reason = f"no run: it holds no {CONFIG_FILE}" if found else absence(candidates[0])
+    near = _nearest_run(name, found)
+    hint = f"; did you mean {near}?" if near else ""
+    raise ConfigError(Problem(key, name, reason + hint).line(origins))
+
+
+def newest_run() -> str | None:
+    """The run that was started last, as it is written in `run=`."""
+    return max(_all_runs(), key=_started, default=None)
+
+
+def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
+    """The values of an earlier run, changed by what the command line sets, and where they were set.
+
+    Args:
+        composition: what the command line composes to; only what it names is taken from there.
+        key: `resume`, which leaves the experiment what it was, or `rerun`, which starts a new one like it.
+        run_dir: folder of the earlier run.
+
+    Raises:
+        ConfigError: for an override that would make another experiment of a resumed one.
+    """
+    values, origins = _read_values(run_dir), Provenance()
+    origins.add_file(run_dir / CONFIG_FILE, package="")
+    config = OmegaConf.create(values, flags={"allow_objects": True})
+    loader = config_loader(composition.directories)
+    for override in (parse_override(text, loader) for text in composition.overrides):
+        changed, text = override.key_or_group, str(override.input_line).lstrip("+")
+        if override.is_hydra_override() or changed == key:
+            continue
+        free = key == "rerun" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+        if override.is_delete() or not free:
+            reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
+            if key == "rerun":
+                reason = "every key of the earlier run is needed; give it another value"
+            raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
+        chosen = is_group(override, loader)
+        if chosen and changed not in values:
+            raise ConfigError(f"{text}: rerun= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
+        value: Any = composition.job[changed] if chosen else override.value()
+        try:
+            OmegaConf.update(config, changed, value, merge=not chosen, force_add=True)
+        except HYDRA_ERRORS as error:
+            reason = f"does not fit {shown_path(run_dir / CONFIG_FILE)}: {str(error).splitlines()[0]}"
+            raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
+        origins.add_override(changed, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+    values = resolve(config, origins)
+    values[key] = str(run_dir)
+    origins.add_override(key, str(run_dir))
+    return values, origins
+
+
+def _read_values(run_dir: Path) -> dict[str, Any]:
+    path = run_dir / CONFIG_FILE
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ConfigError(f"{shown_path(path)}: cannot be read: {reason}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{shown_path(path)}: holds no config")
+    return values
+
+
+def _make(folder: Path) -> bool:
+    """Makes a folder; of two processes that try at once, one succeeds."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _runs(folder: Path, *patterns: str) -> list[str]:
+    """The runs below a folder, from the project's root where they lie in it."""
+    root = project_root()
+    runs = sorted(path.parent for pattern in patterns for path in folder.glob(f"{pattern}/{CONFIG_FILE}"))
+    return [str(run.relative_to(root) if run.is_relative_to(root) else run) for run in runs]
+
+
+def _all_runs() -> list[str]:
+    return _runs(project_root() / "outputs", "train/*/*", "sweeps/*/*/*")
+
+
+def _started(run: str) -> float:
+    return (project_root() / run / CONFIG_FILE).stat().st_mtime
+
+
+def _nearest_run(name: str, folder: Path | None) -> str | None:
+    """A run inside the folder, as a sweep's is, else the run that is spelt most like `name`, else the newest."""
+    near = _runs(folder, "*") if folder else []
+    near = near or get_close_matches(name.rstrip("/"), _all_runs(), n=1, cutoff=0.5)
+    return near[0] if near else newest_run()

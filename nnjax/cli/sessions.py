@@ -1,0 +1,156 @@
+"""What a run was asked for in each of its sessions, so that a resume knows how the steps that are done were trained.
+
+    begin_session(config, run_dir, origins)        # before config.yaml is written anew
+    *earlier, now = read_sessions(run_dir)
+
+A session is kept only while a checkpoint holds steps of it: of one that was killed before, the next resume takes no notice.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nnjax.checks.data_checks import Problems
+from nnjax.checks.step_counts import duration_steps, in_steps, steps_per_epoch
+from nnjax.config.diagnostics import Origins, Problem, count, raise_problems
+from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.schema import TrainConfig
+from nnjax.config.training_options import Constant, Restart, Textbook
+from nnjax.config.types import Duration, NonNegativeInt
+from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
+
+SESSIONS_FILE = ".hydra/sessions.json"
+
+
+@dataclass(frozen=True)
+class Session:
+    """The settings of a session that the past of a run depends on.
+
+    Attributes:
+        from_step: steps done when it began.
+        duration: `training.duration`.
+        planned: `training.planned`.
+        restarts: `schedule.restarts`.
+        evaluate_every: `training.evaluate_every`; None where it was not noted.
+        checkpoint_every: `training.checkpoint_every`.
+    """
+
+    from_step: NonNegativeInt
+    duration: Duration
+    planned: Duration | None = None
+    restarts: tuple[Duration | Restart, ...] = ()
+    evaluate_every: Duration | None = None
+    checkpoint_every: Duration | None = None
+
+    def apply(self, config: TrainConfig) -> TrainConfig:
+        """The config as it was in this session."""
+        training = replace(
+            config.training,
+            duration=self.duration,
+            planned=self.planned,
+            evaluate_every=self.evaluate_every or config.training.evaluate_every,
+            checkpoint_every=self.checkpoint_every,
+        )
+        schedule = config.schedule
+        if not isinstance(schedule, Constant):
+            schedule = replace(schedule, restarts=self.restarts)
+        return replace(config, training=training, schedule=schedule)
+
+
+def session_of(config: TrainConfig, from_step: int) -> Session:
+    """The session that a config begins."""
+    training, schedule = config.training, config.schedule
+    restarts = () if isinstance(schedule, Constant) else schedule.restarts
+    return Session(from_step, training.duration, training.planned, restarts, training.evaluate_every, training.checkpoint_every)
+
+
+def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
+    """Notes a new session, after those whose steps are part of the run.
+
+    Args:
+        config: of the session; with `resume`, the run that lies in the folder goes on.
+        run_dir: the run's folder, with the config of its last session.
+        origins: knows where the values were set.
+
+    Raises:
+        IncompatibleError: for a resume that would undo what is done; nothing is written then.
+    """
+    done = steps_done(run_dir) if config.resume is not None else 0
+    earlier = [session for session in read_sessions(run_dir) if session.from_step < done] if done else []
+    if earlier:
+        spec = dataset_spec(config.data)
+        if steps_per_epoch(config, spec):
+            raise_problems(list(_resume_problems(config, earlier[-1].apply(config), done, spec)), origins, IncompatibleError)
+    path, part = run_dir / SESSIONS_FILE, run_dir / f"{SESSIONS_FILE}.part"
+    path.parent.mkdir(exist_ok=True)
+    part.write_text(json.dumps([to_mapping(session) for session in (*earlier, session_of(config, done))]), encoding="utf-8")
+    part.replace(path)
+
+
+def read_sessions(run_dir: Path) -> list[Session]:
+    """The sessions of a run, the newest last; of a run that noted none, the one of its config."""
+    path = run_dir / SESSIONS_FILE
+    try:
+        return [parse(Session, values) for values in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError, AttributeError, ConfigError):
+        return _from_config(run_dir)
+
+
+def steps_done(run_dir: Path) -> int:
+    """Steps that the newest checkpoint of a run has done; 0 without one."""
+    names = [path.name for path in (run_dir / "checkpoints").glob("*")]
+    return max((int(name) for name in names if name.isdecimal()), default=0)
+
+
+def _from_config(run_dir: Path) -> list[Session]:
+    try:
+        values: Any = yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8"))
+        training, schedule = values["training"], values["schedule"]
+        found: Mapping[str, Any] = {
+            **{name: training.get(name) for name in ("duration", "planned", "evaluate_every", "checkpoint_every")},
+            "restarts": schedule.get("restarts", []),
+        }
+        return [parse(Session, {"from_step": 0, **found})]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError):
+        return []
+
+
+def _resume_problems(config: TrainConfig, earlier: TrainConfig, done: int, spec: DatasetSpec) -> Problems:
+    """What a resume must not do to the steps that are done."""
+    training = config.training
+    if (steps := duration_steps(config, spec)) < done:
+        reason = (
+            f"ends at step {steps}, and the run has done {count(done, 'step')}; choose at least {done}steps, "
+            "or rerun=FOLDER, which starts anew"
+        )
+        yield Problem("training.duration", training.duration, reason)
+        return
+    groups = () if isinstance(config.optimizer, Textbook) else config.optimizer.parameter_groups
+    key = "planned" if earlier.training.duration == training.duration else "duration"
+    for index, group in enumerate(groups):
+        if group.until is None:
+            continue
+        before, now = in_steps(group.until, earlier, spec), in_steps(group.until, config, spec)
+        if before < done < now:
+            kept = earlier.training.planned or earlier.training.duration
+            reason = (
+                f"moves the end of optimizer.parameter_groups.{index} (until={group.until}) from step {before} to {now}; "
+                f"these parameters stay as they are since step {before}, of {done} done; training.planned={kept} keeps it there"
+            )
+            yield Problem(f"training.{key}", getattr(training, key), reason)
+
+
+def plans(sessions: Sequence[Session], config: TrainConfig, done: int) -> list[tuple[range, TrainConfig]]:
+    """The steps that each session trained, of those that are done, and the config that it did so by."""
+    starts = [session.from_step for session in sessions if session.from_step < done]
+    ends = [*starts[1:], done]
+    return [
+        (range(start, end), session.apply(config))
+        for start, end, session in zip(starts, ends, sessions, strict=False)
+        if start < end
+    ]

@@ -1,0 +1,141 @@
+"""What a sweep leaves in its folder besides the runs: a table of all jobs, and their losses in one figure.
+
+command.run("train", TrainConfig, train, on_sweep_end=show_sweep)
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nnjax.cli.runs import CONFIG_FILE, read_config
+from nnjax.cli.sweep_results import JobResult
+from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.parsing import to_mapping
+from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_text
+from nnjax.reporting.best import measured_on
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.metrics import read_metrics
+from nnjax.reporting.tables import sweep_errors, sweep_table
+from nnjax.reporting.text import short_names
+
+_MOST_LINES = 12  # more cannot be told apart
+_LONGEST_NAME = 60
+
+
+def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
+    """Prints a table of a sweep's jobs, and writes it to `sweep.log` in the sweep's folder; draws `losses.png` beside it.
+
+    Jobs whose `report.figures` is false have no line. The figure is left out where fewer than two jobs have one, or more than
+    can be told apart.
+    """
+    jobs = [_Job(result) for result in results]
+    names = short_names(_names(results), _LONGEST_NAME)
+    with RunConsole(sweep_dir / "sweep.log") as console:
+        rows = [job.row for job in jobs]
+        console.print(sweep_table(rows))
+        if errors := sweep_errors(rows):
+            console.print(errors)
+        counted = "1 job, its folder" if len(jobs) == 1 else f"{len(jobs)} jobs, their folders"
+        console.print(f"{counted} NUMBER_… in {shell_text(sweep_dir)}")
+        drawn = {name: job for name, job in zip(names, jobs, strict=True) if job.wants_figures and job.records}
+        if 2 <= len(drawn) <= _MOST_LINES:
+            from nnjax.reporting.figures.job_bars import draw_sweep
+
+            losses = _loss_names({name: job.loss for name, job in drawn.items()})
+            several = {"losses": losses} if len(set(losses.values())) > 1 else {}
+            draw_sweep({name: job.records for name, job in drawn.items()}, sweep_dir / "losses.png", **several)
+            console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A job with what it left in its folder."""
+
+    result: JobResult
+
+    @cached_property
+    def config(self) -> TrainConfig | None:
+        """None if the job never came to writing it."""
+        with suppress(ConfigError):
+            if self.result.run_dir is not None and (self.result.run_dir / CONFIG_FILE).is_file():
+                return read_config(TrainConfig, self.result.run_dir)
+        return None
+
+    @cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """What the job returned, or, where it failed, what it wrote before it did."""
+        if self.result.summary is not None or self.result.run_dir is None:
+            return self.result.summary or {}
+        with suppress(OSError, ValueError):
+            summary: Any = json.loads((self.result.run_dir / "summary.json").read_text(encoding="utf-8"))
+            return summary if isinstance(summary, dict) else {}
+        return {}
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """What the job recorded of its training; nothing if it never came to that."""
+        with suppress(DataError):
+            if self.result.run_dir is not None:
+                return [record for record in read_metrics(self.result.run_dir) if record["split"] == "train"]
+        return []
+
+    @property
+    def wants_figures(self) -> bool:
+        return self.config is None or self.config.report.figures
+
+    @property
+    def loss(self) -> Mapping[str, object]:
+        return {} if self.config is None else to_mapping(self.config.loss)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """As `sweep_table` and `sweep_errors` want it."""
+        ended_well = self.result.exit_code == 0
+        return {
+            "number": self.result.number,
+            "overrides": self.result.overrides,
+            "status": self.result.status,
+            "test": self.summary.get("test") if ended_well else None,
+            "forecast": self.summary.get("forecast") if ended_well else None,
+            "seconds": (self.summary.get("seconds") or {}).get("total"),
+            "spread": self.summary.get("spread"),
+            "trials": len(self.summary.get("trials") or ()),
+            "measured_on": None if self.config is None else measured_on(self.config),
+            "loss": json.dumps(self.loss, sort_keys=True),
+            "error": self.result.error,
+        }
+
+
+def _names(results: Sequence[JobResult]) -> list[str]:
+    """What to call each job, by what sets them apart: `relu`, or `activation=relu seed=1` where that is more than one thing.
+
+    Jobs that have everything in common are numbered.
+    """
+    settings = [dict(override.partition("=")[::2] for override in result.overrides) for result in results]
+    keys = list(dict.fromkeys(key for setting in settings for key in setting))
+    differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
+    names = []
+    for setting in settings:
+        words = [setting.get(key, "") if len(differing) == 1 else f"{key}={setting.get(key, '')}" for key in differing]
+        names.append(" ".join(words))
+    return [
+        f"{name} (job {result.number})".lstrip() if names.count(name) > 1 or not name else name
+        for name, result in zip(names, results, strict=True)
+    ]
+
+
+def _loss_names(losses: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """What to call each job's loss function: by its name, and by its options too where two of one name differ in them."""
+    known = {json.dumps(loss, sort_keys=True): str(loss.get("name", "")) for loss in losses.values()}
+
+    def name_of(loss: Mapping[str, object]) -> str:
+        name = str(loss.get("name", ""))
+        options = [f"{key}={value}" for key, value in loss.items() if key != "name"]
+        return name if list(known.values()).count(name) == 1 else " ".join([name, *options])
+
+    return {job: name_of(loss) for job, loss in losses.items()}

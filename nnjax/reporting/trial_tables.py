@@ -1,0 +1,106 @@
+"""The tables of a run that trained several trials: one by learning rate, where they vary, and one of the trials.
+
+console.print(trials_table(summary["trials"]))
+console.print(learning_rates_table(summary["learning_rates"]))
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.text import metric_text, short_name, spread_text
+from nnjax.reporting.trial_results import results_of, seeds_make_no_difference
+
+_MOST_ROWS = 12
+_EXTREMES = 3  # shown at either end where there are more
+
+
+def show_trials(console: RunConsole, summary: Mapping[str, Any]) -> None:
+    """Shows what the trials of a run came to, and warns of those that diverged and of seeds that change nothing."""
+    rows = summary["trials"]
+    console.print(trials_table(rows))
+    if "learning_rates" in summary:
+        console.print(learning_rates_table(summary["learning_rates"]))
+    if lost := [row for row in rows if row["diverged"]]:
+        console.warn(f"{len(lost)} of {len(rows)} trials diverged; means and spreads are of the others")
+    if seeds_make_no_difference(rows):
+        console.warn("the trials of a learning rate are all alike: nothing in this experiment is drawn by its seed")
+
+
+def trials_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each trial; of more than twelve, the three best and the three worst.
+
+    All, and more of each, are in `trials.csv`. The best has the lowest RMSE of its forecast; where nothing was forecast the
+    highest test accuracy, else the lowest loss.
+
+    Args:
+        rows: as `nnjax.reporting.trial_results.rows_of` makes them.
+    """
+    names = [name for name in results_of(rows[0]) if name == "train_loss" or name.startswith(("test_", "forecast_"))]
+    varied = len({row["learning_rate"] for row in rows}) > 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ["trial", "seed", *(["learning rate"] if varied else [])]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in names:
+        split, _, metric = name.partition("_")
+        table.add_column(f"{split} {short_name(metric)}", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    diverged = any(row["diverged"] for row in rows)
+    for row, remark in _shown(rows):
+        if row is None:
+            table.add_row("…", *[""] * (len(table.columns) - 2), remark)
+            continue
+        table.add_row(
+            str(row["trial"]),
+            str(row["seed"]),
+            *([f"{row['learning_rate']:g}"] if varied else []),
+            *(metric_text(name, row[name]) for name in names),
+            Text(f"diverged at step {row['diverged']}", style="red") if diverged and row["diverged"] else remark,
+        )
+    return table
+
+
+def learning_rates_table(groups: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each learning rate: mean ± standard deviation [95 % interval] of the test split's metrics over its trials.
+
+    Args:
+        groups: of these keys: learning_rate, `spread` (by result).
+    """
+    names = [name for name in groups[0]["spread"] if name.startswith(("test_", "forecast_"))]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("learning rate", justify="right", no_wrap=True)
+    for name in names:
+        split, _, metric = name.partition("_")
+        table.add_column(f"{split} {short_name(metric)}", justify="right")
+    table.add_column("trials", justify="right")
+    for group in groups:
+        spreads = [group["spread"][name] for name in names]
+        finite = min((spread["n"] for spread in spreads), default=0)
+        table.add_row(
+            f"{group['learning_rate']:g}",
+            *(spread_text(name, spread) for name, spread in zip(names, spreads, strict=True)),
+            str(finite),
+        )
+    return table
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Mapping[str, Any] | None, str]]:
+    """The rows to show, and a remark on each; None where others are left out."""
+    if len(rows) <= _MOST_ROWS:
+        return [(row, "") for row in rows]
+    name, sign = next(
+        (name, sign) for name, sign in (("forecast_rmse", 1), ("test_accuracy", -1), ("test_loss", 1)) if name in rows[0]
+    )
+    # What is not finite comes last: no number is above it.
+    ordered = sorted(rows, key=lambda row: (not abs(row[name]) < float("inf"), sign * row[name]))
+    best, worst = ordered[:_EXTREMES], ordered[-_EXTREMES:]
+    left_out = f"{len(rows) - 2 * _EXTREMES} more in trials.csv"
+    return [
+        *((row, "best" if row is best[0] else "") for row in best),
+        (None, left_out),
+        *((row, "worst" if row is worst[-1] else "") for row in worst),
+    ]

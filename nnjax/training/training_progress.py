@@ -1,0 +1,143 @@
+"""How far a training has come: what a checkpoint holds besides the state, so that going on loses nothing.
+
+progress = TrainingProgress()
+progress = progress.after_steps(loss, correct, count)        # sums over each step's examples, [steps]
+progress = progress.after_evaluation({"loss": 0.31}, on_validation=True)
+
+Of several trials, arrays are [trials, steps], and a list of numbers, one a trial, stands for each number.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = float | list[float]
+"""A number of one network, or a list of one for each trial."""
+
+
+def mean_over_trials(metrics: Mapping[str, Numbers]) -> dict[str, float]:
+    """The mean of each metric over the trials whose number is finite; NaN where none is."""
+    return {name: _mean(values) if isinstance(values, list) else values for name, values in metrics.items()}
+
+
+def mask_nonfinite(loss: Numbers, metric: NDArray[Any]) -> Numbers:
+    """A metric of each trial, NaN where its loss is not finite: of outputs that are no numbers a class says nothing."""
+    numbers: Numbers = np.where(np.isfinite(loss), metric, np.nan).tolist()
+    return numbers
+
+
+def _mean(values: list[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return fmean(finite) if finite else math.nan
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over training examples since the last evaluation.
+
+    Attributes:
+        loss: of all examples.
+        correct: examples whose class was right.
+        count: examples.
+    """
+
+    loss: Numbers = 0.0
+    correct: Numbers = 0.0
+    count: Numbers = 0.0
+
+    def plus(self, loss: NDArray[Any], correct: NDArray[Any], count: NDArray[Any]) -> "Sums":
+        """These sums and those of more steps, each [steps].
+
+        Added in float64 and one by one, so that the result does not depend on how the steps were cut into calls.
+        """
+
+        def added(total: Numbers, more: NDArray[Any]) -> Numbers:
+            start = np.broadcast_to(np.asarray(total, np.float64)[..., None], (*more.shape[:-1], 1))
+            sums: Numbers = np.cumsum(np.concatenate([start, more], axis=-1), axis=-1)[..., -1].tolist()
+            return sums
+
+        return Sums(added(self.loss, loss), added(self.correct, correct), added(self.count, count))
+
+    def means(self, classification: bool) -> dict[str, Numbers]:
+        """Mean loss, and accuracy for classification; empty if nothing was counted."""
+        if not np.any(self.count):
+            return {}
+        loss: Numbers = np.divide(self.loss, self.count).tolist()
+        return {"loss": loss} | (
+            {"accuracy": mask_nonfinite(loss, np.divide(self.correct, self.count))} if classification else {}
+        )
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Everything the loop must know to go on, besides the state.
+
+    Attributes:
+        step: steps done.
+        sums: of training since the last evaluation.
+        monitored: what stop rules look at, as it was last measured; of trials, its mean.
+        validation_loss: measured at this very step; None if it was not.
+        best_loss: lowest monitored loss so far.
+        evaluations_since_best: evaluations that did not lower it.
+        trials: of each split, every trial's metrics, as they were last measured; empty for one network.
+        diverged: trials, counted from 0, whose loss stopped being finite, and the step that it did so at.
+        seconds: time spent by phase, in this and earlier sittings.
+    """
+
+    step: int = 0
+    sums: Sums = Sums()
+    monitored: dict[str, float] = field(default_factory=dict)
+    validation_loss: float | None = None
+    best_loss: float | None = None
+    evaluations_since_best: int = 0
+    trials: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    diverged: dict[int, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def after_steps(self, loss: NDArray[Any], correct: NDArray[Any], count: NDArray[Any]) -> "TrainingProgress":
+        """Progress after more steps; their sums are [steps] each."""
+        return replace(self, step=self.step + loss.shape[-1], sums=self.sums.plus(loss, correct, count), validation_loss=None)
+
+    def after_evaluation(self, monitored: Mapping[str, float], *, on_validation: bool) -> "TrainingProgress":
+        """Progress after an evaluation, which starts the sums anew."""
+        loss = monitored["loss"]
+        better = self.best_loss is None or loss < self.best_loss
+        return replace(
+            self,
+            sums=Sums(),
+            monitored=dict(monitored),
+            validation_loss=loss if on_validation else None,
+            best_loss=loss if better else self.best_loss,
+            evaluations_since_best=0 if better else self.evaluations_since_best + 1,
+        )
+
+    def after_trials(self, splits: Mapping[str, Mapping[str, Numbers]]) -> "TrainingProgress":
+        """Progress after an evaluation of several trials, by split; one with a loss that is not finite has diverged."""
+        trials = {
+            split: {name: values for name, values in metrics.items() if isinstance(values, list)}
+            for split, metrics in splits.items()
+        }
+        losses = np.array([metrics["loss"] for metrics in trials.values()])
+        unsound = np.flatnonzero(~np.isfinite(losses).all(axis=0)).tolist()
+        return replace(self, trials=trials).with_diverged(dict.fromkeys(unsound, self.step))
+
+    def with_diverged(self, diverged: Mapping[int, int]) -> "TrainingProgress":
+        """Progress with more trials that diverged; one that did so before did so then."""
+        return replace(self, diverged={**diverged, **self.diverged})
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain numbers and dicts."""
+        return {**asdict(self), "diverged": {str(trial): step for trial, step in self.diverged.items()}}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "TrainingProgress":
+        """The inverse of `to_json`."""
+        # Checkpoints before 0.2 called trials copies. JSON's keys are text.
+        values = {"trials" if key == "copies" else key: value for key, value in values.items()}
+        diverged = {int(trial): step for trial, step in values["diverged"].items()}
+        return cls(**{**values, "sums": Sums(**values["sums"]), "diverged": diverged})

@@ -1,0 +1,106 @@
+"""The first instant of a command: Ctrl-C, SIGTERM and closed streams, before and after the imports."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnjax.parallel.environment import uninterrupted
+
+ROOT = Path(__file__).parents[2]
+WAITING = "print('here', flush=True)\nimport time\ntime.sleep(60)\n"
+TAKING_OVER = """
+from nnjax.cli.startup import take_over
+take_over()
+try:
+    print("here", flush=True)
+    import time
+    time.sleep(60)
+finally:
+    print("put away", flush=True)
+"""
+
+
+def stopped(folder: Path, verb: str, number: int, handler: str = "") -> tuple[int, str, str]:
+    """How `python -m experiments.verb` ends when a signal comes where it says that it is there."""
+    package = folder / "experiments"
+    package.mkdir()
+    shutil.copy(ROOT / "experiments/__init__.py", package / "__init__.py")
+    (package / "verb.py").write_text(verb)
+    # pytest may run with Ctrl-C ignored, which a child inherits
+    (folder / "sitecustomize.py").write_text(
+        handler or "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "experiments.verb"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(number)
+        if handler:
+            process.send_signal(signal.SIGTERM)
+        said, complained = process.communicate(timeout=30)
+    return process.returncode, said, complained
+
+
+def test_ctrl_c_during_the_imports_is_no_traceback(tmp_path: Path) -> None:
+    assert stopped(tmp_path, WAITING, signal.SIGINT) == (130, "", "")
+
+
+def test_ctrl_c_stays_that_of_a_program_that_imports_the_verbs(tmp_path: Path) -> None:
+    package = tmp_path / "other"
+    package.mkdir()
+    (package / "__init__.py").write_text("import experiments\n")
+    asked = "import signal\nprint(signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+    (package / "main.py").write_text(asked)
+    (tmp_path / "sitecustomize.py").write_text("import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "other.main"]
+    assert subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout == "True\n"
+
+
+def test_a_process_in_the_background_still_ignores_ctrl_c(tmp_path: Path) -> None:
+    ignoring = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    assert stopped(tmp_path, WAITING, signal.SIGINT, ignoring) == (-signal.SIGTERM, "", "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_once_there_is_a_folder_both_signals_let_it_be_put_away(tmp_path: Path, number: int, code: int) -> None:
+    ended, said, _ = stopped(tmp_path, TAKING_OVER, number)
+    assert (ended, said) == (code, "put away\n")
+
+
+def test_signals_wait_for_an_import_that_cannot_be_interrupted() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reached = []
+
+    def interrupted_halfway() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("the end")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_halfway()
+        assert reached == ["the end"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_never_gives_its_number_to_a_file(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "verb.py").write_text(
+        "import sys\nfrom nnjax.cli.startup import open_streams\nopen_streams()\n"
+        "print('said')\nprint('complained', file=sys.stderr)\n"
+        "with open('result', 'w') as file:\n    file.write(str(file.fileno()))\n"
+    )
+    command = f"PYTHONPATH='{ROOT}' '{sys.executable}' verb.py {closed}"
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE).returncode == 0
+    assert int((tmp_path / "result").read_text()) > 2
