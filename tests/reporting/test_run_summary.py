@@ -87,7 +87,7 @@ def test_peak_memory_is_this_processs_own_in_megabytes():
 
 
 def test_reporting_waits_with_the_heavy_imports():
-    modules = "console, figures, metrics, progress, summary, tables"
+    modules = "console, figures, metrics, progress_bar, run_summary, tables"
     heavy = "{'matplotlib', 'tensorboardX', 'jax', 'flax'}"
     code = f"import sys; from nnjax.reporting import {modules}; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
