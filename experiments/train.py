@@ -160,19 +160,19 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
             for phase, earlier in progress.seconds.items():
                 clock.seconds[phase] += earlier
             summary["earlier_seconds"] = sum(progress.seconds.values())
-            console.print(f"Going on from step {progress.step} of {experiment.lengths.total_steps}")
-            for line in resume_notice(config, dataset.spec, read_sessions(run_dir), progress.step):
+            console.print(f"Going on from step {progress.step} of {experiment.plan.steps.total}")
+            for line in resume_notice(experiment.plan, read_sessions(run_dir), progress.step):
                 console.print(line)
         else:
             console.print("There is no checkpoint yet: starting from the beginning")
 
     # --- training ---
     Thread(target=_preload, args=(config.report.figures,)).start()  # while XLA compiles and computes
-    lengths, layout = experiment.lengths, experiment.layout
+    steps, layout = experiment.plan.steps, experiment.layout
     resume_step = progress.step if config.resume is not None else None
     with (
         MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as writer,
-        Progress(console, lengths.total_steps, lengths.steps_per_epoch, progress.step) as bar,
+        Progress(console, steps.total, steps.per_epoch, progress.step) as bar,
         StopSignal() as stop,
         jax.profiler.trace(str(run_dir / "profile")) if config.debug.profile else nullcontext(),
     ):
@@ -266,7 +266,7 @@ class _Events:
     def evaluated(self, step: int, train: Mapping[str, Numbers], validation: Mapping[str, Numbers] | None) -> None:
         splits = {"train": train} | ({} if validation is None else {"validation": validation})
         last = {split: means(metrics) for split, metrics in splits.items()}
-        self._bar.record(step, step / self._experiment.lengths.steps_per_epoch, last)
+        self._bar.record(step, step / self._experiment.plan.steps.per_epoch, last)
         varies = self._experiment.config.training.vary.learning_rate is not None
         rate = {} if varies else {"learning_rate": self._experiment.learning_rate(step - 1)}
         for split, metrics in splits.items():
@@ -282,7 +282,7 @@ class _Events:
         examples = self._step * batch_size * len(trials)
         return {
             "steps": self._step,
-            "epochs": self._step / self._experiment.lengths.steps_per_epoch,
+            "epochs": self._step / self._experiment.plan.steps.per_epoch,
             "train": self._last.get("train"),
             "validation": self._last.get("validation"),
             "examples_per_second": examples / train_seconds if train_seconds else None,
@@ -290,7 +290,7 @@ class _Events:
 
     def write(self, step: int, split: str, metrics: Mapping[str, Numbers]) -> None:
         """One line of metrics.jsonl."""
-        epoch = step / self._experiment.lengths.steps_per_epoch
+        epoch = step / self._experiment.plan.steps.per_epoch
         seconds = time.perf_counter() - self._started
         self._writer.write(step=step, epoch=epoch, split=split, metrics=with_spread(metrics), seconds=seconds)
 

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.neuron_checks import check_neuron
+from nnjax.checks.plan import Plan
 from nnjax.checks.trace_checks import check_trace
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
 from nnjax.cli.overrides import (
@@ -87,18 +88,21 @@ def compose_train(overrides: Sequence[str] = ()) -> TrainConfig:
     return compose_config("train", overrides, TrainConfig)
 
 
-def check(config: object, origins: Origins) -> None:
-    """Checks across fields, where the schema has any.
+def check(config: object, origins: Origins) -> Plan | None:
+    """Checks what a config's values mean for each other, whatever the verb.
+
+    Returns:
+        The plan of what is trained or traced; None for another verb.
 
     Raises:
         IncompatibleError: for values that do not go together.
     """
-    if isinstance(config, Config):
-        check_config(config, origins)
-    if isinstance(config, TraceConfig):
-        check_trace(config, origins)
+    plan = check_config(config, origins) if isinstance(config, Config) else None
+    if isinstance(config, TraceConfig) and plan is not None:
+        check_trace(config, origins, plan.spec)
     if isinstance(config, NeuronConfig):
         check_neuron(config, origins)
+    return plan
 
 
 @dataclass(frozen=True)
