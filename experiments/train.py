@@ -228,7 +228,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
                 outputs=layout.one_of(evaluation.outputs, shown),
                 losses=layout.one_of(evaluation.losses, shown),
                 class_names=dataset.class_names,
-                from_logits=config.loss.name == "cross_entropy",
+                from_logits=config.loss.from_logits,
                 kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
                 forecast=forecasts[shown] if forecasts else None,
                 trials=summary.get("trials", ()),

@@ -7,10 +7,11 @@ import math
 
 from nnjax.checks.data_checks import Problems, describe_inputs
 from nnjax.checks.normalization_checks import normalization_problems
+from nnjax.config.annotations import options_of
 from nnjax.config.diagnostics import Problem, count
 from nnjax.config.options import CNN, RNN, ActivationName, Airbench, Neurons, TwoNeuron, Whitening
 from nnjax.config.schema import Config
-from nnjax.config.training_options import CrossEntropy
+from nnjax.config.training_options import Loss, LossOptions
 from nnjax.data.dataset_spec import DatasetSpec
 
 
@@ -115,15 +116,22 @@ def _rnn(config: Config, spec: DatasetSpec) -> Problems:
 
 
 def _loss(config: Config, spec: DatasetSpec) -> Problems:
-    if not isinstance(config.loss, CrossEntropy) or (isinstance(config.model, Neurons) and not config.model.layers):
+    loss = config.loss
+    if isinstance(config.model, Neurons) and not config.model.layers:
         return
-    if spec.task == "regression":
-        reason = f"needs classes; data={spec.name} has real-valued targets; choose loss=mse or loss=half_mse"
-        yield Problem("loss", "cross_entropy", reason)
+    if loss.needs_classes and spec.task == "regression":
+        others = " or ".join(f"loss={name}" for name, option in options_of(Loss).items() if not _needs_classes(option))
+        yield Problem("loss", loss.name, f"needs classes; data={spec.name} has real-valued targets; choose {others}")
+        return
+    if not loss.from_logits:
         return
     key, activation = _output_activation(config)
     if activation != "identity":
-        yield Problem(key, activation, "must be identity with loss=cross_entropy, which applies softmax itself")
+        yield Problem(key, activation, f"must be identity with loss={loss.name}, which applies softmax itself")
+
+
+def _needs_classes(option: type) -> bool:
+    return issubclass(option, LossOptions) and option.needs_classes
 
 
 def _output_activation(config: Config) -> tuple[str, ActivationName]:

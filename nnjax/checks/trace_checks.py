@@ -16,7 +16,7 @@ from nnjax.config.diagnostics import Origins, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.options import FNN, Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
-from nnjax.config.training_options import SGD, CrossEntropy, Textbook
+from nnjax.config.training_options import SGD, Textbook
 from nnjax.data.dataset_spec import DatasetSpec
 
 MOST_ROWS = 200_000
@@ -120,7 +120,7 @@ def rows_of_iteration(config: TraceConfig, spec: DatasetSpec, batch: int) -> int
     neurons, outputs = sum(layer.neurons for layer in layers), layers[-1].neurons
     products = sum(layer.neurons * (layer.inputs + layer.bias) for layer in layers)
     learnt = sum(layer.neurons * (layer.inputs + layer.learns_bias) for layer in layers)
-    error = 1 + outputs * isinstance(config.loss, CrossEntropy)
+    error = 1 + outputs * config.loss.from_logits
     # z, y; ∂E/∂y, f′(z), δ of a neuron; gradient, adjustment and new value of a weight; the mean of several losses
     return batch * (products + 2 * neurons + error + 3 * neurons) + 3 * learnt + (batch > 1)
 

@@ -11,19 +11,33 @@ from nnjax.config.types import Bounds, Duration, NonNegativeFloat, PositiveFloat
 # --- loss ----------------------------------------------------------------------------------------------------------
 
 
+class LossOptions:
+    """What every loss states beside its options; `nnjax.training.losses` has the functions.
+
+    Attributes:
+        from_logits: whether the loss applies softmax to the outputs itself.
+        needs_classes: whether it is defined for class targets only.
+    """
+
+    from_logits = False
+    needs_classes = False
+
+
 @dataclass(frozen=True)
-class CrossEntropy:
-    """Softmax cross-entropy; the target gives `label_smoothing` of its weight to all classes evenly."""
+class CrossEntropy(LossOptions):
+    """Softmax cross-entropy; label smoothing spreads `label_smoothing` of a target's weight evenly over all classes."""
 
     name: Literal["cross_entropy"]
     label_smoothing: Probability
+    from_logits = True
+    needs_classes = True
 
 
 @dataclass(frozen=True)
-class SquaredError:
-    """Of one example: `mse` is the mean over outputs of (y − ŷ)²; `half_mse`, the textbook's, is half of their sum.
+class SquaredError(LossOptions):
+    """The squared errors (y − ŷ)² of an example's outputs: `mse` is their mean, and `half_mse` is half of their sum.
 
-    Half of the sum makes the derivative by each output exactly −(y − ŷ), the textbook's output error.
+    The derivative of `half_mse` by each output is exactly −(y − ŷ), the textbook's output error.
     """
 
     name: Literal["mse", "half_mse"]

@@ -19,9 +19,10 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
 from nnjax.config.options import ELU, Activation, LeakyReLU, PlainActivation, PlainActivationName
-from nnjax.config.training_options import CrossEntropy, Loss
+from nnjax.config.training_options import Loss
 from nnjax.textbook.passes import Numbers, batch_losses, forward
 from nnjax.textbook.rows import Step, TracedLayer
+from nnjax.training.losses import LOSSES
 from nnjax.training.state import Pytree, SplitNetwork
 
 Check = dict[str, Any]
@@ -74,17 +75,12 @@ def by_hand(config: Activation, z: Numbers) -> tuple[Numbers, Numbers]:
 def hand_formula(layers: Sequence[TracedLayer], loss: Loss, step: Step) -> Check:
     """The textbook's formulas, on the weighted sums that the trace shows.
 
-    Forward: z = Σ w · x + w₀ and y = f(z). Backward: δ = f′(z) · ∂E/∂y in the output layer, where ∂E/∂y is y − t for half_mse,
-    2/k · (y − t) for mse and softmax(y) − t for cross_entropy; δ = f′(z) · Σ w · δ of the next layer in the others. The
-    gradient of a weight is the mean over the batch of δ · input.
+    Forward: z = Σ w · x + w₀ and y = f(z). Backward: δ = f′(z) · ∂E/∂y in the output layer, with the loss's `gradient` for
+    ∂E/∂y; δ = f′(z) · Σ w · δ of the next layer in the others. A weight's gradient is the mean over the batch of δ · input.
     """
     pairs: list[tuple[Numbers, Numbers]] = []
     values, outputs = step.passes.layers, step.passes.layers[-1].y
-    if isinstance(loss, CrossEntropy):
-        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        back = powers / powers.sum(axis=1, keepdims=True) - step.targets
-    else:
-        back = (outputs - step.targets) * (1.0 if loss.name == "half_mse" else 2 / outputs.shape[1])
+    back = LOSSES[loss.name].gradient(loss, outputs, step.targets)
     for index in reversed(range(len(layers))):
         inputs, weights, found = step.layer_inputs(index), step.weights[index], values[index]
         f, slope = by_hand(layers[index].activation, found.z)

@@ -6,9 +6,10 @@ output_error(config.loss, "b", 1, 1.0, 0.804, None)       # ("−(t_b − y_b)",
 
 from collections.abc import Iterator, Sequence
 
-from nnjax.config.training_options import CrossEntropy, Loss
+from nnjax.config.training_options import Loss
 from nnjax.textbook.notation import Row, exponent, number, operand, row, sum_text, terms_text
 from nnjax.textbook.passes import Numbers
+from nnjax.training.losses import LOSSES
 
 
 def error_rows(
@@ -50,19 +51,19 @@ def _probabilities(at: Row, neurons: Sequence[str], outputs: Numbers, probabilit
 
 def _loss(loss: Loss, neurons: Sequence[str], targets: Numbers, made_of: Numbers) -> tuple[str, str]:
     """The formula of one example's loss, made of outputs or probabilities, and the same with numbers."""
-    pairs = list(zip(neurons, targets, made_of, strict=True))
-    if isinstance(loss, CrossEntropy):
-        kept = [(neuron, t, p) for neuron, t, p in pairs if t]
-        if len(kept) == 1:
-            ((neuron, _, p),) = kept
-            return f"−ln p_{neuron}", f"−ln {number(p)}"
-        f = terms_text([f"t_{neuron} ln p_{neuron}" for neuron, _, _ in kept])
-        return f"−({f})", f"−({terms_text([f'{number(t)} ln {number(p)}' for _, t, p in kept])})"
-    squares = terms_text([f"(t_{neuron} − y_{neuron})²" for neuron, _, _ in pairs])
-    numbers = terms_text([f"({number(t)} − {operand(y)})²" for _, t, y in pairs])
-    if loss.name == "half_mse":
-        return (f"½ × {squares}", f"½ × {numbers}") if len(pairs) == 1 else (f"½ × [{squares}]", f"½ × [{numbers}]")
-    return (squares, numbers) if len(pairs) == 1 else (f"[{squares}] / {len(pairs)}", f"[{numbers}] / {len(pairs)}")
+    words = LOSSES[loss.name].words
+    outputs = list(zip(neurons, targets, made_of, strict=True))
+    if words.skips_zero_targets:
+        outputs = [output for output in outputs if output[1]]
+    template = words.of_one_term if len(outputs) == 1 else words.of_terms
+    symbols = [_symbols(neuron) for neuron, _, _ in outputs]
+    numbers = [_numbers(t, value, value) for _, t, value in outputs]
+
+    def written(parts: list[dict[str, str]]) -> str:
+        terms = terms_text([words.term.format_map(part) for part in parts])
+        return template.format_map({**parts[0], "terms": terms, "k": str(len(neurons))})
+
+    return written(symbols), written(numbers)
 
 
 def output_error(loss: Loss, neuron: str, outputs: int, t: float, y: float, p: float | None) -> tuple[str, str]:
@@ -74,9 +75,17 @@ def output_error(loss: Loss, neuron: str, outputs: int, t: float, y: float, p: f
         outputs: how many output neurons there are.
         t: its target.
         y: its output.
-        p: the probability that softmax makes of y, where the loss applies it.
+        p: the softmax probability of the output, where the loss applies softmax.
     """
-    if p is not None:
-        return f"p_{neuron} − t_{neuron}", f"{number(p)} − {number(t)}"
-    factor = "−" if loss.name == "half_mse" else f"−2/{outputs} × " if outputs > 1 else "−2 × "
-    return f"{factor}(t_{neuron} − y_{neuron})", f"{factor}({number(t)} − {operand(y)})"
+    words = LOSSES[loss.name].words
+    template = words.gradient_of_one if outputs == 1 else words.gradient
+    symbols, numbers = _symbols(neuron), _numbers(t, y, y if p is None else p)
+    return template.format_map({**symbols, "k": str(outputs)}), template.format_map({**numbers, "k": str(outputs)})
+
+
+def _symbols(neuron: str) -> dict[str, str]:
+    return {"t": f"t_{neuron}", "y": f"y_{neuron}", "(y)": f"y_{neuron}", "p": f"p_{neuron}"}
+
+
+def _numbers(t: float, y: float, p: float) -> dict[str, str]:
+    return {"t": number(t), "y": number(y), "(y)": operand(y), "p": number(p)}

@@ -20,7 +20,7 @@ from nnjax.checks.plan import make_plan
 from nnjax.config.data_options import TextbookData
 from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
-from nnjax.config.training_options import CrossEntropy, Textbook
+from nnjax.config.training_options import Textbook
 from nnjax.data.dataset import Dataset
 from nnjax.models.network import Network
 from nnjax.textbook.checks import finite_differences, hand_formula, kinked_layers, optimizer_update
@@ -36,6 +36,7 @@ from nnjax.textbook.passes import (
     weights_of,
 )
 from nnjax.textbook.rows import Step, TracedLayer, step_rows
+from nnjax.training.losses import LOSSES
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import Pytree, SplitNetwork
 
@@ -161,13 +162,11 @@ def _target_values(config: TraceConfig, targets: NDArray[Any], outputs: int) -> 
     if targets.ndim > 1:
         return targets
     values: Numbers = np.eye(outputs)[targets]
-    if isinstance(config.loss, CrossEntropy):
-        values = (1 - config.loss.label_smoothing) * values + config.loss.label_smoothing / outputs
-    return values
+    return np.asarray(LOSSES[config.loss.name].targets(config.loss, values))
 
 
 def _probabilities(config: TraceConfig, outputs: Numbers) -> Numbers | None:
-    return np.asarray(jax.nn.softmax(outputs)) if isinstance(config.loss, CrossEntropy) else None
+    return np.asarray(jax.nn.softmax(outputs)) if config.loss.from_logits else None
 
 
 def _settings(config: TraceConfig) -> dict[str, Any]:
@@ -211,7 +210,7 @@ def _remarks(config: TraceConfig, output: TracedLayer, step: Step, outputs: Numb
     """What is worth a look: outputs [b, k] that pass their targets, a loss that rises."""
     remarks, before, after = [], step.passes.layers[-1].y, outputs
     passed = (step.targets - before) * (step.targets - after) < 0
-    if passed.any() and not isinstance(config.loss, CrossEntropy):
+    if passed.any() and not config.loss.from_logits:
         if passed.size == 1:
             t, old, new = (number(float(values[0, 0])) for values in (step.targets, before, after))
             which = f"y_{output.neurons[0]} goes from {old} to {new}, past its target {t}"
