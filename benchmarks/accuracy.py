@@ -1,16 +1,14 @@
 """Seconds to a test accuracy on MNIST, from process start and from when the data is ready: `python -m benchmarks.accuracy`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from benchmarks.common import Session, parser, say, session
 from benchmarks.contestants import CONTESTANTS, OURS, Contestant
-from benchmarks.results import spread
 from benchmarks.tasks import TASKS, Data, Task, write_inputs
 from benchmarks.turns import Settings, Worker, WorkerError
 from nnjax.cli.compose import compose_train
@@ -110,40 +108,6 @@ def _run(contestant: Contestant, folder: Path, settings: Settings, goal: float) 
             "accuracies": [accuracy for _, accuracy in moments],
             "reached": moments[-1][1] >= goal,
         }
-
-
-def section(result: Mapping[str, Any]) -> str:
-    """Tables of the times, the quickest first."""
-    if "skipped" in result:
-        return f"Not measured: {result['skipped']}"
-    return "\n\n".join(_goal(goal) for goal in result["goals"].values())
-
-
-def _goal(goal: Mapping[str, Any]) -> str:
-    title = f"### {100 * goal['goal']:.0f} % of MNIST's test images"
-    lines = [
-        f"{title}: {goal['title']}",
-        "",
-        "| | from process start | from data ready | epochs | an epoch |",
-        "|---|---|---|---|---|",
-    ]
-
-    def typical(entry: Mapping[str, Any]) -> float:
-        return median(run["from_start"] for run in entry["runs"]) if entry["runs"] else float("inf")
-
-    for entry in sorted(goal["contestants"].values(), key=typical):
-        runs = entry["runs"]
-        if "failed" in entry or not runs:
-            reason = entry.get("failed", "not measured").replace("|", "/")
-            lines.append(f"| {entry['title']} | {reason} | | | |")
-            continue
-        cells = [spread([run[key] for run in runs]).text(unit=" s") for key in ("from_start", "from_data_ready")]
-        epochs = [len(run["accuracies"]) for run in runs]
-        missed = sum(not run["reached"] for run in runs)
-        note = f", not reached in {missed} of {len(runs)}" if missed else ""
-        each = spread([run["from_data_ready"] / count for run, count in zip(runs, epochs, strict=True)]).text(unit=" s")
-        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {', '.join(map(str, epochs))}{note} | {each} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

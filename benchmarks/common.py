@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import machine, results
+from benchmarks.render import render
 from benchmarks.turns import Settings
 
 console = Console(stderr=True)
@@ -80,8 +81,6 @@ class Session:
 @contextmanager
 def session(kind: str, args: argparse.Namespace) -> Iterator[Session]:
     """Checks that the machine is idle, lets the caller measure, and saves and draws what it found; exits with --render."""
-    from benchmarks.render import render
-
     if args.render:
         render(args.output)
         sys.exit()

@@ -1,11 +1,10 @@
 """One CPU device against two on the same two cores, the global batch the same: `python -m benchmarks.devices`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.common import Session, parser, say, session
 from benchmarks.contestants import OURS
-from benchmarks.results import rates, ratios, spread
+from benchmarks.results import ratios
 from benchmarks.tasks import TASKS, Task, made_data, write_inputs
 from benchmarks.turns import Worker, WorkerError, take_turns
 
@@ -40,16 +39,6 @@ def _measure(task: Task, run: Session) -> dict[str, Any]:
         raise WorkerError(f"{task.title}: {failed}")
     say(f"{task.title}: {ratios(turns['2'], turns['1']).text(unit='×')} with two devices")
     return {"title": task.title, "chosen": chosen, "turns": turns}
-
-
-def section(result: Mapping[str, Any]) -> str:
-    """A table."""
-    rows = ["| | 1 device, steps/s | 2 devices | 2 are × as fast | by default |", "|---|---|---|---|---|"]
-    for task in result["tasks"].values():
-        one, two = (task["turns"][str(count)] for count in _COUNTS)
-        speeds = [spread(rates(turns)).text() for turns in (one, two)]
-        rows.append(f"| {task['title']} | {' | '.join(speeds)} | {ratios(two, one).text()} | {task['chosen']} |")
-    return "\n".join(rows)
 
 
 if __name__ == "__main__":

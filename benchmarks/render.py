@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import accuracy, comparison, devices, scaling, seeds, startup
+from benchmarks import comparison, sections
 from benchmarks.results import COMPARISON, newest, number_text
 
 Result = dict[str, Any]
@@ -34,11 +34,11 @@ class Kind:
 
 KINDS = {
     COMPARISON: Kind("Against other frameworks", comparison.section, comparison.draw),
-    "accuracy": Kind("Time to an accuracy", accuracy.section),
-    "scaling": Kind("As things grow", scaling.section, scaling.draw),
-    "seeds": Kind("Many seeds in one run", seeds.section),
-    "devices": Kind("One device, or two on the same cores", devices.section),
-    "startup": Kind("Start", startup.section),
+    "accuracy": Kind("Time to an accuracy", sections.accuracy),
+    "scaling": Kind("As things grow", sections.scaling, sections.draw_scaling),
+    "seeds": Kind("Many seeds in one run", sections.seeds),
+    "devices": Kind("One device, or two on the same cores", sections.devices),
+    "startup": Kind("Start", sections.startup),
 }
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from benchmarks.command import train
 from benchmarks.common import Session, parser, say, session
-from benchmarks.results import spread
 from benchmarks.turns import WorkerError
 
 # Words of config, and how many seeds.
@@ -50,22 +49,6 @@ def _measure(title: str, words: tuple[str, ...], many: int, run: Session) -> dic
     except WorkerError as error:
         say(f"{title}: failed: {error}")
         return {"many": many, "words": words, "failed": str(error)}
-
-
-def section(result: Mapping[str, Any]) -> str:
-    """A table of the whole run and of its training alone."""
-    rows = ["| | seeds | whole run, one seed | all | × | training alone, one seed | all | × |", "|" + "---|" * 8]
-    for title, found in result["runs"].items():
-        if "failed" in found:
-            rows.append(f"| {title} | {found['many']} | {found['failed'].replace('|', '/')} | | | | | |")
-            continue
-        cells = []
-        for clock in ("wall", "training"):
-            one, all_of_them = found[clock]["1"], found[clock][str(found["many"])]
-            cells += [spread(times).text(unit=" s") for times in (one, all_of_them)]
-            cells.append(spread([b / a for a, b in zip(one, all_of_them, strict=True)]).text(2))
-        rows.append(f"| {title} | {found['many']} | {' | '.join(cells)} |")
-    return "\n".join(rows)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,12 @@
 """Seconds of the default training, cold and warm, and of what answers at once: `python -m benchmarks.startup`."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from benchmarks.command import timed, train
 from benchmarks.common import parser, session
-from benchmarks.results import spread
 
-_TITLES = {
-    "python": "Python itself, `python -c pass`",
-    "import_jax": "`import jax`",
-    "help": "`experiments.train --help`",
-    "error": "a config error, `experiments.train training.epochs=5`",
-    "cold": "`experiments.train`, nothing compiled before",
-    "warm": "`experiments.train`, all compiled before",
-}
 _CONFIG_ERROR = 2
 
 
@@ -44,16 +34,6 @@ def main() -> None:
         }
         timed(run, ["-m", "experiments.train", "--help"])  # so that Python's own caches are filled
         run.result |= {"seconds": run.alternate(measures), "phases": phases}
-
-
-def section(result: Mapping[str, Any]) -> str:
-    """A table of wall time, and where that of the last warm training went."""
-    rows = ["| | seconds |", "|---|---|"]
-    rows += [f"| {_TITLES[name]} | {spread(seconds).text()} |" for name, seconds in result["seconds"].items()]
-    for temperature, runs in result["phases"].items():
-        phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in runs[-1].items())
-        rows += ["", f"Of the last {temperature} training: {phases} s."]
-    return "\n".join(rows)
 
 
 if __name__ == "__main__":

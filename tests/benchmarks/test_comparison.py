@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import accuracy
+from benchmarks import sections
 from benchmarks.comparison import best_forms, draw, section
 from benchmarks.contestants import CONTESTANTS, OURS
 from benchmarks.contestants.ours import Ours
@@ -126,12 +126,12 @@ def test_times_to_an_accuracy_are_shown_with_the_epochs_that_they_took():
         OURS: {"title": "nnjax", "runs": [run(2.0, 0.97, 0.98), run(4.0, 0.96, 0.975, 0.979, 0.981), run(1.0, 0.98)]},
         "keras": {"title": "Keras", "runs": [], "failed": "keras is not installed"},
     }
-    text = accuracy.section({"goals": {"fnn": {"title": "FNN", "goal": 0.98, "contestants": contestants}}})
+    text = sections.accuracy({"goals": {"fnn": {"title": "FNN", "goal": 0.98, "contestants": contestants}}})
     lines = text.splitlines()
     assert lines[4] == "| nnjax | 3 s [2 .. 5] | 2 s [1 .. 4] | 2, 4, 1 | 1 s [1 .. 1] |"
     assert lines[5] == "| PyTorch | 9 s [9 .. 9] | 8 s [8 .. 8] | 2, not reached in 1 of 1 | 4 s [4 .. 4] |"
     assert "keras is not installed" in lines[6]
-    assert accuracy.section({"skipped": "MNIST is not here"}) == "Not measured: MNIST is not here"
+    assert sections.accuracy({"skipped": "MNIST is not here"}) == "Not measured: MNIST is not here"
 
 
 def test_every_seed_has_its_own_weights_and_order(tmp_path):

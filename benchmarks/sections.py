@@ -1,0 +1,143 @@
+"""The tables of the results, one function for each kind but the comparison, and the figure of `benchmarks.scaling`.
+
+    text = scaling(newest("scaling", FOLDER))     # Markdown
+
+Measuring stands elsewhere, so that a benchmark can end with the page of all results without importing the other benchmarks.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.results import number_text, rates, ratios, spread, warning
+from nnjax.reporting.figures.canvas import BLUE, GREY, canvas
+
+_STARTS = {
+    "python": "Python itself, `python -c pass`",
+    "import_jax": "`import jax`",
+    "help": "`experiments.train --help`",
+    "error": "a config error, `experiments.train training.epochs=5`",
+    "cold": "`experiments.train`, nothing compiled before",
+    "warm": "`experiments.train`, all compiled before",
+}
+
+
+def accuracy(result: Mapping[str, Any]) -> str:
+    """Tables of the times, the quickest first."""
+    if "skipped" in result:
+        return f"Not measured: {result['skipped']}"
+    return "\n\n".join(_goal(goal) for goal in result["goals"].values())
+
+
+def _goal(goal: Mapping[str, Any]) -> str:
+    title = f"### {100 * goal['goal']:.0f} % of MNIST's test images"
+    lines = [
+        f"{title}: {goal['title']}",
+        "",
+        "| | from process start | from data ready | epochs | an epoch |",
+        "|---|---|---|---|---|",
+    ]
+
+    def typical(entry: Mapping[str, Any]) -> float:
+        return median(run["from_start"] for run in entry["runs"]) if entry["runs"] else float("inf")
+
+    for entry in sorted(goal["contestants"].values(), key=typical):
+        runs = entry["runs"]
+        if "failed" in entry or not runs:
+            reason = entry.get("failed", "not measured").replace("|", "/")
+            lines.append(f"| {entry['title']} | {reason} | | | |")
+            continue
+        cells = [spread([run[key] for run in runs]).text(unit=" s") for key in ("from_start", "from_data_ready")]
+        epochs = [len(run["accuracies"]) for run in runs]
+        missed = sum(not run["reached"] for run in runs)
+        note = f", not reached in {missed} of {len(runs)}" if missed else ""
+        each = spread([run["from_data_ready"] / count for run, count in zip(runs, epochs, strict=True)]).text(unit=" s")
+        lines.append(f"| {entry['title']} | {' | '.join(cells)} | {', '.join(map(str, epochs))}{note} | {each} |")
+    return "\n".join(lines)
+
+
+def growth(line: Mapping[str, Any]) -> tuple[float, float]:
+    """How many times as much the largest costs as the smallest: seconds a step, and operations a step."""
+    sizes = sorted(line["turns"], key=int)
+    seconds = [1 / median(rates(line["turns"][size])) for size in (sizes[0], sizes[-1])]
+    return seconds[1] / seconds[0], line["flops"][sizes[-1]] / line["flops"][sizes[0]]
+
+
+def scaling(result: Mapping[str, Any]) -> str:
+    """A table: milliseconds a step at each size, and how much more the last takes than the first."""
+    rows = ["| | grows | milliseconds a step | cost × | operations × |", "|---|---|---|---|---|"]
+    for line in result["lines"].values():
+        sizes = sorted(line["turns"], key=int)
+        cost, operations = growth(line)
+        times = ", ".join(number_text(1e3 / median(rates(line["turns"][size]))) for size in sizes)
+        grows = f"{line['what']} {sizes[0]} to {sizes[-1]}"
+        rows.append(f"| {line['title']} | {grows} | {times} | {number_text(cost, 2)} | {number_text(operations, 2)} |")
+    return "\n".join(rows)
+
+
+def draw_scaling(result: Mapping[str, Any], path: Path) -> None:
+    """Milliseconds a step against each thing that grows, both axes logarithmic, beside a straight line from the smallest."""
+    found = list(result["lines"].values())
+    columns = min(3, len(found))
+    rows = math.ceil(len(found) / columns)
+    with canvas(path, width=3.2 * columns, height=2.7 * rows + 0.4) as figure:
+        title = f"Milliseconds of a training step as one thing grows eightfold{warning(result)}"
+        figure.suptitle(title, x=0.01, ha="left")
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in panels[len(found) :]:
+            axes.set_axis_off()
+        for axes, line in zip(panels, found, strict=False):
+            sizes = sorted(map(int, line["turns"]))
+            each = [spread([1e3 / rate for rate in rates(line["turns"][str(size)])]) for size in sizes]
+            middles = [one.median for one in each]
+            ends = [[one.median - one.least for one in each], [one.most - one.median for one in each]]
+            axes.plot(sizes, [middles[0] * size / sizes[0] for size in sizes], "--", color=GREY, linewidth=1, label="linear")
+            axes.errorbar(sizes, middles, yerr=ends, marker="o", color=BLUE, capsize=2, label="measured")
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log", base=2)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(lambda value, _: number_text(value))
+            axes.set_xticks(sizes, [f"{size:,}".replace(",", " ") for size in sizes])
+            axes.minorticks_off()
+            axes.set_title(line["title"], fontsize=9)
+            axes.set_xlabel(line["what"])
+        panels[0].set_ylabel("ms a step")
+        panels[0].legend()
+
+
+def seeds(result: Mapping[str, Any]) -> str:
+    """A table of the whole run and of its training alone."""
+    rows = ["| | seeds | whole run, one seed | all | × | training alone, one seed | all | × |", "|" + "---|" * 8]
+    for title, found in result["runs"].items():
+        if "failed" in found:
+            rows.append(f"| {title} | {found['many']} | {found['failed'].replace('|', '/')} | | | | | |")
+            continue
+        cells = []
+        for clock in ("wall", "training"):
+            one, all_of_them = found[clock]["1"], found[clock][str(found["many"])]
+            cells += [spread(times).text(unit=" s") for times in (one, all_of_them)]
+            cells.append(spread([b / a for a, b in zip(one, all_of_them, strict=True)]).text(2))
+        rows.append(f"| {title} | {found['many']} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def devices(result: Mapping[str, Any]) -> str:
+    """A table."""
+    rows = ["| | 1 device, steps/s | 2 devices | 2 are × as fast | by default |", "|---|---|---|---|---|"]
+    for task in result["tasks"].values():
+        one, two = (task["turns"][count] for count in ("1", "2"))
+        speeds = [spread(rates(turns)).text() for turns in (one, two)]
+        rows.append(f"| {task['title']} | {' | '.join(speeds)} | {ratios(two, one).text()} | {task['chosen']} |")
+    return "\n".join(rows)
+
+
+def startup(result: Mapping[str, Any]) -> str:
+    """A table of wall time, and where that of the last warm training went."""
+    rows = ["| | seconds |", "|---|---|"]
+    rows += [f"| {_STARTS[name]} | {spread(seconds).text()} |" for name, seconds in result["seconds"].items()]
+    for temperature, runs in result["phases"].items():
+        phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in runs[-1].items())
+        rows += ["", f"Of the last {temperature} training: {phases} s."]
+    return "\n".join(rows)
