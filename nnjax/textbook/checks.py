@@ -22,7 +22,7 @@ from nnjax.config.options import ELU, Activation, LeakyReLU, PlainActivation, Pl
 from nnjax.config.training_options import Loss
 from nnjax.textbook.passes import Numbers, batch_losses, forward
 from nnjax.textbook.rows import Step, TracedLayer
-from nnjax.training.losses import LOSSES
+from nnjax.training.losses import definition_of
 from nnjax.training.state import Pytree, SplitNetwork
 
 Check = dict[str, Any]
@@ -80,7 +80,8 @@ def hand_formula(layers: Sequence[TracedLayer], loss: Loss, step: Step) -> Check
     """
     pairs: list[tuple[Numbers, Numbers]] = []
     values, outputs = step.passes.layers, step.passes.layers[-1].y
-    back = LOSSES[loss.name].gradient(loss, outputs, step.targets)
+    by_loss = definition_of(loss).gradient
+    back = values[-1].d_y if by_loss is None else by_loss(loss, outputs, step.targets)
     for index in reversed(range(len(layers))):
         inputs, weights, found = step.layer_inputs(index), step.weights[index], values[index]
         f, slope = by_hand(layers[index].activation, found.z)

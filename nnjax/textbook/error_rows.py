@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from nnjax.config.training_options import Loss
 from nnjax.textbook.notation import Row, exponent, number, operand, row, sum_text, terms_text
 from nnjax.textbook.passes import Numbers
-from nnjax.training.losses import LOSSES
+from nnjax.training.losses import definition_of
 
 
 def error_rows(
@@ -51,7 +51,9 @@ def _probabilities(at: Row, neurons: Sequence[str], outputs: Numbers, probabilit
 
 def _loss(loss: Loss, neurons: Sequence[str], targets: Numbers, made_of: Numbers) -> tuple[str, str]:
     """The formula of one example's loss, made of outputs or probabilities, and the same with numbers."""
-    words = LOSSES[loss.name].words
+    words = definition_of(loss).words
+    if words is None:
+        return (f"{loss.name}(t, y)",) * 2
     outputs = list(zip(neurons, targets, made_of, strict=True))
     if words.skips_zero_targets:
         outputs = [output for output in outputs if output[1]]
@@ -77,7 +79,9 @@ def output_error(loss: Loss, neuron: str, outputs: int, t: float, y: float, p: f
         y: its output.
         p: the softmax probability of the output, where the loss applies softmax.
     """
-    words = LOSSES[loss.name].words
+    words = definition_of(loss).words
+    if words is None:
+        return (f"∂{loss.name}(t, y)/∂y_{neuron}",) * 2
     template = words.gradient_of_one if outputs == 1 else words.gradient
     symbols, numbers = _symbols(neuron), _numbers(t, y, y if p is None else p)
     return template.format_map({**symbols, "k": str(outputs)}), template.format_map({**numbers, "k": str(outputs)})

@@ -36,7 +36,7 @@ from nnjax.textbook.passes import (
     weights_of,
 )
 from nnjax.textbook.rows import Step, TracedLayer, step_rows
-from nnjax.training.losses import LOSSES
+from nnjax.training.losses import definition_of
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import Pytree, SplitNetwork
 
@@ -162,7 +162,7 @@ def _target_values(config: TraceConfig, targets: NDArray[Any], outputs: int) -> 
     if targets.ndim > 1:
         return targets
     values: Numbers = np.eye(outputs)[targets]
-    return np.asarray(LOSSES[config.loss.name].targets(config.loss, values))
+    return np.asarray(definition_of(config.loss).targets(config.loss, values))
 
 
 def _probabilities(config: TraceConfig, outputs: Numbers) -> Numbers | None:

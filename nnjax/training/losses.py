@@ -51,17 +51,17 @@ class LossDefinition:
     Each function takes the options first. Their numbers may be traced arrays, so the functions do not branch on them.
 
     Attributes:
-        function: (options, outputs [b, k], targets [b, k]) → the loss of each example, [b] float32.
+        function: (options, outputs [b, k], targets [b, k]) → the loss of each example, [b].
         gradient: (options, outputs [b, k], targets [b, k]) → the derivative by the outputs, [b, k] float64; by hand in NumPy,
-            as a trace is checked against it.
-        words: the formulas.
+            as a trace is checked against it. Without one, a trace is checked by finite differences alone.
+        words: the formulas; without them, a trace gives the numbers only.
         targets: (options, targets [b, k]) → the targets that the other two functions take; of NumPy or JAX. By default the
             targets stay as they are.
     """
 
     function: Callable[[Any, jax.Array, jax.Array], jax.Array]
-    gradient: Callable[[Any, _Numbers, _Numbers], _Numbers]
-    words: LossWords
+    gradient: Callable[[Any, _Numbers, _Numbers], _Numbers] | None = None
+    words: LossWords | None = None
     targets: Callable[[Any, Any], Any] = lambda options, targets: targets
 
 
@@ -101,6 +101,11 @@ LOSSES: dict[str, LossDefinition] = {
 }
 
 
+def definition_of(loss: Loss) -> LossDefinition:
+    """Returns the definition of the loss that the options choose."""
+    return LOSSES[loss.name]
+
+
 def example_loss(loss: Loss, outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """Computes the loss of each example.
 
@@ -113,7 +118,7 @@ def example_loss(loss: Loss, outputs: jax.Array, targets: jax.Array) -> jax.Arra
         [b] float32, in nats for cross-entropy, in squared units of the targets for squared errors.
     """
     values = targets if targets.ndim == outputs.ndim else jax.nn.one_hot(targets, outputs.shape[-1], dtype=outputs.dtype)
-    definition = LOSSES[loss.name]
+    definition = definition_of(loss)
     return definition.function(loss, outputs, definition.targets(loss, values))
 
 

@@ -82,6 +82,22 @@ def test_it_is_traced_with_its_formulas_and_checked_by_hand():
     assert [check["agrees"] for check in found["checks"]] == [True, True, True]
 
 
+def test_one_without_formulas_is_traced_by_its_numbers(monkeypatch):
+    monkeypatch.setitem(LOSSES, "quartic", LossDefinition(QUARTIC.function))
+    config = replace(compose_config("trace", ["iterations=1"], TraceConfig), loss=LOSS)
+    found = trace(config, load(config.data), jax.devices()[:1])
+    written = {row["quantity"]: row["formula"] for row in found["rows"]}
+    assert (written["loss"], written["d_loss"]) == ("quartic(t, y)", "∂quartic(t, y)/∂y_b")
+    assert [check["agrees"] for check in found["checks"]] == [True, True, True]
+
+
+def test_a_wrong_gradient_by_hand_is_seen(monkeypatch):
+    monkeypatch.setitem(LOSSES, "quartic", replace(QUARTIC, gradient=lambda options, outputs, targets: outputs - targets))
+    config = replace(compose_config("trace", ["iterations=1"], TraceConfig), loss=LOSS)
+    found = trace(config, load(config.data), jax.devices()[:1])
+    assert [check["agrees"] for check in found["checks"]] == [False, True, True]
+
+
 def test_its_numbers_may_be_traced():
     outputs, targets = jnp.array([[0.5]]), jnp.array([[1.0]])
     losses = jax.jit(lambda scale: example_loss(replace(LOSS, scale=scale), outputs, targets))
