@@ -15,6 +15,7 @@ from nnjax.cli import command
 from nnjax.cli.resume_notice import other_past, resume_notice
 from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
+from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word
@@ -90,7 +91,7 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
         if summary["status"] == "preempted":
             raise PreemptedError(
                 f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-                f"go on with: python -m experiments.train {shell_word(f'resume={run_dir}')}"
+                f"resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}"
             )
     return summary
 
@@ -160,7 +161,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
             for phase, earlier in progress.seconds.items():
                 clock.seconds[phase] += earlier
             summary["earlier_seconds"] = sum(progress.seconds.values())
-            console.print(f"Going on from step {progress.step} of {experiment.plan.steps.total}")
+            console.print(f"Resuming from step {progress.step} of {experiment.plan.steps.total}")
             for line in resume_notice(experiment.plan, read_sessions(run_dir), progress.step):
                 console.print(line)
         else:
