@@ -1,4 +1,4 @@
-"""The losses as rows: the error of each example, their mean, and the derivative by each output.
+"""The losses as rows: each example's error, the mean, and the derivative with respect to each output.
 
 rows = error_rows(config.loss, ["b"], targets, outputs, None, losses)
 output_error(config.loss, "b", 1, 1.0, 0.804, None)       # ("−(t_b − y_b)", "−(1 − 0.804)")
@@ -14,25 +14,25 @@ from nnjax.textbook.passes import Numbers
 def error_rows(
     loss: Loss, neurons: Sequence[str], targets: Numbers, outputs: Numbers, probabilities: Numbers | None, losses: Numbers
 ) -> Iterator[Row]:
-    """The loss of each example, with the probabilities that it is made of, and the mean of several.
+    """Yields each example's loss, preceded by its probabilities where the loss has them, and the mean of several losses.
 
     Args:
-        loss: which one.
-        neurons: names of the output layer's.
+        loss: the loss function.
+        neurons: names of the output neurons.
         targets: [b, k].
         outputs: [b, k].
-        probabilities: [b, k] softmax of the outputs, where the loss applies it.
+        probabilities: [b, k] softmax of the outputs; None if the loss does not apply it.
         losses: [b].
     """
     several = len(losses) > 1
     at: Row = {"phase": "error", "layer": None, "neuron": None}
     for example, value in enumerate(losses):
         here = {"example": example + 1, **at}
-        made_of = outputs[example]
+        predictions = outputs[example]
         if probabilities is not None:
-            made_of = probabilities[example]
-            yield from _probabilities(here, neurons, outputs[example], made_of)
-        written = _loss(loss, neurons, targets[example], made_of)
+            predictions = probabilities[example]
+            yield from _probabilities(here, neurons, outputs[example], predictions)
+        written = _loss(loss, neurons, targets[example], predictions)
         yield row(here, None, "loss", f"E_{example + 1}" if several else "E", *written, value)
     if several:
         f = terms_text([f"E_{example + 1}" for example in range(len(losses))])
@@ -48,9 +48,9 @@ def _probabilities(at: Row, neurons: Sequence[str], outputs: Numbers, probabilit
         yield row({**at, "neuron": neuron}, None, "probability", f"p_{neuron}", f, numbers, p)
 
 
-def _loss(loss: Loss, neurons: Sequence[str], targets: Numbers, made_of: Numbers) -> tuple[str, str]:
-    """The formula of one example's loss, made of outputs or probabilities, and the same with numbers."""
-    pairs = list(zip(neurons, targets, made_of, strict=True))
+def _loss(loss: Loss, neurons: Sequence[str], targets: Numbers, predictions: Numbers) -> tuple[str, str]:
+    """The formula of one example's loss (from its outputs or probabilities), in symbols and with numbers."""
+    pairs = list(zip(neurons, targets, predictions, strict=True))
     if isinstance(loss, CrossEntropy):
         kept = [(neuron, t, p) for neuron, t, p in pairs if t]
         if len(kept) == 1:
@@ -66,15 +66,15 @@ def _loss(loss: Loss, neurons: Sequence[str], targets: Numbers, made_of: Numbers
 
 
 def output_error(loss: Loss, neuron: str, outputs: int, t: float, y: float, p: float | None) -> tuple[str, str]:
-    """The formula of ∂E/∂y for an output neuron, and the same with numbers.
+    """The formula of ∂E/∂y for an output neuron, in symbols and with numbers.
 
     Args:
-        loss: which one.
-        neuron: its name.
-        outputs: how many output neurons there are.
-        t: its target.
-        y: its output.
-        p: the probability that softmax makes of y, where the loss applies it.
+        loss: the loss function.
+        neuron: the neuron's name.
+        outputs: number of output neurons.
+        t: the neuron's target.
+        y: the neuron's output.
+        p: the neuron's softmax probability; None if the loss does not apply softmax.
     """
     if p is not None:
         return f"p_{neuron} − t_{neuron}", f"{number(p)} − {number(t)}"
