@@ -1,4 +1,4 @@
-"""The losses of a sweep's jobs side by side.
+"""The training losses of a sweep's jobs in one figure.
 
 draw_sweep({"relu": read_metrics(first), "tanh": read_metrics(second)}, sweep_dir / "losses.png")
 """
@@ -12,13 +12,13 @@ from nnjax.reporting.text import metric_text
 
 
 def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, losses: Mapping[str, str] | None = None) -> None:
-    """A line for the training loss of each job, over the epochs, or over the steps where each epoch is one.
+    """Draws each job's training loss over the epochs, or over the steps if every epoch is one step.
 
     Args:
-        jobs: from what is said of a job to its records, as `read_metrics` returns them; up to 20 look different.
+        jobs: records by job name, from `read_metrics`; up to 20 lines look different.
         path: the PNG file.
-        losses: from the same to the name of the loss function: numbers of different ones are not comparable, and each has axes
-            of its own. None where there is one.
+        losses: loss functions by job name; losses of different functions are not comparable and get separate axes. None if all
+            jobs have the same.
     """
     curves = {
         name: [(record["step"], record["epoch"], record["loss"]) for record in records if record["split"] == "train"]
@@ -27,7 +27,7 @@ def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, loss
     by_step = all(step == epoch for curve in curves.values() for step, epoch, _ in curve)
     looks = dict(zip(curves, line_looks(len(curves)), strict=True))
     functions: list[str | None] = list(dict.fromkeys(losses.values())) if losses else [None]
-    longest = max(map(len, curves), default=0)  # the legend takes its room from the axes
+    longest = max(map(len, curves), default=0)  # the legend narrows the axes
     with canvas(
         path, width=6.4 + 0.075 * max(0, longest - 12), height=4.2 if len(functions) == 1 else 3.2 * len(functions)
     ) as figure:

@@ -1,4 +1,4 @@
-"""Every weight of a small network over the steps of its training.
+"""A small network's weights over the training steps.
 
 weight_curves(read_metrics(run_dir), run_dir / "figures/weights.png")
 """
@@ -13,10 +13,10 @@ _ABOUT = ("step", "epoch", "split", "seconds")
 
 
 def weight_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """One panel a layer, a line for each of its weights; the bias weights are those with input 0.
+    """Draws a panel for each layer with a line for each weight; bias weights are those with input 0.
 
     Args:
-        records: as `read_metrics` returns them; those of the split `weights` hold layer.weight → value.
+        records: from `read_metrics`; records of the split `weights` map layer.weight to its value.
         path: the PNG file.
     """
     records = [record for record in records if record["split"] == "weights"]
