@@ -1,4 +1,4 @@
 """Activations, layers, networks, and their summary.
 
-Imports `config`, `checks` and the JAX-free half of `data`; `training` and `experiments` import it.
+Imports `config`, `checks` and the JAX-free modules of `data`; `training` and `experiments` import it.
 """

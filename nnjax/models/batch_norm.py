@@ -102,8 +102,8 @@ def _backward(epsilon: float, axis_name: str | None, residuals: Any, gradients: 
     by_inputs = _choose(
         is_easy,
         lambda: factor * grads + slope * x - (factor * by_output + slope * (centre + rest)),
-        # If x is a dense layer's product with its only input, XLA recomputes it here, fused with the operations that follow; it
-        # then differs from the x of the moments. Inside a branch it does not.
+        # If x is the output of a dense layer with one input, XLA recomputes it here, fused with the operations that follow, and
+        # gets other numbers than those of the moments. Inside a branch it does not.
         lambda: factor * (grads - by_output) + slope * ((x - centre) - rest),
     )
     return by_inputs.astype(inputs.dtype), by_scale, by_bias

@@ -59,7 +59,7 @@ def summarize(network: Network, spec: DatasetSpec) -> tuple[LayerSummary, ...]:
     Multiplications and additions count one each. A dense layer takes 2 · inputs · outputs, plus one for each output's bias; a
     convolution takes 2 · k² · channels · features for each pixel, including the products with padded zeros. An elementwise
     function counts one for each value, whatever its cost; normalisation counts three (subtract the mean, multiply, add), and
-    LayerNorm four more for its statistics. A recurrent layer takes its cell's equations once a step.
+    LayerNorm four more for its statistics. A recurrent layer counts its cell's equations at each step.
 
     Args:
         network: any network, or its shapes from `nnx.eval_shape`; its mode does not change.

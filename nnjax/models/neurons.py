@@ -23,7 +23,7 @@ def neurons(model: Neurons, activation: Activation, spec: DatasetSpec, *, rngs: 
 
     Args:
         model: the layers; missing weights are drawn (Glorot uniform), missing biases are 0.
-        activation: of the layers without one of their own.
+        activation: for layers that set none.
         spec: the inputs may be images, sequences or vectors.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.

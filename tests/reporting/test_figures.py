@@ -17,7 +17,7 @@ from nnjax.reporting.figures import (
     regression_fit,
     worst_mistakes,
 )
-from nnjax.reporting.figures.canvas import line_looks
+from nnjax.reporting.figures.canvas import line_styles
 from nnjax.reporting.figures.job_bars import draw_sweep
 from nnjax.reporting.figures.weight_curves import weight_curves
 from nnjax.reporting.metrics import MetricWriter
@@ -210,7 +210,7 @@ def test_a_sweep_shows_every_job(draw):
 
 
 def test_no_two_of_twenty_lines_look_alike():
-    assert len({str(look) for look in line_looks(20)}) == 20
+    assert len({str(style) for style in line_styles(20)}) == 20
 
 
 def names(paths: list[Path]) -> list[str]:

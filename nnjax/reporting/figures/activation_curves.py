@@ -68,15 +68,15 @@ def activation_curves(z: float, curves: Sequence[ActivationCurve], path: Path) -
 def _draw(axes: "Axes", z: float, curve: ActivationCurve) -> None:
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.axvline(z, color=BLACK, linestyle=":", linewidth=1)
-    looks = (
+    styles = (
         ("f", curve.values, curve.at[0], {"color": BLUE, "linestyle": "-"}, "o"),
         ("f′", curve.derivatives, curve.at[1], {"color": RED, "linestyle": (0, (4, 1.5))}, "s"),
     )
-    for name, values, at, look, marker in looks:
-        axes.plot(curve.z, values, **look)
-        axes.plot([z], [at], marker=marker, color=look["color"], markersize=6, markeredgecolor="white", zorder=3)
+    for name, values, at, style, marker in styles:
+        axes.plot(curve.z, values, **style)
+        axes.plot([z], [at], marker=marker, color=style["color"], markersize=6, markeredgecolor="white", zorder=3)
         end = (curve.z[-1], values[-1])
-        axes.annotate(name, end, xytext=(4, 0), textcoords="offset points", va="center", color=look["color"], clip_on=False)
+        axes.annotate(name, end, xytext=(4, 0), textcoords="offset points", va="center", color=style["color"], clip_on=False)
     axes.set_xlim(curve.z[0], curve.z[-1])
     axes.set_title(f"{curve.name}\nf = {number_text(curve.at[0])},  f′ = {number_text(curve.at[1])}")
     axes.set_xlabel(f"z, marked at {number_text(z)}")

@@ -76,12 +76,12 @@ def canvas(path: Path, width: float, height: float, *, svg: bool = False) -> Ite
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(width, height))
         yield figure
-        look: dict[str, Any] = {"dpi": _DPI, "bbox_inches": "tight", "pad_inches": 0.12}
+        options: dict[str, Any] = {"dpi": _DPI, "bbox_inches": "tight", "pad_inches": 0.12}
         with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", **look)
+            figure.savefig(temporary, format="png", **options)
         if svg:
             with replacing(path.with_suffix(".svg")) as temporary:
-                figure.savefig(temporary, format="svg", metadata={"Date": None}, **look)
+                figure.savefig(temporary, format="svg", metadata={"Date": None}, **options)
 
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top
@@ -120,20 +120,20 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
         axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")  # each picture has changed them
 
 
-def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **look: Any) -> Extent:
+def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **options: Any) -> Extent:
     """Draws a picture centred in a square, as large as fits, and returns its extent.
 
     Args:
         axes: from `tiles`.
         place: the square.
         picture: [h, w] or [h, w, 3].
-        look: options of `imshow`.
+        options: of `imshow`.
     """
     left, right, bottom, top = place
     longest = max(picture.shape[:2])
     down, across = ((1 - length / longest) * (right - left) / 2 for length in picture.shape[:2])
     extent = (left + across, right - across, bottom + down, top - down)
-    axes.imshow(picture, extent=extent, interpolation="nearest", **look)
+    axes.imshow(picture, extent=extent, interpolation="nearest", **options)
     return extent
 
 
@@ -144,7 +144,7 @@ def preload() -> None:
     import matplotlib.figure  # noqa: F401
 
 
-def line_looks(count: int) -> list[dict[str, Any]]:
+def line_styles(count: int) -> list[dict[str, Any]]:
     """Colours and line styles for `count` lines, all different up to 20."""
     colours = (BLUE, ORANGE, BLACK, RED, GREY)
     styles: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))

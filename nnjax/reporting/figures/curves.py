@@ -43,21 +43,21 @@ def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) -> None:
     factor = 100 if name == "accuracy" else 1
-    looks: dict[str, dict[str, Any]] = {
+    styles: dict[str, dict[str, Any]] = {
         "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
         "validation": {"color": ORANGE, "linestyle": (0, (5, 1.2)), "marker": "s"},
     }
-    for split, look in looks.items():
+    for split, style in styles.items():
         points = [(record["epoch"], record[name]) for record in records if record["split"] == split and name in record]
         if not points:
             continue
         epochs, values = np.array(points, dtype=float).T
         few = len(points) <= _MAX_MARKERS
-        look["marker"] = look["marker"] if few else ""
-        look["linewidth"] = 1.6 if few else 1.1
+        style["marker"] = style["marker"] if few else ""
+        style["linewidth"] = 1.6 if few else 1.1
         label = f"{split}  {metric_text(name, values[-1])}"
-        axes.plot(epochs, values * factor, label=label, markersize=4, **look)
-        _draw_band(axes, records, split, name, factor, look["color"])
+        axes.plot(epochs, values * factor, label=label, markersize=4, **style)
+        _draw_band(axes, records, split, name, factor, style["color"])
     tests = [record for record in records if record["split"] == "test" and record.get(name) is not None]
     if tests:
         epoch, value = tests[-1]["epoch"], tests[-1][name]

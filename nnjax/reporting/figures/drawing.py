@@ -46,11 +46,11 @@ def import_matplotlib() -> None:
 
 
 @contextmanager
-def plain_matplotlib(look: Mapping[str, Any]) -> Iterator[None]:
-    """Sets matplotlib's defaults with the changes `look`, and restores the user's settings at the end.
+def plain_matplotlib(style: Mapping[str, Any]) -> Iterator[None]:
+    """Sets matplotlib's defaults with the changes `style`, and restores the user's settings at the end.
 
     Args:
-        look: values by name, as in `matplotlib.rcParams`.
+        style: values by name, as in `matplotlib.rcParams`.
     """
     import_matplotlib()
     import matplotlib
@@ -58,7 +58,7 @@ def plain_matplotlib(look: Mapping[str, Any]) -> Iterator[None]:
     with _quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)  # some settings are deprecated
         defaults = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault if name not in _NOT_STYLE}
-        settings: Any = {**defaults, **look}
+        settings: Any = {**defaults, **style}
         context = matplotlib.rc_context(settings)
         context.__enter__()
     try:

@@ -19,7 +19,7 @@ _MAX_HISTORY = 5  # known values, as a multiple of the forecast's length
 _MAX_MARKED = 150  # values, for a dot on each
 _LETTERS = 115  # fit below an axis
 
-_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+_STYLES: dict[str, tuple[str, dict[str, Any]]] = {
     "network": ("forecast of the network", {"color": BLUE, "linestyle": "--", "linewidth": 2.2, "zorder": 3}),
     "last_season": ("last known season, repeated", {"color": GREY, "linestyle": ":", "linewidth": 1.6}),
     "season_before": ("truth of one season before", {"color": ORANGE, "linestyle": "-.", "linewidth": 1.4}),
@@ -70,7 +70,7 @@ def draw_forecast(forecast: ForecastLike, path: Path) -> None:
         above, below = figure.subplots(2, 1, height_ratios=[2, 3])
         above.set_title(f"{forecast.name}: known up to {forecast.labels[start - 1]}, then {holdout} values forecast")
         _draw(above, forecast, max(0, start - _MAX_HISTORY * holdout), ("network",))
-        _draw(below, forecast, max(0, start - forecast.season), tuple(_LOOKS))
+        _draw(below, forecast, max(0, start - forecast.season), tuple(_STYLES))
         figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
@@ -85,9 +85,9 @@ def _draw(axes: "Axes", forecast: ForecastLike, first: int, methods: Sequence[st
     dots: dict[str, Any] = {"marker": "o" if few else "", "markersize": 3.5, "markevery": range(1, len(rows))}
     axes.plot(rows, forecast.values[rows], color=BLACK, linewidth=1, label="truth", **dots)
     for method in methods:
-        text, look = _LOOKS[method]
+        text, style = _STYLES[method]
         errors = "   ".join(f"{name.upper()} {value:.4g}" for name, value in forecast.errors[method].items())
-        axes.plot(ahead, forecast.methods[method], label=f"{text}   {errors}", **look)
+        axes.plot(ahead, forecast.methods[method], label=f"{text}   {errors}", **style)
     low, high = forecast.values[first:].min(), forecast.values[first:].max()
     margin = 0.5 * (high - low)  # a diverging forecast leaves the picture
     axes.set_ylim(max(axes.get_ylim()[0], low - margin), min(axes.get_ylim()[1], high + margin))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnjax.reporting.figures.canvas import canvas, line_looks
+from nnjax.reporting.figures.canvas import canvas, line_styles
 
 _ABOUT = ("step", "epoch", "split", "seconds")
 
@@ -26,10 +26,10 @@ def weight_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     with canvas(path, width=4.6 * len(layers), height=3.6) as figure:
         for axes, layer in zip(figure.subplots(1, len(layers), squeeze=False)[0], layers, strict=True):
             mine = [name for name in names if name.rpartition(".")[0] == layer]
-            for name, look in zip(mine, line_looks(len(mine)), strict=True):
+            for name, style in zip(mine, line_styles(len(mine)), strict=True):
                 values = [float("nan") if record[name] is None else record[name] for record in records]
                 label = f"{name.rpartition('.')[2]}  {values[0]:.4g} → {values[-1]:.4g}"
-                axes.plot(steps, values, label=label, marker="o" if len(steps) <= 30 else "", markersize=3.5, **look)
+                axes.plot(steps, values, label=label, marker="o" if len(steps) <= 30 else "", markersize=3.5, **style)
             axes.set_title(layer)
             axes.set_xlabel("step")
             axes.set_xlim(left=0)
