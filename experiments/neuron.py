@@ -1,6 +1,6 @@
 """One neuron, by hand: `python -m experiments.neuron 'inputs=[0.2,0.1,0.4]' 'weights=[0.1,0.2,0.3]' bias=0.6`.
 
-Shows every product of the weighted sum, z, and the activation of z with its derivative; draws the activations with z marked.
+Prints every product of the weighted sum, z, and the activation at z with its derivative; draws the activations with z marked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ def main() -> None:
 
 
 def neuron(config: NeuronConfig, run_dir: Path) -> Mapping[str, Any]:
-    """Computes one neuron, shows it, draws its activations, and returns what stands in `summary.json`."""
-    # JAX takes a second to import, which a mistaken command need not wait for.
+    """Computes one neuron, prints it, draws its activations, and returns the content of `summary.json`."""
+    # Importing JAX takes a second; a mistaken command fails before that.
     from nnjax.parallel.environment import import_guard, jax_settings
 
     with import_guard():
@@ -44,20 +44,20 @@ def _neuron(config: NeuronConfig, run_dir: Path, console: RunConsole) -> Mapping
 
     check_platform()
 
-    # --- z: the one that is given, else the weighted sum ---
+    # --- z: given, or the weighted sum ---
     terms: Sequence[Term] = ()
     z = config.neuron.z
     if z is None:
         total = weighted_sum(config.inputs, config.weights, config.bias)
         terms, z = total.terms, total.z
 
-    # --- the activations of z ---
+    # --- the activations at z ---
     others = [default_activation(name) for name in dict.fromkeys(config.neuron.draw) if name != config.activation.name]
     activated = [(activation, activate(activation, z)) for activation in (config.activation, *others)]
     rows = [_row(activation, z, result) for activation, result in activated]
     without_bias = activate(config.activation, 0.0) if terms and not any(config.inputs) else None
 
-    # --- the screens and the figure ---
+    # --- tables and figure ---
     if not terms:
         console.print("neuron.z is set: inputs, weights and bias are not used")
     console.print(neuron_table([(term.input, term.weight, term.product) for term in terms], z, rows[0]))
@@ -85,7 +85,7 @@ def _neuron(config: NeuronConfig, run_dir: Path, console: RunConsole) -> Mapping
 
 
 def _row(activation: "Activation", z: float, result: "Activated") -> ActivationRow:
-    """An activation at z, its formulas in symbols and with numbers."""
+    """An activation at z, with its formulas in symbols and with numbers."""
     from nnjax.textbook.formulas import formula, with_numbers
 
     def written(value: float, *, derivative: bool) -> Result:
@@ -96,11 +96,11 @@ def _row(activation: "Activation", z: float, result: "Activated") -> ActivationR
 
 
 def _draw(z: float, activated: "Sequence[tuple[Activation, Activated]]", path: Path) -> list[Path]:
-    """TrialParams each activation around z, as PNG and SVG."""
-    from nnjax.reporting.figures.activation_curves import ActivationCurve, activation_curves, shown_range
+    """Draws each activation around z, as PNG and SVG."""
+    from nnjax.reporting.figures.activation_curves import ActivationCurve, activation_curves, plot_range
     from nnjax.textbook.neuron import curve
 
-    points = shown_range(z)
+    points = plot_range(z)
     curves = [
         ActivationCurve(activation.name, points, *curve(activation, points), at=(result.value, result.derivative))
         for activation, result in activated

@@ -1,6 +1,6 @@
-"""Fetches a dataset and makes it ready for training: `python -m experiments.prepare data=mnist`.
+"""Downloads and prepares a dataset for training: `python -m experiments.prepare data=mnist`.
 
-On a machine without a network, with the official archives in a folder: `… data=mnist archives=FOLDER`.
+Without a network, from the official archives in a folder: `… data=mnist archives=FOLDER`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def prepare(config: PrepareConfig, run_dir: Path) -> Mapping[str, Any]:
-    """Prepares one dataset in its TFDS folder, and returns where that is.
+    """Prepares one dataset in its TFDS folder, and returns the dataset's name and folder.
 
     Raises:
         DataError: if it cannot be downloaded, or an archive is not the official one.

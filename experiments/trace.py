@@ -1,7 +1,7 @@
 """Shows every number of the first training steps: `python -m experiments.trace iterations=2`.
 
-Each product, sum, activation, derivative, error term, adjustment and new weight, with its formula, on the terminal and in
-`trace.html`, `trace.csv` and `trace.json`; computed by the code that trains, in float64, and checked against formulas by hand.
+Writes each product, sum, activation, derivative, error term, adjustment and new weight with its formula to the terminal and to
+`trace.html`, `trace.csv` and `trace.json`. Computed by training's own code in float64, and checked against formulas by hand.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from nnjax.reporting.console import RunConsole
 from nnjax.reporting.exchange_tables import exchange_tables
 from nnjax.reporting.run_summary import environment, write_json
 from nnjax.reporting.trace_files import write_trace_files
-from nnjax.reporting.trace_tables import trace_screens
+from nnjax.reporting.trace_tables import trace_tables
 
 
 def main() -> None:
@@ -26,13 +26,13 @@ def main() -> None:
 
 
 def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
-    """Traces the first iterations of an experiment, and returns what stands in `summary.json`.
+    """Traces an experiment's first iterations, and returns the content of `summary.json`.
 
     Raises:
-        ConfigError: if the machine has not the devices asked for.
+        ConfigError: if the machine lacks the requested devices.
         DataError: if the data is missing or damaged.
-        DivergedError: if the loss stopped being a finite number.
-        UserError: if the trace does not agree with what it is checked against.
+        DivergedError: if the loss, a gradient or a weight is no longer finite.
+        UserError: if a check fails.
     """
     from nnjax.parallel.environment import import_guard, jax_settings
 
@@ -42,7 +42,7 @@ def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
         from nnjax.textbook.trace import trace as trace_steps
 
     with RunConsole(run_dir / "trace.log") as console, jax_settings(console.warn):
-        # --- one device, unless more are asked for: the numbers are the same on any ---
+        # --- one device unless the config sets more: the numbers do not depend on the devices ---
         if config.parallel.devices == "auto":
             config = replace(config, parallel=replace(config.parallel, devices=1))
         devices = select_devices(config)
@@ -63,19 +63,19 @@ def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
             **environment(),
         }
 
-        # --- files, then the screens ---
+        # --- files, then tables ---
         files = write_trace_files(run_dir, found)
         summary["files"] = [str(path) for path in files]
         write_json(run_dir / "summary.json", summary)
-        for screen in trace_screens(found):
-            console.print(screen)
+        for part in trace_tables(found):
+            console.print(part)
         if found["exchange"] is not None:
             for table in exchange_tables(found["exchange"]):
                 console.print(table)
         console.print("\n".join(["Written:", *(f"  {shown_path(path)}" for path in files)]))
     if disagreeing:
         names = ", ".join(dict.fromkeys(f"{check['what']} in iteration {check['iteration']}" for check in disagreeing))
-        raise UserError(f"THE TRACE IS NOT RIGHT: it does not agree with {names}; trace.json has by how much")
+        raise UserError(f"THE TRACE IS WRONG: it disagrees with {names}; trace.json has the differences")
     if found["stopped"]:
         raise DivergedError(f"{found['stopped']}: training diverged; choose an optimizer.learning_rate nearer to 0")
     return summary

@@ -1,4 +1,4 @@
-"""Activations, layers and the networks made of them, and their summary.
+"""Activations, layers, networks, and their summary.
 
-Imports config, checks and the facts of data; training and experiments import it.
+Imports `config`, `checks` and the JAX-free modules of `data`; `training` and `experiments` import it.
 """

@@ -1,7 +1,7 @@
-"""The activation functions a network is made of, by their configs.
+"""Activation functions, selected by their configs.
 
-Every one is elementwise, keeps the shape and type of its argument, and has the derivative that the textbook's backward pass
-multiplies by::
+Each is elementwise and keeps its argument's shape and dtype; `activation` lists the derivatives, which are factors in the
+textbook's backward pass::
 
     f = activation(LeakyReLU("leaky_relu", 0.1))
     f(jnp.array([-1.0, 2.0]))                # [-0.1, 2.0]
@@ -28,7 +28,7 @@ _PLAIN: dict[PlainActivationName, Callable[[Array], Array]] = {
 
 @cache  # equal configs give the same function, so that equal networks share their compiled programs
 def activation(config: Activation) -> Callable[[Array], Array]:
-    """The function a = f(z) that a config names.
+    """Returns a config's function a = f(z).
 
     ========== ======================================== =========================================
     name       f(z)                                     f′(z)
@@ -44,8 +44,8 @@ def activation(config: Activation) -> Callable[[Array], Array]:
     identity   z                                        1
     ========== ======================================== =========================================
 
-    relu′(0) = 0 follows Bertoin et al., "Numerical influence of ReLU'(0) on backpropagation" (2021). gelu is the exact one,
-    not the tanh approximation (Hendrycks and Gimpel, 2016).
+    relu′(0) = 0 follows Bertoin et al., "Numerical influence of ReLU'(0) on backpropagation" (2021). gelu is exact, not the
+    tanh approximation (Hendrycks and Gimpel, 2016).
     """
     match config:
         case LeakyReLU(negative_slope=slope):
@@ -56,8 +56,8 @@ def activation(config: Activation) -> Callable[[Array], Array]:
             return _PLAIN[name]
 
 
-def never_falls(config: Activation) -> bool:
-    """Whether f(z) is never less for a larger z, so that f(max z) = max f(z)."""
+def is_nondecreasing(config: Activation) -> bool:
+    """Whether f never decreases as z grows, so that f(max z) = max f(z)."""
     match config:
         case LeakyReLU(negative_slope=slope):
             return slope >= 0
@@ -68,7 +68,7 @@ def never_falls(config: Activation) -> bool:
 
 
 def default_activation(name: ActivationName) -> Activation:
-    """The config of the activation called `name`, with the usual slope (0.01) or alpha (1) where it has one."""
+    """Returns the config of the activation `name`, with the usual slope (0.01) or alpha (1) where it has one."""
     match name:
         case "leaky_relu":
             return LeakyReLU(name, negative_slope=0.01)
@@ -79,5 +79,5 @@ def default_activation(name: ActivationName) -> Activation:
 
 
 def activation_by_name(name: ActivationName) -> Callable[[Array], Array]:
-    """The function called `name`, with the usual slope or alpha."""
+    """Returns the activation function `name`, with the usual slope or alpha."""
     return activation(default_activation(name))

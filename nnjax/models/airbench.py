@@ -1,4 +1,4 @@
-"""The network of airbench94, for images: whitening, groups of two convolutions, the largest value of each channel, output.
+"""The airbench94 network for images: whitening, groups of two convolutions, global max pooling, output.
 
 whitening → activation → (convolution → pooling → BatchNorm → activation → convolution → BatchNorm → activation) × widths → …
 """
@@ -13,23 +13,23 @@ from nnjax.models.layers import Activate, Conv, Head, Layer, Pool, Scale, batch_
 from nnjax.models.network import Network
 from nnjax.models.whitening import Whitening
 
-_EPSILON = 1e-12  # BatchNorm's; the outputs of the convolutions are far from constant
+_EPSILON = 1e-12  # for BatchNorm; a convolution's outputs are far from constant
 
 
 def airbench(model: Airbench, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
-    """The network of `model` for images and outputs of the sizes in `spec`.
+    """Builds the airbench94 network for the input and output shapes in `spec`.
 
     Args:
-        model: whitening, widths, BatchNorm's momentum and the scale of the outputs.
-        activation: after the whitening and after each BatchNorm.
-        spec: images in.
+        model: whitening, widths, BatchNorm's momentum and the output scale.
+        activation: applied after the whitening and after each BatchNorm.
+        spec: the inputs must be images.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """
     kernel_init = initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # between ±1/√fan-in
     height, width, channels = spec.input_shape
     size = model.whitening.size
-    side = min(height, width) - size + 1  # of the feature map, which is pooled as long as there is something to pool
+    side = min(height, width) - size + 1  # of the feature map; groups pool it until it is one pixel
     layers: dict[str, Layer] = {
         "whitening": Whitening(channels, size, dtype=dtype),
         "whitening_activation": Activate(activation),

@@ -1,8 +1,8 @@
-"""From configs to a network.
+"""Builds a network from its configs.
 
     network = build(config.model, config.activation, spec, rngs=nnx.Rngs(params=key))
 
-A new model is a dataclass in `nnjax/config/options.py`, a module beside this one, a line in `BUILDERS` and a YAML file.
+A new model needs a dataclass in `nnjax/config/options.py`, a module beside this one, a line in `BUILDERS` and a YAML file.
 """
 
 from collections.abc import Callable
@@ -39,14 +39,14 @@ def build(
     rngs: nnx.Rngs,
     precision: Literal["float64", "float32", "bfloat16"] = "float32",
 ) -> Network:
-    """The network that a config describes, with fresh weights, in training mode.
+    """Builds a config's network with fresh weights, in training mode.
 
     Args:
-        model: what kind of network, and how large.
+        model: kind and size of the network.
         activation: hidden activation.
         spec: shapes of inputs and outputs.
         rngs: its `params` stream draws the weights.
-        precision: what the layers compute in; parameters, BatchNorm and the outputs are float32 in any case, but the parameters
-            of dense layers are float64 with float64, which is for tracing and needs `jax.enable_x64`.
+        precision: the layers' computation type. Parameters, BatchNorm and outputs stay float32, except that float64 (for
+            tracing; needs `jax.enable_x64`) makes the dense layers' parameters float64.
     """
     return BUILDERS[type(model)](model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))

@@ -15,14 +15,14 @@ from nnjax.models.whitening import Whitening
 
 
 def cnn(model: CNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
-    """The network of `model` for images and outputs of the sizes in `spec`.
+    """Builds a convolutional network for the input and output shapes in `spec`.
 
-    Convolutions are numbered through (`conv_1`, `conv_2`, …), pooling and dropout by block.
+    Convolutions are numbered across blocks (`conv_1`, `conv_2`, …), pooling and dropout by block.
 
     Args:
         model: whitening, blocks, head, dense layers, dropout, initializers and output activation.
-        activation: of convolutions and hidden dense layers.
-        spec: images in.
+        activation: applied after convolutions and hidden dense layers.
+        spec: the inputs must be images.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """

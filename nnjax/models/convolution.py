@@ -1,12 +1,12 @@
 """A 2-D convolution whose backward pass is fast inside loops on the CPU.
 
-XLA's CPU backend compiles the backward convolutions of a `lax.scan` or `lax.fori_loop` body so badly that a whole training step
-takes 14 to 22 times as long as when it is called (https://github.com/jax-ml/jax/issues/12868): in a loop body the operands keep
-permuted layouts, which its fast paths do not take. `convolve` therefore writes both gradients as ordinary NHWC × HWIO
-convolutions; each operand is transposed first, behind an optimization barrier so that the transposition is not folded back
-into a layout. (They want `nnjax.parallel.compilation.compile_lowered`: YNNPACK takes four times as long as Eigen for the one
-by the kernel.) Over few channels, as images have, training is faster with a matrix product over all patches. Other platforms
-keep JAX's own operations. The numbers are the same to rounding. `benchmarks/scan_convolution.py` measures both::
+XLA's CPU backend compiles the backward convolutions in a `lax.scan` or `lax.fori_loop` body so badly that a whole training step
+takes 14 to 22 times as long as outside the loop (https://github.com/jax-ml/jax/issues/12868): in a loop body the operands keep
+permuted layouts, which the fast paths do not support. `convolve` therefore writes both gradients as ordinary NHWC × HWIO
+convolutions. Each operand is transposed first, behind an optimization barrier that keeps XLA from folding the transposition
+back into a layout. (Compile with `nnjax.parallel.compilation.compile_lowered`: for the kernel's gradient, YNNPACK takes four
+times as long as Eigen.) With few channels, as in images, training is faster with a matrix product over all patches. Other
+platforms keep JAX's own operations. Results agree up to rounding. `benchmarks/scan_convolution.py` measures both::
 
     outputs = convolve(inputs, kernel)        # [n, h, w, c], [k, k, c, o] → [n, h, w, o]
 """
@@ -26,16 +26,16 @@ def _convolve(inputs: Array, kernel: Array, padding: str | list[tuple[int, int]]
 
 @jax.custom_vjp
 def convolve(inputs: Array, kernel: Array) -> Array:
-    """Convolution (cross-correlation) with stride 1, zero-padded so that height and width stay.
+    """Convolution (cross-correlation) with stride 1, zero-padded to keep height and width.
 
-    An even kernel has one more row of zeros below than above, and one more column right than left, as XLA's SAME.
+    For an even kernel, the padding has one more row below than above and one more column right than left, as XLA's SAME.
 
     Args:
         inputs: [n, h, w, c].
         kernel: [k, k, c, o], of the same type as `inputs`.
 
     Returns:
-        [n, h, w, o]. It can be differentiated in reverse mode, once.
+        [n, h, w, o]; differentiable once, in reverse mode.
     """
     return _convolve(inputs, kernel)
 
@@ -47,22 +47,22 @@ def _forward(inputs: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 
 def _backward(residuals: tuple[Array, Array], grads: Array) -> tuple[Array, Array]:
-    gradients: tuple[Array, Array] = lax.platform_dependent(*residuals, grads, cpu=_canonical_gradients, default=_own_gradients)
+    gradients: tuple[Array, Array] = lax.platform_dependent(*residuals, grads, cpu=_canonical_gradients, default=_jax_gradients)
     return gradients
 
 
 convolve.defvjp(_forward, _backward)
 
 
-def _own_gradients(inputs: Array, kernel: Array, grads: Array) -> tuple[Array, Array]:
-    """JAX's own gradients by `inputs` and `kernel`."""
+def _jax_gradients(inputs: Array, kernel: Array, grads: Array) -> tuple[Array, Array]:
+    """JAX's own gradients with respect to `inputs` and `kernel`."""
     _, pullback = jax.vjp(_convolve, inputs, kernel)
     by_inputs, by_kernel = pullback(grads)
     return by_inputs, by_kernel
 
 
 def _canonical_gradients(inputs: Array, kernel: Array, grads: Array) -> tuple[Array, Array]:
-    """The same gradients, from convolutions in the layout that XLA's CPU backend is fast in."""
+    """The same gradients, by convolutions in the layout that is fast on XLA's CPU backend."""
     before, after = _padding(kernel)
     flipped = lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
     by_inputs = _convolve(grads, flipped, [(after, before)] * 2)
@@ -70,7 +70,7 @@ def _canonical_gradients(inputs: Array, kernel: Array, grads: Array) -> tuple[Ar
         patches = _patches(inputs, kernel)
         by_kernel = lax.dot_general(patches, grads.reshape(len(patches), -1), (((0,), (0,)), ((), ()))).reshape(kernel.shape)
     else:
-        # Channels take the place of examples, and examples that of channels.
+        # Channels and examples swap places.
         inputs, grads = lax.optimization_barrier((inputs.transpose(3, 1, 2, 0), grads.transpose(1, 2, 0, 3)))
         by_kernel = _convolve(inputs, grads, [(before, after)] * 2).transpose(1, 2, 0, 3)
     return by_inputs, by_kernel
@@ -83,7 +83,7 @@ def _convolve_patches(inputs: Array, kernel: Array) -> Array:
 
 
 def _patches(inputs: Array, kernel: Array) -> Array:
-    """What the kernel sees at each place: [n, h, w, c] → [n·h·w, k·k·c]."""
+    """The patch under the kernel at each pixel: [n, h, w, c] → [n·h·w, k·k·c]."""
     n, h, w, _ = inputs.shape
     size = len(kernel)
     padded = jnp.pad(inputs, ((0, 0), _padding(kernel), _padding(kernel), (0, 0)))
@@ -92,6 +92,6 @@ def _patches(inputs: Array, kernel: Array) -> Array:
 
 
 def _padding(kernel: Array) -> tuple[int, int]:
-    """Zeros before and after a row (column) that keep its length."""
+    """Numbers of zeros before and after a row (column) that keep its length."""
     size: int = kernel.shape[0]
     return (size - 1) // 2, size // 2

@@ -1,4 +1,4 @@
-"""Feed-forward networks, and the dense layers at the end of the others.
+"""Feed-forward networks, and the dense layers that end other networks.
 
 flatten → (dense → normalisation → activation → dropout) × hidden layers → dense → output activation
 """
@@ -18,12 +18,12 @@ from nnjax.models.network import Network
 
 
 def fnn(model: FNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
-    """The network of `model` for inputs and outputs of the sizes in `spec`.
+    """Builds a feed-forward network for the input and output shapes in `spec`.
 
     Args:
         model: widths, normalisation, dropout, initializer and output activation.
         activation: of the hidden layers.
-        spec: images or vectors in.
+        spec: the inputs may be images or vectors.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """
@@ -52,15 +52,15 @@ def dense_layers(
     rngs: nnx.Rngs,
     dtype: DTypeLike,
 ) -> dict[str, Layer]:
-    """Hidden layers `dense_1`, `dense_2`, … and the layer `output`, with what belongs to each under `dense_1_activation` etc.
+    """Builds layers `dense_1`, `dense_2`, … and `output`, each followed by its `dense_1_norm`, `dense_1_activation`, etc.
 
-    The output layer's kernel is always drawn by lecun_normal, variance 1/fan-in: he's double would suit a relu, which seldom
-    follows it, and makes the first loss larger.
+    The output kernel always uses lecun_normal, variance 1/fan-in: he's double variance suits a relu, which seldom follows the
+    output, and would make the first loss larger.
 
     Args:
         widths: number of inputs, of each hidden layer's outputs, and of outputs.
         activation: of the hidden layers.
-        normalization: of hidden pre-activations; a layer before BatchNorm has no bias of its own.
+        normalization: of hidden pre-activations; a layer before BatchNorm has no bias.
         dropout: share of hidden activations zeroed in training.
         initializer_name: of the hidden kernels; biases start at 0.
         output_activation: of the last layer.

@@ -1,4 +1,4 @@
-"""LayerNorm that is true however far from 0 the values of an example lie.
+"""LayerNorm that stays accurate however far from 0 an example's values lie.
 
 layer = LayerNorm(32, dtype=jnp.float32, rngs=rngs)
 layer(inputs)                                              # [..., 32] → [..., 32]
@@ -10,11 +10,11 @@ from jax import Array, lax
 
 
 class LayerNorm(nnx.LayerNorm):
-    """Flax's LayerNorm over the last axis, of values that are centred before it sees them.
+    """Flax's LayerNorm over the last axis, applied to centred values.
 
-    Flax takes the variance as E[x²] − E[x]², which loses all digits where the mean is a few thousand times the spread, and a
-    mean that is rounded to float32. The layer's outputs and gradients do not depend on what is subtracted from all values of an
-    example; of centred ones nothing is lost.
+    Flax computes the variance as E[x²] − E[x]², which loses all digits where the mean is a few thousand times the spread, and
+    rounds the mean to float32. Subtracting a number from all of an example's values changes neither outputs nor gradients;
+    with centred values no digits are lost.
     """
 
     def __call__(self, inputs: Array) -> Array:  # type: ignore[override]

@@ -1,12 +1,12 @@
-"""What a network consists of, layer by layer, in plain numbers: how each layer connects, and what that saves.
+"""A network's summary, layer by layer: connections, shapes, parameters, FLOPs, and the weights that sharing saves.
 
 for layer in summarize(network, spec):
     print(layer.name, layer.kind, layer.connects, layer.output_shape, layer.num_params, layer.weights_saved, layer.flops)
 
-A dense layer connects each output to each input, by a weight of its own. A convolution connects a place to its neighbours
-only, and all places share the same weights; a recurrent layer has the same weights at every step. What that saves is counted
-against the full layer: the dense one from the same inputs to the same outputs, or a recurrent layer with weights of its own for
-each step. Bias weights count; a layer without a bias is set against a full one without.
+A dense layer has one weight for each pair of input and output. A convolution connects a pixel to its neighbours only, and all
+pixels share the same weights; a recurrent layer has the same weights at every step. Saved weights are counted against a full
+layer: a dense one between the same inputs and outputs, or a recurrent one with separate weights for each step. Biases count; a
+layer without a bias is compared with a full layer without one.
 """
 
 import math
@@ -25,7 +25,7 @@ from nnjax.models.network import Network
 from nnjax.models.recurrent import Cell, Recurrent
 from nnjax.models.whitening import Whitening
 
-# Of a cell and each value of its state: activations, gates, and the sums and products that join them.
+# Elementwise operations for each value of a cell's state: activations, gates, and the sums and products between them.
 _ELEMENTWISE: dict[Cell, int] = {"simple": 2, "gru": 11, "lstm": 13}
 
 
@@ -35,13 +35,13 @@ class LayerSummary:
 
     Attributes:
         name: its name in the network.
-        kind: what it is, for a reader: "conv 3×3", "dense", "relu".
-        connects: how outputs hang on inputs: "full", "local 3×3, shared", "shared over 28 steps"; "" where each output is made
-            of one value, or of a whole channel.
-        output_shape: shape of its output, without the batch.
+        kind: its type, for a reader: "conv 3×3", "dense", "relu".
+        connects: how outputs depend on inputs: "full", "local 3×3, shared", "shared over 28 steps"; "" where each output
+            depends on one value or on a whole channel.
+        output_shape: shape of its output, without the batch axis.
         num_params: number of its trainable values.
-        weights_saved: weights that the full layer would have more; 0 for a layer without connecting weights.
-        flops: floating-point operations for one example, forward, in evaluation.
+        weights_saved: number of weights that the full layer would have in addition; 0 for a layer without connecting weights.
+        flops: floating-point operations of one example's forward pass, in evaluation.
     """
 
     name: str
@@ -54,15 +54,15 @@ class LayerSummary:
 
 
 def summarize(network: Network, spec: DatasetSpec) -> tuple[LayerSummary, ...]:
-    """A summary of each layer, in order; nothing is computed or compiled.
+    """Summarises each layer, in order, without computing or compiling anything.
 
-    A multiplication and an addition count one each, so a dense layer takes 2 · inputs · outputs, and the outputs once more for
-    its bias; a convolution takes 2 · k² · channels · features for each pixel, those of the zero border included. An elementwise
-    function counts one for each value, whatever it costs; normalising three (subtract the mean, multiply, add), and for
-    LayerNorm four more for its statistics. A recurrent layer takes at each step what its cell's equations say.
+    Multiplications and additions count one each. A dense layer takes 2 · inputs · outputs, plus one for each output's bias; a
+    convolution takes 2 · k² · channels · features for each pixel, including the products with padded zeros. An elementwise
+    function counts one for each value, whatever its cost; normalisation counts three (subtract the mean, multiply, add), and
+    LayerNorm four more for its statistics. A recurrent layer counts its cell's equations at each step.
 
     Args:
-        network: any network, or its shapes from `nnx.eval_shape`; its mode is left as it is.
+        network: any network, or its shapes from `nnx.eval_shape`; its mode does not change.
         spec: shape of the inputs.
     """
     evaluated = nnx.view(network, deterministic=True, use_running_average=True, raise_if_not_found=False)
@@ -142,7 +142,7 @@ def _weights_saved(layer: Layer, input_shape: tuple[int, ...], output_shape: tup
 
 
 def _flops(layer: Layer, input_shape: tuple[int, ...], num_outputs: int) -> int:
-    """Operations of one layer that makes `num_outputs` values."""
+    """Operations of one layer with `num_outputs` output values."""
     match layer:
         case nnx.Linear() | Conv() | Whitening():
             *window, _ = layer.kernel.shape

@@ -1,8 +1,8 @@
-"""The layers that networks are stacked from.
+"""The layers of all networks.
 
-What has weights is an NNX module (Flax's own where it has one); what has none is a frozen dataclass. Both map an array to an
-array, a batch first. Parameters are float32 (a dense layer's are float64 where it computes in that); `dtype` is what a layer
-computes and returns::
+A layer with weights is an NNX module (Flax's own where there is one); a layer without is a frozen dataclass. Both map an array
+to an array; the first axis is the batch. Parameters are float32 (float64 in a dense layer that computes in float64); `dtype` is
+the type of a layer's computation and result::
 
     layers = {"conv_1": Conv(1, 32, 3, dtype=jnp.float32, rngs=rngs), "pool_1": Pool("max", 2)}
 """
@@ -30,11 +30,11 @@ from nnjax.models.whitening import Whitening
 
 _Arrays = TypeVar("_Arrays", bound=tuple[Array | None, ...])
 
-BATCH_AXIS = "data"  # the device axis that shares a batch, which BatchNorm and dropout see as one
+BATCH_AXIS = "data"  # mapped axis over which devices share a batch; BatchNorm and dropout work on the whole batch
 
 
 def initializer(name: Initializer) -> initializers.Initializer:
-    """The initializer of that name: mean 0, variance 2/fan-in (he), 1/fan-in (lecun) or 2/(fan-in + fan-out) (glorot)."""
+    """Returns the initializer `name`: mean 0, variance 2/fan-in (he), 1/fan-in (lecun) or 2/(fan-in + fan-out) (glorot)."""
     factories: dict[Initializer, Callable[[], initializers.Initializer]] = {
         "he_normal": initializers.he_normal,
         "he_uniform": initializers.he_uniform,
@@ -46,14 +46,14 @@ def initializer(name: Initializer) -> initializers.Initializer:
     draw = factories[name]()
 
     def initial(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
-        # Drawn in float32 whatever the type, so that a float64 trace starts from the very weights that training starts from.
+        # Drawn in float32 for any dtype, so that a float64 trace and a float32 training start from the same weights.
         return draw(key, shape, jnp.float32, out_sharding).astype(dtype)
 
     return initial
 
 
 def identity_init(others: initializers.Initializer) -> initializers.Initializer:
-    """The i-th filter of a convolution passes its i-th input channel on, as far as there are both; `others` draws the rest.
+    """Initializes a convolution's filter i to copy input channel i; `others` draws the filters beyond the last channel.
 
     Dirac initialisation, as in "Training Vanilla Deep Nets" (Zagoruyko and Komodakis, DiracNets, 2017).
     """
@@ -74,7 +74,7 @@ class Conv(nnx.Module):
         channels: input channels c.
         features: output channels.
         size: side of the kernel, which is [size, size, c, features].
-        use_bias: add a bias to each output channel; BatchNorm right after would take it away again.
+        use_bias: add a bias to each output channel; a BatchNorm right after would subtract it again.
         kernel_init: draws the kernel; the bias starts at 0.
         dtype: type of the computation and the result.
         rngs: its `params` stream draws the kernel.
@@ -121,7 +121,7 @@ def dense(
 ) -> nnx.Linear:
     """A dense layer: z = a · kernel + bias, [..., num_inputs] → [..., num_outputs].
 
-    A bias that is not learnt is a `Constant`: it stands with the model's state, not among its parameters.
+    A bias that is not learnt is a `Constant`, part of the model's state and not of its parameters.
     """
     layer = nnx.Linear(
         num_inputs,
@@ -139,7 +139,7 @@ def dense(
 
 
 class Constant(nnx.Variable[Array]):
-    """A number of the network that training leaves as it is."""
+    """An array of the network that training does not change."""
 
 
 def batch_norm(
@@ -151,10 +151,10 @@ def batch_norm(
     epsilon: float = 1e-5,
     use_scale: bool = True,
 ) -> BatchNorm:
-    """BatchNorm over everything but the last axis (Ioffe and Szegedy, 2015), computed in float32 whatever the `dtype`.
+    """BatchNorm over all axes but the last (Ioffe and Szegedy, 2015), computed in float32 whatever the `dtype`.
 
-    In training the statistics are those of the whole batch, on all devices of the axis `BATCH_AXIS`, which has to be bound; the
-    running ones, used in evaluation, keep the share `momentum` at each step.
+    Training uses the statistics of the whole batch, over all devices of the axis `BATCH_AXIS`, which must be bound. Evaluation
+    uses the running statistics; each step keeps the share `momentum` of them.
     """
     return BatchNorm(
         num_features,
@@ -174,7 +174,7 @@ def layer_norm(num_features: int, *, dtype: DTypeLike, rngs: nnx.Rngs) -> LayerN
 
 
 def _to_float32(arrays: _Arrays, /, *, dtype: object = None, inexact: bool = True) -> _Arrays:
-    """Takes the place of Flax's promotion to `dtype`, so that only the result has that type."""
+    """Replaces Flax's promotion to `dtype`, so that only the result has that type."""
     return promote_dtype(arrays, dtype=jnp.float32)
 
 
@@ -191,10 +191,10 @@ class Activate:
 
 @dataclass(frozen=True)
 class Pool:
-    """The largest or mean value of each window: [b, h, w, c] → [b, h // size, w // size, c].
+    """The maximum or mean of each window: [b, h, w, c] → [b, h // size, w // size, c].
 
-    Windows lie side by side; rows and columns that do not fill one are left out, at the bottom and the right. The gradient of
-    a largest value that several places share is split evenly among them.
+    Windows do not overlap; rows at the bottom and columns at the right that do not fill a window are dropped. A maximum's
+    gradient is split evenly among ties.
     """
 
     kind: Literal["max", "average"]
@@ -209,7 +209,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Head:
-    """Makes a vector of a feature map: all of it, or each channel's mean or largest value; a vector stays as it is."""
+    """Turns a feature map into a vector: flattened, or each channel's mean or maximum. Flatten leaves a vector as it is."""
 
     kind: Literal["flatten", "average", "max"]
 
@@ -226,7 +226,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Scale:
-    """Multiplies by a number that is not trained."""
+    """Multiplies by a fixed number."""
 
     factor: float
 
@@ -237,7 +237,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Rows:
-    """Makes a sequence of an image, a step of each row from the top: [b, h, w, c] → [b, h, w·c]."""
+    """Turns an image into a sequence, one step a row from the top: [b, h, w, c] → [b, h, w·c]."""
 
     def __call__(self, inputs: Array) -> Array:
         """The rows of `inputs` [b, h, w, c]."""
@@ -245,9 +245,9 @@ class Rows:
 
 
 class Dropout(nnx.Module):
-    """Zeroes a share of the values in training, and scales the others up so that the expected value stays.
+    """Zeroes a share of the values in training, and scales the others up to keep the expected value.
 
-    Each example's mask is drawn by its place in the global batch, so it does not depend on how many devices share the batch.
+    An example's mask depends on its index in the global batch, and not on the number of devices.
 
     Args:
         rate: share of the values that is zeroed.
@@ -258,7 +258,7 @@ class Dropout(nnx.Module):
         self.deterministic = False
 
     def __call__(self, inputs: Array, rngs: nnx.Rngs | None) -> Array:
-        """Drops values of `inputs` [b, ...]; in training `rngs` draws, the same on every device of the axis `BATCH_AXIS`."""
+        """Drops values of `inputs` [b, ...]; training needs `rngs`, equal on every device of the axis `BATCH_AXIS`."""
         if self.deterministic:
             return inputs
         if rngs is None:
@@ -272,7 +272,7 @@ class Dropout(nnx.Module):
         return jnp.where(kept, inputs / (1 - self.rate), 0)
 
     def set_view(self, deterministic: bool | None = None) -> None:
-        """What `nnx.view` calls."""
+        """Sets the mode; called by `nnx.view`."""
         if deterministic is not None:
             self.deterministic = deterministic
 

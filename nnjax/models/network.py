@@ -1,4 +1,4 @@
-"""A network: named layers, one after another.
+"""A network: named layers in sequence.
 
 network = Network({"flatten": Head("flatten"), "output": dense(784, 10, …)})
 network(inputs)                                  # [b, 28, 28, 1] → [b, 10] float32
@@ -13,20 +13,20 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from nnjax.models.activations import never_falls
+from nnjax.models.activations import is_nondecreasing
 from nnjax.models.layers import Activate, Conv, Dropout, Layer, Pool
 
 _Step = Layer | Callable[[Array], Array]
 
 
 class Network(nnx.Module):
-    """Layers in order, each an attribute under its name, which is also its path among the parameters.
+    """Layers in order; a layer's name is its attribute, and its path among the parameters.
 
-    `train()` and `eval()` set what BatchNorm and dropout do; a new network is in training mode, where BatchNorm and dropout
-    need the device axis `layers.BATCH_AXIS`, and dropout needs `rngs` at the call.
+    `train()` and `eval()` switch BatchNorm and dropout. A new network is in training mode: BatchNorm and dropout then need the
+    mapped axis `layers.BATCH_AXIS`, and dropout needs `rngs` at the call.
 
     Args:
-        layers: from names to layers; inputs go through them in this order.
+        layers: by name, in the order in which they are applied.
     """
 
     def __init__(self, layers: Mapping[str, Layer]):
@@ -39,21 +39,21 @@ class Network(nnx.Module):
 
         Args:
             inputs: [b, *input_shape] float32, normalised.
-            rngs: its `dropout` stream draws the dropout masks, the same on every device; unused in evaluation and by networks
+            rngs: its `dropout` stream draws the dropout masks, equal on every device; unused in evaluation and by networks
                 without dropout.
 
         Returns:
-            [b, num_outputs] float32, whatever the layers compute in.
+            [b, num_outputs] float32, whatever the layers' dtype.
         """
         *_, (_, outputs) = _outputs(_pool_early(list(self.layers())), inputs, rngs)
         return outputs.astype(jnp.float32)
 
     def layer_outputs(self, inputs: Array, *, rngs: nnx.Rngs | None = None) -> Iterator[tuple[str, Array]]:
-        """Each layer's name and output, in order; arguments as of a call."""
+        """Yields each layer's name and output, in order; arguments as for `__call__`."""
         return _outputs(self.layers(), inputs, rngs)
 
     def layers(self) -> Iterator[tuple[str, Layer]]:
-        """Each layer's name and the layer, in order."""
+        """Yields each layer's name and the layer, in order."""
         return ((name, getattr(self, name)) for name in self.names)
 
 
@@ -65,15 +65,15 @@ def _outputs(layers: Iterable[tuple[str, _Step]], values: Array, rngs: nnx.Rngs 
 
 
 def _pool_early(layers: list[tuple[str, Layer]]) -> list[tuple[str, _Step]]:
-    """The layers, an activation that never falls, and a convolution's bias, after the max pooling that follows them.
+    """Moves each max pooling ahead of a nondecreasing activation and a convolution's bias.
 
-    The largest activation is the activation of the largest value, so the outputs are the same, and there is less to compute.
+    The largest activation is the activation of the largest value, so the outputs are the same, with less to compute.
     """
     steps: list[tuple[str, _Step]] = []
     for name, layer in layers:
         place = len(steps)
         if isinstance(layer, Pool) and layer.kind == "max":
-            while place and _rises(steps[place - 1][1]):
+            while place and _commutes_with_max(steps[place - 1][1]):
                 place -= 1
         steps.insert(place, (name, layer))
         if isinstance(layer, Conv):
@@ -81,8 +81,8 @@ def _pool_early(layers: list[tuple[str, Layer]]) -> list[tuple[str, _Step]]:
     return steps
 
 
-def _rises(step: _Step) -> bool:
-    """Whether a step is of each value by itself, and never less for a larger value of a channel."""
+def _commutes_with_max(step: _Step) -> bool:
+    """Whether a step is elementwise and nondecreasing within each channel."""
     if isinstance(step, Activate):
-        return never_falls(step.config)
+        return is_nondecreasing(step.config)
     return getattr(step, "__func__", None) is Conv.add_bias

@@ -1,4 +1,4 @@
-"""Fully connected networks written neuron by neuron: any sizes, weights, biases, and an activation for each layer.
+"""Fully connected networks given neuron by neuron: any sizes, weights, biases, and an activation for each layer.
 
 network = neurons(config.model, config.activation, spec, rngs=rngs, dtype=jnp.float32)
 network.names                        # ("layer_1", "layer_1_activation", "output", "output_activation")
@@ -19,12 +19,12 @@ from nnjax.models.network import Network
 
 
 def neurons(model: Neurons, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
-    """The network of `model`.
+    """Builds the network of `model`.
 
     Args:
-        model: the layers; weights that are not given are drawn (Glorot uniform), biases that are not given are 0.
-        activation: of the layers that name none.
-        spec: images, sequences or vectors in.
+        model: the layers; missing weights are drawn (Glorot uniform), missing biases are 0.
+        activation: for layers that set none.
+        spec: the inputs may be images, sequences or vectors.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """

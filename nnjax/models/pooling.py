@@ -1,7 +1,7 @@
-"""Pooling over windows that lie side by side, fast forwards and backwards.
+"""Pooling over adjacent windows, fast forwards and backwards.
 
-With `lax.reduce_window`, whose gradient is a select-and-scatter, a CNN's training step takes 1.5 to 1.7 times as long on the
-CPU; with the gradient of a plain `max` it takes 1.1 times as long::
+On the CPU, a CNN's training step takes 1.5 to 1.7 times as long with `lax.reduce_window`, whose gradient is a
+select-and-scatter, and 1.1 times as long with the gradient of a plain `max`::
 
     pooled = max_pool(images, 2)              # [n, h, w, c] → [n, h // 2, w // 2, c]
 """
@@ -14,15 +14,15 @@ from jax import Array, lax
 
 
 def mean_pool(inputs: Array, size: int) -> Array:
-    """The mean of each window: [n, h, w, c] → [n, h / size, w / size, c]; `size` divides both sides."""
+    """Each window's mean: [n, h, w, c] → [n, h / size, w / size, c]; `size` divides h and w."""
     return _windows(inputs, size).mean((2, 4))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def max_pool(inputs: Array, size: int) -> Array:
-    """The largest value of each window: [n, h, w, c] → [n, h / size, w / size, c]; `size` divides both sides.
+    """Each window's maximum: [n, h, w, c] → [n, h / size, w / size, c]; `size` divides h and w.
 
-    The gradient of a value that several places share is split evenly among them. It can be taken in reverse mode, once.
+    A maximum's gradient is split evenly among ties. Differentiable once, in reverse mode.
     """
     return _windows(inputs, size).max((2, 4))
 
@@ -36,9 +36,9 @@ def _backward(size: int, residuals: tuple[Array, Array], grads: Array) -> tuple[
     inputs, largest = residuals
     places = [inputs[:, y::size, x::size] for y in range(size) for x in range(size)]
     count = sum((place == largest).astype(grads.dtype) for place in places)
-    # Behind a barrier, since XLA would otherwise count anew for each place.
+    # The barrier keeps XLA from counting again for each pixel.
     share = lax.optimization_barrier(grads / count)
-    return (jnp.where(inputs == _spread(largest, size), _spread(share, size), 0),)
+    return (jnp.where(inputs == _upsample(largest, size), _upsample(share, size), 0),)
 
 
 max_pool.defvjp(_forward, _backward)
@@ -50,7 +50,7 @@ def _windows(inputs: Array, size: int) -> Array:
     return inputs.reshape(n, h // size, size, w // size, size, c)
 
 
-def _spread(pooled: Array, size: int) -> Array:
-    """Each value at every place of its window: [n, h, w, c] → [n, h · size, w · size, c]."""
+def _upsample(pooled: Array, size: int) -> Array:
+    """Repeats each value over its window: [n, h, w, c] → [n, h · size, w · size, c]."""
     n, h, w, c = pooled.shape
     return jnp.broadcast_to(pooled[:, :, None, :, None], (n, h, size, w, size, c)).reshape(n, h * size, w * size, c)

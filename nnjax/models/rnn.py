@@ -1,8 +1,8 @@
 """Recurrent networks.
 
-recurrent layer × hidden sizes → dropout → dense on what the last step left → output activation
+recurrent layer × hidden sizes → dropout → dense on the last state → output activation
 
-An image is read row by row, from the top: a step's inputs are the values of one row.
+Images are read row by row from the top: a step's inputs are one row's values.
 """
 
 import math
@@ -21,12 +21,12 @@ from nnjax.models.recurrent import Recurrent
 
 
 def rnn(model: RNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
-    """The network of `model` for inputs and outputs of the sizes in `spec`; layers are `rnn_1`, `rnn_2`, …, `output`.
+    """Builds a recurrent network for the input and output shapes in `spec`; its layers are `rnn_1`, `rnn_2`, …, `output`.
 
     Args:
         model: cell, hidden sizes, dropout and output activation.
         activation: of the cells.
-        spec: sequences or images in.
+        spec: the inputs may be sequences or images.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """

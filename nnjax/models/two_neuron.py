@@ -1,4 +1,4 @@
-"""The textbook's network: neuron a takes the inputs, neuron b takes the output of a.
+"""The textbook's network: neuron a takes the inputs, neuron b takes neuron a's output.
 
     z_a = Σ w_a · x + w_a0,  y_a = f(z_a);   z_b = w_b1 · y_a + w_b0,  y_b = g(z_b)
 
@@ -18,13 +18,13 @@ from nnjax.models.network import Network
 
 
 def two_neuron(model: TwoNeuron, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs, dtype: DTypeLike) -> Network:
-    """The network of `model`; its weights are given, and nothing is drawn from `rngs`.
+    """Builds the network of `model` with the config's weights.
 
     Args:
         model: the weights, as many for neuron a as there are inputs, one for neuron b; and the output activation g.
         activation: f, of the hidden neuron.
         spec: vectors in, one value out.
-        rngs: not drawn from.
+        rngs: unused.
         dtype: type of the computation.
     """
     flatten: dict[str, Layer] = {"flatten": Head("flatten")} if len(spec.input_shape) > 1 else {}

@@ -1,7 +1,7 @@
-"""Whitening: a first convolution whose outputs are uncorrelated, from the statistics of the training images.
+"""Whitening: a first convolution with uncorrelated outputs, computed from the training images.
 
 kernel = whitening_kernel(images, size=2, eps=5e-4)        # [n, 32, 32, 3] → [2, 2, 3, 24]
-layer = Whitening(3, 2, dtype=jnp.float32)                 # its kernel is zero until the training state gets a computed one
+layer = Whitening(3, 2, dtype=jnp.float32)                 # its kernel is 0 until the training state sets it
 layer(inputs)                                              # [b, 32, 32, 3] → [b, 31, 31, 24]
 """
 
@@ -12,15 +12,15 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from numpy.typing import NDArray
 
-_EXAMPLES_AT_ONCE = 500  # float64 patches of so many CIFAR images take 46 MB
+_EXAMPLES_AT_ONCE = 500  # CIFAR images, whose float64 patches take 46 MB
 
 
 class Statistic(nnx.Variable[Array]):
-    """A number computed from the training data; it stands with the model's state, not among its parameters."""
+    """An array computed from the training data; part of the model's state, not of its parameters."""
 
 
 class Whitening(nnx.Module):
-    """A convolution of s×s patches, whose kernel is set once, with a bias that is trained: no padding, stride 1.
+    """A convolution over s×s patches with a fixed kernel and a trained bias; stride 1, no padding.
 
     Args:
         channels: input channels c; the layer has 2·s²·c outputs.
@@ -42,11 +42,10 @@ class Whitening(nnx.Module):
 
 
 def whitening_kernel(images: NDArray[np.floating], size: int, eps: float) -> NDArray[np.float32]:
-    """The filters that make patches of `images` uncorrelated and of variance 1, and their negatives.
+    """Computes filters whose outputs on `images` are uncorrelated and of variance 1, and the negated filters.
 
-    With λ and v the eigenvalues and eigenvectors of the patches' second moments E[x xᵀ], which are their covariance where
-    images are normalised, the filters are v / √(λ + eps) and −v / √(λ + eps) (Page, "How to train your ResNet 8: Bag of
-    tricks", 2019).
+    With the eigenvalues λ and eigenvectors v of the patches' second moments E[x xᵀ] (the covariance of normalised images), the
+    filters are v / √(λ + eps) and −v / √(λ + eps) (Page, "How to train your ResNet 8: Bag of tricks", 2019).
 
     Args:
         images: [n, h, w, c], normalised, at least `size` high and wide.
@@ -54,7 +53,7 @@ def whitening_kernel(images: NDArray[np.floating], size: int, eps: float) -> NDA
         eps: added to the eigenvalues.
 
     Returns:
-        [s, s, c, 2·s²·c], first the positive ones, from the largest eigenvalue on.
+        [s, s, c, 2·s²·c]: the positive filters by falling eigenvalue, then the negated ones.
     """
     channels = images.shape[-1]
     length = size * size * channels

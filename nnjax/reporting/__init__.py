@@ -1,4 +1,4 @@
 """Progress, metric writers, figures, tables.
 
-Takes plain numbers and arrays; imports config, and experiments import it.
+Takes plain numbers and arrays; imports `config`, `checks` and `cli`; `experiments` imports it.
 """

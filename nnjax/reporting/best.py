@@ -1,4 +1,4 @@
-"""Which job of a sweep did best, where their results can be compared at all.
+"""Finds a sweep's best job, if the jobs' results are comparable.
 
 best_jobs([{"test": {"loss": 0.3, "accuracy": 0.9}}, {"test": {"loss": 0.4, "accuracy": 0.95}}])    # {1}
 """
@@ -12,31 +12,31 @@ from nnjax.config.data_options import SeriesOptions
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import Config
 
-# What changes how a network is trained on the data, and leaves the examples that it is tested on as they are.
+# Options that change the training but not the test examples.
 _TRAINING_ONLY = ("validation", "limit_train", "num_train", "normalize", "placement", "augment", "directory")
-# A forecast is of the series itself, and its errors are in the series' own units, whatever the network was shown.
-_SHOWN_ONLY = ("window", "season", "transform", "difference", "limit_test")
+# Options that change a network's inputs but not the forecast's values, or the units of its errors.
+_INPUTS_ONLY = ("window", "season", "transform", "difference", "limit_test")
 
 
 def measured_on(config: Config) -> str:
-    """What two jobs must share for their test results to be comparable: the data and its test split, as text."""
-    left_out = _TRAINING_ONLY + (_SHOWN_ONLY if isinstance(config.data, SeriesOptions) else ())
+    """The data and its test split, as text: two jobs' test results are comparable if these texts are equal."""
+    left_out = _TRAINING_ONLY + (_INPUTS_ONLY if isinstance(config.data, SeriesOptions) else ())
     return json.dumps({key: value for key, value in to_mapping(config.data).items() if key not in left_out}, sort_keys=True)
 
 
 def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
-    """Indices of the jobs with the best result, several where they tie.
+    """Indices of the jobs with the best result; several if they tie.
 
-    The best has the lowest RMSE of its forecast; where nothing was forecast the highest test accuracy, then the lowest test
-    loss. A job competes if its results are finite, those of all its trials if it has several.
+    The best job has the lowest forecast RMSE; without forecasts, the highest test accuracy, then the lowest test loss. A job
+    competes if its results are finite, in all of its trials.
 
     Args:
-        jobs: of these keys: `test` (metrics by name), `forecast` (rmse, mae), `measured_on` and `loss` (equal texts where
-            results are comparable), `spread` (of each result over the trials) and `trials` (how many).
+        jobs: mappings with the keys `test` (metrics by name), `forecast` (rmse, mae), `measured_on` and `loss` (texts, equal if
+            results are comparable), `spread` (each result's, over the trials) and `trials` (their number).
 
     Returns:
-        Empty if fewer than two compete, if all of them tie, or if their results cannot be compared: of other test data, an
-        accuracy beside none, or losses of other formulas without an accuracy.
+        The indices; empty if fewer than two jobs compete, if all tie, or if results are not comparable: different test data,
+        only some jobs with an accuracy, or different loss functions and no accuracy.
     """
     forecasts = any(job.get("forecast") for job in jobs)
     decisive = ("forecast", "rmse") if forecasts else ("test", "loss")
@@ -59,7 +59,7 @@ def best_jobs(jobs: Sequence[Mapping[str, Any]]) -> frozenset[int]:
 
 
 def _finite(job: Mapping[str, Any], split: str, name: str) -> bool:
-    """Whether a job has a result, and each of its trials has."""
+    """Whether a job, and each of its trials, has a finite result."""
     value = (job.get(split) or {}).get(name)
     spread = (job.get("spread") or {}).get(f"{split}_{name}")
     return value is not None and math.isfinite(value) and (spread is None or spread["n"] == job.get("trials"))

@@ -1,9 +1,9 @@
-"""What a run says: on the terminal, and the same with times in `train.log`.
+"""A run's console output, on the terminal and, with times, in `train.log`.
 
 with RunConsole(run_dir / "train.log") as console:
     console.print("60 000 training examples")
     console.print(model_table(rows))
-    console.warn("checkpoint 1200 is damaged: going on from checkpoint 600")
+    console.warn("checkpoint 1200 is damaged: resuming from checkpoint 600")
 """
 
 import os
@@ -19,24 +19,24 @@ from rich.text import Text
 
 _PLAIN_WIDTH = 100
 _LOG_WIDTH = 160
-_LEAST_WIDTH = 20
-_MOST_WIDTH = 10_000
+_MIN_WIDTH = 20
+_MAX_WIDTH = 10_000
 
 
 class RunConsole:
-    """The terminal (or a pipe) and the log file, written together.
+    """Writes to the terminal (or a pipe) and to the log file.
 
-    Strings are shown as they are, whatever brackets they hold; for colours pass a `rich.text.Text`. Colours go away by
-    themselves where the output is not a terminal, and with NO_COLOR.
+    Strings are printed verbatim, without rich's markup; pass a `rich.text.Text` for colours. Colours are off if the output is
+    not a terminal, and with NO_COLOR.
 
     Args:
         log_path: file to append to; None keeps no log.
-        quiet: show nothing, as the processes of a distributed run do that are not the first.
-        file: where to show; None is standard output.
+        quiet: print nothing; for all but the first process of a distributed run.
+        file: the output stream; None is standard output.
 
     Attributes:
-        rich: the console of rich behind it.
-        live: whether a bar can be redrawn in place there.
+        rich: the underlying rich console.
+        live: whether a progress bar can be redrawn in place.
     """
 
     def __init__(self, log_path: Path | None, *, quiet: bool = False, file: IO[str] | None = None) -> None:
@@ -48,20 +48,20 @@ class RunConsole:
         is_terminal = self._stream is not None and self._stream.isatty()
         width = None if is_terminal or _columns() else _PLAIN_WIDTH
         self.rich = Console(file=file, width=width, quiet=quiet, highlight=False, markup=False, emoji=False)
-        if self.rich.width > _MOST_WIDTH:  # rich takes whatever COLUMNS says, and pads its tables to it
+        if self.rich.width > _MAX_WIDTH:  # rich accepts any COLUMNS, and pads tables to that width
             self.rich.width = _PLAIN_WIDTH
-        self.rich.width = max(self.rich.width, _LEAST_WIDTH)  # narrower, tables show nothing
-        # Not `rich.is_terminal`: FORCE_COLOR, which CI services set, makes that true for a pipe.
+        self.rich.width = max(self.rich.width, _MIN_WIDTH)  # narrower, tables show nothing
+        # Not `rich.is_terminal`: CI services set FORCE_COLOR, which makes it true for a pipe.
         self.live = is_terminal and not self.rich.is_dumb_terminal and not quiet
         self._log: IO[str] | None = None
         if log_path is not None:
             log_path.parent.mkdir(parents=True, exist_ok=True)
-            # a name that is no UTF-8 is written in escapes
+            # escapes file names that are not UTF-8
             self._log = log_path.open("a", encoding="utf-8", errors="backslashreplace")
 
     def print(self, what: RenderableType) -> None:
-        """Shows text, or anything that rich renders, and appends it to the log, each line with the time."""
-        soft_wrap = isinstance(what, str | Text)  # a long path stays one line, to be copied or searched for
+        """Prints text, or anything that rich renders, and appends it to the log, each line with the time."""
+        soft_wrap = isinstance(what, str | Text)  # keeps a long path on one line, to be copied or searched for
         self.rich.print(what, soft_wrap=soft_wrap)
         if self._log is None:
             return
@@ -73,11 +73,11 @@ class RunConsole:
         self._log.flush()
 
     def warn(self, text: str) -> None:
-        """Shows a warning, marked as one."""
+        """Prints a text marked as a warning."""
         self.print(Text.assemble(("warning: ", "bold yellow"), text))
 
     def close(self) -> None:
-        """Closes the log, and leaves the terminal's stream as it was."""
+        """Closes the log, and restores the output stream's error handling."""
         if self._errors is not None and hasattr(self._stream, "reconfigure"):
             with suppress(OSError, ValueError):
                 self._stream.reconfigure(errors=self._errors)
@@ -94,6 +94,6 @@ class RunConsole:
 
 
 def _columns() -> int | None:
-    """The width that COLUMNS asks for, where rich takes it and it is one that a line can have."""
+    """The width in COLUMNS, if rich accepts it and it is at most `_MAX_WIDTH`; else None."""
     text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_WIDTH else None
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_WIDTH else None

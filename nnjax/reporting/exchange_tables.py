@@ -1,4 +1,4 @@
-"""The tables of a step that is spread over devices: each weight's gradient as every device has it, averaged, and compared.
+"""The tables of one step over several devices: each weight's gradient on every device, the averages, and their differences.
 
 for table in exchange_tables(trace["exchange"]):
     console.print(table)
@@ -16,16 +16,16 @@ from rich.text import Text
 
 from nnjax.reporting.text import number_text
 
-_MOST_DEVICES = 4  # with a column of their own
-_MOST_NEURONS, _MOST_INPUTS = 6, 8  # of a layer, with rows of their own
-_DIGITS = 6  # of a layer's largest gradient; its others have as many decimals
+_MAX_DEVICES = 4  # columns
+_MAX_NEURONS, _MAX_INPUTS = 6, 8  # groups of rows in a layer's table, and rows in a group
+_DIGITS = 6  # of a layer's largest gradient; the others have as many decimals
 
 
 def exchange_tables(exchange: Mapping[str, Any]) -> Iterable[RenderableType]:
-    """Who has which examples; a table for each layer, the last first, as the backward pass meets them; what comes of it.
+    """Yields the devices' examples, a table for each layer in the order of the backward pass, an overview and conclusions.
 
     Args:
-        exchange: what `nnjax.textbook.exchange.exchange` found.
+        exchange: the result of `nnjax.textbook.exchange.exchange`.
     """
     yield _devices_table(exchange["devices"], exchange["loss"])
     for layer in exchange["layers"]:
@@ -35,7 +35,7 @@ def exchange_tables(exchange: Mapping[str, Any]) -> Iterable[RenderableType]:
 
 
 def _devices_table(devices: Sequence[Mapping[str, Any]], loss: Mapping[str, Any]) -> Table:
-    """The examples of each device, and their loss."""
+    """Each device's examples and their loss."""
     table = _table(f"One step on {len(devices)} device{'' if len(devices) == 1 else 's'}")
     table.add_column("")
     table.add_column("examples")
@@ -50,22 +50,22 @@ def _devices_table(devices: Sequence[Mapping[str, Any]], loss: Mapping[str, Any]
 
 
 def _layer_table(layer: Mapping[str, Any], devices: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """The gradient of each weight of a layer, neuron by neuron, the bias weight last."""
+    """The gradients of a layer's weights, neuron by neuron, the bias weight last."""
     sent = f"{_count(layer):,} gradients, {layer['bytes_sent']:,} bytes in float32"
     table = _table(f"{layer['name']}: each device sends {sent}", footer=True)
     table.add_column("weight", footer="largest\ndifference", no_wrap=True)
-    for device in devices[:_MOST_DEVICES]:
+    for device in devices[:_MAX_DEVICES]:
         table.add_column(device["label"], justify="right", no_wrap=True)
     table.add_column("average", footer=_difference(layer), justify="right", no_wrap=True, style="bold")
     table.add_column("all on\none device", footer="0", justify="right", no_wrap=True, style="bold")
     table.add_column("neuron\naveraging", footer=_difference(layer, "neuron_averaging"), justify="right", no_wrap=True)
 
-    own = layer["gradients"][:_MOST_DEVICES]
+    own = layer["gradients"][:_MAX_DEVICES]
     columns = [*own, layer["average"], layer["single_device"], layer["neuron_averaging"]]
     form = _format(columns)
-    for index, neuron in enumerate(layer["neurons"][:_MOST_NEURONS]):
+    for index, neuron in enumerate(layer["neurons"][:_MAX_NEURONS]):
         symbol = f"w_{neuron}{',' if '.' in neuron else ''}"
-        rows = [column["weights"][index][:_MOST_INPUTS] for column in columns]
+        rows = [column["weights"][index][:_MAX_INPUTS] for column in columns]
         for place, values in enumerate(zip(*rows, strict=True), start=1):
             table.add_row(f"{symbol}{place}", *(_text(value, form) for value in values))
         if layer["average"]["biases"] is not None:
@@ -76,14 +76,14 @@ def _layer_table(layer: Mapping[str, Any], devices: Sequence[Mapping[str, Any]])
 
 
 def _shown(layer: Mapping[str, Any], devices: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How much of a layer its table shows, of what it does not show whole."""
+    """Which part of a layer's devices, neurons and inputs the table shows, for those that are cut."""
     inputs, neurons = layer["weight_shape"]
-    sizes = (_MOST_DEVICES, len(devices), "devices"), (_MOST_NEURONS, neurons, "neurons"), (_MOST_INPUTS, inputs, "inputs")
+    sizes = (_MAX_DEVICES, len(devices), "devices"), (_MAX_NEURONS, neurons, "neurons"), (_MAX_INPUTS, inputs, "inputs")
     return [f"{most} of {size:,} {what}" for most, size, what in sizes if size > most]
 
 
 def _overview(layers: Sequence[Mapping[str, Any]]) -> Table:
-    """What each layer sends, and how far both ways of averaging are from the gradient of one device."""
+    """What each layer sends, and how far both kinds of averaging are from one device's gradient."""
     table = _table("Largest difference from the gradient of one device", footer=True)
     table.add_column("layer", footer="all")
     table.add_column("gradients", footer=f"{sum(map(_count, layers)):,}", justify="right")
@@ -101,7 +101,7 @@ def _table(title: str, *, footer: bool = False) -> Table:
 
 
 def _count(layer: Mapping[str, Any]) -> int:
-    """Gradients of a layer."""
+    """Number of a layer's gradients."""
     inputs, neurons = layer["weight_shape"]
     return int(inputs * neurons) + len(layer["average"]["biases"] or ())
 
@@ -115,7 +115,7 @@ def _range(examples: Sequence[int]) -> str:
 
 
 def _format(columns: Sequence[Mapping[str, Any]]) -> str:
-    """The format that gives the largest value `_DIGITS` digits, and the others as many decimals, so that they line up."""
+    """A format that gives the largest value `_DIGITS` digits, and all values the same number of decimals."""
     rows = [row for column in columns for row in (*column["weights"], column["biases"] or ())]
     largest = max((abs(value) for row in rows for value in row if math.isfinite(value)), default=0.0)
     if not 1e-6 < largest < 10**_DIGITS:

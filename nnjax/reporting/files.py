@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and JSON that every reader takes.
+"""Atomic file writes, and strict JSON.
 
 with replacing(run_dir / "summary.json") as temporary:
     temporary.write_text(to_json(summary))
@@ -15,9 +15,9 @@ from typing import Any
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to, which takes its place on leaving.
+    """Yields a temporary path beside `path`, and moves it to `path` at the end.
 
-    On an exception what stood at `path` stays as it was, and the temporary file goes.
+    On an exception the old file at `path` stays, and the temporary file is deleted.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -29,13 +29,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """`value` as strict JSON: NaN and infinities, which JSON lacks, become null; arrays become lists, paths text.
+    """`value` as strict JSON: NaN and infinities become null, arrays become lists, paths become text.
 
     Raises:
-        TypeError: for what has no counterpart in JSON.
+        TypeError: for a value without a counterpart in JSON.
     """
     text = json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
-    # A file's name that is no UTF-8 is half a surrogate pair, which no file can hold and JSON can escape.
+    # A file name that is not UTF-8 contains half a surrogate pair: it cannot be encoded, but JSON can escape it.
     return text.encode("utf-8", "backslashreplace").decode()
 
 

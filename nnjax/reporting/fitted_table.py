@@ -1,4 +1,4 @@
-"""A table that stays readable where room is scarce: texts break between words, and only then long ones inside a word.
+"""A table for narrow terminals: cells break between words first, and inside a word only where that is not enough.
 
 FittedTable([Column("job"), Column("hidden", breakable=True)], [Row(["0", "[512,256]"])])
 """
@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-_LEAST = 4  # characters that a column keeps, whatever the width
+_MIN_WIDTH = 4  # characters of a column, however narrow the terminal
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Column:
     """A column.
 
     Attributes:
-        name: its header.
-        right: whether it is flush right, as numbers are.
-        breakable: whether its texts may break inside a word.
-        whole: whether they never break.
+        name: the header.
+        right: whether to align right, as for numbers.
+        breakable: whether cells may break inside a word.
+        whole: whether cells never break.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Row:
 
     Attributes:
         cells: a text for each column.
-        style: of the row, as rich writes styles.
-        styles: of single cells, by column.
+        style: the row's style, in rich's notation.
+        styles: (column, style) pairs for single cells.
         ends_section: whether a gap follows.
     """
 
@@ -51,13 +51,13 @@ class Row:
 
 @dataclass(frozen=True)
 class FittedTable:
-    """Columns and rows, laid out for the width at hand."""
+    """Columns and rows, laid out for the console's width."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yields the table."""
+        """Yields the table, laid out for `options.max_width`."""
         widths = self._widths(options.max_width)
         roomy = sum(widths) + 3 * len(widths) + 1 <= options.max_width
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not roomy)
@@ -71,12 +71,12 @@ class FittedTable:
         yield table
 
     def _widths(self, width: int) -> list[int]:
-        """Characters for each column: all that its texts want, or, where that is too much, less for the widest."""
+        """Each column's width in characters: the longest cell's, then narrowed from the widest column on until all fit."""
         texts = [[column.name, *(row.cells[place] for row in self.rows)] for place, column in enumerate(self.columns)]
         widths = [max(map(cell_len, several)) for several in texts]
         unbroken = [max((cell_len(word) for text in several for word in text.split()), default=1) for several in texts]
         least = [
-            whole if column.whole else min(word, _LEAST) if column.breakable else word
+            whole if column.whole else min(word, _MIN_WIDTH) if column.breakable else word
             for column, whole, word in zip(self.columns, widths, unbroken, strict=True)
         ]
         room = width - 2 * len(widths) - 2  # rich's edges and narrow gaps

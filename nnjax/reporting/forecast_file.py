@@ -1,4 +1,4 @@
-"""A forecast as a table for other programs: `forecast.csv`.
+"""A forecast as a CSV file for other programs: `forecast.csv`.
 
 write_forecast(forecast, run_dir / "forecast.csv")
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_forecast(forecast: "ForecastLike", path: Path) -> None:
-    """One row for each held-out value: its label, the truth, and what each method forecast."""
+    """Writes a row for each held-out value: its label, the true value, and each method's forecast."""
     count = len(forecast.methods["network"])
     columns = [forecast.values[-count:], *forecast.methods.values()]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:

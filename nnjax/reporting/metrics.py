@@ -1,4 +1,4 @@
-"""The numbers of a run over time: `metrics.jsonl`, and TensorBoard events beside it.
+"""A run's metrics over time: `metrics.jsonl`, and TensorBoard events.
 
 with MetricWriter(run_dir, "auto") as writer:
     writer.write(step=60, epoch=1.0, split="train", metrics={"loss": 0.35, "accuracy": 0.9}, seconds=2.4)
@@ -19,19 +19,19 @@ _FILE = "metrics.jsonl"
 
 
 class MetricWriter:
-    """Appends records to `metrics.jsonl`, one JSON object a line, each on disk before `write` returns.
+    """Appends records to `metrics.jsonl`, one JSON object a line; flushed before `write` returns.
 
-    A number that is not finite is written as null, for JSON has no other word for it.
+    NaN and infinities are written as null, since JSON has no other form for them.
 
     Args:
         run_dir: the run's folder.
-        tensorboard: whether to write events to `run_dir/tensorboard` too; `auto` does where tensorboardX is installed.
-        resume_step: the step that a run goes on from: records after it, and a line that a crash tore, are dropped. None
-            begins a new run.
+        tensorboard: whether to write events to `run_dir/tensorboard` too; `auto`: if tensorboardX is installed.
+        resume_step: the step from which a run resumes: later records, and a last line cut off by a crash, are dropped. None
+            starts a new run.
 
     Raises:
-        ConfigError: if a new run's folder holds metrics already.
-        ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` refuses that earlier.
+        ConfigError: if a new run's folder already has metrics.
+        ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` reports that earlier.
     """
 
     def __init__(self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None) -> None:
@@ -40,7 +40,7 @@ class MetricWriter:
         if resume_step is None and self._path.exists():
             raise ConfigError(
                 f"{self._path}: holds the metrics of an earlier run\n"
-                f"resume={run_dir} goes on with that run; another hydra.run.dir leaves it alone."
+                f"resume={run_dir} resumes that run; another hydra.run.dir starts a new one."
             )
         run_dir.mkdir(parents=True, exist_ok=True)
         if resume_step is not None and self._path.exists():
@@ -55,13 +55,13 @@ class MetricWriter:
         self._file = self._path.open("a", encoding="utf-8")
 
     def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
-        """Writes one split's metrics at one step; takes the place of the same split's at the same step before a resume.
+        """Writes one split's metrics at one step; replaces the record of the same split and step from before a resume.
 
-        Of several trials TensorBoard is given the means only.
+        For several trials TensorBoard receives only the means.
 
         Args:
             step: steps done.
-            epoch: epochs done; need not be whole.
+            epoch: epochs done; may be a fraction.
             split: train, validation or test.
             metrics: by name.
             seconds: since the run's start.
@@ -77,17 +77,17 @@ class MetricWriter:
         self._file.flush()
         if self._events is not None:
             for name, value in numbers.items():
-                if not _is_of_spread(name):
+                if not _is_spread(name):
                     self._events.add_scalar(f"{split}/{name}", value, step)
 
     def close(self) -> None:
-        """Closes the files; events that wait are written."""
+        """Closes the files, after writing buffered events."""
         self._file.close()
         if self._events is not None:
             self._events.close()
 
     def _keep(self, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Leaves only the wanted records in the file, in one stroke, and returns them."""
+        """Atomically drops all but the wanted records from the file, and returns these."""
         kept = [record for record in read_metrics(self._path.parent) if wanted(record)]
         with replacing(self._path) as temporary:
             temporary.write_text("".join(to_json(record) + "\n" for record in kept), encoding="utf-8")
@@ -101,10 +101,10 @@ class MetricWriter:
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
-    """The records of a run in the order they were written; a last line that a crash tore is left out.
+    """A run's records in the order of writing, without a last line cut off by a crash.
 
     Raises:
-        DataError: if there is no such file, or a line before the last is damaged.
+        DataError: if the file is missing, or a line before the last is damaged.
     """
     path = run_dir / _FILE
     try:
@@ -114,30 +114,30 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(_in_todays_words(json.loads(line)))
+            records.append(_with_current_names(json.loads(line)))
         except json.JSONDecodeError as error:
             if number < len(lines):
                 raise DataError(f"{path}: line {number} is damaged ({error})") from error
     return records
 
 
-def _in_todays_words(record: dict[str, Any]) -> dict[str, Any]:
-    """A record whose trials were counted as `copies`, as versions before 0.2 wrote it, under the name of today."""
+def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
+    """Renames the key `copies` of versions before 0.2 to `trials`."""
     return {"trials" if key == "copies" else key: value for key, value in record.items()}
 
 
-def _is_of_spread(name: str) -> bool:
-    """Whether a number says how the trials of a run differ."""
+def _is_spread(name: str) -> bool:
+    """Whether a number describes the spread over a run's trials."""
     return name == "trials" or name.endswith(("_std", "_low", "_high"))
 
 
 def last_metrics(run_dir: Path) -> dict[str, dict[str, float]]:
-    """The latest metrics of each split in the order of the records, of trials their means; empty for a run without any yet."""
+    """Each split's latest metrics, in the order of the records; means for several trials. Empty if there are no metrics yet."""
     if not (run_dir / _FILE).exists():
         return {}
     about = ("step", "epoch", "split", "seconds", "learning_rate")
 
     def metrics(record: Mapping[str, Any]) -> dict[str, float]:
-        return {key: value for key, value in record.items() if key not in about and not _is_of_spread(key)}
+        return {key: value for key, value in record.items() if key not in about and not _is_spread(key)}
 
     return {record["split"]: metrics(record) for record in read_metrics(run_dir)}

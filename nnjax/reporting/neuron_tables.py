@@ -1,4 +1,4 @@
-"""The tables of `experiments.neuron`: one row an operation, in symbols, in numbers, and what comes out.
+"""The tables of `experiments.neuron`: one row an operation, in symbols, with numbers, and the result.
 
 relu = ActivationRow("relu", Result("max(0, z)", "max(0, 0.62)", 0.62), Result("1 if z > 0, else 0", "1, as 0.62 > 0", 1.0))
 console.print(neuron_table([(0.2, 0.1, 0.02), (1.0, 0.6, 0.6)], z=0.62, activation=relu))
@@ -16,12 +16,12 @@ from nnjax.reporting.text import number_text
 
 @dataclass(frozen=True)
 class Result:
-    """What an operation comes to.
+    """An operation and its result.
 
     Attributes:
         formula: in symbols.
-        numbers: the same with numbers.
-        value: of it.
+        numbers: the formula with numbers.
+        value: the result.
     """
 
     formula: str
@@ -34,7 +34,7 @@ class ActivationRow:
     """An activation at one z.
 
     Attributes:
-        name: of the activation.
+        name: the activation's name.
         output: f(z).
         derivative: f′(z).
     """
@@ -45,10 +45,10 @@ class ActivationRow:
 
 
 def neuron_table(terms: Sequence[tuple[float, float, float]], z: float, activation: ActivationRow) -> Table:
-    """The neuron from its inputs to its output and the derivative there.
+    """The neuron from its inputs to its output, and the derivative at z.
 
     Args:
-        terms: input, weight and product of each, the bias last, its input 1; none where z was given.
+        terms: (input, weight, product) for each input, and last for the bias with input 1; empty if z was given.
         z: the sum of the products.
         activation: the neuron's, at z.
     """
@@ -68,7 +68,7 @@ def neuron_table(terms: Sequence[tuple[float, float, float]], z: float, activati
 
 
 def bias_table(bias: float, without: ActivationRow, with_bias: ActivationRow) -> Table:
-    """What a neuron says whose inputs are all 0: without its bias, and with it."""
+    """A neuron's output for inputs of 0, without and with its bias."""
     table = _table("all inputs 0", "z", f"{with_bias.name}(z)")
     zs, values = _aligned([0.0, bias]), _aligned([without.output.value, with_bias.output.value])
     table.add_row("without the bias", zs[0], values[0])
@@ -77,7 +77,7 @@ def bias_table(bias: float, without: ActivationRow, with_bias: ActivationRow) ->
 
 
 def activations_table(z: float, rows: Sequence[ActivationRow]) -> Table:
-    """Activations side by side, each at the same z."""
+    """Activations side by side at the same z."""
     table = _table(f"at z = {number_text(z)}", "formula", "value", "derivative")
     values = _aligned([row.output.value for row in rows])
     derivatives = _aligned([row.derivative.value for row in rows])
@@ -95,7 +95,7 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _aligned(values: Sequence[float]) -> list[str]:
-    """Numbers for a column, their decimal points below each other."""
+    """Numbers for a column, aligned at the decimal point."""
     texts = [number_text(value) for value in values]
     before = [len(text.partition(".")[0]) for text in texts]
     return [" " * (max(before) - length) + text for text, length in zip(texts, before, strict=True)]

@@ -1,4 +1,4 @@
-"""How far a training is: a live bar on a terminal, plain lines elsewhere, and one lasting line an evaluation.
+"""A training's progress: a live bar on a terminal, plain lines elsewhere, and a permanent line for each evaluation.
 
 with Progress(console, total_steps=1800, steps_per_epoch=60) as progress:
     progress.update(30, {"loss": 0.41, "accuracy": 0.88}, examples_per_second=9_500.0)
@@ -20,9 +20,9 @@ from rich.text import Text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.text import duration_text, metric_text, short_name, si_text
 
-_MOST_RECORDS = 40
-_SLOW_RECORDS = 5.0  # seconds between records from which on all are shown
-_PLAIN_LINES = 10.0  # seconds between lines that stand in for the bar
+_MAX_RECORDS = 40
+_SLOW_RECORDS = 5.0  # seconds: records further apart are all shown
+_PLAIN_LINES = 10.0  # seconds between the lines that replace the bar
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class _Record:
 
 
 class Progress:
-    """The progress of one training; a context manager.
+    """One training's progress; a context manager.
 
-    A run that evaluates often shows every second, fifth, tenth, … record, about 40 in all; records that come 5 s apart are
-    all shown, and so are the first and the last.
+    If a run evaluates often, only every second, fifth, tenth, … record is shown, about 40 in all. The first and last record,
+    and records at least 5 s apart, are always shown.
 
     Args:
-        console: where to show.
+        console: prints the lines and the bar.
         total_steps: steps of the whole training.
-        steps_per_epoch: steps that make an epoch.
-        first_step: steps done before, where a run goes on.
+        steps_per_epoch: steps in an epoch.
+        first_step: steps done before a resume.
     """
 
     def __init__(self, console: RunConsole, total_steps: int, steps_per_epoch: int, first_step: int = 0) -> None:
@@ -52,7 +52,7 @@ class Progress:
         self._num_epochs = math.ceil(total_steps / steps_per_epoch)
         self._first_step = first_step
 
-        self._start: tuple[int, float] | None = None  # step and time of the first update, which compiling preceded
+        self._start: tuple[int, float] | None = None  # step and time of the first update, after compiling
         self._last_line = time.monotonic()
         self._last_record_step = first_step
         self._record_gap = 1
@@ -62,7 +62,7 @@ class Progress:
         self._bar = self._make_bar() if console.live else None
 
     def update(self, step: int, metrics: Mapping[str, float], examples_per_second: float) -> None:
-        """Moves the bar, or, where there is none, prints a line if the last one is 10 s old.
+        """Moves the bar; without a bar, prints a line if the last one is 10 s old.
 
         Args:
             step: steps done, of the whole training.
@@ -89,13 +89,13 @@ class Progress:
             self._print(Text(f"{self._epoch_text(step)}  step {_of(step, self._total_steps)}  {numbers}{left}"))
 
     def record(self, step: int, epoch: float, splits: Mapping[str, Mapping[str, float]]) -> None:
-        """Prints a lasting line for an evaluation, unless there are too many of them.
+        """Prints a permanent line for an evaluation, unless there are too many of them.
 
-        The line counts epochs; steps from the first evaluation on that falls between two epochs.
+        Lines count epochs; once an evaluation falls between two epochs, they count steps.
 
         Args:
             step: steps done, of the whole training.
-            epoch: epochs done; need not be whole.
+            epoch: epochs done; may be a fraction.
             splits: metrics by split, such as ``{"train": {"loss": 0.1}, "validation": {"loss": 0.2}}``.
         """
         self._record_gap = max(self._record_gap, step - self._last_record_step)
@@ -111,8 +111,8 @@ class Progress:
             return True
         expected = (self._total_steps - self._first_step) / self._record_gap
         strides: Iterator[int] = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
-        stride = next(stride for stride in strides if expected / stride <= _MOST_RECORDS)
-        # Counted from step 0, so that a run that goes on shows the same epochs as one that was never stopped.
+        stride = next(stride for stride in strides if expected / stride <= _MAX_RECORDS)
+        # Counted from step 0, so that a resumed run shows the same epochs as an uninterrupted one.
         return (step // self._record_gap) % stride == 0
 
     def _show_withheld(self) -> None:
@@ -136,7 +136,7 @@ class Progress:
         return f"epoch {_of(min(step // self._steps_per_epoch + 1, self._num_epochs), self._num_epochs)}"
 
     def _finish(self, step: int, now: float) -> float | None:
-        """When training will end, on the clock of `time.monotonic`; None before there is a speed to go by."""
+        """The estimated end of training, on the clock of `time.monotonic`; None before the second update."""
         if self._start is None or step <= self._start[0]:
             return None
         steps, seconds = step - self._start[0], now - self._start[1]
@@ -177,7 +177,7 @@ class _TimeLeft(rich.progress.ProgressColumn):
 
 
 def _of(part: int, whole: int) -> str:
-    """The two as "7/100", as wide for every part."""
+    """The two numbers as "7/100", padded to the same width for every part."""
     return f"{part:{len(str(whole))}}/{whole}"
 
 

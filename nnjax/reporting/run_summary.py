@@ -1,4 +1,4 @@
-"""What a run comes to: `summary.json`, and the machine and versions that it stands for.
+"""A run's results in `summary.json`, with the machine and the package versions.
 
 write_json(run_dir / "summary.json", {"status": "completed", **environment(), "peak_rss_mb": peak_rss_mb()})
 read_summary(run_dir)["status"]       # "completed"
@@ -32,16 +32,16 @@ _PACKAGES = (
 
 
 def write_json(path: Path, mapping: Mapping[str, Any]) -> None:
-    """Writes `mapping` as indented JSON, whole or not at all; NaN and infinities become null."""
+    """Writes `mapping` atomically as indented JSON; NaN and infinities become null."""
     with replacing(path) as temporary:
         temporary.write_text(to_json(mapping, indent=2) + "\n", encoding="utf-8")
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
-    """The summary of a run.
+    """Reads a run's summary.
 
     Raises:
-        DataError: if there is none, or it is damaged.
+        DataError: if it is missing or damaged.
     """
     path = run_dir / "summary.json"
     try:
@@ -50,7 +50,7 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
         raise DataError(f"{path}: cannot be read ({error.strerror}); a run writes it at its end") from error
     except ValueError as error:
         raise DataError(f"{path}: is damaged ({error})") from error
-    # Versions before 0.2 called trials copies.
+    # Versions before 0.2 called the trials "copies".
     if "copies" in summary:
         rows = [{"trial" if key == "copy" else key: value for key, value in row.items()} for row in summary.pop("copies")]
         summary["trials"] = rows
@@ -58,7 +58,7 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """The software and machine: `versions` by package, `git` commit and whether it was changed, `host`."""
+    """The software and the machine: `versions` by package, `git` (commit, dirty) and `host`."""
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "git": _git(Path(__file__).resolve().parents[2]),
@@ -67,9 +67,9 @@ def environment() -> dict[str, Any]:
 
 
 def peak_rss_mb() -> float:
-    """The most memory that this process has held, in megabytes (10⁶ bytes)."""
+    """This process's peak resident memory, in megabytes (10⁶ bytes)."""
     try:
-        # Not getrusage where it can be helped: on Linux that starts at the peak of the process that started this one.
+        # Preferred to getrusage, which on Linux includes the parent process's peak.
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(kilobytes) * 1024 / 1e6
@@ -86,8 +86,8 @@ def _version(package: str) -> str | None:
 
 
 def _git(root: Path) -> dict[str, Any] | None:
-    """Commit of the checkout at `root` and whether tracked files differ from it; None outside a checkout."""
-    if not (root / ".git").exists():  # installed into another project's folder, whose commit says nothing of ours
+    """The commit of the checkout at `root`, and whether tracked files differ from it; None outside a checkout."""
+    if not (root / ".git").exists():  # git would find another project's checkout around an installed package
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
@@ -114,5 +114,5 @@ def _cpu_model() -> str:
 
 
 def _num_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What a sweep leaves in its folder besides the runs: a table of all jobs, and their losses in one figure.
+"""A sweep's own results, besides its runs': a table of all jobs, and their losses in one figure.
 
 command.run("train", TrainConfig, train, on_sweep_end=show_sweep)
 """
@@ -23,18 +23,17 @@ from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.tables import sweep_errors, sweep_table
 from nnjax.reporting.text import short_names
 
-_MOST_LINES = 12  # more cannot be told apart
-_LONGEST_NAME = 60
+_MAX_LINES = 12  # more are indistinguishable
+_MAX_NAME_LENGTH = 60
 
 
 def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
-    """Prints a table of a sweep's jobs, and writes it to `sweep.log` in the sweep's folder; draws `losses.png` beside it.
+    """Prints a table of a sweep's jobs, also to `sweep.log` in the sweep's folder, and draws `losses.png` there.
 
-    Jobs whose `report.figures` is false have no line. The figure is left out where fewer than two jobs have one, or more than
-    can be told apart.
+    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines.
     """
     jobs = [_Job(result) for result in results]
-    names = short_names(_names(results), _LONGEST_NAME)
+    names = short_names(_names(results), _MAX_NAME_LENGTH)
     with RunConsole(sweep_dir / "sweep.log") as console:
         rows = [job.row for job in jobs]
         console.print(sweep_table(rows))
@@ -43,7 +42,7 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
         counted = "1 job, its folder" if len(jobs) == 1 else f"{len(jobs)} jobs, their folders"
         console.print(f"{counted} NUMBER_… in {shell_text(sweep_dir)}")
         drawn = {name: job for name, job in zip(names, jobs, strict=True) if job.wants_figures and job.records}
-        if 2 <= len(drawn) <= _MOST_LINES:
+        if 2 <= len(drawn) <= _MAX_LINES:
             from nnjax.reporting.figures.job_bars import draw_sweep
 
             losses = _loss_names({name: job.loss for name, job in drawn.items()})
@@ -54,13 +53,13 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """A job with what it left in its folder."""
+    """A job and the files in its folder."""
 
     result: JobResult
 
     @cached_property
     def config(self) -> TrainConfig | None:
-        """None if the job never came to writing it."""
+        """None if the job ended before writing its config."""
         with suppress(ConfigError):
             if self.result.run_dir is not None and (self.result.run_dir / CONFIG_FILE).is_file():
                 return read_config(TrainConfig, self.result.run_dir)
@@ -68,7 +67,7 @@ class _Job:
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
-        """What the job returned, or, where it failed, what it wrote before it did."""
+        """The job's summary; for a failed job, the one that it wrote before failing."""
         if self.result.summary is not None or self.result.run_dir is None:
             return self.result.summary or {}
         with suppress(OSError, ValueError):
@@ -78,7 +77,7 @@ class _Job:
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
-        """What the job recorded of its training; nothing if it never came to that."""
+        """The job's training records; empty if it ended before the first."""
         with suppress(DataError):
             if self.result.run_dir is not None:
                 return [record for record in read_metrics(self.result.run_dir) if record["split"] == "train"]
@@ -94,14 +93,14 @@ class _Job:
 
     @property
     def row(self) -> dict[str, Any]:
-        """As `sweep_table` and `sweep_errors` want it."""
-        ended_well = self.result.exit_code == 0
+        """The job's row for `sweep_table` and `sweep_errors`."""
+        succeeded = self.result.exit_code == 0
         return {
             "number": self.result.number,
             "overrides": self.result.overrides,
             "status": self.result.status,
-            "test": self.summary.get("test") if ended_well else None,
-            "forecast": self.summary.get("forecast") if ended_well else None,
+            "test": self.summary.get("test") if succeeded else None,
+            "forecast": self.summary.get("forecast") if succeeded else None,
             "seconds": (self.summary.get("seconds") or {}).get("total"),
             "spread": self.summary.get("spread"),
             "trials": len(self.summary.get("trials") or ()),
@@ -112,9 +111,9 @@ class _Job:
 
 
 def _names(results: Sequence[JobResult]) -> list[str]:
-    """What to call each job, by what sets them apart: `relu`, or `activation=relu seed=1` where that is more than one thing.
+    """Names the jobs by the overrides in which they differ: `relu` for one override, `activation=relu seed=1` for several.
 
-    Jobs that have everything in common are numbered.
+    Jobs with equal overrides are numbered.
     """
     settings = [dict(override.partition("=")[::2] for override in result.overrides) for result in results]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
@@ -130,7 +129,7 @@ def _names(results: Sequence[JobResult]) -> list[str]:
 
 
 def _loss_names(losses: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-    """What to call each job's loss function: by its name, and by its options too where two of one name differ in them."""
+    """Each job's loss function, by its name; with its options where two losses of the same name differ."""
     known = {json.dumps(loss, sort_keys=True): str(loss.get("name", "")) for loss in losses.values()}
 
     def name_of(loss: Mapping[str, object]) -> str:

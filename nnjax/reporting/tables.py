@@ -1,4 +1,4 @@
-"""The tables of a run: its model before training, its results after, and the jobs of a sweep.
+"""Tables: a run's model before training, its results afterwards, and a sweep's jobs.
 
 console.print(model_table(rows))
 console.print(closing_table(summary))
@@ -24,16 +24,16 @@ _STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "
 
 
 class LayerRow(Protocol):
-    """A line of the model's summary.
+    """A layer in the model's table; `nnjax.models.layer_summary.LayerSummary`, without importing JAX.
 
     Attributes:
-        name: where the layer stands in the model.
-        kind: what it is.
-        connects: how its outputs hang on its inputs.
+        name: the layer's name in the model.
+        kind: its type.
+        connects: how its outputs depend on its inputs.
         output_shape: shape of its output for one example.
-        num_params: its trained numbers.
-        weights_saved: how many fewer they are than if it connected fully.
-        flops: floating-point operations of its forward pass for one example.
+        num_params: number of its trainable values.
+        weights_saved: number of weights that a fully connected layer would have in addition.
+        flops: floating-point operations of one example's forward pass.
     """
 
     @property
@@ -59,7 +59,7 @@ class LayerRow(Protocol):
 
 
 def model_table(rows: Sequence[LayerRow]) -> Table:
-    """Layers, how they connect, shapes of outputs, parameters, weights saved and FLOPs an example, and the totals."""
+    """Each layer's kind, connections, output shape, parameters, saved weights and FLOPs an example, and the totals."""
     table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False, collapse_padding=True)
     parameters, saved = sum(row.num_params for row in rows), sum(row.weights_saved for row in rows)
     table.add_column("layer", footer="total", style="bold", overflow="fold")
@@ -83,17 +83,17 @@ def model_table(rows: Sequence[LayerRow]) -> Table:
 
 
 def _si(number: float) -> str:
-    """`number` in short; nothing for 0."""
+    """`number` with an SI prefix; empty for 0."""
     return si_text(number) if number else ""
 
 
 def closing_table(summary: Mapping[str, Any]) -> Table:
-    """What a run came to; a line is left out where `summary` lacks its keys.
+    """A run's results; lines whose keys are missing from `summary` are left out.
 
     Args:
-        summary: of these keys: name, status, reason, error; `test`, `validation`, `train` (metrics by name), test_examples;
-            `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs, steps; model, activation,
-            num_params, data, seed; `trials`, `spread` and `learning_rates`, as `nnjax.reporting.trial_results` makes them;
+        summary: mapping with the keys name, status, reason, error; `test`, `validation`, `train` (metrics by name),
+            test_examples; `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs, steps; model,
+            activation, num_params, data, seed; `trials`, `spread` and `learning_rates` from `nnjax.reporting.trial_results`;
             `seconds` (by phase, and `total`); examples_per_second, peak_rss_mb; platform, num_devices, num_processes,
             parallel; run_dir, `figures` (paths).
     """
@@ -153,14 +153,14 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 
 
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
-    """One row a job of a sweep, the best one marked with ★.
+    """A row for each job of a sweep; ★ marks the best one, by `nnjax.reporting.best`.
 
-    Which is the best `nnjax.reporting.best` decides. The results of a job with several trials are their means and standard
-    deviations. Jobs that differ only in the seed end with theirs.
+    A job with several trials shows means and standard deviations over its trials. If the jobs differ only in the seed, a last
+    row shows means and standard deviations over the jobs.
 
     Args:
-        jobs: of these keys: number, which its folder's name begins with; overrides (list of ``key=value``), status, `test`
-            (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), and those of `best_jobs`.
+        jobs: mappings with the keys number (the first part of the folder's name), overrides (list of ``key=value``), status,
+            `test` (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), and those of `best_jobs`.
     """
     settings = [_settings(job.get("overrides", ())) for job in jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
@@ -195,10 +195,10 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
 
 
 def sweep_errors(jobs: Sequence[Mapping[str, Any]]) -> Text:
-    """The first line of each failed job's error; apart from the table, so that a command in it stays one line, to be copied.
+    """The first line of each failed job's error; not in the table, so that a command in it stays on one line, to be copied.
 
     Args:
-        jobs: of these keys: number, status, error.
+        jobs: mappings with the keys number, status, error.
     """
     errors = Text()
     for index, job in enumerate(jobs):
@@ -210,7 +210,7 @@ def sweep_errors(jobs: Sequence[Mapping[str, Any]]) -> Text:
 
 
 def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:
-    """A result of a job: mean ± standard deviation over its trials, and how many that are where some diverged."""
+    """A job's result: mean ± standard deviation over its trials, with the number of finite ones if some diverged."""
     if name not in (job.get(split) or {}):
         return ""
     spread = (job.get("spread") or {}).get(f"{split}_{name}")
@@ -223,7 +223,7 @@ def _job_text(job: Mapping[str, Any], split: str, name: str) -> str:
 
 
 def _mean_text(jobs: Sequence[Mapping[str, Any]], split: str, name: str) -> str:
-    """Mean and sample standard deviation of a result over the jobs that have it; nothing for fewer than two."""
+    """A result's mean ± sample standard deviation over the jobs that have it; empty for fewer than two jobs."""
     results = [(job.get(split) or {}).get(name) for job in jobs]
     values = [value for value in results if value is not None and math.isfinite(value)]
     if len(values) < 2:
@@ -238,7 +238,7 @@ def _result_text(split: str, name: str, value: float | None) -> str:
 
 
 def _counted(summary: Mapping[str, Any], key: str, what: str) -> str | None:
-    """How many epochs, steps or examples: 1 epoch, 2.5 epochs, 1,800 steps."""
+    """A number of epochs, steps or examples: 1 epoch, 2.5 epochs, 1,800 steps."""
     if summary.get(key) is None:
         return None
     number = f"{round(summary[key], 2):,.10g}"
@@ -246,7 +246,7 @@ def _counted(summary: Mapping[str, Any], key: str, what: str) -> str | None:
 
 
 def _trials_text(summary: Mapping[str, Any]) -> str:
-    """How many trials, and of what."""
+    """The numbers of learning rates and seeds."""
     trials, rates = len(summary["trials"]), len(summary.get("learning_rates", ()))
     if not rates:
         return f"{trials} seeds"
@@ -259,7 +259,7 @@ def _settings(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _metrics_text(metrics: Mapping[str, Any], summary: Mapping[str, Any], split: str) -> str:
-    """The metrics of a split; of several trials the mean ± standard deviation [95 % interval of the mean]."""
+    """A split's metrics; for several trials mean ± standard deviation [95 % interval of the mean]."""
     spreads = summary.get("spread") or {}
     texts = (
         spread_text(name, spreads[f"{split}_{name}"]) if f"{split}_{name}" in spreads else metric_text(name, value)
@@ -273,6 +273,6 @@ def _errors_text(errors: Mapping[str, float]) -> str:
 
 
 def _relative(path: str | Path) -> str:
-    """`path` as seen from the current folder, where it lies below it, and as the terminal can show it."""
+    """`path`, relative if it is below the current folder, quoted for the shell."""
     absolute, here = Path(path).absolute(), Path.cwd()
     return shell_text(os.path.relpath(absolute, here) if absolute.is_relative_to(here) else absolute)

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them; the one place that decides on digits and units.
+"""Numbers for readers: the only place that chooses digits and units.
 
 metric_text("accuracy", 0.98611)         # "98.61%"
 duration_text(83)                        # "1:23"
@@ -11,7 +11,7 @@ _SHORT_NAMES = {"accuracy": "acc"}
 
 
 def metric_text(name: str, value: float | None) -> str:
-    """A metric's value: percent for accuracies, four decimals where they say something, else an exponent."""
+    """A metric's value: percent for accuracies, else four decimals from 0.001 to 10 000, else an exponent."""
     if value is None or not math.isfinite(value):
         return "nan" if value is None else str(value)
     if "accuracy" in name:
@@ -20,10 +20,10 @@ def metric_text(name: str, value: float | None) -> str:
 
 
 def spread_text(name: str, spread: Mapping[str, float]) -> str:
-    """A metric's mean ± standard deviation [95 % interval of the mean] over several trials; the mean where there is only one.
+    """A metric's mean ± standard deviation [95 % interval of the mean] over several trials; for one trial only the mean.
 
     Args:
-        name: of the metric.
+        name: the metric's name.
         spread: mean, std, low and high.
     """
     mean, std, low, high = (metric_text(name, spread[key]) for key in ("mean", "std", "low", "high"))
@@ -31,9 +31,9 @@ def spread_text(name: str, spread: Mapping[str, float]) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number of the textbook's arithmetic: 0.76 as it is, 0.953470 where six decimals cut it short.
+    """A number of the textbook's arithmetic: exact if six decimals suffice (0.76), else rounded to six (0.953470).
 
-    Below a thousandth and from 10⁹ on: six digits, with an exponent where that is shorter.
+    Below 0.001 and from 10⁹ on: six digits, with an exponent if that is shorter.
     """
     short = f"{value:.6f}".rstrip("0").rstrip(".")
     if abs(value) < 1e9 and math.isclose(float(short), value, rel_tol=1e-12):
@@ -44,7 +44,7 @@ def number_text(value: float) -> str:
 
 
 def short_name(metric: str) -> str:
-    """A metric's name where room is scarce."""
+    """A metric's abbreviated name."""
     return _SHORT_NAMES.get(metric, metric)
 
 
@@ -66,14 +66,14 @@ def duration_text(seconds: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A span of time to the precision that matters: "0.12 s", "8.3 s", "5:07"."""
+    """A duration to two or three digits, or to the second: "0.12 s", "8.3 s", "5:07"."""
     if seconds >= 100:
         return duration_text(seconds)
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
 
 
 def shorten(text: str, length: int) -> str:
-    """`text`, its middle replaced by … where it is longer than `length`: long names differ at either end."""
+    """`text` cut to `length` characters with … in the middle, since long names differ at their ends."""
     if len(text) <= length:
         return text
     tail = (length - 1) // 3
@@ -81,7 +81,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def short_names(names: Sequence[str], length: int) -> list[str]:
-    """`names` shortened; numbered too where shortening would make two of them the same."""
+    """`names` shortened, and numbered if shortening would make two of them equal."""
     shortened = [shorten(name, length) for name in names]
     if len(set(shortened)) == len(set(names)):
         return shortened

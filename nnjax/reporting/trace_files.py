@@ -1,4 +1,4 @@
-"""The files of a trace: everything as JSON, the operations as CSV, and the page to walk through them.
+"""A trace's files: everything as JSON, the operations as CSV, and an interactive page.
 
 paths = write_trace_files(run_dir, trace)    # trace.json, trace.csv, trace.html
 """
@@ -26,11 +26,11 @@ COLUMNS = (
 
 
 def write_trace_files(run_dir: Path, trace: Mapping[str, Any]) -> list[Path]:
-    """Writes a trace into its folder, and returns the files, most readable first.
+    """Writes a trace's files and returns their paths, the most readable first.
 
     Args:
         run_dir: the folder; files of an earlier trace are replaced.
-        trace: what `trace.json` holds; numbers that are not finite become null there and nan in the table.
+        trace: the content of `trace.json`; numbers that are not finite become null there, and nan in the CSV file.
     """
     from nnjax.reporting.trace_page import write_trace_page
 
@@ -47,7 +47,7 @@ def write_trace_files(run_dir: Path, trace: Mapping[str, Any]) -> list[Path]:
 
 
 def _json(trace: Mapping[str, Any]) -> str:
-    """A key a line, an item of a list of mappings a line: a person can read and search it."""
+    """JSON with one line for each key and each list item, to be read and searched."""
     return "{\n" + ",\n".join(f"{to_json(key)}: {_lines(value)}" for key, value in trace.items()) + "\n}\n"
 
 

@@ -1,8 +1,8 @@
-"""The page that walks through a trace: one HTML file that needs no network and no other file.
+"""An interactive page of a trace: one HTML file that needs no network and no other file.
 
 write_trace_page(run_dir / "trace.html", trace)      # the dict of trace.json
 
-What the page does is in trace_page.html; here the trace is put into it.
+The page's program is in trace_page.html; this module inserts the trace.
 """
 
 import html
@@ -14,21 +14,21 @@ from typing import Any
 from nnjax.reporting.files import replacing, to_json
 
 _TEMPLATE = Path(__file__).with_name("trace_page.html")
-# Inside <script> only "<" can end the element or open a comment; the others keep the data plain to every parser.
+# Inside <script> only "<" can end the element or open a comment; the others are escaped for XML and JavaScript parsers.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def write_trace_page(path: Path, trace: Mapping[str, Any]) -> None:
-    """Writes the page of a trace: the network drawn, sliders over iterations and steps, every row in a table.
+    """Writes a trace's page: a drawing of the network, sliders over iterations and steps, and a table of all rows.
 
-    The trace stands in the page as JSON, in the element `trace-data`; numbers that are not finite are null there.
+    The element `trace-data` holds the trace as JSON; numbers that are not finite become null.
 
     Args:
-        path: the HTML file; an older one is replaced once the new one is whole.
-        trace: what trace.json holds: title, settings, network, examples, iterations, final, rows, checks, exchange.
+        path: the HTML file; replaced atomically.
+        trace: the content of trace.json: title, settings, network, examples, iterations, final, rows, checks, exchange.
 
     Raises:
-        TypeError: for what has no counterpart in JSON.
+        TypeError: for a value without a counterpart in JSON.
     """
     before, between, after = re.split("@TITLE@|@TRACE@", _TEMPLATE.read_text(encoding="utf-8"))
     data = to_json(trace).translate(_ESCAPES)

@@ -1,6 +1,6 @@
-"""The screens of `experiments.trace`: a table for each phase of an iteration, the losses, and what was checked against what.
+"""The tables of `experiments.trace`: each iteration's phases, the losses, and the results of the checks.
 
-for part in trace_screens(trace):            # the dict of trace.json
+for part in trace_tables(trace):            # the dict of trace.json
     console.print(part)
 """
 
@@ -13,10 +13,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-MOST_ROWS = 80
-"""Of an iteration that is shown row by row; a longer one is summed up."""
+MAX_ROWS = 80
+"""An iteration with more rows is summarised by the ranges of its values."""
 
-_MOST_ITERATIONS = 10
+_MAX_ITERATIONS = 10
 _RESULTS = {"z", "y", "loss", "probability", "delta", "weight"}
 _RANGES = {"z": "z", "y": "y", "delta": "δ", "gradient": "∂E/∂w", "weight": "new w"}
 _LEGEND = (
@@ -26,11 +26,11 @@ _LEGEND = (
 Trace = Mapping[str, Any]
 
 
-def trace_screens(trace: Trace) -> Iterator[RenderableType]:
-    """All that is shown of a trace, in order.
+def trace_tables(trace: Trace) -> Iterator[RenderableType]:
+    """Yields a trace's texts and tables, in order.
 
     Args:
-        trace: what `trace.json` holds.
+        trace: the content of `trace.json`.
     """
     settings = trace["settings"]
     yield Text(f"{trace['title']}, {settings['loss']}, {settings['precision']}", style="bold")
@@ -54,14 +54,14 @@ def trace_screens(trace: Trace) -> Iterator[RenderableType]:
 
 
 def _some(iterations: Sequence[Trace]) -> list[Trace]:
-    """All of a few iterations; of many the first ones and the last."""
-    return list(iterations) if len(iterations) <= _MOST_ITERATIONS else [*iterations[: _MOST_ITERATIONS - 1], iterations[-1]]
+    """All iterations, or the first nine and the last of more than ten."""
+    return list(iterations) if len(iterations) <= _MAX_ITERATIONS else [*iterations[: _MAX_ITERATIONS - 1], iterations[-1]]
 
 
 def _iteration(iteration: Trace, rows: Sequence[Trace], batch_size: int) -> Iterator[RenderableType]:
     rate, loss = number_text(iteration["learning_rate"]), number_text(iteration["loss"])
     yield Text(f"\nIteration {iteration['number']}: learning rate {rate}, loss {loss}", style="bold")
-    if len(rows) > MOST_ROWS:
+    if len(rows) > MAX_ROWS:
         yield _ranges_table(rows)
         yield Text(f"{len(rows):,} rows, one an operation: too many to show here, all of them in trace.csv", style="dim")
         return
@@ -92,7 +92,7 @@ def _phase_table(phase: str, rows: Sequence[Trace], batch_size: int) -> Table:
 
 
 def _ranges_table(rows: Sequence[Trace]) -> Table:
-    """Smallest and largest value of what each layer computes."""
+    """The smallest and largest value of each layer's quantities."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("layer", "quantity", "smallest", "largest"):
         table.add_column(name, no_wrap=True)
@@ -106,7 +106,7 @@ def _ranges_table(rows: Sequence[Trace]) -> Table:
 
 
 def losses_table(iterations: Iterable[Trace]) -> Table:
-    """The loss of each iteration's batch before and after the weights are adjusted."""
+    """Each iteration's loss on its batch, before and after the update."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("iteration", "learning rate", "loss before", "loss after"):
         table.add_column(name, no_wrap=True)
@@ -121,7 +121,7 @@ def losses_table(iterations: Iterable[Trace]) -> Table:
 
 
 def checks_table(checks: Sequence[Trace]) -> Table:
-    """What the numbers were checked against, all iterations together."""
+    """The results of each check over all iterations."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
         ("checked against", "left"),
@@ -152,7 +152,7 @@ def checks_table(checks: Sequence[Trace]) -> Table:
 
 
 def number_text(value: float | None) -> str:
-    """As the formulas of a trace have their numbers: ten decimals at most, seven significant digits of what is small."""
+    """A number in the formulas' format: at most ten decimals, or seven significant digits below 0.001."""
     if value is None:
         return "nan"  # JSON has no number for it
     text = f"{value:.7g}" if abs(value) < 1e-3 else f"{round(value, 10):.11g}"

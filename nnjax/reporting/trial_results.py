@@ -1,4 +1,4 @@
-"""What several trials of a network come to: means, spreads, a row for each, and `trials.csv`.
+"""The results of several trials: means, spreads, a row for each trial, and `trials.csv`.
 
 spread([0.97, 0.98, 0.96])                         # Spread(mean=0.97, std=0.01, low=0.945, high=0.995, n=3)
 summary |= trials_summary(rows_of(trials, {"test": {"loss": [0.1, 0.2], "accuracy": [0.97, 0.95]}}, steps=600, diverged={}))
@@ -18,21 +18,21 @@ from nnjax.checks.trials import Trial
 from nnjax.reporting.files import replacing
 
 Numbers = float | list[float]
-"""A number of one network, or a list of one for each trial."""
+"""A single network's number, or a list with one for each trial."""
 
-_ABOUT = ("trial", "seed", "learning_rate", "steps", "diverged")  # of a row, what is no result
+_ABOUT = ("trial", "seed", "learning_rate", "steps", "diverged")  # a row's columns that are not results
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Of a number over the trials.
+    """A result's mean and spread over the trials with a finite value.
 
     Attributes:
-        mean: over the trials whose number is finite.
-        std: their sample standard deviation; NaN for fewer than two.
-        low: lower end of the 95 % interval of the mean by Student's t; NaN likewise.
+        mean: the mean.
+        std: sample standard deviation; NaN for fewer than two trials.
+        low: lower end of the mean's 95 % interval by Student's t; NaN for fewer than two trials.
         high: its upper end.
-        n: how many trials that are.
+        n: number of trials with a finite value.
     """
 
     mean: float
@@ -43,10 +43,10 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Mean, standard deviation and 95 % interval of the mean, mean ± t · std / √n, with t of n − 1 degrees of freedom.
+    """Mean, standard deviation and the mean's 95 % interval, mean ± t · std / √n, with t for n − 1 degrees of freedom.
 
     Args:
-        values: one a trial; those that are not finite, of trials that diverged, are left out.
+        values: one for each trial; values of diverged trials, which are not finite, are left out.
     """
     numbers = np.asarray(values, np.float64)
     finite = numbers[np.isfinite(numbers)]
@@ -66,12 +66,12 @@ def _student_t(degrees: int) -> float:
 
 
 def means(metrics: Mapping[str, Numbers]) -> dict[str, float]:
-    """Each metric's mean over the trials whose number is finite; of one network its numbers."""
+    """Each metric's mean over the trials with a finite value; a single network's metrics unchanged."""
     return {name: spread(values).mean if isinstance(values, list) else values for name, values in metrics.items()}
 
 
 def with_spread(metrics: Mapping[str, Numbers]) -> dict[str, float]:
-    """The metrics of a record: of trials also NAME_std, NAME_low and NAME_high, and how many `trials` they are of."""
+    """A record's metrics; for several trials with NAME_std, NAME_low, NAME_high and the number of finite `trials`."""
     record: dict[str, float] = {}
     for name, values in metrics.items():
         if isinstance(values, list):
@@ -94,9 +94,9 @@ def rows_of(
 
     Args:
         trials: in order.
-        splits: from train, validation, test and forecast to their metrics, lists of one number for each trial.
-        steps: that each was trained.
-        diverged: from the number of a trial to the step at which its loss stopped being finite.
+        splits: metrics by split (train, validation, test, forecast); each metric lists one number for each trial.
+        steps: number of training steps.
+        diverged: by trial number, the step at which its loss stopped being finite.
 
     Returns:
         Trial (counted from 0), seed, learning_rate, steps, diverged (a step, or None) and SPLIT_METRIC.
@@ -120,10 +120,10 @@ def rows_of(
 
 
 def trials_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """For `summary.json`: `trials`, the rows; `spread` by result, such as test_loss; and, where they vary, `learning_rates`.
+    """Entries of `summary.json`: `trials`, the rows; `spread` by result, such as test_loss; and `learning_rates`, if they vary.
 
     Args:
-        rows: as `rows_of` makes them.
+        rows: from `rows_of`.
     """
     rates = list(dict.fromkeys(row["learning_rate"] for row in rows))
     groups = [[row for row in rows if row["learning_rate"] == rate] for rate in rates]
@@ -136,22 +136,22 @@ def trials_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def forecast_errors(forecasts: Sequence[Mapping[str, Any]]) -> dict[str, Numbers]:
-    """RMSE and MAE of each trial's forecast, from their summaries."""
+    """RMSE and MAE of each trial's forecast, from the forecasts' summaries."""
     return {name: [forecast[name] for forecast in forecasts] for name in ("rmse", "mae")}
 
 
 def mean_forecast(forecasts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The summary of a forecast, its errors the means over the trials'."""
+    """A forecast's summary with the errors' means over the trials."""
     return {**forecasts[0], **means(forecast_errors(forecasts))}
 
 
 def results_of(row: Mapping[str, Any]) -> list[str]:
-    """The names of a row's results, such as test_loss."""
+    """The names of a row's results, such as test_loss, in order."""
     return [name for name in row if name not in _ABOUT]
 
 
 def seeds_make_no_difference(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether trials of one learning rate and several seeds came to the same numbers, as where an experiment draws nothing."""
+    """Whether trials that differ only in the seed have equal results, as in an experiment without randomness."""
     names = results_of(rows[0])
     results = {
         row["learning_rate"]: {
@@ -163,7 +163,7 @@ def seeds_make_no_difference(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def write_trials(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Writes the rows as CSV, whole or not at all; nothing stands where a trial did not diverge."""
+    """Writes the rows atomically as CSV; `diverged` is empty for a trial that did not."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

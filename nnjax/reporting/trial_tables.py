@@ -1,4 +1,4 @@
-"""The tables of a run that trained several trials: one by learning rate, where they vary, and one of the trials.
+"""Tables of a run with several trials: the trials, and the learning rates if these vary.
 
 console.print(trials_table(summary["trials"]))
 console.print(learning_rates_table(summary["learning_rates"]))
@@ -15,12 +15,12 @@ from nnjax.reporting.console import RunConsole
 from nnjax.reporting.text import metric_text, short_name, spread_text
 from nnjax.reporting.trial_results import results_of, seeds_make_no_difference
 
-_MOST_ROWS = 12
-_EXTREMES = 3  # shown at either end where there are more
+_MAX_ROWS = 12
+_EXTREMES = 3  # best and worst trials to show if there are more
 
 
 def show_trials(console: RunConsole, summary: Mapping[str, Any]) -> None:
-    """Shows what the trials of a run came to, and warns of those that diverged and of seeds that change nothing."""
+    """Prints the trials' results, and warns of diverged trials and of seeds without effect."""
     rows = summary["trials"]
     console.print(trials_table(rows))
     if "learning_rates" in summary:
@@ -28,17 +28,17 @@ def show_trials(console: RunConsole, summary: Mapping[str, Any]) -> None:
     if lost := [row for row in rows if row["diverged"]]:
         console.warn(f"{len(lost)} of {len(rows)} trials diverged; means and spreads are of the others")
     if seeds_make_no_difference(rows):
-        console.warn("the trials of a learning rate are all alike: nothing in this experiment is drawn by its seed")
+        console.warn("all trials of a learning rate are equal: nothing in this experiment depends on the seed")
 
 
 def trials_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A row for each trial; of more than twelve, the three best and the three worst.
+    """A row for each trial; for more than twelve, the three best and the three worst.
 
-    All, and more of each, are in `trials.csv`. The best has the lowest RMSE of its forecast; where nothing was forecast the
-    highest test accuracy, else the lowest loss.
+    `trials.csv` has all trials and more columns. The best trial has the lowest forecast RMSE; without a forecast, the highest
+    test accuracy; without an accuracy, the lowest test loss.
 
     Args:
-        rows: as `nnjax.reporting.trial_results.rows_of` makes them.
+        rows: from `nnjax.reporting.trial_results.rows_of`.
     """
     names = [name for name in results_of(rows[0]) if name == "train_loss" or name.startswith(("test_", "forecast_"))]
     varied = len({row["learning_rate"] for row in rows}) > 1
@@ -65,10 +65,10 @@ def trials_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def learning_rates_table(groups: Sequence[Mapping[str, Any]]) -> Table:
-    """A row for each learning rate: mean ± standard deviation [95 % interval] of the test split's metrics over its trials.
+    """A row for each learning rate: mean ± standard deviation [95 % interval] of the test metrics over its trials.
 
     Args:
-        groups: of these keys: learning_rate, `spread` (by result).
+        groups: mappings with the keys learning_rate and `spread` (by result).
     """
     names = [name for name in groups[0]["spread"] if name.startswith(("test_", "forecast_"))]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -89,13 +89,13 @@ def learning_rates_table(groups: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Mapping[str, Any] | None, str]]:
-    """The rows to show, and a remark on each; None where others are left out."""
-    if len(rows) <= _MOST_ROWS:
+    """The rows to show, each with a remark; None marks omitted rows."""
+    if len(rows) <= _MAX_ROWS:
         return [(row, "") for row in rows]
     name, sign = next(
         (name, sign) for name, sign in (("forecast_rmse", 1), ("test_accuracy", -1), ("test_loss", 1)) if name in rows[0]
     )
-    # What is not finite comes last: no number is above it.
+    # Results that are not finite come last.
     ordered = sorted(rows, key=lambda row: (not abs(row[name]) < float("inf"), sign * row[name]))
     best, worst = ordered[:_EXTREMES], ordered[-_EXTREMES:]
     left_out = f"{len(rows) - 2 * _EXTREMES} more in trials.csv"

@@ -1,1 +1,1 @@
-"""The textbook's page, live: the neuron, the forward and backward pass with every number shown, two devices."""
+"""The textbook's page as programs: one neuron, forward and backward pass with every number, and two devices."""

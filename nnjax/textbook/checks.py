@@ -1,9 +1,9 @@
-"""What the trace is held against: the formulas by hand in NumPy, finite differences, and the sum of weight and adjustment.
+"""The trace's checks: formulas written by hand in NumPy, finite differences, and new weight = weight + adjustment.
 
     check = hand_formula(layers, config.loss, step)
     check["agrees"], check["largest_difference"]     # True, about 1e-17
 
-Each check is a dict ready for `trace.json`; `agrees` is None where there was nothing to compare.
+Each check is a dict ready for `trace.json`; `agrees` is None if there was nothing to compare.
 """
 
 import math
@@ -27,15 +27,15 @@ from nnjax.training.state import Pytree, SplitNetwork
 
 Check = dict[str, Any]
 
-MOST_DIFFERENCES = 500
-"""Weights that finite differences are taken by; of more, a sample that is always the same."""
+MAX_DIFFERENCES = 500
+"""Largest number of weights checked by finite differences; a larger network is checked on a fixed sample."""
 
-_ROUNDING = 1e-9  # relative to the largest number compared, and 1e-12 besides, for what cancels to almost nothing
-_CANCELLED = 1e-12
-_DIFFERENCES = 1e-6  # likewise relative, of finite differences
+_ROUNDING = 1e-9  # tolerance relative to the largest compared number
+_CANCELLED = 1e-12  # absolute tolerance, for differences that cancel to almost 0
+_DIFFERENCES = 1e-6  # relative tolerance of finite differences
 _STEP = 1e-5
-_EPSILON = 20 * 2.0**-52  # of float64, and room for an activation's own rounding
-_KINKED = {"relu", "leaky_relu", "elu"}  # their derivative, or elu's second one, jumps at z = 0
+_EPSILON = 20 * 2.0**-52  # float64's epsilon, with room for an activation's rounding
+_KINKED = {"relu", "leaky_relu", "elu"}  # their derivative (elu's second derivative) jumps at z = 0
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -60,7 +60,7 @@ _BY_HAND: dict[PlainActivationName, tuple[Callable[[Numbers], Numbers], Callable
 
 
 def by_hand(config: Activation, z: Numbers) -> tuple[Numbers, Numbers]:
-    """f(z) and f′(z) as `nnjax.models.activations` lists them, computed without JAX."""
+    """f(z) and f′(z) by the table in `nnjax.models.activations`, computed without JAX."""
     match config:
         case LeakyReLU(negative_slope=slope):
             return np.where(z >= 0, z, slope * z), np.where(z >= 0, 1.0, slope)
@@ -73,7 +73,7 @@ def by_hand(config: Activation, z: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def hand_formula(layers: Sequence[TracedLayer], loss: Loss, step: Step) -> Check:
-    """The textbook's formulas, on the weighted sums that the trace shows.
+    """Checks a step against the textbook's formulas, applied to the trace's weighted sums.
 
     Forward: z = Σ w · x + w₀ and y = f(z). Backward: δ = f′(z) · ∂E/∂y in the output layer, with the loss's `gradient` for
     ∂E/∂y; δ = f′(z) · Σ w · δ of the next layer in the others. A weight's gradient is the mean over the batch of δ · input.
@@ -97,7 +97,7 @@ def hand_formula(layers: Sequence[TracedLayer], loss: Loss, step: Step) -> Check
 
 
 def optimizer_update(step: Step) -> Check:
-    """The new weights against the old ones plus the learning rate, with its sign, times the gradient."""
+    """Checks that new weight = old weight + signed learning rate × gradient."""
     pairs = []
     for old, gradient, new in zip(step.weights, step.gradients, step.new_weights, strict=True):
         pairs.append((new.kernel, old.kernel + step.rate * gradient.kernel))
@@ -127,28 +127,28 @@ def finite_differences(
     targets: ArrayLike,
     kinked: Sequence[str],
 ) -> Check:
-    """The gradients against (E(w + h) − E(w − h)) / 2h, weight by weight; arguments as of `passes.passes`, under its precision.
+    """Checks each weight's gradient against (E(w + h) − E(w − h)) / 2h; call it under `jax.enable_x64`.
 
-    The step h keeps the change of a weighted sum near 1e-5. A difference is trusted as far as it agrees with the one over
-    2h and as float64 resolves it. Where a weighted sum passes the kink of its activation within the step, the derivative
-    has no meaning for the difference: such weights are left out, and counted.
+    The step h changes a weighted sum by about 1e-5. The tolerance includes the gap to the difference over 2h and float64's
+    resolution. If a weighted sum crosses its activation's kink within the step, the difference does not approximate the
+    derivative: such weights are left out and counted.
 
     Args:
-        step: whose gradients.
-        loss: which one.
-        network: as from `traced_network`.
+        step: the step whose gradients are checked.
+        loss: its loss function.
+        network: from `traced_network`.
         params: before the step.
-        model_state: likewise.
-        inputs: of the batch.
-        targets: of the batch.
+        model_state: before the step.
+        inputs: the batch's, as for `passes.passes`.
+        targets: the batch's, as for `passes.passes`.
         kinked: names of the layers whose activation has a kink.
     """
     flat, _ = ravel_pytree(params)
     gradients, _ = ravel_pytree(step.passes.gradients)
     total = len(flat)
     chosen = np.arange(total)
-    if total > MOST_DIFFERENCES:
-        chosen = np.sort(np.random.default_rng(0).choice(total, MOST_DIFFERENCES, replace=False))
+    if total > MAX_DIFFERENCES:
+        chosen = np.sort(np.random.default_rng(0).choice(total, MAX_DIFFERENCES, replace=False))
     largest_input = max(1.0, *(float(np.abs(step.layer_inputs(index)).max()) for index in range(len(step.weights))))
     steps = _STEP / largest_input * np.maximum(1, np.abs(np.asarray(flat)[chosen]))
     measured = _slopes(loss, network, tuple(kinked), params, model_state, inputs, targets, chosen, steps)
@@ -168,7 +168,7 @@ def finite_differences(
 
 
 def _rounded_loss(step: Step) -> float:
-    """What rounding every product, sum and output can do to the mean loss: near its minimum, more than the loss itself."""
+    """Bound on the mean loss's rounding error, from all products, sums and outputs; near the minimum it exceeds the loss."""
     errors = step.passes.losses.copy()
     for index, (weights, values) in enumerate(zip(step.weights, step.passes.layers, strict=True)):
         summed = np.abs(step.layer_inputs(index)) @ np.abs(weights.kernel)
@@ -195,7 +195,7 @@ def _slopes(
     chosen: Array,
     steps: Array,
 ) -> tuple[Array, Array, Array]:
-    """For each chosen weight: the central difference over h, the one over 2h, and whether no kink is near."""
+    """For each chosen weight: the central difference over h, the one over 2h, and whether both steps cross no kink."""
     flat, unravel = ravel_pytree(params)
 
     def at(point: Array) -> tuple[Array, list[Array]]:

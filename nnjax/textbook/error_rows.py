@@ -1,4 +1,4 @@
-"""The losses as rows: the error of each example, their mean, and the derivative by each output.
+"""The losses as rows: each example's error, the mean, and the derivative with respect to each output.
 
 rows = error_rows(config.loss, ["b"], targets, outputs, None, losses)
 output_error(config.loss, "b", 1, 1.0, 0.804, None)       # ("−(t_b − y_b)", "−(1 − 0.804)")
@@ -15,25 +15,25 @@ from nnjax.training.losses import definition_of
 def error_rows(
     loss: Loss, neurons: Sequence[str], targets: Numbers, outputs: Numbers, probabilities: Numbers | None, losses: Numbers
 ) -> Iterator[Row]:
-    """The loss of each example, with the probabilities that it is made of, and the mean of several.
+    """Yields each example's loss, preceded by its probabilities where the loss has them, and the mean of several losses.
 
     Args:
-        loss: which one.
-        neurons: names of the output layer's.
+        loss: the loss function.
+        neurons: names of the output neurons.
         targets: [b, k].
         outputs: [b, k].
-        probabilities: [b, k] softmax of the outputs, where the loss applies it.
+        probabilities: [b, k] softmax of the outputs; None if the loss does not apply it.
         losses: [b].
     """
     several = len(losses) > 1
     at: Row = {"phase": "error", "layer": None, "neuron": None}
     for example, value in enumerate(losses):
         here = {"example": example + 1, **at}
-        made_of = outputs[example]
+        predictions = outputs[example]
         if probabilities is not None:
-            made_of = probabilities[example]
-            yield from _probabilities(here, neurons, outputs[example], made_of)
-        written = _loss(loss, neurons, targets[example], made_of)
+            predictions = probabilities[example]
+            yield from _probabilities(here, neurons, outputs[example], predictions)
+        written = _loss(loss, neurons, targets[example], predictions)
         yield row(here, None, "loss", f"E_{example + 1}" if several else "E", *written, value)
     if several:
         f = terms_text([f"E_{example + 1}" for example in range(len(losses))])
@@ -69,15 +69,15 @@ def _loss(loss: Loss, neurons: Sequence[str], targets: Numbers, made_of: Numbers
 
 
 def output_error(loss: Loss, neuron: str, outputs: int, t: float, y: float, p: float | None) -> tuple[str, str]:
-    """The formula of ∂E/∂y for an output neuron, and the same with numbers.
+    """The formula of ∂E/∂y for an output neuron, in symbols and with numbers.
 
     Args:
-        loss: which one.
-        neuron: its name.
-        outputs: how many output neurons there are.
-        t: its target.
-        y: its output.
-        p: the softmax probability of the output, where the loss applies softmax.
+        loss: the loss function.
+        neuron: the neuron's name.
+        outputs: number of output neurons.
+        t: the neuron's target.
+        y: the neuron's output.
+        p: the neuron's softmax probability; None if the loss does not apply softmax.
     """
     words = definition_of(loss).words
     if words is None:

@@ -1,14 +1,14 @@
-"""One training step spread over devices: what each computes, what it sends, and what the average is worth.
+"""One training step over several devices: each device's gradients, the bytes it sends, and the average's error.
 
     network, params, model_state = traced_network(config, spec)
     found = exchange(config, network, params, model_state, inputs, targets, devices)
     found["layers"][0]["largest_difference"]               # of the output layer: about 1e-17
     found["layers"][0]["neuron_averaging_difference"]      # about 1e-1
 
-Two ways to share a batch are computed, both on the devices, with `lax.pmean` over their axis. *Data parallelism* is what
-training does: every device differentiates the loss of its own examples down to the first layer, and the gradients of the
-weights are averaged. *Neuron averaging* is the textbook's description: the error term of a neuron, its mean over the device's
-examples, is averaged over the devices before it goes back to the layer below, and all examples of that layer receive the same.
+The module computes two ways to share a batch, both on the devices with `lax.pmean` over their axis. *Data parallelism*, as in
+training: every device differentiates its own examples' loss down to the first layer, and the weights' gradients are averaged.
+*Neuron averaging*, the textbook's description: each neuron's error term, already a mean over the device's examples, is averaged
+over the devices before it goes back to the layer below, where all examples receive the same value.
 """
 
 import math
@@ -35,9 +35,9 @@ from nnjax.training.losses import example_loss
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import Pytree, SplitNetwork
 
-_BYTES = 4  # of a gradient value where training sends it, in float32
-_ROUNDING = 1e-12  # float64 results that differ by less, relative to the largest of them, are the same,
-_CANCELLED = 1e-15  # and so are those of which nothing but rounding is left
+_BYTES = 4  # for each gradient value: training sends float32
+_ROUNDING = 1e-12  # float64 results are equal if they differ by less, relative to the largest gradient,
+_CANCELLED = 1e-15  # plus this absolute difference, for results that are only rounding
 
 
 def exchange(
@@ -49,20 +49,20 @@ def exchange(
     targets: ArrayLike,
     devices: Sequence[jax.Device],
 ) -> dict[str, Any]:
-    """Spreads one step over the devices, by data parallelism and by neuron averaging, and does it on one device besides.
+    """Computes one step over the devices, by data parallelism and by neuron averaging, and the same step on one device.
 
     Args:
         config: the loss, the optimizer and the wrapper (`pmap` or `shard_map`).
-        network: as from `traced_network`.
-        params: likewise; the weights before the step.
-        model_state: likewise.
+        network: from `traced_network`.
+        params: from `traced_network`: the weights before the step.
+        model_state: from `traced_network`.
         inputs: [b, ...] float64, the global batch; the first b / N examples go to the first device, and so on.
         targets: [b] class numbers or [b, k].
-        devices: N of them; N divides b.
+        devices: N devices; N divides b.
 
     Returns:
-        Plain numbers, lists and text: devices, layers (last first), loss, step and summary, as trace.json holds them. The
-        weight gradients have a row for each neuron.
+        Plain numbers, lists and text for trace.json: devices, layers (last first), loss, step and summary. The weight gradients
+        have a row for each neuron.
     """
     with jax.enable_x64(True):
         x, y = jnp.asarray(inputs), jnp.asarray(targets)
@@ -120,11 +120,11 @@ def exchange(
 def _on_device(
     loss: Loss, network: SplitNetwork, params: Pytree, model_state: Pytree, inputs: Array, targets: Array
 ) -> tuple[Any, Any]:
-    """What one device computes of its part of the batch.
+    """One device's computation on its part of the batch.
 
     Returns:
-        Its own loss and weight gradients; and, the same on every device, the average of the losses, the average of the
-        gradients, and the gradients that neuron averaging gives.
+        The device's loss and weight gradients; and, equal on every device, the average loss, the average gradients, and neuron
+        averaging's gradients.
     """
     own = jax.value_and_grad(partial(_mean_loss, loss, network))(params, model_state, inputs, targets)
     by_neuron = _neuron_averaging(loss, network, params, model_state, inputs, targets)
@@ -139,12 +139,12 @@ def _mean_loss(loss: Loss, network: SplitNetwork, params: Pytree, model_state: P
 def _neuron_averaging(
     loss: Loss, network: SplitNetwork, params: Pytree, model_state: Pytree, inputs: Array, targets: Array
 ) -> Pytree:
-    """The weight gradients where each neuron's error term is averaged over all examples before it goes back.
+    """The weight gradients if each neuron's error term is averaged over all examples before it goes back.
 
-    A neuron k with weights w_kj from the neurons j has, of each example, the error term δ_k = f′(z_k) · s_k; here s_k is
-    ∂E/∂y_k in the output layer, else Σ w_mk · mean(δ_m) over the neurons m of the layer above. Only mean(δ_k), over the
-    examples of all devices, is used further: the gradient of w_kj is mean(δ_k) · mean(y_j), that of the bias weight mean(δ_k).
-    The means of the inputs are averaged too: with its own ones each device would change its copy of the weights differently.
+    For each example, a neuron k with weights w_kj from the neurons j has the error term δ_k = f′(z_k) · s_k. In the output
+    layer s_k is ∂E/∂y_k, else Σ w_mk · mean(δ_m) over the neurons m of the layer above. Only mean(δ_k), over the examples of
+    all devices, is used further: w_kj's gradient is mean(δ_k) · mean(y_j), the bias weight's is mean(δ_k). The inputs' means
+    are averaged over the devices too: with its own means, each device would update its replica of the weights differently.
     """
     activations = layer_activations(nnx.merge(network.eval_graph, params, model_state, copy=True))
     zs, ys = forward(network, params, model_state, inputs)
@@ -186,7 +186,7 @@ def _difference(one: Pytree, other: Pytree) -> float:
 
 
 def _summary(found: dict[str, Any], largest: float) -> list[str]:
-    """What the numbers say; `largest` is the largest gradient of the single device."""
+    """The conclusions in sentences; `largest` is the largest gradient on the single device."""
     examples, step = sum(len(device["examples"]) for device in found["devices"]), found["step"]
     lines, like_one_device = [], []
     for scheme, does, key in (

@@ -1,4 +1,4 @@
-"""The formulas of the activations and of their derivatives, in symbols and with numbers in their place.
+"""Formulas of the activations and their derivatives, in symbols and with numbers.
 
 tanh = default_activation("tanh")
 formula(tanh, "z_a", "y_a")                                # "(e^z_a − e^−z_a) / (e^z_a + e^−z_a)"
@@ -16,10 +16,10 @@ from nnjax.textbook.notation import bracketed, exponent, number, squared
 
 @dataclass(frozen=True)
 class _Formula:
-    """An activation y = f(z) and its derivative f′(z), the way a symbol or number stands there in braces.
+    """Templates of an activation y = f(z) and its derivative f′(z).
 
-    {z} stands alone, {(z)} is a factor or follows a sign, {^z} and {^−z} are exponents, {z²} is squared; {y} likewise.
-    {s} is the slope or alpha.
+    Placeholders: {z} alone, {(z)} as a factor or after a sign, {^z} and {^−z} as exponents, {z²} squared; the same for y; {s}
+    for the slope or alpha.
     """
 
     value: str
@@ -44,10 +44,10 @@ def formula(config: Activation, z: str, y: str, *, derivative: bool = False) -> 
     """An activation f(z), or its derivative f′(z), in symbols.
 
     Args:
-        config: which one.
-        z: symbol of what it is applied to.
-        y: symbol of f(z), which some derivatives are shorter in.
-        derivative: write f′ in the place of f.
+        config: the activation.
+        z: symbol of its argument.
+        y: symbol of f(z), for derivatives that are shorter in f(z).
+        derivative: write f′ instead of f.
     """
     symbols = {"z": z, "(z)": z, "z²": f"{z}²", "^z": z, "^−z": f"−{z}", "y": y, "(y)": y, "y²": f"{y}²"}
     return _template(config, derivative).format_map({**symbols, "s": _parameter(config)})
@@ -56,14 +56,14 @@ def formula(config: Activation, z: str, y: str, *, derivative: bool = False) -> 
 def with_numbers(
     config: Activation, z: float, y: float, *, derivative: bool = False, text: Callable[[float], str] = number
 ) -> str:
-    """The same with numbers; of a formula with two cases, the case that holds and why.
+    """`formula` with numbers instead of symbols; a formula with two cases shows the case that holds, and why.
 
     Args:
-        config: which one.
-        z: what it is applied to.
+        config: the activation.
+        z: its argument.
         y: f(z).
-        derivative: write f′ in the place of f.
-        text: writes z and y, a minus sign being "−".
+        derivative: write f′ instead of f.
+        text: formats z and y, with "−" as the minus sign.
     """
     written = {
         "z": text(z),

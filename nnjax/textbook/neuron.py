@@ -1,9 +1,9 @@
-"""One neuron, by hand: the products of its weighted sum, z, and what an activation makes of z.
+"""One neuron, by hand: the products of its weighted sum, the sum z, and an activation's value and derivative at z.
 
-The arithmetic is the dense layer's and the activations' own, the code that trains, in float64 so that no digit is lost::
+Computed by training's own dense layer and activations, in float64 so that no digit is lost::
 
     total = weighted_sum([0.2, 0.1, 0.4], [0.1, 0.2, 0.3], bias=0.6)
-    [term.product for term in total.terms]                       # 0.02, 0.02, 0.12, and 0.6 of the bias
+    [term.product for term in total.terms]                       # 0.02, 0.02, 0.12, and the bias's 0.6
     activate(default_activation("tanh"), total.z).value          # tanh(0.76) = 0.641077
 """
 
@@ -35,7 +35,7 @@ class Term:
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """What a neuron does before its activation.
+    """A neuron's computation before its activation.
 
     Attributes:
         terms: one for each input, then the bias weight with its input 1.
@@ -48,14 +48,14 @@ class WeightedSum:
 
 @dataclass(frozen=True)
 class Activated:
-    """An activation at one z: its value f(z) and its derivative f′(z), which the backward pass multiplies by."""
+    """An activation at one z: the value f(z) and the derivative f′(z), a factor in the backward pass."""
 
     value: float
     derivative: float
 
 
 def weighted_sum(inputs: Sequence[float], weights: Sequence[float], bias: float) -> WeightedSum:
-    """The weighted sum of a dense layer of one neuron, term by term: z = Σ x · w + 1 · bias.
+    """The weighted sum of a dense layer with one neuron, term by term: z = Σ x · w + 1 · bias.
 
     Args:
         inputs: the values x, at least one.
@@ -83,12 +83,12 @@ def activate(config: Activation, z: float) -> Activated:
 
 
 def curve(config: Activation, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The activation and its derivative, by JAX's own differentiation, at each z [n]: two arrays [n]."""
+    """The activation and its derivative (by JAX's differentiation) at each z [n]: two arrays [n]."""
     with jax.enable_x64(True):
         values, derivatives = _differentiated(config)(jnp.asarray(z, jnp.float64))
     return np.asarray(values), np.asarray(derivatives)
 
 
-@cache  # compiled once for an activation and a number of points
+@cache  # compiled once for each activation and number of points
 def _differentiated(config: Activation) -> Callable[[Array], tuple[Array, Array]]:
     return jax.jit(jax.vmap(jax.value_and_grad(activation(config))))

@@ -1,4 +1,4 @@
-"""How the quantities of a trace are called and written: neurons a, b, c, weights w_a1, numbers and sums.
+"""Names and notation of a trace: neurons a, b, c, weights w_a1, numbers and sums.
 
 neuron_names([4, 4, 1])       # [["a", "b", "c", "d"], ["e", "f", "g", "h"], ["i"]]
 weight_symbol("a", 0)         # "w_a0", the bias weight
@@ -11,32 +11,32 @@ from typing import Any
 
 Row = dict[str, Any]
 
-_MOST_TERMS = 6  # a longer sum is written with its first terms, … and its last one
+_MAX_TERMS = 6  # a longer sum shows its first terms, … and its last one
 
 
 def number(value: float) -> str:
-    """Ten decimals at most, seven significant digits of what is small: rounding, as in 0.30000000000000004, does not show."""
+    """At most ten decimals, or seven significant digits below 0.001: hides rounding such as 0.30000000000000004."""
     text = f"{value:.7g}" if abs(value) < 1e-3 else f"{round(value, 10):.11g}"
     return text.replace("-", "−") if value else "0"
 
 
 def operand(value: float) -> str:
-    """A number as a factor: in brackets where it is negative."""
+    """A number as a factor: in brackets if negative."""
     return bracketed(number(value))
 
 
 def bracketed(text: str) -> str:
-    """A number's text where it is a factor or follows a sign: in brackets where it is negative."""
+    """A number's text as a factor or after a sign: in brackets if negative."""
     return f"({text})" if text.startswith("−") else text
 
 
 def squared(text: str) -> str:
-    """A number's text with ²: in brackets where it is negative or has an exponent."""
+    """A number's text with ²: in brackets if it is negative or has an exponent."""
     return f"({text})²" if text.startswith("−") or "e" in text else f"{text}²"
 
 
 def exponent(text: str) -> str:
-    """A number's text as an exponent: in brackets where it has one itself."""
+    """A number's text as an exponent: in brackets if it has an exponent itself."""
     return f"({text})" if "e" in text else text
 
 
@@ -54,12 +54,12 @@ def terms_text(terms: Sequence[str]) -> str:
 
 
 def _abridged(terms: Sequence[str], gap: str) -> list[str]:
-    """All but the first of a sum's terms, the middle left out of many."""
-    return list(terms) if len(terms) < _MOST_TERMS else [*terms[: _MOST_TERMS - 3], gap, terms[-1]]
+    """A sum's terms after the first, with the middle of a long sum left out."""
+    return list(terms) if len(terms) < _MAX_TERMS else [*terms[: _MAX_TERMS - 3], gap, terms[-1]]
 
 
 def neuron_names(sizes: Sequence[int]) -> list[list[str]]:
-    """The neurons' names, layer by layer: letters as in the textbook where there are enough of them, else ``h1.3``."""
+    """The neurons' names, layer by layer: the textbook's letters for up to 26 neurons, else ``h1.3``."""
     if sum(sizes) <= len(ascii_lowercase):
         letters = iter(ascii_lowercase)
         return [[next(letters) for _ in range(size)] for size in sizes]
@@ -67,7 +67,7 @@ def neuron_names(sizes: Sequence[int]) -> list[list[str]]:
 
 
 def weight_symbol(neuron: str, place: int) -> str:
-    """The weight of a neuron for its input of that number, counted from 1; 0 is the bias input: ``w_a1``, ``w_h1.3,12``."""
+    """A neuron's weight for input number `place`, counted from 1; 0 is the bias input: ``w_a1``, ``w_h1.3,12``."""
     return f"w_{neuron}{',' if '.' in neuron else ''}{place}"
 
 
@@ -75,18 +75,18 @@ def row(at: Row, place: int | None, quantity: str, symbol: str, f: str, numbers:
     """A row of a trace.
 
     Args:
-        at: what says where it belongs: example, phase, layer, neuron.
-        place: number of the input, where it is about one.
-        quantity: what kind of number it is.
-        symbol: what it is called.
+        at: the row's example, phase, layer and neuron.
+        place: number of the input, for rows about one input.
+        quantity: kind of the number.
+        symbol: its symbol.
         f: its formula.
-        numbers: the formula with numbers in the place of symbols.
-        value: what that comes to.
+        numbers: the formula with numbers instead of symbols.
+        value: the result.
     """
     written = {"symbol": symbol, "formula": f, "numbers": numbers, "value": tidy(value)}
     return {**at, "input": place, "quantity": quantity, **written}
 
 
 def tidy(value: float) -> float:
-    """15 significant digits: 0.30000000000000004, which is rounding, becomes 0.3."""
+    """Rounds to 15 significant digits: 0.30000000000000004 becomes 0.3."""
     return float(f"{value:.15g}")

@@ -1,14 +1,14 @@
-"""The forward and backward pass of a training step in float64, with every value in between.
+"""A training step's forward and backward pass in float64, with every value in between.
 
-The network, the loss and the differentiation are those of training; only the precision is not::
+Uses training's network, loss and differentiation; only the precision differs::
 
     with jax.enable_x64(True):
         network, params, model_state = traced_network(config, dataset.spec)
-        zs, ys = forward(network, params, model_state, inputs)         # of each dense layer, by its name
+        zs, ys = forward(network, params, model_state, inputs)         # each dense layer's, by the layer's name
         found = passes(config.loss, network, params, model_state, inputs, targets)
-        found.layers[-1].delta                                         # [b, k] error terms of the output layer
+        found.layers[-1].delta                                         # [b, k] the output layer's error terms
 
-Call these under `jax.enable_x64`: without it JAX would round what it is given to float32.
+Call these functions under `jax.enable_x64`; otherwise JAX rounds their arguments to float32.
 """
 
 from collections.abc import Iterable
@@ -36,16 +36,16 @@ from nnjax.training.state import Pytree, SplitNetwork, build_network, split_netw
 
 Numbers = NDArray[np.float64]
 ByLayer = dict[str, Array]
-"""A value of each dense layer, by its name, from the first layer to the output."""
+"""Each dense layer's value, by the layer's name, from the first layer to the output."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of a layer, or what goes with each of them: a gradient, an adjustment.
+    """A layer's weights, or the weights' gradients or adjustments.
 
     Attributes:
         kernel: [inputs, neurons].
-        bias: [neurons]; None where there is none, or, of gradients and adjustments, where it is not learnt.
+        bias: [neurons]; None if there is no bias, and among gradients and adjustments if it is not learnt.
     """
 
     kernel: Numbers
@@ -54,14 +54,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class LayerValues:
-    """What a layer computes for a batch; each is [b, neurons].
+    """A layer's values for a batch, each [b, neurons]; E is each example's own loss.
 
     Attributes:
         z: the weighted sums.
-        y: the activations of z, y = f(z).
+        y: the activations, y = f(z).
         d_activation: f′(z).
-        d_y: ∂E/∂y of each example's own loss E.
-        delta: the error terms, ∂E/∂z of each example's own loss E.
+        d_y: ∂E/∂y.
+        delta: the error terms ∂E/∂z.
     """
 
     z: Numbers
@@ -76,9 +76,9 @@ class Passes:
     """A forward and a backward pass over a batch.
 
     Attributes:
-        layers: from the first to the output layer.
-        losses: [b] of each example; the loss of the batch is their mean.
-        gradients: of the mean loss; shaped like the parameters.
+        layers: from the first layer to the output layer.
+        losses: [b] each example's loss; the batch's loss is their mean.
+        gradients: the mean loss's, shaped like the parameters.
     """
 
     layers: tuple[LayerValues, ...]
@@ -87,25 +87,24 @@ class Passes:
 
 
 def traced_network(config: Config, spec: DatasetSpec) -> tuple[SplitNetwork, Pytree, Pytree]:
-    """A config's network in float64, split as for training.
+    """Builds a config's network in float64, split as for training.
 
-    Weights that the config gives are its very numbers (0.1, not the nearest float32); weights that are drawn are the numbers
-    that training starts from.
+    Weights given in the config are exact (0.1, not the nearest float32); drawn weights equal training's initial weights.
 
     Args:
-        config: one of a fully connected network, as `trace_checks` lets through.
+        config: must pass `trace_checks`, which accept fully connected networks only.
         spec: of its data.
 
     Returns:
         The static half; the parameters, ``params["neuron_a"]["kernel"]`` [inputs, neurons] and ``["bias"]`` [neurons]; and the
-        state, where biases stand that are not learnt. Arrays are float64.
+        state, with the biases that are not learnt. Arrays are float64.
     """
     with jax.enable_x64(True):
         return split_network(build_network(config, spec, precision="float64"))
 
 
 def layer_activations(network: Network) -> dict[str, Activation]:
-    """The activation of each dense layer, by the layer's name; identity where none follows."""
+    """Each dense layer's activation, by the layer's name; identity if none follows."""
     found: dict[str, Activation] = {}
     for name, layer in network.layers():
         if isinstance(layer, nnx.Linear):
@@ -123,15 +122,15 @@ def forward(
     z_probes: ByLayer | None = None,
     y_probes: ByLayer | None = None,
 ) -> tuple[ByLayer, ByLayer]:
-    """The weighted sums z and the activations y of each dense layer, [b, neurons].
+    """Each dense layer's weighted sums z and activations y, [b, neurons].
 
     Args:
-        network: as from `traced_network`.
-        params: likewise.
-        model_state: likewise.
+        network: from `traced_network`.
+        params: from `traced_network`.
+        model_state: from `traced_network`.
         inputs: [b, ...] float64, normalised.
-        z_probes: added to each z; the derivative by a probe of zeros is the error term of its neuron.
-        y_probes: likewise added to each y.
+        z_probes: added to each z; the derivative with respect to a zero probe is the neuron's error term.
+        y_probes: added to each y.
     """
     merged: Network = nnx.merge(network.eval_graph, params, model_state, copy=True)
     zs: ByLayer = {}
@@ -140,7 +139,7 @@ def forward(
     for name, layer in merged.layers():
         if isinstance(layer, Head):
             values = layer(values)
-        elif isinstance(layer, nnx.Linear):  # with its activation, which follows as a layer of its own
+        elif isinstance(layer, nnx.Linear):  # includes its activation, the next layer
             values = layer(values)
             zs[name] = values if z_probes is None else values + z_probes[name]
             values = activation(activations[name])(zs[name])
@@ -151,7 +150,7 @@ def forward(
 def batch_losses(
     loss: Loss, network: SplitNetwork, params: Pytree, model_state: Pytree, inputs: ArrayLike, targets: ArrayLike
 ) -> tuple[Array, Array]:
-    """The loss of each example [b], and the outputs [b, k]; arguments as of `passes`."""
+    """Each example's loss [b], and the outputs [b, k]; arguments as for `passes`."""
     _, ys = forward(network, params, model_state, jnp.asarray(inputs))
     outputs = next(reversed(ys.values()))
     return example_loss(loss, outputs, jnp.asarray(targets)), outputs
@@ -163,10 +162,10 @@ def passes(
     """Runs a batch forward and backward; call it under `jax.enable_x64`.
 
     Args:
-        loss: which one.
-        network: as from `traced_network`.
-        params: likewise.
-        model_state: likewise.
+        loss: the loss function.
+        network: from `traced_network`.
+        params: from `traced_network`.
+        model_state: from `traced_network`.
         inputs: [b, ...] float64, normalised.
         targets: [b] class numbers or [b, k] float64.
     """
@@ -180,7 +179,7 @@ def _passes(
 ) -> tuple[list[tuple[Any, ...]], Array, Pytree]:
     zs, ys = forward(network, params, model_state, inputs)
 
-    # By each example's own loss: the examples do not touch each other, so the derivatives of the sum are theirs.
+    # Examples are independent, so the sum's derivatives are those of each example's own loss.
     def total(z_probes: ByLayer, y_probes: ByLayer) -> Array:
         _, probed = forward(network, params, model_state, inputs, z_probes, y_probes)
         return example_loss(loss, next(reversed(probed.values())), targets).sum()
@@ -204,7 +203,7 @@ def _slope(config: Activation, z: Array) -> Array:
 
 
 def weights_of(names: Iterable[str], params: Pytree, model_state: Pytree) -> tuple[Weights, ...]:
-    """The weights of the layers called `names` as NumPy arrays; of gradients, with an empty `model_state`, what is learnt."""
+    """The weights of the layers `names` as NumPy arrays; also for gradients, with an empty `model_state`."""
 
     def one(name: str) -> Weights:
         parts = {**params[name], **model_state.get(name, {})}

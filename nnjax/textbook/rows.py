@@ -1,10 +1,10 @@
-"""A training step as rows: every operation with its symbol, its formula, the formula with numbers, and the value.
+"""A training step as rows: each operation's symbol, formula, formula with numbers, and value.
 
     rows = list(step_rows(layers, config.loss, step))
     rows[0]      # {"phase": "forward", "quantity": "product", "symbol": "w_a1 x1", "numbers": "0.1 × 0.2", "value": 0.02, …}
 
-In words: E is the loss of an example, t a target, x an input, z a weighted sum, y = f(z) an activation, p a probability,
-δ an error term ∂E/∂z, Δw the adjustment of a weight.
+Symbols: E an example's loss, t a target, x an input, z a weighted sum, y = f(z) an activation, p a probability, δ an error term
+∂E/∂z, Δw a weight's adjustment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ class TracedLayer:
     """A dense layer with its activation.
 
     Attributes:
-        name: in the network and among its parameters.
-        activation: of its neurons.
-        neurons: their names.
-        inputs: the symbols of what comes in: x1, x2 … or y_a, y_b …
-        has_bias: whether its neurons have a bias weight.
+        name: the layer's name in the network and among its parameters.
+        activation: the neurons' activation.
+        neurons: the neurons' names.
+        inputs: symbols of the layer's inputs: x1, x2 … or y_a, y_b …
+        has_bias: whether the neurons have a bias weight.
     """
 
     name: str
@@ -40,19 +40,19 @@ class TracedLayer:
 
 @dataclass(frozen=True)
 class Step:
-    """The numbers of one iteration, by layer where it says so.
+    """One iteration's numbers; weights and gradients are tuples with an entry for each layer.
 
     Attributes:
         number: of the iteration, from 1.
-        learning_rate: as the config writes it, times what the schedule makes of it.
-        adds: whether learning_rate × gradient is added to the weights, the textbook's sign, or subtracted.
+        learning_rate: the config's, times the schedule's factor.
+        adds: whether learning_rate × gradient is added to the weights (the textbook's sign) or subtracted.
         inputs: [b, d] normalised.
-        targets: [b, k]; of classes, 1 for the true class and 0 for the others, less what label smoothing spreads.
+        targets: [b, k]; for classes one-hot, after label smoothing.
         weights: before the step.
         passes: forward and backward.
-        gradients: of the mean loss by each weight that is learnt.
+        gradients: the mean loss's, for each weight that is learnt.
         new_weights: after the step.
-        probabilities: [b, k] softmax of the outputs, where the loss applies it.
+        probabilities: [b, k] softmax of the outputs; None if the loss does not apply it.
     """
 
     number: int
@@ -68,16 +68,16 @@ class Step:
 
     @property
     def rate(self) -> float:
-        """What a gradient is multiplied by before it is added to its weight."""
+        """The signed learning rate: rate × gradient is added to the weight."""
         return self.learning_rate if self.adds else -self.learning_rate
 
     def layer_inputs(self, index: int) -> Numbers:
-        """[b, inputs] what comes into the layer of that index."""
+        """The inputs [b, inputs] of layer number `index`."""
         return self.passes.layers[index - 1].y if index else self.inputs
 
 
 def step_rows(layers: Sequence[TracedLayer], loss: Loss, step: Step) -> Iterator[Row]:
-    """The rows of an iteration: forward, error, backward, adjust, update."""
+    """Yields an iteration's rows: forward, error, backward, adjust, update."""
     examples = range(len(step.inputs))
     phases = (
         *(_forward(layers, step, example) for example in examples),
@@ -163,7 +163,7 @@ def _update(layers: Sequence[TracedLayer], step: Step) -> Iterator[Row]:
 
 
 def _learnt(layers: Sequence[TracedLayer], step: Step, phase: str) -> Iterator[tuple[int, Row, int, int, str, str]]:
-    """Of each weight that is learnt: its layer's index, a row's start, the neuron's place, the input's number, both symbols."""
+    """For each learnt weight: layer index, a row's first fields, neuron index, input number, and the two symbols."""
     for index, layer in enumerate(layers):
         biases = [(0, "1")] if step.gradients[index].bias is not None else []
         for place, neuron in enumerate(layer.neurons):

@@ -1,10 +1,10 @@
-"""The first iterations of a training, in numbers and words: what `trace.json` holds.
+"""A training's first iterations in numbers and words: the content of `trace.json`.
 
     found = trace(config, load(config.data), devices)
     found["iterations"][0]["loss"]           # 0.019208
     found["rows"][0]["formula"]              # "w_a1 × x1"
 
-The code that trains does it: its network, loss, differentiation and optimizer, in float64 in the place of float32.
+Uses training's network, loss, differentiation and optimizer, in float64 instead of float32.
 """
 
 from collections.abc import Sequence
@@ -45,15 +45,15 @@ _SUBTRACTS = "new weight = weight − learning rate × gradient; the loss falls 
 
 
 def trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) -> dict[str, Any]:
-    """Does `config.iterations` steps, and writes down each operation.
+    """Runs `config.iterations` steps and records each operation.
 
-    The examples come in their own order, neither shuffled nor augmented: iteration i takes the i-th batch, from the beginning
-    again after the last. Where the loss stops being a finite number, the trace ends, and `stopped` says so.
+    Examples come in dataset order, neither shuffled nor augmented: iteration i takes the i-th batch, and after the last batch
+    the first again. If the loss, a gradient or a weight is no longer finite, the trace ends and `stopped` gives the reason.
 
     Args:
-        config: of a fully connected network and plain gradient descent, as `nnjax.checks.trace_checks` lets through.
-        dataset: the data that `config.data` names, read.
-        devices: with more than one, the first step is spread over them besides: `exchange`.
+        config: must pass `nnjax.checks.trace_checks`: a fully connected network and plain gradient descent.
+        dataset: the data of `config.data`.
+        devices: with more than one, `exchange` also computes the first step over all of them.
 
     Returns:
         Plain numbers, lists and text, ready for JSON.
@@ -143,12 +143,12 @@ def _layers(config: TraceConfig, network: SplitNetwork, params: Pytree, model_st
 
 
 def _batch(config: TraceConfig, dataset: Dataset, index: int) -> tuple[Numbers, NDArray[Any]]:
-    """Inputs [b, ...] float64, normalised, and targets [b] class numbers or [b, k] float64, of an iteration."""
+    """An iteration's inputs [b, ...] float64, normalised, and targets [b] class numbers or [b, k] float64."""
     size = config.training.global_batch_size
     places = np.arange(index * size, (index + 1) * size) % len(dataset.train)
     inputs: NDArray[Any]
     targets: NDArray[Any]
-    if isinstance(config.data, TextbookData):  # from the config, as the dataset has rounded them to float32
+    if isinstance(config.data, TextbookData):  # from the config, since the dataset is rounded to float32
         inputs, targets = np.array(config.data.inputs)[places], np.array(config.data.targets)[places]
     else:
         inputs, targets = dataset.train.inputs[places], dataset.train.targets[places]
@@ -158,7 +158,7 @@ def _batch(config: TraceConfig, dataset: Dataset, index: int) -> tuple[Numbers, 
 
 
 def _target_values(config: TraceConfig, targets: NDArray[Any], outputs: int) -> Numbers:
-    """[b, k] what the outputs, or their probabilities, are compared with."""
+    """Targets [b, k] for the outputs or their probabilities: one-hot and smoothed for classes."""
     if targets.ndim > 1:
         return targets
     values: Numbers = np.eye(outputs)[targets]
@@ -199,7 +199,7 @@ def _network(layers: Sequence[TracedLayer]) -> dict[str, Any]:
 
 
 def _weights(weights: Sequence[Weights]) -> dict[str, Any]:
-    """A row for each neuron, layer by layer; biases are None where a layer has none."""
+    """A row for each neuron, layer by layer; a layer without biases has None."""
     return {
         "weights": [_tidy(layer.kernel.T) for layer in weights],
         "biases": [None if layer.bias is None else _tidy(layer.bias) for layer in weights],
@@ -207,7 +207,7 @@ def _weights(weights: Sequence[Weights]) -> dict[str, Any]:
 
 
 def _remarks(config: TraceConfig, output: TracedLayer, step: Step, outputs: Numbers, loss_after: float) -> list[str]:
-    """What is worth a look: outputs [b, k] that pass their targets, a loss that rises."""
+    """Remarks on outputs [b, k] that overshoot their targets and on a rising loss."""
     remarks, before, after = [], step.passes.layers[-1].y, outputs
     passed = (step.targets - before) * (step.targets - after) < 0
     if passed.any() and not config.loss.from_logits:

@@ -98,7 +98,7 @@ def test_a_trace_that_does_not_agree_is_written_said_aloud_and_fails(tmp_path, m
         return {"iteration": step.number, "what": "hand formula", "agrees": False, "note": "", **numbers}
 
     monkeypatch.setattr("nnjax.textbook.trace.hand_formula", wrong)
-    with pytest.raises(UserError, match=r"THE TRACE IS NOT RIGHT: .* hand formula in iteration 1, hand .* 2;") as error:
+    with pytest.raises(UserError, match=r"THE TRACE IS WRONG: .* hand formula in iteration 1, hand .* 2;") as error:
         trace(compose_config("trace", [], TraceConfig), tmp_path)
     assert error.value.exit_code == 1
     assert "NO, in iteration 1, 2" in capsys.readouterr().out

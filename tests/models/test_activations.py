@@ -23,7 +23,7 @@ def normal_cdf(z):
     return (1 + math.erf(z / math.sqrt(2))) / 2
 
 
-# f and f′, as the docstring's table has them
+# f and f′, as in the docstring's table
 TEXTBOOK = {
     "relu": (lambda z: max(z, 0.0), lambda z: float(z > 0)),
     "tanh": (math.tanh, lambda z: 1 - math.tanh(z) ** 2),

@@ -1,4 +1,4 @@
-"""The network of airbench94: its size, its start, and its layers against a plain restatement of them."""
+"""The airbench94 network: its size, its initial weights, and its layers against a plain NumPy implementation."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ AIRBENCH94 = replace(SMALL, widths=(64, 256, 256))
 
 
 def network(model, spec=CIFAR, precision="float32"):
-    """Shapes in the place of weights."""
+    """A network of shapes instead of weights."""
     made = lambda: build(model, PlainActivation("gelu"), spec, rngs=nnx.Rngs(params=0), precision=precision)  # noqa: E731
     return nnx.eval_shape(made)
 
@@ -55,7 +55,7 @@ def normal(x, momentum_bias):
 
 
 def test_outputs_and_statistics_agree_with_the_layers_written_out():
-    """In float64 NumPy, but for GELU; a batch in training mode."""
+    """Compares a batch in training mode with NumPy in float64 (GELU: JAX in float32)."""
     graph, params, rest = nnx.split(network(SMALL, replace(CIFAR, input_shape=(10, 12, 3))), nnx.Param, ...)
     random = np.random.default_rng(0)
     draw = lambda x: jnp.asarray(random.normal(size=x.shape) * 0.3, jnp.float32)  # noqa: E731

@@ -32,7 +32,7 @@ def with_weights(layer):
 
 
 def call(layer, inputs, weights):
-    """Outputs, gradients by parameters and inputs of Σ weights · outputs, and the new running statistics."""
+    """The outputs and new running statistics; the gradients of Σ weights · outputs by the parameters; those by the inputs."""
     graph, params, rest = nnx.split(layer, nnx.Param, ...)
 
     def objective(params, inputs):
@@ -98,7 +98,7 @@ SCALE, BIAS, EPSILON = np.array([-0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3]), 1
 
 @cache
 def normalizer(sharding, num_devices):
-    """A compiled function of inputs and output gradients: as `exact`, with each device's statistics and parameter gradients."""
+    """`exact` as a compiled function of inputs and output gradients; statistics and parameter gradients are per device."""
     parallel = DataParallel(sharding, jax.devices()[:num_devices])
 
     def on_one_device(inputs, gradients):
@@ -144,13 +144,13 @@ def test_statistics_outputs_and_gradients_are_true_however_far_from_zero_the_val
 ):
     draw = np.random.default_rng(seed)
     values = draw.normal(size=shape) + offsets
-    values[0] += outlier  # of one example, which may be what a shift is taken from
-    values += apart * np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))  # so that devices have other means
+    values[0] += outlier  # in the first example, from which an implementation may take its shift
+    values += apart * np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))  # so that the devices' means differ
     inputs, gradients = (values * scale).astype(np.float32), draw.normal(size=shape).astype(np.float32)
     outputs, by_inputs, mean, variance, by_scale, by_bias = normalizer(sharding, num_devices)(inputs, gradients)
     wanted, true_mean, true_variance, true_by_inputs, true_by_scale, true_by_bias = exact(inputs, gradients)
     for own in (mean, variance):
-        np.testing.assert_array_equal(own, np.broadcast_to(own[0], own.shape))  # the state stays the same on every device
+        np.testing.assert_array_equal(own, np.broadcast_to(own[0], own.shape))  # the state is equal on every device
     deviation, count = np.sqrt(true_variance + EPSILON), inputs.size / CHANNELS
     np.testing.assert_allclose(mean[0], true_mean, rtol=1e-6, atol=1e-4 * deviation.max())
     np.testing.assert_allclose(variance[0] / true_variance, 1, atol=1e-3)
@@ -163,7 +163,7 @@ def test_statistics_outputs_and_gradients_are_true_however_far_from_zero_the_val
 def test_bfloat16_far_from_zero():
     draw = np.random.default_rng(0)
     shape = (16, 6, 6, CHANNELS)
-    inputs = jnp.asarray(draw.normal(size=shape) * 4 + 500, jnp.bfloat16)  # whose neighbours there are 2 apart
+    inputs = jnp.asarray(draw.normal(size=shape) * 4 + 500, jnp.bfloat16)  # bfloat16's spacing at 500 is 2
     gradients = draw.normal(size=shape).astype(np.float32)
     outputs, by_inputs, _, variance, *_ = normalizer("pmap", 2)(np.asarray(inputs), gradients)
     wanted, _, true_variance, true_by_inputs, *_ = exact(np.asarray(inputs), gradients)
@@ -182,7 +182,7 @@ def test_a_channel_of_one_value_becomes_its_bias():
 
 
 def test_trials_side_by_side_are_normalised_as_one_alone():
-    """Under `vmap` both ways of the computation are taken, and the right one is kept for each trial."""
+    """`vmap` computes both branches and selects one for each trial."""
     draw = np.random.default_rng(0)
     inputs = np.stack([draw.normal(size=(8, CHANNELS)), draw.normal(size=(8, CHANNELS)) + 1e5]).astype(np.float32)
     scale, bias = jnp.asarray(SCALE, jnp.float32), jnp.asarray(BIAS, jnp.float32)
@@ -194,7 +194,7 @@ def test_trials_side_by_side_are_normalised_as_one_alone():
 
 
 def test_a_layer_of_one_input_learns_from_the_very_numbers_that_were_normalised():
-    """XLA makes a product of it, which it computes anew where it likes, contracted with what follows."""
+    """XLA turns the layer into a product that it may recompute anywhere, fused with the operations that follow."""
     draw = np.random.default_rng(0)
     inputs = (1e4 + np.arange(4.0)[:, None]).astype(np.float32)
     kernel, weights = draw.normal(size=(1, CHANNELS)).astype(np.float32), draw.normal(size=(4, CHANNELS)).astype(np.float32)
@@ -205,7 +205,7 @@ def test_a_layer_of_one_input_learns_from_the_very_numbers_that_were_normalised(
         return jnp.sum(weights * jnp.tanh(outputs)), statistics
 
     (_, _), gradient = jax.jit(jax.value_and_grad(objective, has_aux=True))(kernel)
-    # By the kernel's own size nothing changes, up to ε: all of the gradient is rounding, of δ times 10⁴.
+    # Scaling the kernel changes no output, up to ε: the whole gradient is rounding, of δ times 10⁴.
     np.testing.assert_allclose(gradient, 0, atol=0.02)
 
 
@@ -214,7 +214,7 @@ def test_an_accelerator_gets_no_branch_to_wait_for(platform):
     layer = BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)
     traced = jax.jit(lambda *batch: call(layer, *batch)).trace(*arrays())
     programs = {name: traced.lower(lowering_platforms=(name,)).as_text() for name in ("cpu", platform)}
-    condition = "(tensor<i1>) -> tensor<i32>"  # the choice by platform is a branch, too, of a constant that XLA takes away
+    condition = "(tensor<i1>) -> tensor<i32>"  # not the branch by platform, which XLA removes since its condition is constant
     assert condition in programs["cpu"]
     assert condition not in programs[platform]
 

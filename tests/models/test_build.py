@@ -59,7 +59,7 @@ def split(model, spec, *, seed=0, activation=RELU, mode="train", precision="floa
 
 
 def loss_and_updates(graphdef, params, rest, inputs, key):
-    """As the training step does it."""
+    """The loss, gradients and new state, computed as in the training step."""
 
     def loss(params):
         network = nnx.merge(graphdef, params, rest, copy=True)
@@ -81,7 +81,7 @@ def test_shapes_states_and_determinism(model, spec):
     assert outputs.shape == (4, spec.num_outputs)
     assert outputs.dtype == jnp.float32
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((params, rest)))
-    # Nothing random is kept: checkpoints, and the trees a step carries, hold weights and BatchNorm's statistics only.
+    # No random state: checkpoints and the step's trees hold only weights and BatchNorm's statistics.
     assert not jax.tree.leaves(nnx.filter_state(rest, nnx.Not(nnx.BatchStat)))
 
     again_def, again, _ = split(model, spec, mode="eval")
@@ -184,7 +184,7 @@ def test_dropout_keeps_the_expected_value():
 def test_paths_of_parameters():
     params = nnx.to_pure_dict(split(FULL_CNN, PHOTOS)[1])
     assert {layer: set(leaves) for layer, leaves in params.items()} == {
-        "conv_1": {"kernel"},  # BatchNorm follows, which would take a bias away again
+        "conv_1": {"kernel"},  # no bias: the following BatchNorm would subtract it
         "conv_1_norm": {"scale", "bias"},
         "conv_2": {"kernel"},
         "conv_2_norm": {"scale", "bias"},

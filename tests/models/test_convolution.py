@@ -100,12 +100,12 @@ def test_only_the_cpu_has_its_own_operations(channels):
     lowered = {platform: traced.lower(lowering_platforms=(platform,)).as_text() for platform in ("cpu", "cuda", "tpu")}
     assert {platform for platform, text in lowered.items() if "optimization_barrier" in text} == {"cpu"}
     assert {platform for platform, text in lowered.items() if "dot_general" in text} == ({"cpu"} if channels == 3 else set())
-    assert "conditional" not in traced.lower().compile().as_text()  # the choice is not left to run time
+    assert "conditional" not in traced.lower().compile().as_text()  # the platform is chosen when compiling
 
 
 @pytest.mark.parametrize(("convolution", "canonical"), [(convolve, True), (plain, False)])
 def test_in_a_loop_every_convolution_has_the_layout_that_is_fast_on_the_cpu(convolution, canonical):
-    """The slow ones are those with operands in another layout: JAX's own gradients inside a loop have them."""
+    """Convolutions with operands in another layout are slow; JAX's own gradients inside a loop have such operands."""
 
     def train(kernels, inputs):
         def loss(kernels):
@@ -122,5 +122,5 @@ def test_in_a_loop_every_convolution_has_the_layout_that_is_fast_on_the_cpu(conv
     lowered = jax.jit(train).lower([jnp.ones((3, 3, 8, 8))] * 3, jnp.ones((4, 8, 8, 8)))
     program = compile_lowered(lowered, "cpu").as_text()
     layouts = set(re.findall(r"dim_labels=(\w+->\w+)", program))
-    assert program.count(" convolution(") == 8  # forwards, and the gradients by kernels, and by inputs but the first
+    assert program.count(" convolution(") == 8  # forward, gradients by the kernels, and by all inputs but the first
     assert (layouts == {"b01f_01io->b01f"}) is canonical

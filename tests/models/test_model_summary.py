@@ -78,7 +78,7 @@ def test_recurrent_layers_share_their_weights_over_the_steps(cell, kind, gates, 
         weights, biases = (inputs + size) * gates * size, gates * size
         assert (row.kind, row.connects, row.output_shape) == (kind, "shared over 8 steps", shape)
         assert row.num_params == weights + biases
-        assert row.weights_saved == 7 * (weights + biases)  # seven further steps without a copy
+        assert row.weights_saved == 7 * (weights + biases)  # seven further steps need none
         assert row.flops == 8 * (2 * weights + biases + elementwise * size)
     assert (output.connects, output.weights_saved) == ("full", 0)
 

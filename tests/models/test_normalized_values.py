@@ -1,4 +1,4 @@
-"""The check of what BatchNorm sees against the networks as they are built."""
+"""The config check on BatchNorm's number of values, against the shapes of the networks that are built."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ from nnjax.training.state import abstract_network
 
 
 def fewest_values(config):
-    """Of all BatchNorms of a config's network, the fewest values of a channel that one sees in a step."""
+    """The smallest number of values a channel in a step, over all BatchNorms of a config's network."""
     spec = dataset_spec(config.data)
     graph, state = nnx.split(abstract_network(config, spec))
     batch = jax.ShapeDtypeStruct((1, config.training.global_batch_size, *spec.input_shape), jnp.float32)

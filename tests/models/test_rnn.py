@@ -29,7 +29,7 @@ def sequences(b, t, d):
 
 
 def split_layer(cell, *, every_step=True, config=TANH, dtype=jnp.float32, num_features=3, size=4):
-    """A layer whose biases are drawn too, so that none of them hides behind a zero."""
+    """A layer with random biases too, so that a missing one shows."""
     layer = Recurrent(
         cell, num_features, size, activation=activation(config), every_step=every_step, dtype=dtype, rngs=nnx.Rngs(0)
     )
@@ -41,7 +41,7 @@ def split_layer(cell, *, every_step=True, config=TANH, dtype=jnp.float32, num_fe
 
 
 def by_hand(cell, params, inputs, f):
-    """States of every step in NumPy, float64, after the equations in the layer's docstring, one gate after the other."""
+    """Every step's state in float64 NumPy, by the equations in the layer's docstring, gate by gate."""
     params = {name: {key: np.asarray(leaf, np.float64) for key, leaf in dense.items()} for name, dense in params.items()}
     w, u = params["dense_i"]["kernel"], params["dense_h"]["kernel"]
     bias = params["dense_h" if cell == "lstm" else "dense_i"]["bias"]
@@ -116,7 +116,7 @@ def test_bfloat16_computes_so_and_stays_near(cell):
 
 
 def test_the_forget_gate_starts_open():
-    # Inputs and state at 0 leave the gates at their biases: σ(1) of the memory stays, σ(0) · tanh(0) = 0 comes in.
+    # With inputs and state 0 the gates are their biases: the memory keeps the share σ(1) and adds σ(0) · tanh(0) = 0.
     layer = Recurrent("lstm", 3, 4, activation=jnp.tanh, every_step=False, dtype=jnp.float32, rngs=nnx.Rngs(0))
     zeros = jnp.zeros((1, 4))
     (memory, _), _ = layer.cell((zeros + 2.0, zeros), jnp.zeros((1, 3)))
@@ -156,7 +156,7 @@ def test_an_image_is_read_row_by_row():
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_learns_what_stood_at_the_first_step(cell):
-    # Nothing but the state can carry it to the last one.
+    # Only the state can carry it to the last step.
     graphdef, params, rest = nnx.split(
         build(RNN("rnn", cell, (8,), 0.0, "identity"), TANH, SERIES, rngs=nnx.Rngs(0)), nnx.Param, ...
     )

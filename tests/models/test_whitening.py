@@ -1,4 +1,4 @@
-"""Whitening: what comes out is uncorrelated and of variance 1, whatever goes in."""
+"""Whitening: the outputs are uncorrelated and of variance 1, for any images."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +11,7 @@ from nnjax.models.whitening import Whitening, whitening_kernel
 
 
 def correlated_images(seed, channels, count=40, side=9):
-    """Images whose neighbouring pixels and channels have much in common."""
+    """Images with correlated neighbouring pixels and channels."""
     random = np.random.default_rng(seed)
     # Channels are mixed by a matrix far from singular: whitening by a singular one only magnifies the rounding of the inputs.
     directions, _ = np.linalg.qr(random.normal(size=(channels, channels)))
@@ -37,8 +37,8 @@ def test_outputs_are_uncorrelated_with_variance_one(seed, sizes):
     positive = outputs[..., :length].reshape(-1, length)
     np.testing.assert_allclose(positive.T @ positive / len(positive), np.eye(length), atol=5e-3)
     np.testing.assert_array_equal(kernel[..., length:], -kernel[..., :length])
-    # Processors may add the products of one filter in another order than those of its negative: each sum of n products is
-    # off by at most n·2⁻²⁴ times the sum of their absolute values (Higham, "Accuracy and Stability", 2002, section 3.1).
+    # A processor may sum a filter's products and its negative's in different orders: each sum of n products is off by at
+    # most n·2⁻²⁴ times the sum of their absolute values (Higham, "Accuracy and Stability", 2002, section 3.1).
     absolute = np.asarray(layer_with(np.abs(kernel))(jnp.asarray(np.abs(images), jnp.float32)), np.float64)[..., :length]
     assert (np.abs(outputs[..., length:] + outputs[..., :length]) <= 2.1 * length * 2.0**-24 * absolute).all()
 

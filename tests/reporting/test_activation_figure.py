@@ -3,18 +3,18 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nnjax.reporting.figures.activation_curves import ActivationCurve, activation_curves, shown_range
+from nnjax.reporting.figures.activation_curves import ActivationCurve, activation_curves, plot_range
 
 
 def tanh(z, name="tanh"):
-    points = shown_range(z)
+    points = plot_range(z)
     at = (float(np.tanh(z)), float(1 - np.tanh(z) ** 2))
     return ActivationCurve(name, points, np.tanh(points), 1 - np.tanh(points) ** 2, at)
 
 
 @pytest.mark.parametrize("z", [0.0, 3.02, -1000.0, 1e100])
 def test_zero_and_z_lie_in_the_picture(z):
-    points = shown_range(z)
+    points = plot_range(z)
     assert 0.0 in points
     assert points[0] < z < points[-1]
     assert points[-1] >= 6

@@ -1,4 +1,4 @@
-"""The best job of a sweep, and when there is none."""
+"""A sweep's best job, and sweeps without one."""
 
 import math
 
@@ -45,7 +45,7 @@ def test_accuracies_are_compared_whatever_the_loss():
 
 def test_ties_share_it_unless_all_tie():
     assert best_jobs([job(0.2, 0.9), job(0.2, 0.9), job(0.2, 0.8)]) == {0, 1}
-    assert best_jobs([job(0.2, 0.9), job(0.1, 0.9, loss="other"), job(0.2, 0.8)]) == {0, 1}  # the losses decide nothing
+    assert best_jobs([job(0.2, 0.9), job(0.1, 0.9, loss="other"), job(0.2, 0.8)]) == {0, 1}  # losses are not compared
     assert best_jobs([job(0.2, 0.9), job(0.2, 0.9)]) == frozenset()
 
 

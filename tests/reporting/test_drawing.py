@@ -1,4 +1,4 @@
-"""Figures hang on nothing but what is drawn: no backend, no settings of a person, no folder to write to."""
+"""Figures depend only on their data: not on the backend, the user's settings or a writable folder."""
 
 import os
 import subprocess

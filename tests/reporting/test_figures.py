@@ -17,7 +17,7 @@ from nnjax.reporting.figures import (
     regression_fit,
     worst_mistakes,
 )
-from nnjax.reporting.figures.canvas import line_looks
+from nnjax.reporting.figures.canvas import line_styles
 from nnjax.reporting.figures.job_bars import draw_sweep
 from nnjax.reporting.figures.weight_curves import weight_curves
 from nnjax.reporting.metrics import MetricWriter
@@ -27,7 +27,7 @@ DIGITS = [str(digit) for digit in range(10)]
 
 @pytest.fixture
 def draw(tmp_path):
-    """TrialParams a figure and returns its pixels [h, w, 3]."""
+    """Draws a figure and returns its pixels [h, w, 3]."""
 
     def draw(function, *arguments, **options):
         path = tmp_path / "folder" / "figure.png"
@@ -83,7 +83,7 @@ def test_a_loss_that_spans_two_decades_is_drawn_on_a_logarithmic_scale(draw, mon
 
     monkeypatch.setattr(Figure, "savefig", savefig)
     draw(learning_curves, records(losses))
-    assert scales == [scale, "linear"]  # of the loss, of the accuracy
+    assert scales == [scale, "linear"]  # loss, accuracy
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, math.inf])
@@ -117,7 +117,7 @@ def test_confusion_of_many_classes_leaves_room_for_every_name(draw):
     labels = np.arange(1000) % 100
     some_wrong = np.where(np.arange(1000) < 300, (labels + 1) % 100, labels)
     picture = draw(confusion_matrix, labels, some_wrong, names)
-    assert picture.shape[0] > 100 * 13  # pixels a name
+    assert picture.shape[0] > 100 * 13  # 13 pixels for each name
     assert max(picture.shape) < 3000
     assert not same(picture, draw(confusion_matrix, labels, labels, names))
 
@@ -126,10 +126,10 @@ def test_confusion_of_many_classes_leaves_room_for_every_name(draw):
 def test_the_worst_mistakes_are_those_of_highest_loss(draw, shape):
     images = np.random.default_rng(0).integers(0, 17, (40, *shape)).astype(np.uint8)
     images[0, 0, 0, 0], labels, losses = 255, np.arange(40) % 10, np.linspace(0.3, 9, 40)
-    predictions = np.where(np.arange(40) == 38, labels, (labels + 1) % 10)  # the example of second highest loss is right
+    predictions = np.where(np.arange(40) == 38, labels, (labels + 1) % 10)  # example 38, with the second highest loss, is right
     mistakes = (images, labels, predictions, losses, np.full(40, 0.5), DIGITS)
     first = draw(worst_mistakes, *mistakes, count=6)
-    images[[32, 38]] //= 2  # the seventh worst mistake, and what is none
+    images[[32, 38]] //= 2  # the seventh worst mistake, and the right example
     assert same(first, draw(worst_mistakes, *mistakes, count=6))
     images[33] //= 2  # the sixth
     assert not same(first, draw(worst_mistakes, *mistakes, count=6))
@@ -210,7 +210,7 @@ def test_a_sweep_shows_every_job(draw):
 
 
 def test_no_two_of_twenty_lines_look_alike():
-    assert len({str(look) for look in line_looks(20)}) == 20
+    assert len({str(style) for style in line_styles(20)}) == 20
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -238,13 +238,13 @@ def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("from_logits", "outputs", "sureness"),
+    ("from_logits", "outputs", "confidence"),
     [
-        (False, [[1.05, 1.2, 0.0], [1.3, 1.2, -0.1]], [0.5, 0.5]),  # both shares of the first are cut to 1
+        (False, [[1.05, 1.2, 0.0], [1.3, 1.2, -0.1]], [0.5, 0.5]),  # the first example's outputs above 1 are clipped to 1
         (True, [[0.0, 2000.0, -1.0], [0.0, 0.0, 0.0]], [1.0, 1 / 3]),
     ],
 )
-def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path, monkeypatch, from_logits, outputs, sureness):
+def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path, monkeypatch, from_logits, outputs, confidence):
     MetricWriter(tmp_path, "off").close()
     given_to = {name: Mock() for name in ("confusion_matrix", "worst_mistakes")}
     for name, mock in given_to.items():
@@ -256,4 +256,4 @@ def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path, monkeypatch, f
     _, _, same_predictions, same_losses, shown, *_ = given_to["worst_mistakes"].call_args.args
     assert list(predictions) == list(same_predictions) == [1, 0]
     assert same_losses is losses
-    np.testing.assert_allclose(shown, sureness, atol=1e-5)
+    np.testing.assert_allclose(shown, confidence, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The forecast's figure: of any length and label, and of forecasts that ran away."""
+"""The forecast's figure: for any length and labels, and for diverging forecasts."""
 
 from types import SimpleNamespace
 
@@ -24,7 +24,7 @@ def forecast_of(count, holdout, season, labels=None, network=None):
 
 @pytest.fixture
 def drawn(tmp_path, monkeypatch):
-    """TrialParams a forecast; returns the figure as matplotlib had it."""
+    """Draws a forecast and returns matplotlib's figure."""
     figures, save = [], Figure.savefig
 
     def savefig(figure, *arguments, **options):

@@ -34,7 +34,7 @@ def test_numbers_come_back_as_they_were_and_the_rest_as_null(tmp_path_factory, v
     assert read_metrics(run_dir)[0]["loss"] == (value if math.isfinite(value) else None)
 
 
-def test_going_on_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):
+def test_resuming_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):
     with MetricWriter(tmp_path, "off") as writer:
         write_steps(writer, (10, 20, 30), ("train", "validation"))
     with (tmp_path / "metrics.jsonl").open("a") as file:
@@ -46,7 +46,7 @@ def test_going_on_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
-def test_going_on_never_has_a_split_twice_at_a_step(tmp_path):
+def test_resuming_never_has_a_split_twice_at_a_step(tmp_path):
     with MetricWriter(tmp_path, "off") as writer:
         write_steps(writer, (10, 20), ("train", "test"))
     with MetricWriter(tmp_path, "off", resume_step=20) as writer:
@@ -62,7 +62,7 @@ def test_going_on_never_has_a_split_twice_at_a_step(tmp_path):
     ]
 
 
-def test_going_on_from_the_beginning_or_from_nothing(tmp_path):
+def test_resuming_from_the_beginning_or_from_nothing(tmp_path):
     with MetricWriter(tmp_path, "off", resume_step=0) as writer:
         write_steps(writer, (10,))
     with MetricWriter(tmp_path, "off", resume_step=0):

@@ -27,7 +27,7 @@ def clock(monkeypatch):
 
 
 def records_shown(total, every, first=0, steps_per_epoch=1):
-    """Steps (or epochs) of the lines that a run shows which evaluates every so many steps, in no time."""
+    """The steps (or epochs) of a run's printed lines; evaluations come every `every` steps and take no time."""
     shown = io.StringIO()
     with Progress(RunConsole(None, file=shown), total, steps_per_epoch, first) as progress:
         for step in range((first // every + 1) * every, total + 1, every):
@@ -61,7 +61,7 @@ def test_records_are_thinned_evenly(evaluations, every):
     assert len({later - earlier for earlier, later in itertools.pairwise(shown[1:-1])}) <= 1
 
 
-def test_a_run_that_goes_on_shows_the_same_records():
+def test_a_resumed_run_shows_the_same_records():
     whole, resumed = records_shown(1000, 1), records_shown(1000, 1, first=600)
     assert set(whole) - set(range(601)) <= set(resumed)
 

@@ -73,7 +73,7 @@ def test_the_commit_is_that_of_the_checkout(tmp_path):
     (tmp_path / "file").write_text("two")
     assert run_summary._git(tmp_path) == {"commit": commit, "dirty": True}
     (tmp_path / "inside").mkdir()
-    assert run_summary._git(tmp_path / "inside") is None  # a folder in somebody else's checkout
+    assert run_summary._git(tmp_path / "inside") is None  # a folder in another project's checkout
 
 
 def test_peak_memory_is_this_processs_own_in_megabytes():

@@ -1,4 +1,4 @@
-"""What stands in a sweep's folder when it is over."""
+"""The files and the table that a sweep ends with."""
 
 from nnjax.cli.compose import compose_train
 from nnjax.cli.runs import write_config
@@ -70,7 +70,7 @@ def test_too_few_and_too_many_lines_are_not_drawn(tmp_path, monkeypatch):
 
 
 def configured(folder, number, *overrides, **more):
-    """A job that wrote its config, as every job does that begins to train."""
+    """A job that wrote its config, as jobs do before training."""
     result = job(folder, number, *overrides, losses=[1.0, 0.5], **more)
     write_config(compose_train(overrides), result.run_dir)
     return result

@@ -15,7 +15,7 @@ PHASES = ("forward", "error", "backward", "adjust", "update")
 
 
 def two_neurons(examples=1, iterations=2, inputs=("x1", "x2"), title="two_neuron on textbook", exchange=None):
-    """A trace of neurons a and b, every kind of row in it; its numbers count up, so that each can be told from the others."""
+    """A trace of neurons a and b with every kind of row; its numbers count up, so that all are different."""
     layers = [("a", list(inputs)), ("b", ["y_a"])]
     rows = []
 
@@ -64,7 +64,7 @@ def two_neurons(examples=1, iterations=2, inputs=("x1", "x2"), title="two_neuron
 
 
 def spread():
-    """What the two devices found."""
+    """The two devices' results."""
     gradient = {"weights": [[0.25]], "biases": [0.5]}
     return {
         "devices": [{"name": f"cpu:{n}", "label": f"device {n + 1}", "examples": [n + 1]} for n in range(2)],
@@ -89,7 +89,7 @@ def spread():
 
 
 class Page(HTMLParser):
-    """The elements of a page, and the text of each title and script."""
+    """A page's elements, and each title's and script's text."""
 
     def __init__(self, text):
         super().__init__()
@@ -201,7 +201,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser, tmp_path):
-    """Opens the page of a trace at a width, without a network; complains at the end of any error or request."""
+    """Opens a trace's page at a width, without a network; fails at the end if there was an error or a request."""
     contexts, complaints = [], []
 
     def opened(trace, width=1280, **settings):

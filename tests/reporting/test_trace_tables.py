@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from nnjax.reporting.trace_files import COLUMNS, write_trace_files
-from nnjax.reporting.trace_tables import MOST_ROWS, checks_table, losses_table, number_text, trace_screens
+from nnjax.reporting.trace_tables import MAX_ROWS, checks_table, losses_table, number_text, trace_tables
 
 
 def a_row(iteration=1, phase="forward", layer=1, neuron="a", quantity="z", symbol="z_a", value=0.76, example=1, **more):
@@ -63,7 +63,7 @@ def printed(*parts, width=80):
 
 @cache
 def screen(width=80, **options):
-    return printed(*trace_screens(a_trace(**options)), width=width)
+    return printed(*trace_tables(a_trace(**options)), width=width)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -76,7 +76,7 @@ def test_an_operation_a_line_with_its_formula_and_numbers(width):
 def test_a_table_for_each_phase():
     phases = ["forward", "error", "backward", "adjust", "update"]
     rows = [a_row(phase=phase, layer=None if phase == "error" else 1, neuron=None) for phase in phases]
-    lines = [line.strip() for line in printed(*trace_screens(a_trace(rows))).splitlines()]
+    lines = [line.strip() for line in printed(*trace_tables(a_trace(rows))).splitlines()]
     assert [line for line in lines if line in phases] == phases
     heads = [line.split() for line in lines if line.startswith(("layer", "symbol"))]
     assert heads[0] == ["layer", "neuron", "symbol", "formula", "with", "numbers", "value"]
@@ -85,25 +85,25 @@ def test_a_table_for_each_phase():
 
 def test_examples_are_told_apart_in_a_batch():
     rows = [a_row(example=1, value=0.1), a_row(example=2, value=0.2)]
-    text = printed(*trace_screens(a_trace(rows, batch_size=2)))
+    text = printed(*trace_tables(a_trace(rows, batch_size=2)))
     found = [line.split() for line in text.splitlines() if "z_a" in line]
     assert [(line[2], line[-1]) for line in found] == [("1", "0.1"), ("2", "0.2")]
 
 
 def test_long_numbers_fold_and_lose_nothing():
     long = " + ".join(["0.1234567891"] * 5)
-    text = printed(*trace_screens(a_trace([a_row(numbers=long)])))
+    text = printed(*trace_tables(a_trace([a_row(numbers=long)])))
     assert text.count("0.1234567891") == 5
     assert "…" not in text
 
 
 def test_an_iteration_too_long_is_summed_up_and_says_where_it_is():
-    rows = [a_row(symbol=f"z_{i}", value=float(i)) for i in range(MOST_ROWS + 1)]
-    text = printed(*trace_screens(a_trace(rows)))
-    assert f"{MOST_ROWS + 1} rows, one an operation: too many to show here, all of them in trace.csv" in " ".join(text.split())
-    assert ["1", "z", "0", str(MOST_ROWS)] in [line.split() for line in text.splitlines()]
+    rows = [a_row(symbol=f"z_{i}", value=float(i)) for i in range(MAX_ROWS + 1)]
+    text = printed(*trace_tables(a_trace(rows)))
+    assert f"{MAX_ROWS + 1} rows, one an operation: too many to show here, all of them in trace.csv" in " ".join(text.split())
+    assert ["1", "z", "0", str(MAX_ROWS)] in [line.split() for line in text.splitlines()]
     assert "z_5" not in text
-    assert "z_5" in printed(*trace_screens(a_trace(rows[:MOST_ROWS])))
+    assert "z_5" in printed(*trace_tables(a_trace(rows[:MAX_ROWS])))
 
 
 def test_of_many_iterations_the_first_ones_and_the_last_are_shown():
@@ -167,7 +167,7 @@ def test_the_files_hold_the_trace(tmp_path):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(COLUMNS)
     assert [row["numbers"] for row in rows] == ["0.16 + 0.6", "max(0, −1,5)"]
-    assert float(rows[1]["value"]) == 0.1 + 0.2  # every bit of it
+    assert float(rows[1]["value"]) == 0.1 + 0.2  # to the last bit
     assert rows[0]["input"] == ""
 
 

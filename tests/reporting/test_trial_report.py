@@ -1,4 +1,4 @@
-"""What is said of several trials."""
+"""Tables, summaries and figures of several trials."""
 
 import csv
 import io
@@ -101,7 +101,7 @@ def test_tables_fit_a_terminal_and_name_the_best_the_worst_and_the_lost():
     assert "14 more in trials.csv" in text
     assert "best" in text
     assert "diverged at step 7" in text
-    assert text.count("…") == 1  # nothing is cut off but the trials that are left out
+    assert text.count("…") == 1  # only the omitted trials' row; no cell is cut
     rates = shown(learning_rates_table(trials_summary(many)["learning_rates"]))
     assert "4.5000 ± 3.0277 [2.3341, 6.6659]" in rates
     summary = {"test": {"loss": 4.5}, "data": "digits", "seed": 0, **trials_summary(many)}

@@ -1,4 +1,4 @@
-"""docs/errata.md: its arithmetic is run, its numbers are those of the trace, and the chapter's are those of the slips."""
+"""docs/errata.md: runs its arithmetic, and compares its numbers with the trace and the chapter's numbers with the slips."""
 
 import doctest
 import re
@@ -30,7 +30,7 @@ def test_the_arithmetic_comes_out_as_written():
     found = doctest.DocTestParser().get_examples(textwrap.dedent(examples))
     assert len(found) >= 10
     for example in found:
-        assert eval(example.source) == eval(example.want), example.source  # 1.51037e-04 is 0.000151037 to Python
+        assert eval(example.source) == eval(example.want), example.source  # Python prints 1.51037e-04 as 0.000151037
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_chapters_numbers_follow_from_the_slips():
     assert f"{printed_b:.4f}" == "0.9982"
     assert int(1e4 * (1 - printed_b)) == 17  # 0.0017…, not squared, cut after four decimals
     assert (1 - printed_b) ** 2 / 2 < 2e-6
-    # the nearest to 0.491142: the second iteration's wrong y_a as the input of w_b1
+    # nearest to 0.491142: the second iteration's wrong y_a as w_b1's input
     assert round(0.4 + 0.6 * 0.196 * 0.7750, 5) == round(0.491142, 5) == 0.49114
     for printed in ("0.491142", "0.7750", "0.9982", "0.0017"):
         assert printed in ERRATA

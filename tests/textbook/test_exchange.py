@@ -1,4 +1,4 @@
-"""One step over several devices, held against the same arithmetic in NumPy."""
+"""One step over several devices, compared with the same arithmetic in NumPy."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from nnjax.textbook.exchange import exchange
 from nnjax.textbook.passes import traced_network
 
 ERRATA = Path(__file__).parents[2] / "docs" / "errata.md"
-RATE = 0.2  # of the experiment; it adds −0.2 × gradient
+RATE = 0.2  # the experiment adds −0.2 × gradient
 
 
 def composed(*overrides):
@@ -61,7 +61,7 @@ def loss_of(weights, inputs=INPUTS, targets=TARGETS):
 
 
 def gradients_of(weights, average, inputs=INPUTS, targets=TARGETS):
-    """First to last layer; `average` makes of the error terms [b, neurons] of a layer those that go back."""
+    """The gradients, first to last layer; `average` maps a layer's error terms [b, neurons] to those that go back."""
     values = outputs_of(weights, inputs)
     gradients, back = [], values[-1] - targets
     for index in reversed(range(len(weights))):
@@ -81,12 +81,12 @@ def mean_of_all(deltas):
 
 
 def mean_of_pairs(deltas):
-    """The k-th example of each device."""
+    """Averages the k-th examples of both devices."""
     return np.tile(deltas.reshape(2, 4, -1).mean(axis=0), (2, 1))
 
 
 def over_devices(weights):
-    """The average of what each device finds by itself."""
+    """The average of the devices' own gradients."""
     parts = [gradients_of(weights, as_they_are, INPUTS[half], TARGETS[half]) for half in (slice(4), slice(4, 8))]
     return [tuple((a + b) / 2 for a, b in zip(*layers, strict=True)) for layers in zip(*parts, strict=True)]
 
@@ -114,7 +114,7 @@ def largest_difference(one, other):
 
 
 def arrays(layers, key):
-    """What the trace calls `key`, first to last layer, as the functions above have it."""
+    """The trace's gradients `key`, first to last layer, in the form of the functions above."""
     return [(np.array(layer[key]["weights"]).T, np.array(layer[key]["biases"])) for layer in reversed(layers)]
 
 
@@ -197,7 +197,7 @@ def test_gradients_that_are_no_numbers_are_said_to_be_none():
 
 
 def test_a_device_needs_nothing_of_the_others_for_its_own_gradients(found):
-    changed = TARGETS + np.repeat([0.0, 1.0], 4)[:, None]  # the second device's
+    changed = TARGETS + np.repeat([0.0, 1.0], 4)[:, None]  # only the second device's
     other = exchanged(CONFIG, targets=changed)
     for before, after in zip(found["layers"], other["layers"], strict=True):
         assert before["gradients"][0] == after["gradients"][0]
@@ -223,7 +223,7 @@ def test_data_parallelism_needs_one_exchange_and_neuron_averaging_one_a_layer():
 
 
 def trained_on_devices(place, steps):
-    """The weights after some steps with what the devices really average: 1 data parallelism, 2 neuron averaging."""
+    """The weights after some steps with the devices' own averages: 1 data parallelism, 2 neuron averaging."""
     network, params, state = traced_network(CONFIG, dataset_spec(CONFIG.data))
     spread = DataParallel("pmap", jax.devices()[:2])
     with jax.enable_x64(True):
@@ -305,7 +305,7 @@ def test_any_network_any_batch_any_number_of_devices(num_devices, wrapper, loss,
     assert step["data_parallel_loss_after"] == pytest.approx(step["single_device_loss_after"], rel=1e-11)
     assert found["summary"][-1] == "What trains like one device: data parallelism."
 
-    # Where all examples are the same, a mean of error terms times a mean of inputs is the mean of their products.
+    # If all examples are equal, mean error term × mean input is the mean of the products.
     same = exchanged(config, inputs[:1].repeat(examples, axis=0), targets[:1].repeat(examples, axis=0), num_devices)
     assert all(layer["neuron_averaging_difference"] < 1e-12 for layer in same["layers"])
     assert same["summary"][-1] == "What trains like one device: data parallelism and neuron averaging."

@@ -1,4 +1,4 @@
-"""A formula with its numbers, read as Python, comes to the value that it stands beside."""
+"""Formulas with numbers, evaluated as Python, give the values beside them."""
 
 import math
 import re
@@ -21,7 +21,7 @@ CONFIGS = [*map(default_activation, get_args(ActivationName)), LeakyReLU("leaky_
 
 
 def computed(text):
-    """What a formula with numbers comes to; what it says of its case must hold."""
+    """A formula's value; a condition in its text must hold."""
     text = re.sub(r"√(\d)", r"sqrt(\1)", text).replace("√", "sqrt")
     for sign, python in PYTHON.items():
         text = text.replace(sign, python)

@@ -41,7 +41,7 @@ def test_given_weights_are_those_of_the_config_and_not_their_float32():
     _, params, model_state = traced_network(config := config_of("model.learn_biases=false"), dataset_spec(config.data))
     assert params["neuron_a"]["kernel"].tolist() == [[0.1], [0.2], [0.3]]
     assert model_state["neuron_a"]["bias"].tolist() == [0.6]
-    assert not jax.config.jax_enable_x64  # as it was
+    assert not jax.config.jax_enable_x64  # unchanged
 
 
 @pytest.mark.parametrize("overrides", NETWORKS.values(), ids=NETWORKS)

@@ -1,4 +1,4 @@
-"""What a trace is checked against finds mistakes, and leaves out what it cannot judge."""
+"""The trace's checks find mistakes, and leave out weights that they cannot judge."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def float64():
 
 
 def step_of(*overrides, inputs=INPUTS):
-    """An iteration of the two neurons with the learning rate −0.6 added, and what the checks need besides."""
+    """One iteration of the two neurons, adding −0.6 × gradient, and the checks' other arguments."""
     config = compose_config("trace", list(overrides), TraceConfig)
     parts = traced_network(config, dataset_spec(config.data))
     _, params, model_state = parts
@@ -127,7 +127,7 @@ def test_large_inputs_and_weights_raise_no_false_alarm():
 
 
 def test_of_many_weights_a_sample_is_compared_and_said_to_be_one(monkeypatch):
-    monkeypatch.setattr(checks, "MOST_DIFFERENCES", 4)
+    monkeypatch.setattr(checks, "MAX_DIFFERENCES", 4)
     step, _, loss, arguments = step_of("activation=tanh")
     check = finite_differences(step, loss, *arguments)
     assert (check["compared"], check["of"], check["agrees"]) == (4, 6, True)

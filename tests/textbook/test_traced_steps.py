@@ -1,4 +1,4 @@
-"""The trace of any fully connected network: right, complete, and honest where it cannot be checked."""
+"""Traces of fully connected networks: correct, complete, and checked."""
 
 from functools import cache
 

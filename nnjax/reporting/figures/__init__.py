@@ -1,4 +1,4 @@
-"""Pictures of a run, as PNG files. Plain arrays in; matplotlib is imported when the first one is drawn."""
+"""A run's figures, as PNG files. Takes plain arrays; matplotlib is imported when the first figure is drawn."""
 
 from nnjax.reporting.figures.classification import confusion_matrix, worst_mistakes
 from nnjax.reporting.figures.curves import learning_curves, regression_fit

@@ -1,4 +1,4 @@
-"""Activations and their derivatives around a pre-activation value z, which is marked.
+"""Curves of activations and their derivatives, with a pre-activation value z marked.
 
 curves = [ActivationCurve("tanh", z, tanh(z), 1 - tanh(z) ** 2, at=(0.641077, 0.589020))]
 activation_curves(0.76, curves, run_dir / "figures/activations.png")
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = 3
-_NARROWEST = 6.0  # beyond ±6 an S-shaped curve is flat
+_MIN_LIMIT = 6.0  # beyond ±6 an S-shaped curve is flat
 
 
 @dataclass(frozen=True)
 class ActivationCurve:
-    """One activation, as it is drawn.
+    """One activation's curves.
 
     Attributes:
-        name: of the activation.
-        z: [n] where it was computed.
+        name: the activation's name.
+        z: [n] points.
         values: [n] f(z).
         derivatives: [n] f′(z).
-        at: f and f′ at the z that is marked.
+        at: f and f′ at the marked z.
     """
 
     name: str
@@ -41,19 +41,19 @@ class ActivationCurve:
     at: tuple[float, float]
 
 
-def shown_range(z: float) -> NDArray[np.float64]:
-    """The values of z to draw a curve at: 241 around 0, the z that is marked well inside."""
-    limit = max(_NARROWEST, 1.25 * abs(z))
+def plot_range(z: float) -> NDArray[np.float64]:
+    """The 241 points of a curve: symmetric around 0, with the marked z well inside."""
+    limit = max(_MIN_LIMIT, 1.25 * abs(z))
     return np.linspace(-limit, limit, 241)
 
 
 def activation_curves(z: float, curves: Sequence[ActivationCurve], path: Path) -> None:
-    """A panel for each activation: f a solid line, f′ a dashed one, both marked and named at z.
+    """Draws a panel for each activation: f as a solid line, f′ as a dashed one, both marked at z.
 
     Args:
         z: the value to mark.
-        curves: the activations, three in a row.
-        path: the PNG file; an SVG goes beside it.
+        curves: the activations, drawn three in a row.
+        path: the PNG file; an SVG is written beside it.
     """
     columns = min(_COLUMNS, len(curves))
     rows = -(-len(curves) // columns)
@@ -68,15 +68,15 @@ def activation_curves(z: float, curves: Sequence[ActivationCurve], path: Path) -
 def _draw(axes: "Axes", z: float, curve: ActivationCurve) -> None:
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.axvline(z, color=BLACK, linestyle=":", linewidth=1)
-    looks = (
+    styles = (
         ("f", curve.values, curve.at[0], {"color": BLUE, "linestyle": "-"}, "o"),
         ("f′", curve.derivatives, curve.at[1], {"color": RED, "linestyle": (0, (4, 1.5))}, "s"),
     )
-    for name, values, at, look, marker in looks:
-        axes.plot(curve.z, values, **look)
-        axes.plot([z], [at], marker=marker, color=look["color"], markersize=6, markeredgecolor="white", zorder=3)
+    for name, values, at, style, marker in styles:
+        axes.plot(curve.z, values, **style)
+        axes.plot([z], [at], marker=marker, color=style["color"], markersize=6, markeredgecolor="white", zorder=3)
         end = (curve.z[-1], values[-1])
-        axes.annotate(name, end, xytext=(4, 0), textcoords="offset points", va="center", color=look["color"], clip_on=False)
+        axes.annotate(name, end, xytext=(4, 0), textcoords="offset points", va="center", color=style["color"], clip_on=False)
     axes.set_xlim(curve.z[0], curve.z[-1])
     axes.set_title(f"{curve.name}\nf = {number_text(curve.at[0])},  f′ = {number_text(curve.at[1])}")
     axes.set_xlabel(f"z, marked at {number_text(z)}")

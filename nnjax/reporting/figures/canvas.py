@@ -1,4 +1,4 @@
-"""What every figure shares: the look, colours that differ for every eye and in grey, and whole files.
+"""Shared by all figures: the style, colours that differ for any colour vision and in grey, and atomic files.
 
 with canvas(path, width=6, height=4) as figure:
     figure.add_subplot().plot(x, y, color=BLUE)
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-# Okabe and Ito's palette: told apart with any colour vision, and unlike in lightness.
+# Okabe and Ito's palette: distinguishable with any colour vision, and different in lightness.
 BLUE, ORANGE, RED, BLACK, GREY = "#0072B2", "#E69F00", "#D55E00", "#000000", "#767676"
 _DPI = 120
 
@@ -39,12 +39,12 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.6,
     "figure.titlesize": 11,
     "figure.constrained_layout.use": True,
-    "svg.fonttype": "none",  # letters, not their outlines: small, and can be searched
-    "svg.hashsalt": "nnjax",  # else the names inside are drawn by lot
+    "svg.fonttype": "none",  # letters instead of outlines: smaller and searchable
+    "svg.hashsalt": "nnjax",  # else the ids inside are random
     "text.parse_math": False,  # a class may be named "$5 or $10"
 }
 
-# Asked after matplotlib's own font for what it lacks, where one is installed.
+# Fallbacks, if installed, for characters that matplotlib's own font lacks.
 _WIDE_FONTS = (
     "Noto Sans CJK JP",
     "Noto Sans CJK SC",
@@ -61,27 +61,27 @@ _WIDE_FONTS = (
 
 @contextmanager
 def canvas(path: Path, width: float, height: float, *, svg: bool = False) -> Iterator["Figure"]:
-    """A figure to draw on, which is saved to `path`, whole or not at all, on leaving.
+    """Yields a figure to draw on, and saves it atomically to `path` at the end.
 
     Args:
         path: the PNG file.
         width: in inches.
         height: in inches.
-        svg: save an SVG beside it too, the same bytes for the same figure.
+        svg: also save an SVG beside it; equal figures give equal bytes.
     """
     with plain_matplotlib(_STYLE | {"font.family": _fonts()}), warnings.catch_warnings():
         from matplotlib.figure import Figure
 
-        # A character that no font has is drawn as a box, and that is all that comes of it.
+        # A character missing from all fonts is drawn as a box, without a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(width, height))
         yield figure
-        look: dict[str, Any] = {"dpi": _DPI, "bbox_inches": "tight", "pad_inches": 0.12}
+        options: dict[str, Any] = {"dpi": _DPI, "bbox_inches": "tight", "pad_inches": 0.12}
         with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", **look)
+            figure.savefig(temporary, format="png", **options)
         if svg:
             with replacing(path.with_suffix(".svg")) as temporary:
-                figure.savefig(temporary, format="svg", metadata={"Date": None}, **look)
+                figure.savefig(temporary, format="svg", metadata={"Date": None}, **options)
 
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top
@@ -89,19 +89,19 @@ Extent = tuple[float, float, float, float]  # left, right, bottom, top
 
 @contextmanager
 def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0.0) -> Iterator[tuple["Axes", list[Extent]]]:
-    """A nearly square grid of pictures, saved as `canvas` does.
+    """A nearly square grid of pictures, saved as by `canvas`.
 
-    All are on the same axes, since axes for each would take most of the time.
+    All pictures share one axes object, since separate ones would take most of the time.
 
     Args:
         path: the PNG file.
         count: number of pictures.
-        title: stands over the grid.
+        title: text above the grid.
         side: of a picture, in inches.
-        caption: height left free above each picture, in inches.
+        caption: free height above each picture, in inches.
 
     Yields:
-        The axes, in inches, and the square on them where each picture goes: see `draw_tile`.
+        The axes, in inches, and each picture's square on them, for `draw_tile`.
     """
     rows, columns = grid_shape(count)
     gap = 0.12
@@ -117,43 +117,43 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
             left, bottom = column * (side + gap), height - (row + 1) * (side + caption + gap) + gap
             places.append((left, left + side, bottom, bottom + side))
         yield axes, places
-        axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")  # each picture had set its own
+        axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")  # each picture has changed them
 
 
-def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **look: Any) -> Extent:
-    """TrialParams a picture in the middle of a square, as large as fits, and returns where it lies.
+def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **options: Any) -> Extent:
+    """Draws a picture centred in a square, as large as fits, and returns its extent.
 
     Args:
-        axes: as `tiles` yields them.
+        axes: from `tiles`.
         place: the square.
         picture: [h, w] or [h, w, 3].
-        look: options of `imshow`.
+        options: of `imshow`.
     """
     left, right, bottom, top = place
     longest = max(picture.shape[:2])
     down, across = ((1 - length / longest) * (right - left) / 2 for length in picture.shape[:2])
     extent = (left + across, right - across, bottom + down, top - down)
-    axes.imshow(picture, extent=extent, interpolation="nearest", **look)
+    axes.imshow(picture, extent=extent, interpolation="nearest", **options)
     return extent
 
 
 def preload() -> None:
-    """Imports what drawing needs, which takes half a second: in a thread, that passes while the devices compute."""
+    """Imports matplotlib, which takes half a second; call it in a thread while the devices compute."""
     _fonts()
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
 
 
-def line_looks(count: int) -> list[dict[str, Any]]:
-    """Colours and line styles for `count` lines, no two alike up to 20."""
+def line_styles(count: int) -> list[dict[str, Any]]:
+    """Colours and line styles for `count` lines, all different up to 20."""
     colours = (BLUE, ORANGE, BLACK, RED, GREY)
     styles: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
-    # Neighbours differ in both, so that they do in grey too.
+    # Neighbours differ in both, and so in grey too.
     return [{"color": colours[i % 5], "linestyle": styles[i % 4]} for i in range(count)]
 
 
 def log_scale_if_wide(axes: "Axes", values: Sequence[float]) -> None:
-    """A logarithmic y axis where values above 0 span more than two decades and none is below; a 0 has no place on it."""
+    """Sets a logarithmic y axis if the values span more than two decades and none is negative; zeros are not shown."""
     finite = [value for value in values if math.isfinite(value) and value != 0]
     if finite and min(finite) > 0 and max(finite) > 100 * min(finite):
         axes.set_yscale("log")

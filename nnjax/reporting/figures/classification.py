@@ -1,4 +1,4 @@
-"""Where a classifier goes wrong: which classes it takes for which, and its mistakes of highest loss.
+"""A classifier's mistakes: the confusion matrix, and the misclassified examples of highest loss.
 
 confusion_matrix(labels, predictions, dataset.class_names, run_dir / "figures/confusion_matrix.png")
 """
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_COUNTED = 20  # classes up to which every cell shows its number
-_MOST_NAMED = 120  # classes up to which the axes show names
-_MOST_LISTED = 40  # mistakes in the list beside a large matrix
+_MAX_COUNTED = 20  # classes, for a number in every cell
+_MAX_NAMED = 120  # classes, for names on the axes
+_MAX_LISTED = 40  # mistakes in the list beside a large matrix
 _NAME_LENGTH = 22
 
 
 def confusion_matrix(labels: NDArray[Any], predictions: NDArray[Any], class_names: Sequence[str], path: Path) -> None:
-    """How often each true class (row) was taken for each class (column); a row's shades are shares of its examples.
+    """Draws the confusion matrix, true classes by row and predicted ones by column; shades are shares of a row's examples.
 
-    Up to 20 classes each cell holds its count. Beyond, a list beside the matrix names the commonest mistakes, and the figure
-    grows with the classes so that their names stay readable.
+    For up to 20 classes each cell shows its count. For more, a list beside the matrix names the commonest mistakes, and the
+    figure grows with the number of classes so that their names stay readable.
 
     Args:
         labels: [n] true class numbers.
         predictions: [n] predicted class numbers.
-        class_names: one a class.
+        class_names: one for each class.
         path: the PNG file.
     """
     num_classes = len(class_names)
@@ -41,24 +41,24 @@ def confusion_matrix(labels: NDArray[Any], predictions: NDArray[Any], class_name
     names = short_names(class_names, _NAME_LENGTH)
     right, total = int(np.trace(counts)), len(labels)
     title = f"{right:,} of {total:,} right ({100 * right / max(total, 1):.2f}%)"
-    if num_classes <= _MOST_COUNTED:
+    if num_classes <= _MAX_COUNTED:
         side = max(4.2, 0.48 * num_classes + 1.6)
         with canvas(path, width=side + 0.8, height=side) as figure:
             axes = figure.add_subplot()
             _draw_matrix(figure, axes, counts, names, title)
             _write_counts(axes, counts)
     else:
-        side = max(7.0, 0.115 * min(num_classes, _MOST_NAMED) + 2)
+        side = max(7.0, 0.115 * min(num_classes, _MAX_NAMED) + 2)
         with canvas(path, width=side + 4.6, height=side) as figure:
             axes, beside = figure.subplots(1, 2, width_ratios=[side, 4])
             _draw_matrix(figure, axes, counts, names, title)
-            _list_confusions(beside, counts, names, min(_MOST_LISTED, int(3.1 * side)))
+            _list_confusions(beside, counts, names, min(_MAX_LISTED, int(3.1 * side)))
 
 
 def _draw_matrix(figure: "Figure", axes: "Axes", counts: NDArray[np.int64], names: Sequence[str], title: str) -> None:
     from matplotlib.colors import PowerNorm
 
-    # The square root lets one mistake in a hundred be seen.
+    # The square root makes one mistake in a hundred visible.
     norm = PowerNorm(0.5, vmin=0, vmax=1)
     image = axes.imshow(_shares(counts), cmap="Blues", norm=norm, interpolation="nearest")
     axes.grid(visible=False)
@@ -66,7 +66,7 @@ def _draw_matrix(figure: "Figure", axes: "Axes", counts: NDArray[np.int64], name
     axes.set_title(title)
     font_size = 9 if len(names) <= 12 else 8 if len(names) <= 40 else 6.5
     axes.tick_params(length=0, labelsize=font_size)
-    if len(names) <= _MOST_NAMED:
+    if len(names) <= _MAX_NAMED:
         axes.set_yticks(range(len(names)), names)
         cell = axes.get_position().width * figure.get_figwidth() * 72 / len(names)  # in points
         upright = max(map(len, names)) * 0.7 * font_size > cell
@@ -107,25 +107,25 @@ def worst_mistakes(
     labels: NDArray[Any],
     predictions: NDArray[Any],
     losses: NDArray[Any],
-    sureness: NDArray[Any],
+    confidence: NDArray[Any],
     class_names: Sequence[str],
     path: Path,
     *,
     count: int = 25,
 ) -> None:
-    """The misclassified examples of highest loss, each with its true class, the predicted one and how sure that was.
+    """Draws the misclassified examples of highest loss, with the true class, the predicted class and its confidence.
 
-    Where nothing is misclassified the picture says so and shows the examples of highest loss.
+    If no example is misclassified, the figure says so and shows the examples of highest loss.
 
     Args:
-        images: [n, h, w, c], uint8 or float; drawn from black (0, or the least value below it) to white (the largest value).
+        images: [n, h, w, c], uint8 or float; drawn from black (0, or the smallest negative value) to white (the largest value).
         labels: [n] true class numbers.
         predictions: [n] predicted class numbers.
-        losses: [n] of each example.
-        sureness: [n] of each prediction, from 0 to 1.
-        class_names: one a class.
+        losses: [n] each example's loss.
+        confidence: [n] each prediction's probability, from 0 to 1.
+        class_names: one for each class.
         path: the PNG file.
-        count: how many at most.
+        count: maximum number of examples.
     """
     wrong = np.flatnonzero(predictions != labels)
     chosen = wrong if len(wrong) else np.arange(len(labels))
@@ -148,4 +148,4 @@ def worst_mistakes(
             color = GREY if predictions[index] == labels[index] else RED
             above: dict[str, Any] = {"xy": (left, top), "textcoords": "offset points", "fontsize": 8}
             axes.annotate(names[labels[index]], xytext=(0, 14), **above)
-            axes.annotate(f"→ {names[predictions[index]]}  {100 * sureness[index]:.0f}%", xytext=(0, 3), color=color, **above)
+            axes.annotate(f"→ {names[predictions[index]]}  {100 * confidence[index]:.0f}%", xytext=(0, 3), color=color, **above)

@@ -1,4 +1,4 @@
-"""Lines over the epochs, and what a regression predicts against what is true.
+"""Learning curves over the epochs, and a regression's predictions against the true values.
 
 learning_curves(read_metrics(run_dir), run_dir / "figures/learning_curves.png")
 """
@@ -16,19 +16,19 @@ from nnjax.reporting.text import metric_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_MARKERS = 30
-_MOST_OUTPUTS = 9
+_MAX_MARKERS = 30
+_MAX_OUTPUTS = 9
 
 
 def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Loss, and accuracy where there is one, over the epochs: lines for train and validation, a diamond for test.
+    """Draws the loss, and the accuracy if there is one, over the epochs: lines for train and validation, a diamond for test.
 
-    Of several trials the lines are their means, within bands of a standard deviation to either side.
+    For several trials the lines are means, with a band of one standard deviation on either side.
 
-    The loss is on a logarithmic axis where it spans more than two decades.
+    The loss axis is logarithmic if the loss spans more than two decades.
 
     Args:
-        records: as `read_metrics` returns them: epoch, split, loss and perhaps accuracy; null breaks a line.
+        records: from `read_metrics`, with epoch, split, loss and perhaps accuracy; null breaks a line.
         path: the PNG file.
     """
     names = [name for name in ("loss", "accuracy") if any(name in record for record in records)] or ["loss"]
@@ -43,21 +43,21 @@ def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) -> None:
     factor = 100 if name == "accuracy" else 1
-    looks: dict[str, dict[str, Any]] = {
+    styles: dict[str, dict[str, Any]] = {
         "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
         "validation": {"color": ORANGE, "linestyle": (0, (5, 1.2)), "marker": "s"},
     }
-    for split, look in looks.items():
+    for split, style in styles.items():
         points = [(record["epoch"], record[name]) for record in records if record["split"] == split and name in record]
         if not points:
             continue
         epochs, values = np.array(points, dtype=float).T
-        few = len(points) <= _MOST_MARKERS
-        look["marker"] = look["marker"] if few else ""
-        look["linewidth"] = 1.6 if few else 1.1
+        few = len(points) <= _MAX_MARKERS
+        style["marker"] = style["marker"] if few else ""
+        style["linewidth"] = 1.6 if few else 1.1
         label = f"{split}  {metric_text(name, values[-1])}"
-        axes.plot(epochs, values * factor, label=label, markersize=4, **look)
-        _draw_band(axes, records, split, name, factor, look["color"])
+        axes.plot(epochs, values * factor, label=label, markersize=4, **style)
+        _draw_band(axes, records, split, name, factor, style["color"])
     tests = [record for record in records if record["split"] == "test" and record.get(name) is not None]
     if tests:
         epoch, value = tests[-1]["epoch"], tests[-1][name]
@@ -75,7 +75,7 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
 
 
 def _draw_band(axes: "Axes", records: Sequence[Mapping[str, Any]], split: str, name: str, factor: float, color: str) -> None:
-    """Mean ± standard deviation, where records hold one."""
+    """Draws mean ± standard deviation, if the records have one."""
     points = [
         (record["epoch"], record[name], record[f"{name}_std"], record["trials"])
         for record in records
@@ -90,14 +90,14 @@ def _draw_band(axes: "Axes", records: Sequence[Mapping[str, Any]], split: str, n
 
 
 def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> None:
-    """Predicted against true values, one panel an output (the first nine), with the line of equality.
+    """Draws predicted against true values, a panel for each of the first nine outputs, with the line of equality.
 
     Args:
         targets: [n, k] true values.
         outputs: [n, k] predictions.
         path: the PNG file.
     """
-    num_outputs = min(targets.shape[1], _MOST_OUTPUTS)
+    num_outputs = min(targets.shape[1], _MAX_OUTPUTS)
     rows, columns = grid_shape(num_outputs)
     side = 4.0 if num_outputs == 1 else 2.8
     with canvas(path, width=side * columns, height=side * rows) as figure:

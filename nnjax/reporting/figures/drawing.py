@@ -1,10 +1,10 @@
-"""matplotlib as a run needs it: without a screen, and whatever the environment and a person's own settings say.
+"""matplotlib without a screen, independent of the environment and the user's settings.
 
 with plain_matplotlib({"font.size": 9}):
     figure = Figure(figsize=(6, 4))
 
-Figures are drawn without a backend for screens, so MPLBACKEND is kept from matplotlib while it is imported, and handed on
-afterwards where it names one. A matplotlibrc is read, for whoever draws in the same process, and has no say in our figures.
+Figures need no interactive backend, so MPLBACKEND is hidden from matplotlib during the import and applied afterwards, if it is
+valid. A user's matplotlibrc is read, for other drawing in the same process, but does not affect our figures.
 """
 
 import atexit
@@ -21,11 +21,11 @@ from typing import Any
 
 _LOCK = threading.RLock()  # a thread imports it ahead of the first figure
 
-_NO_LOOK = frozenset({"backend", "date.epoch"})  # the latter can be chosen once in a process
+_NOT_STYLE = frozenset({"backend", "date.epoch"})  # date.epoch can be set only once in a process
 
 
 def import_matplotlib() -> None:
-    """Imports matplotlib and its fonts, if nobody has; afterwards the environment is what it was."""
+    """Imports matplotlib and its fonts, once; the environment is restored afterwards."""
     with _LOCK, _quiet():
         if "matplotlib.font_manager" in sys.modules:
             return
@@ -41,24 +41,24 @@ def import_matplotlib() -> None:
         if backend:
             import matplotlib
 
-            with suppress(ValueError):  # no such backend, here
+            with suppress(ValueError):  # an unknown backend
                 matplotlib.rcParams["backend"] = backend
 
 
 @contextmanager
-def plain_matplotlib(look: Mapping[str, Any]) -> Iterator[None]:
-    """The settings that matplotlib comes with, and these changes, whatever a person's are; theirs return at the end.
+def plain_matplotlib(style: Mapping[str, Any]) -> Iterator[None]:
+    """Sets matplotlib's defaults with the changes `style`, and restores the user's settings at the end.
 
     Args:
-        look: from the names of `matplotlib.rcParams` to values.
+        style: values by name, as in `matplotlib.rcParams`.
     """
     import_matplotlib()
     import matplotlib
 
     with _quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)  # some settings are on their way out
-        defaults = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault if name not in _NO_LOOK}
-        settings: Any = {**defaults, **look}
+        warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)  # some settings are deprecated
+        defaults = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault if name not in _NOT_STYLE}
+        settings: Any = {**defaults, **style}
         context = matplotlib.rc_context(settings)
         context.__enter__()
     try:
@@ -69,7 +69,7 @@ def plain_matplotlib(look: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _import_without_settings() -> None:
-    """Imports matplotlib as if nobody had set anything: its package only, and a new folder for its list of fonts."""
+    """Imports matplotlib without the user's settings, and with a new folder for its font list."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         del sys.modules[name]
     folder = tempfile.mkdtemp(prefix="matplotlib-")
@@ -96,7 +96,7 @@ def _import_without_settings() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Has matplotlib's warnings of fonts, folders and settings left unsaid: none of them is of use to a run."""
+    """Silences matplotlib's warnings about fonts, folders and settings, which are of no use to a run."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

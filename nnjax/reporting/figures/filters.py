@@ -1,4 +1,4 @@
-"""What the first layer of a convolutional network looks for.
+"""The first-layer filters of a convolutional network.
 
 first_layer_filters(params["blocks"][0]["kernel"], run_dir / "figures/first_layer_filters.png")
 """
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from nnjax.reporting.figures.canvas import draw_tile, tiles
 
-_MOST_FILTERS = 64
+_MAX_FILTERS = 64
 
 
 def first_layer_filters(kernel: NDArray[Any], path: Path) -> None:
-    """A grid of the first 64 filters, each scaled by its own largest weight.
+    """Draws a grid of the first 64 filters, each scaled by its largest weight.
 
-    Three channels are drawn as red, green and blue around grey; one channel orange where the weight is negative, white at
-    zero and purple where it is positive; any other number of channels so by their mean.
+    Three channels are drawn as red, green and blue around grey. One channel is drawn orange for negative weights, white for
+    zero and purple for positive ones; any other number of channels likewise, by their mean.
 
     Args:
         kernel: [kh, kw, c, features] weights.
@@ -26,7 +26,7 @@ def first_layer_filters(kernel: NDArray[Any], path: Path) -> None:
     """
     in_colour = kernel.shape[2] == 3
     filters = np.moveaxis(np.asarray(kernel, np.float32), -1, 0)
-    shown = filters[:_MOST_FILTERS] if in_colour else filters[:_MOST_FILTERS].mean(axis=3)
+    shown = filters[:_MAX_FILTERS] if in_colour else filters[:_MAX_FILTERS].mean(axis=3)
     largest = np.abs(shown).max(axis=tuple(range(1, shown.ndim)), keepdims=True)
     scaled = shown / np.where(largest > 0, largest, 1)
     of_all = f"{len(shown)} of {len(filters)}" if len(filters) > len(shown) else str(len(filters))

@@ -1,4 +1,4 @@
-"""A series, what a network forecasts of its end, and the naive forecasts beside it.
+"""A series with the network's forecast of its end, and the naive forecasts.
 
 draw_forecast(forecast, run_dir / "figures/forecast.png")
 """
@@ -15,11 +15,11 @@ from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_HISTORY = 5  # times what is forecast
-_MOST_MARKED = 150  # values up to which each has a dot
-_LETTERS = 115  # that fit below an axis
+_MAX_HISTORY = 5  # known values, as a multiple of the forecast's length
+_MAX_MARKED = 150  # values, for a dot on each
+_LETTERS = 115  # fit below an axis
 
-_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+_STYLES: dict[str, tuple[str, dict[str, Any]]] = {
     "network": ("forecast of the network", {"color": BLUE, "linestyle": "--", "linewidth": 2.2, "zorder": 3}),
     "last_season": ("last known season, repeated", {"color": GREY, "linestyle": ":", "linewidth": 1.6}),
     "season_before": ("truth of one season before", {"color": ORANGE, "linestyle": "-.", "linewidth": 1.4}),
@@ -27,15 +27,15 @@ _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class ForecastLike(Protocol):
-    """What is drawn.
+    """A forecast to draw; `nnjax.training.forecast.Forecast`, without importing JAX.
 
     Attributes:
-        name: what the values are.
-        labels: of each value.
+        name: of the series.
+        labels: each value's.
         values: [n] all true values.
-        season: values until the pattern repeats.
-        methods: `network`, `last_season` and `season_before`: [holdout] forecasts of the last values.
-        errors: `rmse` and `mae` of each method.
+        season: number of values until the pattern repeats.
+        methods: forecasts [holdout] of the last values, by method: `network`, `last_season` and `season_before`.
+        errors: `rmse` and `mae` by method.
     """
 
     @property
@@ -58,10 +58,10 @@ class ForecastLike(Protocol):
 
 
 def draw_forecast(forecast: ForecastLike, path: Path) -> None:
-    """History, truth and forecasts: above as far back as is useful, below from the last known season on.
+    """Draws history, truth and forecasts: the upper panel with a long history, the lower one from the last known season on.
 
     Args:
-        forecast: what to draw.
+        forecast: the series and its forecasts.
         path: the PNG file.
     """
     count, holdout = len(forecast.values), len(forecast.methods["network"])
@@ -69,27 +69,27 @@ def draw_forecast(forecast: ForecastLike, path: Path) -> None:
     with canvas(path, width=9.0, height=6.6) as figure:
         above, below = figure.subplots(2, 1, height_ratios=[2, 3])
         above.set_title(f"{forecast.name}: known up to {forecast.labels[start - 1]}, then {holdout} values forecast")
-        _draw(above, forecast, max(0, start - _MOST_HISTORY * holdout), ("network",))
-        _draw(below, forecast, max(0, start - forecast.season), tuple(_LOOKS))
+        _draw(above, forecast, max(0, start - _MAX_HISTORY * holdout), ("network",))
+        _draw(below, forecast, max(0, start - forecast.season), tuple(_STYLES))
         figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def _draw(axes: "Axes", forecast: ForecastLike, first: int, methods: Sequence[str]) -> None:
-    """The series from row `first` on, and forecasts of its end."""
+    """Draws the series from row `first` on, and forecasts of its end."""
     count, start = len(forecast.values), len(forecast.values) - len(forecast.methods["network"])
     known, ahead = np.arange(first, start), np.arange(start, count)
-    few = count - first <= _MOST_MARKED
+    few = count - first <= _MAX_MARKED
     axes.axvspan(start - 0.5, count - 0.5, color="#F1F1F1", linewidth=0, zorder=0)
     axes.plot(known, forecast.values[known], color=BLACK, linewidth=1, label="known")
-    rows = np.arange(start - 1, count)  # the truth goes on from the last known value
+    rows = np.arange(start - 1, count)  # the true values' line starts at the last known value
     dots: dict[str, Any] = {"marker": "o" if few else "", "markersize": 3.5, "markevery": range(1, len(rows))}
     axes.plot(rows, forecast.values[rows], color=BLACK, linewidth=1, label="truth", **dots)
     for method in methods:
-        text, look = _LOOKS[method]
+        text, style = _STYLES[method]
         errors = "   ".join(f"{name.upper()} {value:.4g}" for name, value in forecast.errors[method].items())
-        axes.plot(ahead, forecast.methods[method], label=f"{text}   {errors}", **look)
+        axes.plot(ahead, forecast.methods[method], label=f"{text}   {errors}", **style)
     low, high = forecast.values[first:].min(), forecast.values[first:].max()
-    margin = 0.5 * (high - low)  # a forecast that runs away leaves the picture
+    margin = 0.5 * (high - low)  # a diverging forecast leaves the picture
     axes.set_ylim(max(axes.get_ylim()[0], low - margin), min(axes.get_ylim()[1], high + margin))
     axes.set_xlim(first - 0.5, count - 0.5)
     axes.set_ylabel(forecast.name)
@@ -99,7 +99,7 @@ def _draw(axes: "Axes", forecast: ForecastLike, first: int, methods: Sequence[st
 
 
 def _tick_step(count: int, season: int, label_length: int) -> int:
-    """Rows from one label to the next: the fewest that leave room, a divisor or a multiple of the season."""
+    """Rows between labels: the smallest divisor or multiple of the season for which the labels fit."""
     room = max(1, _LETTERS // (label_length + 2))
     steps = [step for step in range(1, season) if season % step == 0] + list(range(season, count + season, season))
     return next(step for step in steps if count / step <= room)

@@ -1,4 +1,4 @@
-"""The losses of a sweep's jobs side by side.
+"""The training losses of a sweep's jobs in one figure.
 
 draw_sweep({"relu": read_metrics(first), "tanh": read_metrics(second)}, sweep_dir / "losses.png")
 """
@@ -7,27 +7,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnjax.reporting.figures.canvas import canvas, line_looks, log_scale_if_wide
+from nnjax.reporting.figures.canvas import canvas, line_styles, log_scale_if_wide
 from nnjax.reporting.text import metric_text
 
 
 def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, losses: Mapping[str, str] | None = None) -> None:
-    """A line for the training loss of each job, over the epochs, or over the steps where each epoch is one.
+    """Draws each job's training loss over the epochs, or over the steps if every epoch is one step.
 
     Args:
-        jobs: from what is said of a job to its records, as `read_metrics` returns them; up to 20 look different.
+        jobs: records by job name, from `read_metrics`; up to 20 lines have different styles.
         path: the PNG file.
-        losses: from the same to the name of the loss function: numbers of different ones are not comparable, and each has axes
-            of its own. None where there is one.
+        losses: loss functions by job name; losses of different functions are not comparable and get separate axes. None if all
+            jobs have the same.
     """
     curves = {
         name: [(record["step"], record["epoch"], record["loss"]) for record in records if record["split"] == "train"]
         for name, records in jobs.items()
     }
     by_step = all(step == epoch for curve in curves.values() for step, epoch, _ in curve)
-    looks = dict(zip(curves, line_looks(len(curves)), strict=True))
+    styles = dict(zip(curves, line_styles(len(curves)), strict=True))
     functions: list[str | None] = list(dict.fromkeys(losses.values())) if losses else [None]
-    longest = max(map(len, curves), default=0)  # the legend takes its room from the axes
+    longest = max(map(len, curves), default=0)  # the legend narrows the axes
     with canvas(
         path, width=6.4 + 0.075 * max(0, longest - 12), height=4.2 if len(functions) == 1 else 3.2 * len(functions)
     ) as figure:
@@ -38,7 +38,7 @@ def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, loss
                 places = [step if by_step else epoch for step, epoch, _ in curve]
                 values = [float("nan") if loss is None else loss for _, _, loss in curve]
                 label = f"{name}  {metric_text('loss', values[-1])}" if values else name
-                axes.plot(places, values, label=label, marker="o" if len(places) <= 30 else "", markersize=3.5, **looks[name])
+                axes.plot(places, values, label=label, marker="o" if len(places) <= 30 else "", markersize=3.5, **styles[name])
             log_scale_if_wide(axes, [loss for curve in shown.values() for _, _, loss in curve if loss is not None])
             axes.locator_params(axis="x", integer=True)
             axes.set_title("training loss" if function is None else f"training loss: {function}")

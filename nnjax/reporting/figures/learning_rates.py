@@ -1,4 +1,4 @@
-"""What trials with different learning rates came to.
+"""The results of trials with different learning rates.
 
 draw_learning_rates(summary["trials"], run_dir / "figures/learning_rates.png")
 """
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def draw_learning_rates(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """A panel each for the test loss and, where there is one, the test accuracy over the learning rate.
+    """Draws the test loss and, if there is one, the test accuracy over the learning rate, each in a panel.
 
-    A dot for each trial; a line through the means, with bars of a standard deviation where a learning rate has several trials.
-    A learning rate at which trials diverged is marked at the bottom.
+    Trials are dots; a line connects the means, with bars of one standard deviation if a learning rate has several trials. A
+    mark at the bottom shows a learning rate at which every trial diverged.
 
     Args:
-        rows: as `nnjax.reporting.trial_results.rows_of` makes them; of at least two learning rates.
+        rows: from `nnjax.reporting.trial_results.rows_of`, with at least two learning rates.
         path: the PNG file.
     """
     names = [name for name in ("test_loss", "test_accuracy") if name in rows[0]]
@@ -59,11 +59,11 @@ def _draw(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str) -> None:
     )
     lost = [rate for rate in rates if found[rate].n == 0]
     if lost:
-        across = axes.get_xaxis_transform()  # the height as a share of the panel's
+        across = axes.get_xaxis_transform()  # heights are shares of the panel's
         axes.plot(lost, [0.03] * len(lost), "x", color=RED, transform=across, label="every trial diverged")
     if min(rates) > 0:
         axes.set_xscale("log")
-    elif max(rates) < 0:  # of optimizer=textbook, which adds
+    elif max(rates) < 0:  # optimizer=textbook adds, so its learning rates are negative
         axes.set_xscale("symlog", linthresh=-max(rates))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")

@@ -1,4 +1,4 @@
-"""The pictures that suit a run, in its `figures/` folder.
+"""Draws a run's figures into its `figures/` folder.
 
 draw_run(
     run_dir, inputs=test.inputs, targets=test.targets, outputs=outputs, losses=losses, class_names=names, from_logits=True
@@ -34,25 +34,25 @@ def draw_run(
     forecast: ForecastLike | None = None,
     trials: Sequence[Mapping[str, Any]] = (),
 ) -> list[Path]:
-    """TrialParams learning curves from the run's metrics, what the test split shows, the first layer's filters, and a forecast.
+    """Draws learning curves, test results, the first layer's filters and a forecast, as far as the run has them.
 
-    Of several trials the learning curves show all, and so does the figure by learning rate, where that varies; the rest is of
-    one network.
+    For several trials, the learning curves and the figure over the learning rates (if these vary) show all of them; the other
+    figures show one network.
 
     Args:
-        run_dir: the run's folder.
-        inputs: [n, ...] of the test split; images are [n, h, w, c].
+        run_dir: the run's folder, with its metrics.
+        inputs: [n, ...] the test split's inputs; images are [n, h, w, c].
         targets: [n] class numbers, or [n, k] values.
-        outputs: [n, k] of the network.
-        losses: [n] of each example.
-        class_names: one a class; none for regression.
-        from_logits: whether softmax makes the outputs probabilities; else they stand for probabilities themselves.
-        kernel: [kh, kw, c, features] of the first layer, where that is a convolution.
-        forecast: of the test split, where that is the end of a series.
-        trials: a row for each trial, as `nnjax.reporting.trial_results.rows_of` makes them; none for one network.
+        outputs: [n, k] the network's outputs.
+        losses: [n] each example's loss.
+        class_names: one for each class; empty for regression.
+        from_logits: whether the outputs are logits (softmax gives probabilities); else they are probabilities.
+        kernel: [kh, kw, c, features] of the first layer, if it is a convolution.
+        forecast: of the test split, if the data is a series.
+        trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
 
     Returns:
-        The files, in the order to look at them.
+        The files, in reading order.
     """
     folder = run_dir / "figures"
     records = read_metrics(run_dir)
@@ -70,9 +70,9 @@ def draw_run(
         paths.append(drawn)
         if inputs.ndim == 4:
             probabilities = _softmax(outputs) if from_logits else _shares(outputs)
-            sureness = np.take_along_axis(probabilities, predictions[:, None], axis=1)[:, 0]
+            confidence = np.take_along_axis(probabilities, predictions[:, None], axis=1)[:, 0]
             drawn = folder / "worst_mistakes.png"
-            worst_mistakes(inputs, targets, predictions, losses, sureness, class_names, drawn)
+            worst_mistakes(inputs, targets, predictions, losses, confidence, class_names, drawn)
             paths.append(drawn)
     else:
         regression_fit(targets, outputs, drawn := folder / "regression_fit.png")
@@ -92,6 +92,6 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _shares(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Outputs that were trained to be 1 for the true class and 0 for others, made to lie in between and add up to 1."""
+    """Turns outputs trained towards one-hot targets into probabilities: clipped to [0, 1] and scaled to add up to 1."""
     clipped = np.clip(outputs, 1e-6, 1)
     return np.asarray(clipped / clipped.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Every weight of a small network over the steps of its training.
+"""A small network's weights over the training steps.
 
 weight_curves(read_metrics(run_dir), run_dir / "figures/weights.png")
 """
@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnjax.reporting.figures.canvas import canvas, line_looks
+from nnjax.reporting.figures.canvas import canvas, line_styles
 
 _ABOUT = ("step", "epoch", "split", "seconds")
 
 
 def weight_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """One panel a layer, a line for each of its weights; the bias weights are those with input 0.
+    """Draws a panel for each layer with a line for each weight; bias weights are those with input 0.
 
     Args:
-        records: as `read_metrics` returns them; those of the split `weights` hold layer.weight → value.
+        records: from `read_metrics`; records of the split `weights` map layer.weight to its value.
         path: the PNG file.
     """
     records = [record for record in records if record["split"] == "weights"]
@@ -26,10 +26,10 @@ def weight_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     with canvas(path, width=4.6 * len(layers), height=3.6) as figure:
         for axes, layer in zip(figure.subplots(1, len(layers), squeeze=False)[0], layers, strict=True):
             mine = [name for name in names if name.rpartition(".")[0] == layer]
-            for name, look in zip(mine, line_looks(len(mine)), strict=True):
+            for name, style in zip(mine, line_styles(len(mine)), strict=True):
                 values = [float("nan") if record[name] is None else record[name] for record in records]
                 label = f"{name.rpartition('.')[2]}  {values[0]:.4g} → {values[-1]:.4g}"
-                axes.plot(steps, values, label=label, marker="o" if len(steps) <= 30 else "", markersize=3.5, **look)
+                axes.plot(steps, values, label=label, marker="o" if len(steps) <= 30 else "", markersize=3.5, **style)
             axes.set_title(layer)
             axes.set_xlabel("step")
             axes.set_xlim(left=0)
