@@ -1,10 +1,10 @@
-"""What a resumed run's schedule does where its length is not what it was: said before training begins.
+"""Explains, before a resumed run trains, how its schedule changes if its length was changed.
 
     for line in resume_notice(config, dataset.spec, read_sessions(run_dir), progress.step):
         console.print(line)
 
-A run that is resumed with another duration goes by a schedule of that length from there on: a cosine that had come down jumps
-up again. That may be what is wanted, and is said; the settings that leave the past what it was are named with it.
+A run that is resumed with another duration follows a schedule of that length from there on: a cosine that had come down jumps
+up again. The notice shows that, and names the settings that keep the schedule of the steps already done.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,12 +26,12 @@ _MOST_COMPARED = 100_000  # steps of a session; of a longer one, so many of them
 
 
 def resume_notice(config: TrainConfig, spec: DatasetSpec, sessions: Sequence[Session], done: int) -> list[str]:
-    """Lines about what is otherwise than in the session before; none where the lengths are what they were.
+    """Returns lines about the changes since the session before; none if the lengths are the same.
 
     Args:
-        config: of the session that begins.
-        spec: of its data.
-        sessions: those of the run, the one that begins last.
+        config: the config of the new session.
+        spec: the spec of its data.
+        sessions: the run's sessions, the new one last.
         done: steps done.
     """
     past = plans(sessions[:-1], config, done)
@@ -43,7 +43,7 @@ def resume_notice(config: TrainConfig, spec: DatasetSpec, sessions: Sequence[Ses
 
 
 def other_past(config: TrainConfig, run_dir: Path) -> list[Any]:
-    """How the first steps of a run were trained, where its config says otherwise; empty where that is how they were."""
+    """The settings of earlier sessions, if their steps were trained by another schedule than the config's; else empty."""
     if config.resume is None:
         return []
     sessions, spec = read_sessions(run_dir), dataset_spec(config.data)
@@ -78,7 +78,7 @@ def _notice(config: TrainConfig, spec: DatasetSpec, past: list[tuple[range, Trai
 
 
 def _choices(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec, done: int) -> Iterator[str]:
-    """The overrides that leave the past what the session before had it be, and what the learning rate would be then."""
+    """The overrides that keep the schedule of the session before, and the learning rate that each of them gives."""
     end, restarts = duration_steps(earlier, spec), tuple(restarts_of(earlier.schedule))
     ways = {
         "keep the schedule where it was": (_ending(restarts, min(end, duration_steps(config, spec)), end, earlier, spec), done),
@@ -115,7 +115,7 @@ def _with(config: TrainConfig, planned: Duration, restarts: Sequence[Restart]) -
 
 
 def _ending(restarts: Sequence[Restart], until: int, end: int, earlier: TrainConfig, spec: DatasetSpec) -> tuple[Restart, ...]:
-    """The restarts before step `until`, the last of which lasts as long as in a training that ends at step `end`."""
+    """The restarts before step `until`; the last one has the length that it has in a training that ends at step `end`."""
     starts = [*(in_steps(restart.at, earlier, spec) for restart in restarts), end]
     kept = [restart for restart, start in zip(restarts, starts, strict=False) if start < until]
     if kept and kept[-1].length is None:
@@ -125,15 +125,15 @@ def _ending(restarts: Sequence[Restart], until: int, end: int, earlier: TrainCon
 
 
 def _duration(steps: int, like: Duration, per_epoch: int) -> Duration:
-    """So many steps, in epochs if they are whole ones and `like` is in epochs."""
+    """A duration of `steps`, in epochs if they are whole ones and `like` is in epochs."""
     return (
         Duration(steps / per_epoch, "epochs") if like.unit == "epochs" and steps % per_epoch == 0 else Duration(steps, "steps")
     )
 
 
 def _keeps(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[range, TrainConfig]]) -> bool:
-    """Whether the steps of the past have the learning rates in this config that they had."""
-    import numpy as np  # only a resume has a past
+    """Whether this config gives the steps already done the learning rates that they had."""
+    import numpy as np  # slow to import, and only a resume needs it
 
     rate = relative_rate(config, spec)
     for steps, earlier in past:
@@ -145,7 +145,7 @@ def _keeps(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[range, T
 
 
 def _lookahead(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[range, TrainConfig]], done: int) -> Iterator[str]:
-    """Where slow and fast weights met, and by which share of the training, is otherwise than this config says."""
+    """Lines about synchronisations of slow and fast weights that this config would have put at other steps."""
     options = None if isinstance(config.optimizer, Textbook) else config.optimizer.lookahead
     if options is None:
         return
@@ -163,7 +163,7 @@ def _lookahead(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[rang
 
 
 def _percents(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec) -> Iterator[str]:
-    """The other settings in percent, which come to other steps now."""
+    """Lines about other settings in percent that are now another number of steps."""
     training, before = config.training, earlier.training
     settings = {}
     if training.evaluate_every == before.evaluate_every:
@@ -181,13 +181,13 @@ def _percents(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec) -> I
 
 
 def _is_over(config: TrainConfig, spec: DatasetSpec, step: int) -> bool:
-    """Whether a step comes after the end of the course before it."""
+    """Whether a step comes after the end of the course that began last before it."""
     found = [course for course in courses(config.schedule, step_counts(config, spec)) if course.start <= step]
     return not isinstance(config.schedule, Constant) and step >= found[-1].start + found[-1].span
 
 
 def _place(config: TrainConfig, spec: DatasetSpec, step: int) -> str:
-    """Where in its schedule a step is, in words."""
+    """A step's place in its schedule, in words."""
     if isinstance(config.schedule, Constant):
         return ""
     found = courses(config.schedule, step_counts(config, spec))
@@ -200,7 +200,7 @@ def _place(config: TrainConfig, spec: DatasetSpec, step: int) -> str:
 
 
 def _nothing_learnt(config: TrainConfig, spec: DatasetSpec, done: int) -> str:
-    """A warning where the rest of a schedule, that has come to its end, is 0."""
+    """A warning if the learning rate stays 0 after the end of the schedule."""
     if isinstance(config.schedule, Constant):
         return ""
     last, end = courses(config.schedule, step_counts(config, spec))[-1], duration_steps(config, spec)
@@ -211,7 +211,7 @@ def _nothing_learnt(config: TrainConfig, spec: DatasetSpec, done: int) -> str:
 
 
 def _written(config: TrainConfig) -> dict[str, str]:
-    """The settings that lengths come from, as they are written in an override."""
+    """The settings that determine the lengths, as they are written in an override."""
     planned, schedule = config.training.planned, config.schedule
     restarts = () if isinstance(schedule, Constant) else schedule.restarts
     return {
