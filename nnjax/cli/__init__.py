@@ -1,4 +1,4 @@
-"""How a person says what to run: the command line, Hydra, overrides, run folders, sweeps, the process.
+"""The command line: Hydra, overrides, run folders, sweeps, and the process that a command runs in.
 
-Imports config, checks and the facts of data; no JAX. Experiments import it.
+Imports config, checks and the dataset facts in data, but no JAX. The experiments import this package.
 """

@@ -1,4 +1,4 @@
-"""A verb on the command line: checks the config, then hands over to Hydra, and ends with an exit code that says how it went.
+"""Runs a verb from the command line: checks the config, hands over to Hydra, and exits with a code for the outcome.
 
     def task(config: TrainConfig, run_dir: Path) -> Mapping[str, object]:    # experiments/train.py
         ...                                                             # the summary
@@ -6,8 +6,8 @@
     def main() -> None:
         command.run("train", TrainConfig, task)
 
-Whatever is wrong with the config is said before a run directory is made. What Hydra offers stays: `--multirun`, `--cfg job`,
-`--info`, launchers, shell completion. `--help` and `--explain [KEY]` are ours.
+A mistake in the config is reported before a run directory is made. Hydra's own flags stay: `--multirun`, `--cfg job`, `--info`,
+launchers, shell completion. `--help` and `--explain [KEY]` are nnjax's.
 """
 
 import argparse
@@ -46,7 +46,7 @@ from nnjax.config.shell import shell_text
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
 _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
-_HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # which no sweep goes over
+_HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
 def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
@@ -60,7 +60,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         verb: names the root config, ``conf/VERB.yaml``.
         schema: the dataclass of the whole config.
         task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
-        on_sweep_end: told of all jobs when a sweep is over, also where it was interrupted.
+        on_sweep_end: called with the results of all jobs at the end of a sweep, an interrupted one included.
     """
     module = f"experiments.{verb}"
     try:
@@ -71,7 +71,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     except UserError as error:
         complain(error)
         code = error.exit_code
-    except MemoryError:  # by what comes before the task, such as reading a file
+    except MemoryError:  # before the task, such as while reading a file
         print("out of memory before anything was trained; make the data smaller", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
@@ -87,7 +87,7 @@ class _Command:
     on_sweep_end: OnSweepEnd | None
 
     def main(self, argv: Sequence[str]) -> int:
-        """Does what the arguments say; returns the exit code."""
+        """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
@@ -135,7 +135,7 @@ class _Command:
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
-            # The folder's name speaks of the run as it will be, which may be an earlier one's config.
+            # The folder is named after the run's values, which with rerun= come from an earlier run.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
             take_over()
             made = _make_folder(settings, "run", composition, checkpoints=self.schema is TrainConfig)
@@ -150,7 +150,7 @@ class _Command:
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
         given = _given(composition, "hydra.run.dir")
-        if given and not _given(composition, "hydra.sweep.dir"):  # both are for whichever it turns out to be
+        if given and not _given(composition, "hydra.sweep.dir"):  # a command line may name both folders
             value = given.partition("=")[2]
             raise ConfigError(
                 f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
@@ -181,7 +181,7 @@ class _Command:
 
 
 def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:
-    """The arguments, the overrides among them, and the flags to hand over to Hydra, which wants them apart."""
+    """Returns the arguments, the overrides among them, and the flags for Hydra, which takes flags and overrides apart."""
     parser = get_args_parser()
     parser.prog = program
     parser.add_argument("--explain", nargs="?", const="", metavar="KEY", help="Show where each value was set")
@@ -200,9 +200,9 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
 
 
 def _quoted(text: str, *, sweep: bool) -> str:
-    """An override that sets a path, the path in quotes where Hydra's grammar would stumble over it.
+    """Returns an override with its path in quotes, where Hydra's grammar cannot read the path without them.
 
-    In a sweep a comma stands between several paths, and each has quotes of its own.
+    In a sweep, commas separate several paths, and each path gets quotes of its own.
     """
     key, _, value = text.partition("=")
     several = sweep and key in _PATHS and not re.search(r"(^|,)\s*(['\"]|\w+\(.*\)$)", value)
@@ -214,7 +214,7 @@ def _quoted(text: str, *, sweep: bool) -> str:
 
 
 def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:
-    """Composes, for a sweep where `-m` or `hydra.mode` asks for one, be it in an experiment's file; and says if it is one."""
+    """Composes the config; returns also whether it is a sweep's, by `-m` or by `hydra.mode`, which a file may set."""
     loader = config_loader(directories)
     parsed = [parse_override(readable(text, loader), loader) for text in overrides]
     if sweep:
@@ -241,14 +241,14 @@ def _directories(config_dir: str | None) -> tuple[Path, ...]:
 
 
 def _given(composition: Composition, key: str) -> str | None:
-    """The override that sets one of Hydra's keys on the command line."""
+    """Returns the override that sets one of Hydra's keys on the command line."""
     return next((text for text in override_texts(composition.hydra, "hydra") if text.lstrip("+").startswith(f"{key}=")), None)
 
 
 def _for_sweeps_only(composition: Composition) -> str | None:
-    """The override of one of Hydra's settings that a single run has no use for."""
+    """Returns an override of one of Hydra's settings that only a sweep uses."""
     keys = ["hydra.sweep.subdir", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher"]
-    if not _given(composition, "hydra.run.dir"):  # both folders are for whichever it turns out to be
+    if not _given(composition, "hydra.run.dir"):  # a command line may name both folders
         keys.append("hydra.sweep.dir")
     texts = override_texts(composition.hydra, "hydra")
     return next((text for text in texts if text.lstrip("+").startswith(tuple(keys))), None)
@@ -258,7 +258,7 @@ def _make_folder(settings: Any, mode: str, composition: Composition, *, checkpoi
     """Makes the folder for a run or a sweep: the one given on the command line, else a new one in the project.
 
     Raises:
-        ConfigError: if it is no folder to begin in.
+        ConfigError: if no run can begin in it.
     """
     key = f"hydra.{mode}.dir"
     pattern: Any = OmegaConf.to_container(settings[mode], resolve=False)
@@ -274,7 +274,7 @@ def _make_folder(settings: Any, mode: str, composition: Composition, *, checkpoi
 
 
 def _release(folder: Path | None) -> None:
-    """Gives back a claimed folder that nothing was written to."""
+    """Removes a claimed folder if it is still empty."""
     if folder is not None:
         with suppress(OSError):
             folder.rmdir()

@@ -1,4 +1,4 @@
-"""Hydra composes, the schema decides: from a verb's YAML files and overrides to its typed, checked config.
+"""Composes a verb's YAML files and overrides with Hydra, and parses them into its typed, checked config.
 
 config = compose_train(["model=fnn", "data=mnist", "training.duration=5epochs"])
 config.model.hidden                      # (256,)
@@ -41,7 +41,7 @@ from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig
 
 T = TypeVar("T")
 
-# What a dataset's file chooses for training; to prepare, these groups are composed only so that it can.
+# A dataset's file overrides these groups for training; preparing composes them only because of those lines.
 _WITHOUT_USE: dict[type, frozenset[str]] = {PrepareConfig: frozenset({"loss", "optimizer", "schedule", "training"})}
 
 
@@ -103,11 +103,11 @@ def check(config: object, origins: Origins) -> Plan | None:
 
 @dataclass(frozen=True)
 class Composition:
-    """What Hydra composed; knows where each value was set.
+    """A composed config, and where each of its values was set.
 
     Attributes:
         verb: names the root file.
-        overrides: as Hydra took them.
+        overrides: in the form that Hydra was given.
         job: the config, untyped.
         hydra: Hydra's own settings.
     """
@@ -118,11 +118,11 @@ class Composition:
     hydra: DictConfig
 
     def values(self, schema: type) -> dict[str, Any]:
-        """The config as plain data, without the groups that the schema has no use for.
+        """The config as plain data, without the groups that the schema does not have.
 
         Raises:
-            ConfigError: for an interpolation that leads nowhere, an option or an override of a group without use, or an
-                experiment whose file does not say that it is one.
+            ConfigError: for an interpolation of a key that does not exist, an option or override of a group that the schema
+                does not have, or an experiment whose file lacks its package line.
         """
         values = resolve(self.job, self)
         choices, unused = self.hydra.runtime.choices, self.unused(schema)
@@ -140,7 +140,7 @@ class Composition:
         return {key: value for key, value in values.items() if key not in unused}
 
     def unused(self, schema: type) -> frozenset[str]:
-        """The groups that are composed only because a file of another group chooses in them."""
+        """The groups that are composed only because a file of another group overrides them."""
         return _WITHOUT_USE.get(schema, frozenset())
 
     @property
@@ -154,7 +154,7 @@ class Composition:
 
     @cached_property
     def provenance(self) -> Provenance:
-        """Every setting of every key; read on demand, since only errors and ``--explain`` ask."""
+        """Every setting of every key; read on demand, since only errors and ``--explain`` need it."""
         provenance = Provenance()
         loader = config_loader(self.directories)
         found = loader.compute_defaults_list(self.verb, list(self.overrides), RunMode.RUN)
@@ -167,7 +167,7 @@ class Composition:
         for group, option in found.overrides.known_choices.items():
             metadata = found.overrides.override_metadata.get(group)
             here = [(file, Setting(entry.option, entry.place)) for file, entry in entries if entry.group == group]
-            # who decided comes first, then the others, the root file's default last
+            # the file that decided comes first, the root file's default last
             chooser = metadata.containing_config_path if metadata else None
             here.sort(key=lambda item: (item[0] != chooser, item[0] == self.verb))
             by_hand = [Setting(option, COMMAND_LINE)] if metadata and metadata.external_override else []
@@ -180,7 +180,7 @@ class Composition:
         return provenance
 
     def _file(self, name: str) -> Path | None:
-        """The file that a name in the config folders stands for; None if it is one of Hydra's own."""
+        """The file that has this name in the config folders; None for a file of Hydra's own."""
         paths = (directory / f"{name}.yaml" for directory in self.directories)
         return next((path for path in paths if path.is_file()), None)
 
@@ -192,10 +192,10 @@ def override_texts(settings: DictConfig, kind: str) -> list[str]:
 
 
 def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
-    """A config as plain data, with its interpolations replaced by what they lead to.
+    """A config as plain data, with its interpolations resolved.
 
     Raises:
-        ConfigError: for one that leads nowhere.
+        ConfigError: for an interpolation of a key that does not exist.
     """
     try:
         values: Any = OmegaConf.to_container(config, resolve=True)
@@ -221,7 +221,7 @@ def compose(
         run_mode: MULTIRUN leaves out the keys that are swept over.
 
     Raises:
-        ConfigError: for anything that Hydra refuses.
+        ConfigError: if Hydra refuses a file or an override.
     """
     loader = config_loader(directories)
     overrides = [with_none(readable(text, loader), loader) for text in overrides]
@@ -241,8 +241,8 @@ def compose(
         refuse_packages(verb, overrides, loader)
         config = load(overrides)
     except HYDRA_ERRORS as error:
-        # Hydra refuses a key that the files do not hold. Forced in, it is the schema that refuses it, and says what was
-        # meant; or takes it: an item of a list need not spell out its defaults.
+        # Hydra refuses a key that the files do not hold. Forced in with ++, the schema either refuses it with a suggestion
+        # or accepts it, since an item of a list may leave out its defaults.
         forced = [_forced(text, loader) for text in overrides]
         if cannot_override(error) and forced != overrides:
             return compose(verb, forced, directories, run_mode)

@@ -1,9 +1,9 @@
-"""Nothing in a config runs code: what Hydra would import or call for a file's sake is refused.
+"""Refuses configs that would make Hydra import or call something: nothing in a config runs code.
 
-    refuse_packages("train", overrides, loader)    # before composing, which looks into the packages of hydra.searchpath
+    refuse_packages("train", overrides, loader)    # before composing, which imports the packages of hydra.searchpath
     refuse_code(config, loader)                    # after it
 
-Hydra calls what `_target_` names for its own plugins, and Python's logging what `class` and `()` name.
+Hydra calls the `_target_` of its launchers and sweepers, and Python's logging calls `class` and `()`.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ _PLUGINS = (OWN_PLUGINS, "hydra_plugins.")
 
 
 def refuse_packages(verb: str, overrides: Sequence[str], loader: ConfigLoader) -> None:
-    """Refuses to search for configs in packages, for looking into one imports it.
+    """Refuses to search for configs in packages, since reading a package imports it.
 
     Args:
         verb: names the root file, the only one whose `hydra.searchpath` counts.
         overrides: as on the command line.
-        loader: finds the root file.
+        loader: reads the root file.
 
     Raises:
         ConfigError: if `hydra.searchpath` holds anything but folders.

@@ -1,4 +1,4 @@
-"""What a verb shows without running: `--help` with the groups, `--cfg job`, and `--explain`, where every value came from."""
+"""The screens of a verb that start no run: `--help` with the groups, `--cfg job`, and `--explain` with each value's origin."""
 
 import sys
 import textwrap
@@ -43,7 +43,7 @@ def print_explanation(key: str, values: Mapping[str, object], provenance: Proven
     Args:
         key: dotted key; "" for all.
         values: the config, as plain data.
-        provenance: knows the settings.
+        provenance: the settings of every key.
 
     Raises:
         ConfigError: if there is no such key.

@@ -1,4 +1,4 @@
-"""Hydra runs the jobs: one that is composed already, or whatever the arguments say, a sweep for one.
+"""Runs jobs through Hydra: one composed job, the listed jobs of a sweep, or whatever the arguments ask of Hydra.
 
 run_composed(job, composition, {"run.dir": "outputs/train/…"})
 run_jobs(job, composition, [("seed=0",), ("seed=1",)], "outputs/sweeps/…")
@@ -28,15 +28,15 @@ _RUN_DIR = "hydra.run.dir"
 
 
 def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path | str | None]) -> int:
-    """Runs one job with the config that is composed already, which `hydra.main` would do twice more, in half a second.
+    """Runs one job with its composed config; `hydra.main` would compose it twice more, in half a second.
 
     Args:
         job: what to run.
         composition: of the job; changed by the settings.
-        settings: Hydra's own that are to be others: from keys below `hydra` to values.
+        settings: Hydra's own settings to change: from keys below `hydra` to values.
 
     Returns:
-        The exit code that Hydra asks for.
+        The exit code that Hydra returns.
     """
     config = _with_settings(composition, settings, RunMode.RUN)
 
@@ -60,16 +60,16 @@ def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path
 
 
 def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], sweep_dir: Path) -> int:
-    """Runs the jobs of a sweep, which are listed already, with the launcher that is configured.
+    """Runs the listed jobs of a sweep with the configured launcher.
 
     Args:
         job: what to run.
         composition: of the sweep, for a multirun; changed by its folder.
-        jobs: the overrides of each job, Hydra's own left out.
+        jobs: each job's overrides, without Hydra's own.
         sweep_dir: the sweep's folder.
 
     Returns:
-        The exit code that Hydra asks for.
+        The exit code that Hydra returns.
     """
     config = _with_settings(composition, {"sweep.dir": sweep_dir}, RunMode.MULTIRUN)
     runner = Hydra(composition.verb, config_loader(composition.directories))
@@ -96,7 +96,7 @@ def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], 
 
 
 def hand_over(job: Job, verb: str, overrides: Sequence[str], flags: Sequence[str], folder: str = _RUN_DIR) -> int:
-    """Lets Hydra compose and run what the arguments say; returns the exit code that it asks for.
+    """Has Hydra compose and run the arguments; returns its exit code.
 
     Raises:
         ConfigError: if a folder cannot be made; `folder` is the key that names it.
@@ -128,13 +128,13 @@ def setting(key: str, value: Path | str | None) -> str:
 
 
 def quoted(key: str, value: Path | str) -> str:
-    """The override that gives a key a value, in quotes, for Hydra's grammar stumbles over some."""
+    """The override that gives a key a value, in quotes, which Hydra's grammar needs for some values."""
     text = str(value).replace("'", r"\'")
     return f"{key}='{text}'"
 
 
 class _PathError(BaseException):
-    """Passes by Hydra, which would print a traceback, as no `Exception` does."""
+    """Carries an error past Hydra, which would print the traceback of any `Exception`."""
 
     def __init__(self, error: OSError) -> None:
         self.error = error
@@ -142,13 +142,13 @@ class _PathError(BaseException):
 
 @contextmanager
 def _answered(key: str) -> Iterator[None]:
-    """Has a folder or file that Hydra could not make itself, before or after a job, answered in a line.
+    """Reports a folder or file that Hydra could not make in one line.
 
     Args:
-        key: what names the folder.
+        key: the key that names the folder.
 
     Raises:
-        ConfigError: if that happens.
+        ConfigError: if Hydra cannot make a folder or file before or after a job.
     """
 
     def guarded(function: Callable[[], Any]) -> Any:

@@ -1,9 +1,9 @@
-"""What Hydra runs for a verb: one composed config, made typed, handed to the verb's task, its outcome noted.
+"""The function that Hydra runs for a verb: parses one composed config, calls the verb's task with it, records the outcome.
 
     job = Job(Config, task)
     hydra.main(config_path=..., config_name="train", version_base="1.3")(job)()
 
-Then `job.exit_code` says how it went; Hydra itself has nothing to report.
+Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to report.
 """
 
 import traceback
@@ -30,12 +30,12 @@ from nnjax.config.schema import TrainConfig
 
 Task = Callable[[Any, Path], Mapping[str, object]]
 
-# Here, because a launcher's worker process imports this module to find the job that it was sent.
+# Here, because a launcher's worker process imports this module to unpickle its job.
 OmegaConf.register_new_resolver("file_name", file_name, replace=True)
 
 
 class Job:
-    """What Hydra runs: once, or once for each job of a sweep, then perhaps in a launcher's worker process."""
+    """The function that Hydra runs once, or once for each job of a sweep, perhaps in a launcher's worker process."""
 
     def __init__(self, schema: type, task: Task) -> None:
         self.schema = schema
@@ -43,7 +43,7 @@ class Job:
         self.exit_code = 0
 
     def __call__(self, composed: DictConfig) -> None:
-        """Runs the task in Hydra's output folder; what it raises is told and noted, so that a sweep goes on."""
+        """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
         settings: Any = HydraConfig.get()
         run_dir = Path(settings.runtime.output_dir)
         composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
@@ -77,11 +77,11 @@ class Job:
         if number is not None:
             write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
             if self.exit_code == PreemptedError.exit_code:
-                raise SystemExit(self.exit_code)  # the machine is wanted back: no further job
+                raise SystemExit(self.exit_code)  # the machine is being taken away: start no further job
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
-    """The config as plain data, its folders absolute; with `resume` or `rerun` it is the earlier run's."""
+    """The config as plain data, its folders absolute; with `resume` or `rerun`, the earlier run's config."""
     values = composition.values(schema)
     origins: Origins = composition
     known = {field.name for field in fields(schema)}
@@ -93,11 +93,13 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
             values[key] = str(find_run(values[key], key, composition))
     given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
-        raise ConfigError(f"rerun={values['rerun']}: goes on with nothing, as resume= does; give one of them {ON_COMMAND_LINE}")
+        raise ConfigError(
+            f"rerun={values['rerun']}: starts a new run, and resume= resumes one; give one of them {ON_COMMAND_LINE}"
+        )
     if given:
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
     data = values.get("data")
-    for name in ("directory", "file"):  # whoever reads the config again may be elsewhere
+    for name in ("directory", "file"):  # the config may be read again from another working directory
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":
             data[name] = str(expanded(data[name], f"data.{name}", DataError).absolute())
     return values, origins

@@ -1,8 +1,8 @@
-"""Values in JSON, as people paste them, in the grammar of Hydra, whose keys have no quotes.
+"""Translates pasted JSON values into Hydra's grammar, whose keys have no quotes.
 
     from_json('model.layers=[{"size": 2, "bias": true}]', reads)      # "model.layers=[{size:2,bias:true}]"
 
-Only what Hydra cannot read is looked at, and only what is JSON throughout is taken: the values are exactly those that it says.
+Only overrides that Hydra cannot read are translated, and only if all of the value is JSON; the values stay exactly the same.
 """
 
 import json
@@ -18,10 +18,10 @@ _WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
 def from_json(text: str, reads: Callable[[str], bool]) -> str:
-    """An override with JSON in the place of its value, or of each of the values of a sweep, as Hydra writes it.
+    """Returns an override whose value, or whose every value of a sweep, is JSON, in Hydra's grammar.
 
     Args:
-        text: ``key=value``; left as it is where Hydra reads it, or where it is no JSON.
+        text: ``key=value``; returned unchanged if Hydra reads it, or if it is no JSON.
         reads: whether Hydra reads an override.
     """
     key, equals, value = text.partition("=")
@@ -35,7 +35,7 @@ def from_json(text: str, reads: Callable[[str], bool]) -> str:
 
 
 def corrected(text: str, reads: Callable[[str], bool]) -> str | None:
-    """An override without the quotes around its keys; None where it has none, or Hydra cannot read that either."""
+    """Returns an override without the quotes around its keys; None if it has none, or if Hydra cannot read the result."""
     key, equals, value = text.partition("=")
     bare = _QUOTED.sub(_bare_key, value)
     if bare == value or not equals:

@@ -1,4 +1,4 @@
-"""What Hydra refuses, in the words of the other config errors: key and value first, what is allowed, where it was set.
+"""Reads and checks overrides; words Hydra's refusals as config errors: key and value, what is allowed, where it was set.
 
 check_overrides(["model=cnnn"], loader)
 # ConfigError: model=cnnn: no such option; did you mean cnn? Allowed: cnn, fnn, two_neuron (set on the command line)
@@ -23,7 +23,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.paths import shown_path
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, LookupError)
-"""What composing a config may raise for a mistake in a file or an override."""
+"""The exceptions that composing raises for a mistake in a file or an override."""
 
 _PARAMS = "hydra.sweeper.params"
 
@@ -34,11 +34,11 @@ def parse_override(text: str, loader: ConfigLoader) -> Override:
     """Reads one ``key=value``.
 
     Raises:
-        ConfigError: if it is none.
+        ConfigError: if Hydra cannot read it.
     """
     try:
         override = OverridesParser.create(loader).parse_override(text)
-        override.config_loader = loader  # only the parser of several overrides passes it on, and glob() asks it
+        override.config_loader = loader  # parse_override does not pass it on, and glob() needs it
     except HydraException as error:
         if fixed := corrected(text, lambda other: _reads(other, loader)):
             reason = f"cannot be read; keys stand without quotes: {shlex.quote(fixed)}"
@@ -66,7 +66,7 @@ def _holds_sweep(value: object) -> bool:
 
 
 def readable(text: str, loader: ConfigLoader) -> str:
-    """An override whose value is JSON that Hydra cannot read, as Hydra writes it; any other as it is."""
+    """Translates an override whose value is JSON into Hydra's grammar; returns any other unchanged."""
     return from_json(text, lambda other: _reads(other, loader))
 
 
@@ -79,15 +79,15 @@ def _reads(text: str, loader: ConfigLoader) -> bool:
 
 
 def check_overrides(texts: Sequence[str], loader: ConfigLoader, *, sweep: bool = False) -> None:
-    """Refuses overrides that cannot be composed, whatever the files hold.
+    """Refuses overrides that cannot be composed with any files.
 
     Args:
-        texts: what stands on the command line.
-        loader: knows the groups.
+        texts: the overrides of the command line.
+        loader: finds the groups and their options.
         sweep: whether several values may be given to a key.
 
     Raises:
-        ConfigError: for the first that is wrong.
+        ConfigError: for the first wrong override.
     """
     for text in texts:
         override = parse_override(text, loader)
@@ -108,13 +108,13 @@ def check_overrides(texts: Sequence[str], loader: ConfigLoader, *, sweep: bool =
         elif is_group(override, loader) and not override.is_delete():
             if not isinstance(value, str) or value not in options(loader, group):
                 raise no_such_option(group, value, loader, ON_COMMAND_LINE)
-            nested = "/" in group  # no file chooses in these, so one is added, as +training/stop=mine
+            nested = "/" in group  # no file has a default for these, so an option is added: +training/stop=mine
             if override.is_force_add() or (override.is_add() and not nested):
                 raise ConfigError(f"{text}: a group is chosen without a plus; write {group}={value} {ON_COMMAND_LINE}")
 
 
 def _swept(override: Override) -> str:
-    """How the sweep of a file is written on the command line."""
+    """A file's sweep as it is written on the command line."""
     key, value = override.key_or_group.removeprefix(_PARAMS).lstrip("."), override.value()
     if isinstance(value, dict):
         return " ".join(f"{name}={show(values)}" for name, values in value.items())
@@ -123,7 +123,7 @@ def _swept(override: Override) -> str:
 
 
 def with_none(text: str, loader: ConfigLoader) -> str:
-    """``group=null`` as ``group=none`` where the group has such an option, as Hydra chooses by name only."""
+    """``group=null`` as ``group=none`` where the group has such an option, since Hydra chooses options by name only."""
     group, _, value = text.partition("=")
     values = [item.strip() for item in value.split(",")]
     if "null" not in values or "none" not in options(loader, group):
@@ -132,7 +132,7 @@ def with_none(text: str, loader: ConfigLoader) -> str:
 
 
 def is_group(override: Override, loader: ConfigLoader) -> bool:
-    """Whether an override chooses an option, rather than setting a value."""
+    """Whether an override chooses an option, instead of setting a value."""
     return not isinstance(override.value(), dict) and bool(options(loader, override.key_or_group))
 
 
@@ -162,12 +162,12 @@ def cannot_override(error: Exception) -> bool:
 def translate(
     error: Exception, overrides: Sequence[str], loader: ConfigLoader, composes: Callable[[Sequence[str]], bool]
 ) -> ConfigError:
-    """The error of a person, for one that composing raised.
+    """Translates an exception of composing into a config error.
 
     Args:
         error: one of HYDRA_ERRORS.
-        overrides: what was composed.
-        loader: what composed it.
+        overrides: those that were composed.
+        loader: the loader that composed them.
         composes: whether composing succeeds with other overrides.
     """
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
@@ -179,7 +179,7 @@ def translate(
             return _wrong_default(entry, loader)
     tells = not str(error).startswith("Error merging override") and str(error)
     text = tells or str(error.__cause__) or type(error).__name__
-    message = text.replace(":\n", ": ", 1).splitlines()[0]  # a line that ends in a colon says nothing by itself
+    message = text.replace(":\n", ": ", 1).splitlines()[0]  # a line that ends in a colon is incomplete without the next
     if match := re.match(r"In '?(?P<file>[\w/.-]+?)'?: (?P<what>.*)", message):
         file, what = match["file"], match["what"]
         for path in (path for path, name in _files(loader) if name == file):
@@ -200,7 +200,7 @@ def translate(
 
 
 def _reason(message: str, text: str) -> str:
-    """Why an override was refused, for what Hydra says."""
+    """The reason for which an override was refused, from Hydra's message."""
     if message.startswith("Could not override"):
         return "unknown key"
     if message.startswith("Could not delete"):

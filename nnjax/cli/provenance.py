@@ -1,10 +1,10 @@
-"""Where each value of a composed config was set: which line of which file or which override, and what that replaced.
+"""Records where each value of a composed config was set, by file and line or override, and which value it replaced.
 
 provenance = Provenance()
 provenance.add_file(Path("conf/optimizer/adam.yaml"), package="optimizer")
 provenance.add_override("optimizer.b1", 0.8)
 provenance.history("optimizer.b1")     # [Setting(0.8, "the command line"), Setting(0.9, "conf/optimizer/adam.yaml:6")]
-provenance.describe("optimizer")       # who chose the group's option, where that was added too
+provenance.describe("optimizer")       # the file or override that chose the group's option, if add_choice recorded it
 """
 
 import re
@@ -66,7 +66,7 @@ class Provenance:
             return
         for key, node in root.value:
             if key.value == "hydra" and not package:
-                # Hydra's own settings are no part of an experiment; the sweep that a file brings is asked for, though
+                # Hydra's own settings are no part of an experiment, except a file's own sweep
                 for part, at in _at(node, "sweeper", "params"):
                     self._add_node(f"hydra.sweeper.params.{_construct(part)}", at, part, shown)
             elif key.value != "defaults":
@@ -81,22 +81,22 @@ class Provenance:
             self._replace(key, Setting(value, COMMAND_LINE))
 
     def add_removal(self, key: str) -> None:
-        """Notes that the command line took a key away (``~key``)."""
+        """Records that the command line removed a key (``~key``)."""
         self._replace(key, Setting(REMOVED, COMMAND_LINE))
 
     def add_choice(self, group: str, settings: Sequence[Setting]) -> None:
-        """Notes who chose a group's option, newest first."""
+        """Records the settings that chose a group's option, newest first."""
         self._choices[group] = list(settings)
 
     def history(self, key: str) -> list[Setting]:
-        """What a key was set to, newest first; for a group, which options were chosen. Empty for a key never set."""
+        """The settings of a key, newest first; for a group, of its option. Empty for a key that was never set."""
         key = _dotted(key)
         return self._settings.get(key, [])[::-1] or list(self._choices.get(key, ()))
 
     def describe(self, key: str) -> str | None:
-        """Where a key was set last.
+        """The place where a key was set last.
 
-        An item that was not set by itself stands where its list does, a whole that was set part by part where a part does.
+        An item that was not set by itself has the place of its list, a mapping that was set key by key that of one of its keys.
         """
         key = _dotted(key)
         parts = [part for part in self._settings if part.startswith(f"{key}.")]
@@ -148,7 +148,7 @@ def _compose(path: Path) -> yaml.Node | None:
 
 
 def _at(node: yaml.Node, *path: str) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The keys and values of the mapping that stands in a mapping, so deep; empty where none does."""
+    """The keys and values of the mapping at a path inside a mapping; empty if there is none."""
     items = node.value if isinstance(node, yaml.MappingNode) else []
     if not path:
         return list(items)
@@ -172,7 +172,7 @@ def _join(key: str, name: str) -> str:
 
 
 def _above(key: str) -> list[str]:
-    """The keys that hold this one, the nearest first."""
+    """The keys above this one, the nearest first."""
     return [key.rsplit(".", levels)[0] for levels in range(1, key.count(".") + 1)]
 
 

@@ -1,10 +1,10 @@
-"""What a resumed run's schedule does where its length is not what it was: said before training begins.
+"""Explains, before a resumed run trains, how its schedule changes if its length was changed.
 
     for line in resume_notice(plan, read_sessions(run_dir), progress.step):
         console.print(line)
 
-A run that is resumed with another duration goes by a schedule of that length from there on: a cosine that had come down jumps
-up again. That may be what is wanted, and is said; the settings that leave the past what it was are named with it.
+A run that is resumed with another duration follows a schedule of that length from there on: a cosine that had come down jumps
+up again. The notice shows that, and names the settings that keep the schedule of the steps already done.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,8 +28,8 @@ def resume_notice(plan: Plan, sessions: Sequence[Session], done: int) -> list[st
     """Lines about what is otherwise than in the session before; none where the lengths are what they were.
 
     Args:
-        plan: of the session that begins.
-        sessions: those of the run, the one that begins last.
+        plan: the plan of the new session.
+        sessions: the run's sessions, the new one last.
         done: steps done.
     """
     past = past_plans(sessions[:-1], plan, done)
@@ -41,7 +41,7 @@ def resume_notice(plan: Plan, sessions: Sequence[Session], done: int) -> list[st
 
 
 def other_past(config: TrainConfig, run_dir: Path) -> list[Any]:
-    """How the first steps of a run were trained, where its config says otherwise; empty where that is how they were."""
+    """The settings of earlier sessions, if their steps were trained by another schedule than the config's; else empty."""
     if config.resume is None:
         return []
     plan = make_plan(config)
@@ -76,7 +76,7 @@ def _notice(plan: Plan, past: list[tuple[range, Plan]], done: int) -> Iterator[s
 
 
 def _choices(plan: Plan, earlier: Plan, done: int) -> Iterator[str]:
-    """The overrides that leave the past what the session before had it be, and what the learning rate would be then."""
+    """The overrides that keep the schedule of the session before, and the learning rate that each of them gives."""
     config, training = plan.config, earlier.config.training
     end, restarts = earlier.steps.duration, tuple(restarts_of(earlier.config.schedule))
     ways = {
@@ -115,7 +115,7 @@ def _with(config: Config, planned: Duration, restarts: Sequence[Restart]) -> Con
 
 
 def _ending(restarts: Sequence[Restart], until: int, end: int, earlier: Plan) -> tuple[Restart, ...]:
-    """The restarts before step `until`, the last of which lasts as long as in a training that ends at step `end`."""
+    """The restarts before step `until`; the last one has the length that it has in a training that ends at step `end`."""
     starts = [*(earlier.steps.of(restart.at) for restart in restarts), end]
     kept = [restart for restart, start in zip(restarts, starts, strict=False) if start < until]
     if kept and kept[-1].length is None:
@@ -125,15 +125,15 @@ def _ending(restarts: Sequence[Restart], until: int, end: int, earlier: Plan) ->
 
 
 def _duration(steps: int, like: Duration, per_epoch: int) -> Duration:
-    """So many steps, in epochs if they are whole ones and `like` is in epochs."""
+    """A duration of `steps`, in epochs if they are whole ones and `like` is in epochs."""
     return (
         Duration(steps / per_epoch, "epochs") if like.unit == "epochs" and steps % per_epoch == 0 else Duration(steps, "steps")
     )
 
 
 def _keeps(plan: Plan, past: Sequence[tuple[range, Plan]]) -> bool:
-    """Whether the steps of the past have the learning rates in this plan that they had."""
-    import numpy as np  # only a resume has a past
+    """Whether this config gives the steps already done the learning rates that they had."""
+    import numpy as np  # slow to import, and only a resume needs it
 
     for steps, earlier in past:
         numbers = np.unique(np.linspace(steps.start, steps.stop - 1, min(len(steps), _MOST_COMPARED)).astype(np.int64))
@@ -144,7 +144,7 @@ def _keeps(plan: Plan, past: Sequence[tuple[range, Plan]]) -> bool:
 
 
 def _lookahead(plan: Plan, past: Sequence[tuple[range, Plan]], done: int) -> Iterator[str]:
-    """Where slow and fast weights met, and by which share of the training, is otherwise than this config says."""
+    """Lines about synchronisations of slow and fast weights that this config would have put at other steps."""
     optimizer = plan.config.optimizer
     options = None if isinstance(optimizer, Textbook) else optimizer.lookahead
     if options is None:
@@ -161,7 +161,7 @@ def _lookahead(plan: Plan, past: Sequence[tuple[range, Plan]], done: int) -> Ite
 
 
 def _percents(plan: Plan, earlier: Plan) -> Iterator[str]:
-    """The other settings in percent, which come to other steps now."""
+    """Lines about other settings in percent that are now another number of steps."""
     training, before, optimizer = plan.config.training, earlier.config.training, plan.config.optimizer
     settings = {}
     if training.evaluate_every == before.evaluate_every:
@@ -179,13 +179,13 @@ def _percents(plan: Plan, earlier: Plan) -> Iterator[str]:
 
 
 def _is_over(plan: Plan, step: int) -> bool:
-    """Whether a step comes after the end of the course before it."""
+    """Whether a step comes after the end of the course that began last before it."""
     found = [course for course in plan.courses if course.start <= step]
     return not isinstance(plan.config.schedule, Constant) and step >= found[-1].start + found[-1].span
 
 
 def _place(plan: Plan, step: int) -> str:
-    """Where in its schedule a step is, in words."""
+    """A step's place in its schedule, in words."""
     if isinstance(plan.config.schedule, Constant):
         return ""
     found = plan.courses
@@ -198,7 +198,7 @@ def _place(plan: Plan, step: int) -> str:
 
 
 def _nothing_learnt(plan: Plan, done: int) -> str:
-    """A warning where the rest of a schedule, that has come to its end, is 0."""
+    """A warning if the learning rate stays 0 after the end of the schedule."""
     if isinstance(plan.config.schedule, Constant):
         return ""
     last, end = plan.courses[-1], plan.steps.duration
@@ -209,7 +209,7 @@ def _nothing_learnt(plan: Plan, done: int) -> str:
 
 
 def _written(config: Config) -> dict[str, str]:
-    """The settings that lengths come from, as they are written in an override."""
+    """The settings that determine the lengths, as they are written in an override."""
     planned, schedule = config.training.planned, config.schedule
     restarts = () if isinstance(schedule, Constant) else schedule.restarts
     return {

@@ -49,13 +49,13 @@ RESUMABLE = (
     "data.placement",
     "report",
 )
-"""What a resumed run may change: how long and how it is carried out, not what it is."""
+"""The keys that a resume may change: how long and where the run trains, not what it trains."""
 
 _LONGEST_NAME = 100
 
 
 def file_name(text: str) -> str:
-    """A text as part of a file's name that needs no quotes, in a shell or in an override, and is not too long."""
+    """A text as part of a short file name that needs no quotes, in a shell or in an override."""
     text = re.sub(r"[\"'\[\]{}()+\s]", "", text).replace("=", "-")
     return re.sub(r"[^\w.%@-]", "_", text)[:_LONGEST_NAME]
 
@@ -64,7 +64,7 @@ def claim(path: Path, key: str) -> Path:
     """Makes a new folder, named `path` or, where that is taken, ``path_2`` and so on.
 
     Raises:
-        ConfigError: if it cannot be made; `key` is what named it.
+        ConfigError: if it cannot be made; `key` is the key that named it.
     """
     check_name(path, key)
     candidates = chain([path], (path.with_name(f"{path.name}_{number}") for number in count(2)))
@@ -74,7 +74,7 @@ def claim(path: Path, key: str) -> Path:
 
 
 def occupy(path: Path, key: str) -> Path:
-    """Makes the folder that a person named with `key`; it may be there already.
+    """Makes the folder that the command line named with `key`; it may exist already.
 
     Raises:
         ConfigError: if it holds an earlier run or cannot be made.
@@ -83,9 +83,7 @@ def occupy(path: Path, key: str) -> Path:
         with reaching(key, path, "cannot be made"):
             found = next(path.glob(pattern), None)
         if found:
-            reason = (
-                f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER goes on with one; else take another folder"
-            )
+            reason = f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER resumes one; else take another folder"
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
     check_name(path, key)
     with reaching(key, path, "cannot be made"):
@@ -96,7 +94,7 @@ def occupy(path: Path, key: str) -> Path:
 
 @contextmanager
 def locked(run_dir: Path) -> Iterator[None]:
-    """Keeps a folder to this process; the system gives it back however the process ends. No lock on Windows.
+    """Locks a folder for this process; the operating system releases it at the end of the process. No lock on Windows.
 
     Raises:
         ConfigError: if another process works in it.
@@ -115,7 +113,7 @@ def locked(run_dir: Path) -> Iterator[None]:
 
 
 def write_config(config: object, run_dir: Path) -> None:
-    """Writes ``config.yaml``, whole or not at all; without the earlier run, which is no part of what the experiment is."""
+    """Writes ``config.yaml``, whole or not at all; without `resume` and `rerun`, which are no part of the experiment."""
     mapping = to_mapping(config)
     mapping |= {key: None for key in ("resume", "rerun") if key in mapping}
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
@@ -141,9 +139,9 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
     """The folder of an earlier run, absolute; `name` may start here or at the project's root.
 
     Args:
-        name: what the key was set to.
-        key: `run` or `resume`.
-        origins: knows where the key was set.
+        name: the value of the key.
+        key: `run`, `resume` or `rerun`.
+        origins: tells where the key was set.
 
     Raises:
         ConfigError: if there is no run.
@@ -160,20 +158,20 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
 
 
 def newest_run() -> str | None:
-    """The run that was started last, as it is written in `run=`."""
+    """The run that was started last, in the form that `run=` takes."""
     return max(_all_runs(), key=_started, default=None)
 
 
 def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
-    """The values of an earlier run, changed by what the command line sets, and where they were set.
+    """Returns an earlier run's values, changed by the overrides of the command line, and where they were set.
 
     Args:
-        composition: what the command line composes to; only what it names is taken from there.
-        key: `resume`, which leaves the experiment what it was, or `rerun`, which starts a new one like it.
+        composition: of the command line; only the keys that its overrides name are taken from it.
+        key: `resume`, which keeps the experiment as it was, or `rerun`, which starts a new one like it.
         run_dir: folder of the earlier run.
 
     Raises:
-        ConfigError: for an override that would make another experiment of a resumed one.
+        ConfigError: for an override that would change what a resumed run trains.
     """
     values, origins = _read_values(run_dir), Provenance()
     origins.add_file(run_dir / CONFIG_FILE, package="")
@@ -242,7 +240,7 @@ def _started(run: str) -> float:
 
 
 def _nearest_run(name: str, folder: Path | None) -> str | None:
-    """A run inside the folder, as a sweep's is, else the run that is spelt most like `name`, else the newest."""
+    """A run inside the folder, such as a sweep's, else the run with the most similar name, else the newest."""
     near = _runs(folder, "*") if folder else []
     near = near or get_close_matches(name.rstrip("/"), _all_runs(), n=1, cutoff=0.5)
     return near[0] if near else newest_run()

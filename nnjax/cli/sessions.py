@@ -1,9 +1,9 @@
-"""What a run was asked for in each of its sessions, so that a resume knows how the steps that are done were trained.
+"""Records the lengths that each session of a run was started with, so that a resume can tell how its past steps were trained.
 
     begin_session(config, run_dir, origins)        # before config.yaml is written anew
     *earlier, now = read_sessions(run_dir)
 
-A session is kept only while a checkpoint holds steps of it: of one that was killed before, the next resume takes no notice.
+A session is kept only if a checkpoint holds steps of it: the next resume drops a session that was killed before.
 """
 
 import json
@@ -28,14 +28,14 @@ SESSIONS_FILE = ".hydra/sessions.json"
 
 @dataclass(frozen=True)
 class Session:
-    """The settings of a session that the past of a run depends on.
+    """The settings that determined how a session trained its steps.
 
     Attributes:
         from_step: steps done when it began.
         duration: `training.duration`.
         planned: `training.planned`.
         restarts: `schedule.restarts`.
-        evaluate_every: `training.evaluate_every`; None where it was not noted.
+        evaluate_every: `training.evaluate_every`; None if it was not recorded.
         checkpoint_every: `training.checkpoint_every`.
     """
 
@@ -62,7 +62,7 @@ class Session:
 
 
 def session_of(config: TrainConfig, from_step: int) -> Session:
-    """The session that a config begins."""
+    """The session that starts with a config."""
     training, schedule = config.training, config.schedule
     restarts = () if isinstance(schedule, Constant) else schedule.restarts
     return Session(from_step, training.duration, training.planned, restarts, training.evaluate_every, training.checkpoint_every)
@@ -72,7 +72,7 @@ def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
     """Notes a new session, after those whose steps are part of the run.
 
     Args:
-        config: of the session; with `resume`, the run that lies in the folder goes on.
+        config: of the session; with `resume`, the run in the folder is resumed.
         run_dir: the run's folder, with the config of its last session.
         origins: knows where the values were set.
 
@@ -147,7 +147,7 @@ def _resume_problems(plan: Plan, earlier: Plan, done: int) -> Problems:
 
 
 def past_plans(sessions: Sequence[Session], plan: Plan, done: int) -> list[tuple[range, Plan]]:
-    """The steps that each session trained, of those that are done, and the plan that it trained them by.
+    """The steps that each session trained, of those that are done, with the session's config.
 
     Args:
         sessions: in order.

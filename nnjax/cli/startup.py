@@ -1,9 +1,9 @@
-"""The first instant of a command's process, before its imports: Ctrl-C without a traceback, and standard streams that exist.
+"""Prepares a command's process before its imports: Ctrl-C without a traceback, and standard streams that exist.
 
 begin()          # by experiments/__init__.py
-take_over()      # before the first folder is made: from there on there is something to put away
+take_over()      # before the first folder is made: from here on an interrupted command has to clean up
 
-Imports next to nothing, so that as little as possible comes before it.
+Imports next to nothing, so that it runs as early as possible.
 """
 
 import errno
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-TYPE_CHECKING = False  # `typing` takes as long to import as all the rest; a type checker goes by the name
+TYPE_CHECKING = False  # `typing` takes as long to import as all the rest; type checkers recognise the name
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
@@ -21,7 +21,7 @@ TERMINATED = 128 + 15  # SIGTERM
 
 
 class TerminatedError(SystemExit):
-    """SIGTERM came before the training, which has an answer of its own: what is open is closed, and the process ends."""
+    """SIGTERM before the training, which handles it itself: open files are closed, and the process exits."""
 
     def __init__(self) -> None:
         super().__init__(TERMINATED)
@@ -31,10 +31,10 @@ class TerminatedError(SystemExit):
 
 
 def begin() -> None:
-    """Has Ctrl-C end the process at once, with exit code 130, and opens the standard streams that are closed.
+    """Makes Ctrl-C end the process at once, with exit code 130, and opens the standard streams that are closed.
 
-    For the time of imports and of the config's composition: nothing is made yet, and an exception out of nowhere would meet
-    libraries that are not prepared for it. A process that ignores Ctrl-C, as one in the background, still does.
+    This holds during the imports and the composition of the config: nothing has been made yet, and libraries are not prepared
+    for an exception in the middle of their import. A process that ignores Ctrl-C, such as one in the background, still does.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
@@ -42,9 +42,9 @@ def begin() -> None:
 
 
 def take_over() -> None:
-    """Has Ctrl-C raise KeyboardInterrupt again, and SIGTERM an exit, so that a folder with nothing in it is given back.
+    """Makes Ctrl-C raise KeyboardInterrupt again, and SIGTERM exit, so that an empty run folder is removed.
 
-    Without `begin`, in another program's process, nothing changes.
+    Changes nothing in another program's process, where `begin` was not called.
     """
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,8 +55,8 @@ def take_over() -> None:
 def open_streams() -> None:
     """Opens the null device for each standard stream that was closed (``>&-``), where Python has None for it.
 
-    Else the next file that is opened would have its number, and whatever a library in C writes to standard error would land in
-    a checkpoint.
+    Otherwise the next file to be opened would get the stream's number, and a message that a C library writes to standard error
+    would end up in a checkpoint.
     """
     for number in range(3):
         try:
@@ -66,7 +66,7 @@ def open_streams() -> None:
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             stream: Any = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-            stream.fault = OSError(errno.EBADF, os.strerror(errno.EBADF))  # as a stream has it that fails later
+            stream.fault = OSError(errno.EBADF, os.strerror(errno.EBADF))  # like a stream that fails later
             setattr(sys, name, stream)
 
 

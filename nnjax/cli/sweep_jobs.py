@@ -1,10 +1,10 @@
-"""The jobs of a `--multirun`, listed before the first one trains: every combination of the values given to the keys.
+"""Lists the jobs of a `--multirun` before the first one trains: every combination of the values given to the keys.
 
     sweep = compose("train", ["experiment=learning_rates,textbook"], run_mode=RunMode.MULTIRUN)
     jobs = list(job_configs(sweep, print))
-    # five jobs with a step_size each, which experiment=learning_rates brings as hydra.sweeper.params, and one more
+    # five jobs with a step_size each, from hydra.sweeper.params in the file of experiment=learning_rates, and one more
 
-The values are read as Hydra's basic sweeper reads them: lists, `choice`, `range`, `glob`, `sort`, `shuffle`, and casts.
+Values have the meaning that Hydra's basic sweeper gives them: lists, `choice`, `range`, `glob`, `sort`, `shuffle`, and casts.
 """
 
 import random
@@ -37,23 +37,23 @@ from nnjax.config.diagnostics import show
 from nnjax.config.errors import ConfigError
 
 MOST_JOBS = 10_000
-"""A sweep of more is a slip: composing its configs alone would take minutes."""
+"""A larger sweep is taken for a mistake: composing its configs alone would take minutes."""
 
 
 def lists_jobs(composition: Composition) -> bool:
-    """Whether the sweeper is the basic one, whose jobs are known beforehand; others decide as they go."""
+    """Whether the sweeper is the basic one, whose jobs are known beforehand; others choose jobs by earlier results."""
     return bool(composition.hydra.sweeper._target_ == BASIC_SWEEPER)
 
 
 def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[Composition]:
-    """The config of every job, in the order in which they run.
+    """Yields the config of every job, in the order in which they run.
 
-    An option may bring a sweep of its own, as `hydra.sweeper.params` in an experiment's file; its jobs are combined with those
-    of the command line. A key that the command line sets is no longer swept by a file.
+    An experiment's file may hold a sweep of its own, `hydra.sweeper.params`; it is combined with the sweep of the command line.
+    A key that the command line sets is not swept by a file.
 
     Args:
         sweep: composed for a multirun, with the basic sweeper.
-        tell: gets a line of text for each sweep of a file that the command line replaces.
+        tell: called with a line of text for each sweep of a file that the command line replaces.
 
     Raises:
         ConfigError: for values that cannot be listed, an option that cannot be composed, or more than MOST_JOBS.
@@ -67,7 +67,7 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
     told: set[str] = set()
 
     def jobs(source: Composition, outside: Mapping[str, str], brought: Mapping[str, str]) -> Iterator[Composition]:
-        """The jobs of what the command line and files gave so far, by key, with the sweep that `source` brings."""
+        """Yields the jobs for the overrides by key of the command line and the files so far, with the sweep of `source`."""
         with _in_file(source):
             params = _params(source, loader)
         for key in params.keys() & outside.keys() - told:
@@ -81,7 +81,7 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
         if source is not sweep and not new:
             yield source
             return
-        given = {**new, **brought, **outside}  # of overrides the last one counts, so a file's come first
+        given = {**new, **brought, **outside}  # the last override of a key counts, so a file's come first
         for texts in _product([parse_override(text, loader) for text in given.values()], loader):
             job = dict(zip(given, texts, strict=True))
             single = compose(sweep.verb, [*settings, *texts], sweep.directories)
@@ -96,10 +96,10 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
 
 @contextmanager
 def as_job(single: Composition, number: int) -> Iterator[str]:
-    """Gives the config of a job its number, which interpolations may refer to; yields its folder inside the sweep's.
+    """Sets a job's number in its config, for interpolations; yields its folder inside the sweep's.
 
     Raises:
-        ConfigError: if there is no telling the folder.
+        ConfigError: if the folder's name cannot be resolved.
     """
     config: Any = single.hydra._get_root()
     pattern: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
@@ -120,7 +120,7 @@ def as_job(single: Composition, number: int) -> Iterator[str]:
 
 @contextmanager
 def _in_file(source: Composition) -> Iterator[None]:
-    """Says of a mistake in the sweep that a file brings where it stands."""
+    """Adds to an error in a file's sweep the place where that is set."""
     try:
         yield
     except ConfigError as error:
@@ -140,7 +140,7 @@ def _product(overrides: Sequence[Override], loader: ConfigLoader) -> Iterator[tu
 
 
 def _values(override: Override, loader: ConfigLoader) -> list[str]:
-    """An override for each value that is given to the key.
+    """Returns an override for each value of a key.
 
     Raises:
         ConfigError: if the values cannot be listed, or if there are none.
@@ -155,7 +155,7 @@ def _values(override: Override, loader: ConfigLoader) -> list[str]:
 
 
 def _items(value: Any, override: Override, loader: ConfigLoader) -> list[Any]:
-    """The values of a sweep, one of a list being a sweep itself; a plain value stands for itself."""
+    """The values of a sweep, where a value may be a sweep itself; a plain value is returned as the only one."""
     text = override.input_line
     match value:
         case Glob():
@@ -179,7 +179,7 @@ def _items(value: Any, override: Override, loader: ConfigLoader) -> list[Any]:
 
 
 def _matches(glob: Glob, override: Override, loader: ConfigLoader) -> list[str]:
-    """The options that a glob chooses; those that begin with an underscore or a dot only where it names that, as in a shell."""
+    """The options that match a glob; a leading underscore or dot must be written out in the glob, as in a shell."""
     text, group = override.input_line, override.key_or_group
     known = options(loader, group)
     if not known:
@@ -199,13 +199,13 @@ def _matches(glob: Glob, override: Override, loader: ConfigLoader) -> list[str]:
 
 
 def _params(source: Composition, loader: ConfigLoader) -> dict[str, str]:
-    """The overrides, by key, of the sweep that a file brings."""
+    """The overrides of a file's sweep, by key."""
     texts = [f"{key}={values}" for key, values in (source.hydra.sweeper.get("params") or {}).items()]
     return _by_key(texts, loader)
 
 
 def _by_key(texts: Sequence[str], loader: ConfigLoader) -> dict[str, str]:
-    """The overrides by the key that they set, the last one where several do.
+    """The overrides by the key that they set; of several, the last.
 
     Raises:
         ConfigError: if a key is swept over and set once more.
@@ -224,7 +224,7 @@ def _by_key(texts: Sequence[str], loader: ConfigLoader) -> dict[str, str]:
 
 
 def _check_settings(sweep: Composition, single: Composition) -> None:
-    """Refuses a job whose files want another launcher, sweeper or folder for the sweep than it has."""
+    """Refuses a job whose files set another launcher, sweeper or folder than the sweep has."""
     wanted, taken = _of_the_whole_sweep(single), _of_the_whole_sweep(sweep)
     for key, value in wanted.items():
         if value != taken.get(key):
@@ -234,7 +234,7 @@ def _check_settings(sweep: Composition, single: Composition) -> None:
 
 
 def _of_the_whole_sweep(composition: Composition) -> dict[str, object]:
-    """Hydra's settings that the jobs of a sweep share, interpolations left as they are."""
+    """Hydra's settings that the jobs of a sweep share, with unresolved interpolations."""
     hydra: Any = OmegaConf.to_container(composition.hydra, resolve=False)
     keys = {"sweep.dir": hydra["sweep"].get("dir"), "launcher": hydra["launcher"]}
     return keys | {f"sweeper.{key}": value for key, value in hydra["sweeper"].items() if key != "params"}

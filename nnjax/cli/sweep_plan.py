@@ -1,4 +1,4 @@
-"""What a `--multirun` will do, known and checked before its first job trains, and the exit code that sums up its jobs.
+"""Plans and checks the jobs of a `--multirun` before the first one trains; sums up their exit codes.
 
 jobs = plan(TrainConfig, compose("train", ["seed=0,1"], run_mode=RunMode.MULTIRUN), print)
 # [PlannedJob(("seed=0",), "0_seed-0"), PlannedJob(("seed=1",), "1_seed-1")]
@@ -32,7 +32,7 @@ class PlannedJob:
     """A job of a sweep.
 
     Attributes:
-        overrides: what sets it apart from the verb's defaults, as Hydra takes it.
+        overrides: the job's overrides, in Hydra's grammar.
         folder: its folder, inside the sweep's.
     """
 
@@ -46,10 +46,10 @@ def plan(schema: type, sweep: Composition, tell: Callable[[str], object]) -> lis
     Args:
         schema: of the jobs' configs.
         sweep: composed for a multirun, with the basic sweeper.
-        tell: gets a line of text for whatever a person may not have meant: jobs that are alike, sweeps that are replaced.
+        tell: called with a line of text for what may be a mistake: equal jobs, sweeps that are replaced.
 
     Raises:
-        ConfigError: for a mistake in any job, or if two have one folder. Values that do not go together cost their job alone.
+        ConfigError: for a mistake in any job, or if two share a folder. Incompatible values fail only their own job, later.
     """
     jobs: list[PlannedJob] = []
     first_of: dict[str, int] = {}
@@ -73,14 +73,14 @@ def plan(schema: type, sweep: Composition, tell: Callable[[str], object]) -> lis
 
 
 def check_job(schema: type, single: Composition) -> object:
-    """The config of a job, checked as far as a mistake in it should stop the sweep.
+    """Parses a job's config and checks it for mistakes that should stop the whole sweep.
 
     Raises:
         ConfigError: for a wrong key or value.
     """
     given: Any = OmegaConf.to_container(single.job, resolve=False)
     if resume := given.get("resume"):
-        raise ConfigError(f"resume={resume}: one run goes on by itself; leave out -m {ON_COMMAND_LINE}")
+        raise ConfigError(f"resume={resume}: a run is resumed by itself; leave out -m {ON_COMMAND_LINE}")
     values, origins = plain_values(schema, single)
     config: object = parse(schema, values, origins)
     with suppress(IncompatibleError):
@@ -89,7 +89,7 @@ def check_job(schema: type, single: Composition) -> object:
 
 
 def check_unused(jobs: Sequence[PlannedJob], sweep_dir: Path) -> None:
-    """Refuses a sweep that would write over an earlier run.
+    """Refuses a sweep that would overwrite an earlier run.
 
     Raises:
         ConfigError: if the folder of a job holds one.
@@ -100,9 +100,9 @@ def check_unused(jobs: Sequence[PlannedJob], sweep_dir: Path) -> None:
 
 
 def sweep_exit_code(codes: Sequence[int]) -> int:
-    """What a sweep exits with: 0 if every job does, the code of those that failed if they agree.
+    """The exit code of a sweep: 0 if every job has 0, the code of those that failed if they agree.
 
-    Else 75 if one was preempted, for then the command is worth repeating, and 1 for any other mixture.
+    Else 75 if one was preempted, since the command is then worth repeating, and 1 for any other mixture.
     """
     failed = {code for code in codes if code}
     if len(failed) == 1:

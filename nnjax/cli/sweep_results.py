@@ -1,9 +1,9 @@
-"""How the jobs of a `--multirun` ended: written by each job, read back when the sweep is over.
+"""Results of the jobs of a `--multirun`: written by each job, read back at the end of the sweep.
 
     write_outcome(JobResult(0, ("seed=0",), run_dir, 0, None, summary), run_dir)
     results = collect(sweep_dir, [("seed=0",), ("seed=1",)])
 
-A job leaves its outcome in `.hydra/outcome.json` of its folder, so that it does not matter which process ran it.
+A job writes its outcome to `.hydra/outcome.json` in its folder, so that jobs may run in any process.
 """
 
 import json
@@ -26,15 +26,15 @@ _STATUSES = {
 
 @dataclass(frozen=True)
 class JobResult:
-    """How one job of a sweep ended.
+    """The outcome of one job of a sweep.
 
     Attributes:
         number: counted from 0.
-        overrides: what the job was given.
-        run_dir: its folder; None if it was never begun.
-        exit_code: what it would have exited with as a run of its own.
-        error: first line of what went wrong; None if nothing did.
-        summary: what the task returned; None if it failed.
+        overrides: the job's overrides.
+        run_dir: its folder; None if it was never started.
+        exit_code: the exit code that it would have as a run of its own.
+        error: first line of the error; None without one.
+        summary: the task's result; None if it failed.
     """
 
     number: int
@@ -55,7 +55,7 @@ class JobResult:
 
 
 def write_outcome(result: JobResult, run_dir: Path) -> None:
-    """Leaves a job's outcome in its folder."""
+    """Writes a job's outcome into its folder."""
     path = run_dir / OUTCOME_FILE
     path.parent.mkdir(exist_ok=True)
     outcome = {
@@ -69,11 +69,11 @@ def write_outcome(result: JobResult, run_dir: Path) -> None:
 
 
 def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Sequence[str] | None = None) -> list[JobResult]:
-    """The outcomes of a sweep in the jobs' order; a job of `jobs` that left none is one that did not end.
+    """Reads the outcomes of a sweep in the jobs' order; a job of `jobs` without an outcome did not end.
 
     Args:
         sweep_dir: the sweep's folder.
-        jobs: the overrides of each job; None where only the sweeper knows.
+        jobs: the overrides of each job; None if only the sweeper has them.
         folders: the jobs' folders inside `sweep_dir`; a job whose folder exists has begun.
     """
     found = {number: JobResult(number, texts, None, 1, DID_NOT_END, None) for number, texts in enumerate(jobs or ())}

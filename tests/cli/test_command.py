@@ -121,7 +121,7 @@ def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None
         (["hydra.mode=multirun"], "hydra.mode=multirun: Invalid value 'multirun', expected one of [RUN, MULTIRUN]"),
         (["hydra.mode=RUN", "seed=1,2"], "seed=1,2: several values for one key; add -m"),
         (["optimizer=glob(*)"], "optimizer=glob(*): several values for one key; add -m"),
-        (["-m", "resume=nowhere", "seed=1"], "resume=nowhere: one run goes on by itself; leave out -m"),
+        (["-m", "resume=nowhere", "seed=1"], "resume=nowhere: a run is resumed by itself; leave out -m"),
         (["--cfg", "job", "-m"], "--multirun: --cfg and --info show a single config"),
         (["--explain", "optimzer"], "--explain optimzer: unknown key; did you mean optimizer"),
         (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
@@ -181,7 +181,7 @@ def test_a_folder_that_holds_a_run_is_left_alone(
     with pytest.raises(SystemExit) as end:
         command.run("train", TrainConfig, lambda config, run_dir: {})
     assert end.value.code == 2
-    assert capsys.readouterr().err.startswith(f"hydra.{mode}.dir=own: holds an earlier run ({held}); resume=FOLDER goes on")
+    assert capsys.readouterr().err.startswith(f"hydra.{mode}.dir=own: holds an earlier run ({held}); resume=FOLDER resumes one")
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "own" / held).read_text() == "mine"
 
@@ -474,7 +474,7 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
         ("hydra.run.dir=x",): "hydra.run.dir=x: a resumed run stays in its folder",
         ("training.duration=20epochs", "schedule.restarts=[]"): "training.duration=20epochs: ends at step 400, and the run has",
         ("schedule.final=0.1",): "schedule.final=0.1: a resumed run stays",
-        ("-m",): f"resume={name}: one run goes on by itself; leave out -m",
+        ("-m",): f"resume={name}: a run is resumed by itself; leave out -m",
     }.items():
         result = run(f"resume={name}", *arguments)
         assert (result.returncode, result.stderr[: len(first_line)]) == (2, first_line)

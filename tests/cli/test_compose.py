@@ -64,7 +64,7 @@ PREPARED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 
 @pytest.mark.parametrize("data", [option.partition("=")[2] for option in OPTIONS if option.startswith("data=")])
 def test_a_dataset_of_tfds_can_be_prepared_and_no_other(data: str) -> None:
-    shown = help_text(compose("prepare", []), PrepareConfig, "python -m experiments.prepare")
+    shown = help_text(compose("prepare", []), PrepareConfig, "nnjax prepare")
     assert (f"{data}," in shown or f"*{data}\n" in shown) == (data in PREPARED)
     if data in PREPARED:
         assert compose_config("prepare", [f"data={data}"], PrepareConfig).data.name == data

@@ -72,7 +72,7 @@ def test_jobs_that_are_alike_are_told() -> None:
 
 
 def test_a_sweep_resumes_nothing() -> None:
-    with pytest.raises(ConfigError, match=r"^resume=nowhere: one run goes on by itself; leave out -m"):
+    with pytest.raises(ConfigError, match=r"^resume=nowhere: a run is resumed by itself; leave out -m"):
         planned("seed=0,1", "resume=nowhere")
 
 

@@ -1,4 +1,4 @@
-"""The README's commands do what they say, as they stand there, in a checkout of their own."""
+"""The README's commands and the diffs of CONTRIBUTING.md work as they are printed, in a checkout of their own."""
 
 import os
 import re
@@ -13,6 +13,7 @@ from archives import prepare_made
 from commands import ROOT, code_blocks, environment
 
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 LINES = [line.split("  #")[0].strip() for block in code_blocks(README, "bash") for line in block.splitlines()]
 COMMANDS = list(dict.fromkeys(line for line in LINES if line))
 # .ci/run calls make train and make test; the rest of these fetch from a network, or build the environment that tests run in.
@@ -59,7 +60,7 @@ def test_command(command, checkout):
 
 
 def apply(diff, folder):
-    """Carries out a diff of the README: lines with + take the place of the lines with − before them, or make a new file."""
+    """Applies a diff of CONTRIBUTING.md: lines with + take the place of the lines with − before them, or make a new file."""
     for section in diff.split("--- ")[1:]:
         name, *lines = section.splitlines()
         path = folder / name
@@ -89,7 +90,7 @@ def strip_marks(lines):
 )
 def test_an_option_is_added_as_the_diff_says(number, command, checkout, tmp_path):
     shutil.copytree(checkout, tmp_path / "copy", ignore=shutil.ignore_patterns("outputs", "archives", "tfds"))
-    apply(code_blocks(README, "diff")[number], tmp_path / "copy")
+    apply(code_blocks(CONTRIBUTING, "diff")[number], tmp_path / "copy")
     words = [sys.executable, "-m", *command.split()]
     result = subprocess.run(words, cwd=tmp_path / "copy", env=environment(), capture_output=True, text=True, timeout=1200)
     assert result.returncode == 0, result.stdout + result.stderr

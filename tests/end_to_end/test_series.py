@@ -125,7 +125,7 @@ def test_a_file_that_moved_is_named_to_a_resumed_run(tmp_path):
     (tmp_path / "my.csv").rename(tmp_path / "moved.csv")
     run("train", "resume=run", check=3, cwd=tmp_path)
     longer = run("train", "resume=run", "data.file=moved.csv", "training.duration=30steps", cwd=tmp_path)
-    assert "Going on from step 20 of 30\ntraining.duration=30steps (until now 20steps):\n" in longer.stdout
+    assert "Resuming from step 20 of 30\ntraining.duration=30steps (until now 20steps):\n" in longer.stdout
     assert "\n    training.planned=20steps 'schedule.restarts=[20steps]'\n" in longer.stdout
     log = (tmp_path / "run/train.log").read_text()
     assert log.index("training.planned=20steps") < log.rindex("train loss")  # before training

@@ -102,7 +102,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert "Going on from step" in run("train", f"resume={folder}").stdout
+    assert "Resuming from step" in run("train", f"resume={folder}").stdout
     run("train", *arguments, into(tmp_path / "whole"))
     assert metrics_of(folder) == metrics_of(tmp_path / "whole")
 

@@ -228,7 +228,7 @@ def test_a_job_without_a_finite_loss_is_never_the_best():
 
 
 def test_a_command_below_a_sweeps_table_stays_one_line():
-    said = f"SIGTERM: go on with: python -m experiments.train resume=/outputs/{'long/' * 40}"
+    said = f"SIGTERM: resume with: python -m experiments.train resume=/outputs/{'long/' * 40}"
     assert said in rendered(sweep_errors([{"status": "preempted", "error": said}]))
 
 
