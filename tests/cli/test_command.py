@@ -1,20 +1,23 @@
 """Verbs as a person types them: a fake one that trains nothing, in a project of its own."""
 
+import io
 import json
 import os
+import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from nnjax.cli import command, runs
+from nnjax.cli import command, compose, hydra_runner, runs
 from nnjax.cli.compose import compose_train, project_root
 from nnjax.cli.runs import claim, file_name, find_run, locked, newest_run, read_config, write_config
 from nnjax.cli.sweep_results import JobResult, collect, write_outcome
@@ -54,22 +57,47 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project that holds the packages of the command line, the YAML files and a verb, and no runs."""
+    """A project with YAML files of its own and a verb, and no runs."""
     root = project_root()
-    for package in ("config", "data", "checks", "cli"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(root / "nnjax" / package, tmp_path / "nnjax" / package, ignore=ignored)
     shutil.copytree(root / "conf", tmp_path / "conf")
-    for name in ("pyproject.toml", "nnjax/__init__.py"):
-        shutil.copy(root / name, tmp_path / name)
+    shutil.copy(root / "pyproject.toml", tmp_path)
     (tmp_path / "verb.py").write_text(VERB)
     (tmp_path / "elsewhere").mkdir()
     return tmp_path
 
 
 @pytest.fixture
-def run(project: Path) -> Run:
+def run(project: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the verb in the tests' own process, whose imports are there already."""
+    for module in (command, compose, hydra_runner):
+        monkeypatch.setattr(module, "conf_dir", lambda: project / "conf")
+    monkeypatch.setenv("COLUMNS", "100")
+    program = str(project / "verb.py")
+
     def run(*arguments: str, cwd: str = ".") -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(project / cwd)
+            patch.setattr(sys, "argv", [program, *arguments])
+            with pytest.raises(SystemExit) as end:
+                runpy.run_path(program, run_name="__main__")
+        code = end.value.code
+        assert isinstance(code, int)
+        return Result([program, *arguments], code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def start(project: Path) -> Run:
+    """Runs the verb in a process of its own."""
+    root = project_root()
+    for package in ("config", "data", "checks", "cli"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(root / "nnjax" / package, project / "nnjax" / package, ignore=ignored)
+    shutil.copy(root / "nnjax/__init__.py", project / "nnjax")
+
+    def start(*arguments: str, cwd: str = ".") -> Result:
         environment = {**os.environ, "PYTHONPATH": str(project), "COLUMNS": "100"}
         environment.pop("PYTHONWARNINGS", None)
         return subprocess.run(
@@ -81,15 +109,15 @@ def run(project: Path) -> Run:
             timeout=60,
         )
 
-    return run
+    return start
 
 
 def folders(project: Path, pattern: str) -> list[Path]:
     return sorted(path.parent for path in (project / "outputs").glob(f"{pattern}/config.yaml"))
 
 
-def test_a_run_has_its_folder_below_the_project(project: Path, run: Run) -> None:
-    result = run("model=fnn", "training.duration=3epochs", cwd="elsewhere")
+def test_a_run_has_its_folder_below_the_project(project: Path, start: Run) -> None:
+    result = start("model=fnn", "training.duration=3epochs", cwd="elsewhere")
     assert (result.returncode, result.stdout, result.stderr) == (0, "task fnn 0\n", "")
     (folder,) = folders(project, "train/*/*")
     assert folder.name.endswith("_fnn_digits")
@@ -186,8 +214,8 @@ def test_a_folder_that_holds_a_run_is_left_alone(
     assert (tmp_path / "own" / held).read_text() == "mine"
 
 
-def test_a_mistake_is_said_without_a_traceback(project: Path, run: Run) -> None:
-    result = run("++optimizer.lr=1")
+def test_a_mistake_is_said_without_a_traceback(project: Path, start: Run) -> None:
+    result = start("++optimizer.lr=1")
     first_line = "optimizer.lr=1: unknown key; did you mean optimizer.learning_rate? (set on the command line)"
     assert (result.returncode, result.stdout, result.stderr.splitlines()[0]) == (2, "", first_line)
     assert not (project / "outputs").exists()
@@ -197,9 +225,9 @@ def test_a_mistake_is_said_without_a_traceback(project: Path, run: Run) -> None:
     ("seed", "code", "said"), [(11, 3, "mnist: not found\ntwo ways out\n"), (13, 1, "unlucky"), (17, 130, "")]
 )
 def test_what_a_task_raises_becomes_the_exit_code_and_keeps_the_folder(
-    project: Path, run: Run, seed: int, code: int, said: str
+    project: Path, start: Run, seed: int, code: int, said: str
 ) -> None:
-    result = run(f"seed={seed}")
+    result = start(f"seed={seed}")
     assert result.returncode == code
     assert said in result.stderr
     assert ("Traceback" in result.stderr) == (code == 1)
@@ -231,14 +259,14 @@ def test_screens_show_and_make_nothing(project: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["seed=1"], ["--help"], ["--explain", "seed"], ["optimizer.lr=1"], ["data=textbook"]])
-def test_nothing_heavy_is_loaded(project: Path, run: Run, arguments: list[str]) -> None:
+def test_nothing_heavy_is_loaded(project: Path, start: Run, arguments: list[str]) -> None:
     loaded = 'import atexit; atexit.register(lambda: print(sorted({"jax", "numpy"} & sys.modules.keys())))'
     (project / "verb.py").write_text(VERB.replace("def task", f"{loaded}\ndef task"))
-    assert run(*arguments).stdout.endswith("[]\n")
+    assert start(*arguments).stdout.endswith("[]\n")
 
 
 @pytest.mark.parametrize("argument", ["--help", "seed=19"])
-def test_a_reader_may_leave(project: Path, argument: str) -> None:
+def test_a_reader_may_leave(project: Path, start: Run, argument: str) -> None:
     verb = shlex.join([sys.executable, str(project / "verb.py"), argument])
     environment = {**os.environ, "PYTHONPATH": str(project)}
     words = ["bash", "-c", f"{verb} | true; exit ${{PIPESTATUS[0]}}"]
@@ -365,8 +393,8 @@ def test_a_preempted_sweep_stops(project: Path, run: Run) -> None:
     ]
 
 
-def test_an_interrupted_sweep_tells_what_it_has(project: Path, run: Run) -> None:
-    result = run("-m", "seed=1,17")
+def test_an_interrupted_sweep_tells_what_it_has(project: Path, start: Run) -> None:
+    result = start("-m", "seed=1,17")
     assert result.returncode == 128 + signal.SIGINT
     assert "job 0 seed=1 0 None 1.5\njob 1 seed=17 1 did not end None\n" in result.stdout
 
@@ -524,16 +552,16 @@ def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
         claim(tmp_path / "file/run", "hydra.sweep.dir")
 
 
-def test_two_processes_never_work_in_a_folder(project: Path, run: Run) -> None:
-    run("seed=4")
+def test_two_processes_never_work_in_a_folder(project: Path, start: Run) -> None:
+    start("seed=4")
     (folder,) = folders(project, "train/*/*")
     before = (folder / "config.yaml").read_bytes()
     with locked(folder):
-        result = run(f"resume={folder}", "training.duration=50epochs")
+        result = start(f"resume={folder}", "training.duration=50epochs")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.endswith(f"{folder.name}: is in use by another process; wait until that ends\n")
     assert (folder / "config.yaml").read_bytes() == before
-    assert run(f"resume={folder}").returncode == 0
+    assert start(f"resume={folder}").returncode == 0
 
 
 @pytest.mark.parametrize(

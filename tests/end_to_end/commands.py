@@ -1,11 +1,21 @@
-"""Runs the real commands as a person would, in a folder of the test's own."""
+"""Runs the real commands in a folder of the test's own: as a person does, or in the tests' process, which imports nothing anew.
 
+printed = run("train", "model=fnn", "debug=fast", f"hydra.run.dir={tmp_path}").stdout
+start("train", "model=fnn", f"hydra.run.dir={tmp_path}", JAX_ENABLE_X64="1")        # a process of its own
+"""
+
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
+from unittest import mock
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,11 +26,35 @@ def environment(**more):
     return environ | {"JAX_PLATFORMS": "cpu"} | more
 
 
-def run(verb, *arguments, check=0, cwd=ROOT, python=sys.executable, **env):
-    """Runs `python -m experiments.VERB`, expects an exit code, and returns what it printed."""
+def run(verb, *arguments, check=0, cwd=ROOT, **env):
+    """Runs a verb in the tests' process, expects an exit code, and returns what it printed.
+
+    JAX and Python have read their variables of the environment already; for those, for signals, for the memory and for numbers
+    that must be those of another process to the last bit, take `start`.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with (
+        mock.patch.dict(os.environ, environment(**env), clear=True),
+        mock.patch.object(sys, "argv", [f"{verb}.py", *arguments]),
+        chdir(cwd),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as end,
+    ):
+        import_module(f"experiments.{verb}").main()
+    said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return _checked(subprocess.CompletedProcess([verb, *arguments], end.value.code, said, complained), check)
+
+
+def start(verb, *arguments, check=0, cwd=ROOT, python=sys.executable, **env):
+    """Runs `python -m experiments.VERB` as a process of its own, expects an exit code, and returns what it printed."""
     command = [python, "-W", "error", "-m", f"experiments.{verb}", *arguments]
     result = subprocess.run(command, cwd=cwd, env=environment(**env), capture_output=True, text=True, timeout=1200)
-    assert result.returncode == check, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
+    return _checked(result, check)
+
+
+def _checked(result, code):
+    assert result.returncode == code, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
     return result
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import ROOT, environment, run, summary_of
+from commands import ROOT, environment, run, start, summary_of
 
 from nnjax.checks.memory_needs import RUNTIME, Machine, memory_needs
 from nnjax.cli.compose import compose_train
@@ -30,7 +30,7 @@ def train_within(limit, *arguments):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "fnn"
-    run("train", *LARGE, "report.figures=false", f"hydra.run.dir={folder}")
+    start("train", *LARGE, "report.figures=false", f"hydra.run.dir={folder}")
     return folder
 
 

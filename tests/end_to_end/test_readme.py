@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from archives import prepare_made
-from commands import ROOT, code_blocks, environment
+from commands import ROOT, code_blocks, environment, run
+
+from nnjax.cli import command, compose, hydra_runner
 
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -21,10 +23,10 @@ ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.
 
 
 def parameters():
-    for command in COMMANDS:
-        if not command.startswith(ELSEWHERE):
-            is_slow = " -m " in command.removeprefix("python -m") or "airbench" in command
-            yield pytest.param(command, marks=pytest.mark.slow if is_slow else ())
+    for line in COMMANDS:
+        if not line.startswith(ELSEWHERE):
+            is_slow = " -m " in line.removeprefix("python -m") or "airbench" in line
+            yield pytest.param(line, marks=pytest.mark.slow if is_slow else ())
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def checkout(tmp_path_factory):
     """A copy of the project with small official datasets at hand, so that outputs/ of the real one stays as it is."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("nnjax", "experiments", "conf"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, num_train in (("mnist", 300), ("cifar10", 500), ("cifar100", 300)):  # 500: a batch of the narrow airbench
         prepare_made(name, folder, num_train=num_train, num_test=100)
@@ -49,14 +51,26 @@ def test_the_targets_that_are_named_exist():
     assert all(f"make {target} " in listed for target in targets), listed
 
 
-@pytest.mark.parametrize("command", list(parameters()))
-def test_command(command, checkout):
-    words = shlex.split(command)
-    assert words[:2] == ["python", "-m"], f"what is {command!r}, and who tests it?"
-    words = [f"{word.split('=')[0]}={a_run(checkout)}" if "=outputs/" in word else word for word in words]
-    env = environment(TFDS_DATA_DIR=str(checkout / "tfds"), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    result = subprocess.run(words, cwd=checkout, env=env, capture_output=True, text=True, timeout=1200)
-    assert result.returncode == 0, result.stdout + result.stderr
+@pytest.fixture
+def inside(checkout, monkeypatch):
+    """The checkout is the project whose conf/ the commands read, and whose outputs/ they write to."""
+    for module in (command, compose, hydra_runner):
+        monkeypatch.setattr(module, "conf_dir", lambda: checkout / "conf")
+    return checkout
+
+
+@pytest.mark.parametrize("line", list(parameters()))
+def test_command(line, inside):
+    python, module, verb, *arguments = shlex.split(line)
+    assert (python, module, verb.split(".")[0]) == ("python", "-m", "experiments"), f"what is {line!r}, and who tests it?"
+    arguments = [f"{word.split('=')[0]}={a_run(inside)}" if "=outputs/" in word else word for word in arguments]
+    run(verb.removeprefix("experiments."), *arguments, cwd=inside, TFDS_DATA_DIR=str(inside / "tfds"))
+
+
+def test_a_command_as_it_stands_there_is_a_process(checkout):
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    words = shlex.split(next(line for line in COMMANDS if "experiments.train" in line))
+    subprocess.run([*words, "--help"], cwd=checkout, env=environment(PATH=path), check=True, capture_output=True)
 
 
 def apply(diff, folder):
@@ -81,17 +95,17 @@ def strip_marks(lines):
 
 
 @pytest.mark.parametrize(
-    ("number", "command"),
+    ("number", "line"),
     [
         (0, "experiments.train model=linear debug=fast"),
         (1, "experiments.train data=kmnist --cfg job"),
         (2, "experiments.train activation=mish debug=fast"),
     ],
 )
-def test_an_option_is_added_as_the_diff_says(number, command, checkout, tmp_path):
+def test_an_option_is_added_as_the_diff_says(number, line, checkout, tmp_path):
     shutil.copytree(checkout, tmp_path / "copy", ignore=shutil.ignore_patterns("outputs", "archives", "tfds"))
     apply(code_blocks(CONTRIBUTING, "diff")[number], tmp_path / "copy")
-    words = [sys.executable, "-m", *command.split()]
+    words = [sys.executable, "-m", *line.split()]
     result = subprocess.run(words, cwd=tmp_path / "copy", env=environment(), capture_output=True, text=True, timeout=1200)
     assert result.returncode == 0, result.stdout + result.stderr
     program = "from nnjax.data.builders import builder_class, official_archives; print(official_archives('kmnist'))"
@@ -103,7 +117,6 @@ def a_run(checkout):
     """The folder of a finished run, for the commands that speak of an earlier one."""
     runs = sorted((checkout / "outputs" / "train").glob("*/*"))
     if not runs:
-        short = [sys.executable, "-m", "experiments.train", "debug=fast"]
-        subprocess.run(short, cwd=checkout, env=environment(), check=True, capture_output=True)
+        run("train", "debug=fast", cwd=checkout)
         runs = sorted((checkout / "outputs" / "train").glob("*/*"))
     return runs[0]

@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import ROOT, run, summary_of
+from commands import ROOT, start, summary_of
 
 pytestmark = pytest.mark.slow
 TFDS = Path(os.environ.get("TFDS_DATA_DIR") or ROOT.parent / "shared" / "data" / "tfds")
 
 
 def accuracy(tmp_path, *arguments):
-    run("train", *arguments, "report.figures=false", f"hydra.run.dir={tmp_path / 'run'}", TFDS_DATA_DIR=str(TFDS))
+    start("train", *arguments, "report.figures=false", f"hydra.run.dir={tmp_path / 'run'}", TFDS_DATA_DIR=str(TFDS))
     return summary_of(tmp_path / "run")["test"]["accuracy"]
 
 

@@ -8,9 +8,16 @@ import time
 
 import pytest
 from archives import prepare_made
-from commands import ROOT, environment, metrics_of, run, summary_of
+from commands import ROOT, environment, metrics_of, run, start, summary_of
 
 SMALL = ["model=fnn", "model.hidden=[32]", "training.duration=4epochs"]
+LONG = [
+    *SMALL,
+    "training.duration=400epochs",
+    "training.evaluate_every=10epochs",
+    "training.checkpoint_every=10epochs",
+    "report.figures=false",
+]
 
 
 def into(folder):
@@ -21,7 +28,7 @@ def into(folder):
 def finished(tmp_path_factory):
     """A short run of the default model, with everything it leaves behind."""
     folder = tmp_path_factory.mktemp("runs") / "cnn"
-    result = run("train", "training.duration=3epochs", "training.test=best", "report.tensorboard=on", into(folder))
+    result = start("train", "training.duration=3epochs", "training.test=best", "report.tensorboard=on", into(folder))
     return folder, result
 
 
@@ -50,7 +57,7 @@ def test_a_run_leaves_what_the_design_says(finished):
 
 def test_evaluate_reproduces_the_test_figures_exactly(finished, tmp_path):
     folder, _ = finished
-    run("evaluate", f"run={folder}", into(tmp_path / "evaluation"))
+    start("evaluate", f"run={folder}", into(tmp_path / "evaluation"))
     evaluation = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
     summary = summary_of(folder)
     assert evaluation["test"] == summary["test"]
@@ -61,14 +68,21 @@ def test_evaluate_reproduces_the_test_figures_exactly(finished, tmp_path):
 
 def test_the_same_config_gives_the_same_run(finished, tmp_path):
     folder, _ = finished
-    run("train", "training.duration=3epochs", "training.test=best", "report.figures=false", into(tmp_path / "again"))
+    start("train", "training.duration=3epochs", "training.test=best", "report.figures=false", into(tmp_path / "again"))
     assert metrics_of(tmp_path / "again") == metrics_of(folder)
 
 
-def test_a_signal_saves_and_resume_goes_on_as_if_nothing_had_been(tmp_path):
-    arguments = [*SMALL, "training.duration=400epochs", "training.evaluate_every=10epochs", "report.figures=false"]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    start("train", *LONG, into(folder))
+    return folder
+
+
+def test_a_signal_saves_and_resume_goes_on_as_if_nothing_had_been(whole, tmp_path):
     folder = tmp_path / "stopped"
-    command = [sys.executable, "-m", "experiments.train", *arguments, into(folder)]
+    command = [sys.executable, "-m", "experiments.train", *LONG, into(folder)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").read_text()):
@@ -83,17 +97,15 @@ def test_a_signal_saves_and_resume_goes_on_as_if_nothing_had_been(tmp_path):
     assert summary_of(folder)["status"] == "preempted"
     assert 0 < summary_of(folder)["steps"] < 8000
 
-    run("train", f"resume={folder}")
-    run("train", *arguments, into(tmp_path / "whole"))
+    start("train", f"resume={folder}")
     assert summary_of(folder)["status"] == "completed"
-    assert metrics_of(folder) == metrics_of(tmp_path / "whole")
-    assert summary_of(folder)["test"] == summary_of(tmp_path / "whole")["test"]
+    assert metrics_of(folder) == metrics_of(whole)
+    assert summary_of(folder)["test"] == summary_of(whole)["test"]
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
-    arguments = [*SMALL, "training.duration=400epochs", "training.checkpoint_every=10epochs", "report.figures=false"]
+def test_a_killed_run_goes_on_from_its_last_checkpoint(whole, tmp_path):
     folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "experiments.train", *arguments, into(folder)]
+    command = [sys.executable, "-m", "experiments.train", *LONG, into(folder)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not any(path.name.isdigit() for path in (folder / "checkpoints").glob("*")):  # others are not complete yet
@@ -102,9 +114,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert "Resuming from step" in run("train", f"resume={folder}").stdout
-    run("train", *arguments, into(tmp_path / "whole"))
-    assert metrics_of(folder) == metrics_of(tmp_path / "whole")
+    assert "Resuming from step" in start("train", f"resume={folder}").stdout
+    assert metrics_of(folder) == metrics_of(whole)
 
 
 def test_a_sweep_ends_with_a_table_and_one_failure_hides_nothing(tmp_path):

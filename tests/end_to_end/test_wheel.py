@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from commands import ROOT, environment, run, summary_of
+from commands import ROOT, environment, start, summary_of
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
@@ -73,7 +73,7 @@ def test_the_wheel_brings_a_command_and_says_that_it_is_typed(wheel):
 @pytest.mark.slow
 def test_the_installed_commands_work_anywhere(python, elsewhere):
     def do(verb, *arguments, check=0):
-        return run(verb, *arguments, check=check, cwd=elsewhere, python=python, PYTHONPATH="")
+        return start(verb, *arguments, check=check, cwd=elsewhere, python=python, PYTHONPATH="")
 
     words = [python, "-c", "import experiments, nnjax; print(nnjax.__file__, experiments.__file__)"]
     env = environment(PYTHONPATH="")
