@@ -8,8 +8,8 @@ hydra_config, plugins}`. tests/cli/test_hydra_internals.py holds that, and calls
 that its failures list what a new version of Hydra breaks. Checked with Hydra 1.3.2 to 1.3.8.
 
 ConfigLoaderImpl, create_config_search_path, setup_globals, version.setbase
-    compose outside a job. `hydra.compose` hides the defaults list, and so who chose an option. Without them, it would
-    have to do, and `--explain` and "(set in FILE:LINE)" would go.
+    compose outside a job. `hydra.compose` hides the defaults list, and with it the origin of each option. Without them, it
+    would have to do, and `--explain` and "(set in FILE:LINE)" would go.
 ConfigLoaderImpl.repository
     reads one file as Hydra finds it, also one that Hydra ships, and lists a group's options. Without it, a config could name
     code (`forbid_targets`), and `ConfigLoader.get_group_options` would list them, which takes several milliseconds a call.
