@@ -99,7 +99,7 @@ def _lasting(stream: Any, errors: str) -> Any:
 def end_process(code: int, module: str) -> NoReturn:
     """Exits; a one-command process does so without freeing its objects one by one.
 
-    Freeing took 0.9 s after a default training (medians of 10 pairs of processes: 7.6 s without it, 8.5 s with it; 6.7 and 7.2 s
+    Freeing took 0.9 s after a default training (medians of 10 pairs of processes: 7.6 s without it, 8.5 s with it; 6.7, 7.2 s
     of processor time). Guaranteed as at any exit of Python: non-daemon threads are joined, functions registered with `atexit`
     are called, and every open stream of the `io` module is flushed, whether or not its file was closed. Not guaranteed, as at
     any exit: `__del__` methods are not called, and buffers inside C libraries are not flushed.
