@@ -1,7 +1,7 @@
 """The verbs, and a way to each: `python -m experiments train model=cnn`, or `nnjax train model=cnn` where nnjax is installed.
 
-Without a verb, or with `--help`, lists them: each is a module of this package, and says in `conf/hydra/help/VERB.yaml` what it
-does.
+Without a verb, or with `--help`, lists them: each is a module of this package, described by the first line of
+`conf/hydra/help/VERB.yaml`.
 """
 
 import sys

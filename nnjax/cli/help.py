@@ -38,7 +38,7 @@ def config_text(values: Mapping[str, object], package: str | None) -> str:
 
 
 def print_explanation(key: str, values: Mapping[str, object], provenance: Provenance) -> None:
-    """Prints a table: each value at or below a key, where it was set, and what that replaced.
+    """Prints a table: each value at or below a key, where it was set, and the values replaced.
 
     Args:
         key: dotted key; "" for all.

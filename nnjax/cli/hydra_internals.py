@@ -8,10 +8,11 @@ hydra_config, plugins}`. tests/cli/test_hydra_internals.py holds that, and calls
 that its failures list what a new version of Hydra breaks. Checked with Hydra 1.3.2 to 1.3.8.
 
 ConfigLoaderImpl, create_config_search_path, setup_globals, version.setbase
-    compose outside a job. `hydra.compose` hides the defaults list, and so who chose an option. Without them, it would
-    have to do, and `--explain` and "(set in FILE:LINE)" would go.
+    compose outside a job. `hydra.compose` hides the defaults list, and with it the origin of each option. Without them, it
+    would have to do, and `--explain` and "(set in FILE:LINE)" would go.
 ConfigLoaderImpl.repository
-    reads one file as Hydra finds it, also one that Hydra ships. Without it, a config could name code (`forbid_targets`).
+    reads one file as Hydra finds it, also one that Hydra ships, and lists a group's options. Without it, a config could name
+    code (`forbid_targets`), and `ConfigLoader.get_group_options` would list them, which takes several milliseconds a call.
 OverridesParser, create_functions, Override, and the types of an override's value
     read `key=value` as Hydra reads it. Without them, no override is checked before composing, no job of a sweep is listed.
 Quote, QuotedString
@@ -43,6 +44,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import (
     ChoiceSweep,
@@ -75,6 +77,7 @@ __all__ = [
     "configure_log",
     "create_functions",
     "get_args_parser",
+    "group_options",
     "load_file",
     "new_config_loader",
     "run_and_report",
@@ -110,6 +113,12 @@ def load_file(loader: ConfigLoader, name: str) -> ConfigResult | None:
     """Reads a config file as it is written, by its name without the ending; None if there is no such file."""
     assert isinstance(loader, ConfigLoaderImpl)
     return loader.repository.load_config(name)
+
+
+def group_options(loader: ConfigLoader, group: str) -> list[str]:
+    """The names of a group's options; empty if there is no such group."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    return list(loader.repository.get_group_options(group, ObjectType.CONFIG))
 
 
 def run_and_report(function: Callable[[], Any]) -> Any:

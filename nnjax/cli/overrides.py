@@ -15,7 +15,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-from nnjax.cli.hydra_internals import Glob, Override, OverridesParser, Sweep, create_functions
+from nnjax.cli.hydra_internals import Glob, Override, OverridesParser, Sweep, create_functions, group_options
 from nnjax.cli.json_values import corrected, from_json
 from nnjax.cli.provenance import COMMAND_LINE, Default, read_defaults
 from nnjax.config.diagnostics import show
@@ -143,7 +143,7 @@ def groups(loader: ConfigLoader) -> list[str]:
 
 def options(loader: ConfigLoader, group: str) -> list[str]:
     """The names of a group's options; empty where there is no such group."""
-    return sorted(loader.get_group_options(group))
+    return sorted(group_options(loader, group))
 
 
 def no_such_option(group: str, option: object, loader: ConfigLoader, place: str) -> ConfigError:

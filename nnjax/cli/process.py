@@ -97,12 +97,12 @@ def _lasting(stream: Any, errors: str) -> Any:
 
 
 def end_process(code: int, module: str) -> NoReturn:
-    """Ends the process with an exit code, in a one-command process without freeing its objects one by one.
+    """Exits; a one-command process does so without freeing its objects one by one.
 
-    Freeing took a default training 0.9 s (medians of 10 pairs of processes: 7.6 s without, 8.5 s with; of processor time, 6.7
-    and 7.2 s). What Python guarantees at an exit stays: threads other than daemons are waited for, functions registered with
-    `atexit` are called, and every stream that Python's `io` holds is flushed, files that nobody closed among them. Not called
-    are `__del__` methods, and not flushed what a library in C buffers by itself, which an exit does not guarantee either.
+    Freeing took 0.9 s after a default training (medians of 10 pairs of processes: 7.6 s without it, 8.5 s with it; 6.7, 7.2 s
+    of processor time). Guaranteed as at any exit of Python: non-daemon threads are joined, functions registered with `atexit`
+    are called, and every open stream of the `io` module is flushed, whether or not its file was closed. Not guaranteed, as at
+    any exit: `__del__` methods are not called, and buffers inside C libraries are not flushed.
 
     In another program's process, such as a test's, a profiler's or a debugger's, this is `sys.exit`.
 

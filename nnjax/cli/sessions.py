@@ -69,15 +69,15 @@ def session_of(config: TrainConfig, from_step: int) -> Session:
 
 
 def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
-    """Notes a new session, after those whose steps are part of the run.
+    """Records a new session, after the sessions whose steps are part of the run.
 
     Args:
-        config: of the session; with `resume`, the run in the folder is resumed.
+        config: of the new session; with `resume`, the run in the folder is resumed.
         run_dir: the run's folder, with the config of its last session.
-        origins: knows where the values were set.
+        origins: tells where the values were set.
 
     Raises:
-        IncompatibleError: for a resume that would undo what is done; nothing is written then.
+        IncompatibleError: for a resume that would undo steps already done; nothing is written then.
     """
     done = steps_done(run_dir) if config.resume is not None else 0
     earlier = [session for session in read_sessions(run_dir) if session.from_step < done] if done else []
@@ -93,7 +93,7 @@ def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
 
 
 def read_sessions(run_dir: Path) -> list[Session]:
-    """The sessions of a run, the newest last; of a run that noted none, the one of its config."""
+    """Reads the sessions of a run, the newest last; a run without a record has the one session of its config."""
     path = run_dir / SESSIONS_FILE
     try:
         return [parse(Session, values) for values in json.loads(path.read_text(encoding="utf-8"))]
@@ -102,7 +102,7 @@ def read_sessions(run_dir: Path) -> list[Session]:
 
 
 def steps_done(run_dir: Path) -> int:
-    """Steps that the newest checkpoint of a run has done; 0 without one."""
+    """The number of steps in the newest checkpoint of a run; 0 without one."""
     names = [path.name for path in (run_dir / "checkpoints").glob("*")]
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
@@ -121,7 +121,7 @@ def _from_config(run_dir: Path) -> list[Session]:
 
 
 def _resume_problems(plan: Plan, earlier: Plan, done: int) -> Problems:
-    """What a resume must not do to the steps that are done."""
+    """Yields the problems of a resume that would undo steps already done."""
     training, optimizer = plan.config.training, plan.config.optimizer
     if plan.steps.duration < done:
         reason = (

@@ -96,7 +96,8 @@ def test_a_loader_has_what_composing_calls(loader):
     assert found.overrides.known_choices["model"] == "fnn"
     assert found.overrides.override_metadata["model"].external_override
     assert "train" not in loader.list_groups("")
-    assert "fnn" in loader.get_group_options("model")
+    assert {"cnn", "fnn"} <= set(internals.group_options(loader, "model"))
+    assert internals.group_options(loader, "model/fnn") == []
     assert [source.scheme() for source in loader.get_sources()].count("file") == 1
 
 
