@@ -102,9 +102,9 @@ def _namespace(step: Any) -> Any:
 
 
 def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle, span: int, counts: StepCounts) -> Callable[[Any, Any], Any]:
-    """Returns the rate as a function of the step k of a course, from 0 to `span`, one past its last step.
+    """The rate at the k-th step of a course, from 0, up to `span`, one past its last.
 
-    Each k meets a float before it is divided: JAX divides int32 in float32 even where float64 is switched on, as in a trace.
+    Each k meets a float before it is divided: JAX divides int32 in float32 also where float64 is switched on, as in a trace.
     """
     match schedule:
         case Steps():
@@ -129,7 +129,7 @@ def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle, span: int, counts:
 
 
 def _split(warmup: Duration, span: int, counts: StepCounts) -> tuple[int, int]:
-    """Returns the steps of a course's warm-up, and the steps after it."""
+    """Steps of a course's warm-up, and those after it."""
     up = counts.of(warmup, span)
     return up, max(1, span - up)
 

@@ -47,7 +47,7 @@ def alternating_flip(key: Array, examples: Array, epoch: ArrayLike) -> Array:
 
 
 def augment_images(images: Array, keys: Array, options: Augment, mirrored: Array | None = None) -> Array:
-    """Mirrors, crops and cuts out as the options say. A key draws the same mirroring whether or not images are also cropped.
+    """Mirrors, crops and cuts out, as the options say; a change that is switched off does not alter the draws of the others.
 
     Mirroring and cropping move pixels by index, rows first and then columns: on the CPU inside a loop, two `take_along_axis`
     took 0.5 ms for [128, 32, 32, 3], a slice for each example 1.2, and products with selection matrices 1.1.
@@ -112,7 +112,7 @@ def views(images: Array, count: Literal[1, 2, 6]) -> tuple[Array, Array]:
 
 
 def _window(draw: Array, size: int, crop: int) -> Array:
-    """[b, size] indices of the pixels in a window shifted by −crop to crop, reflected beyond the border."""
+    """[b, size] the pixels seen through a window that is shifted by −crop to crop, beyond the border their reflections."""
     shift = jnp.floor(draw * (2 * crop + 1)).astype(jnp.int32) - crop
     pixel = jnp.abs(jnp.arange(size) + shift[:, None])
     return size - 1 - jnp.abs(size - 1 - pixel)
