@@ -4,13 +4,13 @@
 |---|---|
 | `python -m benchmarks` | steps/s, first step, memory, share of the roof, against the other frameworks |
 | `python -m benchmarks.accuracy` | seconds from process start to a test accuracy on MNIST, against PyTorch |
-| `python -m benchmarks.scaling` | what a step costs as width, batch, depth and dataset grow |
+| `python -m benchmarks.scaling` | the cost of a step as width, batch, depth and dataset grow |
 | `python -m benchmarks.startup` | the seconds of the default run, cold and warm, of `--help` and of a config error |
 | `python -m benchmarks.seeds` | many seeds in one run, against one |
 | `python -m benchmarks.devices` | one CPU device against two, on the same cores and the same global batch |
-| `python benchmarks/scan_convolution.py` | what nnjax's convolution is worth inside a compiled loop |
-| `python -m benchmarks.gpu` | what a GPU makes of the shipped experiments, and of airbench94 in PyTorch |
+| `python benchmarks/scan_convolution.py` | the gain of nnjax's convolution inside a compiled loop |
+| `python -m benchmarks.gpu` | the shipped experiments on a GPU, and airbench94 in PyTorch |
 | `python -m benchmarks.torch_airbench` | airbench94 in PyTorch alone |
 
-Nothing of the package imports this folder.
+The package imports nothing from this folder.
 """

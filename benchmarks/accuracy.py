@@ -42,10 +42,10 @@ def main() -> None:
 
 
 def mnist() -> Data:
-    """MNIST, as `data=mnist` finds it.
+    """Loads MNIST from where `data=mnist` finds it.
 
     Raises:
-        DataError: if it is not here.
+        DataError: if it is missing.
     """
     from nnjax.data.load import load
 
@@ -57,21 +57,21 @@ def mnist() -> Data:
 def time_to_accuracy(
     task: Task, data: Data, goal: float, contestants: Sequence[Contestant], session: Session
 ) -> dict[str, Any]:
-    """Measures the way to an accuracy.
+    """Measures the time to an accuracy.
 
-    The test split is measured after each epoch, so times come in whole epochs. Each round starts from other weights and takes
-    the examples in another order, the same for everyone: near the goal, an epoch more or less is luck. A run of one epoch goes
-    before, which fills the compilation caches.
+    The test split is measured after each epoch, so times are whole epochs. Each round has other initial weights and another
+    order of the examples, the same for all contestants, since near the goal an epoch more or less is luck. A run of one epoch
+    fills the compilation caches first.
 
     Args:
-        task: what is trained.
+        task: the network and its training.
         data: MNIST.
         goal: test accuracy.
-        contestants: who takes part.
+        contestants: the participants.
         session: rounds, folder and load.
 
     Returns:
-        Ready for JSON: each contestant's runs, or why there are none.
+        Plain values for JSON: each contestant's runs, or the reason why there are none.
     """
     contestants = [contestant for contestant in contestants if contestant.takes(task)]
     entries: dict[str, dict[str, Any]] = {c.name: {"title": c.title, "family": c.family, "runs": []} for c in contestants}

@@ -1,4 +1,4 @@
-"""The project's own commands as a person runs them, timed from outside.
+"""Runs the project's own commands in processes, and times them from outside.
 
 seconds, summary = train(session, "model=fnn", "training.seeds=64")
 seconds = timed(session, ["-m", "experiments.train", "--help"])
@@ -18,10 +18,10 @@ from benchmarks.turns import ROOT, WorkerError
 
 
 def timed(run: Session, arguments: Sequence[str], expected: int = 0) -> float:
-    """Seconds of wall time of `python ARGUMENTS` in the project's folder.
+    """Returns the wall time in seconds of `python ARGUMENTS` in the project's folder.
 
     Raises:
-        WorkerError: with the command's last words, if it does not end with the exit code that is expected.
+        WorkerError: with the end of the command's output, if it ends with another exit code than expected.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("JAX_", "XLA_", "NNJAX_"))}
     environment |= {"JAX_PLATFORMS": "cpu", "NNJAX_CACHE": str(run.settings.cache)}
@@ -36,7 +36,7 @@ def timed(run: Session, arguments: Sequence[str], expected: int = 0) -> float:
 
 
 def train(run: Session, *overrides: str) -> tuple[float, dict[str, Any]]:
-    """Seconds of wall time of a training, and its summary; its run directory is removed."""
+    """Runs a training; returns its wall time in seconds and its summary, and removes its run directory."""
     folder = run.folder / "run"
     shutil.rmtree(folder, ignore_errors=True)
     seconds = timed(run, ["-m", "experiments.train", *overrides, f"hydra.run.dir='{folder}'"])

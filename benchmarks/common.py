@@ -1,4 +1,4 @@
-"""What the benchmarks share: options of the command line, the machine's state before and after, and taking turns.
+"""The common part of the benchmarks: command-line options, the machine's load, saving and showing the result.
 
 args = parser("Cost of a step as things grow.", "python -m benchmarks.scaling --quick").parse_args()
 with session("scaling", args) as run:
@@ -24,11 +24,11 @@ console = Console(stderr=True)
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and leaves the examples' lines as they are."""
+    """Shows defaults, and keeps the line breaks of the examples."""
 
 
 def parser(description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with the options that all benchmarks have."""
+    """Returns a parser with the common options of all benchmarks."""
     made = argparse.ArgumentParser(description=description, epilog=f"examples:\n{examples}", formatter_class=_Help)
     made.add_argument("--rounds", type=_positive, default=5, help="rounds in which all take turns; medians are reported")
     made.add_argument("--seconds", type=float, default=2.0, help="of a turn")
@@ -52,12 +52,12 @@ class Session:
     """A benchmark under way.
 
     Attributes:
-        rounds: that count.
-        seconds: of a turn.
-        folder: temporary, removed at the end.
-        settings: for the processes.
-        meter: of what others do meanwhile.
-        result: what will be saved.
+        rounds: number of rounds that count.
+        seconds: length of a turn.
+        folder: temporary folder, removed at the end.
+        settings: of the processes.
+        meter: measures the load by other processes.
+        result: plain values to be saved.
     """
 
     rounds: int
@@ -68,7 +68,7 @@ class Session:
     result: dict[str, Any] = field(default_factory=dict)
 
     def alternate(self, measures: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-        """Calls each measure once a round, one after another; what they return, by round."""
+        """Calls each measure once per round, one after another; returns their values by round."""
         values: dict[str, list[float]] = {name: [] for name in measures}
         for number in range(1, self.rounds + 1):
             for name, measure in measures.items():
@@ -80,7 +80,7 @@ class Session:
 
 @contextmanager
 def session(kind: str, args: argparse.Namespace) -> Iterator[Session]:
-    """Checks that the machine is idle, lets the caller measure, and saves and draws what it found; exits with --render."""
+    """Checks that the machine is idle, lets the caller measure, then saves and draws the result; exits with --render."""
     if args.render:
         render(args.output)
         sys.exit()
@@ -101,5 +101,5 @@ def session(kind: str, args: argparse.Namespace) -> Iterator[Session]:
 
 
 def say(text: str) -> None:
-    """A line about what is going on."""
+    """Prints a line about the progress."""
     console.print(text, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""One task, everyone: is it the same work, how soon is the first step, how many steps a second, how much memory.
+"""Compares all contestants on one task: same work, time to the first step, steps per second, memory.
 
 compare(TASKS["fnn"], contestants, session, starts=3)
 """
@@ -22,13 +22,14 @@ def compare(task: Task, contestants: Sequence[Contestant], session: Session, sta
     """Measures a task.
 
     Args:
-        task: what is trained.
-        contestants: who takes part, those that are not installed included.
+        task: the network and its training.
+        contestants: the participants, those not installed included.
         session: rounds, folder, load.
-        starts: cold, and warm, starts of each.
+        starts: number of cold starts, and of warm starts, of each.
 
     Returns:
-        Ready for JSON: the task's title and operations a step; each contestant's numbers, or why there are none; the roofs.
+        Plain values for JSON: the task's title and operations per step; each contestant's numbers, or the reason why there are
+        none; the roofs.
     """
     folder = session.folder / task.name
     write_inputs(task, made_data(task), folder)
@@ -76,10 +77,10 @@ def compare(task: Task, contestants: Sequence[Contestant], session: Session, sta
 
 
 def curve_difference(curve: Curve, reference: Curve) -> float:
-    """The largest difference between two curves of losses, as a share of the reference's mean.
+    """Returns the largest difference between two loss curves, as a share of the reference's mean.
 
     Raises:
-        WorkerError: if they are of other steps.
+        WorkerError: if their steps differ.
     """
     if [point[:2] for point in curve] != [point[:2] for point in reference]:
         raise WorkerError(f"told the losses of {len(curve)} steps, not of {len(reference)}")
@@ -98,7 +99,7 @@ def _curve(worker: Worker) -> Curve:
 
 
 def _cold_starts(contestant: Contestant, folder: Any, settings: Settings, starts: int) -> tuple[list[float], Curve]:
-    """Seconds to the first step with empty caches; and the curve, told by the last of these processes."""
+    """Measures the seconds to the first step with empty caches; returns also the last process's loss curve."""
     seconds: list[float] = []
     curve: Curve = []
     for number in range(starts):
@@ -111,7 +112,7 @@ def _cold_starts(contestant: Contestant, folder: Any, settings: Settings, starts
 
 
 def _warm_starts(contestant: Contestant, folder: Any, settings: Settings, starts: int) -> tuple[list[float], Worker]:
-    """Seconds to the first step with what earlier processes compiled; the last process goes on."""
+    """Measures the seconds to the first step with filled caches; the last process keeps running."""
     seconds = []
     for _ in range(starts - 1):
         with Worker(contestant.name, folder, settings) as worker:

@@ -1,4 +1,4 @@
-"""How the comparison with other frameworks is shown: tables in Markdown, and bars.
+"""Shows the comparison with other frameworks: tables in Markdown, and bars.
 
 section(result)                    # "### CNN 32-64-256 on 28×28×1, batch 128, Adam" and its table
 draw(result, Path("comparison.png"))
@@ -15,18 +15,18 @@ from benchmarks.results import number_text, rates, ratios, spread, warning
 from nnjax.reporting.figures.canvas import BLUE, GREY, ORANGE, canvas
 from nnjax.reporting.text import si_text
 
-_SMALLEST_SHARE = 0.005  # a network of a few weights is not held up by multiplications
+_SMALLEST_SHARE = 0.005  # multiplications do not limit a network of a few weights
 
 Entries = Mapping[str, Mapping[str, Any]]
 
 
 def roof(task: Mapping[str, Any]) -> float | None:
-    """The roof as measured beside a task, in operations a second: the faster library's median product of matrices."""
+    """The roof measured beside a task, in operations per second: the faster library's median matrix product."""
     return max((FLOPS * median(rates(turns)) for turns in task["roofs"].values()), default=None)
 
 
 def best_forms(entries: Entries) -> dict[str, str]:
-    """Of each other framework, by its family, the form with the most steps a second."""
+    """Returns the form with the most steps per second of each other framework, by its family."""
     best: dict[str, str] = {}
     for name, entry in entries.items():
         if "turns" not in entry or name == OURS:
@@ -38,7 +38,7 @@ def best_forms(entries: Entries) -> dict[str, str]:
 
 
 def section(result: Mapping[str, Any]) -> str:
-    """Tables of steps a second, first steps and memory, a task after another."""
+    """Returns the tables of steps per second, first steps and memory for each task."""
     return "\n\n".join(_task(task, result) for task in result["tasks"].values())
 
 
@@ -81,12 +81,12 @@ def _against_best(entries: Entries) -> list[str]:
 
 
 def _sorted(entries: Entries) -> list[tuple[str, Mapping[str, Any]]]:
-    """The fastest first; those without a speed at the end."""
+    """Sorts contestants: the fastest first, those without a speed last."""
     return sorted(entries.items(), key=lambda item: -median(rates(item[1]["turns"])) if "turns" in item[1] else 1)
 
 
 def _share(operations: float, top: float | None) -> str:
-    """Operations a second as a share of the roof, where that says anything."""
+    """Operations per second as a share of the roof; empty for tasks too small for it."""
     return "" if top is None or operations < _SMALLEST_SHARE * top else f"{100 * operations / top:.0f} %"
 
 
@@ -95,7 +95,7 @@ def _cell(text: str) -> str:
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
-    """Steps a second of everyone, a panel a task, the fastest on top; whiskers from the slowest round to the fastest."""
+    """Draws the steps per second of all contestants, one panel per task; whiskers span the slowest to the fastest round."""
     tasks = list(result["tasks"].values())
     counts = [max(1, sum("turns" in entry for entry in task["contestants"].values())) for task in tasks]
     with canvas(path, width=8, height=1.0 + sum(0.3 * count + 0.75 for count in counts)) as figure:

@@ -1,10 +1,10 @@
-"""What a GPU makes of the shipped experiments, in one command under ten minutes: `python -m benchmarks.gpu`.
+"""Measures the shipped experiments on a GPU in one command of less than ten minutes: `python -m benchmarks.gpu`.
 
-It compares the losses of each kind of network with those of the CPU, then times training: an FNN's epoch, 64 of its seeds
-against one, a CNN, airbench94 (SGD and Muon) alone and over many seeds, and both recipes in PyTorch, compiled and eager,
-where that is installed for the same GPU. Everything runs on one device. Without prepared data it times made examples of the
-same shapes, and says that their accuracies mean nothing. What does not fit into the time is left out, and named; what was
-measured is saved after each work. `--platform cpu --quick` shows that it works where there is no GPU.
+It compares the losses of each kind of network with the CPU's, then times training: an FNN's epoch, 64 of its seeds against
+one, a CNN, airbench94 (SGD and Muon) alone and over many seeds, and both recipes in PyTorch, compiled and eager, if that is
+installed for the same GPU. Everything runs on one device. Without prepared data it times synthetic examples of the same shapes,
+whose accuracies mean nothing, as the output states. Measurements that do not fit into the time are skipped and listed; results
+are saved after each one. `--platform cpu --quick` tests the command without a GPU.
 """
 
 import argparse
@@ -31,9 +31,9 @@ from nnjax.data.load import load
 
 ROOT = Path(__file__).resolve().parents[1]
 _STEPS = 20
-_ALONE = 3  # trainings of an airbench in a process each
+_ALONE = 3  # number of airbench trainings, each in its own process
 _GOAL = 0.94
-# Float32 on a GPU rounds otherwise than on a CPU, and training lets it grow.
+# Float32 rounds differently on a GPU than on a CPU, and training amplifies the difference.
 _TOLERANCE = 1e-2
 _MADE = {
     "mnist": ("data=synthetic", "data.input_shape=[28,28,1]", "data.num_train=60000", "data.num_test=10000"),
@@ -54,19 +54,19 @@ console = Console()
 
 
 class TrainingError(Exception):
-    """A training that did not end well, with its last words."""
+    """A training failed; the message is the end of its output."""
 
 
 @dataclass
 class Bench:
-    """A benchmark under way.
+    """A running benchmark.
 
     Attributes:
-        folder: of the runs, temporary.
-        platform: what is measured.
-        seeds: airbench94 trainings of each kind.
-        quick: a few steps of small networks, to see that everything works.
-        deadline: when all has to be done, as `time.monotonic` counts.
+        folder: temporary folder of the runs.
+        platform: the measured platform.
+        seeds: number of airbench94 trainings of each kind.
+        quick: only a few steps of small networks, to test the command.
+        deadline: the time by which all has to be done, on `time.monotonic`'s clock.
         works: figures by name: `values`, whether the data was `made`, and whether they are `accuracies`.
     """
 
@@ -78,10 +78,10 @@ class Bench:
     works: dict[str, Any] = field(default_factory=dict)
 
     def run(self, command: Sequence[str], **environment: str) -> str:
-        """What a Python command prints; ended at the deadline.
+        """Returns the output of a Python command, which is ended at the deadline.
 
         Raises:
-            TrainingError: if it fails, or is not done then.
+            TrainingError: if it fails or misses the deadline.
         """
         left = self.deadline - time.monotonic()
         try:
@@ -101,7 +101,7 @@ class Bench:
         return done.stdout
 
     def train(self, name: str, words: Sequence[str], platform: str | None = None, **environment: str) -> dict[str, Any]:
-        """The summary of a training on one device, in a folder of that name."""
+        """Trains on one device in a folder of that name; returns the summary."""
         run = self.folder / name
         where = ("parallel.devices=1", f"parallel.platform={platform or self.platform}")
         shown = ("report.figures=false", f"hydra.run.dir='{run}'")
@@ -110,7 +110,7 @@ class Bench:
         return summary
 
     def add(self, name: str, values: Sequence[float | None], *, made: bool = False, accuracies: bool = False) -> None:
-        """Keeps a figure; values that are None, of what diverged or was not told, are left out."""
+        """Adds a figure, without values that are None because a training diverged or did not report them."""
         known = [value for value in values if value is not None]
         if known:
             self.works[name] = {"made": made, "values": known, "accuracies": accuracies}
@@ -123,7 +123,7 @@ def losses(run: Path) -> list[float]:
 
 
 def parity(bench: Bench) -> dict[str, float]:
-    """For each kind of network, how far its losses are from the CPU's, as a share of the largest."""
+    """Compares the losses of each kind of network with the CPU's; returns the differences as a share of the largest loss."""
     found = {}
     words = (f"debug.max_steps={_STEPS}", "training.evaluate_every=1step")
     for name, network in _PARITY.items():
@@ -140,7 +140,7 @@ def parity(bench: Bench) -> dict[str, float]:
 
 
 def words_of(experiment: str, data: str) -> tuple[list[str], bool]:
-    """The words of an experiment, on its data where that is prepared, else on made examples; and whether they are made."""
+    """Returns the overrides of an experiment on its data, or on synthetic data if that is not prepared; and which of both."""
     words = [f"experiment={experiment}"]
     try:
         load(compose_train(words).data, echo=console.print)
@@ -150,7 +150,7 @@ def words_of(experiment: str, data: str) -> tuple[list[str], bool]:
 
 
 def works(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What is measured, one after another, by name."""
+    """Yields the measurements by name, in order."""
     yield "the FNN and the CNN on MNIST", lambda: _mnist(bench)
     yield "64 seeds of the FNN", lambda: _many_seeds(bench)
     yield "the product of matrices", lambda: _product(bench)
@@ -200,7 +200,7 @@ def _airbench(bench: Bench, experiment: str) -> None:
     bench.add(f"{experiment}, steps a second", [run["steps"] / run["seconds"]["train"] for run in runs], made=made)
     product = bench.works.get("product of bfloat16 matrices, operations a second")
     if product is not None:
-        # The gradients by weights and by inputs take about as many operations as the forward pass, each.
+        # The gradients by weights and by inputs each take about as many operations as the forward pass.
         speeds = [3 * run["forward_flops"] * run["examples_per_second"] for run in runs]
         bench.add(f"{experiment}, share of the product's speed", [s / product["values"][0] for s in speeds], made=made)
     bench.add(f"{experiment}, peak memory of the device in MB", [run["peak_device_mb"] for run in runs], made=made)

@@ -1,8 +1,8 @@
-"""The machine that is measured on: what it is, whether it is idle, and on how many of its cores everyone may run.
+"""The machine of a benchmark: its description, whether it is idle, and the cores that all contestants share.
 
-refuse_if_busy(anyway=False)                   # exits with a sentence where others are at work
+refuse_if_busy(anyway=False)                   # exits with a message if others use the machine
 meter = LoadMeter()
-with meter.watch(pids): ...                    # what others used meanwhile
+with meter.watch(pids): ...                    # measures the use by others
 meter.is_busy, describe()
 """
 
@@ -20,15 +20,15 @@ import psutil
 
 from nnjax.reporting.run_summary import environment
 
-# Cores that others may use; an idle machine's own housekeeping takes a few hundredths of one.
+# Cores that others may use; the housekeeping of an idle machine takes a few hundredths of one.
 BUSY = 0.15
-_BUSY_TURNS = 0.1  # share of the turns in which they may use more
+_BUSY_TURNS = 0.1  # share of the turns in which others may use more
 _SECONDS = 3.0
 _MORE_PACKAGES = ("torch", "keras", "psutil", "tensorstore")
 
 
 def use_cores(wanted: int) -> int:
-    """Keeps this process, and all that it starts, on `wanted` of its cores, where the system can; returns how many."""
+    """Pins this process and its children to `wanted` of its cores, if the system can; returns their number."""
     if not hasattr(os, "sched_setaffinity"):
         return min(wanted, os.cpu_count() or 1)
     cores = sorted(os.sched_getaffinity(0))[:wanted]
@@ -37,7 +37,7 @@ def use_cores(wanted: int) -> int:
 
 
 def describe() -> dict[str, Any]:
-    """Machine, versions, commit and date, for the results."""
+    """Returns machine, versions, commit and date for the results."""
     about = environment()
     for package in _MORE_PACKAGES:
         with suppress(metadata.PackageNotFoundError):
@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
 
 
 def refuse_if_busy(*, anyway: bool) -> None:
-    """Looks at the machine for some seconds; exits where others use it, unless that is to be measured anyway."""
+    """Measures the load for some seconds; exits if others use the machine, except with `anyway`."""
     meter = LoadMeter()
     with meter.watch(()):
         time.sleep(_SECONDS)
@@ -68,17 +68,17 @@ class LoadMeter:
 
     @property
     def others(self) -> float:
-        """Cores in use by others, the mean of what was watched; 0 where nothing was."""
+        """Mean number of cores in use by others while watching; 0 if nothing was watched."""
         return mean(self._shares) if self._shares else 0.0
 
     @property
     def is_busy(self) -> bool:
-        """Whether others used more than idle machines do, and not just once in a while."""
+        """Whether others used more than an idle machine's housekeeping, in more than a few turns."""
         return sum(share > BUSY for share in self._shares) > _BUSY_TURNS * len(self._shares)
 
     @contextmanager
     def watch(self, pids: Sequence[int]) -> Iterator[None]:
-        """Counts what others use inside the context; this process, `pids` and their children are not others."""
+        """Measures the use by others inside the context: all processes but this one, `pids` and their children."""
         before = _used(pids), time.perf_counter()
         yield
         after = _used(pids), time.perf_counter()
@@ -86,7 +86,7 @@ class LoadMeter:
 
 
 def _used(pids: Sequence[int]) -> float:
-    """Core-seconds that others used since the machine started, and that a hypervisor kept back."""
+    """Core-seconds used by others since the machine started, those stolen by a hypervisor included."""
     times = psutil.cpu_times()
     used = times.user + times.system + sum(getattr(times, kind, 0.0) for kind in ("nice", "irq", "softirq", "steal"))
     for pid in (os.getpid(), *pids):
@@ -96,5 +96,5 @@ def _used(pids: Sequence[int]) -> float:
                 with suppress(psutil.NoSuchProcess):
                     own = one.cpu_times()
                     used -= own.user + own.system
-                    used -= getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)  # those that ended
+                    used -= getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)  # ended processes
     return float(used)

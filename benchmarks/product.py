@@ -12,7 +12,7 @@ _PRODUCTS, _ROUNDS = 20, 5
 def main() -> None:
     """Measures, and prints the fastest round's speed."""
     size = int(sys.argv[1])
-    x = jax.random.normal(jax.random.key(0), (size, size), jnp.bfloat16)  # of equal numbers a GPU makes a product faster
+    x = jax.random.normal(jax.random.key(0), (size, size), jnp.bfloat16)  # a GPU multiplies matrices of equal numbers faster
     product = jax.jit(lambda x: x @ x)
     product(x).block_until_ready()
     seconds = []

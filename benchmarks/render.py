@@ -1,4 +1,4 @@
-"""The newest results as a page, `benchmarks/results/README.md`, and a figure of each kind; nothing is measured.
+"""Renders the newest results to `benchmarks/results/README.md` and a figure of each kind; measures nothing.
 
 render(FOLDER)                     # all kinds
 """
@@ -19,12 +19,12 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """How results of a kind are shown.
+    """How the results of one benchmark are shown.
 
     Attributes:
         title: heading of the section.
         section: the tables, in Markdown.
-        draw: the figure, to a path; a kind without one has none.
+        draw: the function that draws the figure to a path; None without a figure.
     """
 
     title: str
@@ -43,7 +43,7 @@ KINDS = {
 
 
 def render(folder: Path, shown: Sequence[str] = tuple(KINDS)) -> None:
-    """Writes the page of all kinds that there are results of, draws the figures, and prints the sections of `shown`."""
+    """Writes the page of all results, draws the figures, and prints the sections of `shown`."""
     parts = ["# Measured\n\nWritten by `python -m benchmarks`; how, and what counts, stands in [its README](../README.md).\n"]
     for name, kind in KINDS.items():
         result = newest(name, folder)
@@ -60,7 +60,7 @@ def render(folder: Path, shown: Sequence[str] = tuple(KINDS)) -> None:
 
 
 def preamble(result: Result) -> str:
-    """Machine, versions and date; and, loudly, whether the machine was busy."""
+    """Returns machine, versions and date, with a warning if the machine was busy."""
     about, options, load = result["about"], result["options"], result["load"]
     host, versions, git = about["host"], about["versions"], about["git"]
     packages = ("python", "jax", "jaxlib", "flax", "optax", "torch", "keras")

@@ -1,7 +1,7 @@
-"""What was measured, as JSON files in `benchmarks/results/`, and the statistics of rounds.
+"""Saves and reads results as JSON files in `benchmarks/results/`; statistics of rounds.
 
 path = save("scaling", result, folder)               # 2026-11-30_amd-epyc-2-cores_scaling.json
-newest("scaling", folder)                            # the last one, read
+newest("scaling", folder)                            # the newest one, read
 spread([101.0, 99.0, 104.0]), ratios(ours, theirs)   # Spread(median=101.0, least=99.0, most=104.0), …
 """
 
@@ -16,19 +16,19 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent / "results"
 COMPARISON = "comparison"
 
-Turns = Sequence[Sequence[float]]  # steps and seconds of each
+Turns = Sequence[Sequence[float]]  # (steps, seconds) of each turn
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Of the rounds."""
+    """The spread of the rounds' values."""
 
     median: float
     least: float
     most: float
 
     def text(self, digits: int = 3, unit: str = "") -> str:
-        """As in "101 [99 .. 104]"."""
+        """Writes "101 [99 .. 104]"."""
         middle, least, most = (number_text(value, digits) for value in (self.median, self.least, self.most))
         return f"{middle}{unit} [{least} .. {most}]"
 
@@ -44,12 +44,12 @@ def rates(turns: Turns) -> list[float]:
 
 
 def ratios(ours: Turns, theirs: Turns) -> Spread:
-    """How many times as fast we are, round by round: a minute in which the machine is slow is so for both."""
+    """Returns nnjax's speed as a multiple of another's, round by round, so that a slow minute of the machine affects both."""
     return spread([a / b for a, b in zip(rates(ours), rates(theirs), strict=True)])
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """So many digits that mean something: 12345 is "12 300", 0.01234 is "0.0123"."""
+    """Writes a number with so many significant digits: 12345 is "12 300", 0.01234 is "0.0123"."""
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits}g}")
@@ -59,19 +59,19 @@ def number_text(value: float, digits: int = 3) -> str:
 
 
 def warning(result: Mapping[str, Any]) -> str:
-    """What the title of a figure must say of numbers that are not to be trusted."""
+    """Returns the warning for a figure's title if its numbers are unreliable; else an empty text."""
     busy = "; THE MACHINE WAS BUSY" if result["load"]["busy"] else ""
     return f"{busy}; A QUICK LOOK" if result["options"]["quick"] else busy
 
 
 def machine_name(about: Mapping[str, Any]) -> str:
-    """The machine in a file's name: "amd-epyc-2-cores"."""
+    """Returns the machine's name for a file: "amd-epyc-2-cores"."""
     cpu = re.sub(r"\((r|tm)\)|@.*|\bcpu\b|processor", " ", about["host"]["cpu"].lower())
     return "-".join(re.findall(r"[a-z0-9]+", f"{cpu} {about['host']['cpu_cores']} cores"))
 
 
 def save(kind: str, result: Mapping[str, Any], folder: Path = FOLDER) -> Path:
-    """Writes a result under the day and the machine; one of the same day is replaced."""
+    """Writes a result to a file named by day and machine; one of the same day is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     suffix = "" if kind == COMPARISON else f"_{kind}"
     about = result["about"]
@@ -81,7 +81,7 @@ def save(kind: str, result: Mapping[str, Any], folder: Path = FOLDER) -> Path:
 
 
 def newest(kind: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """The last result of a kind; None if there is none."""
+    """Reads the newest result of a kind; None if there is none."""
     found = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     mine = [result for result in found if result["kind"] == kind]
     return max(mine, key=lambda result: result["about"]["date"], default=None)

@@ -1,4 +1,4 @@
-"""What a training step of nnjax costs as width, batch, depth and dataset grow eightfold: `python -m benchmarks.scaling`."""
+"""Measures nnjax's training step as width, batch, depth and dataset grow eightfold: `python -m benchmarks.scaling`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ _GROWTH = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that grows.
+    """One quantity that grows.
 
     Attributes:
         title: of the network.
-        what: grows.
-        tasks: by the value of what grows.
+        what: the name of the quantity.
+        tasks: by the value of the quantity.
     """
 
     title: str
@@ -30,7 +30,7 @@ class Line:
 
 
 def lines() -> dict[str, Line]:
-    """All that is measured; the largest value is eight times the smallest."""
+    """Returns all lines; the largest value of each is eight times the smallest."""
     fnn, cnn = TASKS["fnn"], TASKS["cnn_mnist"]
     grown = {
         "fnn_width": ("FNN 784-width-10, batch 128", "width", lambda n: replace(fnn, dense=(n,)), 128),

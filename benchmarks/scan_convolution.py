@@ -1,7 +1,7 @@
-"""What a CNN training step costs on the CPU: called, in a loop, and in a loop with nnjax's convolution.
+"""Measures a CNN training step on the CPU: called, in a loop, and in a loop with nnjax's convolution.
 
 XLA's CPU backend compiles the backward convolutions inside a loop badly (https://github.com/jax-ml/jax/issues/12868); training
-runs in loops, so `nnjax.models.convolution` writes them another way. This measures what that is worth, on two
+runs in loops, so `nnjax.models.convolution` computes them differently. This measures the gain on two
 convolutions of 32 and 64 features and a dense layer of 256, with Adam. Variants
 take turns, and the median of the rounds is reported::
 
@@ -57,7 +57,7 @@ def make_step(shape: tuple[int, ...], convolve: Convolution) -> tuple[Any, Step]
 
     def step(state: Any, inputs: Array, labels: Array) -> Any:
         params, opt_state = state
-        with mock.patch.object(layers, "convolve", convolve):  # while the step is traced
+        with mock.patch.object(layers, "convolve", convolve):  # only while the step is traced
             grads = lax.pmean(jax.grad(loss)(params, inputs, labels), "data")
         updates, opt_state = OPTIMIZER.update(grads, opt_state, params)
         return optax.apply_updates(params, updates), opt_state
@@ -66,7 +66,7 @@ def make_step(shape: tuple[int, ...], convolve: Convolution) -> tuple[Any, Step]
 
 
 def called(step: Step, steps: int, state: Any, *batch: Array) -> Run:
-    """`steps` calls of the compiled step, with the settings that training is compiled with."""
+    """`steps` calls of the step, compiled with the settings of training."""
     compiled = compile_lowered(jax.pmap(step, axis_name="data").lower(state, *batch), "cpu")
 
     def run() -> Any:
@@ -79,7 +79,7 @@ def called(step: Step, steps: int, state: Any, *batch: Array) -> Run:
 
 
 def looped(step: Step, steps: int, state: Any, *batch: Array) -> Run:
-    """One call of a compiled loop of `steps` steps, likewise."""
+    """One call of a loop of `steps` steps, compiled with the same settings."""
 
     def loop(state: Any, *batch: Array) -> Any:
         return lax.fori_loop(0, steps, lambda _, state: step(state, *batch), state)

@@ -25,7 +25,7 @@ _STARTS = {
 
 
 def accuracy(result: Mapping[str, Any]) -> str:
-    """Tables of the times, the quickest first."""
+    """Returns the tables of the times, the shortest first."""
     if "skipped" in result:
         return f"Not measured: {result['skipped']}"
     return "\n\n".join(_goal(goal) for goal in result["goals"].values())
@@ -59,14 +59,14 @@ def _goal(goal: Mapping[str, Any]) -> str:
 
 
 def growth(line: Mapping[str, Any]) -> tuple[float, float]:
-    """How many times as much the largest costs as the smallest: seconds a step, and operations a step."""
+    """Returns the cost of the largest size as a multiple of the smallest one's: seconds, and operations, per step."""
     sizes = sorted(line["turns"], key=int)
     seconds = [1 / median(rates(line["turns"][size])) for size in (sizes[0], sizes[-1])]
     return seconds[1] / seconds[0], line["flops"][sizes[-1]] / line["flops"][sizes[0]]
 
 
 def scaling(result: Mapping[str, Any]) -> str:
-    """A table: milliseconds a step at each size, and how much more the last takes than the first."""
+    """Returns a table of the milliseconds per step at each size, and the ratio of the last to the first."""
     rows = ["| | grows | milliseconds a step | cost × | operations × |", "|---|---|---|---|---|"]
     for line in result["lines"].values():
         sizes = sorted(line["turns"], key=int)
@@ -78,7 +78,7 @@ def scaling(result: Mapping[str, Any]) -> str:
 
 
 def draw_scaling(result: Mapping[str, Any], path: Path) -> None:
-    """Milliseconds a step against each thing that grows, both axes logarithmic, beside a straight line from the smallest."""
+    """Draws the milliseconds per step over each quantity, on logarithmic axes, beside linear growth from the smallest size."""
     found = list(result["lines"].values())
     columns = min(3, len(found))
     rows = math.ceil(len(found) / columns)
@@ -108,7 +108,7 @@ def draw_scaling(result: Mapping[str, Any], path: Path) -> None:
 
 
 def seeds(result: Mapping[str, Any]) -> str:
-    """A table of the whole run and of its training alone."""
+    """Returns a table of the whole run and of its training alone."""
     rows = ["| | seeds | whole run, one seed | all | × | training alone, one seed | all | × |", "|" + "---|" * 8]
     for title, found in result["runs"].items():
         if "failed" in found:
@@ -124,7 +124,7 @@ def seeds(result: Mapping[str, Any]) -> str:
 
 
 def devices(result: Mapping[str, Any]) -> str:
-    """A table."""
+    """Returns a table of the speeds with one device and with two."""
     rows = ["| | 1 device, steps/s | 2 devices | 2 are × as fast | by default |", "|---|---|---|---|---|"]
     for task in result["tasks"].values():
         one, two = (task["turns"][count] for count in ("1", "2"))
@@ -134,7 +134,7 @@ def devices(result: Mapping[str, Any]) -> str:
 
 
 def startup(result: Mapping[str, Any]) -> str:
-    """A table of wall time, and where that of the last warm training went."""
+    """Returns a table of the wall times, and the phases of the last cold and warm training."""
     rows = ["| | seconds |", "|---|---|"]
     rows += [f"| {_STARTS[name]} | {spread(seconds).text()} |" for name, seconds in result["seconds"].items()]
     for temperature, runs in result["phases"].items():

@@ -8,7 +8,7 @@ from benchmarks.command import train
 from benchmarks.common import Session, parser, say, session
 from benchmarks.turns import WorkerError
 
-# Words of config, and how many seeds.
+# Overrides, and the number of seeds.
 _RUNS: Mapping[str, tuple[tuple[str, ...], int]] = {
     "FNN on digits": (("model=fnn",), 64),
     "two neurons, 10 000 steps": (

@@ -1,4 +1,4 @@
-"""Seconds of the default training, cold and warm, and of what answers at once: `python -m benchmarks.startup`."""
+"""Seconds of the default training, cold and warm, of --help and of a config error: `python -m benchmarks.startup`."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is trained, in plain numbers: networks, their weights, the data and the order of the examples, the same for everyone.
+"""The tasks in plain numbers, the same for all contestants: networks, initial weights, data and order of the examples.
 
     task = TASKS["fnn"]
     write_inputs(task, made_data(task), folder)      # once
@@ -22,32 +22,32 @@ from nnjax.data.stream import batch_indices
 
 Weights = dict[str, dict[str, NDArray[np.float32]]]
 
-_MOST_INDICES = 2**22  # of one file; a contestant that comes to the end begins again
+_MOST_INDICES = 2**22  # per file; a contestant that reaches the end starts again
 _PIXEL_MEAN, _PIXEL_STD, _SIGNAL = 128, 40, 0.3
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network, and how it is trained; float32.
+    """A network and its training, in float32.
 
     Attributes:
         name: as on the command line.
-        model: which family; a CNN's convolutions are 3×3, padded, each followed by relu and a 2×2 max pooling.
+        model: the family; a CNN's convolutions are 3×3, padded, each followed by relu and a 2×2 max pooling.
         input_shape: (h, w, c) of images, stored as bytes; (d,) of vectors.
         convolutions: features of each.
         dense: widths of the hidden dense layers; relu.
         outputs: classes, or values of a regression.
-        batch: examples a step.
+        batch: examples per step.
         num_train: examples.
         optimizer: adam with its usual constants and cross-entropy, or plain sgd and half the squared error.
         learning_rate: constant.
         interval: steps between two evaluations of nnjax, at which its compiled calls end.
         seed: draws the initial weights and the order of the examples.
-        tolerance: how far losses may be from the float64 ones, as a share of their mean, and the work still be the same. Adam's
-            first steps are g/|g|: where a gradient is all rounding, its sign is, too, and the weight goes the other way; relu
-            and max pooling pass such differences on. Over 50 steps rounding came to 3e-3 in a CNN and 7e-5 in the FNN; Adam's
-            b2 = 0.99 in the place of 0.999 to 3e-2 and 5e-3, a learning rate 5 % too large or another order of the examples to
-            more than 0.2 in both.
+        tolerance: the largest difference from the float64 losses, as a share of their mean, that still counts as the same work.
+            Adam's first steps are g/|g|: where rounding determines the sign of a gradient, the weight may move the other way,
+            and relu and max pooling propagate the difference. Over 50 steps, rounding made 3e-3 in a CNN and 7e-5 in the FNN;
+            Adam's b2 = 0.99 in place of 0.999 made 3e-2 and 5e-3, and a learning rate 5 % too large or another order of the
+            examples more than 0.2 in both.
     """
 
     name: str
@@ -88,7 +88,7 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights: its kernel's shape, [in, out] or [k, k, in, out], and at how many places it is applied."""
+    """A layer with weights: its kernel's shape, [in, out] or [k, k, in, out], and the number of places where it is applied."""
 
     name: str
     kernel: tuple[int, ...]
@@ -96,12 +96,12 @@ class Layer:
 
     @property
     def flops(self) -> int:
-        """Of one example, forward: a multiplication and an addition each."""
+        """Operations of one example's forward pass: a multiplication and an addition per weight and place."""
         return 2 * math.prod(self.kernel) * self.places
 
 
 def layers(task: Task) -> list[Layer]:
-    """The layers of a task's network, in order, under nnjax's names."""
+    """Returns the layers of a task's network, in order, by nnjax's names."""
     found = []
     if task.convolutions:
         height, width, channels = task.input_shape
@@ -121,17 +121,17 @@ def layers(task: Task) -> list[Layer]:
 
 
 def step_flops(task: Task) -> int:
-    """Floating-point operations that a step cannot do without.
+    """Returns the floating-point operations that a step needs at least.
 
-    Forward, the gradient by each kernel and the gradient by each layer's inputs cost the same; nobody needs the last one of the
-    first layer. Biases, activations, pooling and the optimizer are not counted.
+    The forward pass, the gradient by each kernel and the gradient by each layer's inputs cost the same; the first layer does
+    not need the last of these. Biases, activations, pooling and the optimizer are not counted.
     """
     forward = [layer.flops for layer in layers(task)]
     return task.batch * (3 * sum(forward) - forward[0])
 
 
 def initial_weights(task: Task) -> Weights:
-    """Kernels of variance 1/fan-in, biases 0; those of the textbook for its two neurons."""
+    """Draws kernels of variance 1/fan-in, with biases 0; the two neurons have the textbook's weights."""
     if task.model == "two_neuron":
         numbers = {"neuron_a": ([0.1, 0.2, 0.3], 0.6), "neuron_b": ([0.4], 0.5)}
         return {
@@ -149,7 +149,7 @@ def initial_weights(task: Task) -> Weights:
 
 @dataclass(frozen=True)
 class Data:
-    """Examples: inputs as stored (bytes of images, float32 vectors) and targets; the test split where there is one."""
+    """Stored inputs (bytes of images, float32 vectors) and targets, with the test split if there is one."""
 
     train_inputs: NDArray[Any]
     train_targets: NDArray[Any]
@@ -158,7 +158,7 @@ class Data:
 
 
 def made_data(task: Task) -> Data:
-    """Examples of a task's shape: a weak pattern for each class under noise, or the outputs of another two-neuron network."""
+    """Makes examples of a task's shape: a weak pattern per class under noise, or the outputs of another two-neuron network."""
     draw = np.random.default_rng(1)
     shape = (task.num_train, *task.input_shape)
     if task.model == "two_neuron":
@@ -166,7 +166,7 @@ def made_data(task: Task) -> Data:
         noise = 0.05 * draw.standard_normal((task.num_train, 1), np.float32)
         return Data(x, (x @ np.array([[0.7], [0.4], [0.2]], np.float32) + 0.1 + noise).astype(np.float32))
     labels = draw.integers(task.outputs, size=task.num_train).astype(np.int32)
-    height, width, channels = task.input_shape  # patterns of 4×4 patches, which convolutions can see under the noise
+    height, width, channels = task.input_shape  # patterns of 4×4 patches, which convolutions can detect under the noise
     patterns = draw.standard_normal((task.outputs, height // 4, width // 4, channels), np.float32).repeat(4, 1).repeat(4, 2)
     images = draw.standard_normal(shape, np.float32)
     images += np.float32(_SIGNAL) * patterns[labels]
@@ -176,15 +176,15 @@ def made_data(task: Task) -> Data:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What each contestant is handed.
+    """The inputs of each contestant.
 
     Attributes:
-        task: what to train.
+        task: the network and its training.
         data: the examples.
         mean: [c], subtracted from stored inputs.
-        std: [c], that they are divided by.
-        indices: [steps, batch] which examples each step takes.
-        weights: where everyone starts.
+        std: [c], the divisor after that.
+        indices: [steps, batch] the examples of each step.
+        weights: the initial weights.
     """
 
     task: Task
@@ -195,12 +195,12 @@ class Inputs:
     weights: Weights
 
     def normalized(self, stored: NDArray[Any]) -> NDArray[np.float32]:
-        """Stored inputs as the network sees them, float32."""
+        """Normalises stored inputs, as float32."""
         return (stored.astype(np.float32) - self.mean) / self.std
 
 
 def write_inputs(task: Task, data: Data, folder: Path, epochs: int = 10) -> None:
-    """Writes what `read_inputs` reads; the indices are those that nnjax draws by itself."""
+    """Writes the inputs that `read_inputs` reads, with the indices that nnjax itself draws."""
     folder.mkdir(parents=True, exist_ok=True)
     steps_per_epoch = len(data.train_inputs) // task.batch
     steps = max(steps_per_epoch, min(epochs * steps_per_epoch, _MOST_INDICES // task.batch))
@@ -220,7 +220,7 @@ def write_inputs(task: Task, data: Data, folder: Path, epochs: int = 10) -> None
 
 
 def read_inputs(folder: Path) -> Inputs:
-    """What `write_inputs` wrote, in memory."""
+    """Reads the inputs that `write_inputs` wrote."""
     stored_fields = json.loads((folder / "task.json").read_text())
     fields: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in stored_fields.items()}
     task = Task(**fields)

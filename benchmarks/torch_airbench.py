@@ -1,8 +1,8 @@
 """airbench94 in PyTorch, from the same config: `python -m benchmarks.torch_airbench experiment=cifar10_airbench94`.
 
-It reads the config that nnjax trains from, SGD's recipe or Muon's, so both have the same rates, augmentation, schedule and
-network, and the same data. Half precision and channels last on a GPU, float32 elsewhere. A training before the others does not
-count. It prints a line of JSON: seconds of each training and test accuracies::
+It reads nnjax's config, SGD's recipe or Muon's, so both have the same rates, augmentation, schedule, network and data. It uses
+half precision and channels last on a GPU, float32 elsewhere. The first training is a warm-up and does not count. It prints a
+line of JSON with the seconds and the test accuracy of each training::
 
     python -m benchmarks.torch_airbench --trainings 20 --compile max-autotune experiment=cifar10_airbench94
     python -m benchmarks.torch_airbench --device cpu experiment=cifar10_airbench_cpu training.duration=2epochs
@@ -71,10 +71,10 @@ def _norm(features: int, model: Airbench) -> nn.BatchNorm2d:
 
 
 def _optimizers(network: Network, config: Config, rule: SGD | MuonSGD, compiled: bool) -> list[torch.optim.Optimizer]:
-    """SGD with the config's groups, which are BatchNorm's biases, the whitening's bias, and the rest; Muon, if it has its part.
+    """Makes SGD with the config's groups (BatchNorm's biases, the whitening's bias, the rest), and Muon if the config has it.
 
-    The loss is a sum over the batch, not a mean, so that gradients are not too small for half precision; SGD's rates and decay
-    make up for it, and to Muon the scale of a gradient is nothing.
+    The loss is a sum over the batch, not a mean, so that gradients are not too small for half precision. SGD's rates and decay
+    compensate that, and Muon does not depend on the scale of a gradient.
     """
     norm, whitening = rule.parameter_groups
     norms = [p for name, p in network.named_parameters() if name.startswith("body") and name.endswith("bias")]
@@ -106,12 +106,12 @@ def _relative_rate(schedule: OneCycle, step: int, steps: int, warmup: int) -> fl
 
 
 class Trainer:
-    """One training after another on one device, the data there once.
+    """Trains repeatedly on one device, to which the data is copied once.
 
     Args:
         config: of an airbench experiment.
         dataset: CIFAR-10, or examples of its shape.
-        device: where.
+        device: the name of the device.
         mode: of torch.compile; "none" is eager.
     """
 
@@ -123,7 +123,7 @@ class Trainer:
         kernel = whitening_kernel((images - dataset.mean) / dataset.std, size, eps)
         self._kernel = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
         self._network, self._compiled = self._make(), mode != "none"
-        # Compiled once: a training sets the weights anew in place.
+        # Compiled once; each training resets the weights in place.
         self._forward = self._network if mode == "none" else torch.compile(self._network, mode=mode)
         self._counts = step_counts(config, dataset.spec)
         self.steps = self._counts.total
@@ -136,7 +136,7 @@ class Trainer:
         return x, torch.from_numpy(np.asarray(split.targets)).to(self._device).long()
 
     def _make(self) -> Network:
-        """The network with weights drawn anew."""
+        """Returns the network with newly drawn weights."""
         config, spec = self._config, self._dataset.spec
         assert isinstance(config.model, Airbench)
         activation = {"gelu": nn.GELU, "silu": nn.SiLU}[config.activation.name]
@@ -150,7 +150,7 @@ class Trainer:
         return network
 
     def train(self, seed: int) -> tuple[float, float]:
-        """Seconds of a training, and its test accuracy, which is measured after them."""
+        """Trains; returns the seconds, and the test accuracy, whose measurement is not included."""
         torch.manual_seed(seed)
         config, rule = self._config, self._config.optimizer
         assert isinstance(rule, SGD | MuonSGD)
@@ -187,7 +187,7 @@ class Trainer:
         return time.perf_counter() - start, self._accuracy(network)
 
     def _epoch(self, epoch: int) -> Any:
-        """The batches of an epoch: all images mirrored every other time, shifted, and permuted."""
+        """Yields the batches of an epoch: images mirrored in alternate epochs, shifted, and permuted."""
         images, labels = self._splits[0]
         count, batch, crop = len(images), self._config.training.global_batch_size, self._config.data.augment.crop
         if epoch == 0:
@@ -203,7 +203,7 @@ class Trainer:
 
     @torch.inference_mode()
     def _accuracy(self, network: Network) -> float:
-        """With as many views as the config says, whose weights are nnjax's."""
+        """Returns the test accuracy with the config's number of views and nnjax's weights of them."""
         network.eval()
         images, labels = self._splits[1]
         correct = 0
@@ -227,7 +227,7 @@ class Trainer:
 
 
 def _shifted(images: torch.Tensor, crop: int) -> torch.Tensor:
-    """Each image moved by up to `crop` pixels down or up, right or left; reflected at the border."""
+    """Shifts each image by up to `crop` pixels down or up, right or left; reflected at the border."""
     count, _, height, width = images.shape
     padded = functional.pad(images, (crop,) * 4, mode="reflect")
     shifts = torch.randint(0, 2 * crop + 1, (2, count), device=images.device)
@@ -245,7 +245,7 @@ def _floats(network: Network) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def _look_ahead(slow: list[torch.Tensor], network: Network, options: Any, step: int, steps: int) -> None:
-    """As `nnjax.training.lookahead`: slow and fast weights meet now and then; at the end the slow ones stay."""
+    """Synchronises slow and fast weights, as `nnjax.training.lookahead`; at the end the slow ones stay."""
     share = 1 - (1 - options.slow_step_size) * (step / steps) ** options.power
     fast = [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]
     if step % options.sync_period == 0:
@@ -258,7 +258,7 @@ def _look_ahead(slow: list[torch.Tensor], network: Network, options: Any, step: 
 
 
 def main() -> None:
-    """Trains, and prints what came out."""
+    """Trains, and prints the results."""
     made = argparse.ArgumentParser(description="airbench94 in PyTorch, from nnjax's config.")
     made.add_argument("overrides", nargs="+", help="words of config, as of experiments.train")
     made.add_argument("--trainings", type=int, default=1, help="with seeds 0, 1, … (1)")
@@ -269,7 +269,7 @@ def main() -> None:
     config = compose_train(args.overrides)
     dataset = load(config.data, echo=lambda text: print(text, file=sys.stderr))
     trainer = Trainer(config, dataset, args.device, args.compile)
-    trainer.train(0)  # compiles, and lets cuDNN choose
+    trainer.train(0)  # the warm-up: compiles, and cuDNN chooses its algorithms
     results = [trainer.train(seed) for seed in range(args.trainings)]
     peak = torch.cuda.max_memory_allocated() / 1e6 if args.device.startswith("cuda") else None
     found = {"seconds": [r[0] for r in results], "accuracy": [r[1] for r in results]}

@@ -1,6 +1,6 @@
 """Muon in PyTorch: kernels of norm √n, moved by orthogonalised momentum, as by `optimizer=muon_sgd`.
 
-Without Nesterov's momentum five steps of random gradients agreed with it to 2e-7; with it optax weighs the gradient of the
+Without Nesterov momentum, five steps of random gradients agreed with optax to 2e-7. With it, optax weighs the gradients of the
 first steps more, as it corrects both parts for their bias. On a GPU the orthogonalisation is in bfloat16, as published; optax's
 is in the type of the parameters.
 
@@ -20,11 +20,11 @@ class Muon(torch.optim.Optimizer):
     """Scales each kernel [n, ...] to the Frobenius norm √n, then subtracts the rate times its orthogonalised momentum.
 
     Args:
-        groups: of kernels, one for each output in their first axis; a group's rate is its "lr".
+        groups: of kernels [outputs, ...]; a group's learning rate is its "lr".
         momentum: decay of the momentum.
         nesterov: look one step ahead.
         steps: iterations of the orthogonalisation.
-        orthogonal: what `orthogonal` returned.
+        orthogonal: the function that `orthogonal` returns.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(compiled: bool) -> Callable[[torch.Tensor, int], torch.Tensor]:
-    """A function from a matrix [m, n] and the number of Newton–Schulz iterations to nearly its orthogonal factor."""
+    """Returns a function that approximates the orthogonal factor of a matrix [m, n] by some Newton–Schulz iterations."""
     made: Callable[[torch.Tensor, int], torch.Tensor] = torch.compile(_orthogonal) if compiled else _orthogonal
     return made
 

@@ -22,20 +22,20 @@ from typing import Any, Self
 from benchmarks.machine import LoadMeter
 
 ROOT = Path(__file__).resolve().parents[1]
-# What a person's shell sets for these libraries would make one of the contestants faster or slower than the others.
+# Variables of a person's shell for these libraries would change the speed of some contestants.
 _FORGOTTEN = ("JAX_", "XLA_", "KERAS_", "TORCH", "OMP_", "MKL_", "NNJAX_", "TF_")
 
 
 class WorkerError(Exception):
-    """A contestant failed; the message is the last that it said."""
+    """A contestant failed; the message is the end of its output."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every process runs under.
+    """The settings of every process.
 
     Attributes:
-        cores: threads for everyone.
+        cores: number of threads of each contestant.
         cache: folder of the compilation caches, which may be empty.
     """
 
@@ -43,7 +43,7 @@ class Settings:
     cache: Path
 
     def environment(self) -> dict[str, str]:
-        """Variables of a contestant's process."""
+        """Returns the environment of a contestant's process."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_FORGOTTEN)}
         cores, cache = str(self.cores), str(self.cache)
         return kept | {
@@ -51,7 +51,7 @@ class Settings:
             "CUDA_VISIBLE_DEVICES": "",
             "OMP_NUM_THREADS": cores,
             "MKL_NUM_THREADS": cores,
-            # Everything that was compiled is kept, for all that compile.
+            # All contestants that compile keep everything in their caches.
             "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -64,11 +64,11 @@ class Worker:
     """A contestant's process.
 
     Args:
-        name: who.
-        folder: the inputs.
+        name: of the contestant.
+        folder: with the inputs.
         settings: cores and cache.
         options: for the contestant; with ``first_step=False`` it does not begin with one step.
-        patience: seconds that an answer may take.
+        patience: the most seconds that an answer may take.
     """
 
     def __init__(self, name: str, folder: Path, settings: Settings, patience: float = 600.0, **options: Any) -> None:
@@ -105,13 +105,13 @@ class Worker:
         return float(self.ready["first_step"]) - self.started
 
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
-        """Lets the worker do something, and waits.
+        """Sends a request to the worker, and waits for the answer.
 
         Raises:
             WorkerError: if it fails, or takes longer than `patience`.
         """
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # then there is no answer, which is told
+        with suppress(BrokenPipeError):  # then no answer comes, which is reported
             print(json.dumps({"do": what, **arguments}), file=self._process.stdin, flush=True)
         return self._answer()
 
@@ -149,23 +149,23 @@ class Worker:
             return answer
         self._errors.seek(0)
         said = [text.strip() for text in self._errors.read().splitlines() if text.strip()]
-        errors = [text for text in said if "Error" in text.split(":")[0]]  # after it, libraries give advice
+        errors = [text for text in said if "Error" in text.split(":")[0]]  # libraries print advice after the error
         raise WorkerError((errors or said or ["ended without a word"])[-1][:300])
 
 
 def take_turns(
     workers: Mapping[str, Worker], rounds: int, seconds: float, meter: LoadMeter
 ) -> tuple[dict[str, list[tuple[int, float]]], dict[str, str]]:
-    """Lets each worker run in each round, one at a time, after a round that does not count.
+    """Runs each worker in each round, one at a time, after a round that does not count.
 
     Args:
-        workers: who takes part.
-        rounds: that count.
-        seconds: of a turn.
-        meter: notes what the rest of the machine does meanwhile.
+        workers: the contestants.
+        rounds: number of rounds that count.
+        seconds: length of a turn.
+        meter: measures the load by other processes.
 
     Returns:
-        Steps and seconds of each worker's turns; and of those that failed, why.
+        Steps and seconds of each worker's turns; and the reasons of those that failed.
     """
     turns: dict[str, list[tuple[int, float]]] = {name: [] for name in workers}
     failed: dict[str, str] = {}

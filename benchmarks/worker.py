@@ -2,8 +2,8 @@
 
     python -m benchmarks.worker torch FOLDER '{"channels_last": true}'
 
-It answers once by itself, when the contestant is made and its first step done; then to {"do": "curve", "steps": 50},
-{"do": "run", "seconds": 2.0} and {"do": "reach", "accuracy": 0.98, "epochs": 10}. What a framework prints goes to stderr.
+The first answer comes without a request, after the contestant's first step. The requests are {"do": "curve", "steps": 50},
+{"do": "run", "seconds": 2.0} and {"do": "reach", "accuracy": 0.98, "epochs": 10}. The output of frameworks goes to stderr.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Serves until stdin ends."""
+    """Answers requests until stdin ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     name, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])

@@ -1,4 +1,4 @@
-"""Who takes part: each framework in its fastest ordinary form.
+"""The contestants: each framework in its fastest ordinary form.
 
 contestant = CONTESTANTS["torch_channels_last"]
 contestant.takes(TASKS["cnn_mnist"])              # True
@@ -18,16 +18,16 @@ OURS = "nnjax"
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to train a network.
+    """A framework, or a form of one.
 
     Attributes:
         name: as on the command line.
-        title: for a reader.
+        title: in tables.
         target: module and class, which is called with the inputs and `options`.
-        package: that has to be installed.
+        package: the required package.
         options: of the class.
-        only: tasks that it takes part in, by the beginnings of their names.
-        family: whose best form counts; the framework.
+        only: prefixes of the names of the tasks in which it takes part.
+        family: the framework, whose best form counts.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Contestant:
 
     @property
     def installed(self) -> bool:
-        """Whether its framework is here."""
+        """Whether its framework is installed."""
         return find_spec(self.package) is not None
 
     def make(self, inputs: Inputs, **options: Any) -> Any:
-        """The contestant itself, a `benchmarks.contestants.base.Trainer`; `options` add to its own."""
+        """Returns the contestant's `benchmarks.contestants.base.Trainer`; `options` add to its own."""
         module, _, name = self.target.partition(":")
         return getattr(importlib.import_module(f"benchmarks.contestants.{module}"), name)(inputs, **self.options, **options)
 
@@ -81,9 +81,9 @@ CONTESTANTS = {
         Contestant("flax", "flax's MNIST example", "flax_example:FlaxExample", "flax", only=("cnn_mnist",), family="flax"),
     )
 }
-# Trains in float64, one step at a time, and is not timed: the curve that the others are compared with.
+# Trains in float64, one step at a time, untimed: its curve is the reference for the others.
 REFERENCE = Contestant("reference", "PyTorch, float64", _TORCH, "torch", {"precision": "float64"})
-# The largest speed of a matrix product that these cores reach; the faster of the two is the roof.
+# The fastest matrix product on these cores; the faster of the two is the roof.
 ROOFS = {
     contestant.name: contestant
     for contestant in (

@@ -1,9 +1,9 @@
-"""What a contestant can do, and the part that those share who are called step by step.
+"""The interface of a contestant, and the common part of those that train step by step.
 
-trainer.first_step()                    # the moment at which it was done
+trainer.first_step()                    # the time at its end
 trainer.curve(50)                       # from the initial weights: [(0, 1, loss), (1, 2, loss), …]
-trainer.run(seconds=2.0)                # (steps, seconds), going on from wherever it is
-trainer.reach(0.98, epochs=10)          # from the initial weights: [(moment, accuracy), …], one an epoch
+trainer.run(seconds=2.0)                # (steps, seconds), from the current state
+trainer.reach(0.98, epochs=10)          # from the initial weights: [(moment, accuracy), …], one per epoch
 """
 
 import time
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.tasks import Inputs
 
-Curve = list[tuple[int, int, float]]  # from which step, to which, and their mean loss
+Curve = list[tuple[int, int, float]]  # first step, end, and mean loss of the steps between
 Moments = list[tuple[float, float]]  # time.monotonic(), which all processes share; test accuracy
 
 _EVALUATION_BATCH = 1000
@@ -26,29 +26,29 @@ class Trainer(Protocol):
     """A contestant at work.
 
     Attributes:
-        detail: what was chosen by trying, for the report.
+        detail: settings chosen by trial, for the report.
     """
 
     detail: dict[str, Any]
 
     def first_step(self) -> float:
-        """Trains a step and says when it was done."""
+        """Trains one step; returns the time at its end."""
 
     def curve(self, steps: int) -> Curve:
-        """Losses of the first steps."""
+        """Returns the losses of the first steps."""
 
     def run(self, seconds: float) -> tuple[int, float]:
-        """Trains for about so long; returns steps and seconds."""
+        """Trains for about so many seconds; returns steps and seconds."""
 
     def reach(self, accuracy: float, epochs: int) -> Moments:
-        """Trains until the test accuracy is reached, or for so many epochs."""
+        """Trains until the test accuracy is reached, for at most so many epochs."""
 
 
 class StepByStep(ABC):
-    """A trainer that is told how many steps to do.
+    """A trainer whose caller sets the number of steps.
 
     Args:
-        inputs: what everyone is handed; the training split is normalised here, once.
+        inputs: the common inputs; the training split is normalised here, once.
     """
 
     def __init__(self, inputs: Inputs) -> None:
@@ -60,7 +60,7 @@ class StepByStep(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Goes back to the initial weights."""
+        """Resets the weights to the initial ones."""
 
     @abstractmethod
     def train(self, rows: NDArray[np.int32]) -> Sequence[Any]:
@@ -68,10 +68,10 @@ class StepByStep(ABC):
 
     @abstractmethod
     def predict(self, x: NDArray[np.float32]) -> NDArray[Any]:
-        """The classes [n] of normalised inputs."""
+        """Returns the classes [n] of normalised inputs."""
 
     def rows(self, first: int, steps: int) -> NDArray[np.int32]:
-        """[steps, batch] the examples of consecutive steps; after the last row the first follows again."""
+        """[steps, batch] the examples of consecutive steps; the first row follows the last."""
         known = self.inputs.indices
         return (
             known[first : first + steps] if first + steps <= len(known) else known[np.arange(first, first + steps) % len(known)]

@@ -23,7 +23,7 @@ _SECONDS_OF_A_TRY = 2.0
 class KerasFit(StepByStep):
     """`fit` over whole epochs, each permuted before it; the permutation of the first serves for the speed, too.
 
-    What is measured of `fit` leaves the permutation out, in favour of Keras.
+    The measured time of `fit` excludes the permutation, in favour of Keras.
     """
 
     def __init__(self, inputs: Inputs) -> None:
@@ -49,7 +49,7 @@ class KerasFit(StepByStep):
     def _compile(self, steps_per_execution: int) -> None:
         task = self.inputs.task
         if task.optimizer == "adam":
-            # Keras adds ε before the bias is corrected: over the first 50 steps that is about the 1e-8 of the others.
+            # Keras adds ε before the bias correction: over the first 50 steps that equals about the others' 1e-8.
             optimizer: Any = keras.optimizers.Adam(task.learning_rate, epsilon=1e-9)
             loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         else:
@@ -57,12 +57,12 @@ class KerasFit(StepByStep):
         self._model.compile(optimizer, loss, jit_compile=True, steps_per_execution=steps_per_execution)
 
     def train(self, rows: NDArray[np.int32]) -> Sequence[Any]:
-        """See `StepByStep`; tells no losses, which would have to be waited for."""
+        """See `StepByStep`; returns no losses, since reading them would cost time."""
         self._fit_rows(rows)
         return ()
 
     def curve(self, steps: int) -> Curve:
-        """See `Trainer`: `fit` tells the mean loss of the steps so far."""
+        """See `Trainer`; `fit` reports the mean loss of the steps so far."""
         self.reset()
         means = _Means()
         self._fit_rows(self.rows(0, steps), means)
@@ -88,7 +88,7 @@ class KerasFit(StepByStep):
         return self._model.predict_on_batch(x).argmax(1)
 
     def _fit(self, steps: int) -> float:
-        """Seconds of one `fit` of so many steps, in as many passes as that takes."""
+        """Runs one `fit` of so many steps, in as many passes as needed; returns its seconds."""
         if self._permuted is None:
             epoch = self.inputs.indices[: len(self.x) // self.inputs.task.batch].ravel()
             self._permuted = self.x[epoch], self.y[epoch]
@@ -101,7 +101,7 @@ class KerasFit(StepByStep):
         return (time.perf_counter() - start) * steps / (epochs * length)
 
     def _tune(self) -> None:
-        """Keeps the fastest number of steps a call."""
+        """Chooses the fastest number of steps per call."""
         rates = {}
         for number in _TRIED:
             self._steps_per_execution = number

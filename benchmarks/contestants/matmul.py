@@ -1,6 +1,6 @@
-"""The roof: how fast these cores multiply two float32 matrices of 2048 × 2048, in floating-point operations a second.
+"""The roof: the speed at which these cores multiply two float32 matrices of 2048 × 2048, in operations per second.
 
-A "step" is one product, so that `benchmarks.tasks.step_flops` of a network and this one's 2 · 2048³ can be compared.
+A "step" is one product, so that its 2 · 2048³ operations compare with a network's `benchmarks.tasks.step_flops`.
 """
 
 import time
@@ -23,7 +23,7 @@ class Matmul(ABC):
 
     @abstractmethod
     def multiply(self) -> None:
-        """One product, waited for."""
+        """Computes one product, and waits for it."""
 
     def first_step(self) -> float:
         """See `Trainer`."""

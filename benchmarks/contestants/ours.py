@@ -1,4 +1,4 @@
-"""nnjax as its users run it: a config, `set_up` and `fit`, on the devices that `parallel.devices=auto` picks."""
+"""nnjax as its users run it: a config, `set_up` and `fit`, on the devices that `parallel.devices=auto` selects."""
 
 import queue
 import threading
@@ -23,18 +23,18 @@ from nnjax.training.loop import fit
 from nnjax.training.state import TrainState
 from nnjax.training.training_progress import TrainingProgress
 
-_UNENDING = 1_000_000_000  # steps; what is timed never comes to its end
+_UNENDING = 1_000_000_000  # steps; a timed training never reaches the end
 
 
 class Ours:
-    """nnjax's own loop; no part of it is written again here.
+    """nnjax's own loop, not a copy of it.
 
-    One training goes on for all turns, in a thread of its own, and waits between them where the loop tells of an evaluation:
-    then no compiled call is under way.
+    One training runs through all turns, in its own thread. Between turns it waits in the callback of an evaluation, when no
+    compiled call is running.
 
     Args:
-        inputs: what everyone is handed; images go to the devices as bytes and are normalised there, as those of any dataset.
-        overrides: words of config to add, such as ``parallel.devices=1``.
+        inputs: the common inputs; images go to the devices as bytes and are normalised there, as in any dataset.
+        overrides: further overrides, such as ``parallel.devices=1``.
     """
 
     def __init__(self, inputs: Inputs, overrides: Sequence[str] = ()) -> None:
@@ -58,7 +58,7 @@ class Ours:
         return self._turns.trained_at[0]
 
     def curve(self, steps: int) -> Curve:
-        """See `Trainer`: the loop tells the loss of every step where it evaluates after each."""
+        """See `Trainer`; with an evaluation after each step, the callbacks receive every step's loss."""
         experiment, state = self._set_up(f"training.duration={steps}steps", "training.evaluate_every=1step")
         events = _Events()
         _fit(experiment, state, events)
@@ -69,7 +69,7 @@ class Ours:
         return self._turns.take(seconds)
 
     def reach(self, accuracy: float, epochs: int) -> Moments:
-        """See `Trainer`: what is looked at is the test split, in the place of the validation split."""
+        """See `Trainer`; the test split takes the place of the validation split."""
         words = (
             f"training.duration={epochs}epochs",
             "training.evaluate_every=1epoch",
@@ -89,10 +89,10 @@ class Ours:
 
 
 def task_overrides(task: Task) -> list[str]:
-    """A task in words of config."""
+    """Returns a task's overrides."""
     words = [
         f"model={task.model}",
-        f"data={'textbook' if task.model == 'two_neuron' else 'mnist'}",  # its options only: the data is handed over
+        f"data={'textbook' if task.model == 'two_neuron' else 'mnist'}",  # its options only; the data comes from the inputs
         "data.validation=0.0",
         f"loss={'cross_entropy' if task.optimizer == 'adam' else 'half_mse'}",
         f"optimizer={task.optimizer}",
@@ -114,7 +114,7 @@ def task_overrides(task: Task) -> list[str]:
 
 
 def dataset(inputs: Inputs, *, evaluate: bool) -> Dataset:
-    """The examples as nnjax holds them; with `evaluate` the test split is there to be measured after each epoch."""
+    """Returns the examples as nnjax's dataset; with `evaluate` the test split is evaluated after each epoch."""
     data, task = inputs.data, inputs.task
     train = Split(data.train_inputs, data.train_targets)
     test = Split(data.test_inputs, data.test_targets) if evaluate else Split(data.train_inputs[:0], data.train_targets[:0])
@@ -135,10 +135,10 @@ def dataset(inputs: Inputs, *, evaluate: bool) -> Dataset:
 
 
 def _like(params: Any, weights: Any) -> Any:
-    """The weights in the shape of `params`.
+    """Returns the weights in the structure of `params`.
 
     Raises:
-        ValueError: if they are those of another network.
+        ValueError: if they belong to another network.
     """
     shapes = [jax.tree.map(np.shape, tree) for tree in (params, weights)]
     if shapes[0] != shapes[1]:
@@ -152,7 +152,7 @@ def _fit(experiment: Experiment, state: TrainState, events: "_Events") -> None:
 
 
 class _NoCheckpoints:
-    """Saves nothing, as nobody else does."""
+    """Saves nothing, as the other contestants save nothing."""
 
     def save(self, *_: Any) -> None:
         """Does nothing."""
@@ -162,7 +162,7 @@ class _NoCheckpoints:
 
 
 class _Events:
-    """Notes what the loop tells, and when."""
+    """Callbacks that record losses and times."""
 
     def __init__(self) -> None:
         self.trained_at: list[float] = []
@@ -170,21 +170,21 @@ class _Events:
         self.accuracies: Moments = []
 
     def trained(self, step: int, metrics: Mapping[str, Any], examples_per_second: float) -> None:
-        """Steps are done."""
+        """Called after steps."""
         self.trained_at.append(time.monotonic())
 
     def evaluated(self, step: int, train: Mapping[str, Any], validation: Mapping[str, Any] | None) -> None:
-        """An evaluation is done."""
+        """Called after an evaluation."""
         self.losses.append((step, train["loss"]))
         if validation is not None and "accuracy" in validation:
             self.accuracies.append((time.monotonic(), validation["accuracy"]))
 
     def weights(self, step: int, values: Mapping[str, float]) -> None:
-        """Weights are not asked for."""
+        """Not used: no weights are recorded."""
 
 
 class _Turns(_Events):
-    """Lets the loop go on for a while, and then keeps it waiting."""
+    """Callbacks that let the loop run for a turn and then block it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,10 +201,10 @@ class _Turns(_Events):
         return self._step - first, took
 
     def wait(self) -> float:
-        """The moment at which the loop came to wait.
+        """Returns the time at which the loop began to wait.
 
         Raises:
-            BaseException: what ended the loop instead.
+            BaseException: the error that ended the loop instead.
         """
         end = self.ended.get()
         if isinstance(end, BaseException):
@@ -213,7 +213,7 @@ class _Turns(_Events):
         return moment
 
     def evaluated(self, step: int, train: Mapping[str, Any], validation: Mapping[str, Any] | None) -> None:
-        """An evaluation is done."""
+        """Called after an evaluation."""
         now = time.perf_counter()
         if now >= self._until:
             self.ended.put((step, now))

@@ -15,7 +15,7 @@ from benchmarks.tasks import Inputs
 
 
 class PlainJax(StepByStep):
-    """The loop that one writes first."""
+    """The simplest loop."""
 
     def __init__(self, inputs: Inputs) -> None:
         super().__init__(inputs)

@@ -14,13 +14,13 @@ from benchmarks.tasks import Inputs
 
 
 class PyTorch(StepByStep):
-    """A training loop as PyTorch's users write it, the data in a tensor and a batch gathered by index.
+    """A training loop as PyTorch's users write it: the data in a tensor, and batches gathered by index.
 
     Args:
-        inputs: what everyone is handed.
-        channels_last: keep images and activations with the channels innermost.
-        compiled: compile the network with its loss, forward and backward.
-        precision: of everything.
+        inputs: the common inputs.
+        channels_last: whether images and activations have the channels innermost.
+        compiled: whether the network with its loss is compiled, forward and backward.
+        precision: the type of all arrays.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ def _network(inputs: Inputs) -> nn.Sequential:
     dense = [name for name in weights if not name.startswith("conv")]
     for name in dense:
         kernel = weights[name]["kernel"]
-        if task.convolutions and name == dense[0]:  # what comes in is (c, h, w), where the kernel expects (h, w, c)
+        if task.convolutions and name == dense[0]:  # the inputs are (c, h, w), but the kernel expects (h, w, c)
             kernel = kernel.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
         linear = nn.Linear(*kernel.shape)
         _set(linear, kernel.T, weights[name]["bias"])

@@ -1,9 +1,9 @@
-"""How much memory this process may still take: of the machine, of its cgroups, of its own limits; without JAX.
+"""Measures how much memory this process may still take: the machine's, its cgroups' and its own limit; without JAX.
 
     room = host_room()                       # Room(24272031744, "this machine has 24.3 GB of memory free")
     room.bytes, size_text(room.bytes)
 
-Containers and Slurm limit a process by cgroups, in files of version 1 or 2, which psutil does not read.
+Containers and Slurm limit a process by cgroups, version 1 or 2. psutil does not read their files.
 """
 
 import sys
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_ADDRESSES = 1_300 * 10**6  # of address space, not memory, that JAX, XLA and Orbax take while they are loaded
+_ADDRESSES = 1_300 * 10**6  # bytes of address space (not of memory) that loading JAX, XLA and Orbax takes
 _UNLIMITED = 2**60  # version 1 writes a huge number where there is no limit
 
 
 @dataclass(frozen=True)
 class Room:
-    """What may still be taken.
+    """Memory that may still be taken.
 
     Attributes:
-        bytes: how much.
-        text: whose that is, for a reader: "this machine has 24.3 GB of memory free".
+        bytes: its size.
+        text: where it is and how much, for a message: "this machine has 24.3 GB of memory free".
     """
 
     bytes: int
@@ -30,14 +30,14 @@ class Room:
 
 
 def host_room(root: Path = Path("/")) -> Room:
-    """What this process may take of the host's memory and swap, by whatever limits it most.
+    """Returns the host memory and swap that this process may still take: the smallest of all limits.
 
     Args:
-        root: where /proc and /sys lie; for tests.
+        root: the folder that holds /proc and /sys; for tests.
     """
-    import psutil  # takes 20 ms, which --help need not pay
+    import psutil  # its import takes 20 ms, which --help does not need
 
-    with warnings.catch_warnings():  # of counters that are not needed here, where a container hides them
+    with warnings.catch_warnings():  # psutil warns about counters that a container hides; they are not needed here
         warnings.simplefilter("ignore", RuntimeWarning)
         swap = psutil.swap_memory().free
     free = psutil.virtual_memory().available + swap
@@ -50,14 +50,14 @@ def host_room(root: Path = Path("/")) -> Room:
 
 
 def size_text(size: int) -> str:
-    """A size for a reader: ``"24.3 GB"``, in powers of 1000."""
+    """Writes a size in powers of 1000: ``"24.3 GB"``."""
     from humanize import naturalsize
 
     return naturalsize(size).replace("Bytes", "bytes").replace("Byte", "byte")
 
 
 def _own_limits() -> Iterator[Room]:
-    """What `ulimit -v` and `ulimit -d` leave."""
+    """Yields the memory that `ulimit -v` and `ulimit -d` leave."""
     if sys.platform == "win32":
         return
     import resource
@@ -76,7 +76,7 @@ def _own_limits() -> Iterator[Room]:
 
 
 def _cgroups_left(root: Path) -> Iterator[int]:
-    """What each cgroup leaves that this process is in, and those around it; its cache of files counts as free."""
+    """Yields the bytes that each cgroup of this process, and each cgroup above, leaves; its file cache counts as free."""
     for folder in _cgroups(root):
         for limit, usage, cached in (
             ("memory.max", "memory.current", ("active_file", "inactive_file")),
@@ -88,7 +88,7 @@ def _cgroups_left(root: Path) -> Iterator[int]:
 
 
 def _cgroups(root: Path) -> Iterator[Path]:
-    """Folders of the cgroups that this process is in, and of those around them."""
+    """Yields the folders of this process's cgroups and of the cgroups above them."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:  # not Linux
@@ -98,13 +98,13 @@ def _cgroups(root: Path) -> Iterator[Path]:
         controllers, _, name = rest.partition(":")
         if number == "0" or "memory" in controllers.split(","):
             mount = root / "sys/fs/cgroup" / ("" if number == "0" else "memory")
-            # In a container the name may be that of the host, whose folders are not there: the mounted one is its own.
+            # In a container the name may be the host's, whose folders are missing there; then the mounted folder is its own.
             folder = mount / name.strip("/")
             yield from (place for place in (folder, *folder.parents) if place.is_relative_to(mount) and place.is_dir())
 
 
 def _number(path: Path) -> int | None:
-    """What a file of one number holds; None for "max" and where there is no such file."""
+    """Reads a file that holds one number; returns None for "max" and for a missing file."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Checks of the data for itself and against the batch: sizes, rows, augmentation.
+"""Checks the data by itself and against the batch size: sizes, rows, augmentation.
 
 problems = list(shape_problems(config)) or [p for check in DATA_CHECKS for p in check(config, spec)]
 """
@@ -15,7 +15,7 @@ Problems = Iterator[Problem]
 
 
 def shape_problems(config: Config) -> Problems:
-    """What must be right before a `DatasetSpec` means anything."""
+    """Yields problems that leave the `DatasetSpec` without meaning; the other checks need it."""
     yield from _textbook_rows(config)
     yield from _synthetic_sizes(config)
     yield from series_problems(config)
@@ -95,7 +95,7 @@ DATA_CHECKS = (_split_sizes, _augmentation)
 
 
 def describe_inputs(spec: DatasetSpec) -> str:
-    """What a dataset puts in: ``"data=digits has 8×8 images"``."""
+    """Describes a dataset's inputs: ``"data=digits has 8×8 images"``."""
     shape = spec.input_shape
     if spec.is_sequence:
         return f"data={spec.name} has windows of {count(shape[0], 'step')}"

@@ -1,4 +1,4 @@
-"""What each device gets of a run: whole trials with whole batches, or its part of every batch.
+"""The share of a run that each device gets: whole trials with whole batches, or a part of every batch.
 
 shares = device_shares(config, spec, num_devices=2)
 shares.batch_size                # 32 examples of each step, where one network is trained with batches of 64

@@ -1,9 +1,9 @@
-"""Values that are right one by one and do not go together.
+"""Checks values that are right one by one against each other.
 
     check_config(parse(Config, values))
     # IncompatibleError: model=cnn: needs images; data=textbook has 3 inputs; choose model=fnn or model=two_neuron
 
-A check is a function that yields a problem for each pair it finds; `_CHECKS` lists them.
+Each check is a function that yields problems; `_CHECKS` lists them.
 """
 
 import math
@@ -24,17 +24,17 @@ from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 
 def check_config(config: Config, origins: Origins = NO_ORIGINS) -> Plan:
-    """Checks what a config's values mean for each other.
+    """Checks the values of a config against each other.
 
     Args:
-        config: as `parse` made it.
-        origins: knows where the values were set.
+        config: as `parse` returned it.
+        origins: where the values were set.
 
     Returns:
-        What follows from the config.
+        The plan of the config.
 
     Raises:
-        IncompatibleError: naming all pairs that do not go together.
+        IncompatibleError: for values that do not go together; it names all of them.
     """
     raise_problems(list(shape_problems(config)), origins, IncompatibleError)  # the other checks rely on the data's shape
     spec = dataset_spec(config.data)
@@ -91,7 +91,7 @@ def _report(config: Config, spec: DatasetSpec) -> Problems:
 _CHECKS = (
     *DATA_CHECKS,
     *MODEL_CHECKS,
-    memory_problems,  # before the durations: of too many examples, the steps are no fault of their own
+    memory_problems,  # before the durations, since too many examples also make too many steps
     _optimizer,
     *SCHEDULE_CHECKS,
     _evaluation,

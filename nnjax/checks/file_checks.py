@@ -1,4 +1,4 @@
-"""Refuses a file that is larger than all memory, before it is read.
+"""Refuses a data file that is larger than the memory, before it is read.
 
 problems = list(file_problems(config.data, config.parallel.memory_limit))
 # data.file=all.csv: has 60.0 GB, and this machine has 24.3 GB of memory free; …
@@ -17,17 +17,17 @@ LIMIT_KEY = "parallel.memory_limit"
 
 
 def file_problems(data: Data, limit: MemoryLimit) -> Iterator[Problem]:
-    """A person's own file that memory cannot hold.
+    """Yields a problem if the person's own data file is larger than the memory.
 
     Args:
-        data: the config.
-        limit: as `parallel.memory_limit`.
+        data: the data options.
+        limit: the value of `parallel.memory_limit`.
     """
     if not isinstance(data, SeriesData) or limit == "off":
         return
     try:
         size = Path(data.file).expanduser().stat().st_size
-    except OSError:  # what reads it says so
+    except OSError:  # reading the file reports that
         return
     room = Room(limit.bytes, f"{LIMIT_KEY} allows {limit}") if isinstance(limit, MemorySize) else host_room()
     if size > room.bytes:

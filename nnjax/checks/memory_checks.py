@@ -1,11 +1,11 @@
-"""Refuses what cannot fit in memory, before anything is allocated, and says what takes it.
+"""Refuses an experiment that cannot fit in memory before anything is allocated, and lists what takes the memory.
 
     problems = list(memory_problems(config, spec))
     # model.hidden=[2000000000]: needs at least 5.4 TB to train, and this machine has 24.3 GB …
     #     600.0 GB  parameters: 150,000,000,010 × 4 bytes
     #     …
 
-Only what surely cannot fit is refused: the sums are lower bounds. `parallel.memory_limit=off` refuses nothing.
+The sums are lower bounds, so that nothing is refused that might fit. `parallel.memory_limit=off` refuses nothing.
 """
 
 import math
@@ -29,20 +29,20 @@ from nnjax.config.schema import Config, MemoryLimit, TraceConfig
 from nnjax.config.types import MemorySize
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
-_SMALLEST_PART = 0.001  # of the sum; what is less is not worth a line
+_SMALLEST_PART = 0.001  # share of the sum from which a part gets a line
 
-_HELPFUL = 0.25  # a value that leaves at most this share of a sum, if it were small, is one to name
+_HELPFUL = 0.25  # a key is worth naming if its smallest value reduces the sum to this share
 _FARTHEST = Room(2**63, "no machine has more than 9.2 EB")
 
 
 @dataclass(frozen=True)
 class MemoryLimits:
-    """What an experiment may take.
+    """The memory that an experiment may take.
 
     Attributes:
-        limit: as `parallel.memory_limit`.
-        key: what set it.
-        device_room: what is free on each accelerator; None where that is not known.
+        limit: the value of `parallel.memory_limit`, or of the key below.
+        key: the key that set the limit.
+        device_room: free memory of each accelerator; None if unknown.
     """
 
     limit: MemoryLimit
@@ -50,11 +50,11 @@ class MemoryLimits:
     device_room: Room | None = None
 
     def host(self) -> Room:
-        """What there is on the host."""
+        """The memory that may be taken on the host."""
         return self._given() or host_room()
 
     def device(self) -> Room | None:
-        """What there is on each accelerator; None where that is not known."""
+        """The memory that may be taken on each accelerator; None if unknown."""
         return self._given() or self.device_room
 
     def _given(self) -> Room | None:
@@ -64,7 +64,7 @@ class MemoryLimits:
 
 
 def memory_problems(config: Config, spec: DatasetSpec) -> Iterator[Problem]:
-    """What cannot fit in memory, by what is known before JAX is loaded."""
+    """Yields a problem if the experiment cannot fit in memory, from the facts known before JAX is loaded."""
     purpose: Purpose = "trace" if isinstance(config, TraceConfig) else "train"
     yield from _problems(config, spec, known_machine(config), purpose, MemoryLimits(config.parallel.memory_limit))
 
@@ -77,17 +77,17 @@ def check_memory(
     purpose: Purpose = "train",
     limits: MemoryLimits | None = None,
 ) -> None:
-    """Checks an experiment once more, where more is known than its config says.
+    """Checks again that an experiment fits in memory, once more is known than its config states.
 
     Args:
         config: the experiment.
-        spec: of its data, if it is known already.
-        machine: what it runs on; None where JAX has not been asked yet.
-        purpose: what is done with it.
-        limits: what it may take; None for what its config says.
+        spec: the facts of its dataset, if they are known already.
+        machine: the hardware; None before JAX is loaded.
+        purpose: what the experiment is used for.
+        limits: the memory that it may take; None takes the limit of the config.
 
     Raises:
-        IncompatibleError: naming the value that takes most, and what is held.
+        IncompatibleError: if it does not fit; it names the value that takes most and lists the parts.
     """
     limits = limits or MemoryLimits(config.parallel.memory_limit)
     found = list(file_problems(config.data, limits.limit))
@@ -97,17 +97,17 @@ def check_memory(
 
 
 def check_program(config: Config, spec: DatasetSpec, size: int, room: Room, what: str) -> None:
-    """Checks what a compiled program is about to allocate.
+    """Checks that the memory of a compiled program fits.
 
     Args:
         config: the experiment.
-        spec: of its data.
-        size: bytes.
-        room: where they have to fit.
-        what: the program does: "to draw the weights".
+        spec: the facts of its dataset.
+        size: bytes that the program allocates.
+        room: the memory that it may take.
+        what: the purpose of the program, such as "to draw the weights".
 
     Raises:
-        IncompatibleError: if they do not.
+        IncompatibleError: if the program does not fit.
     """
     if size > room.bytes:
         machine = known_machine(config)
@@ -122,14 +122,14 @@ def check_program(config: Config, spec: DatasetSpec, size: int, room: Room, what
 
 @contextmanager
 def out_of_memory_explained(config: object, purpose: Purpose = "train") -> Iterator[None]:
-    """Lets memory that runs out all the same end a command with one line, and the sum of what was to be held.
+    """Turns an error about exhausted memory into one line and the table of what the experiment holds.
 
     Args:
-        config: the experiment; another config is explained without a sum.
-        purpose: what is done with it.
+        config: the experiment; the error of any other config has no table.
+        purpose: what the experiment is used for.
 
     Raises:
-        OutOfMemoryError: in the place of `MemoryError`, and of XLA's error of that kind.
+        OutOfMemoryError: in place of `MemoryError` and of XLA's RESOURCE_EXHAUSTED.
     """
     try:
         yield
@@ -145,7 +145,7 @@ def out_of_memory_explained(config: object, purpose: Purpose = "train") -> Itera
 
 
 def _explanation(config: Config, purpose: Purpose) -> list[str]:
-    """The key that takes most, and a line for each part of the largest sum."""
+    """Returns the key that takes the most memory, and a line for each part of the largest sum."""
     spec, machine = dataset_spec(config.data), replace(known_machine(config), platform="cpu")
     need = max(memory_needs(config, spec, machine, purpose), key=lambda need: need.total)
     key, value = _dominant(config, spec, machine, purpose, need)
@@ -154,7 +154,7 @@ def _explanation(config: Config, purpose: Purpose) -> list[str]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out; JAX's errors are told by their names, as this package loads no JAX."""
+    """Whether memory ran out; JAX's errors are recognised by their names, as this package loads no JAX."""
     if isinstance(error, MemoryError):
         return True
     xla = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
@@ -162,14 +162,14 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def known_machine(config: Config) -> Machine:
-    """What is known of this machine before JAX is loaded."""
+    """Returns the facts of this machine that are known before JAX is loaded."""
     devices = config.parallel.devices if isinstance(config.parallel.devices, int) else 1
     runtime = 0 if "jax" in sys.modules else RUNTIME
     return Machine("cpu" if _on_cpu(config) else None, devices, runtime)
 
 
 def _on_cpu(config: Config) -> bool:
-    """Whether JAX surely takes the CPU: as it is told, or as there is no plugin for anything else."""
+    """Whether JAX certainly runs on the CPU: a setting demands it, or no plugin for other hardware is installed."""
     if config.parallel.platform != "auto":
         return config.parallel.platform == "cpu"
     if told := os.environ.get("JAX_PLATFORMS"):
@@ -178,7 +178,7 @@ def _on_cpu(config: Config) -> bool:
 
 
 def _problems(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, limits: MemoryLimits) -> Iterator[Problem]:
-    """The first need that exceeds what there is."""
+    """Yields a problem for the first need that exceeds the memory."""
     host = limits.host()
     if machine.runtime > host.bytes:
         reason = f"Python, JAX and XLA alone need at least {size_text(machine.runtime)}, and {host.text}"
@@ -196,7 +196,7 @@ def _problems(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purp
 
 
 def _table(need: Need) -> list[str]:
-    """A line for each part, largest first, and the sum."""
+    """Returns a line for each part, the largest first, and one for the sum."""
     parts = sorted(need.parts, key=lambda part: -part.bytes)
     rows = [
         (size_text(part.bytes), part.name + (f": {part.how}" if part.how else ""))
@@ -209,7 +209,7 @@ def _table(need: Need) -> list[str]:
 
 
 def _dominant(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose, need: Need) -> tuple[str, object]:
-    """The key, and its value, that would leave the least of a need if it were as small as can be."""
+    """Returns the key, with its value, whose smallest value would reduce the need the most."""
 
     def left(smaller: Config) -> int:
         data = smaller.data
@@ -221,7 +221,7 @@ def _dominant(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purp
 
     candidates = [(key, value, left(smaller)) for key, value, smaller in _smaller(config)]
     least = min(total for _, _, total in candidates)
-    # Where several would do, the largest is the one that was meant to be large.
+    # Of several such keys, the one with the largest value was probably raised on purpose.
     helpful = [(key, value) for key, value, total in candidates if total <= max(least, need.total * _HELPFUL)]
     return max(helpful, key=lambda candidate: _magnitude(*candidate))
 
@@ -234,7 +234,7 @@ def _magnitude(key: str, value: object) -> int:
 
 
 def _smaller(config: Config) -> Iterator[tuple[str, object, Config]]:
-    """Each key that memory hangs on, its value, and the config with the smallest one in its place."""
+    """Yields each key that the memory depends on, its value, and the config with its smallest value."""
 
     def with_(group: str, **values: Any) -> Config:
         return replace(config, **{group: replace(getattr(config, group), **values)})

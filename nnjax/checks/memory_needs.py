@@ -1,10 +1,10 @@
-"""What an experiment holds in memory, before anything is allocated: a sum of parts, from the config alone.
+"""Estimates the memory of an experiment from its config alone, as sums of parts.
 
     needs = memory_needs(config, dataset_spec(config.data), Machine(platform="cpu"))
     max(needs, key=lambda need: need.total).parts        # (Part("parameters", 600000000040, "150,000,000,010 × 4 bytes"), …)
 
-Each part is what surely is there at that time, so the sums are lower bounds: an experiment that exceeds one cannot run. What
-XLA keeps besides is left out; real runs of large networks take 1.2 to 2 times as much. All numbers are Python's integers.
+Each part is certainly held at that time, so the sums are lower bounds: an experiment that exceeds one cannot run. XLA's own
+buffers are left out; real runs of large networks take 1.2 to 2 times as much. All numbers are Python integers.
 """
 
 import math
@@ -26,7 +26,7 @@ LARGEST_ON_DEVICE = 2**30
 """Bytes of inputs up to which `data.placement=auto` keeps a training split on the devices: CIFAR-10 has 154 MB."""
 
 RUNTIME = 200 * 10**6
-"""Python, JAX and XLA with one small program, where they are not loaded yet; measured 350 MB."""
+"""Bytes that Python, JAX and XLA with one small program take at least, if they are not loaded yet; 350 MB were measured."""
 
 _TRIAL = 100  # bytes of a trial's own objects
 
@@ -35,13 +35,13 @@ Purpose = Literal["train", "evaluate", "trace"]
 
 @dataclass(frozen=True)
 class Machine:
-    """What an experiment runs on.
+    """The hardware of an experiment.
 
     Attributes:
-        platform: "cpu", where devices share the host's memory; "accelerator", where each has its own; None is not known yet:
-            then only what lies on the host in any case is counted.
-        num_devices: how many this host has of them; at least so many.
-        runtime: bytes of the libraries that are still to be loaded.
+        platform: "cpu", whose devices share the host's memory; "accelerator", each with memory of its own; None if unknown:
+            then only the parts that lie on the host in any case are counted.
+        num_devices: the number of devices of this host, or a lower bound of it.
+        runtime: bytes of the libraries that are not loaded yet.
     """
 
     platform: Literal["cpu", "accelerator"] | None
@@ -51,12 +51,12 @@ class Machine:
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that is held.
+    """One part of the memory.
 
     Attributes:
-        name: what it is.
-        bytes: how large.
-        how: how that comes about, such as "1,000 × 8 bytes".
+        name: what it holds.
+        bytes: its size.
+        how: how the size is computed, such as "1,000 × 8 bytes".
     """
 
     name: str
@@ -66,12 +66,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Need:
-    """What is held at one time in one memory.
+    """The parts that one memory holds at one time.
 
     Attributes:
-        where: of the host, or of each device.
-        when: what goes on then: "to make the data", "to train".
-        parts: what is held, without what is empty.
+        where: the host's memory, or that of each device.
+        when: the purpose at that time: "to make the data", "to train".
+        parts: all parts that are not empty.
     """
 
     where: Literal["host", "device"]
@@ -85,13 +85,13 @@ class Need:
 
 
 def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose = "train") -> tuple[Need, ...]:
-    """What an experiment surely holds, at each time when that may be the most, in the order of these times.
+    """Returns the memory that an experiment certainly holds, at each time when that may be the most, in order.
 
     Args:
         config: the experiment.
-        spec: of its data.
-        machine: what it runs on.
-        purpose: of an evaluation, only what an evaluation holds; of a trace, whose network is small, only the data.
+        spec: the facts of its dataset.
+        machine: the hardware.
+        purpose: "evaluate" counts only what an evaluation holds; "trace" only the data, since its network is small.
     """
     sizes = _Sizes(config, spec, machine)
     runtime = Part("Python, JAX and XLA", machine.runtime, "")
@@ -106,7 +106,7 @@ def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: P
         needs.append(("to evaluate", [runtime, *data, sizes.outputs()], evaluation))
     if purpose == "train":
         saving = [*sizes.state(), *sizes.data_on_device(), sizes.drawn]
-        written = Part("what is being written of it", held.bytes, "as much again")
+        written = Part("the part of it being written", held.bytes, "as much again")
         needs.append(("to save a checkpoint", [runtime, *data, held, written], saving))
         needs.append(("to draw the figures", [runtime, *data, sizes.confusions()], [*sizes.state(), sizes.drawn]))
     found = []
@@ -120,12 +120,12 @@ def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: P
 
 
 class _Sizes:
-    """The sizes of an experiment; of what lies on devices, those of one device.
+    """The sizes of an experiment's parts; a part on the devices has the size of one device's share.
 
     Attributes:
-        drawn: the state as it was drawn, which stays on the first device.
+        drawn: the initial state, which stays on the first device.
         held: a copy of the state on the host, to be saved.
-        holds_best: whether a state is held while training goes on.
+        holds_best: whether a copy of the best state is held during training.
     """
 
     def __init__(self, config: Config, spec: DatasetSpec, machine: Machine) -> None:
@@ -143,11 +143,11 @@ class _Sizes:
         self.holds_best = spec.num_validation > 0 and _evaluates_in_between(config, spec)
 
     def shares(self, part: Part) -> int:
-        """How many times a part of one device is in the memory that all of them share."""
+        """How often a part of one device occurs in the memory that all devices share."""
         return 1 if part is self.drawn else self._machine.num_devices
 
     def state(self) -> list[Part]:
-        """What training changes, of this device's trials."""
+        """The training state of one device's trials."""
         return self._state(self._own_trials)
 
     def _state(self, trials: int) -> list[Part]:
@@ -163,10 +163,10 @@ class _Sizes:
         ]
 
     def training(self) -> list[Part]:
-        """Gradients and what the backward pass needs."""
+        """The gradients and the values that the backward pass needs."""
         config = self._config
         clips = not isinstance(config.optimizer, Textbook) and config.optimizer.clip_norm is not None
-        # A gradient that nothing else waits for is used, and given up, before the next one is computed.
+        # Where nothing needs all gradients at once, each is used and freed before the next one is computed.
         together = clips or (self._machine.num_devices > 1 and not self._whole)
         gradients = self._params if together else max((layer.kernels for layer in self._layers), default=0)
         values, batch = _backward_values(self._layers), self._batch
@@ -180,12 +180,12 @@ class _Sizes:
 
     @property
     def _at_once(self) -> int:
-        """How many trials a device surely computes at the same time, as `nnjax.training.experiment` decides it."""
+        """How many trials a device certainly computes at the same time, as `nnjax.training.experiment` decides."""
         convolutional = isinstance(self._config.model, CNN | Airbench)
         return self._own_trials if self._machine.platform == "accelerator" and not convolutional else 1
 
     def evaluation(self) -> list[Part]:
-        """What a forward pass over a batch of the evaluation needs."""
+        """The values of a forward pass over an evaluation batch."""
         values = _forward_values(self._layers)
         views = self._config.training.test_views if self._config.training.test_views > 1 else 0
         seen, batch = views * math.prod(self._spec.input_shape), self._eval_batch
@@ -196,30 +196,30 @@ class _Sizes:
         ]
 
     def outputs(self) -> Part:
-        """The network's outputs for a whole split, which are joined from those of its batches."""
+        """The network's outputs for a whole split, joined from its batches' outputs."""
         largest, values = max(self._spec.num_validation, self._spec.num_test), self._spec.num_outputs
         size = 2 * self._trials * largest * values * 4
         return Part("outputs of a split", size, self._times(f"2 × {largest:,} × {values:,} × 4 bytes", self._trials))
 
     def confusions(self) -> Part:
-        """The matrix of classes that are taken for others, where it is drawn."""
+        """The confusion matrix, if it is drawn."""
         drawn, classes = self._config.report.figures and self._spec.task == "classification", self._spec.num_outputs
         return Part("confusion matrix", drawn * classes**2 * 8, f"{classes:,} × {classes:,} × 8 bytes")
 
     def data(self) -> list[Part]:
-        """The splits, as they stay on the host."""
+        """The splits that stay on the host."""
         data, spec = self._config.data, self._spec
         count = spec.num_train + spec.num_validation
         if isinstance(data, SyntheticData):
             if not spec.num_validation:
-                count = data.num_train  # what a limit leaves is a part of it all
+                count = data.num_train  # a limit leaves a slice of the whole array
             return [*self._split("training data", count), *self._split("test data", data.num_test)]
-        if isinstance(data, TfdsData):  # of its files, memory holds what was set apart only
+        if isinstance(data, TfdsData):  # its files are memory-mapped; only the validation split is copied
             return self._split("training data", count if spec.num_validation else 0)
         return [*self._split("training data", count), *self._split("test data", spec.num_test)]
 
     def making_data(self) -> list[Part]:
-        """The splits, and what making them takes."""
+        """The splits, and the intermediate arrays that make them."""
         data, spec = self._config.data, self._spec
         if not isinstance(data, SyntheticData):
             return self.data()
@@ -228,7 +228,7 @@ class _Sizes:
         making = Part("noise and centres of the training data", copies * inputs.bytes, f"{copies} × as much")
         if spec.num_validation and not copies:
             kept = (spec.num_train + spec.num_validation) * self._input_bytes
-            making = Part("what is set aside of it", kept, f"{kept // self._input_bytes:,} × {self._input_bytes:,} bytes")
+            making = Part("examples set aside from it", kept, f"{kept // self._input_bytes:,} × {self._input_bytes:,} bytes")
         values = math.prod(spec.input_shape) * spec.num_outputs
         signal = Part("the centres" if copies else "the map to the targets", 4 * values, f"{values:,} × 4 bytes")
         return [inputs, targets, making, signal]
@@ -253,11 +253,11 @@ class _Sizes:
         return self._split("data on the device", count)
 
     def shuffles(self) -> list[Part]:
-        """An order of the examples for each seed, and what is kept of each trial."""
+        """A shuffled order of the examples per seed, and the objects of each trial."""
         seeds, count = self._config.training.seeds, self._spec.num_train
         return [
             Part("orders of the examples", seeds * count * 4, f"{seeds:,} × {count:,} × 4 bytes"),
-            Part("what trials are told apart by", self._trials * _TRIAL * (self._trials > 1), f"{self._trials:,} trials"),
+            Part("seeds and rates of the trials", self._trials * _TRIAL * (self._trials > 1), f"{self._trials:,} trials"),
         ]
 
     def _part(self, name: str, values: int, trials: int) -> Part:
@@ -278,7 +278,7 @@ def _evaluates_in_between(config: Config, spec: DatasetSpec) -> bool:
 
 
 def _backward_values(layers: Sequence[LayerSize]) -> int:
-    """The most values of an example at once: what layers keep, and the gradient by the outputs where the backward pass is.
+    """The most values of an example at once: those kept by the layers, and the gradient by the current layer's outputs.
 
     The gradient by a layer's inputs is not counted: XLA may write it over a buffer that is no longer needed.
     """
@@ -293,5 +293,5 @@ def _backward_values(layers: Sequence[LayerSize]) -> int:
 
 
 def _forward_values(layers: Sequence[LayerSize]) -> int:
-    """The most values of an example at once in an evaluation: what a layer with kernels reads and makes."""
+    """The most values of an example at once in an evaluation: inputs and outputs of a layer with kernels."""
     return max((layer.inputs + layer.outputs for layer in layers if layer.kernels), default=0)

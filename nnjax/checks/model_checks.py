@@ -1,4 +1,4 @@
-"""Checks of the model and the loss against the data.
+"""Checks the model and the loss against the data.
 
 problems = [problem for check in MODEL_CHECKS for problem in check(config, spec)]
 """
@@ -135,11 +135,11 @@ def _needs_classes(option: type) -> bool:
 
 
 def _output_activation(config: Config) -> tuple[str, ActivationName]:
-    """The key of the output activation, and what it is."""
+    """Returns the key of the output activation, and the activation's name."""
     match config.model:
         case Neurons(layers=layers):
             return f"model.layers.{len(layers) - 1}.activation", layers[-1].activation or config.activation.name
-        case Airbench():  # its outputs are as they are
+        case Airbench():  # it has no output activation
             return "model", "identity"
         case model:
             return "model.output_activation", model.output_activation

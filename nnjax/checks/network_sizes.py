@@ -1,9 +1,9 @@
-"""How large a network is, before it is built: the values of each layer, from the config alone.
+"""Computes the sizes of a network's layers from the config alone, before it is built.
 
     layers = layer_sizes(config.model, dataset_spec(config.data))
     sum(layer.num_params for layer in layers)            # as many as `nnjax.models` builds; a test holds it to that
 
-Sizes are Python's integers, so a width with too many zeros is counted and does not overflow.
+Sizes are Python integers, so a width with too many zeros does not overflow.
 """
 
 import math
@@ -27,11 +27,11 @@ class LayerSize:
         name: its name in the network.
         kernels: trained values in arrays of two axes or more.
         vectors: trained values in vectors, such as biases.
-        state: values that are kept and not trained, such as BatchNorm's running statistics.
-        inputs: values of an example that the backward pass needs again: what a layer with weights reads.
-        states: values of an example that it needs besides: the states of a recurrent layer, one for each step.
-        outputs: values of an example that the layer makes.
-        times: how many such layers there are, one after another.
+        state: values that are kept but not trained, such as BatchNorm's running statistics.
+        inputs: values per example that the backward pass needs again: the inputs of a layer with weights.
+        states: further values per example that it needs: a recurrent layer's states, one for each step.
+        outputs: values per example that the layer returns.
+        times: how many such layers follow one another.
     """
 
     name: str
@@ -45,15 +45,15 @@ class LayerSize:
 
     @property
     def num_params(self) -> int:
-        """Trained values, of all of them."""
+        """Trained values of all `times` layers."""
         return self.times * (self.kernels + self.vectors)
 
 
 def layer_sizes(model: Model, spec: DatasetSpec) -> tuple[LayerSize, ...]:
-    """The layers that have weights or keep values, in order; none of a kind of network that has no count here.
+    """Returns the layers that have weights or keep values, in order; none for a model that is not counted here.
 
     Args:
-        model: what kind of network, and how large; it need not fit the data, as the checks say so.
+        model: the options; they need not fit the data, as the checks report that.
         spec: shapes of inputs and outputs.
     """
     match model:
@@ -75,7 +75,7 @@ def layer_sizes(model: Model, spec: DatasetSpec) -> tuple[LayerSize, ...]:
 
 
 def optimizer_values(optimizer: Optimizer, layers: Sequence[LayerSize]) -> int:
-    """Values that an optimizer remembers of the parameters; a handful of counters is left out."""
+    """Returns the number of values in the optimizer's state, without a handful of counters."""
     params = sum(layer.num_params for layer in layers)
     match optimizer:
         case Textbook():
@@ -119,24 +119,24 @@ def _dense(widths: Sequence[int], normalization: Normalization) -> Iterator[Laye
 
 
 def _norm(name: str, channels: int, values: int, *, statistics: bool = True, scale: bool = True) -> LayerSize:
-    """A normalisation of `values` values of an example, of so many channels."""
+    """A normalisation layer over `values` values per example in so many channels."""
     vectors = (2 if scale else 1) * channels
     return LayerSize(name, vectors=vectors, state=2 * channels if statistics else 0, inputs=values, outputs=values)
 
 
 def _conv(name: str, size: int, channels: int, features: int, places: int, *, bias: bool) -> LayerSize:
-    """A convolution over so many places, whose number stays."""
+    """A convolution whose input and output have the same number of places."""
     kernels, vectors = size * size * channels * features, features if bias else 0
     return LayerSize(name, kernels=kernels, vectors=vectors, inputs=places * channels, outputs=places * features)
 
 
 def _whitening(size: int, channels: int, places: int) -> LayerSize:
-    features = 2 * size * size * channels  # its kernel is not trained, so its inputs need not be kept
+    features = 2 * size * size * channels  # its kernel is not trained, so its inputs are not kept
     return LayerSize("whitening", vectors=features, state=size * size * channels * features, outputs=places * features)
 
 
 def _image(spec: DatasetSpec) -> tuple[int, int, int]:
-    """Height, width and channels; 1 for an axis that there is not."""
+    """Height, width and channels; 1 for a missing axis."""
     height, width, channels = (*spec.input_shape, 1, 1, 1)[:3]
     return height, width, channels
 

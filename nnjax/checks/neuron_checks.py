@@ -1,4 +1,4 @@
-"""Checks of one neuron's inputs and weights against each other.
+"""Checks the inputs and weights of one neuron against each other.
 
 check_neuron(parse(NeuronConfig, values))
 # IncompatibleError: weights=[0.5,-1]: must be 3 numbers, one for each of inputs=[0.2,0.1,0.4]; has 2
@@ -11,18 +11,18 @@ from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, count, raise_
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.schema import NeuronConfig
 
-_LARGEST = 1e100  # far beyond what a neuron meets, and room to square it and to draw around it
+_LARGEST = 1e100  # far beyond practical values; its square and a plot around it still fit in float64
 
 
 def check_neuron(config: NeuronConfig, origins: Origins = NO_ORIGINS) -> None:
-    """Checks that inputs and weights make a weighted sum, which they need not where `neuron.z` is set.
+    """Checks that inputs and weights fit together; where `neuron.z` is set, they are not used.
 
     Args:
-        config: as `parse` made it.
-        origins: knows where the values were set.
+        config: as `parse` returned it.
+        origins: where the values were set.
 
     Raises:
-        IncompatibleError: naming what does not go together.
+        IncompatibleError: for values that do not go together.
     """
     raise_problems(list(_problems(config)), origins, IncompatibleError)
 

@@ -1,4 +1,4 @@
-"""Checks that what is normalised has more than one value: of one value, its mean taken away leaves 0, and nothing is learned.
+"""Checks that each normalisation has more than one value: a single value less its own mean is 0, and nothing is learned.
 
 problems = list(normalization_problems(config, spec))
 # model.blocks.1.batch_norm=true: sees one value a channel, a 1×1 map of training.global_batch_size=1, …
@@ -14,13 +14,13 @@ _CONSTANT = "and puts out its bias whatever comes in"
 
 
 def normalization_problems(config: Config, spec: DatasetSpec) -> Problems:
-    """Every BatchNorm that sees one value a channel in a step, and every LayerNorm of one feature.
+    """Yields a problem for each BatchNorm with one value per channel and step, and for each LayerNorm of one feature.
 
-    BatchNorm's statistics are those of the global batch, so it does not matter how many devices share it.
+    BatchNorm's statistics are taken over the global batch, so the number of devices does not matter.
 
     Args:
-        config: whose layers.
-        spec: the shape of its inputs; a model that does not fit them has no problems here.
+        config: with the layers.
+        spec: the shape of the inputs; a model that does not fit them has no problems here.
     """
     match config.model:
         case FNN(normalization="batch", hidden=[_, *_]) if config.training.global_batch_size == 1:
@@ -43,7 +43,7 @@ def _cnn(model: CNN, spec: DatasetSpec) -> Problems:
         height, width = height - model.whitening.size + 1, width - model.whitening.size + 1
     pooled = False
     for index, block in enumerate(model.blocks):
-        if block.batch_norm and height == width == 1:  # the convolutions, padded, leave that as it is
+        if block.batch_norm and height == width == 1:  # the padded convolutions keep height and width
             remedy = "choose false, or training.global_batch_size of at least 2"
             if pooled:
                 remedy = "choose false, training.global_batch_size of at least 2, or less pooling before this block"

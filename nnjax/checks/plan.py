@@ -1,12 +1,12 @@
-"""What a checked config comes to with its dataset: sizes, step counts, trials, schedule, memory; derived once, without JAX.
+"""The plan of a run: sizes, step counts, trials, schedule and memory, derived once from config and dataset facts, without JAX.
 
     plan = make_plan(config, spec)
-    plan.steps.total, plan.num_trials, plan.num_params     # 600, 1, 26122
+    plan.steps.total, plan.num_trials, plan.num_params     # 600, 1, 87274
     plan.relative_rate(0)                                  # 1.0
     plan.memory_needs()[1].total                           # bytes, to train
 
-A dry run, the preflight of a sweep, a traffic report and training read a plan, or the part of it that they need, and derive
-nothing themselves. What takes time to compute, such as the number of parameters, is computed when it is first read.
+A dry run, the preflight of a sweep, a traffic report and training take a plan, or the part of it that they need, and derive
+nothing themselves. Costly values, such as the number of parameters, are computed when they are first read.
 """
 
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ class Plan:
     """Everything that follows from a config and the facts of its dataset before JAX is loaded.
 
     Attributes:
-        config: the config itself; for names and options, not to derive again what stands here.
+        config: the config itself, for names and options; the values derived from it are here.
         spec: shapes, sizes and task of the dataset.
         steps: the length of training and of its parts; `steps.of(duration)` converts any other.
         courses: the runs through the schedule, in order.
         course_ends: the steps after which a course or the training ends, in order.
-        num_trials: networks that are trained at once.
-        global_batch_size: examples of a training step, of each trial, over all devices.
-        devices: how many are wanted; "auto" leaves it to the machine. `debug.strict` wants 1.
+        num_trials: number of networks trained at once.
+        global_batch_size: examples per training step and trial, over all devices.
+        devices: the wanted number; "auto" leaves it to the machine. `debug.strict` wants 1.
     """
 
     config: Config
@@ -69,14 +69,14 @@ class Plan:
         return sum(layer.num_params for layer in self.layers)
 
     def shares(self, num_devices: int) -> DeviceShares:
-        """What each of so many devices gets: trials, and examples of a batch."""
+        """Returns the share of each of so many devices: trials, and examples of a batch."""
         return device_shares(self.config, self.spec, num_devices)
 
     def memory_needs(self, machine: Machine | None = None, purpose: Purpose = "train") -> tuple[Need, ...]:
         """Lower bounds of the memory at each time; `nnjax.checks.memory_needs` explains them.
 
         Args:
-            machine: the hardware; None takes what is known of this machine before JAX is loaded.
+            machine: the hardware; None takes the facts of this machine that are known before JAX is loaded.
             purpose: what the config is used for.
         """
         return memory_needs(self.config, self.spec, machine or known_machine(self.config), purpose)
@@ -87,10 +87,10 @@ def make_plan(config: Config, spec: DatasetSpec | None = None) -> Plan:
 
     Args:
         config: what to train, or to trace.
-        spec: the facts of its dataset, where they are known already; None derives them from `config.data`.
+        spec: the facts of its dataset, if they are known already; None derives them from `config.data`.
 
     Raises:
-        DataError: if the facts stand in a file that cannot be read.
+        DataError: if the facts come from a file that cannot be read.
     """
     spec = spec or dataset_spec(config.data)
     steps = step_counts(config, spec)

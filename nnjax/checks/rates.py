@@ -1,15 +1,15 @@
-"""The learning rate over the steps, as a share of its peak: one formula for NumPy and JAX, so that a config can be asked, too.
+"""The learning rate over the steps as a share of its peak; one formula for NumPy and JAX, so that checks can use it, too.
 
     rate = rate_of(config.schedule, plan.steps)    # also: plan.relative_rate
     rate(0), rate(np.arange(600))                  # 1.0, [1.0, 0.99999, …]
 
-A schedule runs through *courses*. The first begins at step 0 and is `training.planned` long, or, where that is null, lasts to
-the first of `schedule.restarts`, or else to the end of training. Each restart begins another. After its end a course's last
-value stays.
+A schedule runs through *courses*. The first course begins at step 0. Its length is `training.planned`; if that is null, it ends
+at the first of `schedule.restarts`, or else with the training. Each restart begins another course. After the end of a course
+its last value stays.
 
-The k-th step of a course, from 0, has the rate of the schedule's line at k, so that `final` is reached one past the last step,
-which still learns. Only a warm-up from nothing would waste its first step: with W steps, the k-th has (k + 1) / W of the peak,
-and the last of them the peak itself. (Hugging Face's and big_vision's warm-ups start at 0 and compute one gradient for nothing;
+Step k of a course, counted from 0, has the rate of the schedule's line at k. So `final` is reached one step after the last one,
+which still learns. A warm-up from 0 would waste its first step, so step k of W warm-up steps has (k + 1) / W of the peak, and
+the last of them has the peak itself. (Hugging Face's and big_vision's warm-ups start at 0 and compute one gradient for nothing;
 timm's and PyTorch's LinearLR start at a rate of their own, which is one more number to choose.)
 """
 
@@ -30,7 +30,7 @@ class Course:
     """One run through a schedule.
 
     Attributes:
-        start: steps before it.
+        start: the number of steps before it.
         span: its length in steps.
     """
 
@@ -66,7 +66,7 @@ def rate_of(schedule: Schedule, counts: StepCounts) -> Rate:
 
 
 def courses(schedule: Schedule, counts: StepCounts) -> tuple[Course, ...]:
-    """The courses that a training goes through."""
+    """Returns the courses of a training, in order."""
     restarts = restarts_of(schedule)
     starts = [0, *(counts.of(restart.at) for restart in restarts)]
     ends = [*starts[1:], max(counts.duration, starts[-1] + 1)]
@@ -80,23 +80,23 @@ def courses(schedule: Schedule, counts: StepCounts) -> tuple[Course, ...]:
 
 
 def course_ends(schedule: Schedule, counts: StepCounts) -> tuple[int, ...]:
-    """The steps after which a course or the training ends, in order."""
+    """Returns the steps after which a course or the training ends, in order."""
     found = courses(schedule, counts)
     ends = {course.start + course.span for course in found} | {course.start for course in found[1:]}
     return tuple(sorted({end for end in ends if end < counts.duration} | {counts.duration}))
 
 
 def restarts_of(schedule: Schedule) -> Sequence[Restart]:
-    """The restarts of a schedule, those that were given by their beginning alone included."""
+    """Returns the restarts of a schedule; one that was given by its beginning alone becomes a `Restart`, too."""
     restarts = () if isinstance(schedule, Constant) else schedule.restarts
     return [restart if isinstance(restart, Restart) else Restart(restart) for restart in restarts]
 
 
 def _namespace(step: Any) -> Any:
-    """NumPy or jax.numpy, whichever the step is an array of; NumPy for a plain number."""
+    """Returns the array library of a step, NumPy or jax.numpy; NumPy for a plain number."""
     if hasattr(step, "__array_namespace__"):
         return step.__array_namespace__()
-    import numpy  # which a mere look at a config has no need of
+    import numpy  # checks of a config do not need it
 
     return numpy
 

@@ -1,4 +1,4 @@
-"""Checks of the training's length and of what a schedule does in it: boundaries, warm-up and restarts within their course.
+"""Checks the length of the training, and that boundaries, warm-up and restarts of the schedule fit into it.
 
 problems = [problem for check in SCHEDULE_CHECKS for problem in check(config, spec)]
 """
@@ -70,7 +70,7 @@ def _restarts(config: Config, counts: StepCounts) -> Problems:
 
 
 def _boundaries(boundaries: tuple[Duration, ...], found: Sequence[Course], wholes: list[str], counts: StepCounts) -> Problems:
-    # A restart may be shorter than the first course, and leave out the last boundaries.
+    # A later course may be shorter than the first one and end before the last boundaries.
     longest = max(range(len(found)), key=lambda number: found[number].span)
     steps = [counts.of(boundary, found[longest].span) for boundary in boundaries]
     for index, (boundary, step) in enumerate(zip(boundaries, steps, strict=True)):
@@ -89,7 +89,7 @@ def _boundaries(boundaries: tuple[Duration, ...], found: Sequence[Course], whole
 
 
 def _whole(config: Config, course: Course, number: int) -> str:
-    """What sets the length of a course, and its steps."""
+    """Names the setting that determines the length of a course, with its steps."""
     training, steps = config.training, count(course.span, "step")
     if number:
         return f"the course that schedule.restarts.{number - 1} begins, {steps}"

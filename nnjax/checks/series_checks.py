@@ -1,4 +1,4 @@
-"""Checks of a time series against what is cut from it: windows, held-out values, a season, a batch.
+"""Checks that a time series is long enough for its windows, held-out values, season and batches, and is not constant.
 
 problems = list(series_problems(config))
 """
@@ -17,13 +17,13 @@ from nnjax.config.paths import shown_path
 from nnjax.config.schema import Config
 from nnjax.data.series_file import Series, read_series
 
-_CONSTANT = 1e-9  # differences of values that lie closer than this share of them are rounding
-_LARGEST = 1e100  # whose squares can be added
-_LARGEST_UNSCALED = 1e18  # likewise, in the 32 bits that the network has
+_CONSTANT = 1e-9  # relative difference up to which values count as equal, since rounding makes it
+_LARGEST = 1e100  # squares of such values can be added in float64
+_LARGEST_UNSCALED = 1e18  # squares of such values can be added in float32, which the network uses
 
 
 def series_problems(config: Config) -> Iterator[Problem]:
-    """What does not go together in a series; nothing for other data.
+    """Yields the problems of a series; none for other data.
 
     Raises:
         DataError: if a person's own file cannot be read, holds too little for the config, a constant, or a huge number.
@@ -98,5 +98,5 @@ def _known(data: SeriesOptions, series: Series) -> Sequence[float]:
 
 
 def _alike(numbers: Sequence[float], values: Sequence[float]) -> bool:
-    """Whether numbers that were computed from `values` differ by rounding alone."""
+    """Whether numbers computed from `values` differ by rounding alone."""
     return max(numbers) - min(numbers) <= _CONSTANT * max(map(abs, values))

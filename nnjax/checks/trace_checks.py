@@ -1,4 +1,4 @@
-"""What a trace can show: fully connected networks, plain gradient descent, and not too many operations.
+"""Checks that a trace can show an experiment: a fully connected network, plain gradient descent, not too many operations.
 
 check_trace(config, origins, spec)
 # IncompatibleError: model=cnn: is not fully connected; choose model=two_neuron, model=neurons or model=fnn
@@ -23,8 +23,8 @@ MOST_ROWS = 200_000
 
 
 @dataclass(frozen=True)
-class LayerSize:
-    """Of a fully connected layer: its inputs and neurons, whether these have a bias weight, and whether that is learnt."""
+class DenseSize:
+    """The inputs and neurons of a dense layer, whether these have a bias weight, and whether training changes that."""
 
     inputs: int
     neurons: int
@@ -36,12 +36,12 @@ def check_trace(config: TraceConfig, origins: Origins, spec: DatasetSpec) -> Non
     """Checks a config that `check_config` found right.
 
     Args:
-        config: of the trace.
-        origins: knows where the values were set.
-        spec: of its data.
+        config: the trace's.
+        origins: where the values were set.
+        spec: the facts of its dataset.
 
     Raises:
-        IncompatibleError: naming all that a trace cannot show.
+        IncompatibleError: if a trace cannot show it; it names all reasons.
     """
     problems = [*_model(config), *_optimizer(config), *_data(config), *_trials(config)]
     if not problems:
@@ -115,8 +115,8 @@ def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:
 
 
 def rows_of_iteration(config: TraceConfig, spec: DatasetSpec, batch: int) -> int:
-    """How many operations an iteration over `batch` examples has, one row each."""
-    layers = layer_sizes(config, spec)
+    """Returns the number of operations, one row each, of an iteration over `batch` examples."""
+    layers = dense_sizes(config, spec)
     neurons, outputs = sum(layer.neurons for layer in layers), layers[-1].neurons
     products = sum(layer.neurons * (layer.inputs + layer.bias) for layer in layers)
     learnt = sum(layer.neurons * (layer.inputs + layer.learns_bias) for layer in layers)
@@ -125,18 +125,18 @@ def rows_of_iteration(config: TraceConfig, spec: DatasetSpec, batch: int) -> int
     return batch * (products + 2 * neurons + error + 3 * neurons) + 3 * learnt + (batch > 1)
 
 
-def layer_sizes(config: TraceConfig, spec: DatasetSpec) -> list[LayerSize]:
-    """The layers of a network that `check_trace` lets through, from the first to the output layer."""
-    return list(_layer_sizes(config, prod(spec.input_shape), spec.num_outputs))
+def dense_sizes(config: TraceConfig, spec: DatasetSpec) -> list[DenseSize]:
+    """Returns the sizes of the layers of a network that `check_trace` accepts, from the first to the output layer."""
+    return list(_dense_sizes(config, prod(spec.input_shape), spec.num_outputs))
 
 
-def _layer_sizes(config: TraceConfig, inputs: int, outputs: int) -> Iterator[LayerSize]:
+def _dense_sizes(config: TraceConfig, inputs: int, outputs: int) -> Iterator[DenseSize]:
     match config.model:
         case Neurons(layers=layers, learn_biases=learns):
             for before, layer in zip([inputs, *(layer.size for layer in layers)], layers, strict=False):
-                yield LayerSize(before, layer.size, layer.bias, layer.bias and learns)
+                yield DenseSize(before, layer.size, layer.bias, layer.bias and learns)
         case TwoNeuron(learn_biases=learns):
-            yield LayerSize(inputs, 1, True, learns)
-            yield LayerSize(1, 1, True, learns)
+            yield DenseSize(inputs, 1, True, learns)
+            yield DenseSize(1, 1, True, learns)
         case FNN(hidden=hidden):
-            yield from (LayerSize(before, size, True, True) for before, size in pairwise((inputs, *hidden, outputs)))
+            yield from (DenseSize(before, size, True, True) for before, size in pairwise((inputs, *hidden, outputs)))

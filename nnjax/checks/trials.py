@@ -1,4 +1,4 @@
-"""The trials of a run: networks that are trained at once and differ in their seed, in their learning rate, or in both.
+"""The trials of a run: networks trained at once that differ in seed, learning rate or both.
 
 trials(compose_train(["training.seeds=2", "training.vary.learning_rate=[0.1,0.3]"]))
 # (Trial(seed=0, learning_rate=0.1), Trial(seed=1, learning_rate=0.1), Trial(seed=0, learning_rate=0.3), …)
@@ -18,11 +18,11 @@ _LARGEST_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Trial:
-    """What sets a trial apart.
+    """The values of a trial that differ from the other trials'.
 
     Attributes:
         seed: draws its initial weights, shuffles, augmentation and dropout.
-        learning_rate: the peak, which the schedule multiplies.
+        learning_rate: its peak, which the schedule multiplies.
     """
 
     seed: int
@@ -30,26 +30,26 @@ class Trial:
 
 
 def trials(config: Config) -> tuple[Trial, ...]:
-    """Every learning rate with every seed, the seeds of a learning rate side by side; one for an ordinary run."""
+    """Returns a trial for each learning rate and seed, grouped by learning rate; one trial for an ordinary run."""
     seeds = range(config.seed, config.seed + config.training.seeds)
     rates = config.training.vary.learning_rate or (config.optimizer.learning_rate,)
     return tuple(Trial(seed, rate) for rate in rates for seed in seeds)
 
 
 def num_trials(config: Config) -> int:
-    """How many trials a run has, without listing them."""
+    """Returns the number of trials without listing them."""
     return config.training.seeds * len(config.training.vary.learning_rate or (None,))
 
 
 def trial_problems(config: Config, spec: DatasetSpec) -> Problems:
-    """What does not go together with several trials, or in their learning rates and seeds."""
+    """Yields problems of the learning rates and seeds, and settings that do not go together with several trials."""
     training, rates = config.training, config.training.vary.learning_rate
     yield from _learning_rate_problems(config)
     last_seed = config.seed + training.seeds - 1
     if last_seed > _LARGEST_SEED:
         reason = f"with training.seeds={training.seeds} the last seed is {last_seed}; must be at most {_LARGEST_SEED}"
         yield Problem("seed", config.seed, reason)
-    if num_trials(config) == 1 or isinstance(config, TraceConfig):  # which shows one network, and says so
+    if num_trials(config) == 1 or isinstance(config, TraceConfig):  # its own check refuses several trials
         return
     many = (
         f"training.seeds={training.seeds}"

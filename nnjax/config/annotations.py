@@ -1,4 +1,4 @@
-"""The annotations of the schema, looked through: fields, the options of a group, and what a field takes, in words.
+"""Reads the annotations of the schema: fields, the options of a group, and the allowed values of a field in words.
 
 hints_of(FNN)["hidden"], options_of(Model)["fnn"]       # tuple[PositiveInt, ...], FNN
 describe(tuple[int, ...])                                # "a list, each item a whole number"
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from nnjax.config.diagnostics import MISSING
 from nnjax.config.types import Duration, MemorySize
 
-# Written as one text, such as 10epochs and 12GB; and what such a text must be.
+# Types that are written as one text, such as 10epochs and 12GB, with the form of the text.
 TEXTS: dict[Any, str] = {
     Duration: "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%",
     MemorySize: "a size such as 12GB",
@@ -23,7 +23,7 @@ _NOUN = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def describe(annotation: Any) -> str:
-    """What an annotation takes, to follow "must be"."""
+    """Describes the values that an annotation allows, to follow "must be"."""
     if options := options_of(annotation):
         return choice(tuple(options))
     match get_origin(annotation):
@@ -42,7 +42,7 @@ def describe(annotation: Any) -> str:
 
 
 def choice(values: tuple[object, ...], value: object = MISSING) -> str:
-    """One of several values, with the one that `value` is spelt most like."""
+    """Writes "one of …" several values, with the one whose spelling is nearest to `value`."""
     choices = tuple(map(str, values))
     near = get_close_matches(str(value), choices, n=1)
     wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
@@ -51,13 +51,13 @@ def choice(values: tuple[object, ...], value: object = MISSING) -> str:
 
 @cache
 def hints_of(cls: type) -> dict[str, Any]:
-    """The annotations of a dataclass by the names of its fields."""
+    """Returns the annotations of a dataclass by the names of its fields."""
     return get_type_hints(cls, include_extras=True)
 
 
 @cache
 def options_of(annotation: Any) -> dict[str, type]:
-    """The dataclasses of a group by the names that choose them; empty if the annotation is no group."""
+    """Returns the dataclasses of a group by the names that choose them; empty if the annotation is no group."""
     members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if not all(is_mapping(member) and "name" in hints_of(member) for member in members):
         return {}
@@ -70,13 +70,13 @@ def is_mapping(annotation: Any) -> bool:
 
 
 def join(key: str, name: str) -> str:
-    """A dotted key below another one, which is empty for the whole config."""
+    """Joins a name to a dotted key, which is empty for the whole config."""
     return f"{key}.{name}" if key else name
 
 
 @cache
 def lists_of(schema: type) -> dict[str, Any]:
-    """The dotted keys of the lists of scalars that every config of a schema has, with their annotations."""
+    """Returns the dotted keys of the scalar lists that every config of a schema has, with their annotations."""
 
     def walk(annotation: Any, key: str) -> Iterator[tuple[str, Any]]:
         if is_mapping(annotation) and not options_of(annotation):

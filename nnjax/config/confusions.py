@@ -1,4 +1,4 @@
-"""One and several confused, of a value (256 for [256]) or of a key (bias for biases): what was probably meant.
+"""Suggests what was probably meant where one and several were confused: 256 for [256], or the key bias for biases.
 
 problem = clarify(problem, value, key, hints_of(NeuronLayer), lists_of(TrainConfig), takes)
 # model.layers.0.bias=0.35: must be true or false; did you mean biases: [0.35]?
@@ -17,18 +17,18 @@ Takes = Callable[[Any, object], bool]
 def clarify(
     problem: Problem, value: object, key: str, beside: Mapping[str, Any], elsewhere: Mapping[str, Any], takes: Takes
 ) -> Problem:
-    """A problem with what was probably meant, where one and several were confused.
+    """Adds a suggestion to a problem, where one and several were confused.
 
     Args:
-        problem: what was noted first of the value, or of an item of it.
-        value: plain.
-        key: dotted, of the value.
-        beside: the annotations of the keys beside it, and its own, by their last parts.
-        elsewhere: those of lists in other groups, by dotted keys.
-        takes: whether an annotation takes a value.
+        problem: the first problem of the value, or of one of its items.
+        value: the plain value.
+        key: its dotted key.
+        beside: the annotations of this key and the keys beside it, by their last parts.
+        elsewhere: the annotations of lists in other groups, by dotted keys.
+        takes: the function that says whether an annotation allows a value.
     """
     group, _, name = key.rpartition(".")
-    in_list = any(part.isdecimal() for part in key.split("."))  # written out in a list, not set by itself
+    in_list = any(part.isdecimal() for part in key.split("."))  # an item written in a list cannot be set by its own key
     for other, kind in beside.items():
         if not is_plural(name, other) and not is_plural(other, name):
             continue
@@ -47,17 +47,17 @@ def clarify(
 
 
 def fitting(annotation: Any, candidates: list[object], takes: Takes) -> list[object]:
-    """The first of the values that an annotation takes, in a list; empty if there is none."""
+    """Returns the first value that an annotation allows, in a list; empty if there is none."""
     return next(([value] for value in candidates if takes(annotation, value)), [])
 
 
 def is_plural(word: str, plural: str) -> bool:
-    """Whether a word is another one's plural: bias and biases, block and blocks, boundary and boundaries."""
+    """Whether a word is the plural of another: bias and biases, block and blocks, boundary and boundaries."""
     return plural in (f"{word}s", f"{word}es") or (word.endswith("y") and plural == f"{word[:-1]}ies")
 
 
 def _items(value: object) -> list[object]:
-    """The only item of a list; the items of a text that lists them."""
+    """Returns the only item of a list, or the items that a text lists."""
     if isinstance(value, list | tuple) and len(value) == 1:
         return [value[0]]
     items = re.split(r"\s*[,;\s]\s*", value.strip("[]() ")) if isinstance(value, str) else []

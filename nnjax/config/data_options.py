@@ -1,4 +1,4 @@
-"""One dataclass for each dataset that can be chosen, as `nnjax.config.options` has models and activations.
+"""One dataclass for each dataset option; `nnjax.config.options` has those of models and activations.
 
 TfdsData(name="mnist", directory=None, validation=0.1, limit_train=None, limit_test=None, normalize=True, …)
 """
@@ -17,8 +17,8 @@ class Augment:
     """Random changes of training images, drawn anew each epoch, on the device.
 
     Attributes:
-        flip: mirror left to right: `random` draws one half of the images anew each epoch; `alternating` draws it for the first
-            epoch, and mirrors in each later epoch what was not mirrored in the one before, so that two epochs show all of both.
+        flip: mirror left to right. `random` draws half of the images anew each epoch. `alternating` draws half of them for the
+            first epoch, and then mirrors in each epoch the images not mirrored in the epoch before.
         crop: pixels of reflected border from which a window of the original size is cut; 0 is off.
         cutout: side in pixels of a square that is greyed out; 0 is off.
     """
@@ -30,12 +30,12 @@ class Augment:
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """What every dataset has.
+    """The options that all datasets share.
 
     Attributes:
         validation: share of the training split that is set aside for stop rules and the choice of the best checkpoint.
-        limit_train: use at most so many training examples (validation is carved from them); null for all.
-        limit_test: use at most so many test examples; null for all.
+        limit_train: the largest number of training examples (the validation split is taken from them); null uses all.
+        limit_test: the largest number of test examples; null uses all.
         normalize: subtract the training split's mean and divide by its standard deviation, channel by channel.
         placement: keep the training split on the device, or gather batches on the host; `auto` decides by size.
         augment: random changes of training images.
@@ -51,7 +51,7 @@ class DataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TextbookData(DataOptions):
-    """Examples written into the config itself; the same ones train and test."""
+    """Examples written into the config itself; the same examples train and test."""
 
     name: Literal["textbook"]
     inputs: tuple[tuple[float, ...], ...]
@@ -60,7 +60,7 @@ class TextbookData(DataOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsData(DataOptions):
-    """scikit-learn's 1 797 handwritten digits, 8×8 grey, split into train and test by class, always alike."""
+    """scikit-learn's 1 797 handwritten digits, 8×8 grey, in a fixed split that keeps the classes' proportions."""
 
     name: Literal["digits"]
 
@@ -75,16 +75,16 @@ class TfdsData(DataOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticData(DataOptions):
-    """Made-up examples: class centres (classification) or a random linear map (regression), plus noise.
+    """Synthetic examples: class centres (classification) or a random linear map (regression), plus noise.
 
     Attributes:
-        task: what the targets are.
+        task: classes or real values as targets.
         input_shape: (h, w, c) for images, (d,) for vectors.
         outputs: number of classes, or of target values.
-        num_train: training examples made.
-        num_test: test examples made.
-        noise: standard deviation of the noise, where the signal has 1.
-        data_seed: draws the examples; apart from the run's seed, so that seeds share their data.
+        num_train: number of training examples.
+        num_test: number of test examples.
+        noise: standard deviation of the noise, relative to the signal's.
+        data_seed: draws the examples; separate from the run's seed, so that runs with other seeds share the data.
     """
 
     name: Literal["synthetic"]
@@ -99,17 +99,17 @@ class SyntheticData(DataOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesOptions(DataOptions):
-    """What every time series has: examples are windows of it, and the target is the value after the window.
+    """The options that all time series share: an example is a window, and its target is the value after the window.
 
-    The last `holdout` values are the test split. Windows and scaling of the training split are made from what comes before
-    them; the validation split is the end of that, not a random part, and `limit_train` keeps the newest windows.
+    The last `holdout` values are the test split. Windows and scaling of the training split come from the values before them.
+    The validation split is the end of these, not a random part, and `limit_train` keeps the newest windows.
 
     Attributes:
-        window: values in a row that the network sees.
-        holdout: values at the end that are forecast and never trained on.
-        season: values until the pattern repeats: 12 for months, 7 for days; the naive forecast repeats the last season.
-        transform: taken of each value first; `log` turns growth by a factor into growth by a sum, and needs values above 0.
-        difference: the network sees and forecasts the change against so many values before; 0 is off.
+        window: number of consecutive values in an input.
+        holdout: number of values at the end that are forecast and never trained on.
+        season: number of values until the pattern repeats, such as 12 for months; the naive forecast repeats the last season.
+        transform: applied to each value first; `log` turns growth by a factor into growth by a sum, and needs values above 0.
+        difference: inputs and targets are changes over this many values; 0 is off.
     """
 
     window: PositiveInt
@@ -128,14 +128,14 @@ class AirlineData(SeriesOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesData(SeriesOptions):
-    """A column of a CSV file with a header line, one row a moment.
+    """A column of a CSV file with a header line and one row per moment.
 
     Attributes:
         file: path of the file.
-        column: name of the column with the values, or its place, from 0, or from -1 backwards; null takes the only one that
-            holds numbers.
-        order: of the rows. `checked` refuses a file whose dates fall, repeat, leave something out or cannot be read; `sorted`
-            sorts the rows by their dates before that; `as_is` takes them as they stand, whatever the dates say.
+        column: name of the column with the values, or its place, from 0, or from -1 backwards; null takes the only numeric
+            column.
+        order: of the rows. `checked` refuses a file whose dates fall, repeat, have gaps or cannot be read; `sorted` sorts the
+            rows by their dates before that; `as_is` keeps the order of the file and ignores the dates.
     """
 
     name: Literal["series"]

@@ -1,4 +1,4 @@
-"""How a config's problems are worded: key and value first, what would be right, and where the value was set.
+"""The wording of a config's problems: key and value, what would be right, and where the value was set.
 
 problem = Problem("optimizer.learning_rate", -1, "must be a number greater than 0")
 raise_problems([problem], origins)
@@ -19,12 +19,12 @@ _LONGEST_VALUE = 60
 
 
 class Origins(Protocol):
-    """Knows where the values of a config were set."""
+    """Where the values of a config were set."""
 
     def describe(self, key: str) -> str | None:
-        """Where the key was set: ``"conf/optimizer/adam.yaml:3"``, ``"the command line"``; None if unknown.
+        """Returns where a key was set: ``"conf/optimizer/adam.yaml:3"``, ``"the command line"``; None if unknown.
 
-        For a group, where its option was chosen; for an item that was not set by itself, where its list was set.
+        For a group, this is where its option was chosen; for an item that was not set by itself, where its list was set.
         """
 
 
@@ -39,13 +39,13 @@ NO_ORIGINS: Final[Origins] = _NoOrigins()
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one value.
+    """A fault of one value.
 
     Attributes:
         key: the dotted key; items of a list are counted from 0, as on the command line: ``model.blocks.0.pool``.
-        value: what it holds; MISSING where it is not there.
+        value: its value; MISSING if the key is absent.
         reason: what is wrong, and what would be right.
-        help: lines that tell more, shown where this is the first problem.
+        help: further lines, shown if this is the first problem.
     """
 
     key: str
@@ -54,7 +54,7 @@ class Problem:
     help: tuple[str, ...] = ()
 
     def line(self, origins: Origins) -> str:
-        """The problem in one line that needs no other."""
+        """Returns the problem as one self-contained line."""
         place = origins.describe(self.key)
         if self.value is MISSING:
             return f"{self.key}: missing; {self.reason}{f' (see {place})' if place else ''}"
@@ -63,7 +63,7 @@ class Problem:
 
 
 def raise_problems(problems: Sequence[Problem], origins: Origins, error: type[ConfigError] = ConfigError) -> None:
-    """Raises one error for all problems, if there is any: the first one leads, its help follows, then the others.
+    """Raises one error for all problems, if there are any: the first one, its help, then the others.
 
     Raises:
         ConfigError: of the type `error`.
@@ -75,7 +75,7 @@ def raise_problems(problems: Sequence[Problem], origins: Origins, error: type[Co
 
 
 def show(value: object) -> str:
-    """A plain value as it is written in an override, in one line, shortened where it is long."""
+    """Writes a plain value as in an override, in one line, shortened if it is long."""
     text = _write(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 

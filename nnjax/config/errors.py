@@ -1,8 +1,8 @@
-"""Mistakes that a person can mend: what is said, and the exit code that says it to a script.
+"""Errors that a person can fix, with their messages and exit codes.
 
     raise ConfigError("optimizer.learning_rate=-1: must be greater than 0 (set on the command line)")
 
-The first line stands alone; lines after it help. A command prints the message without a traceback and exits with
+The first line is self-contained; further lines help. A command prints the message without a traceback and exits with
 `exit_code`.
 """
 
@@ -20,7 +20,7 @@ class ConfigError(UserError):
 
 
 class IncompatibleError(ConfigError):
-    """Values that are right one by one and do not go together."""
+    """Values that are right one by one but do not go together."""
 
 
 class OutOfMemoryError(UserError):
@@ -40,6 +40,6 @@ class DivergedError(UserError):
 
 
 class PreemptedError(UserError):
-    """A signal ended the run after a checkpoint; the same command with `resume=` goes on."""
+    """A signal ended the run after a checkpoint; the same command with `resume=` resumes it."""
 
     exit_code = 75

@@ -1,11 +1,11 @@
-"""One dataclass for each model and activation that can be chosen: what `conf/GROUP/OPTION.yaml` may hold.
+"""One dataclass for each model and activation option: the keys that `conf/GROUP/OPTION.yaml` may hold.
 
-An option is told apart by its `name`, a `Literal`; a group is the union of its options::
+The field `name`, a `Literal`, identifies an option; a group is the union of its options::
 
     Model = TwoNeuron | FNN | CNN            # model=cnn  →  the one whose name is "cnn"
 
-Values stand in the YAML files, not here: a field has a default only where it is an item of a list. Every value is held
-to its annotation by `nnjax.config.parsing` before JAX is imported. Datasets: `data_options`; losses, optimizers and
+The values are in the YAML files: only items of a list have defaults here. `nnjax.config.parsing` checks every value against
+its annotation before JAX is imported. Datasets: `data_options`; losses, optimizers and
 schedules: `training_options`.
 """
 
@@ -69,9 +69,9 @@ class TwoNeuron:
     """The textbook's network: hidden neuron a feeds output neuron b.
 
     Attributes:
-        neuron_a: of the hidden layer, one weight for each input.
-        neuron_b: of the output layer, one weight.
-        output_activation: of neuron b; neuron a has the one of the `activation` group.
+        neuron_a: the hidden neuron, one weight for each input.
+        neuron_b: the output neuron, one weight.
+        output_activation: neuron b's activation; neuron a has that of the `activation` group.
         learn_biases: whether training changes the bias weights.
     """
 
@@ -91,7 +91,7 @@ class NeuronLayer:
         weights: initial weights, a row for each neuron, a number for each of its inputs; null draws them (Glorot uniform).
         biases: initial bias weights, one for each neuron (the bias input is 1); null starts them at 0.
         bias: whether the neurons have a bias weight at all.
-        activation: null takes the one of the `activation` group.
+        activation: the layer's activation; null takes that of the `activation` group.
     """
 
     size: PositiveInt
@@ -103,7 +103,7 @@ class NeuronLayer:
 
 @dataclass(frozen=True)
 class Neurons:
-    """Any fully connected network, written layer by layer, with its weights where they are to be given.
+    """Any fully connected network, written layer by layer, optionally with its initial weights.
 
     Attributes:
         layers: from the first hidden layer to the output layer.
@@ -136,7 +136,7 @@ class ConvBlock:
         kernel: side of the square kernel; borders are zero-padded, so that it keeps height and width.
         convolutions: convolutions in a row before the pooling.
         pool: side and stride of the pooling window; 1 leaves the pooling out.
-        pooling: what is taken of a window.
+        pooling: how a window is reduced to one value.
         batch_norm: normalise over the batch (of all devices) after each convolution.
         dropout: share of values zeroed at the end of the block in training.
     """
@@ -152,14 +152,14 @@ class ConvBlock:
 
 @dataclass(frozen=True)
 class Whitening:
-    """A first convolution that removes what neighbouring pixels have in common; its kernel is computed and never trained.
+    """A first convolution that removes the correlation of neighbouring pixels; its kernel is computed and not trained.
 
     The filters are the eigenvectors of the covariance of the training images' patches, each divided by the root of its
     eigenvalue, and their negatives; only a bias for each is trained. Borders are not padded.
 
     Attributes:
         size: side of the square patches; s and c channels make 2·s²·c filters.
-        eps: added to the eigenvalues, so that patterns which hardly occur are not blown up.
+        eps: added to the eigenvalues, so that rare patterns are not amplified too much.
     """
 
     size: PositiveInt
@@ -172,13 +172,13 @@ class CNN:
 
     Attributes:
         blocks: from the first to the last.
-        head: what makes a vector of the last feature map.
+        head: how the last feature map becomes a vector.
         dense: widths of the hidden dense layers.
         dropout: after each hidden dense layer.
         initializer: of the kernels.
         output_activation: of the output layer.
         whitening: of the images, before the first block; null has none.
-        identity_init: the first filters of a convolution start as the identity, so that it passes its channels on.
+        identity_init: whether the first filters of a convolution start as the identity, which copies the input channels.
     """
 
     name: Literal["cnn"]
@@ -197,14 +197,14 @@ class Airbench:
     """The network of airbench94, made for quick training (Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024).
 
     Whitening, then a group of layers for each width: convolution, 2×2 max pooling, BatchNorm, activation, convolution,
-    BatchNorm, activation; then each channel's largest value, and an output layer without bias. What is one pixel high or wide
-    is not pooled. The convolutions are 3×3, without bias, and start as the identity; BatchNorm has a bias and no scale.
+    BatchNorm, activation; then each channel's largest value, and an output layer without bias. A map one pixel high or
+    wide is not pooled. The convolutions are 3×3, without bias, and start as the identity; BatchNorm has a bias and no scale.
 
     Attributes:
         whitening: the first layer.
         widths: channels of each group.
-        batch_norm_momentum: share of the running statistics that a step keeps; with few steps they have to follow quickly.
-        output_scale: what the outputs are multiplied by.
+        batch_norm_momentum: share of the running statistics that a step keeps; small, since there are few steps.
+        output_scale: factor of the outputs.
     """
 
     name: Literal["airbench"]
@@ -216,15 +216,15 @@ class Airbench:
 
 @dataclass(frozen=True)
 class RNN:
-    """A recurrent network: recurrent layers over the steps of a sequence, then the output layer on what the last step left.
+    """A recurrent network: recurrent layers over the steps of a sequence, then the output layer on the last state.
 
-    A series has one step a value; an image is read row by row.
+    A series has one step per value; an image is read row by row.
 
     Attributes:
         cell: `simple` (Elman), `gru` or `lstm`.
         hidden: size of the state of each recurrent layer, from the first to the last.
         dropout: share of values zeroed in training before the output layer.
-        output_activation: of the output layer; the cells have the one of the `activation` group.
+        output_activation: of the output layer; the cells use that of the `activation` group.
     """
 
     name: Literal["rnn"]

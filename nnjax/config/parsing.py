@@ -1,10 +1,10 @@
-"""From plain nested data to a frozen, typed config, and back.
+"""Converts plain nested data to a frozen, typed config, and back.
 
     config = parse(Config, {"seed": 0, "model": {"name": "fnn", "hidden": [256], ...}, ...})
     config.model.hidden                            # (256,)
     parse(Config, to_mapping(config)) == config    # True
 
-Every value is held to the annotation of its field; what is wrong is collected, and raised as one `ConfigError`.
+Every value is checked against the annotation of its field; all problems are raised as one `ConfigError`.
 
 Why not pydantic: version 2.14 was tried on the same dataclasses, with unions discriminated by `name`, `extra="forbid"` and the
 bounds as constraints. Its import and the building of the validator take 0.1 s of processor time, and a config error took 1.29
@@ -35,7 +35,7 @@ __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "p
 
 T = TypeVar("T")
 
-# The same numbers come out whatever these say.
+# These keys do not change a run's numbers.
 _WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement", "parallel.memory_limit")
 
 
@@ -43,9 +43,9 @@ def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIG
     """Reads a config.
 
     Args:
-        schema: the dataclass to make.
+        schema: the dataclass to build.
         values: nested dicts, lists and scalars, as `OmegaConf.to_container(cfg, resolve=True)` returns them.
-        origins: knows where the values were set.
+        origins: where the values were set.
 
     Raises:
         ConfigError: for unknown and missing keys, and values of a wrong type or out of range; all of them in one.
@@ -57,7 +57,7 @@ def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIG
 
 
 def to_mapping(config: Any) -> Any:
-    """A config as plain dicts, lists and scalars; durations and sizes as text. The inverse of `parse`."""
+    """Converts a config to plain dicts, lists and scalars, durations and sizes to text. The inverse of `parse`."""
     if type(config) in TEXTS:
         return str(config)
     if isinstance(config, tuple):
@@ -68,11 +68,11 @@ def to_mapping(config: Any) -> Any:
 
 
 def config_hash(config: Any, past: Any = None) -> str:
-    """Twelve hex digits that tell configs apart; equal for configs whose runs compute the same numbers.
+    """Returns twelve hex digits that identify a config; equal for configs whose runs compute the same numbers.
 
     Args:
-        config: of the run.
-        past: plain values that tell how its first steps went, where that was not as the config says.
+        config: the run's config.
+        past: plain values that describe how the first steps were trained, if not by this config.
     """
     mapping = to_mapping(config)
     training, schedule = mapping.get("training", {}), mapping.get("schedule", {})
@@ -91,7 +91,7 @@ def config_hash(config: Any, past: Any = None) -> str:
 
 @cache
 def keys_of(schema: type) -> tuple[str, ...]:
-    """The dotted keys of all values that a config of this schema may hold, those of every option included."""
+    """Returns the dotted keys of all values that a config of this schema may hold, for all options."""
 
     def walk(annotation: Any, key: str) -> Iterator[str]:
         options = set(options_of(annotation).values()) or ({annotation} if is_mapping(annotation) else set())
@@ -106,19 +106,19 @@ def keys_of(schema: type) -> tuple[str, ...]:
 
 @cache
 def option_names(schema: type) -> dict[str, tuple[str, ...]]:
-    """The names of the options of each group of a schema, where options have names."""
+    """Returns the names of the options of each group of a schema."""
     return {name: tuple(options_of(kind)) for name, kind in hints_of(schema).items() if options_of(kind)}
 
 
 @dataclass
 class _Reader:
-    """Walks values along the annotations of a schema; notes what is wrong and reads on."""
+    """Reads values by the annotations of a schema, and collects the problems."""
 
     schema: type
     problems: list[Problem] = field(default_factory=list)
 
     def value(self, annotation: Any, value: object, key: str) -> Any:
-        """The value as its annotation wants it; None, and a problem noted, if it cannot be that."""
+        """Converts a value to its annotation; if it cannot, notes a problem and returns None."""
         if options := options_of(annotation):
             return self.option(options, value, key)
         if get_origin(annotation) in (Union, UnionType):
@@ -135,7 +135,7 @@ class _Reader:
             return self.refuse(key, value, f"must be {error}")
 
     def mapping(self, cls: type, values: Mapping[str, Any], key: str, options: Mapping[str, type] | None = None) -> Any:
-        """A dataclass; `options` are those it was chosen from."""
+        """Reads a dataclass; `options` are the options of its group."""
         hints = hints_of(cls)
         place = f"{key}={values['name']}" if options else key or "the config"
         for name, value in values.items():
@@ -156,7 +156,7 @@ class _Reader:
         return cls(**found)
 
     def option(self, options: Mapping[str, type], value: object, key: str) -> Any:
-        """The dataclass that `value` names."""
+        """Reads the option that `value` names."""
         if isinstance(value, str) and value in options:
             reason = f"only the command line chooses so; in a file, write 'override /{key}: {value}' under defaults"
             return self.refuse(key, value, reason)
@@ -169,7 +169,7 @@ class _Reader:
         return self.refuse(join(key, "name"), name, f"must be {choice(tuple(options), name)}")
 
     def either(self, members: tuple[Any, ...], value: object, key: str) -> Any:
-        """A value of the first of several types that takes it."""
+        """Reads a value as the first of several types that allows it."""
         if value is None and NoneType in members:
             return None
         before = len(self.problems)
@@ -188,14 +188,14 @@ class _Reader:
         return None
 
     def items(self, annotation: Any, value: object, key: str) -> Any:
-        """A tuple of any length."""
+        """Reads a tuple of any length."""
         kind = get_args(annotation)[0]
         if not isinstance(value, list | tuple):
             return self.refuse(key, value, f"must be {describe(annotation)}")
         return tuple(self.value(kind, item, f"{key}.{index}") for index, item in enumerate(value))
 
     def unknown(self, key: str, value: object, beside: Collection[str], place: str, options: Mapping[str, type]) -> None:
-        """Notes a key that is not among the keys `beside` it; `options` are those that its group has."""
+        """Notes an unknown key; `beside` are the known ones, `options` those of its group."""
         group, _, leaf = key.rpartition(".")
         owners = [f"{group}={name}" for name, option in options.items() if leaf in hints_of(option)]
         if isinstance(value, Mapping) and value and not owners and not any(is_plural(leaf, other) for other in beside):
@@ -215,17 +215,17 @@ class _Reader:
 
 
 def _takes(annotation: Any, value: object) -> bool:
-    """Whether a value is one for an annotation; without a schema, nothing is suggested."""
+    """Whether an annotation allows a value."""
     reader = _Reader(NoneType)
     reader.value(annotation, value, "")
     return not reader.problems
 
 
 def _scalar(annotation: Any, value: object) -> Any:
-    """A number, text, truth value, choice or duration.
+    """Converts a number, text, truth value, choice or duration.
 
     Raises:
-        ValueError: if it is none; the message completes "must be …".
+        ValueError: if the annotation does not allow it; the message completes "must be …".
     """
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
@@ -251,7 +251,7 @@ def _scalar(annotation: Any, value: object) -> Any:
 def _to_int(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    # What stands in quotes or comes from an environment variable is text.
+    # A number in quotes or from an environment variable is text.
     return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,4000}", value) else None
 
 

@@ -1,4 +1,4 @@
-"""What a person's path is answered with where the system refuses it, in one line: key, path and reason.
+"""Turns the system's refusal of a path into one line: key, path and reason.
 
 with reaching("hydra.run.dir", path, "cannot be made"):
     path.mkdir(parents=True)
@@ -17,7 +17,7 @@ from pathlib import Path
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.shell import shell_text
 
-# Faults of a machine or of a path, of which a traceback tells nothing.
+# Faults of a machine or of a path, where a traceback does not help.
 _OUTSIDE = frozenset(
     getattr(errno, name)
     for name in (
@@ -31,7 +31,7 @@ _LONGEST_PATH = 4095
 
 
 def shown_path(path: Path) -> str:
-    """A path as messages show it: from the checkout's root, else from here, else whole; in a shell's quotes where needed."""
+    """Writes a path for a message: relative to the checkout or to here, else absolute; in shell quotes if needed."""
     checkout = Path(__file__).resolve().parents[2]
     for base in (checkout, Path.cwd()):
         if path.is_relative_to(base) and (base != checkout or (base / "pyproject.toml").is_file()):
@@ -41,13 +41,13 @@ def shown_path(path: Path) -> str:
 
 @contextmanager
 def reaching(key: str, path: Path | str, what: str = "cannot be read", error: type[UserError] = ConfigError) -> Iterator[None]:
-    """Turns what the system says of a path into an error that names the key.
+    """Turns a system error about a path into an error that names the key.
 
     Args:
-        key: what the path was given by; "" where nothing was.
-        path: as it was given; the system's own word for it is taken where it names another, such as a folder above.
-        what: what was tried.
-        error: the kind of error, which decides the exit code.
+        key: the key that set the path; "" if none did.
+        path: as it was given; if the system's error names another path, such as a folder above, that one is shown.
+        what: the failed action.
+        error: the type of the error, which decides the exit code.
     """
     try:
         yield
@@ -59,7 +59,7 @@ def reaching(key: str, path: Path | str, what: str = "cannot be read", error: ty
 
 
 def why(problem: Exception) -> str | None:
-    """The reason in words for which a path could not be used; None for an error of another kind."""
+    """Returns why a path could not be used, in words; None for an error of another kind."""
     if isinstance(problem, FileExistsError) and isinstance(problem.filename, str):
         link = Path(problem.filename).is_symlink()
         return f"{shown_path(Path(problem.filename))} is {'a link to no folder' if link else 'a file, not a folder'}"
@@ -74,11 +74,11 @@ def why(problem: Exception) -> str | None:
 
 
 def outside_fault(problem: Exception, folder: Path) -> str | None:
-    """What went wrong on the machine, in a line, where that is all that an exception says: a full disk, no permission.
+    """Describes, in a line, an exception that the machine caused and not the program: a full disk, no permission.
 
     Args:
         problem: any exception.
-        folder: where the work was done, for an error that names no file.
+        folder: the working folder, for an error that names no file.
     """
     if not isinstance(problem, OSError) or problem.errno not in _OUTSIDE:
         return None
@@ -87,7 +87,7 @@ def outside_fault(problem: Exception, folder: Path) -> str | None:
 
 
 def absence(path: Path, kind: str = "folder") -> str:
-    """Why nothing is found at a path: that there is no such folder, or else what the system says."""
+    """Returns why nothing is found at a path: there is no such folder, or the system's reason."""
     try:
         path.stat()
     except (OSError, ValueError) as problem:
@@ -98,7 +98,7 @@ def absence(path: Path, kind: str = "folder") -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; one that the system does not let us look at is not."""
+    """Whether a file exists and may be accessed."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -106,7 +106,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_dir(path: Path) -> bool:
-    """Whether a folder is there; one that the system does not let us look at is not."""
+    """Whether a folder exists and may be accessed."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -134,7 +134,7 @@ def check_writable(folder: Path, key: str) -> None:
 
 
 def check_name(path: Path | str, key: str) -> None:
-    """Raises a ConfigError for a folder that no file system takes, or no checkpoint can be written to, by its name alone."""
+    """Raises a ConfigError for a folder name that no file system allows, or that no checkpoint can be written to."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -147,14 +147,14 @@ def check_name(path: Path | str, key: str) -> None:
 
 
 def check_holds_checkpoints(folder: Path, key: str) -> None:
-    """Raises a ConfigError for a folder whose name Orbax reads as another's: its checkpoints would be lost in silence."""
+    """Raises a ConfigError for a folder name that Orbax reads as another's: its checkpoints would be lost."""
     if found := re.search(r"\\|\[.+\]", str(folder.absolute())):
         reason = f"checkpoints cannot be written below a folder with {found[0]} in its name; choose another folder"
         raise ConfigError(f"{key}={shown_path(folder)}: {reason}")
 
 
 def cache_directory() -> Path:
-    """`$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`; it need not be there.
+    """`$NNJAX_CACHE`, else `$XDG_CACHE_HOME/nnjax`, else `~/.cache/nnjax`; it need not exist.
 
     A person without a home has `nnjax-NUMBER` in the folder for temporary files.
     """

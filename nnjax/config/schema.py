@@ -1,4 +1,4 @@
-"""The whole config of each verb: what `conf/train.yaml` and its siblings compose to.
+"""The whole config of each verb, as `conf/train.yaml` and its siblings compose it.
 
 `nnjax.cli.compose` makes one from overrides::
 
@@ -19,16 +19,15 @@ MemoryLimit = Literal["auto", "off"] | MemorySize
 
 @dataclass(frozen=True)
 class StopRules:
-    """When to end before `training.duration` is over; null switches a rule off, the first that holds ends it.
+    """Rules that end training before `training.duration`: the first that holds ends it, and null switches a rule off.
 
-    Loss and accuracy are those of the validation split, or, where there is none, of the training since the last
-    evaluation.
+    Loss and accuracy are measured on the validation split, or, without one, on the training since the last evaluation.
 
     Attributes:
-        loss_below: the loss has fallen to this.
-        accuracy_above: the accuracy has risen to this (0 to 1).
-        patience: so many evaluations in a row brought no lower loss.
-        max_seconds: so much time went into training.
+        loss_below: end when the loss has fallen to this value.
+        accuracy_above: end when the accuracy has risen to this value (0 to 1).
+        patience: end after so many evaluations in a row without a lower loss.
+        max_seconds: end after so many seconds of training.
     """
 
     loss_below: PositiveFloat | None
@@ -39,10 +38,10 @@ class StopRules:
 
 @dataclass(frozen=True)
 class Vary:
-    """What sets the trials of a run apart besides their seeds; null leaves them alike in it.
+    """Settings that differ between the trials of a run, besides their seeds; null varies nothing.
 
     Attributes:
-        learning_rate: a trial for each value, in the place of `optimizer.learning_rate`.
+        learning_rate: one trial for each value, in place of `optimizer.learning_rate`.
     """
 
     learning_rate: tuple[float, ...] | None
@@ -50,26 +49,26 @@ class Vary:
 
 @dataclass(frozen=True)
 class Training:
-    """How long, in what portions, and what is kept.
+    """The length of training, its batches, evaluations and checkpoints.
 
     Attributes:
         duration: the whole of training; in steps, epochs or examples.
-        global_batch_size: examples a step, over all devices; an epoch drops what does not fill a last batch.
-        eval_batch_size: examples a step of evaluation, over all devices; the last one is padded and masked.
+        global_batch_size: examples per step, over all devices; an epoch drops an incomplete last batch.
+        eval_batch_size: examples per evaluation batch, over all devices; the last batch is padded.
         evaluate_every: how often the validation split is measured and a record is written.
-        checkpoint_every: how often the state is saved, and with it the best one since the last time; null saves at the end only
+        checkpoint_every: how often the state is saved, with the best one since the last checkpoint; null saves at the end only
             (and on SIGTERM or Ctrl-C).
-        keep: how many of the newest checkpoints stay; the best one stays besides.
-        test: which checkpoint the test split is measured on, once, at the end.
-        test_views: the outputs in an evaluation, of the validation split too, are the mean over so many views of an image: 2 is
-            the image and its mirror image, 6 these two and both shifted by a pixel up and left, and down and right.
+        keep: how many of the newest checkpoints are kept, besides the best one.
+        test: the checkpoint that is tested, once, at the end.
+        test_views: number of views of an image over which evaluations (validation, too) average the outputs: 2 are the image
+            and its mirror image, 6 add both shifted by a pixel up and left, and down and right.
         precision: type of activations and gradients; parameters, losses and BatchNorm stay float32.
-        seeds: trials of the network that are trained at once, in one program, with the seeds `seed`, `seed` + 1, …; each
-            becomes what a run with its seed alone would become.
-        vary: what else sets trials apart: with several learning rates, each is trained with each of the seeds.
-        stop: when to end earlier.
-        planned: what the schedule spans, and what percents and lookahead's share of the training are of; null is `duration`. A
-            resumed run with another duration stays what it was with the old one here: past it, the last learning rate stays.
+        seeds: number of trials that one program trains at once, with the seeds `seed`, `seed` + 1, …; each trial gives the same
+            result as a run with its seed alone.
+        vary: further differences between trials; with several learning rates, each is trained with each seed.
+        stop: rules that end training earlier.
+        planned: the length that the schedule spans, and that percents and lookahead refer to; null is `duration`. To resume
+            with another duration and keep the old schedule, set it to the old duration: after it, the last rate stays.
     """
 
     duration: Duration
@@ -89,15 +88,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Parallel:
-    """How a step is spread over devices.
+    """How a step is sharded over devices.
 
     Attributes:
         name: the wrapper, `pmap` or `shard_map`; both compute the same.
-        devices: how many; `auto` takes every accelerator, or, on the CPU, as many fake devices as there are cores, as
+        devices: how many; `auto` takes every accelerator, or, on the CPU, as many simulated devices as there are cores, as
             far as they divide the batch.
         platform: where to run; `auto` leaves it to JAX.
-        memory_limit: what an experiment may take of the host and of each device; one that surely takes more is refused before
-            it allocates anything. `auto` measures what is free, a size such as 12GB stands in its place, `off` refuses nothing.
+        memory_limit: the memory that an experiment may take on the host and on each device; one that certainly takes more is
+            refused before it allocates anything. `auto` measures the free memory, a size such as 12GB sets a limit, and `off`
+            refuses nothing.
     """
 
     name: Literal["pmap", "shard_map"]
@@ -108,14 +108,14 @@ class Parallel:
 
 @dataclass(frozen=True)
 class Debug:
-    """Ways to look closer; `debug=off` has none of them.
+    """Aids for debugging; `debug=off` switches all of them off.
 
     Attributes:
-        name: which preset.
+        name: of the preset.
         max_steps: stop after so many steps; null is off.
-        overfit: train on the first batch over and over: the loss of a sound model goes to zero.
-        strict: one step a call, on one device; when a number stops being finite, the layer or gradient where that
-            starts is named.
+        overfit: train on the first batch only: the loss of a working model goes to zero.
+        strict: one step per call, on one device; when a number stops being finite, the error names the layer or gradient
+            where that starts.
         profile: record a trace of some steps, for Perfetto or TensorBoard.
     """
 
@@ -128,12 +128,12 @@ class Debug:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run draws and writes besides its numbers.
+    """Figures and files of a run besides its metrics.
 
     Attributes:
         figures: draw PNGs at the end.
-        weights: every weight of a network that has at most so many is recorded at each evaluation, and drawn; 0 is off.
-        tensorboard: write TensorBoard events; `auto` does where tensorboardX is installed.
+        weights: record and draw every weight at each evaluation, for a network of at most so many weights; 0 is off.
+        tensorboard: write TensorBoard events; `auto` writes them if tensorboardX is installed.
     """
 
     figures: bool
@@ -143,7 +143,7 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """An experiment: what is trained, on what, and how.
+    """An experiment: the model, the data and the training.
 
     Attributes:
         seed: draws initial weights, shuffles, augmentation and dropout.
@@ -167,8 +167,8 @@ class TrainConfig(Config):
     """`python -m experiments.train`.
 
     Attributes:
-        resume: folder of an earlier run to go on with; null starts a new one.
-        rerun: folder of an earlier run whose config to start anew, with what else is set changed; null is off.
+        resume: folder of an earlier run to resume; null starts a new one.
+        rerun: folder of an earlier run whose config is run anew, with the other overrides applied; null is off.
     """
 
     resume: str | None
@@ -188,10 +188,10 @@ class TraceConfig(Config):
 
 @dataclass(frozen=True)
 class NeuronView:
-    """What `experiments.neuron` shows besides the sum.
+    """Settings of `experiments.neuron` besides the neuron itself.
 
     Attributes:
-        z: a pre-activation value to take in place of the weighted sum; null computes it from the inputs.
+        z: a pre-activation value in place of the weighted sum; null computes it from the inputs.
         draw: activations to draw, besides the chosen one.
     """
 
@@ -204,7 +204,7 @@ class NeuronConfig:
     """`python -m experiments.neuron`: one neuron, by hand.
 
     Attributes:
-        inputs: the values x that come in.
+        inputs: the values x.
         weights: one for each input.
         bias: the bias weight; its input is 1.
         activation: applied to the weighted sum z.
@@ -224,7 +224,7 @@ class EvaluateConfig:
     Attributes:
         run: folder of the run.
         checkpoint: `last`, `best`, `tested` (the one that training tested), or a step.
-        memory_limit: as `parallel.memory_limit`, for this evaluation.
+        memory_limit: like `parallel.memory_limit`, for this evaluation.
     """
 
     run: str
@@ -238,7 +238,7 @@ class PrepareConfig:
 
     Attributes:
         data: which dataset; only those of tensorflow-datasets need preparation.
-        archives: folder that holds the official archives already; null downloads them.
+        archives: folder with the official archives; null downloads them.
     """
 
     data: TfdsData

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a key that does not exist: by spelling, or by what other frameworks call it.
+"""Suggests a key for one that does not exist: by its spelling, or by its name in other frameworks.
 
 suggest("training.epochs", keys_of(Config), siblings=["duration", ...], value=5)    # "training.duration=5epochs"
 """
@@ -6,7 +6,7 @@ suggest("training.epochs", keys_of(Config), siblings=["duration", ...], value=5)
 from collections.abc import Collection
 from difflib import get_close_matches
 
-# What Keras, Lightning and plain PyTorch scripts say, and what it is called here; {value} is what was asked for.
+# Names from Keras, Lightning and plain PyTorch scripts, and the keys here; {value} is the given value.
 ALIASES = {
     "accelerator": "parallel.platform",
     "arch": "model={value}",
@@ -86,17 +86,17 @@ ALIASES = {
 
 
 def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), value: object = None) -> str | None:
-    """The key (or the whole override) that was probably meant.
+    """Returns the key (or the whole override) that was probably meant.
 
     Args:
         key: the dotted key that does not exist.
-        known: all dotted keys that do.
+        known: all dotted keys of the schema.
         siblings: the last parts of the keys that may stand beside it.
-        value: what it was to be set to.
+        value: the given value.
 
     Returns:
-        The first of these that there is: what a habit from elsewhere is called here; a key of the same last part; a key
-        beside it that is spelt much the same; any key whose last part is. None if there is none.
+        The first match of these: the key for another framework's name; a key with the same last part; a sibling of similar
+        spelling; any key whose last part has a similar spelling. None without a match.
     """
     parent, _, leaf = key.rpartition(".")
     leaf = leaf.lower().replace("-", "_")

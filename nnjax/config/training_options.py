@@ -1,4 +1,4 @@
-"""How a network is trained: losses, optimizers and learning-rate schedules, as `nnjax.config.options` has models and data.
+"""One dataclass for each loss, optimizer and learning-rate schedule; `nnjax.config.options` has those of models.
 
 SGD(name="sgd", learning_rate=0.1, weight_decay=0.0, clip_norm=None, momentum=0.9, nesterov=True)
 """
@@ -50,16 +50,16 @@ Loss = CrossEntropy | SquaredError
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that learn otherwise than the others do.
+    """Parameters with settings of their own.
 
-    Frozen, by a multiplier of 0 or past their end, parameters stay what they are to the bit, whatever the optimizer, its decay
-    and lookahead; their gradients do not count in `clip_norm`. BatchNorm's running statistics are no parameters, and go on.
+    Frozen parameters (multiplier 0, or past `until`) stay the same to the bit, whatever the optimizer, its decay and lookahead;
+    their gradients do not count in `clip_norm`. BatchNorm's running statistics are no parameters and are still updated.
 
     Attributes:
-        parameters: which, by LAYER.NAME, where * stands for anything: "conv_1.kernel", "*_norm.bias", "conv_*".
-        multiplier: times the learning rate; 0 freezes them from the start.
-        weight_decay: in the place of optimizer.weight_decay, and of all of them, biases too; null leaves it as it is.
-        until: for how long they are trained, before they are frozen: 3steps are the first three; null is to the end.
+        parameters: patterns of LAYER.NAME, where * stands for anything: "conv_1.kernel", "*_norm.bias", "conv_*".
+        multiplier: factor of the learning rate; 0 freezes the parameters from the start.
+        weight_decay: replaces optimizer.weight_decay for all of these parameters, biases too; null keeps that one.
+        until: how long the parameters are trained before they are frozen: 3steps are the first three; null never freezes.
     """
 
     parameters: str
@@ -70,17 +70,17 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class Lookahead:
-    """Slow weights that follow the trained ones, which start from them again each time (Zhang et al., 2019).
+    """Slow weights that follow the trained (fast) ones, and to which these are set back regularly (Zhang et al., 2019).
 
     After every `sync_period` steps: slow ← slow + α · (fast − slow), then fast ← slow; at the end of training fast ← slow once
-    more. BatchNorm's running statistics go along. What a parameter group freezes does not: from the first step that leaves a
-    parameter as it is, its slow copy is the parameter itself, and no meeting moves either. At the share t of the training,
-    α = 1 − (1 − slow_step_size) · t^power: with power 0 it is `slow_step_size` throughout, with a larger one it falls to that
-    from 1, so that the weights are averaged late.
+    more. BatchNorm's running statistics are treated likewise, but not frozen parameters: from the first step that leaves a
+    parameter unchanged, its slow copy is the parameter itself, and no synchronisation changes either. At the share t of the
+    training, α = 1 − (1 − slow_step_size) · t^power: with power 0 it is constant, with a larger power it falls from 1 to
+    `slow_step_size`, so that the weights are averaged late.
 
     Attributes:
-        sync_period: steps between two meetings of slow and fast weights.
-        slow_step_size: how much of the way the slow weights go, at the end of training.
+        sync_period: steps between two synchronisations of slow and fast weights.
+        slow_step_size: α at the end of training.
         power: how late α falls.
     """
 
@@ -91,15 +91,14 @@ class Lookahead:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerOptions:
-    """What every optimizer has.
+    """The options that all optimizers but `textbook` share.
 
     Attributes:
         learning_rate: the peak; the schedule multiplies it.
-        weight_decay: decay of weight matrices and kernels (of biases and normalisation only where a group says so).
-        clip_norm: gradients longer than this (global L2 norm, of all parameters but frozen ones) are shortened to it; null is
-            off.
-        parameter_groups: parameters with other settings; where several groups name a parameter, the last one has it.
-        lookahead: slow weights besides the trained ones; null has none.
+        weight_decay: decay of weight matrices and kernels (of biases and normalisation only if a parameter group sets it).
+        clip_norm: gradients are scaled down to this global L2 norm over all parameters that are not frozen; null is off.
+        parameter_groups: parameters with other settings; the last group that names a parameter applies.
+        lookahead: slow weights besides the trained ones; null is off.
     """
 
     learning_rate: PositiveFloat
@@ -160,7 +159,7 @@ class Muon(OptimizerOptions):
         momentum: decay of the momentum.
         nesterov: look one step ahead.
         newton_schulz_steps: iterations of the orthogonalisation.
-        adam_learning_rate: learning rate of what is not a matrix.
+        adam_learning_rate: learning rate of the other parameters.
     """
 
     name: Literal["muon"]
@@ -172,17 +171,17 @@ class Muon(OptimizerOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class MuonSGD(OptimizerOptions):
-    """Muon for matrices and kernels but the output layer's, whose size stays what it is; SGD for everything else.
+    """Muon for matrices and kernels except the output layer's, with a constant norm; SGD for all other parameters.
 
     Each step scales a kernel of n outputs to the Frobenius norm √n before it adds the orthogonalised momentum, so
-    `weight_decay` is of what SGD trains: with a `parameter_groups` entry also of biases.
+    `weight_decay` applies to the parameters that SGD trains: to biases only with a `parameter_groups` entry.
 
     Attributes:
         momentum: decay of Muon's momentum.
-        nesterov: look one step ahead, in both.
+        nesterov: look one step ahead, in both optimizers.
         newton_schulz_steps: iterations of the orthogonalisation.
-        sgd_learning_rate: of the output layer's kernel, of biases and of normalisation.
-        sgd_momentum: of the same.
+        sgd_learning_rate: learning rate of the output layer's kernel, of biases and of normalisation.
+        sgd_momentum: momentum of the same parameters.
     """
 
     name: Literal["muon_sgd"]
@@ -202,18 +201,18 @@ Share = Annotated[float, Bounds(at_least=0, at_most=1)]
 
 @dataclass(frozen=True)
 class Constant:
-    """The learning rate stays as it is."""
+    """The learning rate is constant."""
 
     name: Literal["constant"]
 
 
 @dataclass(frozen=True)
 class Restart:
-    """A schedule begins anew, from its first step on.
+    """A restart of a schedule from its first step.
 
     Attributes:
-        at: after how much of the training.
-        length: of this course, whose last rate then stays; null is up to the next restart, or to the end of training.
+        at: the time of the restart, since the beginning of training.
+        length: the length of this course, after which its last rate stays; null is up to the next restart, or to the end.
     """
 
     at: Duration
@@ -222,12 +221,12 @@ class Restart:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleOptions:
-    """What every schedule has that changes the rate.
+    """The options that all schedules but `constant` share.
 
-    The first course through it is `training.planned` long. Percents of `warmup` and `boundaries` are of a course.
+    The first course has the length `training.planned`. Percentages in `warmup` and `boundaries` refer to a course.
 
     Attributes:
-        restarts: where another course begins, each with its own warm-up: 10epochs, or {at: 10epochs, length: 5epochs}.
+        restarts: the beginnings of further courses, each with its own warm-up: 10epochs, or {at: 10epochs, length: 5epochs}.
     """
 
     restarts: tuple[Duration | Restart, ...] = ()
@@ -254,8 +253,8 @@ class Cosine(ScheduleOptions):
 class WarmupCosine(ScheduleOptions):
     """A straight line up to the peak over `warmup`, then half a cosine to `final` times the peak.
 
-    The k-th of W steps of warm-up, from 0, has (k + 1) / W of the peak, so that the first one is not wasted; the cosine begins
-    with the peak in step W, and reaches `final` one past the last step.
+    Step k of W warm-up steps, counted from 0, has (k + 1) / W of the peak, so that the first step is not wasted. The cosine
+    begins with the peak in step W, and reaches `final` one step after the last one.
     """
 
     name: Literal["warmup_cosine"]
@@ -267,8 +266,8 @@ class WarmupCosine(ScheduleOptions):
 class OneCycle(ScheduleOptions):
     """A straight line from `start` to 1 times the peak over `warmup`, then one down to `final`, one past the last step.
 
-    The first step has `start` times the peak, and the one after W steps of warm-up the peak. With a `start` of 0, the first
-    step would learn nothing: then the k-th step of the warm-up, from 0, has (k + 1) / W of the peak.
+    The first step has `start` times the peak, and the step after W warm-up steps has the peak. With a `start` of 0 the first
+    step would learn nothing, so step k of the warm-up, counted from 0, then has (k + 1) / W of the peak.
     """
 
     name: Literal["onecycle"]

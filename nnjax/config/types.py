@@ -1,6 +1,6 @@
 """The vocabulary of the schema: bounded numbers, durations and sizes of memory.
 
-A field says what it takes in its annotation, and `nnjax.config.parsing` holds values to it::
+A field's annotation states its allowed values, and `nnjax.config.parsing` checks values against it::
 
     learning_rate: Annotated[float, Bounds(above=0)]
     warmup: Duration                                     # "500steps", "2epochs", "10000examples", "5%"
@@ -69,7 +69,7 @@ class Bounds:
         return " and ".join(f"{word} {end:.12g}" for word, end in words.items() if end is not None)
 
 
-Seed = Annotated[int, Bounds(at_least=0, at_most=2**32 - 1)]  # JAX drops what is above 32 bits, in silence
+Seed = Annotated[int, Bounds(at_least=0, at_most=2**32 - 1)]  # JAX silently drops the bits above 32
 PositiveInt = Annotated[int, Bounds(at_least=1)]
 NonNegativeInt = Annotated[int, Bounds(at_least=0)]
 PositiveFloat = Annotated[float, Bounds(above=0)]
@@ -79,13 +79,13 @@ Probability = Annotated[float, Bounds(at_least=0, below=1)]
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of training: so many steps, epochs, examples, or percent of the whole.
+    """A length of training in steps, epochs, examples or percent of the whole.
 
-    One text names one unit, so two units can never contradict each other.
+    One text has one unit, so two units cannot contradict each other.
 
     Attributes:
-        value: how many; positive.
-        unit: of what.
+        value: positive number.
+        unit: steps, epochs, examples or %.
     """
 
     value: float
@@ -114,12 +114,12 @@ class Duration:
         return cls(value, unit)
 
     def in_steps(self, steps_per_epoch: int, global_batch_size: int, total_steps: int | None = None) -> int:
-        """The duration in optimizer steps, rounded to the nearest, at least one.
+        """Converts the duration to optimizer steps, rounded to the nearest, at least one.
 
         Args:
             steps_per_epoch: steps that make an epoch.
-            global_batch_size: examples a step, over all devices.
-            total_steps: steps of the whole training, which percents are of.
+            global_batch_size: examples per step, over all devices.
+            total_steps: steps of the whole training, which percentages refer to.
 
         Raises:
             ValueError: for a percentage without `total_steps`.
@@ -148,7 +148,7 @@ class MemorySize:
 
     Attributes:
         text: as it was written, such as ``"12GB"``.
-        bytes: how much that is; k, M, G and T stand for powers of 1000, Ki, Mi, Gi and Ti for powers of 1024.
+        bytes: its value; k, M, G and T stand for powers of 1000, Ki, Mi, Gi and Ti for powers of 1024.
     """
 
     text: str

@@ -3,8 +3,8 @@
     images = normalize(batch, dataset.mean, dataset.std)
     images = augment_images(images, jax.random.split(key, len(images)), config.data.augment, mirrored)
 
-Every example has a key of its own, so that it is changed alike however a batch is split over devices. In evaluation, `views`
-makes several of an image, whose outputs are averaged.
+Each example has its own key, so its changes do not depend on how a batch is split over devices. In evaluation, the outputs
+for several `views` of an image are averaged.
 """
 
 from typing import Literal
@@ -29,7 +29,7 @@ def normalize(inputs: Array, mean: ArrayLike, std: ArrayLike) -> Array:
 
 
 def alternating_flip(key: Array, examples: Array, epoch: ArrayLike) -> Array:
-    """Which images flip=alternating mirrors in an epoch: those that it did not mirror in the epoch before, and half of all.
+    """Selects the half of the images that flip=alternating mirrors in an epoch: those not mirrored in the epoch before.
 
     Half of the images, drawn by `key`, are mirrored in even epochs, the others in odd ones (Jordan, "94% on CIFAR-10 in 3.29
     Seconds on a Single GPU", 2024, section 3.6, with a random draw in the place of its hash).
@@ -47,7 +47,7 @@ def alternating_flip(key: Array, examples: Array, epoch: ArrayLike) -> Array:
 
 
 def augment_images(images: Array, keys: Array, options: Augment, mirrored: Array | None = None) -> Array:
-    """Mirrors, crops and cuts out, as the options say; the same keys draw the same changes, whatever else is switched on.
+    """Mirrors, crops and cuts out, as the options say; a change that is switched off does not alter the draws of the others.
 
     Mirroring and cropping move pixels by index, rows first and then columns: on the CPU inside a loop, two `take_along_axis`
     took 0.5 ms for [128, 32, 32, 3], a slice for each example 1.2, and products with selection matrices 1.1.
@@ -87,10 +87,10 @@ def augment_images(images: Array, keys: Array, options: Augment, mirrored: Array
 
 
 def views(images: Array, count: Literal[1, 2, 6]) -> tuple[Array, Array]:
-    """What test-time augmentation shows of images: 1, as they are; 2, mirrored besides; 6, those two shifted besides.
+    """Makes the views of images for test-time augmentation: 1 is the image, 2 adds its mirror image, 6 adds shifts of both.
 
-    Shifted are they by a pixel down and right, and by a pixel up and left, with a reflection at the border; the four shifted
-    views together count as much as the two that are not (Jordan, 2024, section 3.5).
+    The shifts are one pixel down and right, and one pixel up and left, reflected at the border. The four shifted views together
+    weigh as much as the other two (Jordan, 2024, section 3.5).
 
     Args:
         images: [b, h, w, c], at least 2 pixels high and wide where there are 6 views.

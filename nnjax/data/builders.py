@@ -49,16 +49,16 @@ class Archive:
 
 
 def official_archives(name: TfdsName) -> tuple[Archive, ...]:
-    """The archives of a dataset, with the addresses and checksums that TFDS holds them to."""
+    """Returns the archives of a dataset, with the addresses and checksums that TFDS has for them."""
     infos = _BUILDERS[name].official.url_infos
     return tuple(Archive(Path(url).name, url, int(info.size), info.checksum) for url, info in infos.items())
 
 
 class _FromArchives:
-    """What the builders below share.
+    """The common part of the builders below.
 
     Args:
-        archives: folder of the official archives, checked already; nothing is downloaded.
+        archives: folder of the official archives, already checked; nothing is downloaded.
         options: of the official builder.
     """
 
@@ -72,7 +72,7 @@ class _FromArchives:
 
     @property
     def contents(self) -> Contents:
-        """What the archives held, once the dataset is prepared."""
+        """The contents of the archives, once the dataset is prepared."""
         names = tuple(self.info.features["label"].names)  # type: ignore[attr-defined]
         return Contents(
             num_examples={split: len(labels) for split, labels in self._labels.items()},
@@ -82,14 +82,14 @@ class _FromArchives:
         )
 
     def _noted(self, split: SplitName, examples: Examples) -> Examples:
-        """Gives the examples on, and notes what they are."""
+        """Passes the examples on, and counts and hashes them."""
         for key, example in examples:
             self._labels[split].append(example["label"])
             self._digests[split] += example_digest(np.asarray(example["image"]), example["label"])
             yield key, example
 
     def _log_download_bytes(self) -> None:
-        """Says nothing: who calls the builder says where the data goes."""
+        """Prints nothing, since the caller prints where the data goes."""
 
     _log_download_done = _log_download_bytes
 
@@ -134,7 +134,7 @@ class _Cifar10(_FromArchives, cifar.Cifar10, skip_registration=True):  # type: i
         return {split: self._noted(split, self._generate_examples(split, content)) for split, content in contents.items()}
 
     def _generate_examples(self, split: str, content: bytes) -> Examples:
-        """Takes records apart: one byte for each label, then the red, the green and the blue plane."""
+        """Splits records: one byte for each label, then the red, the green and the blue plane."""
         keys = self._cifar_info.label_keys
         records = np.frombuffer(content, np.uint8).reshape(-1, len(keys) + 3 * _SIDE**2)
         for index, record in enumerate(track(records, f"writing {self.name} {split}", len(records))):

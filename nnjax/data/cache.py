@@ -3,9 +3,9 @@
     decoded = cached("mnist-3.0.1-train", folder, lambda: decode_split(folder, "train", spec), echo=print)
 
 An entry is three files in `cache_directory()`: inputs and targets as .npy, and a JSON that holds the CRC-32 of both and of
-itself, the size, time and CRC-32 of each source file, and the version of the decoder. An entry that does not fit, for whatever
-reason, is made again; one that cannot be written is done without. Checksums of the sources cost 10 ms (MNIST) to 40 ms (CIFAR)
-a start; size and time alone would pass other contents that were copied with their times.
+itself, the size, time and CRC-32 of each source file, and the version of the decoder. An entry that does not match is made
+again; if it cannot be written, the data is used without a cache. Checksums of the sources cost 10 ms (MNIST) to 40 ms (CIFAR)
+per start; size and time alone would accept other contents that were copied with their times.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ from numpy.typing import NDArray
 from nnjax.config.errors import DataError
 from nnjax.config.paths import cache_directory
 
-# Raise it when the same files come to be decoded to other arrays or refused, or an entry to be laid out otherwise.
+# To be raised when the same files are decoded to other arrays or refused, or when the layout of an entry changes.
 _DECODER = 3
 
-# Of each file by its name: size, time of change, CRC-32.
+# By file name: size, time of change, CRC-32.
 Fingerprint = dict[str, list[int]]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A split as its source gives it.
+    """A split as it is stored in its source.
 
     Attributes:
         inputs: [n, h, w, c] uint8.
         targets: [n] int32 class numbers.
-        class_names: one a class.
+        class_names: one per class.
     """
 
     inputs: NDArray[np.uint8]
@@ -49,7 +49,7 @@ class Decoded:
 
 
 def fingerprint(source: Path) -> Fingerprint:
-    """What tells the files of a folder from other ones.
+    """Returns size, time and checksum of each file of a folder.
 
     Raises:
         OSError: if one cannot be read.
@@ -65,14 +65,14 @@ def cached(
     echo: Callable[[str], None],
     known: Fingerprint | None = None,
 ) -> Decoded:
-    """Gives what `decode` gives, from the cache if it can.
+    """Returns the result of `decode`, from the cache if possible.
 
     Args:
         name: of dataset, version and split.
         source: folder whose files the data comes from; when one changes, the data is decoded again.
         decode: makes the data.
-        echo: told, in a line, that data is decoded, or decoded again and why, or cannot be cached.
-        known: the source's `fingerprint` where it was taken already.
+        echo: called with a line when data is decoded, when it is decoded again (and why), or when it cannot be cached.
+        known: the source's `fingerprint`, if it was taken already.
 
     Raises:
         OSError: if the source cannot be read.
@@ -87,7 +87,7 @@ def cached(
         echo(f"decoding {name}: later starts find it in {entry.parent}")
     except _StaleError as reason:
         echo(f"{source} {reason}: decoding it again")
-    except Exception:  # a damaged record raises all kinds
+    except Exception:  # a damaged record raises exceptions of all kinds
         echo(f"{entry} or what belongs to it is damaged: decoding {name} again")
     decoded = decode()
     if fingerprint(source) != current:
@@ -101,7 +101,7 @@ def cached(
 
 
 class _StaleError(Exception):
-    """The entry is sound, but of other source files or another decoder; says which."""
+    """The entry is intact, but was made from other source files or by another decoder; the message says which."""
 
 
 def _load(entry: Path, current: Fingerprint) -> Decoded:
@@ -129,7 +129,7 @@ def _load(entry: Path, current: Fingerprint) -> Decoded:
 
 
 def _save(entry: Path, current: Fingerprint, decoded: Decoded) -> None:
-    """Writes an entry; the JSON, which vouches for the arrays, comes last."""
+    """Writes an entry; the JSON with the arrays' checksums comes last."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     checksums = {}
     arrays: dict[str, NDArray[Any]] = {"inputs": decoded.inputs, "targets": decoded.targets}
@@ -145,7 +145,7 @@ def _save(entry: Path, current: Fingerprint, decoded: Decoded) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name `path` once it is written, and leaves nothing behind if that fails."""
+    """Opens a file that is renamed to `path` once it is written, and removed if writing fails."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".unfinished", delete=False) as file:
         unfinished = Path(file.name)
         try:
@@ -162,7 +162,7 @@ def _array_path(entry: Path, part: str) -> Path:
 
 
 def _record_checksum(about: dict[str, Any]) -> int:
-    """CRC-32 of an entry's JSON, however it is laid out."""
+    """CRC-32 of an entry's JSON, independent of its layout."""
     return zlib.crc32(json.dumps(about, sort_keys=True).encode())
 
 

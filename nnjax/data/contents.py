@@ -1,10 +1,10 @@
-"""What a dataset of tensorflow-datasets must hold, so that other contents under its name are noticed.
+"""The contents that a dataset of tensorflow-datasets must have, so that other contents under its name are noticed.
 
     contents = expected_contents("mnist", folder)
     contents.class_counts["test"]            # (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
 
-The published facts stand here. A folder that nnjax prepared has more: its metadata.json says what the archives held, whose
-checksums were right, exact to the pixel. Where it is there, it counts.
+The published facts stand here. A folder that nnjax prepared has more: its metadata.json lists the exact contents of the
+archives, whose checksums were right. Where that file exists, it counts.
 """
 
 import hashlib
@@ -53,13 +53,13 @@ _CLASS_COUNTS: dict[str, dict[SplitName, tuple[int, ...]]] = {
 
 @dataclass(frozen=True)
 class Contents:
-    """What the splits of a dataset hold.
+    """The contents of the splits of a dataset.
 
     Attributes:
         num_examples: of each split.
-        class_names: one a class, in the order of their numbers; empty where they are not known.
-        class_counts: for each split, the number of examples of each class; empty where they are not known.
-        digests: for each split, the sum of its examples' `example_digest`; empty where they are not known.
+        class_names: one per class, in the order of their numbers; empty if unknown.
+        class_counts: for each split, the number of examples of each class; empty if unknown.
+        digests: for each split, the sum of its examples' `example_digest`; empty if unknown.
     """
 
     num_examples: Mapping[SplitName, int]
@@ -69,7 +69,7 @@ class Contents:
 
 
 def expected_contents(name: str, folder: Path) -> Contents:
-    """What the folder of a dataset must hold.
+    """Returns the contents that the folder of a dataset must have.
 
     Raises:
         ValueError: if the folder's metadata.json is damaged.
@@ -92,13 +92,13 @@ def expected_contents(name: str, folder: Path) -> Contents:
 
 
 def official_contents(name: str) -> Contents:
-    """What was published of a dataset."""
+    """Returns the published facts of a dataset."""
     sizes = dict(zip(SPLITS, official_sizes(name), strict=True))
     return Contents(sizes, _CLASS_NAMES.get(name, ()), _CLASS_COUNTS.get(name, {}), {})
 
 
 def write_contents(contents: Contents, folder: Path) -> None:
-    """Notes in a prepared folder's metadata.json what its archives held."""
+    """Writes the contents of the archives to a prepared folder's metadata.json."""
     (folder / METADATA).write_text(json.dumps({_KEY: asdict(contents)}), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What every source of data comes to: inputs and targets, split three ways, and what normalises them."""
+"""The common form of all data: inputs and targets in three splits, and the statistics that normalise them."""
 
 from dataclasses import dataclass
 
@@ -31,13 +31,13 @@ class Dataset:
 
     Attributes:
         spec: shapes, sizes and task; agrees with the splits.
-        train: what is trained on.
-        validation: carved from the training split; empty where `data.validation` is 0.
-        test: touched once, at the end.
+        train: the training split.
+        validation: taken from the training split; empty if `data.validation` is 0.
+        test: the test split, used once, at the end.
         mean: [c] float32, mean of the training split's channels (features, for vectors), in the inputs' own units.
         std: [c] float32, their standard deviation, never 0; where `normalize` is off, mean 0 and std 1.
-        class_names: one a class; empty for regression.
-        series: what the examples are windows of; None where they are none.
+        class_names: one per class; empty for regression.
+        series: the time series whose windows the examples are; None for other data.
     """
 
     spec: DatasetSpec

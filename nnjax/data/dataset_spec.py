@@ -1,4 +1,4 @@
-"""What is known of a dataset before it is read: shapes, sizes and the task, for the checks that need no JAX.
+"""The facts of a dataset before it is read: shapes, sizes and the task, for checks without JAX.
 
 spec = dataset_spec(config.data)
 spec.input_shape, spec.num_outputs       # (28, 28, 1), 10
@@ -22,12 +22,12 @@ DIGITS_TRAIN, DIGITS_TEST = 1437, 360
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset, as the config implies it.
+    """The facts of a dataset that its config implies.
 
     Attributes:
         name: the option's name.
         input_shape: shape of one input: (h, w, c) for images, (t, d) for sequences, (d,) for vectors.
-        input_dtype: type the inputs are stored in.
+        input_dtype: the type of the stored inputs.
         task: classification (targets are int32 class numbers) or regression (targets are float32 [num_outputs]).
         num_outputs: number of classes, or of target values.
         num_train: training examples, after `limit_train`, without the validation split.
@@ -56,17 +56,17 @@ class DatasetSpec:
 
 
 def official_sizes(name: str) -> tuple[int, int]:
-    """The numbers of training and test examples that were published of a dataset of tensorflow-datasets."""
+    """Returns the published numbers of training and test examples of a dataset of tensorflow-datasets."""
     _, _, train, test = _TFDS[name]
     return train, test
 
 
 def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None = None) -> DatasetSpec:
-    """The spec that a data config implies.
+    """Returns the spec that data options imply.
 
     Args:
-        data: the config.
-        num_train: examples in the training split where it was read and differs from the official number.
+        data: the options.
+        num_train: examples in the training split, if it was read and differs from the official number.
         num_test: likewise for the test split.
 
     Raises:

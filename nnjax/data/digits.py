@@ -16,9 +16,9 @@ CLASS_NAMES = tuple("0123456789")
 
 
 def digits() -> tuple[Split, Split]:
-    """The digits, split into 1 437 to train and 360 to test with, always alike.
+    """Returns the digits in two fixed splits: 1 437 to train and 360 to test with.
 
-    Both are ordered so that every beginning of them holds the classes in proportion: `limit_train` and `limit_test` keep it.
+    Both are ordered so that every beginning holds the classes in proportion, also after `limit_train` and `limit_test`.
     """
     table = _table()
     images, labels = table[:, :-1].reshape(-1, 8, 8, 1), table[:, -1].astype(np.int32)
@@ -30,7 +30,7 @@ def digits() -> tuple[Split, Split]:
 def _table() -> NDArray[np.uint8]:
     """[1797, 65] the pixels and the label of each digit.
 
-    The file is read where the installed package has it, because importing sklearn.datasets takes two seconds.
+    The file is read from the installed package without its code, because importing sklearn.datasets takes two seconds.
     """
     package = importlib.util.find_spec("sklearn")
     if package is not None and package.origin is not None:
@@ -44,7 +44,7 @@ def _table() -> NDArray[np.uint8]:
 
 
 def _stratified_order(labels: NDArray[np.int32]) -> NDArray[np.intp]:
-    """[n] a fixed random order of which every beginning holds the classes in proportion to their sizes.
+    """[n] a fixed random order; each beginning of it holds the classes in proportion to their sizes.
 
     The r-th of a class of m stands at (r + 1/2) / m of the way.
     """

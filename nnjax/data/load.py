@@ -3,7 +3,7 @@
     dataset = load(config.data)
     dataset.train.inputs[:3], dataset.mean, dataset.spec.num_train
 
-Nothing is downloaded here: that is `nnjax.data.prepare`, and the error for missing data says so.
+Nothing is downloaded here; `nnjax.data.prepare` does that, and the error for missing data names the command.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,11 +24,11 @@ _CHUNK = 256  # examples; 256 · 255² < 2²⁴, so that float32 sums of squared
 
 
 def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
-    """Reads a dataset, limits it, sets validation aside, and measures what normalises it.
+    """Reads a dataset, limits it, sets the validation split aside, and measures mean and standard deviation.
 
-    `limit_train` and `limit_test` keep the beginning of a split in its own order, which mixes the classes in every source. What
-    is set aside is chosen by a permutation that depends on the number of examples only, never on the run's seed. Of a time
-    series `limit_train` keeps the newest windows, and the end of those is set aside.
+    `limit_train` and `limit_test` keep the beginning of a split in its own order, which mixes the classes in every source. The
+    validation split is chosen by a permutation that depends on the number of examples only, never on the run's seed. For a time
+    series, `limit_train` keeps the newest windows, and the last of these are the validation split.
 
     Args:
         data: the config.
@@ -58,7 +58,7 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
 
 
 def _tell_limits(data: Data, num_train: int, num_test: int, spec: DatasetSpec, echo: Callable[[str], None]) -> None:
-    """Tells where a limit or a share that was asked for changes nothing."""
+    """Reports limits and shares that were set and change nothing."""
     for key, limit, there in (("train", data.limit_train, num_train), ("test", data.limit_test, num_test)):
         if limit is not None and limit > there:
             echo(f"data.limit_{key}={limit}: there are only {there}; all are used")
@@ -67,7 +67,7 @@ def _tell_limits(data: Data, num_train: int, num_test: int, spec: DatasetSpec, e
 
 
 def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) -> Dataset:
-    """In the order of time: training windows, validation, held-out values; each window's target is one step ahead of it."""
+    """Returns training windows, validation windows and held-out values in time order; a window's target is the next value."""
     from nnjax.data.time_series import time_series
 
     spec = dataset_spec(data)
@@ -93,7 +93,7 @@ def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) ->
 def _read(
     data: TextbookData | DigitsData | SyntheticData | TfdsData, echo: Callable[[str], None]
 ) -> tuple[Split, Split, tuple[str, ...]]:
-    """The whole training split, the whole test split, and the names of the classes."""
+    """Returns the whole training split, the whole test split, and the names of the classes."""
     match data:
         case DigitsData():
             from nnjax.data.digits import CLASS_NAMES, digits
@@ -135,7 +135,7 @@ def _first(split: Split, count: int) -> Split:
 
 
 def _set_aside(split: Split, count: int) -> tuple[Split, Split]:
-    """What is left to train on, and the `count` examples that are set aside, both in the split's order."""
+    """Splits off `count` examples; returns the others and these, both in the split's order."""
     if count == 0:
         return split, _first(split, 0)
     chosen = np.zeros(len(split), bool)

@@ -3,8 +3,9 @@
     folder = prepare(config.data)                                   # from the official addresses
     folder = prepare(config.data, archives=Path("usb-stick"))       # from archives that are here already
 
-Everything is made in a folder of its own, and one rename at the end puts it in place: what an interrupted preparation leaves is
-never taken for a dataset, and the next one clears it away. Archives that were downloaded are kept, in `downloads/NAME`.
+Everything is made in a temporary folder, and one rename at the end puts it in place. So the remains of an interrupted
+preparation are never taken for a dataset, and the next preparation removes them. Downloaded archives are kept in
+`downloads/NAME`.
 """
 
 import fcntl
@@ -37,14 +38,14 @@ def prepare(data: TfdsData, archives: Path | None = None, echo: Callable[[str], 
     Args:
         data: which dataset, and where.
         archives: folder of the official archives; None downloads them.
-        echo: told, line by line, what is being done.
+        echo: called with a line for each thing that is done.
 
     Returns:
         The dataset's folder.
 
     Raises:
         DataError: if an archive cannot be fetched, is missing or is not the official one, or the place cannot be written, or
-            what is prepared already is damaged.
+            the prepared data is damaged.
     """
     folder = dataset_folder(data)
     try:
@@ -62,7 +63,7 @@ def prepare(data: TfdsData, archives: Path | None = None, echo: Callable[[str], 
 
 
 def _make(data: TfdsData, folder: Path, archives: Path | None, echo: Callable[[str], None]) -> None:
-    """Prepares a dataset that is not there yet."""
+    """Prepares a dataset that does not exist yet."""
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} holds something that is not a prepared dataset: remove it and run this again")
     import tensorflow_datasets as tfds
@@ -75,7 +76,7 @@ def _make(data: TfdsData, folder: Path, archives: Path | None, echo: Callable[[s
         _download(data, wanted, archives, echo)
     else:
         _check(data, wanted, archives)
-    staging = folder.with_name("incomplete.nnjax")  # TFDS passes over folders of such a name
+    staging = folder.with_name("incomplete.nnjax")  # TFDS ignores folders of such a name
     _remove(staging)
     echo(f"preparing {data.name}")
     tfds.disable_progress_bar()  # the builders show their own
@@ -103,7 +104,7 @@ def _check(data: TfdsData, wanted: "tuple[Archive, ...]", archives: Path) -> Non
 
 
 def _download(data: TfdsData, wanted: "tuple[Archive, ...]", archives: Path, echo: Callable[[str], None]) -> None:
-    """Fetches the archives that are not there yet; a file has its name only once its checksum was right."""
+    """Downloads the missing archives; a file gets its name only after its checksum was right."""
     from nnjax.data.tracking import track_reading
 
     archives.mkdir(parents=True, exist_ok=True)
@@ -153,7 +154,7 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def _alone(folder: Path, echo: Callable[[str], None]) -> Iterator[None]:
-    """Waits until no other process prepares a dataset in the folder; a lock ends with its process."""
+    """Waits until no other process prepares a dataset in the folder; the lock ends with its process."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

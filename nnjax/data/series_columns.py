@@ -47,14 +47,14 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Clock:
-    """What says when a row was.
+    """The column or columns that date the rows.
 
     Attributes:
-        name: of the column, or of the columns that say it together.
-        form: of the labels; None where they are no dates, but count.
-        labels: made from columns.
-        parts: the columns that they are made from.
-        refusal: why labels that are dates cannot be read as such, and in which line; None if they can, or are none.
+        name: of the column, or of the columns that make a date together.
+        form: of the labels; None if they are numbers that count the rows.
+        labels: the function from the columns to the labels.
+        parts: the columns that it takes.
+        refusal: why dates cannot be read, and the line; None if they can, or if there are none.
     """
 
     name: str
@@ -65,15 +65,15 @@ class Clock:
 
 
 def number(cell: str) -> float | None:
-    """The number that a cell holds, which may be infinite or none."""
+    """Returns the number in a cell, which may be infinite; None if it holds none."""
     try:
-        return None if "_" in cell else float(cell)  # Python takes 1_000
+        return None if "_" in cell else float(cell)  # Python accepts 1_000
     except ValueError:
         return None
 
 
 def value_column(path: Path, header: list[str], columns: Columns, column: str | int | None) -> int:
-    """Index of the column with the values: the one of that name or place, else the only one that holds numbers, or could.
+    """Returns the index of the column with the values: the one of that name or place, else the only numeric one.
 
     Raises:
         DataError: if there is none, or there are several.
@@ -100,7 +100,7 @@ def value_column(path: Path, header: list[str], columns: Columns, column: str | 
 
 
 def _only_numbers(path: Path, header: list[str], columns: Columns) -> int:
-    """The only column that holds numbers, or could; dates and parts of dates do not count."""
+    """Returns the only column that holds numbers, or mostly does; dates and parts of dates do not count."""
     forms = {index: form_of_numbers(cells, header[index]) for index, cells in enumerate(columns)}
     named = [index for index, name in enumerate(header) if name]
     dated = {index for index in named if form_of_texts(columns[index]) or advice_against_all(columns[index])}
@@ -121,7 +121,7 @@ def _only_numbers(path: Path, header: list[str], columns: Columns) -> int:
         reason = f"only {header[only]} holds numbers, and seems to say when or which; choose one, such as"
         raise DataError(f"data.column=null: in {shown_path(path)} {reason} data.column={header[only]}")
     if not found and len(undated) == 1:
-        return undated[0]  # its first wrong cell says more
+        return undated[0]  # the error about its first wrong cell is more useful
     if found:
         several = ", ".join(header[index] for index in found)
         values = [index for index in found if not forms[index] and not counts_rows(columns[index])] or found
@@ -137,14 +137,14 @@ def _is_year(form: Form | None) -> bool:
 
 
 def _could_be_numbers(cells: Sequence[str]) -> bool:
-    """Whether at least half of some cells are numbers, also with a unit, or gaps among numbers."""
+    """Whether at least half of the cells are numbers, with or without a unit, or gaps among numbers."""
     numbers = sum(number(cell) is not None or _DIRTY.fullmatch(cell) is not None for cell in cells)
     gaps = sum(cell.lower() in _MISSING for cell in cells)
     return numbers > 0 and 2 * (numbers + gaps) >= len(cells)
 
 
 def find_clock(header: list[str], head: Chunk, values: int) -> Clock | None:
-    """What says when the rows were: a column of dates, columns of year, month …, or one that counts; None without any.
+    """Finds what dates the rows: a column of dates, columns of year, month …, or one that counts; None without any.
 
     Args:
         header: names of the columns.
@@ -153,12 +153,12 @@ def find_clock(header: list[str], head: Chunk, values: int) -> Clock | None:
     """
     others = [index for index in range(len(header)) if index != values]
     varying = [index for index in others if len(set(head.columns[index])) > 1]
-    # A date that is the same in all rows is rather that of the download.
+    # A date that is the same in all rows is probably that of the download.
     return _dated(header, head, others, varying) or _dated(header, head, others, others) or _counting(header, head, others)
 
 
 def _dated(header: list[str], head: Chunk, others: list[int], candidates: list[int]) -> Clock | None:
-    """Dates in one of some columns, or in several of the others."""
+    """Finds dates in one of some columns, or in several of the others."""
     columns = head.columns
     texts = {index: form for index in candidates if (form := form_of_texts(columns[index]))}
     for index, form in texts.items():
@@ -178,7 +178,7 @@ def _dated(header: list[str], head: Chunk, others: list[int], candidates: list[i
 
 
 def _counting(header: list[str], head: Chunk, others: list[int]) -> Clock | None:
-    """Labels that are no dates, and yet fall or count."""
+    """Finds labels that are no dates but count or fall."""
     columns = head.columns
     for index in others:
         cells = columns[index]
@@ -203,7 +203,7 @@ def _one(index: int, columns: Columns) -> Sequence[str]:
 
 
 def _date_parts(header: list[str], columns: Columns, among: Sequence[int]) -> dict[str, int]:
-    """The columns that hold year, month, day … of one date, by those names; empty if no two do."""
+    """Returns the columns named year, month, day …; empty if there are not at least two."""
     parts = _named(header, among)
     if "year" not in parts or not {"month", "quarter", "week"} & parts.keys():
         return {}

@@ -1,4 +1,4 @@
-"""Months, days and times of day in the rows of a series: are they in order, and is none left out?
+"""Checks that the months, days or times of a series are in order and that none is missing.
 
 problem_of_moments(["1949-01", "1949-02", "1949-04"])
 # (2, "goes from 1949-02 to 1949-04; 1949-03 is missing")
@@ -22,7 +22,7 @@ Number = TypeVar("Number", int, float)
 _TICK = timedelta(microseconds=1)
 _HOUR, _DAY = timedelta(hours=1) // _TICK, timedelta(days=1) // _TICK
 _LONGEST_HOLIDAYS = 31 * _DAY  # of an exchange
-_BLOCK = 4096  # labels that are turned into moments at once
+_BLOCK = 4096  # labels that are converted to moments at once
 _SORT = "sort the rows from old to new"
 _ON_REQUEST = ", or say data.order=sorted"
 _LABEL = re.compile(r"[^-+0-9]{0,40}[0-9].{0,40}")  # T-10, T-9 … go forward
@@ -30,7 +30,7 @@ _OFFSETS = "write offsets from UTC, as in 2024-10-27T02:00+01:00"
 
 
 def parse_moment(text: str) -> datetime | None:
-    """The moment that a text stands for, a period for its beginning; None for text that has no reading, or two."""
+    """Returns the moment that a text denotes, the beginning for a period; None if it has no reading, or two."""
     form = form_of(text)
     try:
         return form.parse(text) if form else None
@@ -39,14 +39,14 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def problem_of_moments(labels: Sequence[str], form: Form | None = None) -> tuple[int, str] | None:
-    """The first row whose moment is wrong, repeated, out of order, or comes after a gap, and what is wrong with it.
+    """Finds the first row whose moment is wrong, repeated, out of order or after a gap.
 
-    Where most rows follow each other in about one step (of months, days, minutes …), a much longer one is a gap. Days that
-    leave out all weekends may leave out up to a month, since holidays are left out as well.
+    Where most rows are about one step apart (of months, days, minutes …), a much longer step is a gap. Days without weekends
+    may skip up to a month, since they skip holidays as well.
 
     Args:
-        labels: one a row.
-        form: in which they are written; None to find it.
+        labels: one per row.
+        form: the form that they are written in; None to find it.
 
     Returns:
         Index of the row, and the reason; None if all is well.
@@ -64,7 +64,7 @@ def problem_of_moments(labels: Sequence[str], form: Form | None = None) -> tuple
 
 
 def moments_of(labels: Sequence[str], form: Form) -> "array[int] | None":
-    """Microseconds from the first label to each label; None if one is not of the form, or not a date that exists."""
+    """Returns the microseconds from the first label to each label; None if one has another form or is no existing date."""
     ticks: array[int] = array("q")
     try:
         first = form.parse(labels[0])
@@ -80,13 +80,13 @@ def moments_of(labels: Sequence[str], form: Form) -> "array[int] | None":
                     return None
                 moments = map(form.parse, block)
             ticks.extend(map(floordiv, map(sub, moments, repeat(first)), repeat(_TICK)))
-    except (ValueError, TypeError):  # a moment with an offset from UTC less one without
+    except (ValueError, TypeError):  # subtracting a moment without an offset from UTC from one with it
         return None
     return ticks
 
 
 def _iso(labels: Sequence[str]) -> Iterable[datetime] | None:
-    """The moments of labels if all are ISO 8601; ten times faster than patterns."""
+    """Returns the moments of labels if all are ISO 8601; ten times as fast as the patterns."""
     try:
         return list(map(datetime.fromisoformat, labels))
     except ValueError:
@@ -94,7 +94,7 @@ def _iso(labels: Sequence[str]) -> Iterable[datetime] | None:
 
 
 def counts_rows(cells: Sequence[str]) -> bool:
-    """Whether cells are numbers that go on by one step, up or down, but for one in five, or fall all the way."""
+    """Whether cells are numbers that change by one constant step (four in five do), or fall from row to row."""
     numbers = counts_of(cells)
     if numbers is None or len(numbers) < 3:
         return False
@@ -103,9 +103,9 @@ def counts_rows(cells: Sequence[str]) -> bool:
 
 
 def labels_fall(labels: Sequence[str]) -> bool:
-    """Whether texts that hold whole numbers, such as lap 12, 4T2014 or 2004年12月, fall all the way.
+    """Whether texts with whole numbers, such as lap 12, 4T2014 or 2004年12月, fall from row to row.
 
-    They are compared as they are read, or from the last number to the first; one step in ten may be otherwise.
+    The numbers of a text are compared from the first to the last, or from the last to the first; one step in ten may rise.
     """
     if len(labels) < 3 or not all(map(_LABEL.fullmatch, labels)) or counts_of(labels):
         return False
@@ -120,11 +120,11 @@ def labels_fall(labels: Sequence[str]) -> bool:
 
 
 def problem_of_counts(labels: Sequence[str], is_index: bool) -> tuple[int, str] | None:
-    """The first row where numbers that count the rows fall or repeat, and what is wrong; None for numbers that do not count.
+    """Finds the first row where numbers that count the rows fall or repeat; None for numbers that do not count.
 
     Args:
         labels: numbers.
-        is_index: whether numbers that can be brought into a row 4, 5, 6 … have to be in that order.
+        is_index: whether numbers that can be sorted to 4, 5, 6 … have to be in that order.
     """
     numbers = counts_of(labels)
     if numbers is None or len(numbers) < 3:
@@ -154,7 +154,7 @@ def _near(steps: Counter[Any], usual: float) -> int:
 
 
 def counts_of(labels: Sequence[str]) -> "array[float] | None":
-    """Labels as numbers; None if one is not finite."""
+    """Returns labels as numbers; None if one is not finite."""
     try:
         numbers = array("d", map(float, labels))
     except ValueError:
@@ -163,7 +163,7 @@ def counts_of(labels: Sequence[str]) -> "array[float] | None":
 
 
 def first_unreadable(labels: Sequence[str], form: Form) -> tuple[int, str]:
-    """The first row whose label is no moment of a form, and what is wrong with it; there must be one."""
+    """Returns the first row whose label is no moment of a form, and the reason; there must be one."""
     blocks = range(0, len(labels), _BLOCK)
     start = next(start for start in blocks if moments_of(labels[start : start + _BLOCK], form) is None)
     index = next(index for index in range(start, len(labels)) if _moment(labels[index], form) is None)
@@ -176,7 +176,7 @@ def _unreadable(index: int, labels: Sequence[str], form: Form | None) -> str:
 
 
 def _slip(index: int, labels: Sequence[str], ticks: Sequence[int], form: Form) -> str:
-    """What is wrong with a row that does not come after the one before."""
+    """Describes a row that does not come after the row before."""
     label, before = labels[index], labels[index - 1]
     back = ticks[index - 1] - ticks[index]
     hint = _set_back(form, form.parse(label)) if back <= _HOUR else ""
@@ -200,14 +200,14 @@ def _moment(label: str, form: Form) -> datetime | None:
 
 
 def _set_back(form: Form, moment: datetime) -> str:
-    """What to do where clocks were set back: on a Sunday in autumn, at night, an hour comes twice."""
+    """Advises on clocks that were set back: on a Sunday night in autumn an hour occurs twice."""
     if form.is_local and moment.weekday() == 6 and moment.month in (3, 4, 9, 10, 11) and moment.hour <= 3:
         return f"; if clocks were set back here, {_OFFSETS}"
     return ""
 
 
 def _set_forward(form: Form, before: datetime, moment: datetime) -> str:
-    """Likewise where they were set forward: an hour is left out."""
+    """Advises on clocks that were set forward: an hour is missing."""
     night = before.hour <= 3 and moment.month in (3, 4, 9, 10, 11) and moment.weekday() == 6
     if form.is_local and night and moment - before <= timedelta(hours=2):
         return f"; if clocks were set forward here, {_OFFSETS.replace('10-27T02:00+01:00', '03-31T03:00+02:00')}"
@@ -215,14 +215,14 @@ def _set_forward(form: Form, before: datetime, moment: datetime) -> str:
 
 
 def _gap(labels: Sequence[str], ticks: Sequence[int], form: Form) -> tuple[int, str] | None:
-    """The first row after a gap, and what is missing."""
+    """Returns the first row after a gap, and what is missing."""
     monthly = _months(labels, form)
     places = monthly or ticks
     steps = Counter(map(sub, islice(places, 1, None), places))
     if len(steps) <= 1:
         return None
     usual = _median_low(steps)
-    times = _near(steps, usual)  # clocks are a little off
+    times = _near(steps, usual)  # clocks are slightly inexact
     if 2 * times <= len(labels) - 1 or max(steps) <= usual + usual // 2:
         return None
     longest = usual + usual // 2
@@ -243,7 +243,7 @@ def _gap(labels: Sequence[str], ticks: Sequence[int], form: Form) -> tuple[int, 
 
 
 def _months(labels: Sequence[str], form: Form) -> list[int] | None:
-    """The months since the year 0, where each label is in a later one than the label before."""
+    """Returns the months since the year 0, if each label is in a later month than the label before."""
     months: list[int] = []
     for moment in map(form.parse, labels):
         month = 12 * moment.year + moment.month - 1
@@ -254,7 +254,7 @@ def _months(labels: Sequence[str], form: Form) -> list[int] | None:
 
 
 def _median_low(counts: Counter[Number]) -> Number:
-    """The median of what was counted, the lower one of the two in the middle."""
+    """Returns the median of counted values, the lower one of the two in the middle."""
     place = (counts.total() + 1) // 2
     for value in sorted(counts):
         place -= counts[value]
@@ -264,7 +264,7 @@ def _median_low(counts: Counter[Number]) -> Number:
 
 
 def _written(moment: datetime, like: str, form: Form) -> str:
-    """A moment in the form of a label at the same offset from UTC."""
+    """Writes a moment in the form of a label, with the same offset from UTC."""
     if form.name == "epoch":
         unit = int(str(form.detail[0]))
         seconds, rest = divmod((moment - datetime.fromtimestamp(0, moment.tzinfo)) // _TICK, 10**6)

@@ -1,9 +1,9 @@
-"""Reads a column of numbers from a CSV file; before JAX, so that a mistake in the file is told in half a second.
+"""Reads a column of numbers from a CSV file without JAX, so that a mistake in the file is reported within half a second.
 
     series = read_series(config.data)
     series.labels[0], series.values[0]       # "1949-01", 112.0
 
-Comma, semicolon and tab separate cells; quotes, a byte order mark and blank lines at either end are understood.
+Commas, semicolons or tabs separate cells; quotes, a byte order mark and blank lines at either end are allowed.
 """
 
 import math
@@ -39,10 +39,10 @@ class Series:
     """A time series.
 
     Attributes:
-        name: what the values are.
-        labels: of each row, its cell in the first column of dates, else in the first other column, else its number.
-        values: one a row, finite.
-        lines: of the file, where each row starts.
+        name: of the column of values.
+        labels: each row's cell in the first column of dates, else in the first other column, else its number.
+        values: one per row, finite.
+        lines: the line of the file in which each row starts.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Series:
 
 
 def read_series(data: SeriesOptions) -> Series:
-    """The series of a config; a file is read once, until it changes.
+    """Returns the series that the options name; a file is read once, until it changes.
 
     Raises:
-        DataError: if the file cannot be read, the column is no series of finite numbers, `data.transform` cannot take one of
-            them, or the rows have dates that are not in order or leave something out.
+        DataError: if the file cannot be read, the column is no series of finite numbers, one of them is outside the domain of
+            `data.transform`, or the rows' dates are out of order or have gaps.
     """
     file, column, order = (
         (data.file, data.column, data.order) if isinstance(data, SeriesData) else (str(AIRLINE_FILE), "passengers", "checked")
@@ -77,7 +77,7 @@ def read_series(data: SeriesOptions) -> Series:
 
 @lru_cache(maxsize=1)  # the checks, the spec and the loader each ask
 def _read(path: Path, column: str | int | None, order: Order, version: tuple[int, int]) -> Series:
-    """Reads a file; `version` tells it from what stood there before."""
+    """Reads a file; `version` differs for other contents of the same path, as the key of the cache."""
     with open_table(path) as table:
         _check_header(table)
         chunks = table.chunks()
@@ -116,7 +116,7 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
         )
         if problem:
             row, reason = problem
-            # What is no mistake in events, or in days without Sundays, must not be a dead end.
+            # Irregular events, or days without Sundays, are no mistake: the message names the way to allow them.
             way_out = AS_IS if re.search(" missing|in the row before", reason) and AS_IS not in reason else ""
             fail(path, f"{clock.name} {reason}{way_out}", lines[row])
     return Series(name, tuple(labels), tuple(values), lines)
@@ -152,7 +152,7 @@ def _add_numbers(path: Path, name: str, chunk: Chunk, index: int, values: "array
 
 
 def _sorted_rows(path: Path, clock: Clock | None, labels: Sequence[str], lines: Sequence[int]) -> list[int]:
-    """Indices of the rows from old to new."""
+    """Returns the indices of the rows from old to new."""
     places: array[int] | array[float] | None = None
     if clock and clock.form:
         places = moments_of(labels, clock.form)
@@ -167,7 +167,7 @@ def _sorted_rows(path: Path, clock: Clock | None, labels: Sequence[str], lines: 
 
 
 def _check_thousands(path: Path, name: str, head: Chunk, index: int) -> None:
-    """Where 1.234 follows 987, the point stands between thousands: nobody writes three decimals or none."""
+    """Refuses points between thousands: 1.234 after 987, since three decimals beside none are improbable."""
     cells = head.columns[index]
     grouped = [cell for cell in cells if _THOUSANDS.fullmatch(cell)]
     whole = [cell for cell in cells if re.fullmatch(r"[-+]?\d{1,3}", cell)]
@@ -180,7 +180,7 @@ def _check_thousands(path: Path, name: str, head: Chunk, index: int) -> None:
 def _check_total(
     path: Path, header: list[str], others: list[int], last: list[str], values: "array[float]", name: str, line: int
 ) -> None:
-    """The last row may sum up the others."""
+    """Refuses a last row that sums up the others."""
     for other, cell in zip(others, last, strict=True):
         if _TOTAL.fullmatch(cell):
             fail(path, f"{header[other]} is {cell}; the values must be one a moment: take the line out", line)
@@ -189,7 +189,7 @@ def _check_total(
 
 
 def _wrong_cell(cell: str) -> str:
-    """What is wrong with a cell that holds no finite number."""
+    """Describes a cell that holds no finite number."""
     if not cell:
         return "is empty; a series has no gaps: fill it in"
     example = "; write a point before decimals, and nothing between thousands" if {",", "_"} & {*cell} else ""
@@ -198,7 +198,7 @@ def _wrong_cell(cell: str) -> str:
 
 def _similar_file(path: Path) -> str:
     names: list[str] = []
-    with suppress(OSError):  # a folder that the system does not let us look into
+    with suppress(OSError):  # a folder that may not be listed
         names = [other.name for other in path.parent.iterdir() if is_file(other)]
     near = get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near and near[0] != path.name else ""

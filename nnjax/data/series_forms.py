@@ -1,10 +1,10 @@
-"""The ways to write a month, a day or a moment that have one reading.
+"""The forms of months, days and moments that have exactly one reading.
 
     form = form_of_texts(["Apr 2006", "May 2006"])         # or form_of_numbers(["20240131", …])
     form.parse("Apr 2006")                                 # datetime(2006, 4, 1)
 
-The standard library reads what is ISO 8601. Nothing is guessed: dateutil takes Apr-06 for the sixth of this year's April, knows
-no quarters, and takes 80 µs a cell.
+The standard library reads ISO 8601. Nothing is guessed: dateutil reads Apr-06 as the sixth of this year's April, has no
+quarters, and takes 80 µs per cell.
 """
 
 import re
@@ -30,7 +30,7 @@ _TIME = (
 _AT = rf"(?:(?:T|,?\ ){_TIME})?"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\ )?"
 
-# Digits are no more than digits here, so that what one label is, all labels of its shape are.
+# Digits stand for any digits here, so that all labels of one shape have the same form.
 _PATTERNS = {
     "month": r"(?P<year>\d{4})-(?P<month>\d\d?)",
     "day": rf"(?P<year>\d{{4}})-(?P<month>\d\d?)-(?P<day>\d\d?){_AT}",
@@ -62,13 +62,13 @@ _EVERY = {
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write moments; equal forms can be compared with each other.
+    """A form of moments; labels of equal forms can be compared.
 
     Attributes:
         name: of the pattern.
-        detail: how far labels go into it: `("13:00", offset)` for minutes with an offset from UTC.
-        parse: the moment that a label stands for, a period for its beginning; raises ValueError where there is none.
-        period: writes a month, or the period of several months that begins with it.
+        detail: the precision of the labels: `("13:00", offset)` for minutes with an offset from UTC.
+        parse: the function from a label to its moment, the beginning for a period; raises ValueError if there is none.
+        period: the function that writes a month, or the period of several months that begins with it.
     """
 
     name: str
@@ -83,17 +83,17 @@ class Form:
 
     @property
     def is_local(self) -> bool:
-        """Whether labels have a time and no offset, so that they jump where clocks are changed."""
+        """Whether labels have a time without an offset, so that they jump when clocks are changed."""
         return bool(self.detail) and self.detail[0] != 0 and not self.detail[-1] and self.name != "clock"
 
 
 def form_of(text: str) -> Form | None:
-    """The form of one label, as far as it can be seen from this one; None if it is none of those with one reading."""
+    """Returns the form of one label, as far as a single one shows it; None if it has not exactly one reading."""
     return _text_form(text) or next((form for form, pattern in _numbers() if pattern.fullmatch(text)), None)
 
 
 def form_of_texts(texts: Sequence[str]) -> Form | None:
-    """The form that most of some labels have, if at least half of those that are not empty have any."""
+    """Returns the most frequent form of some labels, if at least half of those that are not empty have one."""
     find = form_of_shape()
     forms = [form for text in texts if (form := find(text)) and (form.name not in _UNSURE or _exists(form, text))]
     filled = len(texts) - texts.count("")
@@ -101,7 +101,7 @@ def form_of_texts(texts: Sequence[str]) -> Form | None:
 
 
 def form_of_shape() -> Callable[[str], Form | None]:
-    """A function that gives the form of a text, quick where many texts differ in their digits alone."""
+    """Returns a function from a text to its form, fast where many texts differ in their digits alone."""
     known: dict[str, Form | None] = {}
 
     def form(text: str) -> Form | None:
@@ -123,9 +123,9 @@ def have_form(texts: Sequence[str], form: Form) -> bool:
 
 
 def form_of_numbers(cells: Sequence[str], name: str = "") -> Form | None:
-    """The form of a column of whole numbers if it holds years, days such as 20240131, or seconds since 1970.
+    """Returns the form of a column of whole numbers that are years, days such as 20240131, or seconds since 1970.
 
-    Numbers that could be anything need a telling name, or go in one direction but for a slip or two.
+    Ambiguous numbers count only if the column's name says so, or if they change in one direction with few exceptions.
 
     Args:
         cells: the column.
@@ -230,7 +230,7 @@ _COMPACT = {14: "20240131130000", 12: "202401311300", 10: "2024013113", 8: "2024
 
 @cache
 def _numbers() -> list[tuple[Form, re.Pattern[str]]]:
-    """Forms in digits alone, from the surest to the least sure; pandas writes 20240131.0 where a column has had gaps."""
+    """Yields forms in digits alone, the surest first; pandas writes 20240131.0 where a column had gaps."""
     years = "%Y%m%d%H%M%S"
     found = []
     for size, name in _COMPACT.items():

@@ -1,4 +1,4 @@
-"""Dates that may be read in two ways or not at all, and what to write in their place.
+"""Advice on dates that have two readings or none.
 
 advice_against("31.01.2024")                           # "write dates as 2024-01-31"
 """
@@ -46,7 +46,7 @@ _WORD_YEAR = (
 
 
 def advice_against(text: str) -> str | None:
-    """What to write in place of a date that may be read in two ways or not at all; None for what is no date."""
+    """Returns what to write in place of a date that has two readings or none; None if the text is no date."""
     if len(text) > LONGEST or not text:
         return None
     if _OTHER_DATE.fullmatch(text):
@@ -55,7 +55,7 @@ def advice_against(text: str) -> str | None:
 
 
 def looks_like_other_date(text: str) -> bool:
-    """Whether a text is written as a date in digits that is not ISO, and may be read in two ways: 1/2/1949, 31.01.1949."""
+    """Whether a text is a date in digits that is not ISO 8601: 1/2/1949, 31.01.1949."""
     return _OTHER_DATE.fullmatch(text) is not None
 
 
@@ -72,14 +72,14 @@ def advice_against_words(texts: Sequence[str]) -> str | None:
 
 
 def advice_against_all(cells: Sequence[str]) -> str | None:
-    """What to write in place of cells that are mostly dates of other forms."""
+    """Returns what to write in place of cells that are mostly dates of other forms."""
     filled = [cell for cell in cells if cell]
     found = [advice for cell in filled if (advice := _advice_for(cell))]
     return found[0] if found and 2 * len(found) >= len(filled) else None
 
 
 def refusal_of(cells: Sequence[str], lines: Sequence[int]) -> tuple[str, int] | None:
-    """What is wrong with cells that are mostly dates of other forms, and the line of the first one."""
+    """Describes cells that are mostly dates of other forms, with the line of the first one."""
     if advice_against_all(cells):
         advices = ((cell, line, _advice_for(cell)) for cell, line in zip(cells, lines, strict=True) if cell)
         return next((f"is {cell}; {advice}", line) for cell, line, advice in advices if advice)

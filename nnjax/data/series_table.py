@@ -1,4 +1,4 @@
-"""Cuts a CSV file into columns, some thousand rows at a time, and says in which line it is no table.
+"""Splits a CSV file into columns, some thousand rows at a time; errors name the line.
 
 with open_table(path) as table:
     table.header                                   # ["month", "sales"]
@@ -30,8 +30,8 @@ class Chunk:
     """Rows of a table.
 
     Attributes:
-        lines: of the file, where each row starts.
-        columns: the cells, without blanks around them.
+        lines: the line of the file in which each row starts.
+        columns: the cells, stripped of blanks.
     """
 
     lines: Sequence[int]
@@ -39,7 +39,7 @@ class Chunk:
 
 
 class Cells(Sequence[Sequence[str]]):
-    """The columns of some rows; blanks around cells are taken off when a column is asked for, since few are."""
+    """The columns of some rows; cells are stripped when a column is read, since few columns are."""
 
     def __init__(self, rows: Sequence[Sequence[str]]) -> None:
         self._columns = list(zip(*rows, strict=True))
@@ -76,15 +76,15 @@ class Table:
             self._line = self._reader.line_num + 1
 
     def chunks(self) -> Iterator[Chunk]:
-        """The rows below the header; blank rows at the end are left out.
+        """Yields the rows below the header; blank rows at the end are left out.
 
         Raises:
-            DataError: if a row is blank, has more or fewer cells than the header, or cannot be cut into cells.
+            DataError: if a row is blank, has more or fewer cells than the header, or cannot be split into cells.
         """
         blank: int | None = None
         while rows := self._next_rows(_ROWS):
             lines: Sequence[int] = range(self._line, self._line + len(rows))
-            if self._reader.line_num != lines[-1]:  # a cell in quotes may go over several lines
+            if self._reader.line_num != lines[-1]:  # a cell in quotes may span several lines
                 lines = _starts(self._line, rows)
             self._line = self._reader.line_num + 1
             width = len(self.header)
@@ -110,7 +110,7 @@ class Table:
         try:
             rows.extend(islice(self._reader, count))
         except csv.Error as error:
-            # list.extend keeps what came before the row that cannot be cut
+            # list.extend keeps the rows before the one that cannot be split
             line = _starts(self._line, [*rows, []])[-1]
             fail(self.path, f"cannot be cut into cells ({error}); is a quote missing?", line)
         return rows
@@ -118,13 +118,13 @@ class Table:
 
 @contextmanager
 def open_table(path: Path) -> Iterator[Table]:
-    """A table, open.
+    """Opens a table.
 
     Raises:
         DataError: if it is no text in UTF-8, or not a table.
         OSError: if the file cannot be read.
     """
-    # What cannot be read twice, such as a pipe, is kept.
+    # A source that cannot be read twice, such as a pipe, is kept in memory.
     content = None if path.is_file() or path.is_dir() else path.read_bytes()
 
     def open_file() -> BinaryIO:
@@ -144,7 +144,7 @@ def open_table(path: Path) -> Iterator[Table]:
 
 
 def fail(path: Path, reason: str, line: int | None = None) -> NoReturn:
-    """Raises what is wrong with a file, or with the row that starts in a line of it."""
+    """Raises a DataError about a file, or about the row that starts in one of its lines."""
     where = "" if line is None else f"line {line}: "
     raise DataError(f"data.file={shown_path(path)}: {where}{reason}")
 
@@ -161,7 +161,7 @@ def _refuse_binary(path: Path, file: BinaryIO) -> NoReturn:
 
 
 def _starts(line: int, rows: Sequence[Sequence[str]]) -> "array[int]":
-    """The lines in which rows start, the first one in `line`."""
+    """Yields the lines in which rows start; the first row starts in `line`."""
     starts: array[int] = array("q")
     for row in rows:
         starts.append(line)
@@ -170,7 +170,7 @@ def _starts(line: int, rows: Sequence[Sequence[str]]) -> "array[int]":
 
 
 def _delimiter(lines: list[str]) -> str:
-    """The one that cuts both the header and the first row into the most cells; the comma where none cuts."""
+    """Returns the delimiter that splits both header and first row into the most cells; the comma if none splits them."""
 
     def cells(mark: str) -> int:
         return min((len(row) for row in csv.reader(lines, delimiter=mark, skipinitialspace=True)), default=1)

@@ -1,4 +1,4 @@
-"""Which examples make a batch: a pure function of the seed and the step, never of devices, processes or interruptions.
+"""Selects the examples of each batch: a pure function of seed and step, not of devices, processes or interruptions.
 
 batch_indices(seed=0, first_step=100, num_steps=8, steps_per_epoch=468, num_examples=60_000, global_batch_size=128)
 """
@@ -17,7 +17,7 @@ def epoch_permutation(seed: int, epoch: int, num_examples: int) -> NDArray[np.in
         epoch: counted from 0.
         num_examples: size of the training split.
     """
-    if num_examples == 1:  # the textbook's training has an epoch a step, and drawing one costs more than training it
+    if num_examples == 1:  # in the textbook's training an epoch is one step, and drawing a permutation costs more than the step
         return np.zeros(1, np.int32)
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch))))
     order = np.arange(num_examples, dtype=np.int32)
@@ -35,9 +35,9 @@ def batch_indices(
     global_batch_size: int,
     permutation: Callable[[int, int, int], NDArray[np.int32]] = epoch_permutation,
 ) -> NDArray[np.int32]:
-    """[num_steps, global_batch_size] the examples of consecutive steps, which may go on over the ends of epochs.
+    """[num_steps, global_batch_size] the examples of consecutive steps, possibly over several epochs.
 
-    An epoch takes an example at most once, and leaves out those that fill no batch: other ones each time.
+    An epoch takes an example at most once. The examples that do not fill a last batch are left out, others in each epoch.
 
     Args:
         seed: the run's.
@@ -46,10 +46,10 @@ def batch_indices(
         steps_per_epoch: batches in an epoch.
         num_examples: size of the training split.
         global_batch_size: examples a step, over all devices.
-        permutation: `epoch_permutation`, perhaps one that remembers: consecutive steps ask for the same epoch again.
+        permutation: `epoch_permutation`, or a cached version of it, since consecutive steps need the same epoch again.
 
     Raises:
-        ValueError: if an epoch's batches need more examples than there are.
+        ValueError: if the batches of an epoch need more examples than the split has.
     """
     used = steps_per_epoch * global_batch_size
     if used > num_examples:

@@ -1,4 +1,4 @@
-"""Data that needs no files: the textbook's examples, written into the config, and made-up ones of any size.
+"""Data without files: the textbook's examples from the config, and synthetic examples of any size.
 
 train, test = synthetic(config.data)
 """
@@ -9,20 +9,21 @@ from numpy.typing import NDArray
 from nnjax.config.data_options import SyntheticData, TextbookData
 from nnjax.data.dataset import Split
 
-_SIGNAL, _TRAIN, _TEST = 0, 1, 2  # each drawn apart, so that more training examples change neither of the others
+_SIGNAL, _TRAIN, _TEST = 0, 1, 2  # drawn separately, so that more training examples change neither of the others
 
 
 def textbook(data: TextbookData) -> tuple[Split, Split]:
-    """The config's own examples; they train and test."""
+    """Returns the examples of the config, which both splits share."""
     split = Split(np.asarray(data.inputs, np.float32), np.asarray(data.targets, np.float32))
     return split, split
 
 
 def synthetic(data: SyntheticData) -> tuple[Split, Split]:
-    """Examples drawn from `data.data_seed` alone.
+    """Draws examples that depend on `data.data_seed` alone.
 
-    Classification: a standard normal centre for each class, plus noise; the classes take turns, so every beginning is balanced.
-    Regression: standard normal inputs x, and targets x·W / √d plus noise, with W [d, k] standard normal: a signal of 1.
+    Classification: a standard normal centre for each class, plus noise; the classes alternate, so every beginning is balanced.
+    Regression: standard normal inputs x, and targets x·W / √d plus noise, with W [d, k] standard normal; the signal has
+    variance 1.
     """
     signal = np.random.default_rng((data.data_seed, _SIGNAL))
     if data.task == "classification":

@@ -1,12 +1,12 @@
-"""Reads what tensorflow-datasets prepared, without TensorFlow: where it lies, and its decoded images.
+"""Reads datasets that tensorflow-datasets prepared, without TensorFlow: their folders and decoded images.
 
     folder = prepared_folder(data)                   # DataError where there is none
     decoded = decode_split(folder, "train", spec)    # [n, h, w, c] uint8 and [n] int32
 
-Records are the same in both of the formats that are read: a `tf.train.Example` whose `image` is a PNG or JPEG file. ArrayRecord
-(what `prepare` writes) is read by its own package, TFRecord (what TFDS writes by default) by `nnjax.data.tfrecord`; both check
-checksums, and `nnjax.data.tfds_folder` checks that they are all there.
-Images are decoded by Pillow alone: the same pixels come out whether or not OpenCV, which TFDS would prefer, is installed.
+Both formats hold the same records: a `tf.train.Example` whose `image` is a PNG or JPEG file. ArrayRecord (written by `prepare`)
+is read by its own package, TFRecord (the default of TFDS) by `nnjax.data.tfrecord`. Both verify checksums, and
+`nnjax.data.tfds_folder` verifies that all records are there. Images are decoded by Pillow alone, so that the pixels do not
+depend on whether OpenCV, which TFDS would prefer, is installed.
 """
 
 import io
@@ -33,24 +33,24 @@ VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "ci
 
 
 def data_directory(data: TfdsData) -> Path:
-    """Folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    """Returns the folder of all prepared datasets: `data.directory`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     key = "data.directory" if data.directory else "TFDS_DATA_DIR"
     directory = data.directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return expanded(directory, key, DataError)
 
 
 def dataset_folder(data: TfdsData) -> Path:
-    """Folder where the dataset lies once it is prepared, such as ~/tensorflow_datasets/mnist/3.0.1."""
+    """Returns the folder of the prepared dataset, such as ~/tensorflow_datasets/mnist/3.0.1."""
     return data_directory(data) / data.name / VERSIONS[data.name]
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether a whole dataset lies there."""
+    """Whether the folder holds a complete dataset."""
     return is_file(folder / INFO)
 
 
 def _refusal(folder: Path) -> str:
-    """What the system says of a folder that it does not let us look into; nothing where it is only missing."""
+    """Returns the system's reason why a folder may not be read; empty if it is only missing."""
     try:
         (folder / INFO).stat()
     except FileNotFoundError:
@@ -61,10 +61,10 @@ def _refusal(folder: Path) -> str:
 
 
 def prepared_folder(data: TfdsData) -> Path:
-    """The dataset's folder.
+    """Returns the dataset's folder.
 
     Raises:
-        DataError: if the dataset is not there.
+        DataError: if the dataset is missing.
     """
     folder = dataset_folder(data)
     if not is_prepared(folder):
@@ -78,7 +78,7 @@ def prepared_folder(data: TfdsData) -> Path:
 
 
 def _near_miss(data: TfdsData) -> str:
-    """What lies near the folder that was looked for, to be added to the line that says so; empty if nothing does."""
+    """Names prepared data near the folder that is missing, to be added to the message; empty if there is none."""
     directory = data_directory(data)
     for inside in (directory, *directory.parents[:1]):
         if inside.name == data.name and is_prepared(inside / VERSIONS[data.name]):
@@ -90,22 +90,22 @@ def _near_miss(data: TfdsData) -> str:
 
 
 def prepare_command(data: TfdsData, *options: str) -> str:
-    """What a person types to get the dataset into its folder."""
+    """Returns the command that prepares the dataset in its folder."""
     directory = [shell_word(f"data.directory={data.directory}")] if data.directory else []
     return " ".join([f"{verb_command('prepare')} data={data.name}", *directory, *options])
 
 
 def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
-    """Decodes the images and labels of a split, in the order they are stored in.
+    """Decodes the images and labels of a split in stored order.
 
     Args:
         folder: of the dataset and version.
-        split: which.
-        spec: the dataset's name, the shape of images and the number of classes that there must be.
+        split: "train" or "test".
+        spec: the expected name, image shape and number of classes.
 
     Raises:
-        DataError: if the files are damaged, stored in a format that is not read here, or hold another number of examples, other
-            classes or other images than the folder says or the dataset has.
+        DataError: if the files are damaged or in another format, or if their examples, classes or images differ from the
+            folder's description or the dataset.
     """
     with explained(folder):
         from nnjax.data.tracking import track
@@ -124,7 +124,7 @@ def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
 
 
 def check_prepared(folder: Path, spec: DatasetSpec) -> None:
-    """Reads a prepared folder, all but what is in the images.
+    """Verifies a prepared folder without decoding its images.
 
     Raises:
         DataError: as `decode_split`.
@@ -137,10 +137,10 @@ def check_prepared(folder: Path, spec: DatasetSpec) -> None:
 
 @contextmanager
 def explained(folder: Path) -> Iterator[None]:
-    """Turns whatever goes wrong in reading a folder into a DataError that says how to go on."""
+    """Turns any error in reading a folder into a DataError that names the remedy."""
     try:
         yield
-    except Exception as error:  # readers of damaged files raise all kinds
+    except Exception as error:  # readers of damaged files raise exceptions of all kinds
         name = folder.parent.name
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
@@ -151,10 +151,10 @@ def explained(folder: Path) -> Iterator[None]:
 
 
 def _decode(record: bytes, spec: DatasetSpec) -> tuple[NDArray[np.uint8], int]:
-    """Takes an example apart, a `tf.train.Example`.
+    """Decodes a `tf.train.Example`.
 
     Raises:
-        ValueError: if its image or label is missing or not what the dataset has.
+        ValueError: if its image or label is missing or does not fit the dataset.
     """
     from google.protobuf.message import DecodeError
     from tensorflow_datasets.proto import tf_example_pb2
@@ -179,16 +179,16 @@ def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
             pixels, mode = np.asarray(image), image.mode
-    except (OSError, SyntaxError) as error:  # SyntaxError: Pillow's of a broken PNG
+    except (OSError, SyntaxError) as error:  # SyntaxError: raised by Pillow for a broken PNG
         raise ValueError("its image is no PNG or JPEG, or is damaged") from error
     due = {1: "L", 3: "RGB"}[shape[-1]]
-    if mode != due or pixels.shape[:2] != shape[:2]:  # a palette or 16 bits would come out as other numbers
+    if mode != due or pixels.shape[:2] != shape[:2]:  # a palette or 16 bits would give other numbers
         raise ValueError(f"its image is {mode} {pixels.shape}, where {due} {shape} is due")
     return pixels.reshape(shape)
 
 
 def _check_contents(images: NDArray[np.uint8], labels: NDArray[np.int32], split: SplitName, dataset: Prepared) -> None:
-    """Raises a ValueError if each class has not as many examples as it must have, or the images are others."""
+    """Raises a ValueError if a class has a wrong number of examples, or if the images are others."""
     expected, names = dataset.expected, dataset.class_names
     if split in expected.class_counts:
         counts = zip(names, count_classes(labels, len(names)), expected.class_counts[split], strict=True)

@@ -1,9 +1,9 @@
-"""A folder that tensorflow-datasets or nnjax prepared: what it says about itself, and the records in its files.
+"""A folder that tensorflow-datasets or nnjax prepared: its description, and the records in its files.
 
-    dataset = open_prepared(folder, spec)       # ValueError if it is of another dataset
-    records = dataset.read("train")             # ValueError if there are not as many as there must be
+    dataset = open_prepared(folder, spec)       # ValueError if it holds another dataset
+    records = dataset.read("train")             # ValueError if their number is wrong
 
-Three things must agree: what the folder says that it holds, what its files hold, and what the dataset has.
+Three things must agree: the folder's description, its files, and the facts of the dataset.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ FORMATS = ("array_record", "tfrecord")
 
 @dataclass(frozen=True)
 class Prepared:
-    """A folder that describes the right dataset.
+    """A folder whose description fits the dataset.
 
     Attributes:
         name: of the dataset.
         stored: the format of its files.
-        class_names: one a class.
-        shards: for each split, the files and the number of examples that the folder says are in each.
-        expected: what the dataset holds.
+        class_names: one per class.
+        shards: for each split, the files and the described number of examples in each.
+        expected: the contents of the dataset.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Prepared:
     expected: Contents
 
     def read(self, split: SplitName) -> list[bytes]:
-        """The serialised examples of a split.
+        """Yields the serialised examples of a split.
 
         Raises:
-            ValueError: if there are more or fewer than the folder says or the dataset has.
+            ValueError: if their number differs from the description or the dataset.
             Exception: of other kinds if a file is damaged.
         """
         records: list[bytes] = []
@@ -62,11 +62,11 @@ class Prepared:
 
 
 def open_prepared(folder: Path, spec: DatasetSpec) -> Prepared:
-    """Checks what a folder says that it holds.
+    """Checks the description of a folder.
 
     Raises:
-        ValueError: if that is another dataset or version, other features, another format, or a file is missing.
-        Exception: of other kinds if the folder's descriptions are damaged.
+        ValueError: if it names another dataset or version, other features or another format, or if a file is missing.
+        Exception: of other kinds if the description is damaged.
     """
     import tensorflow_datasets as tfds
 
@@ -110,7 +110,7 @@ def open_prepared(folder: Path, spec: DatasetSpec) -> Prepared:
 
 
 def _read_array_record(path: Path) -> list[bytes]:
-    """All records of a file, checksums verified."""
+    """Yields all records of a file, with verified checksums."""
     from array_record.python.array_record_module import ArrayRecordReader
 
     try:

@@ -1,9 +1,10 @@
-"""Reads TFRecord files without TensorFlow, and checks that every byte is what was written.
+"""Reads TFRecord files without TensorFlow, and verifies every byte by checksums.
 
     for record in read_tfrecord(Path("mnist-train.tfrecord-00000-of-00001")): ...
 
-A checksum is a CRC-32C, which Python lacks. It is linear: the exclusive or of what each byte contributes from where it stands,
-which is looked up here for a whole record at once. The 60 000 records of MNIST take about a second, once; then they are cached.
+A checksum is a CRC-32C, which Python lacks. It is linear: the exclusive or of each byte's contribution, which depends on the
+byte and its place and is looked up for a whole record at once. The 60 000 records of MNIST take about a second; then the
+decoded images are cached.
 """
 
 import functools
@@ -14,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _POLYNOMIAL = np.uint32(0x82F63B78)  # Castagnoli's, its bits reversed
-_LONGEST = 8192  # bytes of a record; an image of 32×32×3, even if it cannot be compressed, is half of it
-# Takes a register of zeros to the ones that a CRC-32C starts from, so that the rest is linear.
+_LONGEST = 8192  # largest record in bytes; an uncompressed image of 32×32×3 takes half of it
+# The contribution of the initial register of ones; the rest is linear.
 _START = bytes.fromhex("54641f64")
 
 
 def read_tfrecord(path: Path) -> Iterator[bytes]:
-    """Gives the records of a file: each is its length (uint64), a checksum (uint32), the bytes, a checksum (uint32).
+    """Yields the records of a file; stored are length (uint64), its checksum (uint32), the bytes and their checksum (uint32).
 
     Raises:
         ValueError: if the file ends within a record, a checksum is wrong, or a record is longer than 8 KiB.
@@ -39,7 +40,7 @@ def read_tfrecord(path: Path) -> Iterator[bytes]:
 
 
 def _is_sound(data: bytes) -> bool:
-    """Whether the last four bytes are the masked checksum of those before them."""
+    """Whether the last four bytes are the masked checksum of the bytes before them."""
     crc = crc32c(data[:-4])
     masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
     return masked == int.from_bytes(data[-4:], "little")
@@ -54,7 +55,7 @@ def crc32c(data: bytes) -> int:
 
 @functools.cache
 def _contributions() -> NDArray[np.uint32]:
-    """[place, byte] what a byte contributes, counted so that the last byte's place is the last; computed back from it."""
+    """[place, byte] each byte's contribution; the last place is that of the last byte, and the others follow from it."""
     table = np.empty((_LONGEST + len(_START), 256), np.uint32)
     last = table[-1]
     last[:] = np.arange(256)

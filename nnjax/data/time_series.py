@@ -1,12 +1,12 @@
-"""A time series: windows of it to learn from, and the way back from the network's numbers to the series' own.
+"""Cuts a time series into windows to learn from, and converts the network's outputs back to the series' unit.
 
     series = time_series(config.data, dataset_spec(config.data))
     inputs, targets = series.windows(range(40, 120))         # [80, window, 1] and [80, 1], the scaled changes of rows 40 to 119
     series.restored(outputs)                                 # [holdout] forecasts of the held-out values, in their unit
 
-The change of a row is its transformed value less that of `difference` rows before; where that is 0, the transformed value
-itself. A window's target comes right after it, so no window knows what it has to tell; the scale comes from the rows of the
-training windows alone.
+The change of a row is its transformed value minus the one `difference` rows before; with a difference of 0 it is the
+transformed value itself. A window's target follows right after it, so no window contains its target. The scale is computed from
+the rows of the training windows alone.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ _ROUNDING = 8 * np.finfo(np.float64).eps  # of a difference of two levels, as a 
 
 @dataclass(frozen=True)
 class Transform:
-    """From values to scaled changes, and back.
+    """Converts values to scaled changes, and back.
 
     Attributes:
-        log: whether the logarithm is taken of values.
-        difference: how many rows before a change is against; 0 for none.
+        log: whether values are replaced by their logarithms.
+        difference: the number of rows that a change spans; 0 for none.
         mean: subtracted from changes.
-        std: that they are divided by, not 0.
+        std: the divisor of changes, not 0.
     """
 
     log: bool
@@ -50,22 +50,22 @@ class Transform:
         for change in scaled * self.std + self.mean:
             levels.append(levels[-self.difference] + change if self.difference else change)
         ahead = np.array(levels[len(before) :])
-        with np.errstate(over="ignore"):  # a network that learned nothing may forecast anything
+        with np.errstate(over="ignore"):  # a forecast of an untrained network may overflow
             return np.exp(ahead) if self.log else ahead
 
 
 @dataclass(frozen=True)
 class TimeSeries:
-    """A series whose end is held out.
+    """A series whose last values are held out.
 
     Attributes:
-        name: what the values are.
-        labels: of each value, the date where the file has one.
+        name: of the column of values.
+        labels: each value's date, where the file has one.
         values: [n] in their unit.
-        holdout: values at the end that training does not see.
-        window: changes that the network sees.
-        season: values until the pattern repeats.
-        transform: from values to what the network sees.
+        holdout: number of values at the end that training does not use.
+        window: number of changes in an input.
+        season: number of values until the pattern repeats.
+        transform: from values to the network's inputs and targets.
     """
 
     name: str
@@ -83,13 +83,13 @@ class TimeSeries:
 
     @property
     def last_window(self) -> NDArray[np.float32]:
-        """[window, 1] the last known changes: all that a forecast starts from."""
+        """[window, 1] the last known changes, the input of the first forecast."""
         return self.transform(self.known)[-self.window :, None].astype(np.float32)
 
     def windows(self, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The changes of some rows as targets [n, 1], and as inputs [n, window, 1] the changes right before each.
+        """Returns inputs [n, window, 1], the changes right before each of some rows, and targets [n, 1], the rows' own changes.
 
-        Inputs are a view: windows overlap, and share what memory holds of the series.
+        Inputs are a view: windows overlap and share the memory of the series.
         """
         first, stop = rows.start - self.transform.difference, rows.stop - self.transform.difference
         changes = self.transform(self.values[: rows.stop]).astype(np.float32)[:, None]
@@ -97,12 +97,12 @@ class TimeSeries:
         return views[: len(rows)].swapaxes(1, 2), changes[first:stop]
 
     def restored(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The network's forecasts [h] of the changes after the known ones, in the series' unit."""
+        """Converts forecast changes [h] of the rows after the known ones to the series' unit."""
         return self.transform.inverse(outputs.astype(np.float64), self.known)
 
 
 def time_series(data: SeriesOptions, spec: DatasetSpec) -> TimeSeries:
-    """The series of a config, with the scale of the `spec.num_train` windows that come before validation and held-out rows.
+    """Returns the series of a config, scaled by the `spec.num_train` windows before validation and held-out rows.
 
     Raises:
         DataError: if the file cannot be read.
@@ -113,7 +113,7 @@ def time_series(data: SeriesOptions, spec: DatasetSpec) -> TimeSeries:
     if data.normalize:
         stop = len(values) - data.holdout - spec.num_validation
         seen = transform(values[:stop])[-spec.num_train - data.window :]
-        # Changes that are all alike differ by the rounding of their levels, which is no scale.
+        # Equal changes differ only by the rounding of their levels, which is no scale.
         levels = np.log(values[:stop]) if transform.log else values[:stop]
         spread = float(seen.std())
         is_rounding = spread <= _ROUNDING * float(np.abs(levels).max())

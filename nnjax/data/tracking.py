@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], what: str, total: int) -> Iterable[T]:
-    """Gives the items, and shows how many of `total` have been taken."""
+    """Yields the items, and shows how many of `total` have been taken."""
     console = Console(stderr=True)
     return progress.track(items, what, total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def track_reading(file: BinaryIO, what: str, total: int) -> AbstractContextManager[BinaryIO]:
-    """Gives the file, and shows how many of `total` bytes have been read, and how fast."""
+    """Returns the file, and shows how many of `total` bytes have been read, and how fast."""
     console = Console(stderr=True)
     return progress.wrap_file(file, total, description=what, console=console, transient=True, disable=not console.is_terminal)

@@ -117,7 +117,7 @@ def test_trials_come_one_after_another_where_the_program_has_them_so():
 def test_a_trial_takes_at_least_what_is_counted():
     config = compose_train([*FNN, "training.seeds=1000", "seed=100000", "parallel.memory_limit=off"])
     size = sum(sys.getsizeof(trial) + sys.getsizeof(vars(trial)) + sys.getsizeof(trial.seed) for trial in trials(config))
-    assert part(training(*FNN, "training.seeds=1000"), "what trials are told apart by") <= size
+    assert part(training(*FNN, "training.seeds=1000"), "seeds and rates of the trials") <= size
 
 
 def test_bfloat16_halves_activations_alone():

@@ -1,6 +1,6 @@
 import pytest
 
-from nnjax.checks.trace_checks import MOST_ROWS, LayerSize, layer_sizes, rows_of_iteration
+from nnjax.checks.trace_checks import MOST_ROWS, DenseSize, dense_sizes, rows_of_iteration
 from nnjax.cli.compose import compose_config
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.schema import TraceConfig
@@ -60,18 +60,18 @@ def test_the_limit_that_is_proposed_is_the_largest_that_fits():
 @pytest.mark.parametrize(
     ("overrides", "sizes"),
     [
-        ((), [LayerSize(3, 1, True, True), LayerSize(1, 1, True, True)]),
-        (("model.learn_biases=false",), [LayerSize(3, 1, True, False), LayerSize(1, 1, True, False)]),
+        ((), [DenseSize(3, 1, True, True), DenseSize(1, 1, True, True)]),
+        (("model.learn_biases=false",), [DenseSize(3, 1, True, False), DenseSize(1, 1, True, False)]),
         (
             ("model=neurons", "model.layers=[{size: 2, bias: false},{size: 1}]", "model.learn_biases=true"),
-            [LayerSize(3, 2, False, False), LayerSize(2, 1, True, True)],
+            [DenseSize(3, 2, False, False), DenseSize(2, 1, True, True)],
         ),
         (
             ("model=fnn", "model.hidden=[5,4]", "data=digits", "optimizer=sgd"),
-            [LayerSize(64, 5, True, True), LayerSize(5, 4, True, True), LayerSize(4, 10, True, True)],
+            [DenseSize(64, 5, True, True), DenseSize(5, 4, True, True), DenseSize(4, 10, True, True)],
         ),
     ],
 )
-def test_layer_sizes(overrides, sizes):
+def test_dense_sizes(overrides, sizes):
     config = config_of(*overrides)
-    assert layer_sizes(config, dataset_spec(config.data)) == sizes
+    assert dense_sizes(config, dataset_spec(config.data)) == sizes
