@@ -134,7 +134,7 @@ class _Sizes:
         self._params = sum(layer.num_params for layer in self._layers)
         self._model_state = sum(layer.times * layer.state for layer in self._layers)
         self._trials = num_trials(config)
-        self._whole = 1 < self._trials >= devices  # as `nnjax.training.layout` spreads them
+        self._whole = 1 < self._trials >= devices  # as `nnjax.parallel.placement` spreads them
         self._own_trials = math.ceil(self._trials / devices) if self._whole else self._trials
         self._batch = training.global_batch_size if self._whole else math.ceil(training.global_batch_size / devices)
         largest = max(spec.num_validation, spec.num_test)

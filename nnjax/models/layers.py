@@ -27,10 +27,11 @@ from nnjax.models.layer_norm import LayerNorm
 from nnjax.models.pooling import max_pool, mean_pool
 from nnjax.models.recurrent import Recurrent
 from nnjax.models.whitening import Whitening
+from nnjax.parallel.placement import AXIS
 
 _Arrays = TypeVar("_Arrays", bound=tuple[Array | None, ...])
 
-BATCH_AXIS = "data"  # the device axis that shares a batch, which BatchNorm and dropout see as one
+BATCH_AXIS = AXIS  # the device axis that shares a batch, which BatchNorm and dropout see as one
 
 
 def initializer(name: Initializer) -> initializers.Initializer:

@@ -1,6 +1,6 @@
 """Evaluation: every example counts exactly once, at any batch size and on any number of devices.
 
-    evaluate = Evaluator(recipe, layout, batch_size=1000)
+    evaluate = Evaluator(recipe, placement, batch_size=1000)
     result = evaluate(state, dataset.test)
     result.loss, result.accuracy, result.count              # 0.0312, 0.9903, 10000
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nnjax.data.augment import normalize, views
 from nnjax.data.dataset import Split
-from nnjax.training.layout import Layout
+from nnjax.parallel.placement import Placement
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import StepRecipe
@@ -58,12 +58,12 @@ class Evaluation:
 class Evaluator:
     """A compiled forward pass in evaluation mode; compiles at the first call and serves splits of every size."""
 
-    def __init__(self, recipe: StepRecipe, layout: Layout, batch_size: int, test_views: Literal[1, 2, 6] = 1) -> None:
+    def __init__(self, recipe: StepRecipe, placement: Placement, batch_size: int, test_views: Literal[1, 2, 6] = 1) -> None:
         """Makes the evaluator.
 
         Args:
             recipe: the network, the loss and the normalisation.
-            layout: the devices, and the trials on them.
+            placement: the devices, and the trials on them.
             batch_size: examples a call, over all devices; a multiple of their number.
             test_views: of how many views of an image the outputs are averaged.
         """
@@ -83,13 +83,13 @@ class Evaluator:
             return example_loss(recipe.loss, outputs, targets), outputs
 
         def forward_of_all(params: Pytree, model_state: Pytree, *batch: jax.Array) -> tuple[jax.Array, jax.Array]:
-            results: tuple[jax.Array, jax.Array] = layout.map(lambda own: forward(*own, *batch), (params, model_state))
+            results: tuple[jax.Array, jax.Array] = placement.map(lambda own: forward(*own, *batch), (params, model_state))
             return results
 
         self._classification = recipe.classification
-        self._layout = layout
+        self._placement = placement
         self._batch_size = batch_size
-        self._forward = layout.compile(forward_of_all)
+        self._forward = placement.compile(forward_of_all)
 
     def __call__(self, state: TrainState, split: Split) -> Evaluation:
         """Measures a split.
@@ -100,9 +100,9 @@ class Evaluator:
         """
         losses, outputs = [], []
         for inputs, targets in _padded_batches(split, self._batch_size):
-            batch = self._layout.put_examples((inputs, targets))
+            batch = self._placement.put_examples((inputs, targets))
             results = self._forward(state.params, state.model_state, *batch)
-            batch_losses, batch_outputs = map(self._layout.get_outputs, results)
+            batch_losses, batch_outputs = map(self._placement.get_outputs, results)
             losses.append(batch_losses)
             outputs.append(batch_outputs)
         all_losses = np.concatenate(losses, axis=-1)[..., : len(split)]

@@ -14,7 +14,7 @@ import optax
 
 from nnjax.checks.rates import course_ends, relative_rate, step_counts
 from nnjax.checks.step_counts import Lengths, in_steps, lengths
-from nnjax.checks.trials import num_trials
+from nnjax.checks.trials import Trial, num_trials, trials
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
 from nnjax.config.training_options import Textbook
@@ -22,9 +22,9 @@ from nnjax.data.dataset import Dataset
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.layer_summary import num_params
 from nnjax.models.whitening import whitening_kernel
-from nnjax.parallel.data_parallel import DataParallel
+from nnjax.parallel.placement import Placement
 from nnjax.training.evaluation import Evaluator
-from nnjax.training.layout import Layout, TrialParams
+from nnjax.training.hyperparams import TrialParams
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
 from nnjax.training.state import TrainState, create_state
@@ -42,7 +42,8 @@ class Experiment:
     Attributes:
         config: what was asked for.
         dataset: what is trained and tested on.
-        layout: the devices, and the trials of the network on them.
+        trials: each trial's seed and learning rate; one for an ordinary run.
+        placement: the devices, and the layout of the trials on them.
         recipe: what a step is made of.
         lengths: the durations of the config, in steps.
         relative_schedule: from the step to the learning rate, as a share of its peak.
@@ -51,16 +52,12 @@ class Experiment:
 
     config: Config
     dataset: Dataset
-    layout: Layout
+    trials: tuple[Trial, ...]
+    placement: Placement
     recipe: StepRecipe
     lengths: Lengths
     relative_schedule: optax.Schedule
     evaluate: Evaluator
-
-    @property
-    def parallel(self) -> DataParallel:
-        """The devices."""
-        return self.layout.parallel
 
     @property
     def classification(self) -> bool:
@@ -69,7 +66,7 @@ class Experiment:
 
     def learning_rate(self, step: int, trial: int = 0) -> float:
         """The learning rate of a trial in the step after `step` steps."""
-        return self.layout.trials[trial].learning_rate * float(self.relative_schedule(step))
+        return self.trials[trial].learning_rate * float(self.relative_schedule(step))
 
     def recipe_of(self, draws: TrialParams | None) -> StepRecipe:
         """The recipe of one trial, inside of a compiled function; None for the only network."""
@@ -125,13 +122,14 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         planned_steps=durations.planned_steps,
         ends=course_ends(config.schedule, step_counts(config, spec)),
     )
-    layout = Layout(config, devices, _trials_at_once(config, state, devices[0].platform))
+    at_once = _trials_at_once(config, state, devices[0].platform)
+    placement = Placement(config.parallel.name, devices, num_trials(config), at_once)
     # Splits smaller than a batch are not padded to all of it; one size serves both.
     largest = max(len(dataset.validation), len(dataset.test))
     eval_batch_size = min(training.eval_batch_size, -(-largest // len(devices)) * len(devices))
-    evaluate = Evaluator(recipe, layout, eval_batch_size, training.test_views)
+    evaluate = Evaluator(recipe, placement, eval_batch_size, training.test_views)
     relative = jax.jit(relative_rate(config, spec))  # one small program, where eager operations are ten
-    return Experiment(config, dataset, layout, recipe, durations, relative, evaluate), state
+    return Experiment(config, dataset, trials(config), placement, recipe, durations, relative, evaluate), state
 
 
 def _optimizer(config: Config, spec: DatasetSpec) -> optax.GradientTransformation:

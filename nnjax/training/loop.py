@@ -67,10 +67,10 @@ def fit(
         DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
     """
     rules, lengths = experiment.config.training.stop, experiment.lengths
-    recorded = not experiment.layout.many and is_recorded(state.params, experiment.config.report.weights)
+    recorded = not experiment.placement.many and is_recorded(state.params, experiment.config.report.weights)
     if progress.step == 0 and recorded:
         events.weights(0, named_weights(state.params))
-    state = experiment.layout.put(state)
+    state = experiment.placement.put(state)
     runner: ChunkRunner | None = None
     saver = _Saver(checkpoints, experiment, clock)
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
@@ -105,13 +105,13 @@ class _Saver:
     """Saves states; the best since the last one only when the next is due, as early on every evaluation brings a better one."""
 
     def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock) -> None:
-        self._checkpoints, self._layout, self._clock = checkpoints, experiment.layout, clock
+        self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
     def hold(self, state: TrainState, progress: TrainingProgress) -> None:
         """Keeps a state to be saved later, such as the best so far, in place of the one before."""
         with self._clock("checkpoint"):
-            self._held = self._layout.get(state), replace(progress, seconds=dict(self._clock.seconds))
+            self._held = self._placement.get(state), replace(progress, seconds=dict(self._clock.seconds))
 
     def save(self, state: TrainState, progress: TrainingProgress) -> None:
         """Starts to save the state that is held, if any, and then this one."""
@@ -142,7 +142,7 @@ def _evaluate(
     if len(experiment.dataset.validation):
         with clock("eval"):
             validation = experiment.evaluate(state, experiment.dataset.validation).metrics
-    weights = experiment.layout.get(state.params) if recorded else None
+    weights = experiment.placement.get(state.params) if recorded else None
     return record(experiment, progress, events, validation=validation, weights=weights)
 
 

@@ -24,10 +24,10 @@ from nnjax.parallel.preemption import StopSignal
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
-from nnjax.training.feed import Feeder, make_feeder
-from nnjax.training.layout import TrialParams
+from nnjax.training.chunk_loader import ChunkLoader, make_loader
+from nnjax.training.hyperparams import TrialParams, trial_params
 from nnjax.training.state import Pytree, TrainState
-from nnjax.training.step import Feed, StepMetrics, make_train_chunk
+from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 from nnjax.training.training_progress import Numbers, Sums, TrainingProgress, mean_over_trials
 from nnjax.training.weights import is_recorded, named_weights
 
@@ -56,9 +56,9 @@ class ChunkRunner:
     """Calls the compiled chunk, as many steps at a time as take a fraction of a second."""
 
     def __init__(self, experiment: Experiment, state: TrainState, events: Events, stop: StopSignal, clock: Clock) -> None:
-        config, layout = experiment.config, experiment.layout
+        config, placement = experiment.config, experiment.placement
         rules = config.training.stop
-        self._recorded = not layout.many and is_recorded(layout.get(state.params), config.report.weights)
+        self._recorded = not placement.many and is_recorded(placement.get(state.params), config.report.weights)
         # Nothing is decided between these steps but by the loss, and that the device can do.
         self._by_step = (
             experiment.lengths.evaluate_every == 1
@@ -68,25 +68,25 @@ class ChunkRunner:
             and not config.debug.strict
         )
         with clock("data"):
-            self._feeder: Feeder = make_feeder(experiment.dataset.train, config, layout, experiment.lengths.total_steps)
+            self._loader: ChunkLoader = _loader(experiment)
         with clock("compile"):
             chunk = _chunk_of_all(
                 experiment,
-                self._feeder.max_steps,
+                self._loader.max_steps,
                 stop_below=config.training.stop.loss_below if self._by_step else None,
                 record_params=self._by_step and self._recorded,
             )
-            self._draws = layout.draws()
-            arguments = (state, self._draws, self._feeder(0, 1), layout.parallel.replicate(np.int32(0)))
+            self._draws = _draws(experiment)
+            arguments = (state, self._draws, self._loader(0, 1), placement.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
-            self._chunk = compile_lowered(layout.compile(chunk, donate).lower(*arguments), layout.parallel.platform)
-            check_compiled(config, experiment.dataset.spec, self._chunk, layout.parallel.devices, "to train")
+            self._chunk = compile_lowered(placement.compile(chunk, donate).lower(*arguments), placement.platform)
+            check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
         self._experiment = experiment
         self._events, self._stop, self._clock = events, stop, clock
-        flops = 6 * num_params(state.params) / layout.parallel.num_devices * config.training.global_batch_size
+        flops = 6 * num_params(state.params) / placement.num_devices * config.training.global_batch_size
         easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
-        most = _FIRST_CALL_RECORDS if self._by_step else self._feeder.max_steps
-        self._steps_per_call = min(easy, most, self._feeder.max_steps)
+        most = _FIRST_CALL_RECORDS if self._by_step else self._loader.max_steps
+        self._steps_per_call = min(easy, most, self._loader.max_steps)
 
     def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
         """Trains up to the next evaluation or checkpoint, or until a signal comes or time runs out."""
@@ -100,10 +100,10 @@ class ChunkRunner:
             # One call is made even where the time limit is shorter than a call.
             while step < until and self._stop.requested is None and not (step > first and out_of_time(rules, self._clock)):
                 num_steps = min(self._steps_per_call, until - step)
-                feed = self._feeder(step, num_steps)
-                count = self._experiment.parallel.replicate(np.int32(num_steps))
+                chunk = self._loader(step, num_steps)
+                count = self._experiment.placement.replicate(np.int32(num_steps))
                 before = state
-                state, metrics = self._chunk(state, self._draws, feed, count)
+                state, metrics = self._chunk(state, self._draws, chunk, count)
                 step += num_steps
                 if self._experiment.config.debug.strict:
                     self._check_step(before, state, step)
@@ -122,8 +122,8 @@ class ChunkRunner:
 
     def _settle(self, progress: TrainingProgress, num_steps: int, metrics: StepMetrics) -> TrainingProgress:
         """Waits for a call, adds up its numbers and sets the pace of the next ones."""
-        many = self._experiment.layout.many
-        fetched = self._experiment.layout.get(metrics)
+        many = self._experiment.placement.many
+        fetched = self._experiment.placement.get(metrics)
         num_steps = min(num_steps, int(np.count_nonzero(fetched.count, axis=-1).max()))
         loss, correct, count = (x[..., :num_steps] for x in (fetched.loss, fetched.correct, fetched.count))
         sound = np.isfinite(loss)
@@ -150,13 +150,13 @@ class ChunkRunner:
         if not self._experiment.config.debug.strict:
             # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
             most = max(4 * num_steps, self._steps_per_call)
-            self._steps_per_call = min(max(pace, 1), most, self._feeder.max_steps)
+            self._steps_per_call = min(max(pace, 1), most, self._loader.max_steps)
         return progress
 
     def _check_step(self, before: TrainState, after: TrainState, step: int) -> None:
         if not is_finite((after.params, after.model_state)):
-            batch = self._feeder.examples(step - 1)
-            where = first_nonfinite(self._experiment, self._experiment.parallel.fetch(before), *batch)
+            batch = self._loader.examples(step - 1)
+            where = first_nonfinite(self._experiment, self._experiment.placement.fetch(before), *batch)
             raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
 
 
@@ -165,16 +165,30 @@ def _chunk_of_all(
 ) -> Callable[..., Any]:
     """Many steps of each trial in one call, as one of the devices does them; arguments as of `make_train_chunk`."""
 
-    def chunk(state: TrainState, draws: TrialParams | None, feed: Feed, num_steps: jax.Array) -> Any:
-        def chunk_of_one(own: tuple[TrainState, TrialParams | None, Feed]) -> tuple[TrainState, StepMetrics]:
-            state, draws, own_feed = own
+    def run_chunk(state: TrainState, draws: TrialParams | None, chunk: ChunkBatch, num_steps: jax.Array) -> Any:
+        def chunk_of_one(own: tuple[TrainState, TrialParams | None, ChunkBatch]) -> tuple[TrainState, StepMetrics]:
+            state, draws, own_chunk = own
             recipe = experiment.recipe_of(draws)
             steps = make_train_chunk(recipe, max_steps, stop_below=stop_below, record_params=record_params)
-            return steps(state, feed.shared_with(own_feed), num_steps)
+            return steps(state, chunk.shared_with(own_chunk), num_steps)
 
-        return experiment.layout.map(chunk_of_one, (state, draws, feed.of_trials()))
+        return experiment.placement.map(chunk_of_one, (state, draws, chunk.of_trials()))
 
-    return chunk
+    return run_chunk
+
+
+def _draws(experiment: Experiment) -> TrialParams | None:
+    if not experiment.placement.many:
+        return None
+    varied = experiment.config.training.vary.learning_rate is not None
+    draws: TrialParams = experiment.placement.put(trial_params(experiment.trials, varied=varied))
+    return draws
+
+
+def _loader(experiment: Experiment) -> ChunkLoader:
+    seeds = [trial.seed for trial in experiment.trials]
+    total_steps = experiment.lengths.total_steps
+    return make_loader(experiment.dataset.train, experiment.config, experiment.placement, seeds=seeds, total_steps=total_steps)
 
 
 def out_of_time(rules: StopRules, clock: Clock) -> bool:
@@ -214,7 +228,7 @@ def record(
     """
     train = progress.sums.means(experiment.classification)
     splits = {"train": train} | ({} if validation is None else {"validation": validation})
-    if experiment.layout.many:
+    if experiment.placement.many:
         progress = progress.after_trials(splits)
     events.evaluated(progress.step, train, validation)
     if weights is not None:

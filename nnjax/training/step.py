@@ -1,6 +1,6 @@
 """The training step, and the compiled call that does many of them.
 
-`make_train_chunk` returns the function of one device; `DataParallel.compile` runs it on all::
+`make_train_chunk` returns the function of one device; `Placement.compile` runs it on all::
 
     chunk = make_train_chunk(recipe, max_steps=100)
     state, metrics = chunk(state, feed, num_steps)         # metrics.loss [max_steps], summed over all devices
@@ -21,7 +21,7 @@ from jax import lax
 from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Lookahead, Loss
 from nnjax.data.augment import alternating_flip, augment_images, normalize
-from nnjax.parallel.data_parallel import AXIS, mean_over_devices
+from nnjax.parallel.placement import AXIS, mean_over_devices
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.parameter_groups import where_frozen
@@ -89,7 +89,7 @@ class StepMetrics:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Feed:
+class ChunkBatch:
     """Where the examples of a chunk come from, on one device; of several trials `indices` has a leading axis of them.
 
     Attributes:
@@ -113,12 +113,12 @@ class Feed:
         inputs = self.inputs.at[rows].get(mode="promise_in_bounds")
         return inputs, self.targets.at[rows].get(mode="promise_in_bounds"), rows
 
-    def of_trials(self) -> "Feed":
+    def of_trials(self) -> "ChunkBatch":
         """What each trial has of its own: all but a split that they share."""
         nothing: Any = None
         return self if self.gathered else replace(self, inputs=nothing, targets=nothing)
 
-    def shared_with(self, own: "Feed") -> "Feed":
+    def shared_with(self, own: "ChunkBatch") -> "ChunkBatch":
         """The feed of one trial, from what it has of its own."""
         return own if self.gathered else replace(own, inputs=self.inputs, targets=self.targets)
 
@@ -184,7 +184,7 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, exampl
 
 def make_train_chunk(
     recipe: StepRecipe, max_steps: int, *, stop_below: float | None = None, record_params: bool = False
-) -> Callable[[TrainState, Feed, jax.Array], tuple[TrainState, StepMetrics]]:
+) -> Callable[[TrainState, ChunkBatch, jax.Array], tuple[TrainState, StepMetrics]]:
     """Many steps in one call, as one of the devices does them.
 
     Args:
@@ -198,7 +198,7 @@ def make_train_chunk(
         A function of (state, feed, number of steps); metrics are [max_steps], zero past the steps done.
     """
 
-    def chunk(state: TrainState, feed: Feed, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
+    def chunk(state: TrainState, feed: ChunkBatch, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
         examples = feed.indices.shape[1]
 
         def one_step(carry: _Carry) -> _Carry:

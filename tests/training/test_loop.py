@@ -68,7 +68,7 @@ def run(folder, *overrides, recorder=None, resume=False):
         )
     steps = checkpoints.steps
     checkpoints.close()
-    return experiment.parallel.fetch(result.state), result, recorder.evaluations, steps
+    return experiment.placement.fetch(result.state), result, recorder.evaluations, steps
 
 
 def best_step(folder):
