@@ -1,6 +1,11 @@
-"""Numbers that come into the compiled programs as arguments.
+"""Hyperparameters: the numbers that compiled programs take as arguments, so that another number needs no other program.
 
-    params = trial_params(trials(config), varied=False)
+    trial = trial_params(trials(config))                  # per-trial: seed, learning rate
+    shared = hyperparams(config, counts, network, dataset)    # of all trials
+    recipe = experiment.recipe_of(trial, shared)          # inside a compiled function, or with plain numbers
+
+The structure of a program follows from the config alone: layers, batch sizes, the update rule, and every switch, such as a
+momentum of 0. See `nnjax.config.option_numbers`.
 """
 
 from collections.abc import Sequence
@@ -9,6 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from nnjax.checks.trials import Trial
 
@@ -19,17 +25,72 @@ class TrialParams:
     """Per-trial parameters; inside a compiled function, those of one trial.
 
     Attributes:
-        seed: [trials] uint32.
-        learning_rate: [trials] float32; None where all trials have the config's.
+        seed: [trials] uint32; [] for a single network.
+        learning_rate: [trials] float32; [] for a single network.
     """
 
     seed: Any
     learning_rate: Any
 
 
-def trial_params(trials: Sequence[Trial], *, varied: bool) -> TrialParams:
-    """The parameters of several trials, on the host."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Normalization:
+    """(inputs − mean) / std.
+
+    Attributes:
+        mean: [c] float32, in the inputs' units.
+        std: [c] float32, likewise, not 0.
+    """
+
+    mean: Any
+    std: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Hyperparams:
+    """Numbers that all trials share: float32 and int32 scalars, except for the normalisation.
+
+    Attributes:
+        optimizer: of `config.optimizer`, by path; without the learning rate, which each trial has.
+        loss: of `config.loss`, by path.
+        augment: of `config.data.augment`, by path.
+        schedule: of the learning rate's courses, as `nnjax.checks.rates.schedule_numbers` gives them.
+        frozen_from: for each parameter group with an end, the first step, counted from 0, that leaves its parameters unchanged.
+        kept: by dropout layer, the share of values that it keeps.
+        normalization: of the inputs.
+        steps_per_epoch: steps that make an epoch.
+        planned_steps: of the training as planned.
+        ends: [ends] the steps after which a course of the schedule, or the training, ends.
+    """
+
+    optimizer: dict[str, Any]
+    loss: dict[str, Any]
+    augment: dict[str, Any]
+    schedule: Any
+    frozen_from: tuple[Any, ...]
+    kept: dict[str, Any]
+    normalization: Normalization
+    steps_per_epoch: Any
+    planned_steps: Any
+    ends: Any
+
+
+def trial_params(trials: Sequence[Trial]) -> TrialParams:
+    """The parameters of one or several trials, as NumPy arrays."""
+    several = len(trials) > 1
     return TrialParams(
-        seed=np.array([trial.seed for trial in trials], np.uint32),
-        learning_rate=np.array([trial.learning_rate for trial in trials], np.float32) if varied else None,
+        seed=np.array([trial.seed for trial in trials] if several else trials[0].seed, np.uint32),
+        learning_rate=np.array([trial.learning_rate for trial in trials] if several else trials[0].learning_rate, np.float32),
     )
+
+
+def as_arrays(numbers: Any) -> Any:
+    """A tree of plain numbers as NumPy scalars of 32 bits; arrays stay as they are."""
+    return jax.tree.map(lambda number: number if isinstance(number, np.ndarray) else _array(number), numbers)
+
+
+def _array(number: float) -> NDArray[Any]:
+    return np.array(number, np.int32 if isinstance(number, int) else np.float32)
+
