@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.torch_muon import Muon, orthogonal
-from nnjax.checks.step_counts import in_steps, lengths
+from nnjax.checks.step_counts import step_counts
 from nnjax.cli.compose import compose_train
 from nnjax.config.options import Airbench
 from nnjax.config.schema import Config
@@ -125,7 +125,8 @@ class Trainer:
         self._network, self._compiled = self._make(), mode != "none"
         # Compiled once: a training sets the weights anew in place.
         self._forward = self._network if mode == "none" else torch.compile(self._network, mode=mode)
-        self.steps = lengths(config, dataset.spec).total_steps
+        self._counts = step_counts(config, dataset.spec)
+        self.steps = self._counts.total
         self._splits = [self._put(split) for split in (dataset.train, dataset.test)]
 
     def _put(self, split: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -151,17 +152,16 @@ class Trainer:
     def train(self, seed: int) -> tuple[float, float]:
         """Seconds of a training, and its test accuracy, which is measured after them."""
         torch.manual_seed(seed)
-        config, rule, spec = self._config, self._config.optimizer, self._dataset.spec
+        config, rule = self._config, self._config.optimizer
         assert isinstance(rule, SGD | MuonSGD)
         assert isinstance(config.schedule, OneCycle)
         network, forward = self._network, self._forward
         fresh = self._make().state_dict()
         network.load_state_dict(fresh)
         optimizers = _optimizers(network, config, rule, self._compiled)
-        planned = lengths(config, spec)
-        steps, per_epoch = planned.planned_steps, planned.steps_per_epoch
-        warmup = in_steps(config.schedule.warmup, config, spec)
-        until = in_steps(rule.parameter_groups[1].until, config, spec)  # type: ignore[arg-type]
+        steps, per_epoch = self._counts.planned, self._counts.per_epoch
+        warmup = self._counts.of(config.schedule.warmup)
+        until = self._counts.of(rule.parameter_groups[1].until)  # type: ignore[arg-type]
         slow = _floats(network) if rule.lookahead is not None else []
         self._wait()
         start = time.perf_counter()

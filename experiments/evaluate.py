@@ -96,7 +96,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
         if experiment.placement.many:
-            trials = rows_of(experiment.trials, splits, steps=progress.step, diverged=progress.diverged)
+            trials = rows_of(experiment.plan.trials, splits, steps=progress.step, diverged=progress.diverged)
             evaluation |= trials_summary(trials)
             show_trials(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)

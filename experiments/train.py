@@ -15,6 +15,7 @@ from nnjax.cli import command
 from nnjax.cli.resume_notice import other_past, resume_notice
 from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
+from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word
@@ -90,7 +91,7 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
         if summary["status"] == "preempted":
             raise PreemptedError(
                 f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-                f"go on with: python -m experiments.train {shell_word(f'resume={run_dir}')}"
+                f"resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}"
             )
     return summary
 
@@ -160,19 +161,19 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
             for phase, earlier in progress.seconds.items():
                 clock.seconds[phase] += earlier
             summary["earlier_seconds"] = sum(progress.seconds.values())
-            console.print(f"Going on from step {progress.step} of {experiment.lengths.total_steps}")
-            for line in resume_notice(config, dataset.spec, read_sessions(run_dir), progress.step):
+            console.print(f"Resuming from step {progress.step} of {experiment.plan.steps.total}")
+            for line in resume_notice(experiment.plan, read_sessions(run_dir), progress.step):
                 console.print(line)
         else:
             console.print("There is no checkpoint yet: starting from the beginning")
 
     # --- training ---
     Thread(target=_preload, args=(config.report.figures,)).start()  # while XLA compiles and computes
-    lengths, placement = experiment.lengths, experiment.placement
+    steps, placement = experiment.plan.steps, experiment.placement
     resume_step = progress.step if config.resume is not None else None
     with (
         MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as writer,
-        Progress(console, lengths.total_steps, lengths.steps_per_epoch, progress.step) as bar,
+        Progress(console, steps.total, steps.per_epoch, progress.step) as bar,
         StopSignal() as stop,
         jax.profiler.trace(str(run_dir / "profile")) if config.debug.profile else nullcontext(),
     ):
@@ -206,7 +207,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
             splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
             if forecasts:
                 splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
-            rows = rows_of(experiment.trials, splits, steps=step, diverged=result.progress.diverged)
+            rows = rows_of(experiment.plan.trials, splits, steps=step, diverged=result.progress.diverged)
             summary |= trials_summary(rows)
             write_trials(rows, run_dir / "trials.csv")
             show_trials(console, summary)
@@ -266,7 +267,7 @@ class _Events:
     def evaluated(self, step: int, train: Mapping[str, Numbers], validation: Mapping[str, Numbers] | None) -> None:
         splits = {"train": train} | ({} if validation is None else {"validation": validation})
         last = {split: means(metrics) for split, metrics in splits.items()}
-        self._bar.record(step, step / self._experiment.lengths.steps_per_epoch, last)
+        self._bar.record(step, step / self._experiment.plan.steps.per_epoch, last)
         varies = self._experiment.config.training.vary.learning_rate is not None
         rate = {} if varies else {"learning_rate": self._experiment.learning_rate(step - 1)}
         for split, metrics in splits.items():
@@ -278,11 +279,11 @@ class _Events:
 
     def summary(self, train_seconds: float) -> dict[str, Any]:
         """How far training came, for the summary; `train_seconds` are those of all steps."""
-        batch_size, trials = self._experiment.config.training.global_batch_size, self._experiment.trials
+        batch_size, trials = self._experiment.config.training.global_batch_size, self._experiment.plan.trials
         examples = self._step * batch_size * len(trials)
         return {
             "steps": self._step,
-            "epochs": self._step / self._experiment.lengths.steps_per_epoch,
+            "epochs": self._step / self._experiment.plan.steps.per_epoch,
             "train": self._last.get("train"),
             "validation": self._last.get("validation"),
             "examples_per_second": examples / train_seconds if train_seconds else None,
@@ -290,7 +291,7 @@ class _Events:
 
     def write(self, step: int, split: str, metrics: Mapping[str, Numbers]) -> None:
         """One line of metrics.jsonl."""
-        epoch = step / self._experiment.lengths.steps_per_epoch
+        epoch = step / self._experiment.plan.steps.per_epoch
         seconds = time.perf_counter() - self._started
         self._writer.write(step=step, epoch=epoch, split=split, metrics=with_spread(metrics), seconds=seconds)
 

@@ -10,8 +10,10 @@ import math
 from importlib.util import find_spec
 
 from nnjax.checks.data_checks import DATA_CHECKS, Problems, describe_inputs, shape_problems
+from nnjax.checks.device_shares import has_whole_trials
 from nnjax.checks.memory_checks import memory_problems
 from nnjax.checks.model_checks import MODEL_CHECKS
+from nnjax.checks.plan import Plan, make_plan
 from nnjax.checks.schedule_checks import SCHEDULE_CHECKS
 from nnjax.checks.trials import num_trials, trial_problems
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
@@ -21,21 +23,23 @@ from nnjax.config.training_options import SGD, Muon, MuonSGD
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 
-def check_config(config: Config, origins: Origins = NO_ORIGINS) -> None:
+def check_config(config: Config, origins: Origins = NO_ORIGINS) -> Plan:
     """Checks what a config's values mean for each other.
 
     Args:
         config: as `parse` made it.
         origins: knows where the values were set.
 
+    Returns:
+        What follows from the config.
+
     Raises:
         IncompatibleError: naming all pairs that do not go together.
     """
-    problems = list(shape_problems(config))
-    if not problems:  # the other checks rely on the data's shape
-        spec = dataset_spec(config.data)
-        problems = [problem for check in _CHECKS for problem in check(config, spec)]
-    raise_problems(problems, origins, IncompatibleError)
+    raise_problems(list(shape_problems(config)), origins, IncompatibleError)  # the other checks rely on the data's shape
+    spec = dataset_spec(config.data)
+    raise_problems([problem for check in _CHECKS for problem in check(config, spec)], origins, IncompatibleError)
+    return make_plan(config, spec)
 
 
 def _optimizer(config: Config, spec: DatasetSpec) -> Problems:
@@ -68,7 +72,7 @@ def _devices(config: Config, spec: DatasetSpec) -> Problems:
         return
     if config.debug.strict and devices > 1:
         yield Problem("parallel.devices", devices, "debug.strict=true runs on one device; must be 1 or auto")
-    if num_trials(config) >= devices:  # each device has whole trials, and whole batches
+    if has_whole_trials(num_trials(config), devices):
         return
     sizes = {"global_batch_size": config.training.global_batch_size, "eval_batch_size": config.training.eval_batch_size}
     for name, size in sizes.items():

@@ -66,16 +66,22 @@ class MemoryLimits:
 def memory_problems(config: Config, spec: DatasetSpec) -> Iterator[Problem]:
     """What cannot fit in memory, by what is known before JAX is loaded."""
     purpose: Purpose = "trace" if isinstance(config, TraceConfig) else "train"
-    yield from _problems(config, spec, _machine(config), purpose, MemoryLimits(config.parallel.memory_limit))
+    yield from _problems(config, spec, known_machine(config), purpose, MemoryLimits(config.parallel.memory_limit))
 
 
 def check_memory(
-    config: Config, *, machine: Machine | None = None, purpose: Purpose = "train", limits: MemoryLimits | None = None
+    config: Config,
+    *,
+    spec: DatasetSpec | None = None,
+    machine: Machine | None = None,
+    purpose: Purpose = "train",
+    limits: MemoryLimits | None = None,
 ) -> None:
     """Checks an experiment once more, where more is known than its config says.
 
     Args:
         config: the experiment.
+        spec: of its data, if it is known already.
         machine: what it runs on; None where JAX has not been asked yet.
         purpose: what is done with it.
         limits: what it may take; None for what its config says.
@@ -86,7 +92,7 @@ def check_memory(
     limits = limits or MemoryLimits(config.parallel.memory_limit)
     found = list(file_problems(config.data, limits.limit))
     if not found:
-        found = list(_problems(config, dataset_spec(config.data), machine or _machine(config), purpose, limits))
+        found = list(_problems(config, spec or dataset_spec(config.data), machine or known_machine(config), purpose, limits))
     raise_problems(found, NO_ORIGINS, IncompatibleError)
 
 
@@ -104,7 +110,7 @@ def check_program(config: Config, spec: DatasetSpec, size: int, room: Room, what
         IncompatibleError: if they do not.
     """
     if size > room.bytes:
-        machine = _machine(config)
+        machine = known_machine(config)
         need = max(memory_needs(config, spec, machine), key=lambda need: need.total)
         key, value = _dominant(config, spec, machine, "train", need)
         reason = (
@@ -140,7 +146,7 @@ def out_of_memory_explained(config: object, purpose: Purpose = "train") -> Itera
 
 def _explanation(config: Config, purpose: Purpose) -> list[str]:
     """The key that takes most, and a line for each part of the largest sum."""
-    spec, machine = dataset_spec(config.data), replace(_machine(config), platform="cpu")
+    spec, machine = dataset_spec(config.data), replace(known_machine(config), platform="cpu")
     need = max(memory_needs(config, spec, machine, purpose), key=lambda need: need.total)
     key, value = _dominant(config, spec, machine, purpose, need)
     reason = f"takes the most of at least {size_text(need.total)} {need.when}; make it smaller"
@@ -155,8 +161,8 @@ def _is_out_of_memory(error: Exception) -> bool:
     return xla and any(sign in str(error) for sign in ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory"))
 
 
-def _machine(config: Config) -> Machine:
-    """What is known of the machine before JAX is asked."""
+def known_machine(config: Config) -> Machine:
+    """What is known of this machine before JAX is loaded."""
     devices = config.parallel.devices if isinstance(config.parallel.devices, int) else 1
     runtime = 0 if "jax" in sys.modules else RUNTIME
     return Machine("cpu" if _on_cpu(config) else None, devices, runtime)

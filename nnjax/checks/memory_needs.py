@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nnjax.checks.device_shares import device_shares
 from nnjax.checks.network_sizes import LayerSize, layer_sizes, optimizer_values
-from nnjax.checks.step_counts import in_steps, steps_per_epoch, total_steps
+from nnjax.checks.step_counts import step_counts, steps_per_epoch
 from nnjax.checks.trials import num_trials
 from nnjax.config.data_options import SyntheticData, TfdsData
 from nnjax.config.options import CNN, Airbench
@@ -129,27 +130,17 @@ class _Sizes:
 
     def __init__(self, config: Config, spec: DatasetSpec, machine: Machine) -> None:
         self._config, self._spec, self._machine = config, spec, machine
-        training, devices = config.training, machine.num_devices
         self._layers = layer_sizes(config.model, spec)
         self._params = sum(layer.num_params for layer in self._layers)
         self._model_state = sum(layer.times * layer.state for layer in self._layers)
-        self._trials = num_trials(config)
-        self._whole = 1 < self._trials >= devices  # as `nnjax.parallel.placement` spreads them
-        self._own_trials = math.ceil(self._trials / devices) if self._whole else self._trials
-        self._batch = training.global_batch_size if self._whole else math.ceil(training.global_batch_size / devices)
-        largest = max(spec.num_validation, spec.num_test)
-        eval_batch = min(training.eval_batch_size, math.ceil(largest / devices) * devices)
-        self._eval_batch = eval_batch if self._whole else math.ceil(eval_batch / devices)
-        self._value = 2 if training.precision == "bfloat16" else 4
+        self._trials, shares = num_trials(config), device_shares(config, spec, machine.num_devices)
+        self._whole, self._own_trials = shares.whole_trials, shares.num_trials
+        self._batch, self._eval_batch = shares.batch_size, shares.eval_batch_size
+        self._value = 2 if config.training.precision == "bfloat16" else 4
         state = sum(part.bytes for part in self._state(1))
         self.drawn = Part("the state as it was drawn", self._trials * state, self._times(f"{state:,} bytes", self._trials))
         self.held = Part("a copy of the state to save", self._trials * state, self._times(f"{state:,} bytes", self._trials))
-        whole = steps_per_epoch(config, spec) and "%" not in {
-            (training.planned or training.duration).unit,
-            training.duration.unit,
-        }
-        steps = total_steps(config, spec) if whole else 1
-        self.holds_best = spec.num_validation > 0 and steps > 1 and in_steps(training.evaluate_every, config, spec) < steps
+        self.holds_best = spec.num_validation > 0 and _evaluates_in_between(config, spec)
 
     def shares(self, part: Part) -> int:
         """How many times a part of one device is in the memory that all of them share."""
@@ -275,6 +266,15 @@ class _Sizes:
     @staticmethod
     def _times(how: str, trials: int) -> str:
         return f"{trials:,} trials × {how}" if trials > 1 else how
+
+
+def _evaluates_in_between(config: Config, spec: DatasetSpec) -> bool:
+    """Whether an evaluation comes before the last step; False for lengths that the checks refuse."""
+    training = config.training
+    if not steps_per_epoch(config, spec) or "%" in {(training.planned or training.duration).unit, training.duration.unit}:
+        return False
+    steps = step_counts(config, spec)
+    return steps.evaluate_every < steps.total
 
 
 def _backward_values(layers: Sequence[LayerSize]) -> int:

@@ -1,6 +1,6 @@
 """The learning rate over the steps, as a share of its peak: one formula for NumPy and JAX, so that a config can be asked, too.
 
-    rate = relative_rate(config, dataset.spec)
+    rate = rate_of(config.schedule, plan.steps)    # also: plan.relative_rate
     rate(0), rate(np.arange(600))                  # 1.0, [1.0, 0.99999, …]
 
 A schedule runs through *courses*. The first begins at step 0 and is `training.planned` long, or, where that is null, lasts to
@@ -18,11 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnjax.checks.step_counts import duration_steps, planned_steps, steps_per_epoch
-from nnjax.config.schema import Config
+from nnjax.checks.step_counts import StepCounts
 from nnjax.config.training_options import Constant, Cosine, OneCycle, Restart, Schedule, Steps, WarmupCosine
 from nnjax.config.types import Duration
-from nnjax.data.dataset_spec import DatasetSpec
 
 Rate = Callable[[Any], Any]
 
@@ -40,44 +38,17 @@ class Course:
     span: int
 
 
-@dataclass(frozen=True)
-class StepCounts:
-    """What durations are converted to steps by.
-
-    Attributes:
-        total: steps of the whole training.
-        planned: steps of the first course, which percents of the training are of.
-        per_epoch: steps that make an epoch.
-        batch_size: examples a step, over all devices.
-    """
-
-    total: int
-    planned: int
-    per_epoch: int
-    batch_size: int
-
-    def of(self, duration: Duration, whole: int | None = None) -> int:
-        """A duration in steps; percents are of `whole`, by default of the training as planned."""
-        return duration.in_steps(self.per_epoch, self.batch_size, self.planned if whole is None else whole)
-
-
-def step_counts(config: Config, spec: DatasetSpec) -> StepCounts:
-    """The step counts of a config."""
-    return StepCounts(
-        total=duration_steps(config, spec),
-        planned=planned_steps(config, spec),
-        per_epoch=steps_per_epoch(config, spec),
-        batch_size=config.training.global_batch_size,
-    )
-
-
-def relative_rate(config: Config, spec: DatasetSpec) -> Rate:
-    """From the step, 0 for the first, to the learning rate as a share of its peak; of an array, to an array of its kind."""
-    return rate_of(config.schedule, step_counts(config, spec))
-
-
 def rate_of(schedule: Schedule, counts: StepCounts) -> Rate:
-    """The same, for a schedule and numbers of steps."""
+    """Makes the function from the step to the learning rate as a share of its peak.
+
+    Args:
+        schedule: the options.
+        counts: the lengths that they refer to.
+
+    Returns:
+        A function of the steps done, 0 before the first step: a number, or an array of NumPy or JAX, which gives an array of
+        the same kind.
+    """
     if isinstance(schedule, Constant):
         return lambda step: 1.0
     first, *others = courses(schedule, counts)
@@ -94,25 +65,25 @@ def rate_of(schedule: Schedule, counts: StepCounts) -> Rate:
     return rate
 
 
-def courses(schedule: Schedule, counts: StepCounts) -> list[Course]:
+def courses(schedule: Schedule, counts: StepCounts) -> tuple[Course, ...]:
     """The courses that a training goes through."""
     restarts = restarts_of(schedule)
     starts = [0, *(counts.of(restart.at) for restart in restarts)]
-    ends = [*starts[1:], max(counts.total, starts[-1] + 1)]
+    ends = [*starts[1:], max(counts.duration, starts[-1] + 1)]
     first = counts.planned if not restarts else min(counts.planned, ends[0])
     lengths = [None if restart.length is None else counts.of(restart.length) for restart in restarts]
     spans = [
         first,
         *(end - start if own is None else own for start, end, own in zip(starts[1:], ends[1:], lengths, strict=True)),
     ]
-    return [Course(start, span) for start, span in zip(starts, spans, strict=True)]
+    return tuple(Course(start, span) for start, span in zip(starts, spans, strict=True))
 
 
 def course_ends(schedule: Schedule, counts: StepCounts) -> tuple[int, ...]:
     """The steps after which a course or the training ends, in order."""
     found = courses(schedule, counts)
     ends = {course.start + course.span for course in found} | {course.start for course in found[1:]}
-    return tuple(sorted({end for end in ends if end < counts.total} | {counts.total}))
+    return tuple(sorted({end for end in ends if end < counts.duration} | {counts.duration}))
 
 
 def restarts_of(schedule: Schedule) -> Sequence[Restart]:

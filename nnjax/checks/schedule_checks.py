@@ -3,11 +3,12 @@
 problems = [problem for check in SCHEDULE_CHECKS for problem in check(config, spec)]
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from nnjax.checks.data_checks import Problems
-from nnjax.checks.rates import Course, StepCounts, courses, restarts_of, step_counts
-from nnjax.checks.step_counts import duration_steps, planned_steps, steps_per_epoch
+from nnjax.checks.rates import Course, courses, restarts_of
+from nnjax.checks.step_counts import StepCounts, step_counts, steps_per_epoch
 from nnjax.config.diagnostics import Problem, count
 from nnjax.config.schema import Config
 from nnjax.config.training_options import OneCycle, Steps, WarmupCosine
@@ -18,14 +19,14 @@ _MOST_STEPS = 2**31 - 1  # JAX counts steps in 32 bits
 
 
 def _duration(config: Config, spec: DatasetSpec) -> Problems:
-    lengths = {"duration": (config.training.duration, duration_steps), "planned": (config.training.planned, planned_steps)}
-    for name, (duration, in_steps) in lengths.items():
+    per_epoch = steps_per_epoch(config, spec)
+    for name, duration in {"duration": config.training.duration, "planned": config.training.planned}.items():
         if duration is None:
             continue
         if duration.unit == "%":
             reason = "must be in steps, epochs or examples, such as 10epochs, as percents are of it"
             yield Problem(f"training.{name}", duration, reason)
-        elif steps_per_epoch(config, spec) and (steps := in_steps(config, spec)) > _MOST_STEPS:
+        elif per_epoch and (steps := duration.in_steps(per_epoch, config.training.global_batch_size)) > _MOST_STEPS:
             reason = f"is {steps} steps; must be at most {_MOST_STEPS}"
             yield Problem(f"training.{name}", duration, reason)
 
@@ -53,11 +54,11 @@ def _schedule(config: Config, spec: DatasetSpec) -> Problems:
 
 
 def _restarts(config: Config, counts: StepCounts) -> Problems:
-    before, end = 0, f"training.duration={config.training.duration}, {count(counts.total, 'step')}"
+    before, end = 0, f"training.duration={config.training.duration}, {count(counts.duration, 'step')}"
     restarts = restarts_of(config.schedule)
     for index, restart in enumerate(restarts):
         key, at = f"schedule.restarts.{index}", counts.of(restart.at)
-        if at >= counts.total:
+        if at >= counts.duration:
             yield Problem(key, restart.at, f"step {at} is past the end of {end}; choose an earlier one, or leave it out")
         elif at <= before and index:
             yield Problem(key, restart.at, f"step {at} does not come after the restart before it, step {before}")
@@ -68,7 +69,7 @@ def _restarts(config: Config, counts: StepCounts) -> Problems:
             yield Problem(f"{key}.length", restart.length, reason)
 
 
-def _boundaries(boundaries: tuple[Duration, ...], found: list[Course], wholes: list[str], counts: StepCounts) -> Problems:
+def _boundaries(boundaries: tuple[Duration, ...], found: Sequence[Course], wholes: list[str], counts: StepCounts) -> Problems:
     # A restart may be shorter than the first course, and leave out the last boundaries.
     longest = max(range(len(found)), key=lambda number: found[number].span)
     steps = [counts.of(boundary, found[longest].span) for boundary in boundaries]

@@ -1,6 +1,7 @@
 """The durations of a config, in optimizer steps.
 
-lengths(config, dataset.spec)    # Lengths(total_steps=600, planned_steps=600, steps_per_epoch=20, …)
+steps = step_counts(config, spec)    # StepCounts(total=600, duration=600, planned=600, per_epoch=20, …)
+steps.of(Duration(5, "%"))           # 30
 """
 
 from dataclasses import dataclass
@@ -11,61 +12,66 @@ from nnjax.data.dataset_spec import DatasetSpec
 
 
 @dataclass(frozen=True)
-class Lengths:
-    """How long, in optimizer steps.
+class StepCounts:
+    """How long a training and its parts are, in optimizer steps.
 
     Attributes:
-        total_steps: steps that are taken, unless a stop rule ends the training before.
-        planned_steps: steps that `training.planned` asks for, or else `training.duration`; what schedules span and percents are
-            of, so that `debug.max_steps` shows the beginning of the training and not a small copy of it.
-        steps_per_epoch: steps that make an epoch; an epoch drops what does not fill a last batch.
+        total: steps that are taken unless a stop rule ends the training earlier: `duration`, or `debug.max_steps` if smaller.
+        duration: steps of `training.duration`.
+        planned: steps of `training.planned`, or else of `training.duration`. Schedules span them and percents refer to them, so
+            that `debug.max_steps` shows the beginning of the training and not the whole training in small.
+        per_epoch: steps that make an epoch; an incomplete last batch is dropped.
+        batch_size: examples per step, over all devices.
         evaluate_every: steps between two evaluations.
         checkpoint_every: steps between two checkpoints; None saves at the end only.
     """
 
-    total_steps: int
-    planned_steps: int
-    steps_per_epoch: int
+    total: int
+    duration: int
+    planned: int
+    per_epoch: int
+    batch_size: int
     evaluate_every: int
     checkpoint_every: int | None
 
+    def of(self, duration: Duration, whole: int | None = None) -> int:
+        """Converts a duration to steps, at least 1.
 
-def lengths(config: Config, spec: DatasetSpec) -> Lengths:
-    """All lengths of a config that `check_config` found right."""
-    every = config.training.checkpoint_every
-    return Lengths(
-        total_steps=total_steps(config, spec),
-        planned_steps=planned_steps(config, spec),
-        steps_per_epoch=steps_per_epoch(config, spec),
-        evaluate_every=in_steps(config.training.evaluate_every, config, spec),
-        checkpoint_every=None if every is None else in_steps(every, config, spec),
+        Args:
+            duration: in any unit.
+            whole: the steps that a percentage refers to; by default `planned`.
+        """
+        return duration.in_steps(self.per_epoch, self.batch_size, self.planned if whole is None else whole)
+
+
+def step_counts(config: Config, spec: DatasetSpec) -> StepCounts:
+    """Computes the step counts of a config.
+
+    Args:
+        config: its `training.duration` and `training.planned` are not in percent, as `check_config` makes sure.
+        spec: the dataset, whose size sets the length of an epoch.
+
+    Raises:
+        ValueError: if `training.duration` or `training.planned` is in percent.
+    """
+    training, per_epoch = config.training, steps_per_epoch(config, spec)
+    duration = training.duration.in_steps(per_epoch, training.global_batch_size)
+    planned = duration if training.planned is None else training.planned.in_steps(per_epoch, training.global_batch_size)
+
+    def of(some: Duration) -> int:
+        return some.in_steps(per_epoch, training.global_batch_size, planned)
+
+    return StepCounts(
+        total=duration if config.debug.max_steps is None else min(duration, config.debug.max_steps),
+        duration=duration,
+        planned=planned,
+        per_epoch=per_epoch,
+        batch_size=training.global_batch_size,
+        evaluate_every=of(training.evaluate_every),
+        checkpoint_every=None if training.checkpoint_every is None else of(training.checkpoint_every),
     )
 
 
 def steps_per_epoch(config: Config, spec: DatasetSpec) -> int:
-    """Whole batches in the training split."""
+    """Whole batches in the training split; 0 if it is smaller than one batch."""
     return spec.num_train // config.training.global_batch_size
-
-
-def duration_steps(config: Config, spec: DatasetSpec) -> int:
-    """`training.duration` in steps."""
-    return config.training.duration.in_steps(steps_per_epoch(config, spec), config.training.global_batch_size)
-
-
-def planned_steps(config: Config, spec: DatasetSpec) -> int:
-    """`training.planned` in steps; `training.duration` where that is null."""
-    training = config.training
-    planned = training.duration if training.planned is None else training.planned
-    return planned.in_steps(steps_per_epoch(config, spec), training.global_batch_size)
-
-
-def total_steps(config: Config, spec: DatasetSpec) -> int:
-    """Steps that are taken: `training.duration`, or `debug.max_steps` where that is less."""
-    asked = duration_steps(config, spec)
-    return asked if config.debug.max_steps is None else min(asked, config.debug.max_steps)
-
-
-def in_steps(duration: Duration, config: Config, spec: DatasetSpec) -> int:
-    """Any duration of the config in steps; percents are of `training.planned`, or else of `training.duration`."""
-    batch_size = config.training.global_batch_size
-    return duration.in_steps(steps_per_epoch(config, spec), batch_size, planned_steps(config, spec))

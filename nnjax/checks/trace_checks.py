@@ -1,6 +1,6 @@
 """What a trace can show: fully connected networks, plain gradient descent, and not too many operations.
 
-check_trace(config, origins)
+check_trace(config, origins, spec)
 # IncompatibleError: model=cnn: is not fully connected; choose model=two_neuron, model=neurons or model=fnn
 """
 
@@ -17,7 +17,7 @@ from nnjax.config.errors import IncompatibleError
 from nnjax.config.options import FNN, Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import SGD, CrossEntropy, Textbook
-from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
+from nnjax.data.dataset_spec import DatasetSpec
 
 MOST_ROWS = 200_000
 
@@ -32,15 +32,20 @@ class LayerSize:
     learns_bias: bool
 
 
-def check_trace(config: TraceConfig, origins: Origins) -> None:
+def check_trace(config: TraceConfig, origins: Origins, spec: DatasetSpec) -> None:
     """Checks a config that `check_config` found right.
+
+    Args:
+        config: of the trace.
+        origins: knows where the values were set.
+        spec: of its data.
 
     Raises:
         IncompatibleError: naming all that a trace cannot show.
     """
     problems = [*_model(config), *_optimizer(config), *_data(config), *_trials(config)]
     if not problems:
-        problems = [*_size(config, dataset_spec(config.data))]
+        problems = [*_size(config, spec)]
     raise_problems(problems, origins, IncompatibleError)
 
 

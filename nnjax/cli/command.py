@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hydra._internal.utils import get_args_parser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader, override_texts, project_root
 from nnjax.cli.help import config_text, help_text, print_explanation
+from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
@@ -37,6 +37,7 @@ from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
 from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
 from nnjax.config.schema import TrainConfig
@@ -87,7 +88,8 @@ class _Command:
 
     def main(self, argv: Sequence[str]) -> int:
         """Does what the arguments say; returns the exit code."""
-        arguments, overrides, flags = _read(argv, f"python -m experiments.{self.verb}")
+        command = verb_command(self.verb)
+        arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
         if arguments.hydra_help or arguments.shell_completion:
             return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
@@ -95,7 +97,7 @@ class _Command:
         directories = _directories(arguments.config_dir)
         composition, sweeping = _compose(verb, overrides, directories, sweep=arguments.multirun)
         if arguments.help:
-            print(help_text(composition, self.schema))
+            print(help_text(composition, self.schema, command))
             return unread(0, "--help")
         looking = arguments.explain is not None or arguments.cfg or arguments.info
         if sweeping and not looking:

@@ -10,19 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.utils import setup_globals
+from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.neuron_checks import check_neuron
+from nnjax.checks.plan import Plan
 from nnjax.checks.trace_checks import check_trace
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
+from nnjax.cli.hydra_internals import new_config_loader
 from nnjax.cli.overrides import (
     HYDRA_ERRORS,
     ON_COMMAND_LINE,
@@ -43,7 +41,6 @@ from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig
 
 T = TypeVar("T")
 
-VERSION_BASE = "1.3"
 # What a dataset's file chooses for training; to prepare, these groups are composed only so that it can.
 _WITHOUT_USE: dict[type, frozenset[str]] = {PrepareConfig: frozenset({"loss", "optimizer", "schedule", "training"})}
 
@@ -87,18 +84,21 @@ def compose_train(overrides: Sequence[str] = ()) -> TrainConfig:
     return compose_config("train", overrides, TrainConfig)
 
 
-def check(config: object, origins: Origins) -> None:
-    """Checks across fields, where the schema has any.
+def check(config: object, origins: Origins) -> Plan | None:
+    """Checks what a config's values mean for each other, whatever the verb.
+
+    Returns:
+        The plan of what is trained or traced; None for another verb.
 
     Raises:
         IncompatibleError: for values that do not go together.
     """
-    if isinstance(config, Config):
-        check_config(config, origins)
-    if isinstance(config, TraceConfig):
-        check_trace(config, origins)
+    plan = check_config(config, origins) if isinstance(config, Config) else None
+    if isinstance(config, TraceConfig) and plan is not None:
+        check_trace(config, origins, plan.spec)
     if isinstance(config, NeuronConfig):
         check_neuron(config, origins)
+    return plan
 
 
 @dataclass(frozen=True)
@@ -253,18 +253,12 @@ def compose(
     return Composition(verb, tuple(overrides), job, config.hydra)
 
 
-def config_loader(directories: Sequence[Path] = ()) -> ConfigLoaderImpl:
-    """What composes from these folders, the project's if there is none; the first that has a file wins."""
-    version.setbase(VERSION_BASE)
-    setup_globals()
-    first, *others = directories or (conf_dir(),)
-    search_path = create_config_search_path(str(first))
-    for directory in others:
-        search_path.prepend("command-line", f"file://{directory}", SearchPathQuery(provider="schema"))
-    return ConfigLoaderImpl(search_path)
+def config_loader(directories: Sequence[Path] = ()) -> ConfigLoader:
+    """Returns a loader that composes from these folders, the project's if there is none; the first that has a file counts."""
+    return new_config_loader(directories or (conf_dir(),))
 
 
-def _forced(text: str, loader: ConfigLoaderImpl) -> str:
+def _forced(text: str, loader: ConfigLoader) -> str:
     override = parse_override(text, loader)
     plain = not (override.is_add() or override.is_force_add() or override.is_delete() or override.is_hydra_override())
     return f"++{text}" if plain and not is_group(override, loader) else text

@@ -8,16 +8,17 @@ Hydra calls what `_target_` names for its own plugins, and Python's logging what
 
 from collections.abc import Sequence
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
 from omegaconf import Container, DictConfig, OmegaConf
 
+from nnjax.cli.hydra_internals import OWN_PLUGINS, load_file
 from nnjax.cli.overrides import parse_override
 from nnjax.config.errors import ConfigError
 
-_PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.")
+_PLUGINS = (OWN_PLUGINS, "hydra_plugins.")
 
 
-def refuse_packages(verb: str, overrides: Sequence[str], loader: ConfigLoaderImpl) -> None:
+def refuse_packages(verb: str, overrides: Sequence[str], loader: ConfigLoader) -> None:
     """Refuses to search for configs in packages, for looking into one imports it.
 
     Args:
@@ -28,7 +29,7 @@ def refuse_packages(verb: str, overrides: Sequence[str], loader: ConfigLoaderImp
     Raises:
         ConfigError: if `hydra.searchpath` holds anything but folders.
     """
-    root = loader.repository.load_config(verb)
+    root = load_file(loader, verb)
     found = [OmegaConf.select(root.config, "hydra.searchpath")] if root and OmegaConf.is_dict(root.config) else []
     for override in (parse_override(text, loader) for text in overrides):
         if override.key_or_group == "hydra.searchpath":
@@ -40,7 +41,7 @@ def refuse_packages(verb: str, overrides: Sequence[str], loader: ConfigLoaderImp
             raise ConfigError(f"hydra.searchpath={path}: must be a folder, as looking for configs in a package runs its code")
 
 
-def refuse_code(config: DictConfig, loader: ConfigLoaderImpl) -> None:
+def refuse_code(config: DictConfig, loader: ConfigLoader) -> None:
     """Refuses a composed config that names code of its own.
 
     Raises:
@@ -54,7 +55,7 @@ def refuse_code(config: DictConfig, loader: ConfigLoaderImpl) -> None:
         raise ConfigError(f"hydra.callbacks={config.hydra.callbacks}: a config may not name code")
     for key in ("hydra_logging", "job_logging"):
         option = f"hydra/{key}/{config.hydra.runtime.choices[f'hydra/{key}']}"
-        shipped = loader.repository.load_config(option)
+        shipped = load_file(loader, option)
         if shipped is None or shipped.path.startswith("file://") or _raw(shipped.config) != _raw(config.hydra[key]):
             raise ConfigError(f"hydra.{key}: may name code, so it is taken as Hydra ships it; choose it with hydra/{key}=NAME")
 

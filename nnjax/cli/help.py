@@ -19,10 +19,10 @@ from nnjax.config.suggest import suggest
 _WIDTH = 100
 
 
-def help_text(composition: Composition, schema: type) -> str:
-    """The verb's help: ``conf/hydra/help/VERB.yaml``, with the groups that the verb has and the options chosen."""
+def help_text(composition: Composition, schema: type, command: str) -> str:
+    """The verb's help: ``conf/hydra/help/VERB.yaml``, with the words that call it, its groups, and the options chosen."""
     template = Template(composition.hydra.help.template)
-    return template.substitute(APP_CONFIG_GROUPS=_groups(composition, schema)).rstrip()
+    return template.substitute(APP_CONFIG_GROUPS=_groups(composition, schema), COMMAND=command).rstrip()
 
 
 def config_text(values: Mapping[str, object], package: str | None) -> str:

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra._internal import utils
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
-from hydra.core.utils import configure_log
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from nnjax.cli.compose import VERSION_BASE, Composition, conf_dir, config_loader
+from nnjax.cli.compose import Composition, conf_dir, config_loader
+from nnjax.cli.hydra_internals import VERSION_BASE, Callbacks, Hydra, configure_log, run_and_report, wrapped_reports
 from nnjax.cli.job import Job
 from nnjax.config.errors import ConfigError
 from nnjax.config.paths import shown_path, why
@@ -54,7 +51,7 @@ def run_composed(job: Job, composition: Composition, settings: Mapping[str, Path
     GlobalHydra.instance().initialize(runner)
     try:
         with _answered(_RUN_DIR):
-            utils.run_and_report(lambda: runner.run(composition.verb, job, list(composition.overrides)))
+            run_and_report(lambda: runner.run(composition.verb, job, list(composition.overrides)))
     except SystemExit as end:
         return _exit_code(end)
     finally:
@@ -90,7 +87,7 @@ def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], 
     GlobalHydra.instance().initialize(runner)
     try:
         with _answered("hydra.sweep.subdir"):
-            utils.run_and_report(launch)
+            run_and_report(launch)
     except SystemExit as end:
         return _exit_code(end)
     finally:
@@ -153,7 +150,6 @@ def _answered(key: str) -> Iterator[None]:
     Raises:
         ConfigError: if that happens.
     """
-    report = utils.run_and_report
 
     def guarded(function: Callable[[], Any]) -> Any:
         try:
@@ -161,15 +157,13 @@ def _answered(key: str) -> Iterator[None]:
         except OSError as error:
             raise _PathError(error) from error
 
-    utils.run_and_report = lambda func: report(lambda: guarded(func))
     try:
-        yield
+        with wrapped_reports(guarded):
+            yield
     except _PathError as problem:
         named = problem.error.filename
         reason = f"cannot be made: {why(problem.error)}"
         raise ConfigError(f"{key}{f'={shown_path(Path(os.fsdecode(named)))}' if named else ''}: {reason}") from problem.error
-    finally:
-        utils.run_and_report = report
 
 
 def _exit_code(end: SystemExit) -> int:

@@ -11,13 +11,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
-from hydra.core.override_parser.types import Glob, Override, Sweep
+from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from nnjax.cli.hydra_internals import Glob, Override, OverridesParser, Sweep, create_functions
 from nnjax.cli.json_values import corrected, from_json
 from nnjax.cli.provenance import COMMAND_LINE, Default, read_defaults
 from nnjax.config.diagnostics import show
@@ -32,7 +30,7 @@ _PARAMS = "hydra.sweeper.params"
 ON_COMMAND_LINE = f"(set on {COMMAND_LINE})"
 
 
-def parse_override(text: str, loader: ConfigLoaderImpl) -> Override:
+def parse_override(text: str, loader: ConfigLoader) -> Override:
     """Reads one ``key=value``.
 
     Raises:
@@ -67,12 +65,12 @@ def _holds_sweep(value: object) -> bool:
     return any(map(_holds_sweep, value)) if isinstance(value, list) else isinstance(value, Sweep | Glob)
 
 
-def readable(text: str, loader: ConfigLoaderImpl) -> str:
+def readable(text: str, loader: ConfigLoader) -> str:
     """An override whose value is JSON that Hydra cannot read, as Hydra writes it; any other as it is."""
     return from_json(text, lambda other: _reads(other, loader))
 
 
-def _reads(text: str, loader: ConfigLoaderImpl) -> bool:
+def _reads(text: str, loader: ConfigLoader) -> bool:
     try:
         OverridesParser.create(loader).parse_override(text)
     except HydraException:
@@ -80,7 +78,7 @@ def _reads(text: str, loader: ConfigLoaderImpl) -> bool:
     return True
 
 
-def check_overrides(texts: Sequence[str], loader: ConfigLoaderImpl, *, sweep: bool = False) -> None:
+def check_overrides(texts: Sequence[str], loader: ConfigLoader, *, sweep: bool = False) -> None:
     """Refuses overrides that cannot be composed, whatever the files hold.
 
     Args:
@@ -124,7 +122,7 @@ def _swept(override: Override) -> str:
     return f"{key}={values}" if key else "KEY=VALUE,VALUE"
 
 
-def with_none(text: str, loader: ConfigLoaderImpl) -> str:
+def with_none(text: str, loader: ConfigLoader) -> str:
     """``group=null`` as ``group=none`` where the group has such an option, as Hydra chooses by name only."""
     group, _, value = text.partition("=")
     values = [item.strip() for item in value.split(",")]
@@ -133,22 +131,22 @@ def with_none(text: str, loader: ConfigLoaderImpl) -> str:
     return f"{group}={','.join('none' if item == 'null' else item for item in values)}"
 
 
-def is_group(override: Override, loader: ConfigLoaderImpl) -> bool:
+def is_group(override: Override, loader: ConfigLoader) -> bool:
     """Whether an override chooses an option, rather than setting a value."""
     return not isinstance(override.value(), dict) and bool(options(loader, override.key_or_group))
 
 
-def groups(loader: ConfigLoaderImpl) -> list[str]:
+def groups(loader: ConfigLoader) -> list[str]:
     """The names of the groups, without Hydra's own."""
     return [group for group in loader.list_groups("") if group != "hydra"]
 
 
-def options(loader: ConfigLoaderImpl, group: str) -> list[str]:
+def options(loader: ConfigLoader, group: str) -> list[str]:
     """The names of a group's options; empty where there is no such group."""
-    return sorted(loader.repository.get_group_options(group, ObjectType.CONFIG))
+    return sorted(loader.get_group_options(group))
 
 
-def no_such_option(group: str, option: object, loader: ConfigLoaderImpl, place: str) -> ConfigError:
+def no_such_option(group: str, option: object, loader: ConfigLoader, place: str) -> ConfigError:
     """The error for an option that a group does not have."""
     allowed = options(loader, group)
     option = "null" if option is None else option
@@ -162,7 +160,7 @@ def cannot_override(error: Exception) -> bool:
 
 
 def translate(
-    error: Exception, overrides: Sequence[str], loader: ConfigLoaderImpl, composes: Callable[[Sequence[str]], bool]
+    error: Exception, overrides: Sequence[str], loader: ConfigLoader, composes: Callable[[Sequence[str]], bool]
 ) -> ConfigError:
     """The error of a person, for one that composing raised.
 
@@ -219,7 +217,7 @@ def _reason(message: str, text: str) -> str:
     return message
 
 
-def _wrong_default(entry: Default, loader: ConfigLoaderImpl) -> ConfigError:
+def _wrong_default(entry: Default, loader: ConfigLoader) -> ConfigError:
     place = f"(set in {entry.place})"
     if options(loader, entry.group):
         return no_such_option(entry.group, entry.option, loader, place)
@@ -233,7 +231,7 @@ def _nearest(word: str, allowed: Sequence[str]) -> str:
     return f" did you mean {near[0]}?" if near else ""
 
 
-def _files(loader: ConfigLoaderImpl) -> Iterator[tuple[Path, str]]:
+def _files(loader: ConfigLoader) -> Iterator[tuple[Path, str]]:
     """The config files, with their names in the config folder."""
     for source in loader.get_sources():
         if source.scheme() == "file":
@@ -241,6 +239,6 @@ def _files(loader: ConfigLoaderImpl) -> Iterator[tuple[Path, str]]:
                 yield path, path.relative_to(source.path).with_suffix("").as_posix()
 
 
-def _defaults(loader: ConfigLoaderImpl) -> Iterator[Default]:
+def _defaults(loader: ConfigLoader) -> Iterator[Default]:
     for path, name in _files(loader):
         yield from read_defaults(path, name)

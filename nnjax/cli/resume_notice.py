@@ -1,6 +1,6 @@
 """What a resumed run's schedule does where its length is not what it was: said before training begins.
 
-    for line in resume_notice(config, dataset.spec, read_sessions(run_dir), progress.step):
+    for line in resume_notice(plan, read_sessions(run_dir), progress.step):
         console.print(line)
 
 A run that is resumed with another duration goes by a schedule of that length from there on: a cosine that had come down jumps
@@ -12,101 +12,101 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnjax.checks.rates import course_ends, courses, relative_rate, restarts_of, step_counts
+from nnjax.checks.plan import Plan, make_plan
+from nnjax.checks.rates import restarts_of
 from nnjax.checks.schedule_checks import SCHEDULE_CHECKS
-from nnjax.checks.step_counts import duration_steps, in_steps, planned_steps, steps_per_epoch, total_steps
-from nnjax.cli.sessions import Session, plans, read_sessions
+from nnjax.cli.sessions import Session, past_plans, read_sessions
 from nnjax.config.diagnostics import count
-from nnjax.config.schema import TrainConfig
+from nnjax.config.schema import Config, TrainConfig
 from nnjax.config.training_options import Constant, Restart, Textbook
 from nnjax.config.types import Duration
-from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 _MOST_COMPARED = 100_000  # steps of a session; of a longer one, so many of them
 
 
-def resume_notice(config: TrainConfig, spec: DatasetSpec, sessions: Sequence[Session], done: int) -> list[str]:
+def resume_notice(plan: Plan, sessions: Sequence[Session], done: int) -> list[str]:
     """Lines about what is otherwise than in the session before; none where the lengths are what they were.
 
     Args:
-        config: of the session that begins.
-        spec: of its data.
+        plan: of the session that begins.
         sessions: those of the run, the one that begins last.
         done: steps done.
     """
-    past = plans(sessions[:-1], config, done)
-    if not past or not steps_per_epoch(config, spec):
+    past = past_plans(sessions[:-1], plan, done)
+    if not past or not plan.steps.per_epoch:
         return []
-    if _written(past[-1][1]) == _written(config):
+    if _written(past[-1][1].config) == _written(plan.config):
         return []
-    return list(_notice(config, spec, past, done))
+    return list(_notice(plan, past, done))
 
 
 def other_past(config: TrainConfig, run_dir: Path) -> list[Any]:
     """How the first steps of a run were trained, where its config says otherwise; empty where that is how they were."""
     if config.resume is None:
         return []
-    sessions, spec = read_sessions(run_dir), dataset_spec(config.data)
-    *earlier, now = sessions
-    past = plans(earlier, config, now.from_step)
-    if not past or not steps_per_epoch(config, spec) or _keeps(config, spec, past):
+    plan = make_plan(config)
+    *earlier, now = read_sessions(run_dir)
+    past = past_plans(earlier, plan, now.from_step)
+    if not past or not plan.steps.per_epoch or _keeps(plan, past):
         return []
     return [[session.from_step, *_written(session.apply(config)).values()] for session in earlier]
 
 
-def _notice(config: TrainConfig, spec: DatasetSpec, past: list[tuple[range, TrainConfig]], done: int) -> Iterator[str]:
-    _, earlier = past[-1]
-    before, now = _written(earlier), _written(config)
+def _notice(plan: Plan, past: list[tuple[range, Plan]], done: int) -> Iterator[str]:
+    config, (_, earlier) = plan.config, past[-1]
+    before, now = _written(earlier.config), _written(config)
     changed = [key for key in now if now[key] != before[key]]
     yield f"{', '.join(f'{key}={now[key]}' for key in changed)} (until now {', '.join(before[key] for key in changed)}):"
-    if done >= total_steps(config, spec):
+    if done >= plan.steps.total:
         yield f"  all {count(done, 'step')} are done: nothing is trained any more"
         return
-    last, following = relative_rate(earlier, spec)(done - 1), relative_rate(config, spec)(done)
+    last, following = earlier.relative_rate(done - 1), plan.relative_rate(done)
     yield (
         f"  schedule={config.schedule.name}: the learning rate was {_rate(config, last)} in step {done}, the last one done, "
-        f"and is {_rate(config, following)} in step {done + 1}{_place(config, spec, done)}"
-        f"{_nothing_learnt(config, spec, done)}"
+        f"and is {_rate(config, following)} in step {done + 1}{_place(plan, done)}"
+        f"{_nothing_learnt(plan, done)}"
     )
-    if not _keeps(config, spec, past):
+    if not _keeps(plan, past):
         yield "  the steps done went by another schedule: this config, trained from the beginning, becomes another network"
-    is_held = changed == ["training.duration"] and _is_over(config, spec, done)
-    if is_held or not _keeps(config, spec, [(range(done), earlier)]):
-        yield from _choices(config, earlier, spec, done)
-    yield from _lookahead(config, spec, past, done)
-    yield from _percents(config, earlier, spec)
+    is_held = changed == ["training.duration"] and _is_over(plan, done)
+    if is_held or not _keeps(plan, [(range(done), earlier)]):
+        yield from _choices(plan, earlier, done)
+    yield from _lookahead(plan, past, done)
+    yield from _percents(plan, earlier)
 
 
-def _choices(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec, done: int) -> Iterator[str]:
+def _choices(plan: Plan, earlier: Plan, done: int) -> Iterator[str]:
     """The overrides that leave the past what the session before had it be, and what the learning rate would be then."""
-    end, restarts = duration_steps(earlier, spec), tuple(restarts_of(earlier.schedule))
+    config, training = plan.config, earlier.config.training
+    end, restarts = earlier.steps.duration, tuple(restarts_of(earlier.config.schedule))
     ways = {
-        "keep the schedule where it was": (_ending(restarts, min(end, duration_steps(config, spec)), end, earlier, spec), done),
-        "begin it anew after the old end": ((*restarts, Restart(earlier.training.duration)), end),
+        "keep the schedule where it was": (_ending(restarts, min(end, plan.steps.duration), end, earlier), done),
+        "begin it anew after the old end": ((*restarts, Restart(training.duration)), end),
     }
     lines = []
     for way, (courses_then, step) in ways.items():
-        candidate = _with(config, earlier.training.planned or earlier.training.duration, courses_then)
-        if any(list(check(candidate, spec)) for check in SCHEDULE_CHECKS):
+        candidate = _with(config, training.planned or training.duration, courses_then)
+        if any(list(check(candidate, plan.spec)) for check in SCHEDULE_CHECKS):
             continue
-        if not _keeps(candidate, spec, [(range(done), earlier)]):
+        then = make_plan(candidate, plan.spec)
+        if not _keeps(then, [(range(done), earlier)]):
             continue
         if _written(candidate) == _written(config):
             continue
-        rate, overrides = relative_rate(candidate, spec), []
+        overrides = []
         if candidate.training.planned != config.training.planned:
             overrides.append(f"training.planned={candidate.training.planned}")
         if _written(candidate)["schedule.restarts"] != _written(config)["schedule.restarts"]:
             overrides.append(f"'schedule.restarts={_written(candidate)['schedule.restarts']}'")
-        told = f"{_rate(config, rate(step))} in step {step + 1}{_nothing_learnt(candidate, spec, done)}"
+        told = f"{_rate(config, then.relative_rate(step))} in step {step + 1}{_nothing_learnt(then, done)}"
         lines += [f"    {' '.join(overrides)}", f"      to {way}: {told}"]
     if lines:
         yield "  for another choice, stop this run before it trains, and give the same command again with"
         yield from lines
 
 
-def _with(config: TrainConfig, planned: Duration, restarts: Sequence[Restart]) -> TrainConfig:
-    """The config with another plan."""
+def _with(config: Config, planned: Duration, restarts: Sequence[Restart]) -> Config:
+    """The config with another `training.planned` and other restarts."""
     schedule = config.schedule
     if not isinstance(schedule, Constant):
         short = tuple(restart.at if restart.length is None else restart for restart in restarts)
@@ -114,13 +114,13 @@ def _with(config: TrainConfig, planned: Duration, restarts: Sequence[Restart]) -
     return replace(config, training=replace(config.training, planned=planned), schedule=schedule)
 
 
-def _ending(restarts: Sequence[Restart], until: int, end: int, earlier: TrainConfig, spec: DatasetSpec) -> tuple[Restart, ...]:
+def _ending(restarts: Sequence[Restart], until: int, end: int, earlier: Plan) -> tuple[Restart, ...]:
     """The restarts before step `until`, the last of which lasts as long as in a training that ends at step `end`."""
-    starts = [*(in_steps(restart.at, earlier, spec) for restart in restarts), end]
+    starts = [*(earlier.steps.of(restart.at) for restart in restarts), end]
     kept = [restart for restart, start in zip(restarts, starts, strict=False) if start < until]
     if kept and kept[-1].length is None:
         steps = starts[len(kept)] - starts[len(kept) - 1]
-        kept[-1] = replace(kept[-1], length=_duration(steps, kept[-1].at, steps_per_epoch(earlier, spec)))
+        kept[-1] = replace(kept[-1], length=_duration(steps, kept[-1].at, earlier.steps.per_epoch))
     return tuple(kept)
 
 
@@ -131,66 +131,64 @@ def _duration(steps: int, like: Duration, per_epoch: int) -> Duration:
     )
 
 
-def _keeps(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[range, TrainConfig]]) -> bool:
-    """Whether the steps of the past have the learning rates in this config that they had."""
+def _keeps(plan: Plan, past: Sequence[tuple[range, Plan]]) -> bool:
+    """Whether the steps of the past have the learning rates in this plan that they had."""
     import numpy as np  # only a resume has a past
 
-    rate = relative_rate(config, spec)
     for steps, earlier in past:
         numbers = np.unique(np.linspace(steps.start, steps.stop - 1, min(len(steps), _MOST_COMPARED)).astype(np.int64))
-        were, are = relative_rate(earlier, spec)(numbers), rate(numbers)
+        were, are = earlier.relative_rate(numbers), plan.relative_rate(numbers)
         if not np.allclose(were, are, rtol=1e-6, atol=1e-12):
             return False
     return True
 
 
-def _lookahead(config: TrainConfig, spec: DatasetSpec, past: Sequence[tuple[range, TrainConfig]], done: int) -> Iterator[str]:
+def _lookahead(plan: Plan, past: Sequence[tuple[range, Plan]], done: int) -> Iterator[str]:
     """Where slow and fast weights met, and by which share of the training, is otherwise than this config says."""
-    options = None if isinstance(config.optimizer, Textbook) else config.optimizer.lookahead
+    optimizer = plan.config.optimizer
+    options = None if isinstance(optimizer, Textbook) else optimizer.lookahead
     if options is None:
         return
-    met = {
-        end for steps, one in past for end in course_ends(one.schedule, step_counts(one, spec)) if end in steps or end == done
-    }
-    ends = {end for end in course_ends(config.schedule, step_counts(config, spec)) if end <= done}
+    met = {end for steps, earlier in past for end in earlier.course_ends if end in steps or end == done}
+    ends = {end for end in plan.course_ends if end <= done}
     odd = sorted(end for end in met - ends if end % options.sync_period)
     if odd:
         yield f"  optimizer.lookahead: at step {odd[-1]}, an old end, the fast weights became the slow ones"
-    was, now = planned_steps(past[-1][1], spec), planned_steps(config, spec)
+    was, now = past[-1][1].steps.planned, plan.steps.planned
     if was != now and options.power:
         shares = f"{min(done / now, 1):.0%} of the training now, {min(done / was, 1):.0%} until now"
         yield f"  optimizer.lookahead: {count(done, 'step')} are {shares}"
 
 
-def _percents(config: TrainConfig, earlier: TrainConfig, spec: DatasetSpec) -> Iterator[str]:
+def _percents(plan: Plan, earlier: Plan) -> Iterator[str]:
     """The other settings in percent, which come to other steps now."""
-    training, before = config.training, earlier.training
+    training, before, optimizer = plan.config.training, earlier.config.training, plan.config.optimizer
     settings = {}
     if training.evaluate_every == before.evaluate_every:
         settings["training.evaluate_every"] = training.evaluate_every
     if training.checkpoint_every is not None and training.checkpoint_every == before.checkpoint_every:
         settings["training.checkpoint_every"] = training.checkpoint_every
-    groups = () if isinstance(config.optimizer, Textbook) else config.optimizer.parameter_groups
+    groups = () if isinstance(optimizer, Textbook) else optimizer.parameter_groups
     for index, group in enumerate(groups):
         if group.until is not None:
             settings[f"optimizer.parameter_groups.{index}.until"] = group.until
     for key, duration in settings.items():
-        was, now = in_steps(duration, earlier, spec), in_steps(duration, config, spec)
+        was, now = earlier.steps.of(duration), plan.steps.of(duration)
         if was != now:
             yield f"  {key}={duration} is {count(now, 'step')}, until now {was}"
 
 
-def _is_over(config: TrainConfig, spec: DatasetSpec, step: int) -> bool:
+def _is_over(plan: Plan, step: int) -> bool:
     """Whether a step comes after the end of the course before it."""
-    found = [course for course in courses(config.schedule, step_counts(config, spec)) if course.start <= step]
-    return not isinstance(config.schedule, Constant) and step >= found[-1].start + found[-1].span
+    found = [course for course in plan.courses if course.start <= step]
+    return not isinstance(plan.config.schedule, Constant) and step >= found[-1].start + found[-1].span
 
 
-def _place(config: TrainConfig, spec: DatasetSpec, step: int) -> str:
+def _place(plan: Plan, step: int) -> str:
     """Where in its schedule a step is, in words."""
-    if isinstance(config.schedule, Constant):
+    if isinstance(plan.config.schedule, Constant):
         return ""
-    found = courses(config.schedule, step_counts(config, spec))
+    found = plan.courses
     number = max(index for index, course in enumerate(found) if course.start <= step)
     place = step - found[number].start + 1
     if place > found[number].span:
@@ -199,18 +197,18 @@ def _place(config: TrainConfig, spec: DatasetSpec, step: int) -> str:
     return f", step {place} of the {found[number].span} of {which}"
 
 
-def _nothing_learnt(config: TrainConfig, spec: DatasetSpec, done: int) -> str:
+def _nothing_learnt(plan: Plan, done: int) -> str:
     """A warning where the rest of a schedule, that has come to its end, is 0."""
-    if isinstance(config.schedule, Constant):
+    if isinstance(plan.config.schedule, Constant):
         return ""
-    last, end = courses(config.schedule, step_counts(config, spec))[-1], duration_steps(config, spec)
+    last, end = plan.courses[-1], plan.steps.duration
     over = last.start + last.span
-    if over >= end or relative_rate(config, spec)(over):
+    if over >= end or plan.relative_rate(over):
         return ""
     return f"; from step {max(over, done) + 1} on it is 0, and nothing more is learnt"
 
 
-def _written(config: TrainConfig) -> dict[str, str]:
+def _written(config: Config) -> dict[str, str]:
     """The settings that lengths come from, as they are written in an override."""
     planned, schedule = config.training.planned, config.schedule
     restarts = () if isinstance(schedule, Constant) else schedule.restarts
@@ -227,7 +225,7 @@ def _restart(restart: Duration | Restart) -> str:
     return f"{{at:{restart.at},length:{'null' if restart.length is None else restart.length}}}"
 
 
-def _rate(config: TrainConfig, relative: float) -> str:
+def _rate(config: Config, relative: float) -> str:
     if config.training.vary.learning_rate is not None:
         return f"{float(relative):.3g} × the peak"
     return f"{config.optimizer.learning_rate * float(relative):.3g}"

@@ -15,14 +15,13 @@ from typing import Any
 import yaml
 
 from nnjax.checks.data_checks import Problems
-from nnjax.checks.step_counts import duration_steps, in_steps, steps_per_epoch
+from nnjax.checks.plan import Plan, make_plan
 from nnjax.config.diagnostics import Origins, Problem, count, raise_problems
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.parsing import parse, to_mapping
-from nnjax.config.schema import TrainConfig
+from nnjax.config.schema import Config, TrainConfig
 from nnjax.config.training_options import Constant, Restart, Textbook
 from nnjax.config.types import Duration, NonNegativeInt
-from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 SESSIONS_FILE = ".hydra/sessions.json"
 
@@ -47,7 +46,7 @@ class Session:
     evaluate_every: Duration | None = None
     checkpoint_every: Duration | None = None
 
-    def apply(self, config: TrainConfig) -> TrainConfig:
+    def apply(self, config: Config) -> Config:
         """The config as it was in this session."""
         training = replace(
             config.training,
@@ -83,9 +82,10 @@ def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
     done = steps_done(run_dir) if config.resume is not None else 0
     earlier = [session for session in read_sessions(run_dir) if session.from_step < done] if done else []
     if earlier:
-        spec = dataset_spec(config.data)
-        if steps_per_epoch(config, spec):
-            raise_problems(list(_resume_problems(config, earlier[-1].apply(config), done, spec)), origins, IncompatibleError)
+        plan = make_plan(config)
+        if plan.steps.per_epoch:
+            before = make_plan(earlier[-1].apply(config), plan.spec)
+            raise_problems(list(_resume_problems(plan, before, done)), origins, IncompatibleError)
     path, part = run_dir / SESSIONS_FILE, run_dir / f"{SESSIONS_FILE}.part"
     path.parent.mkdir(exist_ok=True)
     part.write_text(json.dumps([to_mapping(session) for session in (*earlier, session_of(config, done))]), encoding="utf-8")
@@ -120,24 +120,25 @@ def _from_config(run_dir: Path) -> list[Session]:
         return []
 
 
-def _resume_problems(config: TrainConfig, earlier: TrainConfig, done: int, spec: DatasetSpec) -> Problems:
+def _resume_problems(plan: Plan, earlier: Plan, done: int) -> Problems:
     """What a resume must not do to the steps that are done."""
-    training = config.training
-    if (steps := duration_steps(config, spec)) < done:
+    training, optimizer = plan.config.training, plan.config.optimizer
+    if plan.steps.duration < done:
         reason = (
-            f"ends at step {steps}, and the run has done {count(done, 'step')}; choose at least {done}steps, "
+            f"ends at step {plan.steps.duration}, and the run has done {count(done, 'step')}; choose at least {done}steps, "
             "or rerun=FOLDER, which starts anew"
         )
         yield Problem("training.duration", training.duration, reason)
         return
-    groups = () if isinstance(config.optimizer, Textbook) else config.optimizer.parameter_groups
-    key = "planned" if earlier.training.duration == training.duration else "duration"
+    groups = () if isinstance(optimizer, Textbook) else optimizer.parameter_groups
+    earlier_training = earlier.config.training
+    key = "planned" if earlier_training.duration == training.duration else "duration"
     for index, group in enumerate(groups):
         if group.until is None:
             continue
-        before, now = in_steps(group.until, earlier, spec), in_steps(group.until, config, spec)
+        before, now = earlier.steps.of(group.until), plan.steps.of(group.until)
         if before < done < now:
-            kept = earlier.training.planned or earlier.training.duration
+            kept = earlier_training.planned or earlier_training.duration
             reason = (
                 f"moves the end of optimizer.parameter_groups.{index} (until={group.until}) from step {before} to {now}; "
                 f"these parameters stay as they are since step {before}, of {done} done; training.planned={kept} keeps it there"
@@ -145,12 +146,18 @@ def _resume_problems(config: TrainConfig, earlier: TrainConfig, done: int, spec:
             yield Problem(f"training.{key}", getattr(training, key), reason)
 
 
-def plans(sessions: Sequence[Session], config: TrainConfig, done: int) -> list[tuple[range, TrainConfig]]:
-    """The steps that each session trained, of those that are done, and the config that it did so by."""
+def past_plans(sessions: Sequence[Session], plan: Plan, done: int) -> list[tuple[range, Plan]]:
+    """The steps that each session trained, of those that are done, and the plan that it trained them by.
+
+    Args:
+        sessions: in order.
+        plan: of the run as it is now, whose dataset the sessions share.
+        done: steps done.
+    """
     starts = [session.from_step for session in sessions if session.from_step < done]
     ends = [*starts[1:], done]
     return [
-        (range(start, end), session.apply(config))
+        (range(start, end), make_plan(session.apply(plan.config), plan.spec))
         for start, end, session in zip(starts, ends, sessions, strict=False)
         if start < end
     ]

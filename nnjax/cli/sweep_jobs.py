@@ -15,15 +15,23 @@ from itertools import islice, product
 from math import prod
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep, Sweep, Transformer
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.cli.compose import Composition, compose, config_loader, override_texts
+from nnjax.cli.hydra_internals import (
+    BASIC_SWEEPER,
+    ChoiceSweep,
+    Glob,
+    Override,
+    QuotedString,
+    RangeSweep,
+    Sweep,
+    Transformer,
+)
 from nnjax.cli.overrides import ON_COMMAND_LINE, groups, options, parse_override
 from nnjax.config.diagnostics import show
 from nnjax.config.errors import ConfigError
@@ -34,7 +42,7 @@ MOST_JOBS = 10_000
 
 def lists_jobs(composition: Composition) -> bool:
     """Whether the sweeper is the basic one, whose jobs are known beforehand; others decide as they go."""
-    return bool(composition.hydra.sweeper._target_ == f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}")
+    return bool(composition.hydra.sweeper._target_ == BASIC_SWEEPER)
 
 
 def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[Composition]:
@@ -121,7 +129,7 @@ def _in_file(source: Composition) -> Iterator[None]:
         raise ConfigError(str(error).replace(ON_COMMAND_LINE, f"(set in {place})", 1)) from error
 
 
-def _product(overrides: Sequence[Override], loader: ConfigLoaderImpl) -> Iterator[tuple[str, ...]]:
+def _product(overrides: Sequence[Override], loader: ConfigLoader) -> Iterator[tuple[str, ...]]:
     """Every combination of the overrides' values, as overrides; the last one's change fastest."""
     values = []
     for override in overrides:
@@ -131,7 +139,7 @@ def _product(overrides: Sequence[Override], loader: ConfigLoaderImpl) -> Iterato
     return product(*values)
 
 
-def _values(override: Override, loader: ConfigLoaderImpl) -> list[str]:
+def _values(override: Override, loader: ConfigLoader) -> list[str]:
     """An override for each value that is given to the key.
 
     Raises:
@@ -146,7 +154,7 @@ def _values(override: Override, loader: ConfigLoaderImpl) -> list[str]:
     return [f"{key}={Transformer.str(item)}" for item in items]
 
 
-def _items(value: Any, override: Override, loader: ConfigLoaderImpl) -> list[Any]:
+def _items(value: Any, override: Override, loader: ConfigLoader) -> list[Any]:
     """The values of a sweep, one of a list being a sweep itself; a plain value stands for itself."""
     text = override.input_line
     match value:
@@ -170,7 +178,7 @@ def _items(value: Any, override: Override, loader: ConfigLoaderImpl) -> list[Any
     return random.sample(items, len(items)) if value.shuffle else items
 
 
-def _matches(glob: Glob, override: Override, loader: ConfigLoaderImpl) -> list[str]:
+def _matches(glob: Glob, override: Override, loader: ConfigLoader) -> list[str]:
     """The options that a glob chooses; those that begin with an underscore or a dot only where it names that, as in a shell."""
     text, group = override.input_line, override.key_or_group
     known = options(loader, group)
@@ -190,13 +198,13 @@ def _matches(glob: Glob, override: Override, loader: ConfigLoaderImpl) -> list[s
     return found
 
 
-def _params(source: Composition, loader: ConfigLoaderImpl) -> dict[str, str]:
+def _params(source: Composition, loader: ConfigLoader) -> dict[str, str]:
     """The overrides, by key, of the sweep that a file brings."""
     texts = [f"{key}={values}" for key, values in (source.hydra.sweeper.get("params") or {}).items()]
     return _by_key(texts, loader)
 
 
-def _by_key(texts: Sequence[str], loader: ConfigLoaderImpl) -> dict[str, str]:
+def _by_key(texts: Sequence[str], loader: ConfigLoader) -> dict[str, str]:
     """The overrides by the key that they set, the last one where several do.
 
     Raises:

@@ -5,6 +5,13 @@
     parse(Config, to_mapping(config)) == config    # True
 
 Every value is held to the annotation of its field; what is wrong is collected, and raised as one `ConfigError`.
+
+Why not pydantic: version 2.14 was tried on the same dataclasses, with unions discriminated by `name`, `extra="forbid"` and the
+bounds as constraints. Its import and the building of the validator take 0.1 s of processor time, and a config error took 1.29
+times as long (median of 15 pairs of processes), which lifts 0.47 s above the bound of 0.5 s. It could take the place of at most
+139 of the 440 lines here and in `types`, and its errors would need a translation besides: a union without names reports an
+error for each member, under keys that no config has (`parallel.devices.constrained-int`). Its lax mode takes 1 for true and 1.0
+for a seed; its strict mode refuses the texts that quotes, environment variables and YAML 1.1 (`1e-3`) make of numbers.
 """
 
 import hashlib

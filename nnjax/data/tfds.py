@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nnjax.config.data_options import TfdsData, TfdsName
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
+from nnjax.config.invocation import verb_command
 from nnjax.config.paths import expanded, is_file, shown_path, why
 from nnjax.config.shell import shell_word
 from nnjax.data.cache import Decoded
@@ -91,7 +92,7 @@ def _near_miss(data: TfdsData) -> str:
 def prepare_command(data: TfdsData, *options: str) -> str:
     """What a person types to get the dataset into its folder."""
     directory = [shell_word(f"data.directory={data.directory}")] if data.directory else []
-    return " ".join([f"python -m experiments.prepare data={data.name}", *directory, *options])
+    return " ".join([f"{verb_command('prepare')} data={data.name}", *directory, *options])
 
 
 def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
@@ -144,7 +145,7 @@ def explained(folder: Path) -> Iterator[None]:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
             f"data={name}: cannot read {shown_path(folder)}: {cause}\n"
-            f"Prepare a fresh copy elsewhere:  python -m experiments.prepare data={name} data.directory=FOLDER\n"
+            f"Prepare a fresh copy elsewhere:  {verb_command('prepare')} data={name} data.directory=FOLDER\n"
             f"and train with data.directory=FOLDER; or remove the folder and prepare again."
         ) from error
 

@@ -22,6 +22,8 @@ def check_devices(
     purpose: Purpose = "train",
     limit: MemoryLimit | None = None,
     key: str = "parallel.memory_limit",
+    *,
+    spec: DatasetSpec | None = None,
 ) -> None:
     """Checks that an experiment may fit on its devices and on their host, before its data is read.
 
@@ -31,6 +33,7 @@ def check_devices(
         purpose: what is done with it.
         limit: what it may take; None for what its config says.
         key: what set the limit.
+        spec: of its data, if it is known already.
 
     Raises:
         IncompatibleError: if it surely takes more.
@@ -39,7 +42,7 @@ def check_devices(
     own = [device for device in devices if device.process_index == jax.process_index()]
     machine = Machine("cpu" if platform == "cpu" else "accelerator", max(1, len(own)))
     limits = MemoryLimits(limit or config.parallel.memory_limit, key, device_room(devices))
-    check_memory(config, machine=machine, purpose=purpose, limits=limits)
+    check_memory(config, spec=spec, machine=machine, purpose=purpose, limits=limits)
 
 
 def device_room(devices: Sequence[jax.Device]) -> Room | None:

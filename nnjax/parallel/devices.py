@@ -8,6 +8,7 @@ import os
 
 import jax
 
+from nnjax.checks.device_shares import has_whole_trials
 from nnjax.checks.trials import num_trials
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
@@ -99,7 +100,7 @@ def _worthwhile(most: int, platform: str, config: Config) -> int:
     if platform == "cpu":
         alone = 1 if isinstance(config.model, FNN) else max(1, min(batch_sizes) // _SMALLEST_CPU_SHARE)
         most = min(most, _cores(), trials if trials > 1 else alone)
-    if 1 < trials >= most:
+    if has_whole_trials(trials, most):
         return most
     return next(count for count in range(most, 0, -1) if all(size % count == 0 for size in batch_sizes))
 

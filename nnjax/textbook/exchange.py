@@ -24,10 +24,9 @@ from flax import nnx
 from jax import Array, lax
 from numpy.typing import ArrayLike
 
-from nnjax.checks.rates import relative_rate
+from nnjax.checks.plan import make_plan
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Loss
-from nnjax.data.dataset_spec import dataset_spec
 from nnjax.models.activations import activation
 from nnjax.parallel.placement import AXIS, Placement
 from nnjax.textbook.notation import neuron_names
@@ -77,7 +76,7 @@ def exchange(
         own_losses, own_gradients = jax.device_get(own)  # each [N, ...]
         average_loss, average, by_neuron = spread.fetch(shared)
 
-        optimizer = make_optimizer(config.optimizer, relative_rate(config, dataset_spec(config.data)))
+        optimizer = make_optimizer(config.optimizer, make_plan(config).relative_rate)
 
         @jax.jit
         def loss_after(params: Pytree, gradients: Pytree, *examples: Any) -> Array:

@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 from numpy.typing import NDArray
 
-from nnjax.checks.rates import relative_rate
+from nnjax.checks.plan import make_plan
 from nnjax.config.data_options import TextbookData
 from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
@@ -62,7 +62,7 @@ def trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) 
 
 
 def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) -> dict[str, Any]:
-    relative = relative_rate(config, dataset.spec)
+    relative = make_plan(config, dataset.spec).relative_rate
     optimizer = make_optimizer(config.optimizer, relative)
     network, params, model_state = traced_network(config, dataset.spec)
     layers = _layers(config, network, params, model_state)

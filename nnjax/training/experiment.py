@@ -6,20 +6,16 @@ evaluation = experiment.evaluate(state, dataset.test)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import jax
 import numpy as np
 import optax
 
-from nnjax.checks.rates import course_ends, relative_rate, step_counts
-from nnjax.checks.step_counts import Lengths, in_steps, lengths
-from nnjax.checks.trials import Trial, num_trials, trials
+from nnjax.checks.plan import Plan, make_plan
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
-from nnjax.config.training_options import Textbook
+from nnjax.config.training_options import Optimizer, Textbook
 from nnjax.data.dataset import Dataset
-from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.layer_summary import num_params
 from nnjax.models.whitening import whitening_kernel
 from nnjax.parallel.placement import Placement
@@ -42,20 +38,18 @@ class Experiment:
     Attributes:
         config: what was asked for.
         dataset: what is trained and tested on.
-        trials: each trial's seed and learning rate; one for an ordinary run.
         placement: the devices, and the layout of the trials on them.
         recipe: what a step is made of.
-        lengths: the durations of the config, in steps.
+        plan: what follows from the config and the dataset: step counts, schedule, trials.
         relative_schedule: from the step to the learning rate, as a share of its peak.
         evaluate: measures a split.
     """
 
     config: Config
     dataset: Dataset
-    trials: tuple[Trial, ...]
     placement: Placement
     recipe: StepRecipe
-    lengths: Lengths
+    plan: Plan
     relative_schedule: optax.Schedule
     evaluate: Evaluator
 
@@ -66,7 +60,7 @@ class Experiment:
 
     def learning_rate(self, step: int, trial: int = 0) -> float:
         """The learning rate of a trial in the step after `step` steps."""
-        return self.trials[trial].learning_rate * float(self.relative_schedule(step))
+        return self.plan.trials[trial].learning_rate * float(self.relative_schedule(step))
 
     def recipe_of(self, draws: TrialParams | None) -> StepRecipe:
         """The recipe of one trial, inside of a compiled function; None for the only network."""
@@ -76,7 +70,7 @@ class Experiment:
         if draws.learning_rate is None:
             return recipe
         rule = replace(self.config.optimizer, learning_rate=draws.learning_rate)
-        return replace(recipe, optimizer=_optimizer(replace(self.config, optimizer=rule), self.dataset.spec))
+        return replace(recipe, optimizer=_optimizer(rule, self.plan))
 
 
 def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> tuple[Experiment, TrainState]:
@@ -96,12 +90,13 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
             f"training.global_batch_size={training.global_batch_size}: must be at most {spec.num_train}, "
             f"the training examples that this copy of data={spec.name} has"
         )
-    durations, optimizer = lengths(config, spec), _optimizer(config, spec)
+    plan = make_plan(config, spec)
+    optimizer = _optimizer(config.optimizer, plan)
     network, state = create_state(config, spec, optimizer)
     lookahead = frozen_from = None
     if not isinstance(config.optimizer, Textbook):
         lookahead, groups = config.optimizer.lookahead, config.optimizer.parameter_groups
-        frozen_from = first_frozen_steps(groups, state.params, partial(in_steps, config=config, spec=spec))
+        frozen_from = first_frozen_steps(groups, state.params, plan.steps.of)
     state = _with_whitening(state, config, dataset)
     if lookahead is not None:
         state = replace(state, slow=(state.params, state.model_state))
@@ -118,37 +113,32 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         std=dataset.std,
         classification=spec.task == "classification",
         seed=config.seed,
-        steps_per_epoch=durations.steps_per_epoch,
-        planned_steps=durations.planned_steps,
-        ends=course_ends(config.schedule, step_counts(config, spec)),
+        steps_per_epoch=plan.steps.per_epoch,
+        planned_steps=plan.steps.planned,
+        ends=plan.course_ends,
     )
-    at_once = _trials_at_once(config, state, devices[0].platform)
-    placement = Placement(config.parallel.name, devices, num_trials(config), at_once)
-    # Splits smaller than a batch are not padded to all of it; one size serves both.
-    largest = max(len(dataset.validation), len(dataset.test))
-    eval_batch_size = min(training.eval_batch_size, -(-largest // len(devices)) * len(devices))
-    evaluate = Evaluator(recipe, placement, eval_batch_size, training.test_views)
-    relative = jax.jit(relative_rate(config, spec))  # one small program, where eager operations are ten
-    return Experiment(config, dataset, trials(config), placement, recipe, durations, relative, evaluate), state
+    at_once = _trials_at_once(plan, state, devices[0].platform)
+    placement = Placement(config.parallel.name, devices, plan.num_trials, at_once)
+    evaluate = Evaluator(recipe, placement, plan.shares(len(devices)).global_eval_batch_size, training.test_views)
+    relative = jax.jit(plan.relative_rate)  # one small program, where eager operations are ten
+    return Experiment(config, dataset, placement, recipe, plan, relative, evaluate), state
 
 
-def _optimizer(config: Config, spec: DatasetSpec) -> optax.GradientTransformation:
-    relative = relative_rate(config, spec)
-    return make_optimizer(config.optimizer, relative, partial(in_steps, config=config, spec=spec))
+def _optimizer(optimizer: Optimizer, plan: Plan) -> optax.GradientTransformation:
+    return make_optimizer(optimizer, plan.relative_rate, plan.steps.of)
 
 
-def _trials_at_once(config: Config, state: TrainState, platform: str) -> int:
+def _trials_at_once(plan: Plan, state: TrainState, platform: str) -> int:
     """How many trials a device computes as one batch of networks; the others come after them.
 
     Convolutions of several kernels at once are grouped ones, which are slow. On the CPU the trials of all but the smallest
     networks are as fast one after another, and stay in its caches.
     """
-    count = num_trials(config)
     if any(np.ndim(leaf) == 5 for leaf in jax.tree.leaves(state.params)):  # [trials, height, width, channels, features]
         return 1
     if platform != "cpu":
-        return count
-    step_flops = 6 * config.training.global_batch_size * num_params(state.params) / count
+        return plan.num_trials
+    step_flops = 6 * plan.global_batch_size * num_params(state.params) / plan.num_trials
     return max(1, int(_FLOPS_AT_ONCE / step_flops))
 
 

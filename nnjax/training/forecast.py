@@ -88,5 +88,5 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
     }
     return [
         Forecast(series.name, series.labels, series.values, series.season, {"network": series.restored(ahead), **naive})
-        for ahead in outputs.reshape(len(experiment.trials), -1)
+        for ahead in outputs.reshape(len(experiment.plan.trials), -1)
     ]

@@ -66,7 +66,7 @@ def fit(
     Raises:
         DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
     """
-    rules, lengths = experiment.config.training.stop, experiment.lengths
+    rules, steps = experiment.config.training.stop, experiment.plan.steps
     recorded = not experiment.placement.many and is_recorded(state.params, experiment.config.report.weights)
     if progress.step == 0 and recorded:
         events.weights(0, named_weights(state.params))
@@ -76,15 +76,15 @@ def fit(
     status: Literal["completed", "stopped_early", "preempted"] = "completed"
     try:
         while True:
-            at_end = progress.step >= lengths.total_steps or out_of_time(rules, clock)
-            if progress.sums.count and (at_end or progress.step % lengths.evaluate_every == 0):
+            at_end = progress.step >= steps.total or out_of_time(rules, clock)
+            if progress.sums.count and (at_end or progress.step % steps.evaluate_every == 0):
                 progress = _evaluate(experiment, state, progress, events, clock, recorded=recorded)
                 if progress.validation_loss is not None and progress.evaluations_since_best == 0:
                     saver.hold(state, progress)
-            if lengths.checkpoint_every and progress.step and progress.step % lengths.checkpoint_every == 0:
+            if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
                 saver.save(state, progress)
             reason = _rule_that_holds(rules, progress, clock)
-            if progress.step >= lengths.total_steps:
+            if progress.step >= steps.total:
                 reason = ""
                 break
             if reason:

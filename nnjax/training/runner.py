@@ -61,7 +61,7 @@ class ChunkRunner:
         self._recorded = not placement.many and is_recorded(placement.get(state.params), config.report.weights)
         # Nothing is decided between these steps but by the loss, and that the device can do.
         self._by_step = (
-            experiment.lengths.evaluate_every == 1
+            experiment.plan.steps.evaluate_every == 1
             and not len(experiment.dataset.validation)
             and rules.patience is None
             and rules.accuracy_above is None
@@ -90,10 +90,10 @@ class ChunkRunner:
 
     def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
         """Trains up to the next evaluation or checkpoint, or until a signal comes or time runs out."""
-        rules, lengths = self._experiment.config.training.stop, self._experiment.lengths
+        rules, counts = self._experiment.config.training.stop, self._experiment.plan.steps
         first = step = progress.step
-        cadences = [lengths.checkpoint_every] if self._by_step else [lengths.evaluate_every, lengths.checkpoint_every]
-        until = min([lengths.total_steps, *((step // every + 1) * every for every in cadences if every)])
+        cadences = [counts.checkpoint_every] if self._by_step else [counts.evaluate_every, counts.checkpoint_every]
+        until = min([counts.total, *((step // every + 1) * every for every in cadences if every)])
         pending: tuple[int, StepMetrics] | None = None
         self._settled_at = time.perf_counter()
         with self._clock("train"):
@@ -181,13 +181,13 @@ def _draws(experiment: Experiment) -> TrialParams | None:
     if not experiment.placement.many:
         return None
     varied = experiment.config.training.vary.learning_rate is not None
-    draws: TrialParams = experiment.placement.put(trial_params(experiment.trials, varied=varied))
+    draws: TrialParams = experiment.placement.put(trial_params(experiment.plan.trials, varied=varied))
     return draws
 
 
 def _loader(experiment: Experiment) -> ChunkLoader:
-    seeds = [trial.seed for trial in experiment.trials]
-    total_steps = experiment.lengths.total_steps
+    seeds = [trial.seed for trial in experiment.plan.trials]
+    total_steps = experiment.plan.steps.total
     return make_loader(experiment.dataset.train, experiment.config, experiment.placement, seeds=seeds, total_steps=total_steps)
 
 
@@ -200,7 +200,7 @@ def diverged(what: str, value: float, step: int, experiment: Experiment) -> Dive
     """The error for a number that stopped being finite at a step."""
     clipping = ", or optimizer.clip_norm=1" if hasattr(experiment.config.optimizer, "clip_norm") else ""
     return DivergedError(
-        f"{what} became {value} at step {step} (epoch {step / experiment.lengths.steps_per_epoch:.2f}), "
+        f"{what} became {value} at step {step} (epoch {step / experiment.plan.steps.per_epoch:.2f}), "
         f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
         f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts"
     )

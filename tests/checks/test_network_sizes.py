@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnjax.checks.network_sizes import layer_sizes, optimizer_values
-from nnjax.checks.rates import relative_rate
+from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.config.options import (
     CNN,
@@ -24,7 +24,7 @@ from nnjax.config.options import (
     TwoNeuron,
     Whitening,
 )
-from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.layer_summary import num_params
 from nnjax.training.optimizers import make_optimizer
@@ -137,12 +137,12 @@ OPTIMIZERS = [
 @pytest.mark.parametrize("overrides", OPTIMIZERS)
 def test_an_optimizer_remembers_as_much(overrides, model):
     config = compose_train([*model.split(), *overrides.split()])
-    spec = dataset_spec(config.data)
-    optimizer = make_optimizer(config.optimizer, relative_rate(config, spec))
-    params = nnx.to_pure_dict(nnx.state(abstract_network(config, spec), nnx.Param))
+    plan = make_plan(config)
+    optimizer = make_optimizer(config.optimizer, plan.relative_rate)
+    params = nnx.to_pure_dict(nnx.state(abstract_network(config, plan.spec), nnx.Param))
     remembered = jax.eval_shape(optimizer.init, params)
     counters = 64  # and constants, whose number hangs on the rule alone
-    values = optimizer_values(config.optimizer, layer_sizes(config.model, spec))
+    values = optimizer_values(config.optimizer, plan.layers)
     assert 0 <= num_params(remembered) - values < counters
 
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnjax.checks.rates import Course, course_ends, courses, relative_rate, step_counts
+from nnjax.checks.plan import make_plan
+from nnjax.checks.rates import Course
 from nnjax.cli.compose import compose_train
 from nnjax.config.schema import TrainConfig
-from nnjax.data.dataset_spec import dataset_spec
 
 PER_EPOCH = 20  # digits
 Line = Callable[[int], float]
@@ -24,7 +24,7 @@ def config_of(*overrides: str, epochs: int = 6) -> TrainConfig:
 
 def rates(config: TrainConfig, steps: int) -> np.ndarray:  # type: ignore[type-arg]
     """As NumPy has them; JAX's, one by one and compiled, are held against them."""
-    rate = relative_rate(config, dataset_spec(config.data))
+    rate = make_plan(config).relative_rate
     found: np.ndarray = np.broadcast_to(rate(np.arange(steps)), steps)  # type: ignore[type-arg]
     compiled = jax.jit(jax.vmap(lambda step: jnp.float32(rate(step))))(jnp.arange(steps))
     np.testing.assert_allclose(compiled, found, rtol=3e-6, atol=3e-7)
@@ -101,9 +101,9 @@ def test_a_restart_begins_anew_with_its_own_warm_up() -> None:
     config = config_of(
         "schedule=warmup_cosine", "schedule.warmup=10%", "schedule.restarts=[2epochs,{at: 60steps, length: 30steps}]"
     )
-    counts = step_counts(config, dataset_spec(config.data))
-    assert courses(config.schedule, counts) == [Course(0, 40), Course(40, 20), Course(60, 30)]
-    assert course_ends(config.schedule, counts) == (40, 60, 90, 120)
+    plan = make_plan(config)
+    assert plan.courses == (Course(0, 40), Course(40, 20), Course(60, 30))
+    assert plan.course_ends == (40, 60, 90, 120)
     first, second, third = warm(4, 0, 40), warm(2, 0, 20), warm(3, 0, 30)
     expected = [first(k) for k in range(40)] + [second(k) for k in range(20)] + [third(k) for k in range(60)]
     np.testing.assert_allclose(rates(config, 120), expected, rtol=1e-9, atol=1e-12)
@@ -124,8 +124,6 @@ def test_a_chain_of_holds_and_restarts_has_one_past() -> None:
 
 
 def test_percents_elsewhere_are_of_what_was_planned() -> None:
-    from nnjax.checks.step_counts import lengths
-
     config = config_of("training.planned=4epochs", "training.evaluate_every=10%", "training.checkpoint_every=50%")
-    found = lengths(config, dataset_spec(config.data))
-    assert (found.total_steps, found.planned_steps, found.evaluate_every, found.checkpoint_every) == (120, 80, 8, 40)
+    found = make_plan(config).steps
+    assert (found.total, found.planned, found.evaluate_every, found.checkpoint_every) == (120, 80, 8, 40)

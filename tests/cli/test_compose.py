@@ -81,7 +81,7 @@ def test_every_root_file_has_a_schema_here() -> None:
 
 @pytest.mark.parametrize("verb", ROOTS)
 def test_the_help_of_every_verb_fits_a_narrow_terminal(verb: str) -> None:
-    lines = help_text(compose(verb, []), ROOTS[verb]).splitlines()
+    lines = help_text(compose(verb, []), ROOTS[verb], f"python -m experiments.{verb}").splitlines()
     assert f"python -m experiments.{verb}" in lines[0]
     assert max(map(len, lines)) <= 100
 

@@ -42,6 +42,57 @@ def test_threads_and_what_is_registered_are_waited_for_but_nothing_is_freed(tmp_
     assert done.stdout.splitlines() == ["no end of linethread done", "registered done"]
 
 
+UNWRITTEN = """
+import logging, sys, threading, time
+from nnjax.cli.process import begin_process, end_process
+
+begin_process("unwritten")
+text = open("text", "w")
+data = open("data", "wb")
+both = open("both", "w+b")
+gone = open("gone", "w")
+gone.close()
+detached = open("detached", "w")
+held = detached.detach()
+logging.basicConfig(filename="log", level="INFO")
+
+def late():
+    time.sleep(0.2)
+    for stream, content in ((text, "late"), (data, b"late"), (both, b"late"), (sys.stdout, "late"), (held, b"late")):
+        stream.write(content)
+    logging.info("late")
+
+class Cycle:  # nothing but the collector finds it
+    def __init__(self):
+        self.file, self.itself = open("cycle", "w"), self
+        self.file.write("late")
+
+Cycle()
+threading.Thread(target=late).start()
+end_process(0, "unwritten")
+"""
+
+
+def test_nothing_that_a_thread_or_an_open_file_still_holds_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "unwritten.py").write_text(UNWRITTEN)
+    done = end(tmp_path, "-m", "unwritten")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "late", "")
+    assert {name: (tmp_path / name).read_text() for name in ("text", "data", "both", "cycle", "detached")} == dict.fromkeys(
+        ("text", "data", "both", "cycle", "detached"), "late"
+    )
+    assert (tmp_path / "log").read_text() == "INFO:root:late\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_file_that_cannot_be_written_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "full.py").write_text(
+        "from nnjax.cli.process import begin_process, end_process\nbegin_process('full')\n"
+        "file = open('/dev/full', 'w')\nfile.write('text')\nend_process(0, 'full')"
+    )
+    done = end(tmp_path, "-m", "full")
+    assert done.stderr.splitlines() == ["/dev/full: cannot be written: No space left on device"]
+
+
 @pytest.mark.parametrize(
     "words", [("ending.py",), ("-m", "cProfile", "-m", "ending"), ("-m", "runpy", "ending"), ("profiler.py", "-m", "ending")]
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.cli.resume_notice import other_past, resume_notice
 from nnjax.cli.runs import write_config
@@ -14,7 +15,6 @@ from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
-from nnjax.data.dataset_spec import dataset_spec
 
 PER_EPOCH = 20  # digits
 
@@ -31,7 +31,7 @@ class FakeRun:
         begin_session(self.config, self.folder, NO_ORIGINS)
         write_config(self.config, self.folder)
         done = steps_done(self.folder)
-        return resume_notice(self.config, dataset_spec(self.config.data), read_sessions(self.folder), done)
+        return resume_notice(make_plan(self.config), read_sessions(self.folder), done)
 
     def config_of(self, *overrides: str) -> TrainConfig:
         config = compose_train([*self.common, *overrides])

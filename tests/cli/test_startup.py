@@ -25,18 +25,27 @@ finally:
 """
 
 
-def stopped(folder: Path, verb: str, number: int, handler: str = "") -> tuple[int, str, str]:
-    """How `python -m experiments.verb` ends when a signal comes where it says that it is there."""
+FORMS = {
+    "python -m experiments.verb": ["-m", "experiments.verb"],
+    "python -m experiments verb": ["-m", "experiments", "verb"],
+    "nnjax verb": ["nnjax", "verb"],
+}
+
+
+def stopped(folder: Path, verb: str, number: int, handler: str = "", form: str = "") -> tuple[int, str, str]:
+    """How a verb ends when a signal comes where it says that it is there."""
     package = folder / "experiments"
     package.mkdir()
     shutil.copy(ROOT / "experiments/__init__.py", package / "__init__.py")
+    shutil.copy(ROOT / "experiments/__main__.py", package / "__main__.py")
     (package / "verb.py").write_text(verb)
+    (folder / "nnjax").write_text("from experiments.__main__ import main\nmain()\n")
     # pytest may run with Ctrl-C ignored, which a child inherits
     (folder / "sitecustomize.py").write_text(
         handler or "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
     )
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "experiments.verb"]
+    command = [sys.executable, *FORMS[form or "python -m experiments.verb"]]
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -49,8 +58,9 @@ def stopped(folder: Path, verb: str, number: int, handler: str = "") -> tuple[in
     return process.returncode, said, complained
 
 
-def test_ctrl_c_during_the_imports_is_no_traceback(tmp_path: Path) -> None:
-    assert stopped(tmp_path, WAITING, signal.SIGINT) == (130, "", "")
+@pytest.mark.parametrize("form", FORMS)
+def test_ctrl_c_during_the_imports_is_no_traceback(tmp_path: Path, form: str) -> None:
+    assert stopped(tmp_path, WAITING, signal.SIGINT, form=form) == (130, "", "")
 
 
 def test_ctrl_c_stays_that_of_a_program_that_imports_the_verbs(tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def test_the_wheel_holds_the_packages_and_conf_and_nothing_else(wheel):
     assert {"nnjax/conf/train.yaml", "nnjax/reporting/trace_page.html", "nnjax/data/airline_passengers.csv"} <= held
 
 
+def test_the_wheel_brings_a_command_and_says_that_it_is_typed(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (entry_points,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
+        assert "[console_scripts]\nnnjax = experiments.__main__:main" in archive.read(entry_points).decode()
+        assert "nnjax/py.typed" in archive.namelist()
+
+
 @pytest.mark.slow
 def test_the_installed_commands_work_anywhere(python, elsewhere):
     def do(verb, *arguments, check=0):
@@ -75,6 +82,9 @@ def test_the_installed_commands_work_anywhere(python, elsewhere):
 
     # Configs come from the wheel, not from the folder's own conf/, and results go into the folder's own outputs/.
     assert "optimizer" in do("train", "--help").stdout
+    words = [python.parent / "nnjax", "train", "--explain", "seed"]
+    by_script = subprocess.run(words, cwd=elsewhere, env=environment(PYTHONPATH=""), check=True, capture_output=True, text=True)
+    assert by_script.stdout == do("train", "--explain", "seed").stdout
     assert "archives=" in do("prepare", "--help").stdout
     explained = do("train", "--explain", "optimizer.learning_rate").stdout
     assert "nnjax/conf/optimizer/adam.yaml:" in "".join(explained.split())

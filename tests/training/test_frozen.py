@@ -157,7 +157,7 @@ def history(overrides, cuts=(TOTAL,), num_devices=1):
     """Parameters before and after each step, and the state at the end; at each cut the state goes to the host and back."""
     config = compose_train([*FNN, *overrides])
     experiment, state = set_up(config, load(config.data), jax.devices()[:num_devices])
-    placement, seeds = experiment.placement, [trial.seed for trial in experiment.trials]
+    placement, seeds = experiment.placement, [trial.seed for trial in experiment.plan.trials]
     loader = make_loader(experiment.dataset.train, config, placement, seeds=seeds, total_steps=TOTAL)
     chunk = placement.compile(_chunk_of_all(experiment, loader.max_steps, stop_below=None, record_params=True))
     steps_axis = 1 if placement.many else 0

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from nnjax.checks.rates import StepCounts, rate_of
+from nnjax.checks.rates import rate_of
+from nnjax.checks.step_counts import StepCounts
 from nnjax.config.errors import ConfigError
 from nnjax.config.training_options import (
     SGD,
@@ -131,7 +132,9 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_pass_through_their_points(name):
     schedule, points = SCHEDULES[name]
-    relative = rate_of(schedule, StepCounts(total=100, planned=100, per_epoch=25, batch_size=10))
+    relative = rate_of(
+        schedule, StepCounts(100, 100, 100, per_epoch=25, batch_size=10, evaluate_every=25, checkpoint_every=None)
+    )
     for step, value in points.items():
         assert float(relative(step)) == pytest.approx(value, abs=1e-6), step
 
@@ -256,7 +259,9 @@ def test_muon_sgd_renormalises_kernels_and_leaves_the_rest_to_sgd():
 def test_the_triangular_schedule_of_airbench94():
     """475 steps: 0.2 at the first, 1 at 23 %, 0.07 at the end, and straight lines between."""
     schedule = OneCycle("onecycle", Duration(23, "%"), 0.2, 0.07)
-    relative = rate_of(schedule, StepCounts(total=475, planned=475, per_epoch=48, batch_size=1024))
+    relative = rate_of(
+        schedule, StepCounts(475, 475, 475, per_epoch=48, batch_size=1024, evaluate_every=48, checkpoint_every=None)
+    )
     steps = np.arange(476)
     expected = np.interp(steps, [0, 109, 475], [0.2, 1, 0.07])
     np.testing.assert_allclose([float(relative(step)) for step in steps[::25]], expected[::25], rtol=1e-5)

@@ -1,0 +1,128 @@
+"""Everything that nnjax takes from Hydra's private modules, in one place: what, why, and what breaks without it.
+
+    from nnjax.cli.hydra_internals import Override, OverridesParser, new_config_loader
+
+Other modules import Hydra's public API only: `hydra`, `hydra.types`, `hydra.errors`, `hydra.plugins`, and the interfaces
+that its documentation gives to applications and plugins, `hydra.core.{config_loader, config_search_path, global_hydra,
+hydra_config, plugins}`. tests/cli/test_hydra_internals.py holds that, and calls each name below as nnjax does, so
+that its failures list what a new version of Hydra breaks. Checked with Hydra 1.3.2 to 1.3.8.
+
+ConfigLoaderImpl, create_config_search_path, setup_globals, version.setbase
+    compose outside a job. `hydra.compose` hides the defaults list, and so who chose an option. Without them, it would
+    have to do, and `--explain` and "(set in FILE:LINE)" would go.
+ConfigLoaderImpl.repository
+    reads one file as Hydra finds it, also one that Hydra ships. Without it, a config could name code (`forbid_targets`).
+OverridesParser, create_functions, Override, and the types of an override's value
+    read `key=value` as Hydra reads it. Without them, no override is checked before composing, no job of a sweep is listed.
+Quote, QuotedString
+    write a text in the quotes of Hydra's grammar. Without them, JSON on the command line is not understood (`json_values`).
+get_args_parser
+    keeps Hydra's flags (`--multirun`, `--cfg`, …) those of the installed version. Without it, `command` has to declare them.
+Hydra
+    runs a config that is composed already; `hydra.main` composes it twice more, in half a second. Without it,
+    `hydra_runner.run_composed` becomes `hydra_runner.hand_over`.
+Callbacks, configure_log
+    launch the jobs of a sweep that are listed already. Without them, `run_jobs` becomes `hand_over`.
+BasicSweeper
+    shows by its name whether the jobs of a sweep can be listed. Without it, every sweep is left to its sweeper.
+utils.run_and_report
+    prints a traceback where Hydra cannot make a folder; nnjax prints one line. Without it, the traceback is back.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal import utils
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    Override,
+    Quote,
+    QuotedString,
+    RangeSweep,
+    Sweep,
+    Transformer,
+)
+from hydra.core.utils import configure_log, setup_globals
+from hydra.plugins.config_source import ConfigResult
+
+__all__ = [
+    "BASIC_SWEEPER",
+    "OWN_PLUGINS",
+    "VERSION_BASE",
+    "Callbacks",
+    "ChoiceSweep",
+    "Glob",
+    "Hydra",
+    "Override",
+    "OverridesParser",
+    "Quote",
+    "QuotedString",
+    "RangeSweep",
+    "Sweep",
+    "Transformer",
+    "configure_log",
+    "create_functions",
+    "get_args_parser",
+    "load_file",
+    "new_config_loader",
+    "run_and_report",
+    "wrapped_reports",
+]
+
+VERSION_BASE = "1.3"
+"""The version of Hydra whose defaults hold, such as staying in the working directory."""
+
+BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
+"""The `_target_` of the sweeper that runs every combination of the values given."""
+
+OWN_PLUGINS = "hydra._internal.core_plugins."
+"""What the `_target_` of a launcher or sweeper that comes with Hydra begins with."""
+
+
+def new_config_loader(directories: Sequence[Path]) -> ConfigLoader:
+    """Returns a loader that composes from these folders; where several hold a file, the first folder's counts.
+
+    Args:
+        directories: at least one; the first is the application's own.
+    """
+    version.setbase(VERSION_BASE)
+    setup_globals()
+    first, *others = directories
+    search_path = create_config_search_path(str(first))
+    for directory in others:
+        search_path.prepend("command-line", f"file://{directory}", SearchPathQuery(provider="schema"))
+    return ConfigLoaderImpl(search_path)
+
+
+def load_file(loader: ConfigLoader, name: str) -> ConfigResult | None:
+    """Reads a config file as it is written, by its name without the ending; None if there is no such file."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader.repository.load_config(name)
+
+
+def run_and_report(function: Callable[[], Any]) -> Any:
+    """Calls a function as Hydra does: an exception of it is printed without Hydra's own frames, and ends the process."""
+    return utils.run_and_report(function)
+
+
+@contextmanager
+def wrapped_reports(wrap: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
+    """Within this block, Hydra calls `wrap(function)` where it would call `function()` and report its exceptions."""
+    report = utils.run_and_report
+    utils.run_and_report = lambda func: report(lambda: wrap(func))
+    try:
+        yield
+    finally:
+        utils.run_and_report = report
