@@ -258,19 +258,26 @@ class Dropout(nnx.Module):
         self.rate = rate
         self.deterministic = False
 
-    def __call__(self, inputs: Array, rngs: nnx.Rngs | None) -> Array:
-        """Drops values of `inputs` [b, ...]; in training `rngs` draws, the same on every device of the axis `BATCH_AXIS`."""
+    def __call__(self, inputs: Array, rngs: nnx.Rngs | None, kept: Array | None = None) -> Array:
+        """Drops values of `inputs` [b, ...].
+
+        Args:
+            inputs: any values.
+            rngs: its `dropout` stream draws the masks, the same on every device of `BATCH_AXIS`; needed in training.
+            kept: the share of the values that is kept, as a traced scalar; None for 1 − `rate`.
+        """
         if self.deterministic:
             return inputs
         if rngs is None:
             raise ValueError("dropout in training needs rngs with a dropout stream")
         key, examples = rngs.dropout(), len(inputs)
+        share = 1 - self.rate if kept is None else kept
 
         def keep(place: Array) -> Array:
-            return jax.random.bernoulli(jax.random.fold_in(key, place), 1 - self.rate, inputs.shape[1:])
+            return jax.random.bernoulli(jax.random.fold_in(key, place), share, inputs.shape[1:])
 
-        kept = jax.vmap(keep)(lax.axis_index(BATCH_AXIS) * examples + jnp.arange(examples))
-        return jnp.where(kept, inputs / (1 - self.rate), 0)
+        are_kept = jax.vmap(keep)(lax.axis_index(BATCH_AXIS) * examples + jnp.arange(examples))
+        return jnp.where(are_kept, inputs * jnp.asarray(1 / share, inputs.dtype), 0)
 
     def set_view(self, deterministic: bool | None = None) -> None:
         """What `nnx.view` calls."""

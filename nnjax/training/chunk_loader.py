@@ -117,9 +117,7 @@ class HostLoader(ChunkLoader):
         return ChunkBatch(inputs, targets, indices, gathered=True)
 
 
-def make_loader(
-    split: Split, config: Config, placement: Placement, *, seeds: Sequence[int], total_steps: int
-) -> ChunkLoader:
+def make_loader(split: Split, config: Config, placement: Placement, *, seeds: Sequence[int], total_steps: int) -> ChunkLoader:
     """Makes the loader that `data.placement` asks for; `auto` keeps a split of up to 1 GiB on the devices."""
     batch_size, trials = config.training.global_batch_size, len(seeds)
     most_steps = min(total_steps, max(1, max(_MOST_STEPS, _MOST_EXAMPLES // batch_size) // trials))

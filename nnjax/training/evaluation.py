@@ -18,13 +18,17 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.data.augment import normalize, views
 from nnjax.data.dataset import Split
 from nnjax.parallel.placement import Placement
+from nnjax.training.hyperparams import Normalization, as_arrays
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import StepRecipe
 from nnjax.training.training_progress import Numbers, mask_nonfinite
+
+_Numbers = tuple[Normalization, dict[str, Any]]  # the second: of the loss, by path
 
 
 @dataclass(frozen=True)
@@ -62,17 +66,21 @@ class Evaluator:
         """Makes the evaluator.
 
         Args:
-            recipe: the network, the loss and the normalisation.
-            placement: the devices, and the trials on them.
-            batch_size: examples a call, over all devices; a multiple of their number.
-            test_views: of how many views of an image the outputs are averaged.
+            recipe: network, loss and normalisation, with plain numbers, which become arguments of the program.
+            placement: devices and trials.
+            batch_size: examples per call, over all devices; a multiple of their number.
+            test_views: the number of views of an image whose outputs are averaged.
         """
+        network = recipe.network
 
-        def forward(params: Pytree, model_state: Pytree, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-            x = normalize(inputs, recipe.mean, recipe.std)
+        def forward(
+            params: Pytree, model_state: Pytree, numbers: _Numbers, inputs: jax.Array, targets: jax.Array
+        ) -> tuple[jax.Array, jax.Array]:
+            normalization, loss = numbers
+            x = normalize(inputs, normalization.mean, normalization.std)
 
             def outputs_of(view: jax.Array) -> jax.Array:
-                return recipe.network.apply(params, model_state, view, train=False)[0]
+                return network.apply(params, model_state, view, train=False)[0]
 
             if test_views == 1:
                 outputs = outputs_of(x)
@@ -80,13 +88,18 @@ class Evaluator:
                 # One view after another, as all at once would take as many times the memory.
                 seen, weights = views(x, test_views)
                 outputs = jnp.einsum("v,vbk->bk", weights, lax.map(outputs_of, seen))
-            return example_loss(recipe.loss, outputs, targets), outputs
+            return example_loss(with_numbers(recipe.loss, loss), outputs, targets), outputs
 
-        def forward_of_all(params: Pytree, model_state: Pytree, *batch: jax.Array) -> tuple[jax.Array, jax.Array]:
-            results: tuple[jax.Array, jax.Array] = placement.map(lambda own: forward(*own, *batch), (params, model_state))
+        def forward_of_all(
+            params: Pytree, model_state: Pytree, numbers: _Numbers, inputs: jax.Array, targets: jax.Array
+        ) -> tuple[jax.Array, jax.Array]:
+            results: tuple[jax.Array, jax.Array] = placement.map(
+                lambda own: forward(own[0], own[1], numbers, inputs, targets), (params, model_state)
+            )
             return results
 
         self._classification = recipe.classification
+        self._numbers: _Numbers = placement.replicate((recipe.normalization, as_arrays(numbers_of(recipe.loss))))
         self._placement = placement
         self._batch_size = batch_size
         self._forward = placement.compile(forward_of_all)
@@ -101,7 +114,7 @@ class Evaluator:
         losses, outputs = [], []
         for inputs, targets in _padded_batches(split, self._batch_size):
             batch = self._placement.put_examples((inputs, targets))
-            results = self._forward(state.params, state.model_state, *batch)
+            results = self._forward(state.params, state.model_state, self._numbers, *batch)
             batch_losses, batch_outputs = map(self._placement.get_outputs, results)
             losses.append(batch_losses)
             outputs.append(batch_outputs)

@@ -1,8 +1,8 @@
 """Hyperparameters: the numbers that compiled programs take as arguments, so that another number needs no other program.
 
-    trial = trial_params(trials(config))                  # per-trial: seed, learning rate
-    shared = hyperparams(config, counts, network, dataset)    # of all trials
-    recipe = experiment.recipe_of(trial, shared)          # inside a compiled function, or with plain numbers
+    trials = trial_params(plan.trials)                    # each trial's seed and learning rate
+    shared = as_arrays(hyperparams(plan, dataset, kept))  # all other numbers
+    recipe = experiment.recipe_of(trial, shared)          # of one trial, inside a compiled function
 
 The structure of a program follows from the config alone: layers, batch sizes, the update rule, and every switch, such as a
 momentum of 0. See `nnjax.config.option_numbers`.
@@ -54,6 +54,7 @@ class Hyperparams:
 
     Attributes:
         optimizer: of `config.optimizer`, by path; without the learning rate, which each trial has.
+        rests: as from `nnjax.training.optimizers.rests_of`.
         loss: of `config.loss`, by path.
         augment: of `config.data.augment`, by path.
         schedule: of the learning rate's courses, as `nnjax.checks.rates.schedule_numbers` gives them.
@@ -66,6 +67,7 @@ class Hyperparams:
     """
 
     optimizer: dict[str, Any]
+    rests: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[str, Any]
     schedule: Any
@@ -93,4 +95,3 @@ def as_arrays(numbers: Any) -> Any:
 
 def _array(number: float) -> NDArray[Any]:
     return np.array(number, np.int32 if isinstance(number, int) else np.float32)
-

@@ -21,11 +21,11 @@ from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
 from nnjax.parallel.device_memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
+from nnjax.training.chunk_loader import ChunkLoader, make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
-from nnjax.training.chunk_loader import ChunkLoader, make_loader
-from nnjax.training.hyperparams import TrialParams, trial_params
+from nnjax.training.hyperparams import Hyperparams, TrialParams
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 from nnjax.training.training_progress import Numbers, Sums, TrainingProgress, mean_over_trials
@@ -70,14 +70,18 @@ class ChunkRunner:
         with clock("data"):
             self._loader: ChunkLoader = _loader(experiment)
         with clock("compile"):
-            chunk = _chunk_of_all(
+            chunk = chunk_of_all(
                 experiment,
                 self._loader.max_steps,
-                stop_below=config.training.stop.loss_below if self._by_step else None,
                 record_params=self._by_step and self._recorded,
             )
-            self._draws = _draws(experiment)
-            arguments = (state, self._draws, self._loader(0, 1), placement.replicate(np.int32(0)))
+            stop_below = rules.loss_below if self._by_step else None
+            self._numbers = (
+                placement.put(experiment.trial_params),
+                placement.replicate(experiment.hyperparams),
+                None if stop_below is None else placement.replicate(np.float32(stop_below)),
+            )
+            arguments = (state, *self._numbers, self._loader(0, 1), placement.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
             self._chunk = compile_lowered(placement.compile(chunk, donate).lower(*arguments), placement.platform)
             check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
@@ -103,7 +107,7 @@ class ChunkRunner:
                 chunk = self._loader(step, num_steps)
                 count = self._experiment.placement.replicate(np.int32(num_steps))
                 before = state
-                state, metrics = self._chunk(state, self._draws, chunk, count)
+                state, metrics = self._chunk(state, *self._numbers, chunk, count)
                 step += num_steps
                 if self._experiment.config.debug.strict:
                     self._check_step(before, state, step)
@@ -160,29 +164,31 @@ class ChunkRunner:
             raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
 
 
-def _chunk_of_all(
-    experiment: Experiment, max_steps: int, *, stop_below: float | None, record_params: bool
-) -> Callable[..., Any]:
-    """Many steps of each trial in one call, as one of the devices does them; arguments as of `make_train_chunk`."""
+def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:
+    """Many steps of each trial in one call, as one of the devices does them.
 
-    def run_chunk(state: TrainState, draws: TrialParams | None, chunk: ChunkBatch, num_steps: jax.Array) -> Any:
-        def chunk_of_one(own: tuple[TrainState, TrialParams | None, ChunkBatch]) -> tuple[TrainState, StepMetrics]:
-            state, draws, own_chunk = own
-            recipe = experiment.recipe_of(draws)
+    Returns:
+        A function of the state, the trials' parameters, the numbers that they share, the loss that ends the call early or None,
+        the chunk and the number of steps; the results are as from `make_train_chunk`.
+    """
+
+    def run_chunk(
+        state: TrainState,
+        trials: TrialParams,
+        shared: Hyperparams,
+        stop_below: jax.Array | None,
+        chunk: ChunkBatch,
+        num_steps: jax.Array,
+    ) -> Any:
+        def chunk_of_one(own: tuple[TrainState, TrialParams, ChunkBatch]) -> tuple[TrainState, StepMetrics]:
+            state, trial, own_chunk = own
+            recipe = experiment.recipe_of(trial, shared)
             steps = make_train_chunk(recipe, max_steps, stop_below=stop_below, record_params=record_params)
             return steps(state, chunk.shared_with(own_chunk), num_steps)
 
-        return experiment.placement.map(chunk_of_one, (state, draws, chunk.of_trials()))
+        return experiment.placement.map(chunk_of_one, (state, trials, chunk.of_trials()))
 
     return run_chunk
-
-
-def _draws(experiment: Experiment) -> TrialParams | None:
-    if not experiment.placement.many:
-        return None
-    varied = experiment.config.training.vary.learning_rate is not None
-    draws: TrialParams = experiment.placement.put(trial_params(experiment.plan.trials, varied=varied))
-    return draws
 
 
 def _loader(experiment: Experiment) -> ChunkLoader:

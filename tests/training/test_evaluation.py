@@ -7,9 +7,9 @@ import pytest
 from nnjax.cli.compose import compose_train
 from nnjax.data.dataset import Split
 from nnjax.data.load import load
+from nnjax.parallel.placement import Placement
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import set_up
-from nnjax.parallel.placement import Placement
 
 
 @pytest.fixture(scope="module")

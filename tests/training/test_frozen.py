@@ -12,11 +12,11 @@ from nnjax.cli.compose import compose_train
 from nnjax.config.training_options import SGD, Adam, Lion, Muon, MuonSGD, ParameterGroup
 from nnjax.config.types import Duration
 from nnjax.data.load import load
-from nnjax.training.experiment import set_up
 from nnjax.training.chunk_loader import make_loader
+from nnjax.training.experiment import set_up
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
-from nnjax.training.runner import _chunk_of_all, _draws
+from nnjax.training.runner import chunk_of_all
 
 MOMENTA = {"momentum": 0.9, "nesterov": True}
 RULES = {
@@ -159,12 +159,13 @@ def history(overrides, cuts=(TOTAL,), num_devices=1):
     experiment, state = set_up(config, load(config.data), jax.devices()[:num_devices])
     placement, seeds = experiment.placement, [trial.seed for trial in experiment.plan.trials]
     loader = make_loader(experiment.dataset.train, config, placement, seeds=seeds, total_steps=TOTAL)
-    chunk = placement.compile(_chunk_of_all(experiment, loader.max_steps, stop_below=None, record_params=True))
+    chunk = placement.compile(chunk_of_all(experiment, loader.max_steps, record_params=True))
+    numbers = placement.put(experiment.trial_params), placement.replicate(experiment.hyperparams), None
     steps_axis = 1 if placement.many else 0
     seen = [jax.tree.map(np.asarray, state.params)]
     for first, last in pairwise((0, *cuts)):
         count = placement.replicate(np.int32(last - first))
-        state, metrics = chunk(placement.put(state), _draws(experiment), loader(first, last - first), count)
+        state, metrics = chunk(placement.put(state), *numbers, loader(first, last - first), count)
         state, recorded = placement.get(state), placement.get(metrics.params)
         seen += [jax.tree.map(lambda p: np.take(p, step, steps_axis), recorded) for step in range(last - first)]  # noqa: B023
     return seen, state

@@ -7,12 +7,12 @@ from nnjax.checks.memory_needs import Machine, memory_needs
 from nnjax.cli.compose import compose_train
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load
+from nnjax.parallel.placement import Placement
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import runner
+from nnjax.training.chunk_loader import make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
-from nnjax.training.chunk_loader import make_loader
-from nnjax.parallel.placement import Placement
 
 DATA = ["data=synthetic", "data.num_train=4000", "data.num_test=10"]
 LARGE_BATCH = [*DATA, "training.global_batch_size=1000"]
