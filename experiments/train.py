@@ -179,7 +179,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
     ):
         events = _Events(experiment, bar, writer, progress, last_metrics(run_dir))
         try:
-            result = fit(experiment, state, progress, checkpoints=checkpoints, events=events, stop=stop, clock=clock)
+            result = fit(experiment, state, progress, checkpoints=checkpoints, callback=events, stop=stop, clock=clock)
             summary |= {"status": result.status, "reason": result.reason}
         finally:
             summary |= events.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}

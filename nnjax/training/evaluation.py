@@ -112,9 +112,8 @@ class Evaluator:
             split: what to measure; at least one example.
         """
         losses, outputs = [], []
-        for inputs, targets in _padded_batches(split, self._batch_size):
-            batch = self._placement.put_examples((inputs, targets))
-            results = self._forward(state.params, state.model_state, self._numbers, *batch)
+        for arguments in self._calls(state, split):
+            results = self._forward(*arguments)
             batch_losses, batch_outputs = map(self._placement.get_outputs, results)
             losses.append(batch_losses)
             outputs.append(batch_outputs)
@@ -129,6 +128,15 @@ class Evaluator:
             losses=all_losses,
             outputs=all_outputs,
         )
+
+    def lower(self, state: TrainState, split: Split) -> Any:
+        """The program that `__call__` runs, as from `jax.jit(…).lower`; for its text or its costs."""
+        return self._forward.lower(*next(self._calls(state, split)))
+
+    def _calls(self, state: TrainState, split: Split) -> Iterator[tuple[Any, ...]]:
+        """The arguments of each call."""
+        for batch in _padded_batches(split, self._batch_size):
+            yield state.params, state.model_state, self._numbers, *self._placement.put_examples(batch)
 
 
 def _padded_batches(split: Split, batch_size: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:

@@ -79,7 +79,7 @@ def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
     before = jax.device_get(state.params)
     checkpoints = Checkpoints(tmp_path, keep=1)
     result = fit(
-        experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
+        experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
     checkpoints.close()
     after = experiment.placement.fetch(result.state.params)

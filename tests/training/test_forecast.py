@@ -45,7 +45,7 @@ def trained(folder, values, *overrides):
     experiment, state = set_up(config, load(config.data), jax.devices()[:2])
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
     result = fit(
-        experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
+        experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
     checkpoints.close()
     return experiment, result.state

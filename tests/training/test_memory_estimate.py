@@ -34,7 +34,7 @@ def compiled_chunk(config, monkeypatch):
     found = []
     monkeypatch.setattr(runner, "check_compiled", lambda config, spec, compiled, *rest: found.append(compiled))
     experiment, state = set_up(config, load(config.data), jax.devices()[:1])
-    runner.ChunkRunner(experiment, experiment.placement.put(state), None, StopSignal(), Clock())
+    runner.ChunkRunner(experiment, experiment.placement.put(state), stop=StopSignal(), clock=Clock())
     return found[0].memory_analysis()
 
 

@@ -100,7 +100,7 @@ def run(overrides, sharding, num_devices, tmp_path):
         jax.device_get(state),
         TrainingProgress(),
         checkpoints=checkpoints,
-        events=Silent(),
+        callback=Silent(),
         stop=StopSignal(),
         clock=Clock(),
     )

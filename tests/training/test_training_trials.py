@@ -75,7 +75,7 @@ class Trained:
                 jax.device_get(state),
                 progress,
                 checkpoints=checkpoints,
-                events=self.recorder,
+                callback=self.recorder,
                 stop=stop,
                 clock=Clock(),
             )
