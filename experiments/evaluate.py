@@ -75,7 +75,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         checkpoints = Checkpoints(run / "checkpoints")
         state, progress = checkpoints.restore(template, which)
         checkpoints.close()
-        state = experiment.layout.put(state)
+        state = experiment.placement.put(state)
         result = experiment.evaluate(state, dataset.test)
 
         evaluation: dict[str, Any] = {
@@ -95,8 +95,8 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             splits["forecast"] = forecast_errors(forecasts)
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
-        if experiment.layout.many:
-            trials = rows_of(experiment.layout.trials, splits, steps=progress.step, diverged=progress.diverged)
+        if experiment.placement.many:
+            trials = rows_of(experiment.plan.trials, splits, steps=progress.step, diverged=progress.diverged)
             evaluation |= trials_summary(trials)
             show_trials(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)

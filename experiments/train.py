@@ -169,7 +169,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
 
     # --- training ---
     Thread(target=_preload, args=(config.report.figures,)).start()  # while XLA compiles and computes
-    steps, layout = experiment.plan.steps, experiment.layout
+    steps, placement = experiment.plan.steps, experiment.placement
     resume_step = progress.step if config.resume is not None else None
     with (
         MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as writer,
@@ -179,7 +179,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
     ):
         events = _Events(experiment, bar, writer, progress, last_metrics(run_dir))
         try:
-            result = fit(experiment, state, progress, checkpoints=checkpoints, events=events, stop=stop, clock=clock)
+            result = fit(experiment, state, progress, checkpoints=checkpoints, callback=events, stop=stop, clock=clock)
             summary |= {"status": result.status, "reason": result.reason}
         finally:
             summary |= events.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
@@ -193,7 +193,7 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
-                tested, step = experiment.layout.put(state), progress.step
+                tested, step = experiment.placement.put(state), progress.step
             evaluation = experiment.evaluate(tested, dataset.test)
             shown = evaluation.first_finite()  # what is drawn and forecast of one network is of this trial
             if shown is None:
@@ -203,11 +203,11 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
         if forecasts:
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
             write_forecast(forecasts[shown], run_dir / "forecast.csv")
-        if layout.many:
+        if placement.many:
             splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
             if forecasts:
                 splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
-            rows = rows_of(layout.trials, splits, steps=step, diverged=result.progress.diverged)
+            rows = rows_of(experiment.plan.trials, splits, steps=step, diverged=result.progress.diverged)
             summary |= trials_summary(rows)
             write_trials(rows, run_dir / "trials.csv")
             show_trials(console, summary)
@@ -220,14 +220,14 @@ def _run(config: TrainConfig, run_dir: Path, console: RunConsole, summary: dict[
         with clock("figures"):
             from nnjax.reporting.figures.run_figures import draw_run
 
-            first_layer = layout.one_of(layout.get(tested.params.get(layers[0].name, {})), shown)
+            first_layer = placement.one_of(placement.get(tested.params.get(layers[0].name, {})), shown)
             kernel = first_layer.get("kernel")
             summary["figures"] = draw_run(
                 run_dir,
                 inputs=dataset.test.inputs,
                 targets=dataset.test.targets,
-                outputs=layout.one_of(evaluation.outputs, shown),
-                losses=layout.one_of(evaluation.losses, shown),
+                outputs=placement.one_of(evaluation.outputs, shown),
+                losses=placement.one_of(evaluation.losses, shown),
                 class_names=dataset.class_names,
                 from_logits=config.loss.from_logits,
                 kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
@@ -279,7 +279,7 @@ class _Events:
 
     def summary(self, train_seconds: float) -> dict[str, Any]:
         """How far training came, for the summary; `train_seconds` are those of all steps."""
-        batch_size, trials = self._experiment.config.training.global_batch_size, self._experiment.layout.trials
+        batch_size, trials = self._experiment.config.training.global_batch_size, self._experiment.plan.trials
         examples = self._step * batch_size * len(trials)
         return {
             "steps": self._step,

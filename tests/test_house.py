@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "nnjax.data": {"nnjax.config"},
     "nnjax.checks": {"nnjax.config", "nnjax.data"},
     "nnjax.cli": FACTS,
-    "nnjax.models": FACTS,
+    "nnjax.models": FACTS | {"nnjax.parallel"},
     "nnjax.parallel": FACTS,
     "nnjax.training": FACTS | {"nnjax.models", "nnjax.parallel"},
     "nnjax.reporting": FACTS | {"nnjax.cli"},

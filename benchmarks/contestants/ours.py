@@ -148,7 +148,7 @@ def _like(params: Any, weights: Any) -> Any:
 
 def _fit(experiment: Experiment, state: TrainState, events: "_Events") -> None:
     nowhere: Any = _NoCheckpoints()
-    fit(experiment, state, TrainingProgress(), checkpoints=nowhere, events=events, stop=StopSignal(), clock=Clock())
+    fit(experiment, state, TrainingProgress(), checkpoints=nowhere, callback=events, stop=StopSignal(), clock=Clock())
 
 
 class _NoCheckpoints:

@@ -14,13 +14,13 @@ timm's and PyTorch's LinearLR start at a rate of their own, which is one more nu
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nnjax.checks.step_counts import StepCounts
+from nnjax.config.option_numbers import is_off, numbers_of, with_numbers
 from nnjax.config.training_options import Constant, Cosine, OneCycle, Restart, Schedule, Steps, WarmupCosine
-from nnjax.config.types import Duration
 
 Rate = Callable[[Any], Any]
 
@@ -49,17 +49,44 @@ def rate_of(schedule: Schedule, counts: StepCounts) -> Rate:
         A function of the steps done, 0 before the first step: a number, or an array of NumPy or JAX, which gives an array of
         the same kind.
     """
+    return rate_from(schedule, schedule_numbers(schedule, counts))
+
+
+def schedule_numbers(schedule: Schedule, counts: StepCounts) -> dict[str, Any]:
+    """Lists every number that the rate depends on, for `rate_from`; empty for a constant rate.
+
+    Returns:
+        "options": the schedule's own, by path. "courses": for each course its "start" and "span", and "up" and "rest", its
+        warm-up and the time after it, or its "boundaries"; all in steps.
+    """
+    if isinstance(schedule, Constant):
+        return {}
+
+    def course_numbers(course: Course) -> dict[str, Any]:
+        numbers: dict[str, Any] = {"start": course.start, "span": course.span}
+        if isinstance(schedule, Steps):
+            numbers["boundaries"] = tuple(counts.of(boundary, course.span) for boundary in schedule.boundaries)
+        elif isinstance(schedule, WarmupCosine | OneCycle):
+            up = counts.of(schedule.warmup, course.span)
+            numbers |= {"up": up, "rest": max(1, course.span - up)}
+        return numbers
+
+    return {"options": numbers_of(schedule), "courses": tuple(map(course_numbers, courses(schedule, counts)))}
+
+
+def rate_from(schedule: Schedule, numbers: Mapping[str, Any]) -> Rate:
+    """As `rate_of`, from the numbers of `schedule_numbers`, any of which may be an array of JAX."""
     if isinstance(schedule, Constant):
         return lambda step: 1.0
-    first, *others = courses(schedule, counts)
-    lines = {course: _line(schedule, course.span, counts) for course in (first, *others)}
+    line = _line(with_numbers(schedule, numbers["options"]))
+    first, *others = numbers["courses"]
 
     def rate(step: Any) -> Any:
         xp = _namespace(step)
-        value = lines[first](xp, xp.clip(step, 0, first.span))
+        value = line(xp, xp.clip(step, 0, first["span"]), first)
         for course in others:
-            since = xp.clip(step - course.start, 0, course.span)
-            value = xp.where(step < course.start, value, lines[course](xp, since))
+            since = xp.clip(step - course["start"], 0, course["span"])
+            value = xp.where(step < course["start"], value, line(xp, since, course))
         return value
 
     return rate
@@ -101,37 +128,33 @@ def _namespace(step: Any) -> Any:
     return numpy
 
 
-def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle, span: int, counts: StepCounts) -> Callable[[Any, Any], Any]:
-    """The rate at the k-th step of a course, from 0, up to `span`, one past its last.
+def _line(schedule: Steps | Cosine | WarmupCosine | OneCycle) -> Callable[[Any, Any, Mapping[str, Any]], Any]:
+    """The rate at the k-th step of a course, from 0, up to its span, one past its last; of the namespace, k, and its numbers.
 
     Each k meets a float before it is divided: JAX divides int32 in float32 also where float64 is switched on, as in a trace.
     """
     match schedule:
         case Steps():
-            boundaries = [counts.of(boundary, span) for boundary in schedule.boundaries]
-            return lambda xp, k: math.prod((xp.where(k >= end, schedule.factor, 1.0) for end in boundaries), start=1.0)
-        case Cosine():
-            return lambda xp, k: _cosine(xp, 1.0 * k / span, schedule.final)
-        case WarmupCosine():
-            up, rest = _split(schedule.warmup, span, counts)
-            return lambda xp, k: xp.where(
-                k < up, (k + 1.0) / up, _cosine(xp, xp.clip(k - 1.0 * up, 0, None) / rest, schedule.final)
+            return lambda xp, k, course: math.prod(
+                (xp.where(k >= end, schedule.factor, 1.0) for end in course["boundaries"]), start=1.0
             )
+        case Cosine():
+            return lambda xp, k, course: _cosine(xp, 1.0 * k / course["span"], schedule.final)
+        case WarmupCosine():
+
+            def warm_cosine(xp: Any, k: Any, course: Mapping[str, Any]) -> Any:
+                falling = _cosine(xp, xp.clip(k - 1.0 * course["up"], 0, None) / course["rest"], schedule.final)
+                return xp.where(k < course["up"], (k + 1.0) / course["up"], falling)
+
+            return warm_cosine
         case OneCycle():
-            up, rest = _split(schedule.warmup, span, counts)
-            first, start = (1.0, 0.0) if schedule.start == 0 else (0.0, schedule.start)
+            first, start = (1.0, 0.0) if is_off(schedule.start) else (0.0, schedule.start)
 
-            def line(xp: Any, k: Any) -> Any:
-                rising = start + (1 - start) * (k + first) / up
-                return xp.where(k < up, rising, 1 + (schedule.final - 1) * (k - 1.0 * up) / rest)
+            def one_cycle(xp: Any, k: Any, course: Mapping[str, Any]) -> Any:
+                rising = start + (1 - start) * (k + first) / course["up"]
+                return xp.where(k < course["up"], rising, 1 + (schedule.final - 1) * (k - 1.0 * course["up"]) / course["rest"])
 
-            return line
-
-
-def _split(warmup: Duration, span: int, counts: StepCounts) -> tuple[int, int]:
-    """Steps of a course's warm-up, and those after it."""
-    up = counts.of(warmup, span)
-    return up, max(1, span - up)
+            return one_cycle
 
 
 def _cosine(xp: Any, share: Any, final: float) -> Any:

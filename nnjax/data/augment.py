@@ -15,6 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from nnjax.config.data_options import Augment
+from nnjax.config.option_numbers import is_off
 
 
 def normalize(inputs: Array, mean: ArrayLike, std: ArrayLike) -> Array:
@@ -55,7 +56,7 @@ def augment_images(images: Array, keys: Array, options: Augment, mirrored: Array
     Args:
         images: [b, h, w, c] float32, normalised: what is cut out becomes 0, the mean.
         keys: [b] typed keys, one for each image.
-        options: which changes.
+        options: which changes; `crop` and `cutout` may be traced arrays, a plain 0 leaves the change out.
         mirrored: [b] booleans, which images flip=alternating mirrors; needed with that.
 
     Returns:
@@ -65,21 +66,21 @@ def augment_images(images: Array, keys: Array, options: Augment, mirrored: Array
         ValueError: if `crop` is not smaller than the images.
     """
     _, height, width, _ = images.shape
-    if options.crop >= min(height, width):
+    if isinstance(options.crop, int) and options.crop >= min(height, width):
         raise ValueError(f"crop={options.crop}: must be less than the sides of the images, {height} and {width}")
     draws = jax.vmap(lambda key: jax.random.uniform(key, (5,), jnp.float32))(keys)
     mirror, shift_down, shift_right, centre_row, centre_column = draws.T
-    if options.crop:
+    if not is_off(options.crop):
         rows = _window(shift_down, height, options.crop)
         images = jnp.take_along_axis(images, rows[:, :, None, None], axis=1, mode="promise_in_bounds")
-    if options.crop or options.flip != "off":
+    if not is_off(options.crop) or options.flip != "off":
         columns = _window(shift_right, width, options.crop)
         if options.flip == "random":
             mirrored = mirror < 0.5
         if mirrored is not None:
             columns = jnp.where(mirrored[:, None], columns[:, ::-1], columns)
         images = jnp.take_along_axis(images, columns[:, None, :, None], axis=2, mode="promise_in_bounds")
-    if options.cutout:
+    if not is_off(options.cutout):
         hidden_rows = _square(centre_row, height, options.cutout)[:, :, None, None]
         hidden_columns = _square(centre_column, width, options.cutout)[:, None, :, None]
         images = jnp.where(hidden_rows & hidden_columns, 0, images)
@@ -111,14 +112,14 @@ def views(images: Array, count: Literal[1, 2, 6]) -> tuple[Array, Array]:
     return jnp.stack(seen), jnp.array(weights, jnp.float32)
 
 
-def _window(draw: Array, size: int, crop: int) -> Array:
+def _window(draw: Array, size: int, crop: int | Array) -> Array:
     """[b, size] the pixels seen through a window that is shifted by −crop to crop, beyond the border their reflections."""
-    shift = jnp.floor(draw * (2 * crop + 1)).astype(jnp.int32) - crop
+    shift = jnp.floor(draw * jnp.asarray(2 * crop + 1, draw.dtype)).astype(jnp.int32) - crop
     pixel = jnp.abs(jnp.arange(size) + shift[:, None])
     return size - 1 - jnp.abs(size - 1 - pixel)
 
 
-def _square(draw: Array, size: int, side: int) -> Array:
+def _square(draw: Array, size: int, side: int | Array) -> Array:
     """[b, size] whether a pixel lies within a stretch of `side` around a centre that is drawn from all pixels."""
     start = jnp.floor(draw * size).astype(jnp.int32)[:, None] - side // 2
     pixel = jnp.arange(size)

@@ -27,10 +27,11 @@ from nnjax.models.layer_norm import LayerNorm
 from nnjax.models.pooling import max_pool, mean_pool
 from nnjax.models.recurrent import Recurrent
 from nnjax.models.whitening import Whitening
+from nnjax.parallel.placement import AXIS
 
 _Arrays = TypeVar("_Arrays", bound=tuple[Array | None, ...])
 
-BATCH_AXIS = "data"  # mapped axis over which devices share a batch; BatchNorm and dropout work on the whole batch
+BATCH_AXIS = AXIS  # devices share a batch over it; BatchNorm and dropout work on the whole batch
 
 
 def initializer(name: Initializer) -> initializers.Initializer:
@@ -257,19 +258,26 @@ class Dropout(nnx.Module):
         self.rate = rate
         self.deterministic = False
 
-    def __call__(self, inputs: Array, rngs: nnx.Rngs | None) -> Array:
-        """Drops values of `inputs` [b, ...]; training needs `rngs`, equal on every device of the axis `BATCH_AXIS`."""
+    def __call__(self, inputs: Array, rngs: nnx.Rngs | None, kept: Array | None = None) -> Array:
+        """Drops values of `inputs` [b, ...].
+
+        Args:
+            inputs: any values.
+            rngs: its `dropout` stream draws the masks, equal on every device of `BATCH_AXIS`; needed in training.
+            kept: the share of the values that is kept, as a traced scalar; None for 1 − `rate`.
+        """
         if self.deterministic:
             return inputs
         if rngs is None:
             raise ValueError("dropout in training needs rngs with a dropout stream")
         key, examples = rngs.dropout(), len(inputs)
+        share = 1 - self.rate if kept is None else kept
 
         def keep(place: Array) -> Array:
-            return jax.random.bernoulli(jax.random.fold_in(key, place), 1 - self.rate, inputs.shape[1:])
+            return jax.random.bernoulli(jax.random.fold_in(key, place), share, inputs.shape[1:])
 
-        kept = jax.vmap(keep)(lax.axis_index(BATCH_AXIS) * examples + jnp.arange(examples))
-        return jnp.where(kept, inputs / (1 - self.rate), 0)
+        are_kept = jax.vmap(keep)(lax.axis_index(BATCH_AXIS) * examples + jnp.arange(examples))
+        return jnp.where(are_kept, inputs * jnp.asarray(1 / share, inputs.dtype), 0)
 
     def set_view(self, deterministic: bool | None = None) -> None:
         """Sets the mode; called by `nnx.view`."""

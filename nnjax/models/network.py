@@ -7,6 +7,7 @@ params["output"]["kernel"]                       # [784, 10]; `rest` holds Batch
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
@@ -34,33 +35,42 @@ class Network(nnx.Module):
         for name, layer in layers.items():
             setattr(self, name, layer)
 
-    def __call__(self, inputs: Array, *, rngs: nnx.Rngs | None = None) -> Array:
+    def __call__(
+        self, inputs: Array, *, rngs: nnx.Rngs | None = None, kept: Mapping[str, Array] = MappingProxyType({})
+    ) -> Array:
         """The network's outputs.
 
         Args:
             inputs: [b, *input_shape] float32, normalised.
             rngs: its `dropout` stream draws the dropout masks, equal on every device; unused in evaluation and by networks
                 without dropout.
+            kept: by dropout layer, the share of values that it keeps, in place of the layer's own.
 
         Returns:
             [b, num_outputs] float32, whatever the layers' dtype.
         """
-        *_, (_, outputs) = _outputs(_pool_early(list(self.layers())), inputs, rngs)
+        *_, (_, outputs) = _outputs(_pool_early(list(self.layers())), inputs, rngs, kept)
         return outputs.astype(jnp.float32)
 
     def layer_outputs(self, inputs: Array, *, rngs: nnx.Rngs | None = None) -> Iterator[tuple[str, Array]]:
         """Yields each layer's name and output, in order; arguments as for `__call__`."""
-        return _outputs(self.layers(), inputs, rngs)
+        return _outputs(self.layers(), inputs, rngs, {})
+
+    def kept(self) -> dict[str, float]:
+        """By dropout layer, the share of values that it keeps in training."""
+        return {name: 1 - layer.rate for name, layer in self.layers() if isinstance(layer, Dropout)}
 
     def layers(self) -> Iterator[tuple[str, Layer]]:
         """Yields each layer's name and the layer, in order."""
         return ((name, getattr(self, name)) for name in self.names)
 
 
-def _outputs(layers: Iterable[tuple[str, _Step]], values: Array, rngs: nnx.Rngs | None) -> Iterator[tuple[str, Array]]:
+def _outputs(
+    layers: Iterable[tuple[str, _Step]], values: Array, rngs: nnx.Rngs | None, kept: Mapping[str, Array]
+) -> Iterator[tuple[str, Array]]:
     for name, layer in layers:
         with jax.named_scope(name):
-            values = layer(values, rngs=rngs) if isinstance(layer, Dropout) else layer(values)
+            values = layer(values, rngs, kept.get(name)) if isinstance(layer, Dropout) else layer(values)
         yield name, values
 
 

@@ -28,7 +28,7 @@ from nnjax.checks.plan import make_plan
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Loss
 from nnjax.models.activations import activation
-from nnjax.parallel.data_parallel import AXIS, DataParallel
+from nnjax.parallel.placement import AXIS, Placement
 from nnjax.textbook.notation import neuron_names
 from nnjax.textbook.passes import batch_losses, forward, layer_activations
 from nnjax.training.losses import example_loss
@@ -69,7 +69,7 @@ def exchange(
         mean_loss = partial(_mean_loss, config.loss, network)
         single_loss, single = jax.device_get(jax.jit(jax.value_and_grad(mean_loss))(params, model_state, x, y))
 
-        spread = DataParallel(config.parallel.name, devices)
+        spread = Placement(config.parallel.name, devices)
         on_device = spread.compile(partial(_on_device, config.loss, network))
         parts = spread.split((x, y))
         own, shared = on_device(spread.replicate(params), spread.replicate(model_state), *parts)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nnjax.parallel.data_parallel import AXIS
+from nnjax.parallel.placement import AXIS
 from nnjax.training.experiment import Experiment
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, TrainState

@@ -1,6 +1,6 @@
 """Evaluation: every example counts exactly once, at any batch size and on any number of devices.
 
-    evaluate = Evaluator(recipe, layout, batch_size=1000)
+    evaluate = Evaluator(recipe, placement, batch_size=1000)
     result = evaluate(state, dataset.test)
     result.loss, result.accuracy, result.count              # 0.0312, 0.9903, 10000
 
@@ -18,13 +18,17 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.data.augment import normalize, views
 from nnjax.data.dataset import Split
-from nnjax.training.layout import Layout
+from nnjax.parallel.placement import Placement
+from nnjax.training.hyperparams import Normalization, as_arrays
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import StepRecipe
 from nnjax.training.training_progress import Numbers, mask_nonfinite
+
+_Numbers = tuple[Normalization, dict[str, Any]]  # the second: of the loss, by path
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,25 @@ class Evaluation:
 class Evaluator:
     """A compiled forward pass in evaluation mode; compiles at the first call and serves splits of every size."""
 
-    def __init__(self, recipe: StepRecipe, layout: Layout, batch_size: int, test_views: Literal[1, 2, 6] = 1) -> None:
+    def __init__(self, recipe: StepRecipe, placement: Placement, batch_size: int, test_views: Literal[1, 2, 6] = 1) -> None:
         """Makes the evaluator.
 
         Args:
-            recipe: the network, the loss and the normalisation.
-            layout: the devices, and the trials on them.
-            batch_size: examples a call, over all devices; a multiple of their number.
-            test_views: of how many views of an image the outputs are averaged.
+            recipe: network, loss and normalisation, with plain numbers, which become arguments of the program.
+            placement: devices and trials.
+            batch_size: examples per call, over all devices; a multiple of their number.
+            test_views: the number of views of an image whose outputs are averaged.
         """
+        network = recipe.network
 
-        def forward(params: Pytree, model_state: Pytree, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-            x = normalize(inputs, recipe.mean, recipe.std)
+        def forward(
+            params: Pytree, model_state: Pytree, numbers: _Numbers, inputs: jax.Array, targets: jax.Array
+        ) -> tuple[jax.Array, jax.Array]:
+            normalization, loss = numbers
+            x = normalize(inputs, normalization.mean, normalization.std)
 
             def outputs_of(view: jax.Array) -> jax.Array:
-                return recipe.network.apply(params, model_state, view, train=False)[0]
+                return network.apply(params, model_state, view, train=False)[0]
 
             if test_views == 1:
                 outputs = outputs_of(x)
@@ -80,16 +88,21 @@ class Evaluator:
                 # One view after another, as all at once would take as many times the memory.
                 seen, weights = views(x, test_views)
                 outputs = jnp.einsum("v,vbk->bk", weights, lax.map(outputs_of, seen))
-            return example_loss(recipe.loss, outputs, targets), outputs
+            return example_loss(with_numbers(recipe.loss, loss), outputs, targets), outputs
 
-        def forward_of_all(params: Pytree, model_state: Pytree, *batch: jax.Array) -> tuple[jax.Array, jax.Array]:
-            results: tuple[jax.Array, jax.Array] = layout.map(lambda own: forward(*own, *batch), (params, model_state))
+        def forward_of_all(
+            params: Pytree, model_state: Pytree, numbers: _Numbers, inputs: jax.Array, targets: jax.Array
+        ) -> tuple[jax.Array, jax.Array]:
+            results: tuple[jax.Array, jax.Array] = placement.map(
+                lambda own: forward(own[0], own[1], numbers, inputs, targets), (params, model_state)
+            )
             return results
 
         self._classification = recipe.classification
-        self._layout = layout
+        self._numbers: _Numbers = placement.replicate((recipe.normalization, as_arrays(numbers_of(recipe.loss))))
+        self._placement = placement
         self._batch_size = batch_size
-        self._forward = layout.compile(forward_of_all)
+        self._forward = placement.compile(forward_of_all)
 
     def __call__(self, state: TrainState, split: Split) -> Evaluation:
         """Measures a split.
@@ -99,10 +112,9 @@ class Evaluator:
             split: what to measure; at least one example.
         """
         losses, outputs = [], []
-        for inputs, targets in _padded_batches(split, self._batch_size):
-            batch = self._layout.put_examples((inputs, targets))
-            results = self._forward(state.params, state.model_state, *batch)
-            batch_losses, batch_outputs = map(self._layout.get_outputs, results)
+        for arguments in self._calls(state, split):
+            results = self._forward(*arguments)
+            batch_losses, batch_outputs = map(self._placement.get_outputs, results)
             losses.append(batch_losses)
             outputs.append(batch_outputs)
         all_losses = np.concatenate(losses, axis=-1)[..., : len(split)]
@@ -116,6 +128,15 @@ class Evaluator:
             losses=all_losses,
             outputs=all_outputs,
         )
+
+    def lower(self, state: TrainState, split: Split) -> Any:
+        """The program that `__call__` runs, as from `jax.jit(…).lower`; for its text or its costs."""
+        return self._forward.lower(*next(self._calls(state, split)))
+
+    def _calls(self, state: TrainState, split: Split) -> Iterator[tuple[Any, ...]]:
+        """The arguments of each call."""
+        for batch in _padded_batches(split, self._batch_size):
+            yield state.params, state.model_state, self._numbers, *self._placement.put_examples(batch)
 
 
 def _padded_batches(split: Split, batch_size: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:

@@ -6,23 +6,24 @@ evaluation = experiment.evaluate(state, dataset.test)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import numpy as np
 import optax
 
 from nnjax.checks.plan import Plan, make_plan
+from nnjax.checks.rates import rate_from
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
-from nnjax.config.training_options import Optimizer, Textbook
 from nnjax.data.dataset import Dataset
 from nnjax.models.layer_summary import num_params
 from nnjax.models.whitening import whitening_kernel
-from nnjax.parallel.data_parallel import DataParallel
+from nnjax.parallel.placement import Placement
 from nnjax.training.evaluation import Evaluator
-from nnjax.training.layout import Layout, TrialParams
+from nnjax.training.hyperparams import Hyperparams, TrialParams, as_arrays, trial_params
 from nnjax.training.optimizers import make_optimizer
-from nnjax.training.parameter_groups import first_frozen_steps
+from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
 from nnjax.training.state import TrainState, create_state
 from nnjax.training.step import StepRecipe
 
@@ -33,30 +34,32 @@ _WHITENING_EXAMPLES = 5000  # as many as airbench94 takes; a hundredth of them w
 
 @dataclass(frozen=True)
 class Experiment:
-    """What stays the same through a run.
+    """Everything that stays the same through a run.
 
     Attributes:
-        config: what was asked for.
-        dataset: what is trained and tested on.
-        layout: the devices, and the trials of the network on them.
-        recipe: what a step is made of.
-        plan: what follows from the config and the dataset: step counts, schedule, trials.
+        plan: step counts, schedule and trials of the config and its dataset.
+        dataset: the data for training and tests.
+        placement: the devices, and the layout of the trials on them.
+        trial_params: each trial's numbers, as NumPy arrays.
+        hyperparams: the numbers that all trials share, as NumPy arrays.
+        recipe: the step of the first trial, with plain numbers.
         relative_schedule: from the step to the learning rate, as a share of its peak.
         evaluate: measures a split.
     """
 
-    config: Config
-    dataset: Dataset
-    layout: Layout
-    recipe: StepRecipe
     plan: Plan
+    dataset: Dataset
+    placement: Placement
+    trial_params: TrialParams
+    hyperparams: Hyperparams
+    recipe: StepRecipe
     relative_schedule: optax.Schedule
     evaluate: Evaluator
 
     @property
-    def parallel(self) -> DataParallel:
-        """The devices."""
-        return self.layout.parallel
+    def config(self) -> Config:
+        """The config of the plan."""
+        return self.plan.config
 
     @property
     def classification(self) -> bool:
@@ -64,30 +67,24 @@ class Experiment:
         return self.dataset.spec.task == "classification"
 
     def learning_rate(self, step: int, trial: int = 0) -> float:
-        """The learning rate of a trial in the step after `step` steps."""
-        return self.layout.trials[trial].learning_rate * float(self.relative_schedule(step))
+        """A trial's learning rate in the step after `step` steps."""
+        return self.plan.trials[trial].learning_rate * float(self.relative_schedule(step))
 
-    def recipe_of(self, draws: TrialParams | None) -> StepRecipe:
-        """The recipe of one trial, inside of a compiled function; None for the only network."""
-        if draws is None:
-            return self.recipe
-        recipe = replace(self.recipe, seed=draws.seed)
-        if draws.learning_rate is None:
-            return recipe
-        rule = replace(self.config.optimizer, learning_rate=draws.learning_rate)
-        return replace(recipe, optimizer=_optimizer(rule, self.plan))
+    def recipe_of(self, trial: TrialParams, shared: Hyperparams) -> StepRecipe:
+        """The step's recipe for one trial's traced numbers, inside a compiled function."""
+        return make_recipe(self.plan, self.recipe.network, trial, shared)
 
 
 def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> tuple[Experiment, TrainState]:
-    """Makes an experiment and its freshly initialised state, which lies on no device in particular.
+    """Makes an experiment and its initial state, as NumPy arrays or on the first device.
 
     Args:
-        config: what to run.
-        dataset: the data that `config.data` names, read.
-        devices: as `nnjax.parallel.devices.select_devices` gives them.
+        config: the experiment's config.
+        dataset: the data of `config.data`.
+        devices: as from `nnjax.parallel.devices.select_devices`.
 
     Raises:
-        ConfigError: if the dataset turns out smaller than its kind usually is, and has not one whole batch.
+        ConfigError: if the dataset turns out smaller than its kind usually is, without one whole batch.
     """
     spec, training = dataset.spec, config.training
     if spec.num_train < training.global_batch_size:
@@ -96,40 +93,29 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
             f"the training examples that this copy of data={spec.name} has"
         )
     plan = make_plan(config, spec)
-    optimizer = _optimizer(config.optimizer, plan)
+    optimizer = make_optimizer(config.optimizer, plan.relative_rate, plan.steps.of)
     network, state = create_state(config, spec, optimizer)
-    lookahead = frozen_from = None
-    if not isinstance(config.optimizer, Textbook):
-        lookahead, groups = config.optimizer.lookahead, config.optimizer.parameter_groups
-        frozen_from = first_frozen_steps(groups, state.params, plan.steps.of)
     state = _with_whitening(state, config, dataset)
-    if lookahead is not None:
+    if lookahead_of(config.optimizer) is not None:
         state = replace(state, slow=(state.params, state.model_state))
-    augment = config.data.augment
-    augmented = spec.is_image and not config.debug.overfit and (augment.flip != "off" or augment.crop or augment.cutout)
-    recipe = StepRecipe(
-        network=network,
-        optimizer=optimizer,
-        lookahead=lookahead,
-        frozen_from=frozen_from,
-        loss=config.loss,
-        augment=augment if augmented else None,
-        mean=dataset.mean,
-        std=dataset.std,
-        classification=spec.task == "classification",
-        seed=config.seed,
-        steps_per_epoch=plan.steps.per_epoch,
-        planned_steps=plan.steps.planned,
-        ends=plan.course_ends,
+    numbers = hyperparams(plan, dataset, network.kept)
+    trial = TrialParams(config.seed, plan.trials[0].learning_rate)
+    recipe = make_recipe(plan, network, trial, numbers)
+    at_once = _trials_at_once(plan, state, devices[0].platform)
+    placement = Placement(config.parallel.name, devices, plan.num_trials, at_once)
+    # One small program, where eager operations are ten.
+    relative = jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
+    experiment = Experiment(
+        plan=plan,
+        dataset=dataset,
+        placement=placement,
+        trial_params=trial_params(plan.trials),
+        hyperparams=as_arrays(numbers),
+        recipe=recipe,
+        relative_schedule=partial(relative, as_arrays(numbers.schedule)),
+        evaluate=Evaluator(recipe, placement, plan.shares(len(devices)).global_eval_batch_size, training.test_views),
     )
-    layout = Layout(config, devices, _trials_at_once(plan, state, devices[0].platform))
-    evaluate = Evaluator(recipe, layout, plan.shares(len(devices)).global_eval_batch_size, training.test_views)
-    relative = jax.jit(plan.relative_rate)  # one small program, where eager operations are ten
-    return Experiment(config, dataset, layout, recipe, plan, relative, evaluate), state
-
-
-def _optimizer(optimizer: Optimizer, plan: Plan) -> optax.GradientTransformation:
-    return make_optimizer(optimizer, plan.relative_rate, plan.steps.of)
+    return experiment, state
 
 
 def _trials_at_once(plan: Plan, state: TrainState, platform: str) -> int:

@@ -76,11 +76,11 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
         return lax.scan(step, window, length=series.holdout)[1]
 
     def roll_all(params: Pytree, model_state: Pytree, window: jax.Array) -> Any:
-        return layout.map(lambda own: roll(own[0], own[1], window), (params, model_state))
+        return placement.map(lambda own: roll(own[0], own[1], window), (params, model_state))
 
-    layout, known = experiment.layout, series.known
-    window = layout.parallel.replicate(series.last_window)
-    outputs = layout.get(layout.compile(roll_all)(state.params, state.model_state, window))
+    placement, known = experiment.placement, series.known
+    window = placement.replicate(series.last_window)
+    outputs = placement.get(placement.compile(roll_all)(state.params, state.model_state, window))
     first = len(known) - series.season
     naive = {
         "last_season": np.resize(known[first:], series.holdout),
@@ -88,5 +88,5 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
     }
     return [
         Forecast(series.name, series.labels, series.values, series.season, {"network": series.restored(ahead), **naive})
-        for ahead in outputs.reshape(len(layout.trials), -1)
+        for ahead in outputs.reshape(len(experiment.plan.trials), -1)
     ]

@@ -19,7 +19,13 @@ Pytree = Any
 
 
 def look_ahead(
-    options: Lookahead, slow: Pytree, fast: Pytree, *, step: Array, total_steps: int, ends: Sequence[int] | None = None
+    options: Lookahead,
+    slow: Pytree,
+    fast: Pytree,
+    *,
+    step: Array,
+    total_steps: int | Array,
+    ends: Sequence[int] | Array | None = None,
 ) -> tuple[Pytree, Pytree]:
     """Lets slow and fast weights meet, if it is time.
 
@@ -34,9 +40,8 @@ def look_ahead(
     Returns:
         Slow and fast arrays.
     """
-    ends = (total_steps,) if ends is None else ends
-    share = jnp.minimum(step / total_steps, 1) if max(ends) > total_steps else step / total_steps
-    step_size = 1 - (1 - options.slow_step_size) * share**options.power
+    share = jnp.minimum(step / total_steps, 1)
+    step_size = 1 - (1 - options.slow_step_size) * share**options.power  # share**0 is 1, for a plain 0 too
 
     def meet() -> tuple[Pytree, Pytree]:
         met = jax.tree.map(lambda s, f: s + step_size.astype(s.dtype) * (f - s), slow, fast)
@@ -48,7 +53,7 @@ def look_ahead(
     def go_on() -> tuple[Pytree, Pytree]:
         return slow, fast
 
-    is_end = jnp.isin(step, jnp.array(ends, step.dtype))
+    is_end = jnp.isin(step, jnp.asarray((total_steps,) if ends is None else ends, step.dtype))
     which = jnp.where(step % options.sync_period == 0, 2, jnp.where(is_end, 1, 0))
     slow, fast = lax.switch(which, [go_on, end, meet])
     return slow, fast

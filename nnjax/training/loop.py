@@ -1,14 +1,13 @@
 """The loop: chunks of compiled steps, and between them evaluation, checkpoints, stop rules and signals.
 
-    result = fit(experiment, state, TrainingProgress(), checkpoints=…, events=…, stop=…, clock=…)
+    result = fit(experiment, state, TrainingProgress(), checkpoints=…, callback=…, stop=…, clock=…)
     result.status                                            # "completed"
 
-The order between two chunks is fixed: evaluate, save, decide whether to stop. A checkpoint thus knows what was measured at its
-step, and one that is restored goes on as if it had never ended. The best state since the last checkpoint is held in memory and
-written just before the next one: a training that goes on from the last checkpoint finds it again.
+The order between two chunks is fixed: evaluate, save, decide whether to stop. So a checkpoint holds the measurements at its
+step, and a run that resumes from it continues as if it had never stopped. The best state since the last checkpoint is held in
+memory and written just before the next one: a run that resumes from the last checkpoint finds it again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,13 +15,16 @@ import numpy as np
 
 from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
+from nnjax.training.callbacks import Callback
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
-from nnjax.training.runner import ChunkRunner, Events, out_of_time, record
+from nnjax.training.recording import Recorder
+from nnjax.training.runner import ChunkRunner, out_of_time
 from nnjax.training.state import TrainState
-from nnjax.training.training_progress import Numbers, TrainingProgress
-from nnjax.training.weights import is_recorded, named_weights
+from nnjax.training.training_progress import TrainingProgress
+
+Status = Literal["completed", "stopped_early", "preempted"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,15 @@ class FitResult:
     """How training ended.
 
     Attributes:
-        state: as it lies on the devices.
-        progress: how far it came.
-        status: whether it ended by itself, by a stop rule or by a signal.
+        state: as placed on the devices.
+        progress: at the last step.
+        status: whether training reached its end, or a stop rule or a signal ended it.
         reason: the rule or signal, in words; empty if completed.
     """
 
     state: TrainState
     progress: TrainingProgress
-    status: Literal["completed", "stopped_early", "preempted"]
+    status: Status
     reason: str
 
 
@@ -48,7 +50,7 @@ def fit(
     progress: TrainingProgress,
     *,
     checkpoints: Checkpoints,
-    events: Events,
+    callback: Callback,
     stop: StopSignal,
     clock: Clock,
 ) -> FitResult:
@@ -57,61 +59,79 @@ def fit(
     Args:
         experiment: what to train.
         state: where to start, as NumPy arrays or on one device; copied to every device.
-        progress: that belongs to `state`.
+        progress: at the step of `state`.
         checkpoints: where states are saved.
-        events: who is told.
+        callback: called with metrics and weights.
         stop: ends the training when it is raised.
-        clock: counts compile, train, eval and checkpoint.
+        clock: counts data, compile, train, eval and checkpoint.
 
     Raises:
         DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
     """
-    rules, steps = experiment.config.training.stop, experiment.plan.steps
-    recorded = not experiment.layout.many and is_recorded(state.params, experiment.config.report.weights)
-    if progress.step == 0 and recorded:
-        events.weights(0, named_weights(state.params))
-    state = experiment.layout.put(state)
+    steps = experiment.plan.steps
+    recorder = Recorder(experiment, state.params, callback, clock)
+    if progress.step == 0:
+        recorder.first_weights(state.params)
+    state = experiment.placement.put(state)
     runner: ChunkRunner | None = None
     saver = _Saver(checkpoints, experiment, clock)
-    status: Literal["completed", "stopped_early", "preempted"] = "completed"
     try:
         while True:
-            at_end = progress.step >= steps.total or out_of_time(rules, clock)
-            if progress.sums.count and (at_end or progress.step % steps.evaluate_every == 0):
-                progress = _evaluate(experiment, state, progress, events, clock, recorded=recorded)
+            if progress.sums.count and _is_evaluation(experiment, progress, clock):
+                progress = recorder.evaluate(progress, state)
                 if progress.validation_loss is not None and progress.evaluations_since_best == 0:
                     saver.hold(state, progress)
             if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
                 saver.save(state, progress)
-            reason = _rule_that_holds(rules, progress, clock)
-            if progress.step >= steps.total:
-                reason = ""
+            end = _end(experiment, progress, stop, clock)
+            if end is not None:
                 break
-            if reason:
-                status = "stopped_early"
-                break
-            if stop.requested is not None:
-                status, reason = "preempted", stop.requested
-                break
-            runner = runner or ChunkRunner(experiment, state, events, stop, clock)
-            state, progress = runner.advance(state, progress)
+            if runner is None:
+                record_params = recorder.spans and recorder.records_weights
+                runner = ChunkRunner(
+                    experiment, state, stop=stop, clock=clock, spans=recorder.spans, record_params=record_params
+                )
+            # Calls end at a checkpoint, and at an evaluation unless they may run past it.
+            cadences = [steps.checkpoint_every] if recorder.spans else [steps.evaluate_every, steps.checkpoint_every]
+            until = min([steps.total, *((progress.step // every + 1) * every for every in cadences if every)])
+            with clock("train"):
+                for call in runner.calls(progress.step, until):
+                    progress = recorder.after_call(progress, call)
+            state = runner.state
         saver.save(state, progress)
     finally:  # the best before a divergence is of use, too
         saver.finish()
+    status, reason = end
     return FitResult(state, progress, status, reason)
+
+
+def _is_evaluation(experiment: Experiment, progress: TrainingProgress, clock: Clock) -> bool:
+    """Whether an evaluation is due: at its cadence, and at the end of training."""
+    steps, rules = experiment.plan.steps, experiment.config.training.stop
+    return progress.step >= steps.total or progress.step % steps.evaluate_every == 0 or out_of_time(rules, clock)
+
+
+def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
+    """The one place that decides to stop: how training ends at this step, and why; None if it continues."""
+    if progress.step >= experiment.plan.steps.total:
+        return "completed", ""
+    reason = _rule_that_holds(experiment.config.training.stop, progress, clock)
+    if reason:
+        return "stopped_early", reason
+    return None if stop.requested is None else ("preempted", stop.requested)
 
 
 class _Saver:
     """Saves states; the best since the last one only when the next is due, as early on every evaluation brings a better one."""
 
     def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock) -> None:
-        self._checkpoints, self._layout, self._clock = checkpoints, experiment.layout, clock
+        self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
     def hold(self, state: TrainState, progress: TrainingProgress) -> None:
         """Keeps a state to be saved later, such as the best so far, in place of the one before."""
         with self._clock("checkpoint"):
-            self._held = self._layout.get(state), replace(progress, seconds=dict(self._clock.seconds))
+            self._held = self._placement.get(state), replace(progress, seconds=dict(self._clock.seconds))
 
     def save(self, state: TrainState, progress: TrainingProgress) -> None:
         """Starts to save the state that is held, if any, and then this one."""
@@ -134,22 +154,10 @@ class _Saver:
                 self._checkpoints.save(*held)
 
 
-def _evaluate(
-    experiment: Experiment, state: TrainState, progress: TrainingProgress, events: Events, clock: Clock, *, recorded: bool
-) -> TrainingProgress:
-    """Measures the validation split, if there is one, and makes a record, with the weights where they are `recorded`."""
-    validation: Mapping[str, Numbers] | None = None
-    if len(experiment.dataset.validation):
-        with clock("eval"):
-            validation = experiment.evaluate(state, experiment.dataset.validation).metrics
-    weights = experiment.layout.get(state.params) if recorded else None
-    return record(experiment, progress, events, validation=validation, weights=weights)
-
-
 def _rule_that_holds(rules: StopRules, progress: TrainingProgress, clock: Clock) -> str:
     """The stop rule that holds, in words; empty if none does."""
     best, accuracy = progress.best_loss, progress.monitored.get("accuracy")
-    # In float32, as the device compares where it ends a call by this rule.
+    # In float32, as the device computes losses.
     if rules.loss_below is not None and best is not None and np.float32(best) <= np.float32(rules.loss_below):
         return f"the loss fell to {best:.3g} (training.stop.loss_below={rules.loss_below:g})"
     if rules.accuracy_above is not None and accuracy is not None and accuracy >= rules.accuracy_above:

@@ -3,8 +3,9 @@
 optimizer = make_optimizer(config.optimizer, relative_rate(config, dataset.spec))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers
 
+from nnjax.config.option_numbers import is_off
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -28,7 +30,10 @@ _Rule = SGD | Adam | Lion | Muon | MuonSGD
 
 
 def make_optimizer(
-    config: Optimizer, relative: optax.Schedule, in_steps: Callable[[Duration], int] | None = None
+    config: Optimizer,
+    relative: optax.Schedule,
+    in_steps: Callable[[Duration], Any] | None = None,
+    rests: Mapping[str, Any] = MappingProxyType({}),
 ) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
 
@@ -36,9 +41,10 @@ def make_optimizer(
     `config.lookahead` is not part of it: `nnjax.training.lookahead` moves BatchNorm's statistics, too.
 
     Args:
-        config: which rule and its constants.
+        config: which rule and its constants. A number may be a traced array; a plain 0 leaves its operation out.
         relative: the learning rate over the steps, as a share of `config.learning_rate`.
         in_steps: from a duration to optimizer steps; needed where a parameter group has an end.
+        rests: as from `rests_of`; needed where the numbers are traced.
 
     Raises:
         ConfigError: by `init`, where a group's `parameters` fit no parameter.
@@ -48,12 +54,12 @@ def make_optimizer(
     clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
     groups = config.parameter_groups
     if not groups:
-        return optax.chain(clip, _rule(config, relative, _is_weight))
-    rules = {OTHERS: _rule(config, relative, _is_weight)}
+        return optax.chain(clip, _rule(config, relative, _is_weight, rests))
+    rules = {OTHERS: _rule(config, relative, _is_weight, rests)}
     for index, group in enumerate(groups):
         own = config if group.weight_decay is None else replace(config, weight_decay=group.weight_decay)
         decays = _is_weight if group.weight_decay is None else _is_any
-        rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays)
+        rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays, rests)
     grouped = optax.chain(clip, optax.partition(rules, lambda params: group_labels(groups, params)))
     return freezing(grouped, lambda params: first_frozen_steps(groups, params, in_steps))
 
@@ -62,13 +68,21 @@ def _multiplied(relative: optax.Schedule, multiplier: float) -> optax.Schedule:
     return lambda step: multiplier * relative(step)
 
 
-def _rule(config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any]) -> optax.GradientTransformation:
+def rests_of(config: Optimizer) -> dict[str, float]:
+    """1 − b1 and 1 − b2 of Adam, by name: the difference of two float32 numbers, 1 − 0.999 would be off by 1e-5 of itself."""
+    return {"b1": 1 - config.b1, "b2": 1 - config.b2} if isinstance(config, Adam) else {}
+
+
+def _rule(
+    config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any], rests: Mapping[str, Any]
+) -> optax.GradientTransformation:
     """The update rule.
 
     Args:
         config: which, and its constants.
         relative: as in `make_optimizer`.
-        decays: from parameters to a tree of booleans, which of them weight decay is for.
+        decays: from parameters to a tree of booleans: whether weight decay applies.
+        rests: as in `make_optimizer`.
     """
 
     def learning_rate(step: Any) -> Any:
@@ -77,12 +91,13 @@ def _rule(config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any])
     decay = optax.add_decayed_weights(config.weight_decay, mask=decays)
     match config:
         case SGD():
-            momentum = config.momentum or None
-            return optax.chain(decay, optax.sgd(learning_rate, momentum, nesterov=config.nesterov))
+            return optax.chain(decay, optax.sgd(learning_rate, _unless_off(config.momentum), nesterov=config.nesterov))
         case Adam(name="adam"):
-            return optax.chain(decay, optax.adam(learning_rate, config.b1, config.b2, config.eps))
+            adam = _scale_by_adam(config, rests or rests_of(config))
+            return optax.chain(decay, optax.chain(adam, optax.scale_by_learning_rate(learning_rate)))
         case Adam():
-            return optax.adamw(learning_rate, config.b1, config.b2, config.eps, weight_decay=config.weight_decay, mask=decays)
+            adam = _scale_by_adam(config, rests or rests_of(config))
+            return optax.chain(adam, decay, optax.scale_by_learning_rate(learning_rate))
         case Lion():
             return optax.lion(learning_rate, config.b1, config.b2, weight_decay=config.weight_decay, mask=decays)
         case Muon():
@@ -104,13 +119,35 @@ def _rule(config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any])
                 weight_dimension_numbers=_matrix_axes,
             )
             sgd = optax.sgd(
-                lambda step: config.sgd_learning_rate * relative(step), config.sgd_momentum or None, nesterov=config.nesterov
+                lambda step: config.sgd_learning_rate * relative(step),
+                _unless_off(config.sgd_momentum),
+                nesterov=config.nesterov,
             )
             rules = {
                 "muon": optax.chain(muon, optax.scale_by_learning_rate(learning_rate), _renormalize()),
                 "sgd": optax.chain(decay, sgd),
             }
             return optax.partition(rules, _muon_or_sgd)
+
+
+def _scale_by_adam(config: Adam, rests: Mapping[str, Any]) -> optax.GradientTransformation:
+    """`optax.scale_by_adam`, whose 1 − b1 and 1 − b2 are given."""
+
+    def update(grads: Any, state: optax.ScaleByAdamState, params: Any = None) -> tuple[Any, optax.ScaleByAdamState]:
+        mu = jax.tree.map(lambda g, m: rests["b1"] * g + config.b1 * m, grads, state.mu)
+        nu = jax.tree.map(lambda g, v: rests["b2"] * g**2 + config.b2 * v, grads, state.nu)
+        count = optax.safe_increment(state.count)
+        mu_hat = optax.tree.bias_correction(mu, config.b1, count)
+        nu_hat = optax.tree.bias_correction(nu, config.b2, count)
+        updates = jax.tree.map(lambda m, v: m / (jnp.sqrt(v) + config.eps), mu_hat, nu_hat)
+        return updates, optax.ScaleByAdamState(count, mu, nu)
+
+    return optax.GradientTransformation(optax.scale_by_adam().init, update)
+
+
+def _unless_off(momentum: Any) -> Any:
+    """The momentum; None where it is a plain 0, as then the optimizer keeps no memory of it."""
+    return None if is_off(momentum) else momentum
 
 
 def _renormalize() -> optax.GradientTransformation:

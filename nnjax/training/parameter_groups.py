@@ -18,6 +18,7 @@ import optax
 
 from nnjax.config.diagnostics import NO_ORIGINS, Problem
 from nnjax.config.errors import ConfigError
+from nnjax.config.option_numbers import is_off
 from nnjax.config.training_options import ParameterGroup
 from nnjax.config.types import Duration
 
@@ -64,21 +65,25 @@ def first_frozen_steps(
     Args:
         groups: of the config.
         params: whose names they speak of.
-        in_steps: from a duration to optimizer steps; needed where a group has an end.
+        in_steps: from a duration to optimizer steps, which may be a traced array; needed where a group has an end.
 
     Returns:
-        The tree, of plain numbers; None where no group freezes anything.
+        The tree, of numbers; None where no group freezes anything.
     """
 
-    def first(group: ParameterGroup) -> float:
-        if group.multiplier == 0:
+    def first(group: ParameterGroup) -> Any:
+        if is_off(group.multiplier):
             return 0
         return math.inf if group.until is None or in_steps is None else in_steps(group.until)
 
     steps = {OTHERS: math.inf} | {str(index): first(group) for index, group in enumerate(groups)}
-    if min(steps.values()) == math.inf:
+    if all(_is_never(step) for step in steps.values()):
         return None
     return jax.tree.map(lambda label: steps[label], group_labels(groups, params))
+
+
+def _is_never(first: Any) -> bool:
+    return isinstance(first, float) and first == math.inf
 
 
 def where_frozen(frozen_from: Pytree | None, step: Any, frozen: Pytree, otherwise: Pytree) -> Pytree:
@@ -93,10 +98,10 @@ def where_frozen(frozen_from: Pytree | None, step: Any, frozen: Pytree, otherwis
     if frozen_from is None:
         return otherwise
 
-    def select(first: float, held: Any, free: Any) -> Any:
-        if first == 0:
+    def select(first: Any, held: Any, free: Any) -> Any:
+        if is_off(first):
             return held
-        return free if first == math.inf else jnp.where(step >= first, held, free)
+        return free if _is_never(first) else jnp.where(step >= first, held, free)
 
     return jax.tree.map(select, frozen_from, frozen, otherwise)
 

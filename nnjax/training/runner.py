@@ -1,16 +1,15 @@
-"""Between two decisions of the loop: compiled calls, as many steps each as take a fraction of a second.
+"""Between two decisions of the loop: compiled calls, each of as many steps as take a fraction of a second.
 
-    runner = ChunkRunner(experiment, state, events, stop, clock)
-    state, progress = runner.advance(state, progress)    # up to the next evaluation or checkpoint
-
-Where every step is an evaluation and nothing but the loss is looked at, as in the textbook's training, a call goes on over many
-of them, ends by itself when the loss is small enough, and brings back what each step is to be recorded with.
+runner = ChunkRunner(experiment, state, stop=stop, clock=clock)
+for call in runner.calls(first_step=0, until=600):
+    call.metrics.loss                                # [steps], of this call's steps
+runner.state                                         # after all of them
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,205 +20,177 @@ from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
 from nnjax.parallel.device_memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
+from nnjax.training.chunk_loader import ChunkLoader, make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
-from nnjax.training.feed import Feeder, make_feeder
-from nnjax.training.layout import TrialParams
-from nnjax.training.state import Pytree, TrainState
-from nnjax.training.step import Feed, StepMetrics, make_train_chunk
-from nnjax.training.training_progress import Numbers, Sums, TrainingProgress, mean_over_trials
-from nnjax.training.weights import is_recorded, named_weights
+from nnjax.training.hyperparams import Hyperparams, TrialParams
+from nnjax.training.state import TrainState
+from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 
 # A call takes about this long, so that a signal is answered, and the bar moves, a few times a second.
 _SECONDS_PER_CALL = 0.3
-# The first call, before anything was timed, does about as many operations, where a weight is used once an example, and not
-# more steps than are recorded in a second where each of them is.
+# The first call, before anything was timed, does about as many operations, where a weight is used once per example.
 _FIRST_CALL_FLOPS = 1e8
+# It also does no more steps than can be recorded in a second, where each of them is.
 _FIRST_CALL_RECORDS = 1024
+# The device ends a call a little above the loss that ends training: it computes that loss in float32, in another order.
+_MARGIN = 1e-6
 
 
-class Events(Protocol):
-    """What the loop tells; numbers are plain Python ones, of several trials lists of them."""
+@dataclass(frozen=True)
+class Call:
+    """The result of a compiled call, on the host.
 
-    def trained(self, step: int, metrics: Mapping[str, Numbers], examples_per_second: float) -> None:
-        """A chunk is done; metrics are means over its examples, and examples those of all trials."""
+    Attributes:
+        metrics: NumPy arrays [steps], of the steps done; with several trials [trials, steps].
+        started: when the devices became free for it, on the clock of `time.perf_counter`.
+    """
 
-    def evaluated(self, step: int, train: Mapping[str, Numbers], validation: Mapping[str, Numbers] | None) -> None:
-        """An evaluation is done; `train` are means since the one before."""
-
-    def weights(self, step: int, values: Mapping[str, float]) -> None:
-        """Every weight after `step` steps, by name; told of small networks only, and not of several trials."""
+    metrics: StepMetrics
+    started: float
 
 
 class ChunkRunner:
-    """Calls the compiled chunk, as many steps at a time as take a fraction of a second."""
+    """Runs the compiled chunk, as many steps at a time as take a fraction of a second.
 
-    def __init__(self, experiment: Experiment, state: TrainState, events: Events, stop: StopSignal, clock: Clock) -> None:
-        config, layout = experiment.config, experiment.layout
-        rules = config.training.stop
-        self._recorded = not layout.many and is_recorded(layout.get(state.params), config.report.weights)
-        # Nothing is decided between these steps but by the loss, and that the device can do.
-        self._by_step = (
-            experiment.plan.steps.evaluate_every == 1
-            and not len(experiment.dataset.validation)
-            and rules.patience is None
-            and rules.accuracy_above is None
-            and not config.debug.strict
-        )
+    Args:
+        experiment: the training.
+        state: as placed on the devices; its memory is taken over.
+        stop: ends the calls when it is raised.
+        clock: counts "data" and "compile", and says how long training took.
+        spans: whether calls run past evaluations; a call then ends by itself where `training.stop.loss_below` may hold.
+        record_params: whether metrics hold the parameters after each step.
+
+    Attributes:
+        state: after the newest call; calls under way included.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        state: TrainState,
+        *,
+        stop: StopSignal,
+        clock: Clock,
+        spans: bool = False,
+        record_params: bool = False,
+    ) -> None:
+        config, placement = experiment.config, experiment.placement
         with clock("data"):
-            self._feeder: Feeder = make_feeder(experiment.dataset.train, config, layout, experiment.plan.steps.total)
+            self._loader = _loader(experiment)
         with clock("compile"):
-            chunk = _chunk_of_all(
-                experiment,
-                self._feeder.max_steps,
-                stop_below=config.training.stop.loss_below if self._by_step else None,
-                record_params=self._by_step and self._recorded,
+            chunk = chunk_of_all(experiment, self._loader.max_steps, record_params=record_params)
+            stop_below = config.training.stop.loss_below if spans else None
+            self._numbers = (
+                placement.put(experiment.trial_params),
+                placement.replicate(experiment.hyperparams),
+                None if stop_below is None else placement.replicate(np.float32(stop_below * (1 + _MARGIN))),
             )
-            self._draws = layout.draws()
-            arguments = (state, self._draws, self._feeder(0, 1), layout.parallel.replicate(np.int32(0)))
+            arguments = (state, *self._numbers, self._loader(0, 1), placement.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
-            self._chunk = compile_lowered(layout.compile(chunk, donate).lower(*arguments), layout.parallel.platform)
-            check_compiled(config, experiment.dataset.spec, self._chunk, layout.parallel.devices, "to train")
-        self._experiment = experiment
-        self._events, self._stop, self._clock = events, stop, clock
-        flops = 6 * num_params(state.params) / layout.parallel.num_devices * config.training.global_batch_size
+            self._chunk = compile_lowered(placement.compile(chunk, donate).lower(*arguments), placement.platform)
+            check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
+        self.state = state
+        self._experiment, self._stop, self._clock = experiment, stop, clock
+        self._may_end_early = stop_below is not None
+        flops = 6 * num_params(state.params) / placement.num_devices * config.training.global_batch_size
         easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
-        most = _FIRST_CALL_RECORDS if self._by_step else self._feeder.max_steps
-        self._steps_per_call = min(easy, most, self._feeder.max_steps)
+        self._steps_per_call = min(easy, _FIRST_CALL_RECORDS if spans else self._loader.max_steps, self._loader.max_steps)
 
-    def advance(self, state: TrainState, progress: TrainingProgress) -> tuple[TrainState, TrainingProgress]:
-        """Trains up to the next evaluation or checkpoint, or until a signal comes or time runs out."""
-        rules, counts = self._experiment.config.training.stop, self._experiment.plan.steps
-        first = step = progress.step
-        cadences = [counts.checkpoint_every] if self._by_step else [counts.evaluate_every, counts.checkpoint_every]
-        until = min([counts.total, *((step // every + 1) * every for every in cadences if every)])
+    def calls(self, first_step: int, until: int) -> Iterator[Call]:
+        """Trains up to a step, or until a signal comes, time runs out, or a call ends by itself.
+
+        One call is in flight while the one before is read. More would abort XLA's simulated CPU devices, which give up on a
+        rendezvous that takes too long.
+
+        Args:
+            first_step: the steps done so far.
+            until: the last step.
+
+        Yields:
+            The finished calls, in order; between two of them the caller's time counts as theirs.
+        """
+        rules, placement = self._experiment.config.training.stop, self._experiment.placement
+        step = first_step
         pending: tuple[int, StepMetrics] | None = None
         self._settled_at = time.perf_counter()
-        with self._clock("train"):
-            # One call is made even where the time limit is shorter than a call.
-            while step < until and self._stop.requested is None and not (step > first and out_of_time(rules, self._clock)):
-                num_steps = min(self._steps_per_call, until - step)
-                feed = self._feeder(step, num_steps)
-                count = self._experiment.parallel.replicate(np.int32(num_steps))
-                before = state
-                state, metrics = self._chunk(state, self._draws, feed, count)
-                step += num_steps
-                if self._experiment.config.debug.strict:
-                    self._check_step(before, state, step)
-                # One call is in flight while the last one's numbers are read; more would abort XLA's fake CPU devices,
-                # which give up on a rendezvous that takes too long.
-                if pending is not None:
-                    progress = self._settle(progress, *pending)
-                pending = (num_steps, metrics)
-                if self._by_step:  # the call may have ended by itself, and then there is no other
-                    progress, pending = self._settle(progress, *pending), None
-                    if progress.step < step:
-                        break
+        # One call is made even where the time limit is shorter than a call.
+        while step < until and self._stop.requested is None and not (step > first_step and out_of_time(rules, self._clock)):
+            num_steps = min(self._steps_per_call, until - step)
+            chunk, before = self._loader(step, num_steps), self.state
+            count = placement.replicate(np.int32(num_steps))
+            self.state, metrics = self._chunk(before, *self._numbers, chunk, count)
+            step += num_steps
+            if self._experiment.config.debug.strict:
+                self._check_step(before, step)
             if pending is not None:
-                progress = self._settle(progress, *pending)
-        return state, progress
+                yield from self._settle(*pending)
+            pending = num_steps, metrics
+            if self._may_end_early:
+                pending = None
+                if (yield from self._settle(num_steps, metrics)) < num_steps:
+                    return
+        if pending is not None:
+            yield from self._settle(*pending)
 
-    def _settle(self, progress: TrainingProgress, num_steps: int, metrics: StepMetrics) -> TrainingProgress:
-        """Waits for a call, adds up its numbers and sets the pace of the next ones."""
-        many = self._experiment.layout.many
-        fetched = self._experiment.layout.get(metrics)
-        num_steps = min(num_steps, int(np.count_nonzero(fetched.count, axis=-1).max()))
-        loss, correct, count = (x[..., :num_steps] for x in (fetched.loss, fetched.correct, fetched.count))
-        sound = np.isfinite(loss)
-        any_sound = sound.any(axis=0) if many else sound
-        until = num_steps if any_sound.all() else int(np.argmin(any_sound))
-        if many:
-            progress = progress.with_diverged(
-                {trial: progress.step + 1 + int(np.argmin(row)) for trial, row in enumerate(sound) if not row.all()}
-            )
-        for part in [slice(i, i + 1) for i in range(until)] if self._by_step else [slice(until)]:
-            progress = progress.after_steps(loss[..., part], correct[..., part], count[..., part])
-            if self._by_step:
-                weights = jax.tree.map(lambda values: values[part.start], fetched.params) if self._recorded else None  # noqa: B023
-                progress = record(self._experiment, progress, self._events, weights=weights)
+    def _settle(self, num_steps: int, metrics: StepMetrics) -> Generator[Call, None, int]:
+        """Waits for a call, passes it on, and sets the pace of the next ones; returns the steps that it did."""
+        fetched = self._experiment.placement.get(metrics)
+        done = min(num_steps, int(np.count_nonzero(fetched.count, axis=-1).max()))
+        loss, correct, count = (x[..., :done] for x in (fetched.loss, fetched.correct, fetched.count))
+        yield Call(StepMetrics(loss, correct, count, fetched.params), self._settled_at)
         now = time.perf_counter()
         seconds = max(now - self._settled_at, 1e-6)
         self._settled_at = now
-        sums = Sums().plus(loss[..., :until], correct[..., :until], count[..., :until])
-        self._events.trained(progress.step, sums.means(self._experiment.classification), np.sum(sums.count) / seconds)
-        if until < num_steps:
-            what, value = ("the training loss of every trial", math.nan) if many else ("the training loss", loss[until])
-            raise diverged(what, value, progress.step + 1, self._experiment)
-        pace = int(num_steps * _SECONDS_PER_CALL / seconds)
         if not self._experiment.config.debug.strict:
+            pace = int(done * _SECONDS_PER_CALL / seconds)
             # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
-            most = max(4 * num_steps, self._steps_per_call)
-            self._steps_per_call = min(max(pace, 1), most, self._feeder.max_steps)
-        return progress
+            most = max(4 * done, self._steps_per_call)
+            self._steps_per_call = min(max(pace, 1), most, self._loader.max_steps)
+        return done
 
-    def _check_step(self, before: TrainState, after: TrainState, step: int) -> None:
-        if not is_finite((after.params, after.model_state)):
-            batch = self._feeder.examples(step - 1)
-            where = first_nonfinite(self._experiment, self._experiment.parallel.fetch(before), *batch)
+    def _check_step(self, before: TrainState, step: int) -> None:
+        """Raises DivergedError if the step to `step` left a number that is not finite."""
+        if not is_finite((self.state.params, self.state.model_state)):
+            batch = self._loader.examples(step - 1)
+            where = first_nonfinite(self._experiment, self._experiment.placement.fetch(before), *batch)
             raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
 
 
-def _chunk_of_all(
-    experiment: Experiment, max_steps: int, *, stop_below: float | None, record_params: bool
-) -> Callable[..., Any]:
-    """Many steps of each trial in one call, as one of the devices does them; arguments as of `make_train_chunk`."""
+def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:
+    """Many steps of each trial in one call, as one of the devices does them.
 
-    def chunk(state: TrainState, draws: TrialParams | None, feed: Feed, num_steps: jax.Array) -> Any:
-        def chunk_of_one(own: tuple[TrainState, TrialParams | None, Feed]) -> tuple[TrainState, StepMetrics]:
-            state, draws, own_feed = own
-            recipe = experiment.recipe_of(draws)
+    Returns:
+        A function of the state, the trials' parameters, the numbers that they share, the loss that ends the call early or None,
+        the chunk and the number of steps; the results are as from `make_train_chunk`.
+    """
+
+    def run_chunk(
+        state: TrainState,
+        trials: TrialParams,
+        shared: Hyperparams,
+        stop_below: jax.Array | None,
+        chunk: ChunkBatch,
+        num_steps: jax.Array,
+    ) -> Any:
+        def chunk_of_one(own: tuple[TrainState, TrialParams, ChunkBatch]) -> tuple[TrainState, StepMetrics]:
+            state, trial, own_chunk = own
+            recipe = experiment.recipe_of(trial, shared)
             steps = make_train_chunk(recipe, max_steps, stop_below=stop_below, record_params=record_params)
-            return steps(state, feed.shared_with(own_feed), num_steps)
+            return steps(state, chunk.shared_with(own_chunk), num_steps)
 
-        return experiment.layout.map(chunk_of_one, (state, draws, feed.of_trials()))
+        return experiment.placement.map(chunk_of_one, (state, trials, chunk.of_trials()))
 
-    return chunk
+    return run_chunk
+
+
+def _loader(experiment: Experiment) -> ChunkLoader:
+    seeds = [trial.seed for trial in experiment.plan.trials]
+    total_steps = experiment.plan.steps.total
+    return make_loader(experiment.dataset.train, experiment.config, experiment.placement, seeds=seeds, total_steps=total_steps)
 
 
 def out_of_time(rules: StopRules, clock: Clock) -> bool:
     """Whether training took as long as it may."""
     return rules.max_seconds is not None and clock.read("train") >= rules.max_seconds
-
-
-def diverged(what: str, value: float, step: int, experiment: Experiment) -> DivergedError:
-    """The error for a number that stopped being finite at a step."""
-    clipping = ", or optimizer.clip_norm=1" if hasattr(experiment.config.optimizer, "clip_norm") else ""
-    return DivergedError(
-        f"{what} became {value} at step {step} (epoch {step / experiment.plan.steps.per_epoch:.2f}), "
-        f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
-        f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts"
-    )
-
-
-def record(
-    experiment: Experiment,
-    progress: TrainingProgress,
-    events: Events,
-    *,
-    validation: Mapping[str, Numbers] | None = None,
-    weights: Pytree | None = None,
-) -> TrainingProgress:
-    """Tells of an evaluation; stop rules look at the validation split, or else at the training since the last time.
-
-    Args:
-        experiment: what is trained.
-        progress: at this step.
-        events: who is told.
-        validation: metrics of the validation split.
-        weights: the parameters, where they are to be recorded.
-
-    Raises:
-        DivergedError: if the validation loss is not finite.
-    """
-    train = progress.sums.means(experiment.classification)
-    splits = {"train": train} | ({} if validation is None else {"validation": validation})
-    if experiment.layout.many:
-        progress = progress.after_trials(splits)
-    events.evaluated(progress.step, train, validation)
-    if weights is not None:
-        events.weights(progress.step, named_weights(weights))
-    monitored = mean_over_trials(train if validation is None else validation)
-    if not math.isfinite(monitored["loss"]):
-        raise diverged("the validation loss", monitored["loss"], progress.step, experiment)
-    return progress.after_evaluation(monitored, on_validation=validation is not None)

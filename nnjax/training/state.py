@@ -7,7 +7,9 @@ A `TrainState` is a plain pytree of arrays in nested dicts. Flax NNX modules are
 `SplitNetwork`, and `apply` puts the halves together inside the compiled step.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import jax
@@ -49,11 +51,19 @@ class TrainState:
 
 @dataclass(frozen=True)
 class SplitNetwork:
-    """The static half of a network, for training (dropout, batch statistics) and for evaluation (running statistics)."""
+    """The static half of a network, for training (dropout, batch statistics) and for evaluation (running statistics).
+
+    Attributes:
+        train_graph: NNX's graph in training mode.
+        eval_graph: the same in evaluation mode.
+        layer_names: in order.
+        kept: by dropout layer, the share of values that it keeps in training.
+    """
 
     train_graph: Any = field(repr=False)
     eval_graph: Any = field(repr=False)
     layer_names: tuple[str, ...]
+    kept: Mapping[str, float]
 
     def apply(
         self,
@@ -63,6 +73,7 @@ class SplitNetwork:
         *,
         train: bool,
         dropout_key: jax.Array | None = None,
+        kept: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[jax.Array, Pytree]:
         """The network's outputs.
 
@@ -71,7 +82,8 @@ class SplitNetwork:
             model_state: as in `TrainState`.
             inputs: [b, ...] float32, normalised.
             train: whether dropout acts and BatchNorm uses, and keeps, the statistics of this batch over all devices.
-            dropout_key: draws what is dropped; needed in training.
+            dropout_key: draws the dropout masks; needed in training.
+            kept: by dropout layer, the share of values that it keeps, as a traced scalar; by default the layer's own.
 
         Returns:
             Outputs [b, k] float32, and the new model state.
@@ -80,7 +92,7 @@ class SplitNetwork:
         # copy=True: without it, BatchNorm's update inside value_and_grad writes to variables of an outer trace.
         network = nnx.merge(graph, params, model_state, copy=True)
         rngs = None if dropout_key is None else nnx.Rngs(dropout=dropout_key)
-        outputs = network(inputs, rngs=rngs)
+        outputs = network(inputs, rngs=rngs, kept=kept)
         return outputs, nnx.to_pure_dict(nnx.state(network, nnx.Not(nnx.Param)))
 
 
@@ -91,7 +103,11 @@ def split_network(network: Network) -> tuple[SplitNetwork, Pytree, Pytree]:
     network.train()  # type: ignore[no-untyped-call]
     parts: Any = nnx.split(network, nnx.Param, ...)
     train_graph, params, model_state = parts
-    return SplitNetwork(train_graph, eval_graph, network.names), nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+    return (
+        SplitNetwork(train_graph, eval_graph, network.names, network.kept()),
+        nnx.to_pure_dict(params),
+        nnx.to_pure_dict(model_state),
+    )
 
 
 def build_network(config: Config, spec: DatasetSpec, precision: Literal["float64"] | None = None) -> Network:

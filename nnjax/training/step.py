@@ -1,15 +1,15 @@
 """The training step, and the compiled call that does many of them.
 
-`make_train_chunk` returns the function of one device; `DataParallel.compile` runs it on all::
+`make_train_chunk` returns the function of one device; `Placement.compile` runs it on all::
 
     chunk = make_train_chunk(recipe, max_steps=100)
-    state, metrics = chunk(state, feed, num_steps)         # metrics.loss [max_steps], summed over all devices
+    state, metrics = chunk(state, batch, num_steps)        # metrics.loss [max_steps], summed over all devices
 
 One step is: normalise and augment the batch, forward, loss, gradient, average of the gradients over the devices (`pmean`),
 optax update. Steps run in a loop whose length is an argument, so one program serves every number of steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from jax import lax
 from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Lookahead, Loss
 from nnjax.data.augment import alternating_flip, augment_images, normalize
-from nnjax.parallel.data_parallel import AXIS, mean_over_devices
+from nnjax.parallel.placement import AXIS, mean_over_devices
+from nnjax.training.hyperparams import Normalization
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.parameter_groups import where_frozen
@@ -36,19 +37,21 @@ _NO_STEP = 2**32 - 1  # folded into the run's key for what stays the same in all
 
 @dataclass(frozen=True)
 class StepRecipe:
-    """What a step is made of; static, but for what sets trials apart.
+    """Everything that a step needs besides the state and the examples.
+
+    The structure is static. Every number, also inside of `optimizer`, `lookahead`, `loss` and `augment`, is plain or traced.
 
     Attributes:
         network: the static half of the network.
         optimizer: the update rule.
-        lookahead: slow weights besides the trained ones; None has none.
-        frozen_from: of each parameter the first step that leaves it as it is, as `first_frozen_steps` says; None for none.
+        lookahead: slow weights besides the trained ones; None for none.
+        frozen_from: from parameters to the first step that leaves each unchanged, as from `first_frozen_steps`.
         loss: which loss.
         augment: random changes of the images; None where inputs are no images or nothing is switched on.
-        mean: [c] float32, subtracted from the inputs.
-        std: [c] float32, that the inputs are divided by.
-        classification: whether accuracy means anything.
-        seed: draws augmentation and dropout; of a trial, traced.
+        normalization: mean and standard deviation of the inputs.
+        classification: whether the accuracy is defined.
+        kept: by dropout layer, the share of values that it keeps.
+        seed: draws augmentation and dropout.
         steps_per_epoch: steps that make an epoch.
         planned_steps: of the training as planned.
         ends: the steps after which a course of the schedule, or the training, ends.
@@ -57,16 +60,16 @@ class StepRecipe:
     network: SplitNetwork
     optimizer: optax.GradientTransformation
     lookahead: Lookahead | None
-    frozen_from: Pytree | None
+    frozen_from: Callable[[Pytree], Pytree | None]
     loss: Loss
     augment: Augment | None
-    mean: Any
-    std: Any
+    normalization: Normalization
     classification: bool
-    seed: int | jax.Array
-    steps_per_epoch: int
-    planned_steps: int
-    ends: tuple[int, ...]
+    kept: Mapping[str, Any]
+    seed: Any
+    steps_per_epoch: Any
+    planned_steps: Any
+    ends: Any
 
 
 @jax.tree_util.register_dataclass
@@ -89,14 +92,14 @@ class StepMetrics:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Feed:
-    """Where the examples of a chunk come from, on one device; of several trials `indices` has a leading axis of them.
+class ChunkBatch:
+    """The examples of a chunk of steps, on one device; with several trials `indices` has a leading axis [trials, ...].
 
     Attributes:
         inputs: the whole training split [n, ...], or the chunk's own examples [steps, b, ...].
         targets: likewise [n, ...] or [steps, b, ...].
-        indices: [steps, b] int32, which examples of the split each step takes.
-        gathered: whether the feed holds the chunk's own examples.
+        indices: [steps, b] int32, each step's places in the split.
+        gathered: whether `inputs` and `targets` are the chunk's own examples.
     """
 
     inputs: jax.Array
@@ -105,7 +108,7 @@ class Feed:
     gathered: bool = field(metadata={"static": True})
 
     def batch(self, i: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Inputs and targets of the chunk's i-th step, and the places of its examples in the split."""
+        """Inputs and targets of the i-th step, and the places of its examples in the split."""
         rows = self.indices[i]
         if self.gathered:
             return self.inputs[i], self.targets[i], rows
@@ -113,13 +116,13 @@ class Feed:
         inputs = self.inputs.at[rows].get(mode="promise_in_bounds")
         return inputs, self.targets.at[rows].get(mode="promise_in_bounds"), rows
 
-    def of_trials(self) -> "Feed":
-        """What each trial has of its own: all but a split that they share."""
+    def of_trials(self) -> "ChunkBatch":
+        """The per-trial arrays: everything except a split that the trials share."""
         nothing: Any = None
         return self if self.gathered else replace(self, inputs=nothing, targets=nothing)
 
-    def shared_with(self, own: "Feed") -> "Feed":
-        """The feed of one trial, from what it has of its own."""
+    def shared_with(self, own: "ChunkBatch") -> "ChunkBatch":
+        """One trial's chunk, from its per-trial arrays."""
         return own if self.gathered else replace(own, inputs=self.inputs, targets=self.targets)
 
 
@@ -141,7 +144,9 @@ def train_step(
     x, dropout_key = prepare_batch(recipe, state.step, inputs, examples)
 
     def batch_loss(params: Pytree) -> tuple[jax.Array, tuple[Pytree, jax.Array, jax.Array]]:
-        outputs, model_state = recipe.network.apply(params, state.model_state, x, train=True, dropout_key=dropout_key)
+        outputs, model_state = recipe.network.apply(
+            params, state.model_state, x, train=True, dropout_key=dropout_key, kept=recipe.kept
+        )
         losses = example_loss(recipe.loss, outputs, targets)
         return losses.mean(), (model_state, losses, outputs)
 
@@ -157,8 +162,9 @@ def train_step(
             recipe.lookahead, slow, fast, step=step, total_steps=recipe.planned_steps, ends=recipe.ends
         )
         # Lookahead leaves frozen parameters out: they stay, and their slow copies are they themselves.
-        params = where_frozen(recipe.frozen_from, state.step, state.params, params)
-        slow = where_frozen(recipe.frozen_from, state.step, state.params, slow_params), slow_model_state
+        frozen_from = recipe.frozen_from(params)
+        params = where_frozen(frozen_from, state.step, state.params, params)
+        slow = where_frozen(frozen_from, state.step, state.params, slow_params), slow_model_state
     correct = is_correct(outputs, targets).sum() if recipe.classification else jnp.zeros(())
     return TrainState(step, params, model_state, opt_state, slow), (losses.sum(), correct)
 
@@ -168,7 +174,7 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, exampl
 
     Each example's augmentation is drawn by its place in the global batch, so it does not depend on the number of devices.
     """
-    x = normalize(inputs, recipe.mean, recipe.std)
+    x = normalize(inputs, recipe.normalization.mean, recipe.normalization.std)
     step_key = jax.random.fold_in(jax.random.key(recipe.seed), step)
     augment_key, dropout_key = jax.random.split(step_key)
     if recipe.augment is not None:
@@ -183,27 +189,27 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, exampl
 
 
 def make_train_chunk(
-    recipe: StepRecipe, max_steps: int, *, stop_below: float | None = None, record_params: bool = False
-) -> Callable[[TrainState, Feed, jax.Array], tuple[TrainState, StepMetrics]]:
+    recipe: StepRecipe, max_steps: int, *, stop_below: Any = None, record_params: bool = False
+) -> Callable[[TrainState, ChunkBatch, jax.Array], tuple[TrainState, StepMetrics]]:
     """Many steps in one call, as one of the devices does them.
 
     Args:
         recipe: what a step is made of.
-        max_steps: the most steps a call can do; a feed holds as many.
+        max_steps: the most steps a call can do; a chunk holds as many.
         stop_below: a call ends after the first step whose mean loss over the batch is at most this, or is not a number; None
             never ends early.
         record_params: whether the metrics hold the parameters after each step.
 
     Returns:
-        A function of (state, feed, number of steps); metrics are [max_steps], zero past the steps done.
+        A function of (state, chunk, number of steps); metrics are [max_steps], zero past the steps done.
     """
 
-    def chunk(state: TrainState, feed: Feed, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
-        examples = feed.indices.shape[1]
+    def run(state: TrainState, chunk: ChunkBatch, num_steps: jax.Array) -> tuple[TrainState, StepMetrics]:
+        examples = chunk.indices.shape[1]
 
         def one_step(carry: _Carry) -> _Carry:
             i, _, state, loss, correct, params = carry
-            state, (step_loss, step_correct) = train_step(recipe, state, *feed.batch(i))
+            state, (step_loss, step_correct) = train_step(recipe, state, *chunk.batch(i))
             if record_params:
                 params = jax.tree.map(lambda history, now: history.at[i].set(now), params, state.params)
             goes_on = jnp.array(True) if stop_below is None else lax.pmean(step_loss, AXIS) / examples > stop_below
@@ -221,4 +227,4 @@ def make_train_chunk(
         loss, correct, count = lax.psum((loss, correct, count), AXIS)
         return state, StepMetrics(loss, correct, count, params)
 
-    return chunk
+    return run

@@ -79,10 +79,10 @@ def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
     before = jax.device_get(state.params)
     checkpoints = Checkpoints(tmp_path, keep=1)
     result = fit(
-        experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
+        experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
     checkpoints.close()
-    after = experiment.parallel.fetch(result.state.params)
+    after = experiment.placement.fetch(result.state.params)
     changed = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)
     assert any(jax.tree.leaves(changed))
     assert experiment.evaluate(result.state, experiment.dataset.test).count == len(experiment.dataset.test)

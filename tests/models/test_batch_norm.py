@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnjax.models.batch_norm import BatchNorm, normalize_batch
-from nnjax.parallel.data_parallel import AXIS, DataParallel
+from nnjax.parallel.placement import AXIS, Placement
 
 EXAMPLES, SIDE, CHANNELS = 8, 5, 3
 KINDS = (nnx.BatchNorm, BatchNorm)
@@ -52,7 +52,7 @@ def test_equals_flax_own_whose_batch_is_on_one_device(options, sharding, num_dev
     (outputs, statistics), by_params, by_inputs = call(reference, inputs, weights)
 
     ours = with_weights(BatchNorm(CHANNELS, axis_name=AXIS, rngs=nnx.Rngs(0), **OPTIONS, **options))
-    parallel = DataParallel(sharding, jax.devices()[:num_devices])
+    parallel = Placement(sharding, jax.devices()[:num_devices])
     parts = parallel.compile(lambda *batch: call(ours, *batch))(parallel.split(inputs), parallel.split(weights))
     (our_outputs, our_statistics), our_by_params, our_by_inputs = parts
     np.testing.assert_allclose(parallel.join(our_outputs), outputs, rtol=1e-5, atol=1e-5)
@@ -99,7 +99,7 @@ SCALE, BIAS, EPSILON = np.array([-0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3]), 1
 @cache
 def normalizer(sharding, num_devices):
     """`exact` as a compiled function of inputs and output gradients; statistics and parameter gradients are per device."""
-    parallel = DataParallel(sharding, jax.devices()[:num_devices])
+    parallel = Placement(sharding, jax.devices()[:num_devices])
 
     def on_one_device(inputs, gradients):
         scale, bias = jnp.asarray(SCALE, jnp.float32), jnp.asarray(BIAS, jnp.float32)

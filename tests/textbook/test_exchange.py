@@ -15,7 +15,7 @@ from jax import lax
 from nnjax.cli.compose import compose_config
 from nnjax.config.schema import TraceConfig
 from nnjax.data.dataset_spec import dataset_spec
-from nnjax.parallel.data_parallel import AXIS, DataParallel
+from nnjax.parallel.placement import AXIS, Placement
 from nnjax.textbook import exchange as module
 from nnjax.textbook.exchange import exchange
 from nnjax.textbook.passes import traced_network
@@ -206,7 +206,7 @@ def test_a_device_needs_nothing_of_the_others_for_its_own_gradients(found):
 
 def test_data_parallelism_needs_one_exchange_and_neuron_averaging_one_a_layer():
     network, params, state = traced_network(CONFIG, dataset_spec(CONFIG.data))
-    spread = DataParallel("pmap", jax.devices()[:2])
+    spread = Placement("pmap", jax.devices()[:2])
 
     def exchanges(function):
         arguments = spread.replicate(params), spread.replicate(state), *spread.split((INPUTS, TARGETS))
@@ -225,7 +225,7 @@ def test_data_parallelism_needs_one_exchange_and_neuron_averaging_one_a_layer():
 def trained_on_devices(place, steps):
     """The weights after some steps with the devices' own averages: 1 data parallelism, 2 neuron averaging."""
     network, params, state = traced_network(CONFIG, dataset_spec(CONFIG.data))
-    spread = DataParallel("pmap", jax.devices()[:2])
+    spread = Placement("pmap", jax.devices()[:2])
     with jax.enable_x64(True):
         on_device = spread.compile(partial(module._on_device, CONFIG.loss, network))
         batch, state = spread.split((INPUTS, TARGETS)), spread.replicate(state)

@@ -7,9 +7,9 @@ import pytest
 from nnjax.cli.compose import compose_train
 from nnjax.data.dataset import Split
 from nnjax.data.load import load
+from nnjax.parallel.placement import Placement
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import set_up
-from nnjax.training.layout import Layout
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def experiment():
 @pytest.mark.parametrize(("batch_size", "devices"), [(1, 1), (7, 1), (36, 4), (37, 1), (38, 2), (40, 8), (64, 2)])
 def test_counts_every_example(experiment, batch_size, devices):
     made, state = experiment
-    layout = Layout(made.config, jax.devices()[:devices], at_once=1)
+    placement = Placement("pmap", jax.devices()[:devices])
     test = made.dataset.test
-    result = Evaluator(made.recipe, layout, batch_size)(layout.put(state), test)
+    result = Evaluator(made.recipe, placement, batch_size)(placement.put(state), test)
     x = (test.inputs - made.dataset.mean) / made.dataset.std
     outputs = np.asarray(made.recipe.network.apply(state.params, state.model_state, x, train=False)[0])
     assert result.count == 37
@@ -44,8 +44,8 @@ def test_counts_every_example(experiment, batch_size, devices):
 
 def test_one_compiled_program_serves_splits_of_every_size(experiment):
     made, state = experiment
-    layout = Layout(made.config, jax.devices()[:2], at_once=1)
-    evaluate, state = Evaluator(made.recipe, layout, 8), layout.put(state)
+    placement = Placement("pmap", jax.devices()[:2])
+    evaluate, state = Evaluator(made.recipe, placement, 8), placement.put(state)
     test = made.dataset.test
     whole = evaluate(state, test)
     for count in (1, 8, 9):

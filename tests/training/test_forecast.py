@@ -45,7 +45,7 @@ def trained(folder, values, *overrides):
     experiment, state = set_up(config, load(config.data), jax.devices()[:2])
     checkpoints = Checkpoints(folder / "checkpoints", keep=1)
     result = fit(
-        experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
+        experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
     checkpoints.close()
     return experiment, result.state
@@ -56,7 +56,7 @@ def test_a_step_is_fed_with_the_forecasts_before_it(tmp_path, model):
     experiment, state = trained(tmp_path, VALUES, "data.difference=1", "data.window=6", *model)
     series = experiment.dataset.series
     (forecast,) = make_forecasts(experiment, state, series)
-    params, model_state = experiment.parallel.fetch((state.params, state.model_state))
+    params, model_state = experiment.placement.fetch((state.params, state.model_state))
     values = list(VALUES[:120])
     for _ in range(24):
         window = (np.diff(np.log(values[-7:])) - series.transform.mean) / series.transform.std
@@ -74,7 +74,7 @@ def test_held_out_values_change_neither_the_network_nor_the_forecast(tmp_path):
         options = ["model=rnn", "model.hidden=[4]", "data.validation=0.2", "training.test=best"]
         experiment, state = trained(tmp_path / name, values, *options)
         (forecast,) = make_forecasts(experiment, state, experiment.dataset.series)
-        results.append((experiment.parallel.fetch(state.params), forecast))
+        results.append((experiment.placement.fetch(state.params), forecast))
     (params, first), (other_params, second) = results
     jax.tree.map(np.testing.assert_array_equal, params, other_params)
     np.testing.assert_array_equal(first.methods["network"], second.methods["network"])

@@ -12,11 +12,11 @@ from nnjax.cli.compose import compose_train
 from nnjax.config.training_options import SGD, Adam, Lion, Muon, MuonSGD, ParameterGroup
 from nnjax.config.types import Duration
 from nnjax.data.load import load
+from nnjax.training.chunk_loader import make_loader
 from nnjax.training.experiment import set_up
-from nnjax.training.feed import make_feeder
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
-from nnjax.training.runner import _chunk_of_all
+from nnjax.training.runner import chunk_of_all
 
 MOMENTA = {"momentum": 0.9, "nesterov": True}
 RULES = {
@@ -157,15 +157,16 @@ def history(overrides, cuts=(TOTAL,), num_devices=1):
     """Parameters before and after each step, and the state at the end; at each cut the state goes to the host and back."""
     config = compose_train([*FNN, *overrides])
     experiment, state = set_up(config, load(config.data), jax.devices()[:num_devices])
-    layout = experiment.layout
-    feeder = make_feeder(experiment.dataset.train, config, layout, TOTAL)
-    chunk = layout.compile(_chunk_of_all(experiment, feeder.max_steps, stop_below=None, record_params=True))
-    steps_axis = 1 if layout.many else 0
+    placement, seeds = experiment.placement, [trial.seed for trial in experiment.plan.trials]
+    loader = make_loader(experiment.dataset.train, config, placement, seeds=seeds, total_steps=TOTAL)
+    chunk = placement.compile(chunk_of_all(experiment, loader.max_steps, record_params=True))
+    numbers = placement.put(experiment.trial_params), placement.replicate(experiment.hyperparams), None
+    steps_axis = 1 if placement.many else 0
     seen = [jax.tree.map(np.asarray, state.params)]
     for first, last in pairwise((0, *cuts)):
-        count = layout.parallel.replicate(np.int32(last - first))
-        state, metrics = chunk(layout.put(state), layout.draws(), feeder(first, last - first), count)
-        state, recorded = layout.get(state), layout.get(metrics.params)
+        count = placement.replicate(np.int32(last - first))
+        state, metrics = chunk(placement.put(state), *numbers, loader(first, last - first), count)
+        state, recorded = placement.get(state), placement.get(metrics.params)
         seen += [jax.tree.map(lambda p: np.take(p, step, steps_axis), recorded) for step in range(last - first)]  # noqa: B023
     return seen, state
 

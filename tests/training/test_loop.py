@@ -64,11 +64,11 @@ def run(folder, *overrides, recorder=None, resume=False):
     recorder = recorder or Recorder()
     with StopSignal() as stop:
         result = fit(
-            experiment, state, progress, checkpoints=checkpoints, events=recorder, stop=stop, clock=Clock(progress.seconds)
+            experiment, state, progress, checkpoints=checkpoints, callback=recorder, stop=stop, clock=Clock(progress.seconds)
         )
     steps = checkpoints.steps
     checkpoints.close()
-    return experiment.parallel.fetch(result.state), result, recorder.evaluations, steps
+    return experiment.placement.fetch(result.state), result, recorder.evaluations, steps
 
 
 def best_step(folder):

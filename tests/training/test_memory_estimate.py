@@ -7,12 +7,12 @@ from nnjax.checks.memory_needs import Machine, memory_needs
 from nnjax.cli.compose import compose_train
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load
+from nnjax.parallel.placement import Placement
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import runner
+from nnjax.training.chunk_loader import make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
-from nnjax.training.feed import make_feeder
-from nnjax.training.layout import Layout
 
 DATA = ["data=synthetic", "data.num_train=4000", "data.num_test=10"]
 LARGE_BATCH = [*DATA, "training.global_batch_size=1000"]
@@ -34,7 +34,7 @@ def compiled_chunk(config, monkeypatch):
     found = []
     monkeypatch.setattr(runner, "check_compiled", lambda config, spec, compiled, *rest: found.append(compiled))
     experiment, state = set_up(config, load(config.data), jax.devices()[:1])
-    runner.ChunkRunner(experiment, experiment.layout.put(state), None, StopSignal(), Clock())
+    runner.ChunkRunner(experiment, experiment.placement.put(state), stop=StopSignal(), clock=Clock())
     return found[0].memory_analysis()
 
 
@@ -69,7 +69,7 @@ def test_the_indices_of_a_chunk_stay_small(batch, trials, placement):
             "parallel.devices=1",
         ]
     )
-    layout = Layout(config, jax.devices()[:1], 1)
-    feeder = make_feeder(load(config.data).train, config, layout, 5000)
-    assert 1 <= feeder.max_steps <= 1024
-    assert feeder.max_steps * batch * trials * 4 <= 2**25
+    devices = Placement("pmap", jax.devices()[:1], trials)
+    loader = make_loader(load(config.data).train, config, devices, seeds=range(trials), total_steps=5000)
+    assert 1 <= loader.max_steps <= 1024
+    assert loader.max_steps * batch * trials * 4 <= 2**25

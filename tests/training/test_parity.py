@@ -11,7 +11,7 @@ import pytest
 
 from nnjax.cli.compose import compose_train
 from nnjax.data.load import load
-from nnjax.parallel.data_parallel import AXIS
+from nnjax.parallel.placement import AXIS
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import step as step_module
 from nnjax.training.checkpoints import Checkpoints
@@ -100,7 +100,7 @@ def run(overrides, sharding, num_devices, tmp_path):
         jax.device_get(state),
         TrainingProgress(),
         checkpoints=checkpoints,
-        events=Silent(),
+        callback=Silent(),
         stop=StopSignal(),
         clock=Clock(),
     )
@@ -110,7 +110,7 @@ def run(overrides, sharding, num_devices, tmp_path):
     for leaf in jax.tree.leaves((replicas.params, replicas.model_state)):
         for replica in leaf:
             np.testing.assert_array_equal(replica, leaf[0], err_msg="the devices hold different states")
-    final = experiment.parallel.fetch(result.state)
+    final = experiment.placement.fetch(result.state)
     return (final.params, final.model_state), result.progress, evaluation
 
 

@@ -75,13 +75,13 @@ class Trained:
                 jax.device_get(state),
                 progress,
                 checkpoints=checkpoints,
-                events=self.recorder,
+                callback=self.recorder,
                 stop=stop,
                 clock=Clock(),
             )
         finally:
             checkpoints.close()
-        self.state = self.experiment.layout.get(self.result.state)
+        self.state = self.experiment.placement.get(self.result.state)
         self.test = self.experiment.evaluate(self.result.state, self.experiment.dataset.test)
 
 
@@ -103,7 +103,7 @@ def alone(tmp_path_factory):
 def assert_trials_equal(many, alone, overrides, **tolerance):
     tolerance = {"rtol": 1e-5, "atol": 1e-5, **tolerance}
     assert many.result.progress.step == 6
-    trials = many.experiment.layout.trials
+    trials = many.experiment.plan.trials
     for index in (0, len(trials) - 1):
         one = alone(overrides, trials[index])
         own = jax.tree.map(lambda x: x[index], many.state)  # noqa: B023
@@ -168,7 +168,7 @@ def test_trials_that_record_each_step_do_so_in_one_call(alone, tmp_path):
     assert [step for step, *_ in many.recorder.evaluations] == [1, 2, 3, 4, 5, 6]
     assert many.recorder.weights_told == []
     for index in (0, 4):
-        one = alone(BY_STEP, many.experiment.layout.trials[index])
+        one = alone(BY_STEP, many.experiment.plan.trials[index])
         for (_, ours, _), (_, theirs, _) in zip(many.recorder.evaluations, one.recorder.evaluations, strict=True):
             assert ours["loss"][index] == pytest.approx(theirs["loss"], rel=1e-5)
     assert len(set(many.test.loss)) == 5
@@ -178,7 +178,7 @@ def test_a_trial_that_diverges_leaves_the_others_alone(alone, tmp_path):
     many = Trained([*BY_STEP, "training.vary.learning_rate=[0.02,1e30]"], 2, tmp_path)
     assert many.result.status == "completed"
     assert list(many.result.progress.diverged) == [1]
-    one = alone(BY_STEP, many.experiment.layout.trials[0])
+    one = alone(BY_STEP, many.experiment.plan.trials[0])
     assert many.test.loss[0] == pytest.approx(one.test.loss, rel=1e-5)
     assert not np.isfinite(many.test.loss[1])
     assert many.test.first_finite() == 0

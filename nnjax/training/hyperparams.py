@@ -1,0 +1,97 @@
+"""Hyperparameters: the numbers that compiled programs take as arguments, so that another number needs no other program.
+
+    trials = trial_params(plan.trials)                    # each trial's seed and learning rate
+    shared = as_arrays(hyperparams(plan, dataset, kept))  # all other numbers
+    recipe = experiment.recipe_of(trial, shared)          # of one trial, inside a compiled function
+
+The structure of a program follows from the config alone: layers, batch sizes, the update rule, and every switch, such as a
+momentum of 0. See `nnjax.config.option_numbers`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.checks.trials import Trial
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrialParams:
+    """Per-trial parameters; inside a compiled function, those of one trial.
+
+    Attributes:
+        seed: [trials] uint32; [] for a single network.
+        learning_rate: [trials] float32; [] for a single network.
+    """
+
+    seed: Any
+    learning_rate: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Normalization:
+    """(inputs − mean) / std.
+
+    Attributes:
+        mean: [c] float32, in the inputs' units.
+        std: [c] float32, likewise, not 0.
+    """
+
+    mean: Any
+    std: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Hyperparams:
+    """Numbers that all trials share: float32 and int32 scalars, except for the normalisation.
+
+    Attributes:
+        optimizer: of `config.optimizer`, by path; without the learning rate, which each trial has.
+        rests: as from `nnjax.training.optimizers.rests_of`.
+        loss: of `config.loss`, by path.
+        augment: of `config.data.augment`, by path.
+        schedule: of the learning rate's courses, as `nnjax.checks.rates.schedule_numbers` gives them.
+        frozen_from: for each parameter group with an end, the first step, counted from 0, that leaves its parameters unchanged.
+        kept: by dropout layer, the share of values that it keeps.
+        normalization: of the inputs.
+        steps_per_epoch: steps that make an epoch.
+        planned_steps: of the training as planned.
+        ends: [ends] the steps after which a course of the schedule, or the training, ends.
+    """
+
+    optimizer: dict[str, Any]
+    rests: dict[str, Any]
+    loss: dict[str, Any]
+    augment: dict[str, Any]
+    schedule: Any
+    frozen_from: tuple[Any, ...]
+    kept: dict[str, Any]
+    normalization: Normalization
+    steps_per_epoch: Any
+    planned_steps: Any
+    ends: Any
+
+
+def trial_params(trials: Sequence[Trial]) -> TrialParams:
+    """The parameters of one or several trials, as NumPy arrays."""
+    several = len(trials) > 1
+    return TrialParams(
+        seed=np.array([trial.seed for trial in trials] if several else trials[0].seed, np.uint32),
+        learning_rate=np.array([trial.learning_rate for trial in trials] if several else trials[0].learning_rate, np.float32),
+    )
+
+
+def as_arrays(numbers: Any) -> Any:
+    """A tree of plain numbers as NumPy scalars of 32 bits; arrays stay as they are."""
+    return jax.tree.map(lambda number: number if isinstance(number, np.ndarray) else _array(number), numbers)
+
+
+def _array(number: float) -> NDArray[Any]:
+    return np.array(number, np.int32 if isinstance(number, int) else np.float32)
