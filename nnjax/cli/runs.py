@@ -73,8 +73,13 @@ def claim(path: Path, key: str) -> Path:
         return next(filter(_make, candidates))
 
 
-def occupy(path: Path, key: str) -> Path:
+def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE) -> Path:
     """Makes the folder that a person named with `key`; it may be there already.
+
+    Args:
+        path: the folder.
+        key: what named it.
+        place: where that was, for the error.
 
     Raises:
         ConfigError: if it holds an earlier run or cannot be made.
@@ -86,7 +91,7 @@ def occupy(path: Path, key: str) -> Path:
             reason = (
                 f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER goes on with one; else take another folder"
             )
-            raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
+            raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
     check_name(path, key)
     with reaching(key, path, "cannot be made"):
         path.mkdir(parents=True, exist_ok=True)

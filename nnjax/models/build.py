@@ -2,7 +2,8 @@
 
     network = build(config.model, config.activation, spec, rngs=nnx.Rngs(params=key))
 
-A new model is a dataclass in `nnjax/config/options.py`, a module beside this one, a line in `BUILDERS` and a YAML file.
+A new model is a dataclass in `nnjax/config/options.py`, a module beside this one, a line in `BUILDERS` and a YAML file; or
+one function with `nnjax.register_model`, outside of this package.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,9 @@ from typing import Any, Literal
 import jax.numpy as jnp
 from flax import nnx
 
+from nnjax.config.errors import ConfigError
 from nnjax.config.options import CNN, FNN, RNN, Activation, Airbench, Model, Neurons, TwoNeuron
+from nnjax.config.registry import registered_as
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.airbench import airbench
 from nnjax.models.cnn import cnn
@@ -49,4 +52,12 @@ def build(
         precision: what the layers compute in; parameters, BatchNorm and the outputs are float32 in any case, but the parameters
             of dense layers are float64 with float64, which is for tracing and needs `jax.enable_x64`.
     """
-    return BUILDERS[type(model)](model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))
+    option = registered_as(model)
+    builder = BUILDERS[type(model)] if option is None else option.build
+    built = builder(model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))
+    if isinstance(built, Network):
+        return built
+    if not isinstance(built, nnx.Module):
+        raise ConfigError(f"model={model.name}: its function must return a Flax NNX module; it returned {type(built).__name__}")
+    layer: Any = built
+    return Network({model.name: layer})

@@ -7,6 +7,7 @@ accuracy = jnp.mean(is_correct(outputs, targets))
 import jax
 import jax.numpy as jnp
 
+from nnjax.config.registry import registered_as
 from nnjax.config.training_options import CrossEntropy, Loss
 
 
@@ -29,6 +30,10 @@ def example_loss(loss: Loss, outputs: jax.Array, targets: jax.Array) -> jax.Arra
         [b] float32, in nats for cross-entropy, in squared units of the targets otherwise.
     """
     y = targets if targets.ndim == outputs.ndim else jax.nn.one_hot(targets, outputs.shape[-1], dtype=outputs.dtype)
+    option = registered_as(loss)
+    if option is not None:
+        losses: jax.Array = option.build(loss, outputs, y)
+        return losses
     if isinstance(loss, CrossEntropy):
         q = (1 - loss.label_smoothing) * y + loss.label_smoothing / outputs.shape[-1]
         return -jnp.sum(q * jax.nn.log_softmax(outputs), axis=-1)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers
 
+from nnjax.config.registry import registered_as
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -111,6 +112,10 @@ def _rule(config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any])
                 "sgd": optax.chain(decay, sgd),
             }
             return optax.partition(rules, _muon_or_sgd)
+        case _:
+            option = registered_as(config)
+            assert option is not None, "an optimizer without a rule"
+            return optax.chain(decay, option.build(config, learning_rate))
 
 
 def _renormalize() -> optax.GradientTransformation:
