@@ -6,6 +6,7 @@ with unchanged_process(), jax_session(warn):   # a library call: the caller's se
     ...
 """
 
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ def jax_session(
 
 @contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Puts back JAX's settings, its compilation cache and the filters of warnings, also after an exception.
+    """Puts back JAX's settings and compilation cache, the root logger and the filters of warnings, also after an exception.
 
     One thread at a time is inside; others wait. What cannot be undone is that JAX was started: as a command does, the first
     training has the CPU show a device for each core, and `jax_num_cpu_devices` says so from then on. JAX that runs already
@@ -48,7 +49,8 @@ def unchanged_process() -> Iterator[None]:
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         with import_guard():
             import jax
-        before = dict(jax.config.values)
+        before, log = dict(jax.config.values), logging.root
+        level, handlers = log.level, list(log.handlers)
         if before.get("jax_compilation_cache_dir") is None:
             _forget_cache()  # JAX decides at its first program whether there is one, and sticks to it
         try:
@@ -60,6 +62,8 @@ def unchanged_process() -> Iterator[None]:
                         jax.config.update(name, value)
             if before.get("jax_compilation_cache_dir") is None:
                 _forget_cache()
+            log.setLevel(level)
+            log.handlers[:] = handlers  # a library that logs to a root without any adds one
 
 
 def _forget_cache() -> None:

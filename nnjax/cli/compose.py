@@ -39,7 +39,7 @@ from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_default
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import Origins, option_names, parse
-from nnjax.config.paths import shown_path
+from nnjax.config.paths import file_name, shown_path
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 
 T = TypeVar("T")
@@ -260,6 +260,7 @@ def config_loader(directories: Sequence[Path] = ()) -> ConfigLoaderImpl:
     """What composes from these folders, the project's if there is none; the first that has a file wins."""
     version.setbase(VERSION_BASE)
     setup_globals()
+    OmegaConf.register_new_resolver("file_name", file_name, replace=True)
     first, *others = directories or (conf_dir(),)
     search_path = create_config_search_path(str(first))
     for directory in others:

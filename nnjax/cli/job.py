@@ -22,16 +22,13 @@ from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import file_name, find_run, newest_run, read_earlier
+from nnjax.cli.runs import find_run, newest_run, read_earlier
 from nnjax.cli.sweep_results import JobResult, write_outcome
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
 from nnjax.config.parsing import Origins, parse
-from nnjax.config.paths import expanded, outside_fault
+from nnjax.config.paths import expanded, file_name, outside_fault
 
 Task = Callable[[Any, Path], Mapping[str, object]]
-
-# Here, because a launcher's worker process imports this module to find the job that it was sent.
-OmegaConf.register_new_resolver("file_name", file_name, replace=True)
 
 
 class Job:
@@ -43,6 +40,12 @@ class Job:
         self.exit_code = 0
         self.plugins = loaded_plugins()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
+        self.__dict__.update(state)
+        OmegaConf.register_new_resolver("file_name", file_name, replace=True)
+        load_plugins([str(plugin.path) for plugin in self.plugins])
+
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; what it raises is told and noted, so that a sweep goes on."""
         settings: Any = HydraConfig.get()
@@ -52,7 +55,6 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            load_plugins([str(plugin.path) for plugin in self.plugins])  # in a launcher's worker; here they are loaded
             values, origins = plain_values(self.schema, composition)
             config: object = parse(self.schema, values, origins)
             with working_in(run_dir, config, origins), out_of_memory_explained(config):

@@ -28,6 +28,7 @@ from nnjax.config.shell import shell_word
 PLUGINS_FILE = ".hydra/plugins.json"
 
 _loaded: dict[Path, PluginFile] = {}
+_warned: set[str] = set()  # a command reads a run's config twice
 
 
 def plugin_flags(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -145,8 +146,10 @@ def require_plugins(run_dir: Path, key: str, warn: Callable[[str], object]) -> N
             reason = f"has changed since {run} began (sha256 {sha256[:12]}, now {changed.sha256[:12]})"
             if key == "resume":
                 raise ConfigError(f"--plugin {changed.name}: {reason}; put the old content back, or start anew with rerun=")
-            if key == "run":
-                warn(f"--plugin {changed.name}: {reason}: it may measure something else")
+            line = f"--plugin {changed.name}: {reason}: it may measure something else"
+            if key == "run" and line not in _warned:
+                _warned.add(line)
+                warn(line)
         elif missing := sorted(set(noted["options"]) - options):
             if name is None:
                 raise ConfigError(f"{run}: its {missing[0]} was registered by Python code; give a file of it: --plugin FILE")

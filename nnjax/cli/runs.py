@@ -7,7 +7,6 @@ config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cn
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,14 +49,6 @@ RESUMABLE = (
     "report",
 )
 """What a resumed run may change: how long and how it is carried out, not what it is."""
-
-_LONGEST_NAME = 100
-
-
-def file_name(text: str) -> str:
-    """A text as part of a file's name that needs no quotes, in a shell or in an override, and is not too long."""
-    text = re.sub(r"[\"'\[\]{}()+\s]", "", text).replace("=", "-")
-    return re.sub(r"[^\w.%@-]", "_", text)[:_LONGEST_NAME]
 
 
 def claim(path: Path, key: str) -> Path:

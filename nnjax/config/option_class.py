@@ -103,7 +103,8 @@ def _check(annotation: Any, place: str) -> None:
         for name, kind in get_type_hints(annotation, include_extras=True).items():
             _check(kind, f"{place}.{name}")
         return None
-    raise ConfigError(f"{place}: a config cannot hold {getattr(annotation, '__name__', annotation)}; annotate it with {_NAMES}")
+    shown = annotation.__name__ if isinstance(annotation, type) and origin is None else str(annotation)
+    raise ConfigError(f"{place}: a config cannot hold {shown}; annotate it with {_NAMES}")
 
 
 def _name(build: Callable[..., Any]) -> str:
