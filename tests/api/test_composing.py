@@ -62,7 +62,7 @@ def test_a_folder_of_own_files(tmp_path):
 
 
 def test_inside_an_application_of_hydra_s(tmp_path):
-    (tmp_path / "own.yaml").write_text("a: ${now:}\nb: ${file_name:x}\n")
+    (tmp_path / "own.yaml").write_text("a: ${now:x}\nb: ${file_name:x}\n")
     try:
         OmegaConf.register_new_resolver("file_name", lambda text: f"their {text}", replace=True)
         with hydra.initialize_config_dir(str(tmp_path), version_base="1.2"):

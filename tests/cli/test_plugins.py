@@ -41,7 +41,7 @@ def test_flags_are_taken_out_of_the_arguments():
     argv = ["--plugin", "a.py", "model=mine", "--plugin=b c.py", "-m"]
     assert plugin_flags(argv) == (["a.py", "b c.py"], ["model=mine", "-m"])
     for wrong in (["--plugin"], ["--plugin="], ["--plugin", "-m"], ["--plugin", "model=mine"]):
-        with pytest.raises(ConfigError, match="--plugin: needs a Python file, as in --plugin my_models.py"):
+        with pytest.raises(ConfigError, match=r"--plugin: needs a Python file, as in --plugin my_models.py"):
             plugin_flags(wrong)
 
 
@@ -61,7 +61,10 @@ def test_a_file_is_loaded_once(tmp_path):
         ("\nimport nowhere", "--plugin p.py: cannot be loaded: p.py:2: ModuleNotFoundError: No module named 'nowhere'"),
         ("def f(:", "--plugin p.py: cannot be loaded: p.py:1: SyntaxError: invalid syntax"),
         ("import sys\n\nsys.exit(3)", "--plugin p.py: cannot be loaded: p.py:3: SystemExit: 3"),
-        (SOUND + "raise ValueError('bad', \n'luck')", r"cannot be loaded: p.py:8: ValueError: \('bad', 'luck'\)"),
+        (
+            SOUND + "raise ValueError('bad', \n'luck')",
+            r"--plugin p.py: cannot be loaded: p.py:8: ValueError: \('bad', 'luck'\)",
+        ),
         (SOUND.replace('"mine"', '"fnn"'), "--plugin p.py: model=fnn: is a shipped option; register another name"),
         (SOUND + SOUND, "--plugin p.py: model=mine: is registered already by p.py; register another name"),
         (SOUND.replace("int", "set"), "--plugin p.py: model=mine: Mine.width: a config cannot hold set"),
@@ -132,9 +135,7 @@ def test_a_run_asks_for_its_plugin(tmp_path):
     # another content is refused where the run goes on, told where it is read, and taken where a new one starts
     Path("my_models.py").write_text(SOUND + "# more")
     load_plugins(["my_models.py"])
-    with pytest.raises(
-        ConfigError, match=r"--plugin my_models.py: has changed since resume=run began \(sha256 \w{12}, now \w{12}\)"
-    ):
+    with pytest.raises(ConfigError, match=r"--plugin my_models.py: has changed since resume=run began \(sha256 \w+, now \w+\)"):
         require_plugins(run, "resume", warned.append)
     require_plugins(run, "rerun", warned.append)
     assert not warned

@@ -5,20 +5,23 @@ import subprocess
 import sys
 
 import numpy as np
-from commands import environment, metrics_of, run, summary_of
+from commands import ROOT, environment, metrics_of, run, summary_of
+
+import nnjax
 
 OVERRIDES = ["model=fnn", "model.hidden=[16]", "training.duration=2epochs", "report.figures=false", "seed=3"]
 PROGRAM = f"""
 import json, nnjax, numpy as np
 result = nnjax.fit(nnjax.compose(*{OVERRIDES}))
-np.savez("params.npz", **{{f"{{layer}}.{{name}}": value for layer, group in result.params.items() for name, value in group.items()}})
+flat = {{f"{{layer}}.{{name}}": value for layer, group in result.params.items() for name, value in group.items()}}
+np.savez("params.npz", **flat)
 open("history.json", "w").write(json.dumps([result.metrics, result.history]))
 """
 
 
 def test_the_same_numbers_as_the_command(tmp_path):
     run("train", *OVERRIDES, f"hydra.run.dir={tmp_path}/run")
-    env = environment(PYTHONPATH=str(__import__("commands").ROOT))
+    env = environment(PYTHONPATH=str(ROOT))
     subprocess.run([sys.executable, "-W", "error", "-c", PROGRAM], cwd=tmp_path, env=env, check=True)
     metrics, history = json.loads((tmp_path / "history.json").read_text())
     summary = summary_of(tmp_path / "run")
@@ -27,8 +30,6 @@ def test_the_same_numbers_as_the_command(tmp_path):
         tmp_path / "run"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"run", "params.npz", "history.json"}
-    import nnjax
-
     params = nnjax.load_run(tmp_path / "run").params
     with np.load(tmp_path / "params.npz") as saved:
         assert sorted(saved) == sorted(f"{layer}.{name}" for layer, group in params.items() for name in group)
