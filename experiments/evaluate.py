@@ -4,21 +4,19 @@ A series is forecast again, too. On the devices that the run had, the figures ar
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from nnjax.checks.memory_checks import MemoryLimits, check_memory, out_of_memory_explained
+from nnjax.api.jax_session import jax_session
+from nnjax.api.opened_run import open_run, read_run
+from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
-from nnjax.cli.runs import read_config
-from nnjax.config.errors import DataError
-from nnjax.config.schema import EvaluateConfig, TrainConfig
+from nnjax.config.schema import EvaluateConfig
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.run_summary import read_summary, write_json
+from nnjax.reporting.run_summary import write_json
 from nnjax.reporting.trial_results import forecast_errors, mean_forecast, means, rows_of, trials_summary
 from nnjax.reporting.trial_tables import show_trials
 
@@ -36,46 +34,17 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         DataError: if the data or the checkpoint is missing or damaged.
     """
     run = Path(config.run)
-    run_config = read_config(TrainConfig, run)
-    # Before JAX is imported, by what is known then; what the training may take is no matter here.
-    run_config = replace(run_config, parallel=replace(run_config.parallel, memory_limit=config.memory_limit))
-    check_memory(run_config, purpose="evaluate", limits=MemoryLimits(config.memory_limit, "memory_limit"))
-    summary = read_summary(run) if config.checkpoint == "tested" or (run / "summary.json").exists() else {}
+    run_config, summary = read_run(run, config.checkpoint, config.memory_limit)
     with (
         RunConsole(run_dir / "evaluate.log") as console,
-        ExitStack() as stack,
         out_of_memory_explained(run_config, "evaluate"),
+        jax_session(console.warn),
     ):
-        # JAX takes a second to import, which a mistaken command need not wait for.
-        from nnjax.parallel.environment import import_guard, jax_settings
-
-        with import_guard():
-            from nnjax.training import experiment as _  # noqa: F401
-        stack.enter_context(jax_settings(console.warn))
-        from nnjax.data.load import load
-        from nnjax.parallel.compilation import keep_compiled
-        from nnjax.parallel.device_memory import check_devices
-        from nnjax.parallel.devices import select_devices
-        from nnjax.training.checkpoints import Checkpoints
-        from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
 
-        keep_compiled(console.warn)
-        devices = select_devices(run_config)
-        check_devices(run_config, devices, "evaluate", config.memory_limit, "memory_limit")
-        dataset = load(run_config.data, echo=console.print)
-        experiment, template = set_up(run_config, dataset, devices)
-        which = config.checkpoint
-        if which == "tested":
-            if "tested_step" not in summary:
-                raise DataError(
-                    f"{shell_text(run)}: nothing was tested, since the run is {summary['status']}; take checkpoint=last"
-                )
-            which = summary["tested_step"]
-        checkpoints = Checkpoints(run / "checkpoints")
-        state, progress = checkpoints.restore(template, which)
-        checkpoints.close()
-        state = experiment.placement.put(state)
+        opened = open_run(run_config, run, summary, config.checkpoint, console)
+        experiment, state, progress = opened.experiment, opened.state, opened.progress
+        dataset = experiment.dataset
         result = experiment.evaluate(state, dataset.test)
 
         evaluation: dict[str, Any] = {

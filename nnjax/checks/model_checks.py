@@ -141,8 +141,8 @@ def _output_activation(config: Config) -> tuple[str, ActivationName]:
             return f"model.layers.{len(layers) - 1}.activation", layers[-1].activation or config.activation.name
         case Airbench():  # it has no output activation
             return "model", "identity"
-        case model:
-            return "model.output_activation", model.output_activation
+        case model:  # a registered one need not have it
+            return "model.output_activation", getattr(model, "output_activation", "identity")
 
 
 def _has_one_value(spec: DatasetSpec) -> bool:

@@ -29,6 +29,7 @@ from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
+from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.runs import claim, occupy
@@ -40,7 +41,7 @@ from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
-from nnjax.config.schema import TrainConfig
+from nnjax.config.schema import EvaluateConfig, TrainConfig
 from nnjax.config.shell import shell_text
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -89,12 +90,16 @@ class _Command:
     def main(self, argv: Sequence[str]) -> int:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
+        plugins, argv = plugin_flags(argv)
+        if plugins and self.schema not in (TrainConfig, EvaluateConfig):
+            raise ConfigError(f"--plugin {plugins[0]}: is for train and evaluate; {self.verb} has the shipped options only")
+        load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
         if arguments.hydra_help or arguments.shell_completion:
             return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
         verb = arguments.config_name or self.verb
-        directories = _directories(arguments.config_dir)
+        directories = config_directories(arguments.config_dir)
         composition, sweeping = _compose(verb, overrides, directories, sweep=arguments.multirun)
         if arguments.help:
             print(help_text(composition, self.schema, command))
@@ -195,11 +200,11 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
         raise ConfigError(f"--experimental-rerun {arguments.experimental_rerun}: a pickle can run code; use resume=")
     if arguments.multirun and (arguments.cfg or arguments.info):
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
-    overrides = [_quoted(text, sweep=arguments.multirun) for text in arguments.overrides]
+    overrides = [quoted_path(text, sweep=arguments.multirun) for text in arguments.overrides]
     return arguments, overrides, [text for text in argv if text not in arguments.overrides]
 
 
-def _quoted(text: str, *, sweep: bool) -> str:
+def quoted_path(text: str, *, sweep: bool) -> str:
     """Returns an override with its path in quotes, where Hydra's grammar cannot read the path without them.
 
     In a sweep, commas separate several paths, and each path gets quotes of its own.
@@ -232,7 +237,8 @@ def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *
     return composition, bool(composition.hydra.mode == RunMode.MULTIRUN)
 
 
-def _directories(config_dir: str | None) -> tuple[Path, ...]:
+def config_directories(config_dir: str | None) -> tuple[Path, ...]:
+    """Returns the folders of YAML files: the project's, and a person's own."""
     if config_dir is None:
         return (conf_dir(),)
     if not is_dir(Path(config_dir)):

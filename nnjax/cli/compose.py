@@ -32,11 +32,12 @@ from nnjax.cli.overrides import (
     translate,
     with_none,
 )
+from nnjax.cli.plugins import registered_option, values_and_place
 from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import Origins, option_names, parse
-from nnjax.config.paths import shown_path
+from nnjax.config.paths import file_name, shown_path
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 
 T = TypeVar("T")
@@ -164,6 +165,8 @@ class Composition:
             if path is not None and not (default.package or "").startswith("hydra"):
                 provenance.add_file(path, default.package or "")
                 entries += [(default.config_path, entry) for entry in read_defaults(path, str(default.config_path))]
+            elif path is None and (added := registered_option(str(default.config_path))) is not None:
+                provenance.add_values(default.package or "", *values_and_place(added))
         for group, option in found.overrides.known_choices.items():
             metadata = found.overrides.override_metadata.get(group)
             here = [(file, Setting(entry.option, entry.place)) for file, entry in entries if entry.group == group]
@@ -255,6 +258,7 @@ def compose(
 
 def config_loader(directories: Sequence[Path] = ()) -> ConfigLoader:
     """Returns a loader that composes from these folders, the project's if there is none; the first that has a file counts."""
+    OmegaConf.register_new_resolver("file_name", file_name, replace=True)
     return new_config_loader(directories or (conf_dir(),))
 
 

@@ -17,21 +17,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.compose import Composition, check, override_texts
+from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
+from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
-from nnjax.cli.runs import file_name, find_run, locked, newest_run, read_earlier, write_config
-from nnjax.cli.sessions import begin_session
+from nnjax.cli.run_folder import working_in
+from nnjax.cli.runs import find_run, newest_run, read_earlier
 from nnjax.cli.sweep_results import JobResult, write_outcome
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
 from nnjax.config.parsing import Origins, parse
-from nnjax.config.paths import expanded, outside_fault
-from nnjax.config.schema import TrainConfig
+from nnjax.config.paths import expanded, file_name, outside_fault
 
 Task = Callable[[Any, Path], Mapping[str, object]]
-
-# Here, because a launcher's worker process imports this module to unpickle its job.
-OmegaConf.register_new_resolver("file_name", file_name, replace=True)
 
 
 class Job:
@@ -41,6 +38,13 @@ class Job:
         self.schema = schema
         self.task = task
         self.exit_code = 0
+        self.plugins = loaded_plugins()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
+        self.__dict__.update(state)
+        OmegaConf.register_new_resolver("file_name", file_name, replace=True)
+        load_plugins([str(plugin.path) for plugin in self.plugins])
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
@@ -53,13 +57,8 @@ class Job:
         try:
             values, origins = plain_values(self.schema, composition)
             config: object = parse(self.schema, values, origins)
-            with locked(run_dir):
-                if isinstance(config, TrainConfig):
-                    begin_session(config, run_dir, origins)
-                write_config(config, run_dir)
-                check(config, origins)
-                with out_of_memory_explained(config):
-                    summary = self.task(config, run_dir)
+            with working_in(run_dir, config, origins), out_of_memory_explained(config):
+                summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
                 status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status
@@ -91,6 +90,7 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
         if isinstance(values[key], str):
             values[key] = str(find_run(values[key], key, composition))
+            require_plugins(Path(values[key]), key, complain)
     given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(

@@ -80,6 +80,14 @@ class Provenance:
         else:
             self._replace(key, Setting(value, COMMAND_LINE))
 
+    def add_values(self, key: str, values: Mapping[str, object], place: str) -> None:
+        """Merges values that stand in no YAML file, such as the defaults of a registered option."""
+        for name, value in values.items():
+            if isinstance(value, Mapping) and value:
+                self.add_values(_join(key, name), value, place)
+            else:
+                self._replace(_join(key, name), Setting(value, place))
+
     def add_removal(self, key: str) -> None:
         """Records that the command line removed a key (``~key``)."""
         self._replace(key, Setting(REMOVED, COMMAND_LINE))

@@ -7,7 +7,6 @@ config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cn
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,14 +50,6 @@ RESUMABLE = (
 )
 """The keys that a resume may change: how long and where the run trains, not what it trains."""
 
-_LONGEST_NAME = 100
-
-
-def file_name(text: str) -> str:
-    """A text as part of a short file name that needs no quotes, in a shell or in an override."""
-    text = re.sub(r"[\"'\[\]{}()+\s]", "", text).replace("=", "-")
-    return re.sub(r"[^\w.%@-]", "_", text)[:_LONGEST_NAME]
-
 
 def claim(path: Path, key: str) -> Path:
     """Makes a new folder, named `path` or, where that is taken, ``path_2`` and so on.
@@ -73,8 +64,13 @@ def claim(path: Path, key: str) -> Path:
         return next(filter(_make, candidates))
 
 
-def occupy(path: Path, key: str) -> Path:
-    """Makes the folder that the command line named with `key`; it may exist already.
+def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE) -> Path:
+    """Makes the folder that a person named with `key`; it may exist already.
+
+    Args:
+        path: the folder.
+        key: what named it.
+        place: where that was, for the error.
 
     Raises:
         ConfigError: if it holds an earlier run or cannot be made.
@@ -84,7 +80,7 @@ def occupy(path: Path, key: str) -> Path:
             found = next(path.glob(pattern), None)
         if found:
             reason = f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER resumes one; else take another folder"
-            raise ConfigError(f"{key}={shown_path(path)}: {reason} {ON_COMMAND_LINE}")
+            raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
     check_name(path, key)
     with reaching(key, path, "cannot be made"):
         path.mkdir(parents=True, exist_ok=True)

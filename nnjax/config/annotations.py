@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nnjax.config.diagnostics import MISSING
+from nnjax.config.registry import cached_until_registered, members_of
 from nnjax.config.types import Duration, MemorySize
 
 # Types that are written as one text, such as 10epochs and 12GB, with the form of the text.
@@ -55,10 +56,11 @@ def hints_of(cls: type) -> dict[str, Any]:
     return get_type_hints(cls, include_extras=True)
 
 
-@cache
+@cached_until_registered
 def options_of(annotation: Any) -> dict[str, type]:
     """Returns the dataclasses of a group by the names that choose them; empty if the annotation is no group."""
     members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    members += members_of(annotation)
     if not all(is_mapping(member) and "name" in hints_of(member) for member in members):
         return {}
     return {name: member for member in members for name in get_args(hints_of(member)["name"])}

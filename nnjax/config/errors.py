@@ -23,6 +23,10 @@ class IncompatibleError(ConfigError):
     """Values that are right one by one but do not go together."""
 
 
+class InputError(UserError, ValueError):
+    """Arrays of another shape or type than a trained network takes."""
+
+
 class OutOfMemoryError(UserError):
     """Memory that ran out, although the experiment might have fitted."""
 

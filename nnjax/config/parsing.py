@@ -21,13 +21,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from nnjax.config.annotations import TEXTS, choice, describe, hints_of, is_mapping, join, lists_of, options_of
 from nnjax.config.confusions import clarify, is_plural
 from nnjax.config.diagnostics import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.registry import cached_until_registered
 from nnjax.config.suggest import suggest
 from nnjax.config.types import LARGEST_INT, Bounds
 
@@ -89,7 +89,7 @@ def config_hash(config: Any, past: Any = None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-@cache
+@cached_until_registered
 def keys_of(schema: type) -> tuple[str, ...]:
     """Returns the dotted keys of all values that a config of this schema may hold, for all options."""
 
@@ -104,7 +104,7 @@ def keys_of(schema: type) -> tuple[str, ...]:
     return tuple(sorted(set(walk(schema, ""))))
 
 
-@cache
+@cached_until_registered
 def option_names(schema: type) -> dict[str, tuple[str, ...]]:
     """Returns the names of the options of each group of a schema."""
     return {name: tuple(options_of(kind)) for name, kind in hints_of(schema).items() if options_of(kind)}
@@ -150,7 +150,7 @@ class _Reader:
                 if self.problems[before:] and value is not None and self.schema is not NoneType:
                     noted, place = self.problems[before], join(key, item.name)
                     self.problems[before] = clarify(noted, value, place, hints, lists_of(self.schema), _takes)
-            elif item.default is NO_DEFAULT:
+            elif item.default is NO_DEFAULT and item.default_factory is NO_DEFAULT:
                 found[item.name] = None
                 self.refuse(join(key, item.name), MISSING, f"must be {describe(hints[item.name])}")
         return cls(**found)

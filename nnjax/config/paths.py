@@ -28,6 +28,7 @@ _OUTSIDE = frozenset(
 )
 _LONGEST_PART = 255  # bytes, on nearly every file system
 _LONGEST_PATH = 4095
+_LONGEST_NAME = 100  # of a name that a folder is given
 
 
 def shown_path(path: Path) -> str:
@@ -37,6 +38,12 @@ def shown_path(path: Path) -> str:
         if path.is_relative_to(base) and (base != checkout or (base / "pyproject.toml").is_file()):
             return shell_text(path.relative_to(base))
     return shell_text(path)
+
+
+def file_name(text: str) -> str:
+    """A text as part of a file's name that needs no quotes, in a shell or in an override, and is not too long."""
+    text = re.sub(r"[\"'\[\]{}()+\s]", "", text).replace("=", "-")
+    return re.sub(r"[^\w.%@-]", "_", text)[:_LONGEST_NAME]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnjax.config.data_options import Data, DigitsData, SeriesOptions, SyntheticData, TextbookData, TfdsData
+from nnjax.data.registered_data import registered_arrays
 from nnjax.data.series_file import read_series
 
 # height, width, channels; classes; training and test examples
@@ -90,6 +91,12 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
             shape, outputs, test = (data.window, 1), 1, data.holdout
             train = len(read_series(data).values) - data.difference - data.window - data.holdout
             task, dtype = "regression", "float32"
+        case _:
+            arrays = registered_arrays(data)
+            assert arrays is not None, "a dataset without facts"
+            shape, outputs, task = arrays.train[0].shape[1:], arrays.num_outputs, arrays.task
+            dtype = "uint8" if arrays.train[0].dtype == "uint8" else "float32"
+            train, test = len(arrays.train[0]), len(arrays.test[0])
     train = train if num_train is None else num_train
     test = test if num_test is None else num_test
     train = min(train, data.limit_train or train)

@@ -17,6 +17,7 @@ from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
 from nnjax.data.dataset import Dataset, Split
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
+from nnjax.data.registered_data import registered_arrays
 
 Inputs = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -110,6 +111,10 @@ def _read(
             return *synthetic(data), tuple(map(str, classes))
         case TfdsData():
             return _read_tfds(data, echo)
+        case _:
+            arrays = registered_arrays(data)
+            assert arrays is not None, "a dataset that nothing reads"
+            return Split(*arrays.train), Split(*arrays.test), arrays.class_names
 
 
 def _read_tfds(data: TfdsData, echo: Callable[[str], None]) -> tuple[Split, Split, tuple[str, ...]]:

@@ -14,6 +14,7 @@ import jax
 from jax import Array
 
 from nnjax.config.options import ELU, Activation, ActivationName, LeakyReLU, PlainActivation, PlainActivationName
+from nnjax.config.registry import registered_as
 
 _PLAIN: dict[PlainActivationName, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
@@ -54,6 +55,10 @@ def activation(config: Activation) -> Callable[[Array], Array]:
             return partial(jax.nn.elu, alpha=alpha)
         case PlainActivation(name=name):
             return _PLAIN[name]
+        case _:
+            option = registered_as(config)
+            assert option is not None, "an activation without a function"
+            return partial(option.build, config)
 
 
 def is_nondecreasing(config: Activation) -> bool:
@@ -65,6 +70,8 @@ def is_nondecreasing(config: Activation) -> bool:
             return alpha >= 0
         case PlainActivation(name=name):
             return name not in ("gelu", "silu")
+        case _:  # nothing is known of a registered one
+            return False
 
 
 def default_activation(name: ActivationName) -> Activation:

@@ -3,6 +3,7 @@
     network = build(config.model, config.activation, spec, rngs=nnx.Rngs(params=key))
 
 A new model needs a dataclass in `nnjax/config/options.py`, a module beside this one, a line in `BUILDERS` and a YAML file.
+`nnjax.register_model` adds one from outside of this package.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,9 @@ from typing import Any, Literal
 import jax.numpy as jnp
 from flax import nnx
 
+from nnjax.config.errors import ConfigError
 from nnjax.config.options import CNN, FNN, RNN, Activation, Airbench, Model, Neurons, TwoNeuron
+from nnjax.config.registry import registered_as
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.airbench import airbench
 from nnjax.models.cnn import cnn
@@ -49,4 +52,12 @@ def build(
         precision: the layers' computation type. Parameters, BatchNorm and outputs stay float32, except that float64 (for
             tracing; needs `jax.enable_x64`) makes the dense layers' parameters float64.
     """
-    return BUILDERS[type(model)](model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))
+    option = registered_as(model)
+    builder = BUILDERS[type(model)] if option is None else option.build
+    built = builder(model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))
+    if isinstance(built, Network):
+        return built
+    if not isinstance(built, nnx.Module):
+        raise ConfigError(f"model={model.name}: its function must return a Flax NNX module; it returned {type(built).__name__}")
+    layer: Any = built
+    return Network({model.name: layer})

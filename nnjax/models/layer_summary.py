@@ -114,6 +114,8 @@ def _kind(layer: Layer) -> str:
             return "rows"
         case Scale():
             return f"× {layer.factor:.4g}"
+        case _:  # a registered model's own
+            return type(layer).__name__
 
 
 def _connects(layer: Layer, input_shape: tuple[int, ...]) -> str:
@@ -163,5 +165,5 @@ def _flops(layer: Layer, input_shape: tuple[int, ...], num_outputs: int) -> int:
             return num_outputs * layer.size**2
         case Head():
             return 0 if layer.kind == "flatten" else math.prod(input_shape)
-        case Dropout() | Rows():
+        case _:  # Dropout, Rows; nothing is known of a registered model's own layers
             return 0

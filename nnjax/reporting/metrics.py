@@ -1,4 +1,4 @@
-"""A run's metrics over time: `metrics.jsonl`, and TensorBoard events.
+"""A run's metrics over time: `metrics.jsonl` with TensorBoard events, or a list in memory.
 
 with MetricWriter(run_dir, "auto") as writer:
     writer.write(step=60, epoch=1.0, split="train", metrics={"loss": 0.35, "accuracy": 0.9}, seconds=2.4)
@@ -7,7 +7,7 @@ read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "los
 
 import importlib.util
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -71,14 +71,21 @@ class MetricWriter:
             self._keep(lambda record: (record["step"], record["split"]) != (step, split))
             self._file = self._path.open("a", encoding="utf-8")
             self._resume_records.discard((step, split))
-        numbers = {name: int(value) if name == "trials" else float(value) for name, value in metrics.items()}
-        record = {"step": step, "epoch": round(epoch, 6), "split": split, **numbers, "seconds": round(seconds, 3)}
-        self._file.write(to_json(record) + "\n")
+        line = _line(step, epoch, split, metrics, seconds)
+        self._file.write(line + "\n")
         self._file.flush()
         if self._events is not None:
-            for name, value in numbers.items():
+            for name, value in metrics.items():
                 if not _is_spread(name):
-                    self._events.add_scalar(f"{split}/{name}", value, step)
+                    self._events.add_scalar(f"{split}/{name}", float(value), step)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Returns everything that was written, that of earlier sessions included."""
+        return read_metrics(self._path.parent)
+
+    def last(self) -> dict[str, dict[str, float]]:
+        """Returns the latest metrics of each split, of trials their means."""
+        return last_metrics(self._path.parent)
 
     def close(self) -> None:
         """Closes the files, after writing buffered events."""
@@ -98,6 +105,40 @@ class MetricWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class MetricMemory:
+    """The same records in a list, for a training without a folder."""
+
+    def __init__(self) -> None:
+        self._records: list[dict[str, Any]] = []
+
+    def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
+        """Appends the record that `MetricWriter.write` would write."""
+        self._records.append(json.loads(_line(step, epoch, split, metrics, seconds)))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Returns the records so far."""
+        return list(self._records)
+
+    def last(self) -> dict[str, dict[str, float]]:
+        """Returns the latest metrics of each split, of trials their means."""
+        return _last(self._records)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+
+Metrics = MetricWriter | MetricMemory
+
+
+def _line(step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> str:
+    """One record as JSON."""
+    numbers = {name: int(value) if name == "trials" else float(value) for name, value in metrics.items()}
+    return to_json({"step": step, "epoch": round(epoch, 6), "split": split, **numbers, "seconds": round(seconds, 3)})
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
@@ -132,12 +173,14 @@ def _is_spread(name: str) -> bool:
 
 
 def last_metrics(run_dir: Path) -> dict[str, dict[str, float]]:
-    """Each split's latest metrics, in the order of the records; means for several trials. Empty if there are no metrics yet."""
-    if not (run_dir / _FILE).exists():
-        return {}
+    """Each split's latest metrics, in the order of the records; means for several trials. Empty without metrics."""
+    return _last(read_metrics(run_dir)) if (run_dir / _FILE).exists() else {}
+
+
+def _last(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     about = ("step", "epoch", "split", "seconds", "learning_rate")
 
     def metrics(record: Mapping[str, Any]) -> dict[str, float]:
         return {key: value for key, value in record.items() if key not in about and not _is_spread(key)}
 
-    return {record["split"]: metrics(record) for record in read_metrics(run_dir)}
+    return {record["split"]: metrics(record) for record in records}

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.registry import registered_as
 from nnjax.config.training_options import CrossEntropy, Loss
 
 _Numbers = NDArray[np.float64]
@@ -102,8 +103,9 @@ LOSSES: dict[str, LossDefinition] = {
 
 
 def definition_of(loss: Loss) -> LossDefinition:
-    """Returns the definition of the loss that the options choose."""
-    return LOSSES[loss.name]
+    """Returns the definition of the loss that the options choose; `nnjax.register_loss` gives one that is a function alone."""
+    registered = registered_as(loss)
+    return LOSSES[loss.name] if registered is None else LossDefinition(registered.build)
 
 
 def example_loss(loss: Loss, outputs: jax.Array, targets: jax.Array) -> jax.Array:

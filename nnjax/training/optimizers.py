@@ -14,6 +14,7 @@ import optax
 from optax.contrib import MuonDimensionNumbers
 
 from nnjax.config.option_numbers import is_off
+from nnjax.config.registry import registered_as
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -128,6 +129,10 @@ def _rule(
                 "sgd": optax.chain(decay, sgd),
             }
             return optax.partition(rules, _muon_or_sgd)
+        case _:
+            option = registered_as(config)
+            assert option is not None, "an optimizer without a rule"
+            return optax.chain(decay, option.build(config, learning_rate))
 
 
 def _scale_by_adam(config: Adam, rests: Mapping[str, Any]) -> optax.GradientTransformation:

@@ -64,7 +64,8 @@ class Recorder:
             DivergedError: if the loss of a step is not finite; with several trials, if no trial's loss is.
         """
         many = self._experiment.placement.many
-        loss, correct, count = call.metrics.loss, call.metrics.correct, call.metrics.count
+        metrics: Any = call.metrics  # of NumPy arrays, once they are fetched
+        loss, correct, count = metrics.loss, metrics.correct, metrics.count
         finite = np.isfinite(loss)
         any_finite = finite.any(axis=0) if many else finite
         num_steps = loss.shape[-1]

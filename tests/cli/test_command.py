@@ -19,10 +19,11 @@ import yaml
 
 from nnjax.cli import command, compose, hydra_runner, runs
 from nnjax.cli.compose import compose_train, project_root
-from nnjax.cli.runs import claim, file_name, find_run, locked, newest_run, read_config, write_config
+from nnjax.cli.runs import claim, find_run, locked, newest_run, read_config, write_config
 from nnjax.cli.sweep_results import JobResult, collect, write_outcome
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError
+from nnjax.config.paths import file_name
 from nnjax.config.schema import TrainConfig
 
 VERB = """

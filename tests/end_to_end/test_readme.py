@@ -18,6 +18,8 @@ README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 LINES = [line.split("  #")[0].strip() for block in code_blocks(README, "bash") for line in block.splitlines()]
 COMMANDS = list(dict.fromkeys(line for line in LINES if line))
+(PLUGIN,) = [block for block in code_blocks(README, "python") if "@nnjax.register_model" in block]
+(FROM_PYTHON,) = [block for block in code_blocks(README, "python") if "nnjax.compose" in block]
 # .ci/run calls make train and make test; the rest of these fetch from a network, or build the environment that tests run in.
 ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.prepare", "python benchmarks/")
 
@@ -36,9 +38,23 @@ def checkout(tmp_path_factory):
     for name in ("nnjax", "experiments", "conf"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "my_models.py").write_text(PLUGIN)
     for name, num_train in (("mnist", 300), ("cifar10", 500), ("cifar100", 300)):  # 500: a batch of the narrow airbench
         prepare_made(name, folder, num_train=num_train, num_test=100)
     return folder
+
+
+def test_a_plugin_is_one_short_file():
+    assert len(PLUGIN.splitlines()) <= 30
+
+
+def test_the_lines_from_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(FROM_PYTHON, "README.md", "exec"), {})
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 3
+    assert shown[2].endswith("(256, 10)")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_two_commands_are_shown():

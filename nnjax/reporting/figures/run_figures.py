@@ -19,6 +19,7 @@ from nnjax.reporting.figures.forecast_curve import ForecastLike, draw_forecast
 from nnjax.reporting.figures.learning_rates import draw_learning_rates
 from nnjax.reporting.figures.weight_curves import weight_curves
 from nnjax.reporting.metrics import read_metrics
+from nnjax.reporting.probabilities import probabilities
 
 
 def draw_run(
@@ -69,8 +70,7 @@ def draw_run(
         confusion_matrix(targets, predictions, class_names, drawn := folder / "confusion_matrix.png")
         paths.append(drawn)
         if inputs.ndim == 4:
-            probabilities = _softmax(outputs) if from_logits else _shares(outputs)
-            confidence = np.take_along_axis(probabilities, predictions[:, None], axis=1)[:, 0]
+            confidence = np.take_along_axis(probabilities(outputs, from_logits), predictions[:, None], axis=1)[:, 0]
             drawn = folder / "worst_mistakes.png"
             worst_mistakes(inputs, targets, predictions, losses, confidence, class_names, drawn)
             paths.append(drawn)
@@ -84,14 +84,3 @@ def draw_run(
         first_layer_filters(kernel, drawn := folder / "first_layer_filters.png")
         paths.append(drawn)
     return paths
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def _shares(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turns outputs trained towards one-hot targets into probabilities: clipped to [0, 1] and scaled to add up to 1."""
-    clipped = np.clip(outputs, 1e-6, 1)
-    return np.asarray(clipped / clipped.sum(axis=1, keepdims=True))

@@ -1,0 +1,132 @@
+"""Training from Python: the function that the command calls, with nothing written and nothing printed unless asked for.
+
+result = fit(compose("model=fnn", "data=digits"))
+result.metrics["test"]
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnjax.api.jax_session import unchanged_process
+from nnjax.api.result import History, Result
+from nnjax.api.training_run import run_training
+from nnjax.checks.experiment_checks import check_config
+from nnjax.cli.run_folder import working_in
+from nnjax.cli.runs import occupy
+from nnjax.config.data_options import Data
+from nnjax.config.diagnostics import NO_ORIGINS
+from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.paths import check_holds_checkpoints, check_writable, shown_path
+from nnjax.config.schema import TrainConfig
+from nnjax.data.dataset_spec import dataset_spec
+from nnjax.reporting.console import RunConsole
+
+if TYPE_CHECKING:
+    from nnjax.data.dataset import Dataset
+
+
+def fit(
+    config: TrainConfig,
+    run_dir: str | Path | None = None,
+    *,
+    progress: bool = False,
+    dataset: "Dataset | None" = None,
+) -> Result:
+    """Trains what a config describes, and tests it.
+
+    The numbers are those of `python -m experiments.train` on the same devices. It may be called many times, with other configs,
+    and from a thread; one training runs at a time. Settings of JAX, handlers of signals and filters of warnings are as before
+    when it returns or raises. JAX that was not started yet is started as the command does, with a CPU device for each core; a
+    JAX that runs already keeps its devices, and `parallel.devices` must fit these.
+
+    Args:
+        config: from `nnjax.compose`, or one changed by `dataclasses.replace`; it is checked again.
+        run_dir: a new or empty folder for what the command leaves in a run's folder: `python -m experiments.evaluate run=…` and
+            `resume=…` work on it. None writes nothing but the caches (compiled programs, decoded images) in `NNJAX_CACHE`, and
+            draws no figures. For a config with `resume`, the folder of that run.
+        progress: print what the command prints.
+        dataset: from `nnjax.load_data`, to read it once for several trainings; None reads what the config names.
+
+    Returns:
+        The trained network with its metrics.
+
+    Raises:
+        ConfigError: for values that do not go together, or that this machine cannot do.
+        DataError: if the data is missing or damaged.
+        DivergedError: if the loss stopped being a finite number.
+        PreemptedError: with a `run_dir`, if SIGTERM or Ctrl-C came: the state is saved. Without one, signals are the caller's.
+
+    Example:
+        >>> nnjax.fit(nnjax.compose("model=fnn", "training.duration=3epochs")).metrics["test"]["accuracy"]
+        0.95
+    """
+    if not isinstance(config, TrainConfig):
+        raise ConfigError(f"fit takes a config from nnjax.compose; this is a {type(config).__name__}")
+    config = parse(TrainConfig, to_mapping(config))  # `dataclasses.replace` checks nothing
+    folder = _folder(config, run_dir)
+    if dataset is not None:
+        _check_dataset(config.data, dataset)
+    if folder is None:
+        check_config(config)
+    with (
+        nullcontext() if folder is None else working_in(folder, config, NO_ORIGINS),
+        unchanged_process(),
+        RunConsole(None if folder is None else folder / "train.log", quiet=not progress) as console,
+    ):
+        trained = run_training(config, folder, console, dataset)
+        state = trained.experiment.placement.get(trained.state)
+    summary = dict(trained.summary)
+    return Result(config, summary, History(trained.records), trained.experiment.dataset, trained.experiment, state)
+
+
+def load_data(config: TrainConfig | Data) -> "Dataset":
+    """Reads the dataset that a config names.
+
+    Args:
+        config: from `nnjax.compose`, or its `data`.
+
+    Returns:
+        Splits `train`, `validation` and `test`, each of `inputs` [n, ...] and `targets`; `spec` holds their shapes.
+
+    Raises:
+        DataError: if the data is missing or damaged.
+
+    Example:
+        >>> nnjax.load_data(nnjax.compose("data=digits")).train.inputs.shape
+        (1293, 8, 8, 1)
+    """
+    import warnings
+
+    from nnjax.data.load import load
+
+    data: Any = config.data if isinstance(config, TrainConfig) else config
+    with warnings.catch_warnings():  # a library that reads data may set filters of its own
+        return load(data, echo=lambda text: None)
+
+
+def _folder(config: TrainConfig, run_dir: str | Path | None) -> Path | None:
+    """The folder to write to, made if it is not there."""
+    if config.resume is not None:
+        resumed = Path(config.resume)
+        if run_dir is None or Path(run_dir).absolute().resolve() != resumed.resolve():
+            raise ConfigError(f"resume={shown_path(resumed)}: is resumed in that folder; pass run_dir={str(resumed)!r}")
+        check_writable(resumed, "resume")
+        return resumed
+    if run_dir is None:
+        if config.debug.profile:
+            raise IncompatibleError("debug.profile=true: writes a trace of some steps; pass run_dir=FOLDER")
+        return None
+    folder = Path(run_dir).expanduser().absolute()
+    check_holds_checkpoints(folder, "run_dir")
+    return occupy(folder, "run_dir", place="")
+
+
+def _check_dataset(data: Data, dataset: "Dataset") -> None:
+    """Refuses a dataset of another kind than the config was checked for."""
+    wanted, given = dataset_spec(data), dataset.spec
+    for name in ("input_shape", "input_dtype", "task", "num_outputs"):
+        if getattr(wanted, name) != getattr(given, name):
+            text = f"{name} {getattr(given, name)}, and data={wanted.name} has {getattr(wanted, name)}"
+            raise ConfigError(f"dataset: has {text}; pass what nnjax.load_data(config) returns")

@@ -1,0 +1,195 @@
+"""A trained network and what was measured of it.
+
+result = nnjax.fit(config)                   # or nnjax.load_run("outputs/train/…")
+result.metrics["test"]["accuracy"]           # 0.98
+result.predict(images)                       # [n, 10] probabilities
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nnjax.api.jax_session import jax_session, unchanged_process
+from nnjax.config.errors import InputError
+from nnjax.config.schema import TrainConfig
+from nnjax.data.dataset import Dataset, Split
+from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.reporting.probabilities import probabilities
+from nnjax.reporting.trial_results import means
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nnjax.training.evaluation import Evaluation
+    from nnjax.training.experiment import Experiment
+    from nnjax.training.state import TrainState
+
+
+class History(list[dict[str, Any]]):
+    """The records of a training, one for each split at each evaluation, as in `metrics.jsonl`.
+
+    Each holds step, epoch, split, loss, seconds and, for classification, accuracy; what is not finite is None.
+    """
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Returns the records as a table, a row each.
+
+        Raises:
+            ModuleNotFoundError: without pandas, which this package does not bring.
+
+        Example:
+            >>> result.history.to_pandas().pivot(index="epoch", columns="split", values="loss").plot()
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("to_pandas() needs pandas: pip install pandas") from error
+        return pandas.DataFrame(list(self))
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """A trained network, ready to use; made by `fit` and `load_run`.
+
+    Attributes:
+        config: the experiment.
+        summary: as in `summary.json`: sizes, times, versions, and with several trials `trials` and `spread`.
+        history: a record for each split at each evaluation.
+        dataset: what it was trained and tested on.
+        params: the weights of the network that was tested, layer by layer, as NumPy arrays; with several trials
+            [trials, ...] each.
+    """
+
+    config: TrainConfig
+    summary: Mapping[str, Any]
+    history: History
+    dataset: Dataset = field(compare=False)
+    _experiment: "Experiment" = field(compare=False)
+    _state: "TrainState" = field(compare=False)  # as NumPy arrays
+
+    @property
+    def status(self) -> str:
+        """How training ended: "completed" or "stopped_early"; a loaded run may be "preempted", "diverged" or "failed"."""
+        return str(self.summary["status"])
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """The last loss (and accuracy) of each split, train, validation and test; with several trials the means."""
+        return {split: dict(self.summary[split]) for split in ("train", "validation", "test") if self.summary.get(split)}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The weights; see the class."""
+        return dict(self._state.params)
+
+    def predict(self, inputs: ArrayLike) -> NDArray[np.float32]:
+        """Returns the class probabilities, or for regression the values, of any number of examples.
+
+        Args:
+            inputs: [n, *input_shape] as the dataset stores them: images are uint8, 0 to 255, everything else is numbers.
+                Normalisation is done here. Of a time series these are windows as in `dataset.test.inputs`.
+
+        Returns:
+            [n, classes] probabilities, or [n, outputs] values, float32; with several trials [trials, n, ...].
+
+        Raises:
+            InputError: a ValueError, for another shape or type.
+
+        Example:
+            >>> result.predict(result.dataset.test.inputs[:3]).argmax(axis=1)
+            array([7, 2, 1])
+        """
+        spec = self.dataset.spec
+        checked = _checked_inputs(inputs, spec)
+        classes = spec.task == "classification"
+        targets = np.zeros(len(checked), np.int32) if classes else np.zeros((len(checked), spec.num_outputs), np.float32)
+        if len(checked):
+            outputs = self._measure(Split(checked, targets)).outputs
+        else:
+            trials = (self._experiment.plan.num_trials,) if self._experiment.placement.many else ()
+            outputs = np.zeros((*trials, 0, spec.num_outputs), np.float32)
+        return probabilities(outputs, self.config.loss.from_logits) if classes else outputs
+
+    def evaluate(self, split: str | Split) -> dict[str, float]:
+        """Returns the mean loss, and for classification the accuracy, over all examples of a split.
+
+        Args:
+            split: "train", "validation", "test", or a `nnjax.Split` of inputs and targets as the dataset stores them.
+
+        Returns:
+            As in `metrics`; with several trials the means.
+
+        Raises:
+            InputError: a ValueError, for a split that is not there or does not fit.
+
+        Example:
+            >>> result.evaluate("test")
+            {'loss': 0.0712, 'accuracy': 0.9806}
+        """
+        return means(self._measure(_checked_split(split, self.dataset)).metrics)
+
+    def _measure(self, split: Split) -> "Evaluation":
+        with unchanged_process(), jax_session(lambda text: None):
+            return self._experiment.evaluate(self._on_devices, split)
+
+    @cached_property
+    def _on_devices(self) -> "TrainState":
+        state: TrainState = self._experiment.placement.put(self._state)
+        return state
+
+    def __repr__(self) -> str:
+        text = ", ".join(f"{name}={value:.4g}" for name, value in self.metrics.get("test", {}).items())
+        return f"Result({self.config.model.name} on {self.config.data.name}, {self.status}{f', test {text}' if text else ''})"
+
+
+def _checked_inputs(inputs: ArrayLike, spec: DatasetSpec) -> NDArray[Any]:
+    """The inputs, [n, *input_shape], as the dataset stores them."""
+    wanted = f"inputs must be [n, {', '.join(map(str, spec.input_shape))}] {spec.input_dtype}, as data={spec.name} stores them"
+    try:
+        array = np.asarray(inputs)
+    except ValueError as error:  # rows of several lengths
+        raise InputError(f"{wanted}: {error}") from error
+    if array.shape[1:] != spec.input_shape or array.ndim != len(spec.input_shape) + 1:
+        hint = "; write inputs[None] for a single example" if array.shape == spec.input_shape else ""
+        raise InputError(f"{wanted}; they are {list(array.shape)}{hint}")
+    if spec.input_dtype == "float32":
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{wanted}; they are {array.dtype}")
+        return np.asarray(array, np.float32)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "iu" and array.size:
+        raise InputError(f"{wanted}, whole numbers from 0 to 255; they are {array.dtype}")
+    if array.size and (array.min() < 0 or array.max() > 255):
+        raise InputError(f"{wanted}, whole numbers from 0 to 255; they are from {array.min()} to {array.max()}")
+    return array.astype(np.uint8)
+
+
+def _checked_split(split: str | Split, dataset: Dataset) -> Split:
+    names: Sequence[str] = ("train", "validation", "test")
+    if isinstance(split, str):
+        if split not in names:
+            raise InputError(f"split={split}: must be one of {', '.join(names)}, or a nnjax.Split")
+        found: Split = getattr(dataset, split)
+        if not len(found):
+            raise InputError(f"split={split}: is empty; data.validation=0.1 sets a tenth of the training examples aside")
+        return found
+    if not isinstance(split, Split):
+        raise InputError(f"split must be one of {', '.join(names)}, or a nnjax.Split; it is a {type(split).__name__}")
+    spec = dataset.spec
+    inputs, targets = _checked_inputs(split.inputs, spec), np.asarray(split.targets)
+    if not len(inputs):
+        raise InputError("the split holds no example")
+    if spec.task == "regression":
+        if targets.shape != (len(inputs), spec.num_outputs) or targets.dtype.kind not in "biuf":
+            raise InputError(f"targets must be [{len(inputs)}, {spec.num_outputs}] numbers; they are {list(targets.shape)}")
+        return Split(inputs, targets.astype(np.float32))
+    if targets.shape != (len(inputs),) or targets.dtype.kind not in "iu":
+        raise InputError(f"targets must be [{len(inputs)}] class numbers; they are {list(targets.shape)} {targets.dtype}")
+    if targets.min() < 0 or targets.max() >= spec.num_outputs:
+        raise InputError(f"targets must be class numbers from 0 to {spec.num_outputs - 1}; they go up to {targets.max()}")
+    return Split(inputs, targets.astype(np.int32))

@@ -1,0 +1,265 @@
+"""One training, from its devices to its figures, to be read from top to bottom.
+
+    with RunConsole(run_dir / "train.log") as console:
+        trained = run_training(config, run_dir, console)        # what `python -m experiments.train` does
+    trained.summary["test"]
+
+`nnjax.fit` calls the same function, without a folder where nothing is to be written. JAX is imported late, since it takes a
+second, for which a mistaken command need not wait.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from nnjax.api.jax_session import jax_session
+from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.plugins import plugin_words
+from nnjax.cli.resume_notice import resume_notice
+from nnjax.cli.sessions import read_sessions
+from nnjax.config.errors import DivergedError, PreemptedError
+from nnjax.config.invocation import verb_command
+from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_word
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.figures.canvas import preload
+from nnjax.reporting.forecast_file import write_forecast
+from nnjax.reporting.metrics import MetricMemory, MetricWriter
+from nnjax.reporting.progress_bar import Progress
+from nnjax.reporting.run_callbacks import RunCallbacks
+from nnjax.reporting.run_summary import write_json
+from nnjax.reporting.tables import model_table
+from nnjax.reporting.training_summary import summarized
+from nnjax.reporting.trial_results import Numbers, forecast_errors, mean_forecast, means, rows_of, trials_summary, write_trials
+from nnjax.reporting.trial_tables import show_trials
+
+if TYPE_CHECKING:
+    from nnjax.data.dataset import Dataset
+    from nnjax.training.clock import Clock
+    from nnjax.training.experiment import Experiment
+    from nnjax.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A finished training.
+
+    Attributes:
+        experiment: what was trained, with its dataset.
+        state: of the network that was tested, on the devices.
+        records: as in `metrics.jsonl`.
+        summary: as in `summary.json`.
+    """
+
+    experiment: "Experiment"
+    state: "TrainState"
+    records: list[dict[str, Any]]
+    summary: Mapping[str, Any]
+
+
+def run_training(
+    config: TrainConfig, run_dir: Path | None, console: RunConsole, dataset: "Dataset | None" = None
+) -> TrainedNetwork:
+    """Trains and tests; `summary.json` is written if the training fails, too.
+
+    Args:
+        config: what to train, already checked.
+        run_dir: the folder for everything that a run leaves; None writes nothing, and leaves signals to the caller.
+        console: shows what happens.
+        dataset: the data, where it was read before; None reads what the config names.
+
+    Raises:
+        ConfigError: if the machine has not the devices asked for, or these not the memory.
+        DataError: if the data is missing or damaged.
+        DivergedError: if the loss stopped being a finite number.
+        OutOfMemoryError: if memory ran out all the same.
+        PreemptedError: if a signal ended the run; its last state is saved.
+    """
+    with summarized(config, run_dir, console) as summary, out_of_memory_explained(config):
+        from nnjax.training.clock import Clock
+
+        clock = Clock()
+        summary["seconds"] = clock.seconds
+        with jax_session(console.warn, strict=config.debug.strict, timed=clock("import")):
+            trained = _train(config, run_dir, console, dataset, summary, clock)
+    if trained is None:
+        raise PreemptedError(
+            f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
+            f"resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
+        )
+    return trained
+
+
+def _train(
+    config: TrainConfig,
+    run_dir: Path | None,
+    console: RunConsole,
+    dataset: "Dataset | None",
+    summary: dict[str, Any],
+    clock: "Clock",
+) -> TrainedNetwork | None:
+    """Fills the summary on the way; None if a signal ended the training."""
+    with clock("import"):
+        import jax
+
+        from nnjax.api.memory_checkpoints import MemoryCheckpoints
+        from nnjax.data.load import load
+        from nnjax.models.layer_summary import summarize
+        from nnjax.parallel.compilation import keep_compiled
+        from nnjax.parallel.device_memory import check_devices
+        from nnjax.parallel.devices import peak_device_mb, select_devices
+        from nnjax.parallel.preemption import StopSignal
+        from nnjax.training.checkpoints import Checkpoints
+        from nnjax.training.experiment import set_up
+        from nnjax.training.forecast import make_forecasts
+        from nnjax.training.loop import fit
+        from nnjax.training.state import abstract_network
+        from nnjax.training.training_progress import TrainingProgress
+
+    # --- devices: before anything else touches JAX ---
+    training = config.training
+    keep_compiled(console.warn)
+    devices = select_devices(config)
+    check_devices(config, devices)
+    summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
+
+    # --- data ---
+    with clock("data"):
+        dataset = load(config.data, echo=console.print) if dataset is None else dataset
+
+    # --- model ---
+    with clock("compile"):
+        experiment, state = set_up(config, dataset, devices)
+        layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
+    plan, placement = experiment.plan, experiment.placement
+    console.print(model_table(layers))
+    summary |= {
+        "num_params": sum(layer.num_params for layer in layers),
+        "forward_flops": sum(layer.flops for layer in layers),
+        "train_examples": len(dataset.train),
+        "validation_examples": len(dataset.validation),
+    }
+
+    # --- resume: 1. the last complete checkpoint, if this folder has one; 2. else the beginning ---
+    checkpoints = MemoryCheckpoints() if run_dir is None else Checkpoints(run_dir / "checkpoints", training.keep)
+    progress = TrainingProgress()
+    if config.resume is not None and run_dir is not None:
+        restored = checkpoints.restore_newest(state, console.warn)
+        if restored is not None:
+            state, progress = restored
+            for phase, earlier in progress.seconds.items():
+                clock.seconds[phase] += earlier
+            summary["earlier_seconds"] = sum(progress.seconds.values())
+            console.print(f"Resuming from step {progress.step} of {plan.steps.total}")
+            for line in resume_notice(plan, read_sessions(run_dir), progress.step):
+                console.print(line)
+        else:
+            console.print("There is no checkpoint yet: starting from the beginning")
+
+    # --- training; signals are the caller's where there is no folder to save to ---
+    resume_step = progress.step if config.resume is not None else None
+    with (
+        _preloaded(config, run_dir),  # while XLA compiles and computes
+        MetricMemory()
+        if run_dir is None
+        else MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as metrics,
+        Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
+        nullcontext(StopSignal()) if run_dir is None else StopSignal() as stop,
+        jax.profiler.trace(str(run_dir / "profile")) if run_dir is not None and config.debug.profile else nullcontext(),
+    ):
+        callbacks = RunCallbacks(
+            config,
+            bar,
+            metrics,
+            steps_per_epoch=plan.steps.per_epoch,
+            learning_rate=experiment.learning_rate,
+            num_trials=plan.num_trials,
+            first_step=progress.step,
+            earlier_seconds=sum(progress.seconds.values()),
+        )
+        try:
+            result = fit(experiment, state, progress, checkpoints=checkpoints, callback=callbacks, stop=stop, clock=clock)
+            summary |= {"status": result.status, "reason": result.reason}
+        finally:
+            summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
+        if result.status == "preempted":
+            return None
+        if result.reason:
+            console.print(f"Stopped: {result.reason}")
+
+        # --- test: once, at the end ---
+        with clock("eval"):
+            tested, step = result.state, result.progress.step
+            if training.test == "best":
+                state, progress = checkpoints.restore(state, "best")
+                tested, step = placement.put(state), progress.step
+            evaluation = experiment.evaluate(tested, dataset.test)
+            shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
+            if shown is None:
+                raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
+            forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
+        summary |= {"test": means(evaluation.metrics), "test_examples": evaluation.count, "tested_step": step}
+        if forecasts:
+            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
+            if run_dir is not None:
+                write_forecast(forecasts[shown], run_dir / "forecast.csv")
+        if placement.many:
+            splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
+            if forecasts:
+                splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
+            rows = rows_of(plan.trials, splits, steps=step, diverged=result.progress.diverged)
+            summary |= trials_summary(rows)
+            if run_dir is not None:
+                write_trials(rows, run_dir / "trials.csv")
+            show_trials(console, summary)
+        callbacks.write(step, "test", evaluation.metrics)
+    checkpoints.close()
+    trained = TrainedNetwork(experiment, tested, metrics.records(), summary)
+    if run_dir is None:
+        return trained
+    write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
+
+    # --- figures ---
+    if config.report.figures:
+        with clock("figures"):
+            from nnjax.reporting.figures.run_figures import draw_run
+
+            first_layer = placement.one_of(placement.get(tested.params.get(layers[0].name, {})), shown)
+            kernel = first_layer.get("kernel")
+            summary["figures"] = draw_run(
+                run_dir,
+                inputs=dataset.test.inputs,
+                targets=dataset.test.targets,
+                outputs=placement.one_of(evaluation.outputs, shown),
+                losses=placement.one_of(evaluation.losses, shown),
+                class_names=dataset.class_names,
+                from_logits=config.loss.from_logits,
+                kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
+                forecast=forecasts[shown] if forecasts else None,
+                trials=summary.get("trials", ()),
+            )
+    return trained
+
+
+@contextmanager
+def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
+    """Imports what is needed after training has begun in a thread; what fails there fails where it is needed."""
+
+    def preload_all() -> None:
+        with suppress(Exception):  # at the latest where the process ends meanwhile
+            import orbax.checkpoint  # noqa: F401
+
+            if config.report.figures:
+                preload()
+
+    thread = Thread(target=preload_all)
+    if run_dir is not None:
+        thread.start()
+    try:
+        yield
+    finally:
+        if run_dir is not None:
+            thread.join()

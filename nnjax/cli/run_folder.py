@@ -1,0 +1,37 @@
+"""The records that a run's folder holds from its beginning: config, session, plugins; and the lock while it is worked in.
+
+with working_in(run_dir, config, origins):
+    train(config, run_dir)
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nnjax.cli.compose import check
+from nnjax.cli.plugins import note_plugins
+from nnjax.cli.runs import locked, write_config
+from nnjax.cli.sessions import begin_session
+from nnjax.config.diagnostics import Origins
+from nnjax.config.schema import TrainConfig
+
+
+@contextmanager
+def working_in(run_dir: Path, config: object, origins: Origins) -> Iterator[None]:
+    """Locks a folder, notes what is about to run in it, and checks that.
+
+    Args:
+        run_dir: the folder.
+        config: of any verb; of a training, a session begins.
+        origins: knows where the values were set.
+
+    Raises:
+        ConfigError: if another process works there, the config's values do not go together, or it would undo what is done.
+    """
+    with locked(run_dir):
+        if isinstance(config, TrainConfig):
+            begin_session(config, run_dir, origins)
+        write_config(config, run_dir)
+        note_plugins(run_dir, config)
+        check(config, origins)
+        yield

@@ -1,0 +1,114 @@
+"""Datasets that a person registered: arrays in memory, checked, read once for each setting of their options.
+
+    arrays = registered_arrays(config.data)       # None for a shipped dataset
+    arrays.task, arrays.train.inputs.shape
+
+What the reading function loads, NumPy for one, is loaded by it: this module imports none of it before it is called.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from nnjax.config.errors import DataError
+from nnjax.config.registry import registered_as
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_WANTED = "must return ((train_inputs, train_targets), (test_inputs, test_targets)), or that and the names of the classes"
+
+
+@dataclass(frozen=True)
+class RegisteredArrays:
+    """A registered dataset, read.
+
+    Attributes:
+        train: inputs, [n, h, w, c] uint8 or [n, ...] float32, and targets, [n] int32 or [n, k] float32.
+        test: likewise.
+        task: what the targets are.
+        num_outputs: number of classes, or of target values.
+        class_names: one a class; empty for regression.
+    """
+
+    train: "tuple[NDArray[Any], NDArray[Any]]"
+    test: "tuple[NDArray[Any], NDArray[Any]]"
+    task: Literal["classification", "regression"]
+    num_outputs: int
+    class_names: tuple[str, ...]
+
+
+def registered_arrays(data: object) -> RegisteredArrays | None:
+    """Returns the arrays of a registered dataset; None for a shipped one.
+
+    Raises:
+        DataError: if the registered function fails, or returns something else.
+    """
+    option = registered_as(data)
+    return None if option is None or option.group != "data" else _read(data, option.build)
+
+
+@lru_cache(maxsize=2)  # the checks ask first, then the training; a sweep has one at a time
+def _read(data: Any, read: Any) -> RegisteredArrays:
+    where = f"data={data.name}"
+    try:
+        found = read(data)
+    except Exception as error:
+        raise DataError(f"{where}: {type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+    try:
+        (train, test), names = (found[:2], found[2:]) if isinstance(found, tuple | list) else ((), ())
+        (train_inputs, train_targets), (test_inputs, test_targets) = train, test
+        (class_names,) = names or ((),)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: its function {_WANTED}") from error
+    inputs = [_inputs(train_inputs, f"{where}: train inputs"), _inputs(test_inputs, f"{where}: test inputs")]
+    targets = [_targets(train_targets, f"{where}: train targets"), _targets(test_targets, f"{where}: test targets")]
+    for name, x, y in zip(("train", "test"), inputs, targets, strict=True):
+        if len(x) != len(y):
+            raise DataError(f"{where}: has {len(x)} {name} inputs and {len(y)} {name} targets")
+        if not len(x):
+            raise DataError(f"{where}: has no {name} examples")
+    if inputs[0].shape[1:] != inputs[1].shape[1:] or inputs[0].dtype != inputs[1].dtype:
+        shapes = " and ".join(f"{list(x.shape)} {x.dtype}" for x in inputs)
+        raise DataError(f"{where}: train and test inputs are not alike: {shapes}")
+    if targets[0].dtype != targets[1].dtype or targets[0].shape[1:] != targets[1].shape[1:]:
+        shapes = " and ".join(f"{list(y.shape)} {y.dtype}" for y in targets)
+        raise DataError(f"{where}: train and test targets are not alike: {shapes}")
+    if targets[0].ndim == 2:
+        return RegisteredArrays((inputs[0], targets[0]), (inputs[1], targets[1]), "regression", targets[0].shape[1], ())
+    count = max(len(class_names), 1 + max(int(y.max()) for y in targets))
+    if class_names and count > len(class_names):
+        raise DataError(f"{where}: has {len(class_names)} class names, and targets up to {count - 1}, counted from 0")
+    all_names = tuple(map(str, class_names or range(count)))
+    return RegisteredArrays((inputs[0], targets[0]), (inputs[1], targets[1]), "classification", count, all_names)
+
+
+def _inputs(values: Any, where: str) -> "NDArray[Any]":
+    """[n, ...] as they are stored."""
+    import numpy as np
+
+    array = np.asarray(values)
+    if array.ndim not in (2, 3, 4) or 0 in array.shape[1:]:
+        raise DataError(
+            f"{where}: must be [n, height, width, channels], [n, steps, features] or [n, features]; are {list(array.shape)}"
+        )
+    if array.dtype == np.uint8 and array.ndim == 4:
+        return np.ascontiguousarray(array)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: must be numbers; are {array.dtype}")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _targets(values: Any, where: str) -> "NDArray[Any]":
+    """[n] int32 classes, or [n, k] float32 values."""
+    import numpy as np
+
+    array = np.asarray(values)
+    if array.dtype.kind in "biu" and array.ndim == 1:
+        if len(array) and array.min() < 0:
+            raise DataError(f"{where}: classes are counted from 0; the smallest is {array.min()}")
+        return array.astype(np.int32)
+    if array.dtype.kind != "f" or array.ndim not in (1, 2):
+        kinds = "whole numbers [n] for classes, or real ones [n] or [n, k]"
+        raise DataError(f"{where}: must be {kinds}; are {list(array.shape)} {array.dtype}")
+    return array.astype(np.float32).reshape(len(array), -1)

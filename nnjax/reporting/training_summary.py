@@ -1,0 +1,60 @@
+"""The summary of a training: begun before it, filled while it runs, and written however it ends.
+
+with summarized(config, run_dir, console) as summary:
+    summary["num_params"] = 26122
+# summary.json is there, with a status and the time that it took, and the table of results was printed
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nnjax.cli.plugins import plugins_summary
+from nnjax.cli.resume_notice import other_past
+from nnjax.config.errors import DivergedError
+from nnjax.config.parsing import config_hash
+from nnjax.config.schema import TrainConfig
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
+from nnjax.reporting.tables import closing_table
+
+
+@contextmanager
+def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -> Iterator[dict[str, Any]]:
+    """Yields a summary to fill; on leaving it holds the time, and the error where there was one.
+
+    Args:
+        config: the experiment.
+        run_dir: where `summary.json` is written; None writes nothing.
+        console: shows the table of results at the end, if a step was taken.
+    """
+    started = time.perf_counter()
+    summary: dict[str, Any] = {
+        "name": None if run_dir is None else run_dir.name,
+        "status": "failed",
+        "model": config.model.name,
+        "data": config.data.name,
+        "activation": config.activation.name,
+        "parallel": config.parallel.name,
+        "seed": config.seed,
+        "config_hash": config_hash(config, [] if run_dir is None else other_past(config, run_dir)),
+        "run_dir": None if run_dir is None else str(run_dir),
+        **plugins_summary(),
+        **environment(),
+    }
+    try:
+        yield summary
+    except BaseException as error:
+        summary["error"] = str(error) or type(error).__name__
+        summary["status"] = "diverged" if isinstance(error, DivergedError) else "failed"
+        raise
+    finally:
+        total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
+        summary.setdefault("seconds", {})["total"] = total
+        summary["peak_rss_mb"] = peak_rss_mb()
+        if run_dir is not None:
+            write_json(run_dir / "summary.json", summary)
+        if "steps" in summary:
+            console.print(closing_table(summary))

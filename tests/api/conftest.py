@@ -1,0 +1,34 @@
+"""One tiny training, and a registry that forgets what a test registered."""
+
+import pytest
+
+import nnjax
+from nnjax.config import registry
+
+TINY = (
+    "model=fnn",
+    "model.hidden=[8]",
+    "data.limit_train=80",
+    "data.limit_test=30",
+    "training.global_batch_size=24",
+    "training.duration=2epochs",
+    "parallel.devices=1",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Composes a config of a training that takes a moment, with more overrides."""
+    return lambda *overrides: nnjax.compose(*TINY, *overrides)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny):
+    return nnjax.fit(tiny())
+
+
+@pytest.fixture
+def own_registry():
+    before = {(option.group, option.name) for option in registry.registered()}
+    yield
+    registry.forget([(o.group, o.name) for o in registry.registered() if (o.group, o.name) not in before])

@@ -1,0 +1,204 @@
+import logging
+import os
+import signal
+import threading
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import matplotlib
+import numpy as np
+import pytest
+
+import nnjax
+from experiments.evaluate import evaluate
+from experiments.train import train
+from nnjax.cli.compose import compose_config
+from nnjax.cli.runs import write_config
+from nnjax.config.schema import EvaluateConfig
+from nnjax.reporting.metrics import read_metrics
+from nnjax.reporting.run_summary import read_summary
+
+
+def timeless(records):
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in records]
+
+
+def assert_same(tree, other):
+    jax.tree.map(np.testing.assert_array_equal, tree, other)
+
+
+def test_numbers_are_the_command_s(trained, tiny, tmp_path):
+    write_config(tiny(), tmp_path)
+    summary = train(tiny(), tmp_path)
+    assert {split: summary[split] for split in ("train", "validation", "test")} == trained.metrics
+    assert timeless(trained.history) == timeless(read_metrics(tmp_path))
+    assert_same(trained.params, nnjax.load_run(tmp_path).params)
+    volatile = ("name", "run_dir", "seconds", "peak_rss_mb", "examples_per_second", "figures")
+    expected = {key: value for key, value in read_summary(tmp_path).items() if key not in volatile}
+    assert {key: value for key, value in trained.summary.items() if key not in volatile} == expected
+
+
+def test_nothing_is_written_and_nothing_printed(tiny, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    nnjax.fit(tiny())
+    assert not list(tmp_path.iterdir())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_prints(tiny, capsys):
+    nnjax.fit(tiny("training.duration=1epochs"), progress=True)
+    assert "validation loss" in capsys.readouterr().out
+
+
+def test_a_folder_is_that_of_a_run(tiny, trained, tmp_path, capfd):
+    run = tmp_path / "run"
+    result = nnjax.fit(tiny("training.duration=1epochs"), run)
+    assert capfd.readouterr() == ("", "")
+    written = {path.name for path in run.iterdir()}
+    assert {"config.yaml", "metrics.jsonl", "summary.json", "checkpoints", "train.log", ".hydra"} <= written
+    assert result.summary["run_dir"] == str(run)
+    with pytest.raises(nnjax.ConfigError, match=r"run_dir=.*: holds an earlier run \(config.yaml\)"):
+        nnjax.fit(tiny(), run)
+    # the commands take it
+    config = compose_config("evaluate", [f"run={run}"], EvaluateConfig)
+    assert evaluate(config, tmp_path / "evaluated")["test"] == result.metrics["test"]
+    capfd.readouterr()
+    # and it is resumed to what a single training becomes
+    config = nnjax.compose(f"resume={run}", "training.duration=2epochs", "training.planned=2epochs")
+    with pytest.raises(nnjax.ConfigError, match="is resumed in that folder; pass run_dir="):
+        nnjax.fit(config)
+    resumed = nnjax.fit(config, run)
+    assert resumed.summary["steps"] == trained.summary["steps"]
+    assert [record["split"] for record in resumed.history].count("test") == 2
+
+
+def process_state():
+    values = {name: value for name, value in jax.config.values.items() if name != "jax_num_cpu_devices"}
+    return {
+        "jax": values,
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "log": (logging.root.level, list(logging.root.handlers)),
+        "warnings": (list(warnings.filters), warnings.showwarning),
+        "environ": {key: value for key, value in os.environ.items() if key.startswith(("JAX", "NNJAX", "XLA", "MPL"))},
+        "cwd": Path.cwd(),
+        "matplotlib": dict(matplotlib.rcParams),
+        "threads": threading.active_count(),
+    }
+
+
+def test_the_process_is_as_before(tiny, tmp_path, monkeypatch):
+    signal_before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    jax.config.update("jax_default_prng_impl", "rbg")  # which a run does not follow
+    compilation_cache = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        before = process_state()
+        with matplotlib.rc_context({"font.size": 33}):
+            during = process_state()
+            result = nnjax.fit(tiny("training.duration=1epochs"), tmp_path / "run")
+            assert result.summary["figures"]
+            assert process_state() == during
+        result.predict(result.dataset.test.inputs[:1])
+        assert process_state() == before
+        with pytest.raises(nnjax.DivergedError, match=r"training loss became"):
+            nnjax.fit(tiny("optimizer=sgd", "optimizer.learning_rate=1e30"))
+        assert process_state() == before
+        monkeypatch.setattr("nnjax.training.loop.fit", interrupted)
+        for folder in (None, tmp_path / "interrupted"):
+            with pytest.raises(KeyboardInterrupt):
+                nnjax.fit(tiny(), folder)
+            assert process_state() == before
+        assert read_summary(tmp_path / "interrupted")["status"] == "failed"
+    finally:
+        signal.signal(signal.SIGTERM, signal_before)
+        jax.config.update("jax_default_prng_impl", "threefry2x32")
+        jax.config.update("jax_compilation_cache_dir", compilation_cache)
+
+
+def interrupted(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_is_the_caller_s_without_a_folder(tiny):
+    """The first one stops the training, as it stops a loop around it."""
+    config = tiny("training.duration=1000000epochs", "training.evaluate_every=1000epochs")
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        nnjax.fit(config)
+    timer.join()
+
+
+def test_with_a_folder_a_signal_saves_the_state(tiny, tmp_path, monkeypatch):
+    from nnjax.training.runner import ChunkRunner
+
+    advance = ChunkRunner.advance
+
+    def advance_and_signal(self, *args):
+        result = advance(self, *args)
+        signal.raise_signal(signal.SIGTERM)
+        return result
+
+    monkeypatch.setattr(ChunkRunner, "advance", advance_and_signal)
+    with pytest.raises(nnjax.PreemptedError, match=r"SIGTERM: stopped after step 3, which is saved; go on with"):
+        nnjax.fit(tiny(), tmp_path)
+    assert nnjax.load_run(tmp_path, "last").status == "preempted"
+    with pytest.raises(nnjax.DataError, match="nothing was tested, since the run is preempted; take checkpoint=last"):
+        nnjax.load_run(tmp_path)
+
+
+def test_in_a_thread(tiny, trained):
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(nnjax.fit(tiny()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.metrics for result in results] == [trained.metrics] * 2
+
+
+def test_a_changed_config_is_checked(tiny):
+    config = tiny()
+    with pytest.raises(nnjax.ConfigError, match=r"training.global_batch_size=0: must be a whole number of at least 1"):
+        nnjax.fit(replace(config, training=replace(config.training, global_batch_size=0)))
+    unfit = replace(config, training=replace(config.training, test="best"), data=replace(config.data, validation=0.0))
+    with pytest.raises(nnjax.IncompatibleError, match=r"training.test=best: needs a validation split"):
+        nnjax.fit(unfit)
+    with pytest.raises(nnjax.ConfigError, match=r"fit takes a config from nnjax.compose; this is a dict"):
+        nnjax.fit({"model": "cnn"})
+    with pytest.raises(nnjax.ConfigError, match=r"parallel.devices=99: there are only 8 cpu devices here"):
+        nnjax.fit(
+            tiny("parallel.devices=99", "training.global_batch_size=99", "training.eval_batch_size=99", "data.limit_train=null")
+        )
+    with pytest.raises(nnjax.IncompatibleError, match=r"debug.profile=true: writes a trace"):
+        nnjax.fit(tiny("debug=profile"))
+
+
+def test_data_read_once_serves_several_trainings(tiny, trained):
+    config = tiny()
+    dataset = nnjax.load_data(config)
+    assert (len(dataset.train), len(dataset.test), dataset.train.inputs.dtype) == (72, 30, np.uint8)
+    assert nnjax.fit(config, dataset=dataset).metrics == trained.metrics
+    with pytest.raises(nnjax.ConfigError, match=r"dataset: has input_shape \(8, 8, 1\), and data=airline has"):
+        nnjax.fit(nnjax.compose("data=airline", "model=fnn"), dataset=dataset)
+
+
+def test_the_best_state_is_kept_in_memory(tiny, tmp_path):
+    """A learning rate this high makes training worse: the best state is not the last one."""
+    config = tiny("training.test=best", "optimizer.learning_rate=0.3", "training.duration=6epochs", "schedule=constant")
+    written, kept = nnjax.fit(config, tmp_path), nnjax.fit(config)
+    assert kept.summary["tested_step"] == written.summary["tested_step"] < kept.summary["steps"]
+    assert kept.metrics == written.metrics
+    assert_same(kept.params, nnjax.load_run(tmp_path, "best").params)
+
+
+def test_a_series():
+    result = nnjax.fit(
+        nnjax.compose(
+            "data=airline", "model=rnn", "model.hidden=[4]", "loss=mse", "training=series", "training.duration=1epochs"
+        )
+    )
+    assert "forecast" in result.summary
+    assert result.predict(result.dataset.test.inputs).shape == (len(result.dataset.test), 1)

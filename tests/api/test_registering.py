@@ -1,0 +1,301 @@
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+import nnjax
+from nnjax.config.option_class import option_class
+from nnjax.config.training_options import CrossEntropy
+from nnjax.config.types import Bounds, PositiveInt
+from nnjax.models.activations import activation
+from nnjax.models.layers import Dropout, Head
+from nnjax.models.network import Network
+from nnjax.training.experiment import set_up
+from nnjax.training.losses import example_loss
+from nnjax.training.optimizers import make_optimizer
+
+pytestmark = pytest.mark.usefixtures("own_registry")
+
+
+@dataclass(frozen=True)
+class Wide:
+    depth: PositiveInt
+    width: int = 16
+    drop: float = 0.0
+    ends: Literal["plain", "odd"] = "plain"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+def wide(options: Wide, activation, spec, *, rngs, dtype):
+    layers = {"flatten": Head("flatten"), "dense": nnx.Linear(64, options.width, rngs=rngs)}
+    if options.drop:
+        layers["drop"] = Dropout(options.drop)
+    return Network(layers | {"output": nnx.Linear(options.width, spec.num_outputs, rngs=rngs)})
+
+
+def test_a_model_is_chosen_and_checked_as_a_shipped_one(tiny):
+    assert nnjax.register_model("wide")(wide) is wide
+    words = ("model=wide", "training.duration=1epochs", "data.limit_train=80", "training.global_batch_size=24")
+    config = nnjax.compose(*words, "model.depth=2", "model.drop=0.5")
+    assert (config.model.name, config.model.depth, config.model.width, config.model.drop) == ("wide", 2, 16, 0.5)
+    assert isinstance(config.model, Wide)
+    result = nnjax.fit(config)
+    assert result.params["dense"]["kernel"].shape == (64, 16)
+    for overrides, message in [
+        ((), r"model.depth: missing; must be a whole number of at least 1 \(see Python code\)"),
+        (("model.depth=0",), r"model.depth=0: must be a whole number of at least 1 \(set on the command line\)"),
+        (("model.depth=1", "model.widht=3"), r"model.widht=3: unknown key; did you mean model.width\?"),
+        (("model.depth=1", "model.width=x"), "model.width=x: must be a whole number"),
+        (("model.depth=1", "model.ends=ood"), r"model.ends=ood: must be one of plain, odd; did you mean odd\?"),
+        (("model.depth=1", "model=wdie"), r"model=wdie: no such option; did you mean wide\?"),
+    ]:
+        with pytest.raises(nnjax.ConfigError, match=message):
+            nnjax.compose(*words, *overrides)
+
+
+def test_a_cell_may_run_twice():
+    for number in (3, 5):
+
+        @dataclass(frozen=True)
+        class Own:
+            width: int = number
+
+        @nnjax.register_model("own")
+        def own(options: Own, activation, spec, *, rngs, dtype):
+            return Network({"flatten": Head("flatten"), "output": nnx.Linear(64, 10, rngs=rngs)})
+
+        config = nnjax.compose("model=own")
+        assert config.model.width == number
+    assert nnjax.compose("model=own").model == config.model
+
+
+def test_a_loss_an_optimizer_and_an_activation(tiny):
+    @dataclass(frozen=True)
+    class Focal:
+        power: Annotated[float, Bounds(at_least=0)] = 2.0
+
+    @dataclass(frozen=True)
+    class Signs:
+        decay: float = 0.5
+        learning_rate: float = 0.01
+
+    @dataclass(frozen=True)
+    class Swish:
+        beta: float = 1.0
+
+    @nnjax.register_loss("focal", from_logits=True)
+    def focal(options: Focal, outputs, targets):
+        log = jax.nn.log_softmax(outputs)
+        return -jnp.sum(targets * (1 - jnp.exp(log)) ** options.power * log, axis=-1)
+
+    @nnjax.register_optimizer("signs")
+    def signs(options: Signs, learning_rate):
+        return optax.chain(optax.trace(options.decay), optax.scale_by_sign(), optax.scale_by_learning_rate(learning_rate))
+
+    @nnjax.register_activation("swish")
+    def swish(options: Swish, z):
+        return z * jax.nn.sigmoid(options.beta * z)
+
+    config = tiny("loss=focal", "optimizer=signs", "activation=swish", "activation.beta=2", "optimizer.clip_norm=1")
+    assert (config.optimizer.learning_rate, config.optimizer.weight_decay, config.loss.power) == (0.01, 0.0, 2.0)
+    result = nnjax.fit(config)
+    x, y = result.dataset.test.inputs, result.dataset.test.targets
+    probabilities = result.predict(x)[np.arange(len(x)), y]
+    losses = -((1 - probabilities) ** 2) * np.log(probabilities)
+    assert result.metrics["test"]["loss"] == pytest.approx(losses.mean(), rel=1e-4)
+    # with a power of 0 and a beta of 1, these are cross-entropy and silu
+    outputs, targets = jnp.array([[1.0, -2.0, 0.5]]), jnp.array([2])
+    shipped = example_loss(CrossEntropy("cross_entropy", 0.0), outputs, targets)
+    assert example_loss(replace(config.loss, power=0.0), outputs, targets) == pytest.approx(shipped)
+    np.testing.assert_allclose(activation(replace(config.activation, beta=1.0))(outputs), jax.nn.silu(outputs))
+
+
+def test_a_registered_optimizer_has_what_all_have(tiny):
+    @nnjax.register_optimizer("plain")
+    def plain(options: Nothing, learning_rate):
+        return optax.sgd(learning_rate)
+
+    params, grads = {"kernel": jnp.full((2, 2), 3.0)}, {"kernel": jnp.full((2, 2), 4.0)}
+    updates = []
+    for name in ("plain", "sgd"):
+        words = ("optimizer.learning_rate=0.1", "optimizer.weight_decay=0.5", "optimizer.clip_norm=1")
+        rule = make_optimizer(nnjax.compose(f"optimizer={name}", *words).optimizer, lambda step: 0.5)
+        updates.append(rule.update(grads, rule.init(params), params)[0]["kernel"])
+    np.testing.assert_array_equal(*updates)
+    # several trials differ in its learning rate
+    trials = nnjax.fit(tiny("optimizer=plain", "training.vary.learning_rate=[0.05,0.1]", "training.duration=1epochs"))
+    assert len({row["test_loss"] for row in trials.summary["trials"]}) == 2
+
+
+def halves(count, shift=0.0):
+    x = np.random.default_rng(0).normal(size=(count, 3)) + shift
+    return x, (x[:, 0] > shift).astype(int)
+
+
+def test_a_dataset(tiny):
+    @dataclass(frozen=True)
+    class Halves:
+        count: int = 90
+        validation: float = 0.2
+
+    reads = []
+
+    @nnjax.register_dataset("halves")
+    def read(options: Halves):
+        reads.append(options)
+        x, y = halves(options.count)
+        return (x[30:], y[30:]), (x[:30], y[:30]), ["left", "right"]
+
+    config = nnjax.compose("data=halves", "model=fnn", "training.global_batch_size=8", "training.duration=30epochs")
+    result = nnjax.fit(config)
+    assert len(reads) == 1
+    assert result.dataset.class_names == ("left", "right")
+    assert [len(split) for split in (result.dataset.train, result.dataset.validation, result.dataset.test)] == [48, 12, 30]
+    assert result.metrics["test"]["accuracy"] > 0.8
+    assert result.predict([[3, 0, 0], [-3, 0, 0]]).argmax(axis=1).tolist() == [1, 0]
+    assert len(nnjax.load_data(nnjax.compose("data=halves", "data.count=150", "model=fnn", "data.limit_test=4")).test) == 4
+    with pytest.raises(nnjax.IncompatibleError, match="model=cnn: needs images; data=halves has 3 inputs"):
+        nnjax.compose("data=halves")
+
+
+def test_a_dataset_of_values_and_one_of_images():
+    @nnjax.register_dataset("values")
+    def values(options: Nothing):
+        x = np.linspace(-1, 1, 60)[:, None]
+        return (x[::2], x[::2, 0] ** 2), (x[1::2], x[1::2, 0] ** 2)
+
+    @nnjax.register_dataset("images")
+    def images(options: Nothing):
+        x = np.arange(20 * 4 * 4, dtype=np.uint8).reshape(20, 4, 4, 1)
+        return (x, np.arange(20) % 3), (x, np.arange(20) % 3)
+
+    spec = nnjax.load_data(nnjax.compose("data=values", "loss=mse", "model=fnn", "training.global_batch_size=8")).spec
+    assert (spec.task, spec.num_outputs, spec.input_shape, spec.input_dtype) == ("regression", 1, (1,), "float32")
+    spec = nnjax.load_data(nnjax.compose("data=images", "training.global_batch_size=8", "data.augment.flip=random")).spec
+    assert (spec.task, spec.num_outputs, spec.input_shape, spec.input_dtype) == ("classification", 3, (4, 4, 1), "uint8")
+
+
+X, Y = np.zeros((4, 3)), np.array([0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, r"must return \(\(train_inputs, train_targets\)"),
+        (((X, Y), (X,)), "must return"),
+        (((X, Y), (X, Y), ["a", "b"], 3), "must return"),
+        (((X[0], Y), (X, Y)), r"train inputs: must be .* are \[3\]"),
+        (((X.astype("U"), Y), (X, Y)), "train inputs: must be numbers; are <U32"),
+        (((X, Y), (X, Y - 1)), "test targets: classes are counted from 0; the smallest is -1"),
+        (((X, Y.astype("U")), (X, Y)), "train targets: must be whole numbers"),
+        (((X, Y[:3]), (X, Y)), "has 4 train inputs and 3 train targets"),
+        (((X, Y), (X[:0], Y[:0])), "has no test examples"),
+        (((X, Y), (X[:, :2], Y)), r"train and test inputs are not alike: \[4, 3\] float32 and \[4, 2\] float32"),
+        (((X, Y), (X, Y * 0.5)), "train and test targets are not alike"),
+        (((X, Y), (X, Y), ["a"]), "has 1 class names, and targets up to 1, counted from 0"),
+        (ZeroDivisionError("by zero"), "data=broken: ZeroDivisionError: by zero"),
+    ],
+)
+def test_a_dataset_that_cannot_be_read(returned, message):
+    @nnjax.register_dataset("broken")
+    def broken(options: Nothing):
+        if isinstance(returned, Exception):
+            raise returned
+        return returned
+
+    with pytest.raises(nnjax.DataError, match=message):
+        nnjax.compose("data=broken", "model=fnn", "training.global_batch_size=2")
+
+
+def test_a_model_that_is_none(tiny):
+    @nnjax.register_model("none")
+    def none(options: Nothing, activation, spec, *, rngs, dtype):
+        return lambda x: x
+
+    with pytest.raises(nnjax.ConfigError, match="model=none: its function must return a Flax NNX module; it returned function"):
+        nnjax.fit(nnjax.compose("model=none", "training.duration=1epochs"))
+
+
+@dataclass
+class Thawed:
+    width: int = 1
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str = "x"
+
+
+@dataclass(frozen=True)
+class Unheld:
+    width: "list[int]" = ()  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    width: "Nowhere" = 0  # type: ignore[name-defined]  # noqa: F821
+
+
+@dataclass(frozen=True)
+class Fixed:
+    size: tuple[int, int] = (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (None, "the first parameter of build must be annotated with the dataclass of its options"),
+        (int, "the first parameter of build must be annotated"),
+        (Thawed, r"Thawed must be frozen: @dataclass\(frozen=True\)"),
+        (Named, "Named.name: that key is what chooses the option"),
+        (Unheld, r"Unheld.width: a config cannot hold list\[int\]; annotate it with int, float"),
+        (Unknown, "the annotations of Unknown cannot be read: name 'Nowhere' is not defined"),
+        (Fixed, r"Fixed.size: a config cannot hold tuple\[int, int\]"),
+    ],
+)
+def test_options_that_no_config_can_hold(options, message):
+    def build(options):
+        pass
+
+    if options is not None:
+        build.__annotations__["options"] = options
+    with pytest.raises(nnjax.ConfigError, match=f"model=mine: {message}"):
+        nnjax.register_model("mine")(build)
+
+
+@pytest.mark.parametrize(
+    ("register", "name", "message"),
+    [
+        (nnjax.register_model, "cnn", "model=cnn: is a shipped option; register another name"),
+        (nnjax.register_dataset, "mnist", "data=mnist: is a shipped option"),
+        (nnjax.register_loss, "half_mse", "loss=half_mse: is a shipped option"),
+        (nnjax.register_model, "my model", "model=my model: is no name"),
+        (nnjax.register_model, 3, "model=3: is no name"),
+    ],
+)
+def test_names_that_cannot_be_had(register, name, message):
+    with pytest.raises(nnjax.ConfigError, match=message):
+        register(name)(wide)
+
+
+def test_annotations_may_be_text():
+    def build(options: "Wide", activation): ...
+
+    assert option_class("model", "mine", build)(depth=1).name == "mine"
+
+
+def test_weights_of_a_registered_model_follow_the_seed():
+    nnjax.register_model("wide")(wide)
+    configs = [nnjax.compose("model=wide", "model.depth=1", f"seed={seed}") for seed in (0, 0, 1)]
+    kernels = [np.asarray(set_up(c, nnjax.load_data(c), jax.devices()[:1])[1].params["dense"]["kernel"]) for c in configs]
+    assert (kernels[0] == kernels[1]).all()
+    assert (kernels[0] != kernels[2]).any()

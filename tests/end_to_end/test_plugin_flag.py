@@ -1,0 +1,53 @@
+"""The README's plugin on the real command line: trained, swept over, resumed, measured."""
+
+import json
+
+import pytest
+from commands import ROOT, code_blocks, run, summary_of
+
+(PLUGIN,) = [block for block in code_blocks((ROOT / "README.md").read_text(), "python") if "@nnjax.register_model" in block]
+QUICK = ("model=residual", "model.width=8", "training.duration=1epochs", "report.figures=false", "data.limit_train=200")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plugin")
+    (path / "my_models.py").write_text(PLUGIN)
+    run("train", "--plugin", "my_models.py", *QUICK, f"hydra.run.dir={path}/run", cwd=path)
+    return path
+
+
+def test_a_run_notes_its_plugin(folder):
+    (noted,) = json.loads((folder / "run/.hydra/plugins.json").read_text())
+    assert (noted["file"], noted["options"]) == ("my_models.py", ["model=residual"])
+    assert summary_of(folder / "run")["plugins"] == [{"file": "my_models.py", "sha256": noted["sha256"]}]
+    assert summary_of(folder / "run")["model"] == "residual"
+
+
+def test_it_is_measured_and_resumed_with_the_flag_only(folder):
+    for verb, key in (("evaluate", "run"), ("train", "resume")):
+        refused = run(verb, f"{key}={folder}/run", cwd=folder, check=2)
+        assert refused.stderr.endswith("was started with a plugin; give it again: --plugin my_models.py\n")
+    run("evaluate", f"run={folder}/run", "--plugin", "my_models.py", f"hydra.run.dir={folder}/evaluated", cwd=folder)
+    evaluation = json.loads((folder / "evaluated/evaluation.json").read_text())
+    assert evaluation["test"] == summary_of(folder / "run")["test"]
+    run("train", f"resume={folder}/run", "training.duration=2epochs", "--plugin=my_models.py", cwd=folder)
+    assert summary_of(folder / "run")["epochs"] == 2
+
+
+def test_its_options_are_listed_shown_and_swept_over(folder):
+    plugin = ("--plugin", "my_models.py")
+    assert "neurons, residual, rnn" in run("train", *plugin, "--help", cwd=folder).stdout
+    shown = run("train", *plugin, "model=residual", "--cfg", "job", "--package", "model", cwd=folder).stdout
+    assert shown == "name: residual\nwidth: 64\ndepth: 2\n"
+    refused = run("train", *plugin, "-m", "model=residual", "model.width=8,x", cwd=folder, check=2)
+    assert "model.width=x: must be a whole number" in refused.stderr
+    assert run("trace", *plugin, cwd=folder, check=2).stderr.startswith("--plugin my_models.py: is for train and evaluate;")
+
+
+@pytest.mark.slow
+def test_a_sweep(folder):
+    words = ("--plugin", "my_models.py", "-m", "model=residual", "model.width=4,8", *QUICK[2:])
+    run("train", *words, f"hydra.sweep.dir={folder}/sweep", cwd=folder)
+    params = [summary_of(path.parent)["num_params"] for path in sorted((folder / "sweep").glob("*/summary.json"))]
+    assert params[0] < params[1]
