@@ -63,7 +63,7 @@ class SplitNetwork:
     train_graph: Any = field(repr=False)
     eval_graph: Any = field(repr=False)
     layer_names: tuple[str, ...]
-    kept: Mapping[str, float]
+    kept: Mapping[str, float] = field(hash=False)  # a trace passes the network as a static argument, which is hashed
 
     def apply(
         self,

@@ -61,10 +61,10 @@ def test_it_trains(tmp_path):
     )
     check_config(config)
     experiment, state = set_up(config, load(config.data), jax.devices()[:1])
-    before = experiment.evaluate(experiment.layout.put(state), experiment.dataset.test)
+    before = experiment.evaluate(experiment.placement.put(state), experiment.dataset.test)
     checkpoints = Checkpoints(tmp_path / "checkpoints", 1)
     result = fit(
-        experiment, state, TrainingProgress(), checkpoints=checkpoints, events=Silent(), stop=StopSignal(), clock=Clock()
+        experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
     checkpoints.close()
     after = experiment.evaluate(result.state, experiment.dataset.test)
