@@ -134,15 +134,15 @@ def test_ctrl_c_is_the_caller_s_without_a_folder(tiny):
 def test_with_a_folder_a_signal_saves_the_state(tiny, tmp_path, monkeypatch):
     from nnjax.training.runner import ChunkRunner
 
-    advance = ChunkRunner.advance
+    calls = ChunkRunner.calls
 
-    def advance_and_signal(self, *args):
-        result = advance(self, *args)
-        signal.raise_signal(signal.SIGTERM)
-        return result
+    def calls_and_signal(self, *args, **kwargs):
+        for call in calls(self, *args, **kwargs):
+            signal.raise_signal(signal.SIGTERM)
+            yield call
 
-    monkeypatch.setattr(ChunkRunner, "advance", advance_and_signal)
-    with pytest.raises(nnjax.PreemptedError, match=r"SIGTERM: stopped after step 3, which is saved; go on with"):
+    monkeypatch.setattr(ChunkRunner, "calls", calls_and_signal)
+    with pytest.raises(nnjax.PreemptedError, match=r"SIGTERM: stopped after step 3, which is saved; resume with"):
         nnjax.fit(tiny(), tmp_path)
     assert nnjax.load_run(tmp_path, "last").status == "preempted"
     with pytest.raises(nnjax.DataError, match="nothing was tested, since the run is preempted; take checkpoint=last"):
