@@ -115,8 +115,8 @@ def _train(
         from nnjax.training.checkpoints import Checkpoints
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
+        from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
-        from nnjax.training.state import abstract_network
         from nnjax.training.training_progress import TrainingProgress
 
     # --- devices: before anything else touches JAX ---

@@ -15,7 +15,8 @@ from nnjax.checks.memory_checks import memory_problems
 from nnjax.checks.model_checks import MODEL_CHECKS
 from nnjax.checks.plan import Plan, make_plan
 from nnjax.checks.schedule_checks import SCHEDULE_CHECKS
-from nnjax.checks.trials import num_trials, trial_problems
+from nnjax.checks.trial_checks import trial_problems
+from nnjax.checks.trials import num_trials
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.schema import Config

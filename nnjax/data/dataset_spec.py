@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnjax.config.data_options import Data, DigitsData, SeriesOptions, SyntheticData, TextbookData, TfdsData
-from nnjax.data.registered_data import registered_arrays
-from nnjax.data.series_file import read_series
 
 # height, width, channels; classes; training and test examples
 _TFDS = {
@@ -88,10 +86,14 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
             shape, outputs, train, test = data.input_shape, data.outputs, data.num_train, data.num_test
             task, dtype = data.task, "float32"
         case SeriesOptions():
+            from nnjax.data.series_file import read_series  # other datasets need no parser of CSV files
+
             shape, outputs, test = (data.window, 1), 1, data.holdout
             train = len(read_series(data).values) - data.difference - data.window - data.holdout
             task, dtype = "regression", "float32"
         case _:
+            from nnjax.data.registered_data import registered_arrays
+
             arrays = registered_arrays(data)
             assert arrays is not None, "a dataset without facts"
             shape, outputs, task = arrays.train[0].shape[1:], arrays.num_outputs, arrays.task

@@ -31,8 +31,9 @@ from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.activations import activation
 from nnjax.models.layers import Activate, Head
 from nnjax.models.network import Network
+from nnjax.training.initial_state import build_network
 from nnjax.training.losses import example_loss
-from nnjax.training.state import Pytree, SplitNetwork, build_network, split_network
+from nnjax.training.state import Pytree, SplitNetwork, split_network
 
 Numbers = NDArray[np.float64]
 ByLayer = dict[str, Array]

@@ -22,9 +22,10 @@ from nnjax.models.whitening import whitening_kernel
 from nnjax.parallel.placement import Placement
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.hyperparams import Hyperparams, TrialParams, as_arrays, trial_params
+from nnjax.training.initial_state import create_state
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
-from nnjax.training.state import TrainState, create_state
+from nnjax.training.state import TrainState
 from nnjax.training.step import StepRecipe
 
 _FLOPS_AT_ONCE = 1e6  # up to here an operation takes the CPU less time than its dispatch

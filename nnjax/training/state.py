@@ -1,30 +1,22 @@
 """What a step changes: parameters, BatchNorm statistics, the optimizer's memory and the step number.
 
-    network, state = create_state(config, spec, optimizer)
-    outputs, _ = network.apply(state.params, state.model_state, inputs, train=False)
+    network, params, model_state = split_network(built)
+    outputs, _ = network.apply(params, model_state, inputs, train=False)
 
 A `TrainState` is a plain pytree of arrays in nested dicts. Flax NNX modules are split once: the static half stays in
 `SplitNetwork`, and `apply` puts the halves together inside the compiled step.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
 from flax import nnx
-from jax import lax
 
-from nnjax.checks.trials import trials
-from nnjax.config.schema import Config
-from nnjax.data.dataset_spec import DatasetSpec
-from nnjax.models.build import build
-from nnjax.models.network import Network
-from nnjax.parallel.device_memory import check_compiled
+if TYPE_CHECKING:
+    from nnjax.models.network import Network
 
 Pytree = Any
 
@@ -96,7 +88,7 @@ class SplitNetwork:
         return outputs, nnx.to_pure_dict(nnx.state(network, nnx.Not(nnx.Param)))
 
 
-def split_network(network: Network) -> tuple[SplitNetwork, Pytree, Pytree]:
+def split_network(network: "Network") -> tuple[SplitNetwork, Pytree, Pytree]:
     """Splits a network into its static half, its parameters and its other state, both as nested dicts of arrays."""
     network.eval()  # type: ignore[no-untyped-call]
     eval_graph = nnx.graphdef(network)
@@ -108,40 +100,3 @@ def split_network(network: Network) -> tuple[SplitNetwork, Pytree, Pytree]:
         nnx.to_pure_dict(params),
         nnx.to_pure_dict(model_state),
     )
-
-
-def build_network(config: Config, spec: DatasetSpec, precision: Literal["float64"] | None = None) -> Network:
-    """The network of a config, freshly initialised; the same for the same `config.seed`.
-
-    Args:
-        config: which network.
-        spec: shapes of inputs and outputs.
-        precision: what it computes in, where that is not `config.training.precision`.
-    """
-    rngs = nnx.Rngs(params=jax.random.key(config.seed))
-    return build(config.model, config.activation, spec, rngs=rngs, precision=precision or config.training.precision)
-
-
-def abstract_network(config: Config, spec: DatasetSpec) -> Network:
-    """The same network with shapes in the place of weights: nothing is computed."""
-    network: Network = nnx.eval_shape(lambda: build_network(config, spec))
-    return network
-
-
-def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
-    """The static half of a config's network, and the state that its training starts from; [trials, ...] of several trials."""
-
-    def initial(seed: Any) -> TrainState:
-        _, params, model_state = split_network(build_network(replace(config, seed=seed), spec))
-        return TrainState(jnp.zeros((), jnp.int32), params, model_state, optimizer.init(params))
-
-    network, _, _ = split_network(abstract_network(config, spec))
-    seeds = np.array([trial.seed for trial in trials(config)], np.uint32)
-    # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
-    # bits, in a third of the time.
-    of_all = jax.jit(initial if len(seeds) == 1 else lambda seeds: lax.map(initial, seeds))
-    arguments = seeds[0] if len(seeds) == 1 else seeds
-    draw = of_all.lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
-    check_compiled(config, spec, draw, jax.local_devices()[:1], "to draw the weights")
-    state: TrainState = draw(arguments)
-    return network, state

@@ -27,8 +27,8 @@ from nnjax.config.options import (
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.layer_summary import num_params
+from nnjax.training.initial_state import abstract_network
 from nnjax.training.optimizers import make_optimizer
-from nnjax.training.state import abstract_network
 
 width = st.integers(1, 9)
 widths = st.lists(width, max_size=3).map(tuple)

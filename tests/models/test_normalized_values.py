@@ -16,7 +16,7 @@ from nnjax.config.errors import IncompatibleError
 from nnjax.config.options import ConvBlock, Whitening
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.models.layers import BATCH_AXIS
-from nnjax.training.state import abstract_network
+from nnjax.training.initial_state import abstract_network
 
 
 def fewest_values(config):

@@ -8,7 +8,7 @@ from nnjax.config.options import PlainActivation
 from nnjax.config.schema import TraceConfig
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.textbook.passes import batch_losses, forward, layer_activations, passes, traced_network
-from nnjax.training.state import build_network, create_state
+from nnjax.training.initial_state import build_network, create_state
 
 
 def config_of(*overrides):

@@ -15,9 +15,9 @@ from nnjax.config.schema import TraceConfig
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.load import load
 from nnjax.textbook.trace import trace
+from nnjax.training.initial_state import create_state
 from nnjax.training.losses import example_loss
 from nnjax.training.optimizers import make_optimizer
-from nnjax.training.state import create_state
 
 BOOLEANS = st.sampled_from(["true", "false"])
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "identity", "leaky_relu", "elu")
