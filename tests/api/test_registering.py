@@ -74,6 +74,7 @@ def test_a_cell_may_run_twice():
             return Network({"flatten": Head("flatten"), "output": nnx.Linear(64, 10, rngs=rngs)})
 
         config = nnjax.compose("model=own")
+        assert isinstance(config.model, Own)
         assert config.model.width == number
     assert nnjax.compose("model=own").model == config.model
 
