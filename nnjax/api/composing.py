@@ -9,10 +9,12 @@ from pathlib import Path
 from nnjax.cli.command import config_directories, quoted_path
 from nnjax.cli.compose import check, override_texts
 from nnjax.cli.compose import compose as compose_values
-from nnjax.cli.hydra_state import own_hydra
+from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.job import plain_values
+from nnjax.cli.plugins import offer_to_hydra
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse
+from nnjax.config.registry import GROUPS
 from nnjax.config.schema import TrainConfig
 
 
@@ -36,7 +38,8 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> TrainConfi
         if not isinstance(text, str):
             raise ConfigError(f"{text}: each override is a text of its own, as in compose('model=cnn', 'seed=1')")
     directories = config_directories(None if config_dir is None else str(config_dir))
-    with own_hydra():
+    with separate_state(GROUPS):
+        offer_to_hydra()
         composition = compose_values("train", [quoted_path(text, sweep=False) for text in overrides], directories)
         if given := override_texts(composition.hydra, "hydra"):
             raise ConfigError(f"{given[0]}: is for the command; fit(config, run_dir=…) names a folder")

@@ -26,15 +26,19 @@ Callbacks, configure_log
     launch the jobs of a sweep that are listed already. Without them, `run_jobs` becomes `hand_over`.
 BasicSweeper
     shows by its name whether the jobs of a sweep can be listed. Without it, every sweep is left to its sweeper.
+VersionBase.version_base, ConfigStore.repo, BaseContainer._resolvers (of OmegaConf)
+    hold state for the whole process, which `separate_state` saves and restores around a composition from Python. Without
+    them, a composition still works, and leaves its version base, stored options and resolvers behind.
 utils.run_and_report
     prints a traceback where Hydra cannot make a folder; nnjax prints one line. Without it, the traceback is back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hydra.conf  # noqa: F401  (stores Hydra's own configs, which must not happen inside `separate_state`)
 from hydra import version
 from hydra._internal import utils
 from hydra._internal.callbacks import Callbacks
@@ -44,6 +48,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import (
@@ -56,8 +61,10 @@ from hydra.core.override_parser.types import (
     Sweep,
     Transformer,
 )
+from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log, setup_globals
 from hydra.plugins.config_source import ConfigResult
+from omegaconf.basecontainer import BaseContainer
 
 __all__ = [
     "BASIC_SWEEPER",
@@ -81,6 +88,7 @@ __all__ = [
     "load_file",
     "new_config_loader",
     "run_and_report",
+    "separate_state",
     "wrapped_reports",
 ]
 
@@ -135,3 +143,22 @@ def wrapped_reports(wrap: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
         yield
     finally:
         utils.run_and_report = report
+
+
+@contextmanager
+def separate_state(hidden: Collection[str]) -> Iterator[None]:
+    """Restores Hydra's state afterwards, so that another program may compose, even a Hydra application.
+
+    Args:
+        hidden: config groups whose options, stored by the program, do not exist within the block.
+    """
+    Plugins.instance()  # plugins may store configs of their own
+    store, base = ConfigStore.instance(), version.VersionBase.instance()
+    repository, version_base, resolvers = store.repo, base.version_base, dict(BaseContainer._resolvers)
+    store.repo = {name: part for name, part in repository.items() if name not in hidden}
+    try:
+        yield
+    finally:
+        store.repo, base.version_base = repository, version_base
+        BaseContainer._resolvers.clear()
+        BaseContainer._resolvers.update(resolvers)

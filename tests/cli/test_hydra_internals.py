@@ -16,7 +16,8 @@ from nnjax.cli.compose import conf_dir
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = {"hydra", "hydra.types", "hydra.errors", "hydra.plugins", "hydra.utils"} | {
-    f"hydra.core.{name}" for name in ("config_loader", "config_search_path", "global_hydra", "hydra_config", "plugins")
+    f"hydra.core.{name}"
+    for name in ("config_loader", "config_search_path", "config_store", "global_hydra", "hydra_config", "plugins")
 }
 OTHERS = [
     path
