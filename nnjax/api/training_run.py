@@ -107,6 +107,7 @@ def _train(
 
         from nnjax.api.memory_checkpoints import MemoryCheckpoints
         from nnjax.data.load import load
+        from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
@@ -134,6 +135,7 @@ def _train(
     with clock("compile"):
         experiment, state = set_up(config, dataset, devices)
         layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
+    check_outputs(config.model, layers[-1].output_shape, dataset.spec)
     plan, placement = experiment.plan, experiment.placement
     console.print(model_table(layers))
     summary |= {

@@ -61,3 +61,17 @@ def build(
         raise ConfigError(f"model={model.name}: its function must return a Flax NNX module; it returned {type(built).__name__}")
     layer: Any = built
     return Network({model.name: layer})
+
+
+def check_outputs(model: Model, output_shape: tuple[int, ...], spec: DatasetSpec) -> None:
+    """Checks that a network has an output for each class or target value; a registered model may have any.
+
+    Raises:
+        ConfigError: if not.
+    """
+    if output_shape != (spec.num_outputs,):
+        kind = "class" if spec.task == "classification" else "value of a target"
+        raise ConfigError(
+            f"model={model.name}: its outputs are {['b', *output_shape]!s} for a batch of b; "
+            f"data={spec.name} needs [b, {spec.num_outputs}], one for each {kind}".replace("'", "")
+        )

@@ -1,4 +1,4 @@
-"""Progress, metric writers, figures, tables.
+"""Progress, callbacks, metric writers, summaries, figures, tables.
 
-Takes plain numbers and arrays; imports `config`, `checks` and `cli`; `experiments` imports it.
+Takes plain numbers and arrays; imports `config`, `checks` and `cli`; the Python API imports it.
 """

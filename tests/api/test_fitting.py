@@ -89,6 +89,7 @@ def process_state():
 
 
 def test_the_process_is_as_before(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(logging.root, "handlers", [])  # a library that logs adds one where there is none
     signal_before = signal.signal(signal.SIGTERM, lambda number, frame: None)
     jax.config.update("jax_default_prng_impl", "rbg")  # which a run does not follow
     compilation_cache = jax.config.values["jax_compilation_cache_dir"]

@@ -74,6 +74,7 @@ def test_a_cell_may_run_twice():
             return Network({"flatten": Head("flatten"), "output": nnx.Linear(64, 10, rngs=rngs)})
 
         config = nnjax.compose("model=own")
+        assert isinstance(config.model, Own)
         assert config.model.width == number
     assert nnjax.compose("model=own").model == config.model
 
@@ -239,6 +240,16 @@ def test_a_model_that_is_none(tiny):
 
     with pytest.raises(nnjax.ConfigError, match="model=none: its function must return a Flax NNX module; it returned function"):
         nnjax.fit(nnjax.compose("model=none", "training.duration=1epochs"))
+
+
+def test_a_model_with_other_outputs_than_the_data():
+    @nnjax.register_model("seven")
+    def seven(options: Nothing, activation, spec, *, rngs, dtype):
+        return Network({"flatten": Head("flatten"), "output": nnx.Linear(64, 7, rngs=rngs)})
+
+    message = r"model=seven: its outputs are \[b, 7\] for a batch of b; data=digits needs \[b, 10\], one for each class"
+    with pytest.raises(nnjax.ConfigError, match=message):
+        nnjax.fit(nnjax.compose("model=seven", "training.duration=1epochs"))
 
 
 @dataclass
