@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from nnjax.config.registry import registered_as
 from nnjax.config.types import Duration
 
 T = TypeVar("T")
@@ -25,8 +26,13 @@ def is_off(number: Any) -> bool:
 
 
 def numbers_of(options: Any) -> dict[str, float]:
-    """Finds the numbers of options, by path; without zeros, truth values, text and durations."""
+    """Finds the numbers of options, by path; without zeros, truth values, text and durations.
+
+    Options that a person registered have none: their functions may decide by the values.
+    """
     found: dict[str, float] = {}
+    if registered_as(options) is not None:
+        return found
     for name, value in _parts(options):
         if is_dataclass(value) or isinstance(value, tuple):
             found |= {f"{name}.{path}": number for path, number in numbers_of(value).items()}

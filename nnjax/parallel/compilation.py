@@ -1,9 +1,9 @@
-"""How programs are compiled, and that they are kept on disk: a second start of the same experiment compiles nothing.
+"""Compiles programs and keeps them on disk, so that a second start of the same experiment compiles nothing.
 
     keep_compiled(echo=print)                 # before the first program is compiled
     step = compile_lowered(jax.jit(step).lower(*arguments), "cpu")
 
-They lie below `cache_directory()` in a folder for each kind of processor, since a program for one can crash on another.
+They are kept below `cache_directory()`, with a folder for each kind of processor, since a program for one can crash on another.
 `JAX_COMPILATION_CACHE_DIR` moves them, `JAX_ENABLE_COMPILATION_CACHE=false` switches this off, `make clean-cache` removes all.
 """
 
@@ -28,20 +28,20 @@ _YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"
 
 
 def keep_compiled(echo: Callable[[str], None]) -> None:
-    """Has JAX look for programs in the cache, and keep there what it compiles.
+    """Switches JAX's cache of compiled programs on.
 
     Args:
-        echo: told, in a line, that nothing can be kept.
+        echo: called with a line if nothing can be kept.
     """
     if not jax.config.values["jax_enable_compilation_cache"] or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     folder = cache_directory() / "compiled" / _processor()
     if not _can_keep(folder, echo):
         return
-    with suppress(OSError):  # entries of somebody else
+    with suppress(OSError):  # entries of another user
         _shrink(folder, _LARGEST)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # JAX keeps only what took a second to compile, and ours are many small programs.
+    # JAX keeps only programs that took a second to compile, and ours are many small ones.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
@@ -49,10 +49,10 @@ def keep_compiled(echo: Callable[[str], None]) -> None:
 def check_cache(echo: Callable[[str], None]) -> None:
     """Switches the cache off where JAX_COMPILATION_CACHE_DIR names a folder that cannot be written to.
 
-    JAX would warn of each program.
+    JAX would warn about each program.
 
     Args:
-        echo: told of it, in a line.
+        echo: called with a line about it.
     """
     own = jax.config.values["jax_compilation_cache_dir"]
     if own is None or "://" in own or not jax.config.values["jax_enable_compilation_cache"]:  # a bucket cannot be looked at
@@ -62,11 +62,11 @@ def check_cache(echo: Callable[[str], None]) -> None:
 
 
 def compile_lowered(lowered: Any, platform: str) -> Any:
-    """Compiles what `jax.jit(…).lower(…)` returned, with the settings that are fastest for training on a platform.
+    """Compiles a lowered program with the settings that are fastest for training on a platform.
 
     Args:
-        lowered: the program.
-        platform: of its devices.
+        lowered: as from `jax.jit(…).lower(…)`.
+        platform: the platform of its devices.
     """
     if platform == "cpu":
         try:
@@ -74,13 +74,13 @@ def compile_lowered(lowered: Any, platform: str) -> Any:
         except jax.errors.JaxRuntimeError as error:
             if not any(setting in str(error) for setting in _YNNPACK):
                 raise
-            # This jaxlib does not know the setting: its programs are slower, and as right.
+            # This jaxlib has no such setting: its programs are slower, and equally correct.
     return lowered.compile()
 
 
 def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
-    """Whether a file can be written to a folder, which is made if it is not there."""
-    try:  # permissions say nothing of a disk that is mounted read-only
+    """Whether a file can be written to a folder, which is created if it is missing."""
+    try:  # permissions do not show that a disk is mounted read-only
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
@@ -92,7 +92,7 @@ def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
 
 
 def _processor() -> str:
-    """Names what this machine's processor can do."""
+    """A name for this machine's kind of processor, from its features."""
     features = platform.processor()
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text()
@@ -105,7 +105,7 @@ def _processor() -> str:
 
 
 def _shrink(folder: Path, largest: int) -> None:
-    """Removes the entries that were used longest ago, until at most half of `largest` bytes are left, if there are more."""
+    """Removes the least recently used entries until at most half of `largest` bytes are left, if there are more than that."""
     entries = []
     for path in folder.iterdir():
         try:

@@ -1,7 +1,7 @@
-"""What is free on the devices of a run, and whether a program fits there.
+"""The free memory of a run's devices, and whether a program fits there.
 
-check_devices(config, devices)                           # the sum for these devices, against what they have
-check_compiled(config, spec, compiled, devices, "to train")    # what the program is about to allocate
+check_devices(config, devices)                                 # the estimate for these devices against their free memory
+check_compiled(config, spec, compiled, devices, "to train")    # the memory that a program is about to allocate
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ def check_devices(
 
     Args:
         config: the experiment.
-        devices: that it runs on.
-        purpose: what is done with it.
-        limit: what it may take; None for what its config says.
-        key: what set the limit.
+        devices: its devices.
+        purpose: training or evaluation.
+        limit: the memory that it may use; None for the config's limit.
+        key: the setting that the limit comes from.
         spec: of its data, if it is known already.
 
     Raises:
-        IncompatibleError: if it surely takes more.
+        IncompatibleError: if it surely needs more.
     """
     platform = devices[0].platform
     own = [device for device in devices if device.process_index == jax.process_index()]
@@ -46,7 +46,7 @@ def check_devices(
 
 
 def device_room(devices: Sequence[jax.Device]) -> Room | None:
-    """What is free on the fullest of some accelerators; None where they do not say, as CPUs."""
+    """The free memory of the fullest of several accelerators; None where it is not measured, as on CPUs."""
     rooms = []
     for device in devices:
         statistics = device.memory_stats() or {}
@@ -58,19 +58,19 @@ def device_room(devices: Sequence[jax.Device]) -> Room | None:
 
 
 def check_compiled(config: Config, spec: DatasetSpec, compiled: Any, devices: Sequence[jax.Device], what: str) -> None:
-    """Checks that what a compiled program allocates fits where it runs.
+    """Checks that the memory of a compiled program fits on its devices.
 
     Args:
         config: the experiment.
-        spec: of its data.
-        compiled: as `lower().compile()` returned it; one whose sizes JAX does not tell is let through.
-        devices: that it runs on.
-        what: it does, for a reader: "to train".
+        spec: its dataset.
+        compiled: as from `lower().compile()`; one without a memory analysis passes.
+        devices: its devices.
+        what: its purpose in words: "to train".
 
     Raises:
         IncompatibleError: if it does not fit.
     """
-    # A limit that was given is for the whole sum; one program is set against what is measured.
+    # A limit from the config is for the whole estimate; a single program is compared with the measured free memory.
     sizes = compiled.memory_analysis() if config.parallel.memory_limit == "auto" else None
     if sizes is None:
         return

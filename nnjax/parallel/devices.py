@@ -1,4 +1,4 @@
-"""Which devices a run uses. Call `select_devices` before anything else touches JAX.
+"""Selects the devices of a run. Call `select_devices` before anything else uses JAX.
 
 devices = select_devices(config)         # [CpuDevice(id=0), CpuDevice(id=1)]
 """
@@ -15,7 +15,7 @@ from nnjax.config.options import FNN
 from nnjax.config.schema import Config
 from nnjax.parallel.environment import platform_said
 
-# Below this share of a batch, calling a fake CPU device costs more than it computes.
+# Below this share of a batch, calling a simulated CPU device costs more than its computation.
 _SMALLEST_CPU_SHARE = 16
 _MOST_CPU_DEVICES = 8
 
@@ -24,7 +24,7 @@ def select_devices(config: Config) -> list[jax.Device]:
     """Starts JAX on the platform asked for and picks devices; one only, for `debug.strict`.
 
     Args:
-        config: `parallel` says how many and of what platform; with `devices=auto` as many are taken as divide both batch sizes.
+        config: `parallel` has their number and platform; `devices=auto` takes as many as divide both batch sizes.
 
     Returns:
         The devices, at least one.
@@ -33,7 +33,7 @@ def select_devices(config: Config) -> list[jax.Device]:
         ConfigError: if the platform is not there, or has too few devices.
     """
     platform, wanted = config.parallel.platform, config.parallel.devices
-    if platform in ("cpu", "tpu"):  # "gpu" stands for several platforms, of which JAX may not know each
+    if platform in ("cpu", "tpu"):  # "gpu" stands for several platforms, some of which JAX may not support
         jax.config.update("jax_platforms", platform)
     asked = jax.config.values.get("jax_num_cpu_devices") or 1  # JAX_NUM_CPU_DEVICES: at least so many are there
     _make_cpu_devices(max(_cores(), asked, 1 if wanted == "auto" else wanted))
@@ -56,7 +56,7 @@ def select_devices(config: Config) -> list[jax.Device]:
 
 
 def check_platform() -> None:
-    """Starts JAX on whatever platform it chooses, for a verb without `parallel` in its config.
+    """Starts JAX on the platform that it chooses by itself, for a verb without `parallel` in its config.
 
     Raises:
         ConfigError: if the environment asks for one that is not there.
@@ -68,7 +68,7 @@ def check_platform() -> None:
 
 
 def _no_such_device(platform: str, error: Exception) -> ConfigError:
-    """The error for a platform that is not there, which names who asked for it: the config, or else the environment."""
+    """The error for a missing platform; names the setting that asks for it, of the config or else of the environment."""
     said = platform_said()
     if platform == "auto" and said:
         reason = f"{said}: JAX finds no such device here; change this setting of the environment"
@@ -82,14 +82,14 @@ def _no_such_device(platform: str, error: Exception) -> ConfigError:
 
 
 def peak_device_mb(device: jax.Device) -> float | None:
-    """The most memory that programs have held on a device, in megabytes (10⁶ bytes); None where it does not say, as a CPU."""
+    """The peak memory of programs on a device, in megabytes (10⁶ bytes); None where it is not measured, as on a CPU."""
     statistics = device.memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
     return None if peak is None else peak / 1e6
 
 
 def _worthwhile(most: int, platform: str, config: Config) -> int:
-    """The largest number of devices, up to `most`, that is worth its overhead, and divides both batch sizes or whole trials.
+    """The largest number of devices, up to `most`, that is worth its overhead, and divides both batch sizes or the trials.
 
     XLA computes a large matrix product on all cores of the CPU by itself, and then two devices only have more to add up: an FNN
     784-512-10 takes 1.4 times as long on two. Of a convolutional network's operations some, as pooling and the gradients by its
@@ -111,7 +111,7 @@ def _cores() -> int:
 
 
 def _make_cpu_devices(count: int) -> None:
-    """Has the CPU show `count` devices, unless the person's XLA_FLAGS already say how many, or JAX is already running."""
+    """Simulates `count` CPU devices, unless the user's XLA_FLAGS set their number, or JAX has started already."""
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     # Refused where JAX has started, in a later job of a sweep: the devices that are there then count.

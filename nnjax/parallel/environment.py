@@ -1,13 +1,13 @@
-"""What the environment tells JAX: followed, set aside with a warning, or answered in a line.
+"""Settings of JAX in the environment: followed, set aside with a warning, or refused in one line.
 
 with import_guard():          # JAX_ENABLE_X64=maybe ends here
     import jax
 with jax_settings(console.warn):
     ...                       # everything that computes
 
-A run's numbers follow from its config, so what would change them in silence is set aside for its time: JAX_ENABLE_X64, another
-generator of random numbers. So is what no training could run under: JAX_DISABLE_JIT, or the checks of a library's own code.
-JAX_DEBUG_NANS and its like are followed. Imports JAX only inside of its functions.
+A run's numbers follow from its config. So settings that would change them silently are set aside during the run, such as
+JAX_ENABLE_X64 and another generator of random numbers. So are settings under which nothing could be trained: JAX_DISABLE_JIT,
+or checks of library code. JAX_DEBUG_NANS and the like are followed. This module imports JAX only inside its functions.
 """
 
 import os
@@ -45,10 +45,10 @@ _SET_ASIDE: dict[str, tuple[Any, str]] = {
     "jax_numpy_rank_promotion": ("allow", _OWN_CHECKS),
     "jax_numpy_dtype_promotion": ("standard", _OWN_CHECKS),
 }
-"""Settings of JAX that a run does not follow: what they are instead, and why."""
+"""Settings of JAX that a run does not follow: their values instead, and why."""
 
 _FOLLOWED = {"jax_default_matmul_precision": None, "jax_disable_most_optimizations": False}
-"""Settings that change the numbers and are there to be chosen, with what they are if nobody does."""
+"""Settings that change the numbers and may be chosen, with their defaults."""
 
 _PUT_BACK = ("jax_debug_nans", "jax_debug_infs", "jax_enable_compilation_cache")
 _HARMLESS = re.compile(
@@ -60,9 +60,9 @@ _START_XLA = "import jaxlib.xla_client as client; client.make_cpu_client()"
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Has Ctrl-C and SIGTERM wait until the context is left: an extension in C that is half imported can crash over them.
+    """Delays Ctrl-C and SIGTERM until the context ends: a half-imported C extension can crash on them.
 
-    Other signals, and those of a program that handles or ignores these two itself, are as ever.
+    Other signals are not delayed, nor are these two where the program handles or ignores them itself.
     """
     came: list[tuple[int, FrameType | None]] = []
     previous: dict[int, Any] = {}
@@ -82,7 +82,7 @@ def uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def import_guard() -> Iterator[None]:
-    """For `import jax` and what imports it: a signal waits until it is over, and a setting that JAX refuses is named.
+    """For `import jax` and modules that import it: delays signals, and names a setting that JAX refuses.
 
     Raises:
         ConfigError: for a variable with a value that JAX, or XLA, cannot take.
@@ -99,11 +99,11 @@ def import_guard() -> Iterator[None]:
 
 @contextmanager
 def jax_settings(warn: Callable[[str], None], *, strict: bool = False) -> Iterator[None]:
-    """Has JAX compute as a config says, and puts its settings back at the end.
+    """Makes JAX compute as the config says, and restores its settings at the end.
 
     Args:
-        warn: told, in a line, of each setting that is set aside, or changes the numbers.
-        strict: look for numbers that are not finite as `debug=strict` does, not as JAX_DEBUG_NANS.
+        warn: called with a line about each setting that is set aside, or changes the numbers.
+        strict: find numbers that are not finite by `debug=strict`, not by JAX_DEBUG_NANS.
 
     Raises:
         DivergedError: for a number that JAX_DEBUG_NANS or JAX_DEBUG_INFS found.
@@ -144,7 +144,7 @@ def jax_settings(warn: Callable[[str], None], *, strict: bool = False) -> Iterat
 
 
 def platform_said() -> str:
-    """The variables of the environment that choose JAX's platform, as they are written; empty if there are none."""
+    """The environment variables that choose JAX's platform, as NAME=VALUE; empty if there are none."""
     names = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "CUDA_VISIBLE_DEVICES")
     return " ".join(
         f"{name}={os.environ[name]}" for name in names if name in os.environ and (os.environ[name] or "CUDA" in name)
@@ -152,10 +152,10 @@ def platform_said() -> str:
 
 
 def _check_xla_flags() -> None:
-    """XLA ends the process over a flag that it does not know; another process is asked first, in half a second.
+    """Tries XLA_FLAGS in another process, in half a second: XLA ends the process at an unknown flag.
 
     Raises:
-        ConfigError: if that one ended so.
+        ConfigError: if that process ended so.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     from jax._src import xla_bridge
@@ -168,13 +168,13 @@ def _check_xla_flags() -> None:
     except (OSError, subprocess.SubprocessError):
         return
     said = re.search(r"parse_flags_from_env\.cc:\d+\] (.*)", done.stderr)
-    told = re.search(r"command_line_flags\.cc:\d+\] (.*)", done.stderr) or said
-    if done.returncode and said and told:
-        raise ConfigError(f"XLA_FLAGS={flags}: XLA refuses this setting of the environment: {told[1]}")
+    refused = re.search(r"command_line_flags\.cc:\d+\] (.*)", done.stderr) or said
+    if done.returncode and said and refused:
+        raise ConfigError(f"XLA_FLAGS={flags}: XLA refuses this setting of the environment: {refused[1]}")
 
 
 def _named_in(message: str) -> str | None:
-    """The variable of the environment that an error of JAX's import speaks of."""
+    """The environment variable that an error of JAX's import names."""
     names = [name for name in os.environ if name.startswith("JAX_") and re.search(rf"\b{name}\b", message, re.IGNORECASE)]
     valued = [name for name in os.environ if name.startswith("JAX_") and os.environ[name] and os.environ[name] in message]
     return next(iter(names or valued), None)
@@ -196,7 +196,7 @@ def _not_finite(error: Exception) -> DivergedError:
 
 
 def _blamed(error: Exception) -> str | None:
-    """An answer to an error that JAX itself raised, where the environment has it work in an unusual way."""
+    """The message for an error that JAX itself raised, if the environment has unusual settings for it."""
     import jax
 
     made = [f"{name}={value}" for name, value in os.environ.items() if _is_unusual(name, jax.config.values)]

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM from a scheduler, Ctrl-C from a person.
+"""Requests to stop: SIGTERM from a scheduler, Ctrl-C from a user.
 
     with StopSignal() as stop:
         while not stop.requested: ...
@@ -18,7 +18,7 @@ class StopSignal:
     """A flag that SIGTERM or SIGINT raises, while the context is open.
 
     Attributes:
-        requested: name of the signal that came, such as "SIGTERM"; None until then.
+        requested: name of the first signal, such as "SIGTERM"; None before it.
     """
 
     def __init__(self) -> None:

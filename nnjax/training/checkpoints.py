@@ -1,10 +1,10 @@
-"""Checkpoints: the training state and how far it had come, saved whole or not at all.
+"""Checkpoints: the training state and its progress, saved whole or not at all.
 
     checkpoints = Checkpoints(run_dir / "checkpoints", keep=2)
     checkpoints.save(host_state, progress)
     state, progress = checkpoints.restore(template, "last")
 
-Orbax writes each into a temporary folder and renames it when it is complete, so a kill leaves the one before. The state is
+Orbax writes each into a temporary folder and renames it when it is complete, so a kill leaves the previous one. The state is
 stored as a flat mapping from paths such as ``.params['conv_1']['kernel']`` to arrays, readable without this package.
 """
 
@@ -30,8 +30,8 @@ class Checkpoints:
     """The checkpoints of one run: the newest `keep`, and the one with the lowest validation loss.
 
     Args:
-        folder: where they lie; made by the first `save`.
-        keep: how many of the newest stay; 0 to look only, and leave everything as it is.
+        folder: where they are; created by the first `save`.
+        keep: how many of the newest stay; 0 opens them for reading only.
     """
 
     def __init__(self, folder: Path, keep: int = 0) -> None:
@@ -43,12 +43,12 @@ class Checkpoints:
         """Starts to save a state; it is complete after `wait`, or when the next one starts.
 
         Args:
-            state: NumPy arrays, of one device.
-            progress: how far training had come; its `validation_loss` tells which checkpoint is best.
+            state: NumPy arrays, as on one device.
+            progress: at the step of `state`; the best checkpoint has the lowest `validation_loss`.
         """
         import orbax.checkpoint as ocp
 
-        assert self._keep, "opened to look only"
+        assert self._keep, "opened for reading only"
         if progress.step in self._open().all_steps():
             return
         saved = self._open().save(
@@ -86,11 +86,11 @@ class Checkpoints:
         return _unflatten(template, saved.state, self._folder / str(step)), TrainingProgress.from_json(saved.progress)
 
     def restore_newest(self, template: TrainState, warn: Callable[[str], None]) -> tuple[TrainState, TrainingProgress] | None:
-        """Reads the newest checkpoint that can be read, for going on; None if there is none at all.
+        """Reads the newest readable checkpoint, to resume from; None if there is none at all.
 
         Args:
             template: a state of the same shapes.
-            warn: told of each damaged one that was passed over.
+            warn: called with a line about each damaged checkpoint that was skipped.
 
         Raises:
             DataError: if there are checkpoints, and none can be read.
@@ -103,7 +103,7 @@ class Checkpoints:
                 if step == self.steps[0]:
                     raise
                 damaged.append(step)
-                warn(f"{error}\n  going on from the one before")
+                warn(f"{error}\n  resuming from the one before")
             else:
                 self.close()
                 for later in damaged:  # kept under another name: Orbax saves no step before one that is there
@@ -117,12 +117,12 @@ class Checkpoints:
         return sorted(self._open().all_steps()) if self._folder.is_dir() else []
 
     def wait(self) -> None:
-        """Waits until everything that was saved lies on disk."""
+        """Waits until everything that was saved is on disk."""
         if self._manager is not None:
             self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits, and lets go of the folder."""
+        """Waits, and releases the folder."""
         if self._manager is not None:
             self._manager.close()
             self._manager = None

@@ -1,11 +1,11 @@
-"""Where a run's time goes, phase by phase.
+"""Counts a run's time, phase by phase.
 
     clock = Clock()
     with clock("data"):
         dataset = load(config.data)
     clock.seconds                     # {"data": 0.12}
 
-Phases nest: the inner one's time is its own and not the outer one's, so that the phases add up to no more than the total.
+Phases nest: the inner one's time does not count for the outer one, so the phases add up to no more than the total.
 """
 
 import time
@@ -18,11 +18,11 @@ class Clock:
     """Seconds by phase.
 
     Attributes:
-        seconds: of each phase so far; a phase still open counts from when it was last left.
+        seconds: by phase, so far; an open phase is up to date after `read`.
     """
 
     def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
-        """Starts a clock; `seconds` are those of an earlier part of the same run."""
+        """Starts a clock; `seconds` come from earlier sessions of the same run."""
         self.seconds: defaultdict[str, float] = defaultdict(float, seconds or {})
         self._open: list[str] = []
         self._since = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Where the first number that is not finite came from: what `debug=strict` says when training diverges.
+"""Finds the first number that is not finite, for the message of `debug=strict` when training diverges.
 
 first_nonfinite(experiment, state_before_the_step, inputs, targets, examples)      # "the output of layer conv_2"
 """
@@ -24,11 +24,11 @@ def is_finite(tree: Pytree) -> bool:
 
 
 def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targets: Any, examples: Any) -> str:
-    """Goes through one step in the order it is computed, and names the first thing that is not finite.
+    """Recomputes one step in order, and names the first quantity that is not finite.
 
     Args:
         experiment: on one device.
-        state: before the step, of one device.
+        state: before the step, as on one device.
         inputs: [b, ...] the step's batch, as stored.
         targets: [b] or [b, k].
         examples: [b] their places in the training split.
@@ -46,7 +46,7 @@ def _quantities(
     recipe = experiment.recipe
 
     def alone(function: Any, *args: Any) -> Any:
-        """Calls a function of one device, which speaks to an axis of devices, as the only device of that axis."""
+        """Calls a function that uses collectives as the only device of their axis."""
         one = jax.vmap(function, axis_name=AXIS)(*jax.tree.map(lambda x: jnp.asarray(x)[None], args))
         return jax.tree.map(lambda x: x[0], one)
 

@@ -4,8 +4,8 @@
     result = evaluate(state, dataset.test)
     result.loss, result.accuracy, result.count              # 0.0312, 0.9903, 10000
 
-A last batch that is not full is padded, and the padding's outputs are thrown away on the host before anything is summed. Of
-several trials each is measured by itself, on the same batches.
+The last batch is padded; the outputs of the padding are discarded on the host before anything is summed. Several trials are
+measured separately, on the same batches.
 """
 
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ _Numbers = tuple[Normalization, dict[str, Any]]  # the second: of the loss, by p
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a split measured; of several trials, a list of numbers where there is one, and arrays [trials, ...].
+    """The measurements on a split; with several trials, lists in place of numbers, and arrays [trials, ...].
 
     Attributes:
         loss: mean over the examples.
-        accuracy: share of the examples whose largest output is the true class's; None for regression.
-        count: examples measured.
-        losses: [n] float32, of each example, in the split's order.
+        accuracy: share of correctly classified examples; None for regression.
+        count: number of examples.
+        losses: [n] float32, each example's loss, in the split's order.
         outputs: [n, k] float32, the network's outputs (logits, for cross-entropy).
     """
 
@@ -51,11 +51,11 @@ class Evaluation:
 
     @property
     def metrics(self) -> dict[str, Numbers]:
-        """Loss, and accuracy where there is one."""
+        """The loss, and the accuracy for classification."""
         return {"loss": self.loss} | ({} if self.accuracy is None else {"accuracy": self.accuracy})
 
     def first_finite(self) -> int | None:
-        """The first trial, counted from 0, whose loss is finite; 0 for one network, None where no loss is."""
+        """The first trial, counted from 0, with a finite loss; 0 for a single network, None if no loss is finite."""
         return next((trial for trial, loss in enumerate(np.atleast_1d(self.loss)) if np.isfinite(loss)), None)
 
 
@@ -108,8 +108,8 @@ class Evaluator:
         """Measures a split.
 
         Args:
-            state: as it lies on the devices.
-            split: what to measure; at least one example.
+            state: as placed on the devices.
+            split: at least one example.
         """
         losses, outputs = [], []
         for arguments in self._calls(state, split):
@@ -140,7 +140,7 @@ class Evaluator:
 
 
 def _padded_batches(split: Split, batch_size: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """The split in order, in batches of one size; the last is filled up with its own last example."""
+    """The split in order, in batches of one size; the last is padded with repeats of its last example."""
     for first in range(0, len(split), batch_size):
         rows = slice(first, first + batch_size)
         inputs, targets = split.inputs[rows], split.targets[rows]

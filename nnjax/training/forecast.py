@@ -1,9 +1,9 @@
-"""The forecast of a series' held-out end from what comes before it, and what it has to beat.
+"""The forecast of the held-out end of a series from its beginning, and the naive forecasts that it has to beat.
 
     forecast, *_ = make_forecasts(experiment, state, dataset.series)
     forecast.errors["network"]               # {"rmse": 14.9, "mae": 11.7}, in the unit of the series
 
-The network is given the last known window and then its own forecasts, one after another: it sees no held-out value.
+The network gets the last known window and then its own forecasts, one after another: it sees no held-out value.
 """
 
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ from nnjax.training.state import Pytree, TrainState
 
 @dataclass(frozen=True)
 class Forecast:
-    """What was forecast for the end of a series.
+    """Forecasts of the end of a series.
 
     Attributes:
-        name: what the values are.
-        labels: of each value, the date where the file has one.
+        name: the name of the values.
+        labels: each value's date, or its number where the file has no dates.
         values: [n] all true values.
         season: values until the pattern repeats.
         methods: [holdout] forecasts of the last values. `network`, and `last_season`, which repeats the last known season,
-            know the same; `season_before`, the true value of one season earlier, knows more where holdout > season.
+            use the same values; `season_before`, the true value of one season earlier, uses later ones where holdout > season.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Forecast:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """For `summary.json`: which rows, the network's errors, and the naive methods' errors."""
+        """The part of `summary.json`: rows, the network's errors, and the naive methods' errors."""
         labels = self.labels[-len(self.methods["network"]) :]
         naive = self.errors
         network = naive.pop("network")
@@ -63,9 +63,9 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
     """Forecasts the held-out values, once for each trial.
 
     Args:
-        experiment: whose network it is.
-        state: as it lies on the devices.
-        series: that the network was trained on.
+        experiment: the network and the devices.
+        state: as placed on the devices.
+        series: the training data.
     """
 
     def roll(params: Pytree, model_state: Pytree, window: jax.Array) -> jax.Array:

@@ -2,8 +2,8 @@
 
 slow, (params, model_state) = look_ahead(options, slow, (params, model_state), step=step + 1, total_steps=475)
 
-optax.lookahead keeps both kinds of weights in `params`, knows a constant step size only, and leaves BatchNorm's running
-statistics to those of the last few batches, which the slow weights have never seen.
+optax.lookahead keeps both kinds of weights in `params`, has a constant step size only, and takes BatchNorm's running
+statistics from the last few batches, which do not fit the slow weights.
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ def look_ahead(
     total_steps: int | Array,
     ends: Sequence[int] | Array | None = None,
 ) -> tuple[Pytree, Pytree]:
-    """Lets slow and fast weights meet, if it is time.
+    """Moves slow and fast weights towards each other, if it is time.
 
     Args:
-        options: when they meet, and how far the slow ones go.
-        slow: arrays as after the last meeting.
-        fast: arrays of the same shapes, as trained since.
+        options: the period and the step size; their numbers may be traced arrays.
+        slow: arrays after the last meeting.
+        fast: arrays of the same shapes, as trained since then.
         step: int32, steps done, this one included.
-        total_steps: steps of the training as planned, which shares are of; past them, the share stays 1.
+        total_steps: steps of the training as planned; past them, its share stays 1.
         ends: the steps after which the fast weights become the slow ones; None is `total_steps` alone.
 
     Returns:

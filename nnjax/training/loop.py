@@ -122,19 +122,19 @@ def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, c
 
 
 class _Saver:
-    """Saves states; the best since the last one only when the next is due, as early on every evaluation brings a better one."""
+    """Saves states. The best one waits for the next save, since early in training every evaluation is better than the last."""
 
     def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock) -> None:
         self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
     def hold(self, state: TrainState, progress: TrainingProgress) -> None:
-        """Keeps a state to be saved later, such as the best so far, in place of the one before."""
+        """Holds a state to be saved later, such as the best so far, in place of the previous one."""
         with self._clock("checkpoint"):
             self._held = self._placement.get(state), replace(progress, seconds=dict(self._clock.seconds))
 
     def save(self, state: TrainState, progress: TrainingProgress) -> None:
-        """Starts to save the state that is held, if any, and then this one."""
+        """Starts to save the held state, if there is one, and then this one."""
         held_step = None if self._held is None else self._held[1].step
         if held_step != progress.step:
             self._save_held()
@@ -142,7 +142,7 @@ class _Saver:
         self._save_held()
 
     def finish(self) -> None:
-        """Saves the state that is held, if any, and waits until everything lies on disk."""
+        """Saves the held state, if there is one, and waits until everything is on disk."""
         self._save_held()
         with self._clock("checkpoint"):
             self._checkpoints.wait()
@@ -155,7 +155,7 @@ class _Saver:
 
 
 def _rule_that_holds(rules: StopRules, progress: TrainingProgress, clock: Clock) -> str:
-    """The stop rule that holds, in words; empty if none does."""
+    """The first stop rule that holds, in words; empty if none does."""
     best, accuracy = progress.best_loss, progress.monitored.get("accuracy")
     # In float32, as the device computes losses.
     if rules.loss_below is not None and best is not None and np.float32(best) <= np.float32(rules.loss_below):

@@ -38,8 +38,8 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
 
-    What a parameter group freezes gets updates of 0 (−0, to keep the last bit) whatever the rule, and no say in the clipping.
-    `config.lookahead` is not part of it: `nnjax.training.lookahead` moves BatchNorm's statistics, too.
+    Frozen parameters get updates of 0 (−0, to keep the last bit) under every rule, and do not count in the clipping.
+    `config.lookahead` is left out: `nnjax.training.lookahead` also moves BatchNorm's statistics.
 
     Args:
         config: which rule and its constants. A number may be a traced array; a plain 0 leaves its operation out.
@@ -156,7 +156,7 @@ def _unless_off(momentum: Any) -> Any:
 
 
 def _renormalize() -> optax.GradientTransformation:
-    """Lets an update be of the kernels scaled to the norm √n, with n their outputs, in place of the kernels as they are."""
+    """Makes an update start from the kernels scaled to the norm √n, with n their outputs."""
 
     def scaled(update: jax.Array, kernel: jax.Array) -> jax.Array:
         norm = jnp.linalg.norm(kernel.ravel())
@@ -176,7 +176,7 @@ def _muon_or_sgd(params: Any) -> Any:
 
 
 def _is_weight(params: Any) -> Any:
-    """A tree of booleans: what is a matrix or kernel, neither a bias nor a scale."""
+    """A tree of booleans: true for matrices and kernels, false for biases and scales."""
     return jax.tree.map(lambda p: p.ndim > 1, params)
 
 
@@ -186,7 +186,7 @@ def _is_any(params: Any) -> Any:
 
 
 def _matrix_axes(params: Any) -> Any:
-    """How Muon reads each weight as a matrix: all axes but the last, the inputs, against the last, the outputs."""
+    """How Muon flattens each weight to a matrix: all axes but the last are inputs, the last are outputs."""
 
     def axes(p: Any) -> MuonDimensionNumbers | None:
         return MuonDimensionNumbers(tuple(range(p.ndim - 1)), p.ndim - 1) if p.ndim > 1 else None

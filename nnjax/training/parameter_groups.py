@@ -1,9 +1,9 @@
-"""Which group of the config a parameter belongs to, and from which step on it is frozen.
+"""The group of the config that each parameter belongs to, and the step from which it is frozen.
 
     frozen_from = first_frozen_steps(config.optimizer.parameter_groups, params, in_steps)      # {"conv_1": {"kernel": 3}, …}
     params = where_frozen(frozen_from, step, before, after)
 
-There is one way to freeze for all update rules: `freezing` around an optimizer, and `where_frozen` for what comes after it.
+All update rules freeze in the same way: `freezing` around an optimizer, and `where_frozen` for what follows it.
 Both select whole arrays, so neither 0 · ∞, a rounding, nor the sign of a zero can move a frozen parameter.
 """
 
@@ -28,7 +28,7 @@ OTHERS = "others"
 
 
 def group_labels(groups: tuple[ParameterGroup, ...], params: Pytree) -> Pytree:
-    """A tree of the number of each parameter's group, as text: the last one that fits, or "others".
+    """A tree with the number of each parameter's group, as text: the last one that fits, or "others".
 
     Raises:
         ConfigError: where a group's `parameters` fit no parameter.
@@ -60,11 +60,11 @@ def parameter_name(path: Any) -> str:
 def first_frozen_steps(
     groups: tuple[ParameterGroup, ...], params: Pytree, in_steps: Callable[[Duration], int] | None
 ) -> Pytree | None:
-    """A tree of the first step, counted from 0, that leaves each parameter as it is; ∞ where none does.
+    """A tree with the first step, counted from 0, that leaves each parameter unchanged; ∞ where none does.
 
     Args:
         groups: of the config.
-        params: whose names they speak of.
+        params: the parameters that they name.
         in_steps: from a duration to optimizer steps, which may be a traced array; needed where a group has an end.
 
     Returns:
@@ -87,10 +87,10 @@ def _is_never(first: Any) -> bool:
 
 
 def where_frozen(frozen_from: Pytree | None, step: Any, frozen: Pytree, otherwise: Pytree) -> Pytree:
-    """The arrays of `frozen` for the parameters that a step leaves as they are, those of `otherwise` for the others.
+    """Takes the arrays of `frozen` for the parameters that a step leaves unchanged, and those of `otherwise` for the others.
 
     Args:
-        frozen_from: of `first_frozen_steps`.
+        frozen_from: as from `first_frozen_steps`.
         step: int32, which step, counted from 0; can be traced.
         frozen: arrays, one for each parameter.
         otherwise: arrays of the same shapes.
@@ -107,10 +107,10 @@ def where_frozen(frozen_from: Pytree | None, step: Any, frozen: Pytree, otherwis
 
 
 def freezing(optimizer: optax.GradientTransformation, frozen_from: Callable[[Pytree], Pytree]) -> optax.GradientTransformation:
-    """An optimizer that does not move frozen parameters, and does not see their gradients.
+    """Wraps an optimizer, so that it neither moves frozen parameters nor uses their gradients.
 
     Args:
-        optimizer: whose state counts its steps, as every one with a schedule does; the state stays what it is.
+        optimizer: its state must count steps, as with every schedule; the state keeps its structure.
         frozen_from: from parameters to the tree of `first_frozen_steps`.
     """
 
@@ -126,5 +126,5 @@ def freezing(optimizer: optax.GradientTransformation, frozen_from: Callable[[Pyt
 
 
 def _steps_done(state: Any) -> Any:
-    """How many steps an optimizer has done; all of its counts are alike."""
+    """The steps that an optimizer has done; all of its counts are equal."""
     return optax.tree_utils.tree_get_all_with_path(state, "count")[0][1]

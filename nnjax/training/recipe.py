@@ -6,7 +6,6 @@ recipe = make_recipe(plan, network, TrialParams(seed=0, learning_rate=0.1), shar
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from nnjax.checks.plan import Plan
 from nnjax.checks.rates import rate_from, schedule_numbers
 from nnjax.config.data_options import Augment
 from nnjax.config.option_numbers import numbers_of, with_numbers
-from nnjax.config.registry import registered_as
 from nnjax.config.training_options import Lookahead, Optimizer, Textbook
 from nnjax.config.types import Duration
 from nnjax.data.dataset import Dataset
@@ -36,9 +34,9 @@ def hyperparams(plan: Plan, dataset: Dataset, kept: Mapping[str, float]) -> Hype
     config = plan.config
     augment = _augment(plan)
     return Hyperparams(
-        optimizer=_numbers(replace(config.optimizer, learning_rate=0.0)),  # a 0 is left out: each trial has its own
+        optimizer=numbers_of(replace(config.optimizer, learning_rate=0.0)),  # a 0 is left out: each trial has its own
         rests=rests_of(config.optimizer),
-        loss=_numbers(config.loss),
+        loss=numbers_of(config.loss),
         augment={} if augment is None else numbers_of(augment),
         schedule=schedule_numbers(config.schedule, plan.steps),
         frozen_from=tuple(plan.steps.of(until) for until in _ends_of_groups(config.optimizer)),
@@ -79,11 +77,6 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
         planned_steps=shared.planned_steps,
         ends=shared.ends,
     )
-
-
-def _numbers(options: Any) -> dict[str, float]:
-    """The numbers of shipped options; none of registered ones, whose functions may decide by them."""
-    return numbers_of(options) if registered_as(options) is None else {}
 
 
 def _augment(plan: Plan) -> Augment | None:

@@ -28,11 +28,11 @@ from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.parameter_groups import where_frozen
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 
-# Of the loop over a chunk's steps: steps done, whether to go on, the state, each step's loss and right answers, the
-# parameters after each step.
+# Carry of the loop over a chunk's steps: steps done, whether to continue, the state, each step's loss and number of correct
+# answers, the parameters after each step.
 _Carry = tuple[jax.Array, jax.Array, TrainState, jax.Array, jax.Array, Pytree | None]
 
-_NO_STEP = 2**32 - 1  # folded into the run's key for what stays the same in all steps; no step has this number
+_NO_STEP = 2**32 - 1  # folded into the run's key for draws that all steps share; no step has this number
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class StepRecipe:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class StepMetrics:
-    """Sums over the examples of each step's global batch; divided by `count` they are means; of trials [trials, steps].
+    """Sums over the examples of each step's global batch; divided by `count`, means. With several trials [trials, steps].
 
     Attributes:
         loss: [steps] float32.
         correct: [steps] float32; 0 for regression.
         count: [steps] float32, examples; 0 past the last step done.
-        params: parameters after each step, [steps, ...]; None where they are not recorded.
+        params: parameters after each step, [steps, ...]; None if they are not recorded.
     """
 
     loss: jax.Array
@@ -129,10 +129,10 @@ class ChunkBatch:
 def train_step(
     recipe: StepRecipe, state: TrainState, inputs: jax.Array, targets: jax.Array, examples: jax.Array
 ) -> tuple[TrainState, tuple[jax.Array, jax.Array]]:
-    """One optimizer step, as one of the devices does it.
+    """One optimizer step, on one device.
 
     Args:
-        recipe: what the step is made of.
+        recipe: everything besides the state and the examples.
         state: the same on every device, before and after.
         inputs: [b, ...], this device's part of the batch, as stored.
         targets: [b] or [b, k].
@@ -191,10 +191,10 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, exampl
 def make_train_chunk(
     recipe: StepRecipe, max_steps: int, *, stop_below: Any = None, record_params: bool = False
 ) -> Callable[[TrainState, ChunkBatch, jax.Array], tuple[TrainState, StepMetrics]]:
-    """Many steps in one call, as one of the devices does them.
+    """Makes the function that does many steps in one call, on one device.
 
     Args:
-        recipe: what a step is made of.
+        recipe: everything besides the state and the examples.
         max_steps: the most steps a call can do; a chunk holds as many.
         stop_below: a call ends after the first step whose mean loss over the batch is at most this, or is not a number; None
             never ends early.
@@ -212,8 +212,8 @@ def make_train_chunk(
             state, (step_loss, step_correct) = train_step(recipe, state, *chunk.batch(i))
             if record_params:
                 params = jax.tree.map(lambda history, now: history.at[i].set(now), params, state.params)
-            goes_on = jnp.array(True) if stop_below is None else lax.pmean(step_loss, AXIS) / examples > stop_below
-            return i + 1, goes_on, state, loss.at[i].set(step_loss), correct.at[i].set(step_correct), params
+            continues = jnp.array(True) if stop_below is None else lax.pmean(step_loss, AXIS) / examples > stop_below
+            return i + 1, continues, state, loss.at[i].set(step_loss), correct.at[i].set(step_correct), params
 
         def is_not_over(carry: _Carry) -> jax.Array:
             return (carry[0] < num_steps) & carry[1]

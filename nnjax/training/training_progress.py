@@ -1,10 +1,10 @@
-"""How far a training has come: what a checkpoint holds besides the state, so that going on loses nothing.
+"""Training progress: everything besides the state that a checkpoint must hold for an exact resume.
 
 progress = TrainingProgress()
 progress = progress.after_steps(loss, correct, count)        # sums over each step's examples, [steps]
 progress = progress.after_evaluation({"loss": 0.31}, on_validation=True)
 
-Of several trials, arrays are [trials, steps], and a list of numbers, one a trial, stands for each number.
+With several trials, arrays are [trials, steps], and each number is a list with one for each trial.
 """
 
 import math
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = float | list[float]
-"""A number of one network, or a list of one for each trial."""
+"""A single network's number, or a list with one for each trial."""
 
 
 def mean_over_trials(metrics: Mapping[str, Numbers]) -> dict[str, float]:
@@ -26,7 +26,7 @@ def mean_over_trials(metrics: Mapping[str, Numbers]) -> dict[str, float]:
 
 
 def mask_nonfinite(loss: Numbers, metric: NDArray[Any]) -> Numbers:
-    """A metric of each trial, NaN where its loss is not finite: of outputs that are no numbers a class says nothing."""
+    """Replaces each trial's metric by NaN where its loss is not finite: the class of such outputs is meaningless."""
     numbers: Numbers = np.where(np.isfinite(loss), metric, np.nan).tolist()
     return numbers
 
@@ -42,8 +42,8 @@ class Sums:
 
     Attributes:
         loss: of all examples.
-        correct: examples whose class was right.
-        count: examples.
+        correct: number of correctly classified examples.
+        count: number of examples.
     """
 
     loss: Numbers = 0.0
@@ -51,7 +51,7 @@ class Sums:
     count: Numbers = 0.0
 
     def plus(self, loss: NDArray[Any], correct: NDArray[Any], count: NDArray[Any]) -> "Sums":
-        """These sums and those of more steps, each [steps].
+        """Adds the sums of more steps, each [steps].
 
         Added in float64 and one by one, so that the result does not depend on how the steps were cut into calls.
         """
@@ -64,7 +64,7 @@ class Sums:
         return Sums(added(self.loss, loss), added(self.correct, correct), added(self.count, count))
 
     def means(self, classification: bool) -> dict[str, Numbers]:
-        """Mean loss, and accuracy for classification; empty if nothing was counted."""
+        """Returns the mean loss, and the accuracy for classification; empty if no example was counted."""
         if not np.any(self.count):
             return {}
         loss: Numbers = np.divide(self.loss, self.count).tolist()
@@ -75,18 +75,18 @@ class Sums:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Everything the loop must know to go on, besides the state.
+    """Everything besides the state that the loop needs to resume.
 
     Attributes:
         step: steps done.
         sums: of training since the last evaluation.
-        monitored: what stop rules look at, as it was last measured; of trials, its mean.
+        monitored: the metrics that stop rules refer to, from the last evaluation; with several trials, their means.
         validation_loss: measured at this very step; None if it was not.
         best_loss: lowest monitored loss so far.
         evaluations_since_best: evaluations that did not lower it.
-        trials: of each split, every trial's metrics, as they were last measured; empty for one network.
-        diverged: trials, counted from 0, whose loss stopped being finite, and the step that it did so at.
-        seconds: time spent by phase, in this and earlier sittings.
+        trials: by split, each trial's metrics from the last evaluation; empty for a single network.
+        diverged: by trial, counted from 0, the step at which its loss stopped being finite.
+        seconds: time spent by phase, in this and earlier sessions.
     """
 
     step: int = 0
@@ -117,7 +117,7 @@ class TrainingProgress:
         )
 
     def after_trials(self, splits: Mapping[str, Mapping[str, Numbers]]) -> "TrainingProgress":
-        """Progress after an evaluation of several trials, by split; one with a loss that is not finite has diverged."""
+        """Progress after an evaluation of several trials, by split; a trial whose loss is not finite has diverged."""
         trials = {
             split: {name: values for name, values in metrics.items() if isinstance(values, list)}
             for split, metrics in splits.items()
@@ -127,7 +127,7 @@ class TrainingProgress:
         return replace(self, trials=trials).with_diverged(dict.fromkeys(unsound, self.step))
 
     def with_diverged(self, diverged: Mapping[int, int]) -> "TrainingProgress":
-        """Progress with more trials that diverged; one that did so before did so then."""
+        """Progress with more diverged trials; the step of a trial that had diverged before stays."""
         return replace(self, diverged={**diverged, **self.diverged})
 
     def to_json(self) -> dict[str, Any]:

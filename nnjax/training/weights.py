@@ -1,4 +1,4 @@
-"""The weights of a small network by name, as the textbook numbers them, for records and pictures.
+"""The weights of a small network by name, in the textbook's numbering, for records and figures.
 
 named_weights(state.params)          # {"neuron_a.w0": 0.6, "neuron_a.w1": 0.1, …}
 """
@@ -15,7 +15,7 @@ from nnjax.training.state import Pytree
 def named_weights(params: Pytree) -> dict[str, float]:
     """Every weight: layer.wI of a layer with one neuron, layer.wN,I of the others (neuron N, input I; input 0 is the bias).
 
-    What belongs to no dense layer is named by its place: conv_1.kernel[0,0,0,3].
+    Weights of other layers are named by their place: conv_1.kernel[0,0,0,3].
 
     Args:
         params: nested dict of arrays, layer by layer.
@@ -24,7 +24,7 @@ def named_weights(params: Pytree) -> dict[str, float]:
 
 
 def is_recorded(params: Pytree, most: int) -> bool:
-    """Whether a network is small enough to have its weights recorded: at least one, at most `most`."""
+    """Whether a network is small enough to have its weights recorded: at least 1 and at most `most` weights."""
     return 0 < num_params(params) <= most
 
 

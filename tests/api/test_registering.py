@@ -120,6 +120,22 @@ def test_a_loss_an_optimizer_and_an_activation(tiny):
     np.testing.assert_allclose(activation(replace(config.activation, beta=1.0))(outputs), jax.nn.silu(outputs))
 
 
+def test_a_registered_loss_may_decide_by_its_numbers(tiny):
+    """They are no arguments of the compiled programs, as those of shipped options are."""
+
+    @dataclass(frozen=True)
+    class Distance:
+        power: float = 1.0
+
+    @nnjax.register_loss("distance")
+    def distance(options: Distance, outputs, targets):
+        off = jnp.abs(outputs - targets)
+        return jnp.sum(off if options.power == 1 else off**options.power, axis=-1)
+
+    result = nnjax.fit(tiny("loss=distance", "loss.power=3", "training.duration=1epochs"))
+    assert np.isfinite(result.evaluate("test")["loss"])
+
+
 def test_a_registered_optimizer_has_what_all_have(tiny):
     @nnjax.register_optimizer("plain")
     def plain(options: Nothing, learning_rate):

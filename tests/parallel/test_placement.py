@@ -54,9 +54,9 @@ def test_donated_state_is_taken_over_without_a_copy(name):
     np.testing.assert_array_equal(placement.fetch(state), np.full(4, 3.0))
 
 
-def squares(trials, num_devices, at_once):
+def squares(trials, num_devices, at_once, wrapper="pmap"):
     """The squares of 0, 1, …, one by each trial, and the sizes of the groups that a device computed together."""
-    placement, sizes = Placement("pmap", jax.devices()[:num_devices], trials, at_once), set()
+    placement, sizes = Placement(wrapper, jax.devices()[:num_devices], trials, at_once), set()
 
     @custom_vmap
     def square(x):
@@ -72,9 +72,14 @@ def squares(trials, num_devices, at_once):
 
 
 @settings(max_examples=15)
-@given(trials=st.integers(2, 23), num_devices=st.integers(1, 8), at_once=st.integers(1, 7))
-def test_each_trial_gets_its_own_result(trials, num_devices, at_once):
-    results, sizes = squares(trials, num_devices, at_once)
+@given(
+    trials=st.integers(2, 23),
+    num_devices=st.integers(1, 8),
+    at_once=st.integers(1, 7),
+    wrapper=st.sampled_from(["pmap", "shard_map"]),
+)
+def test_each_trial_gets_its_own_result(trials, num_devices, at_once, wrapper):
+    results, sizes = squares(trials, num_devices, at_once, wrapper)
     np.testing.assert_array_equal(results, np.arange(trials, dtype=np.float32) ** 2)
     assert max(sizes, default=1) <= at_once
 

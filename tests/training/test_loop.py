@@ -297,6 +297,19 @@ def test_the_rule_on_the_loss_ends_the_call_at_its_step(tmp_path):
     assert len(recorder.trained_steps) == 1
 
 
+def test_the_loop_decides_and_not_the_device_whose_loss_is_rounded(tmp_path):
+    """Just above the bound the device ends its call, to be safe, and training continues."""
+    _, _, every, _ = run(tmp_path / "all", *BY_STEP)
+    losses = [train["loss"] for _, train, _ in every]
+    near = next(step for step, loss in enumerate(losses) if min(losses) < loss < min(losses[:step], default=np.inf))
+    bound, recorder = losses[near] * (1 - 5e-7), Recorder()
+    _, result, evaluations, _ = run(tmp_path / "some", *BY_STEP, f"training.stop.loss_below={bound!r}", recorder=recorder)
+    assert result.status == "stopped_early"
+    assert result.progress.step == 1 + next(step for step, loss in enumerate(losses) if loss <= bound) > 1 + near
+    assert recorder.trained_steps[0] == 1 + near
+    assert [train["loss"] for _, train, _ in evaluations] == losses[: result.progress.step]
+
+
 def test_a_small_network_has_its_weights_recorded_at_every_step(tmp_path):
     recorder = Recorder()
     overrides = ["data.input_shape=[2]", "data.task=regression", "data.outputs=1", "data.augment.crop=0", "model.hidden=[2]"]
