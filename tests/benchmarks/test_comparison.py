@@ -37,9 +37,9 @@ def test_nnjax_and_plain_jax_do_the_same_work(name, tmp_path):
     np.testing.assert_allclose(losses(Ours(inputs)), losses(PlainJax(inputs)), rtol=1e-3)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", SMALL)
 def test_pytorch_does_the_same_work(name, tmp_path):
-    pytest.importorskip("torch")
     inputs = inputs_of(SMALL[name], tmp_path)
     options = {"channels_last": True, "precision": "float64"}
     np.testing.assert_allclose(losses(CONTESTANTS["torch"].make(inputs, **options)), losses(PlainJax(inputs)), rtol=1e-3)

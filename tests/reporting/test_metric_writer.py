@@ -100,7 +100,6 @@ def test_the_last_metrics_of_each_split(tmp_path):
 
 
 def test_tensorboard_events_hold_the_same_numbers(tmp_path):
-    pytest.importorskip("tensorboardX")
     from tensorboardX.proto.event_pb2 import Event
 
     with MetricWriter(tmp_path, "on") as writer:

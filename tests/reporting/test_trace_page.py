@@ -1,7 +1,11 @@
+"""The page of a trace: its text, and, in a browser, what a reader does with it."""
+
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
+from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -11,6 +15,7 @@ from nnjax.reporting.files import to_json
 from nnjax.reporting.trace_page import write_trace_page
 
 NASTY = "</script><script>alert(1)</script><!-- & <b>x</b> @TRACE@ @TITLE@ \u2028"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PHASES = ("forward", "error", "backward", "adjust", "update")
 
 
@@ -184,15 +189,14 @@ def test_an_older_page_is_replaced(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["trace.html"]
 
 
-# --- In a browser, where there is one: pip install playwright, and Chromium from the system's packages. ---
+# --- In a browser: make test-browser brings Playwright, and the system's packages bring Chromium. ---
 
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is driven only where Playwright is installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("the page is driven only where there is a Chromium")
+    playwright = import_module("playwright.sync_api")
+    chromium = os.environ.get("NNJAX_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert chromium, "no Chromium here; on Debian: apt install chromium; or NNJAX_CHROMIUM=PATH"
     with playwright.sync_playwright() as manager:
         browser = manager.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
@@ -225,6 +229,7 @@ def step_of(page):
     return page.input_value("#iteration"), page.input_value("#step")
 
 
+@pytest.mark.browser
 def test_the_walk_goes_by_buttons_keys_sliders_phases_and_rows(visit):
     page = visit(two_neurons())
     count = page.get_attribute("#step", "max")
@@ -261,6 +266,7 @@ def test_the_walk_goes_by_buttons_keys_sliders_phases_and_rows(visit):
     assert step_of(page) == stopped
 
 
+@pytest.mark.browser
 def test_values_appear_in_the_drawing_as_the_walk_reaches_them(visit):
     trace = two_neurons()
     page = visit(trace)
@@ -278,6 +284,7 @@ def test_values_appear_in_the_drawing_as_the_walk_reaches_them(visit):
     assert page.locator("#shapes [data-node]").count() == 2 + 2 + 2 + 1  # inputs, bias inputs, neurons, loss
 
 
+@pytest.mark.browser
 def test_a_batch_shows_the_example_chosen(visit):
     page = visit(two_neurons(examples=3))
     page.select_option("#example", "3")
@@ -291,6 +298,7 @@ def test_a_batch_shows_the_example_chosen(visit):
 
 @pytest.mark.parametrize("width", [1280, 390, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.browser
 def test_nothing_is_wider_than_the_screen(visit, width, scheme):
     trace = two_neurons(examples=2, inputs=("a name much longer than any box", "x2"), exchange=spread())
     page = visit(trace, width, color_scheme=scheme)
@@ -299,12 +307,14 @@ def test_nothing_is_wider_than_the_screen(visit, width, scheme):
     assert "sends 8 bytes" in page.inner_text("#exchange")
 
 
+@pytest.mark.browser
 def test_markup_in_names_is_shown_as_it_is(visit):
     page = visit(two_neurons(inputs=("<img src=x onerror=alert(1)>", NASTY), title=NASTY))
     assert page.text_content("#title") == NASTY
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.browser
 def test_thousands_of_rows_are_a_few_in_the_page(visit):
     page = visit(two_neurons(examples=500, iterations=1))
     assert int(page.get_attribute("#step", "max")) > 5000
@@ -314,6 +324,7 @@ def test_thousands_of_rows_are_a_few_in_the_page(visit):
     assert page.locator("#rows tr").count() < 60
 
 
+@pytest.mark.browser
 def test_a_trace_that_stopped_at_once_says_so(visit):
     trace = two_neurons(iterations=0)
     page = visit(trace | {"stopped": "iteration 1: the loss is not a finite number any more"})

@@ -1,5 +1,6 @@
 """The loop: what it does when, and that going on after a stop is the same as never having stopped."""
 
+import shutil
 import signal
 
 import jax
@@ -84,8 +85,22 @@ def assert_equal_trees(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-def test_evaluates_every_epoch_and_keeps_the_best(tmp_path):
-    _, result, evaluations, steps = run(tmp_path)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run from beginning to end: its folder, what it told, and what `run` returns."""
+    folder, recorder = tmp_path_factory.mktemp("finished"), Recorder()
+    return folder, recorder, run(folder, recorder=recorder)
+
+
+@pytest.fixture
+def goes_on(finished, tmp_path):
+    """Resumes a copy of the finished run."""
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    return lambda *overrides: run(tmp_path, *overrides, resume=True)
+
+
+def test_evaluates_every_epoch_and_keeps_the_best(finished):
+    _, _, (_, result, evaluations, steps) = finished
     assert result.status == "completed"
     assert [step for step, _, _ in evaluations] == [8, 16, 24]
     losses = [validation["loss"] for _, _, validation in evaluations]
@@ -132,10 +147,19 @@ def test_after_a_kill_the_best_is_found_again(tmp_path, monkeypatch):
     assert best_step(tmp_path / "parts") == best_step(tmp_path / "whole")
 
 
+@pytest.fixture(scope="module")
+def unstopped(tmp_path_factory):
+    """As `finished`, with calls so short that a signal finds a gap between them."""
+    folder = tmp_path_factory.mktemp("unstopped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "_FIRST_CALL_FLOPS", 0)
+        return folder, run(folder)
+
+
 @pytest.mark.parametrize("signal_at", [1, 8, 13])
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch, signal_at):
-    monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)  # so that calls are short, and a signal finds a gap between them
-    whole, whole_result, whole_evaluations, _ = run(tmp_path / "whole")
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(unstopped, tmp_path, monkeypatch, signal_at):
+    monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)
+    folder, (whole, whole_result, whole_evaluations, _) = unstopped
     _, stopped, first, steps = run(tmp_path / "parts", recorder=Recorder(signal_at))
     assert stopped.status == "preempted"
     assert stopped.reason == "SIGTERM"
@@ -146,7 +170,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch, 
     assert first + second == whole_evaluations
     assert result.progress.best_loss == whole_result.progress.best_loss
     best = 8 * (1 + int(np.argmin([validation["loss"] for _, _, validation in whole_evaluations])))
-    assert best_step(tmp_path / "parts") == best_step(tmp_path / "whole") == best
+    assert best_step(tmp_path / "parts") == best_step(folder) == best
 
 
 def test_host_and_device_placement_train_on_the_same_numbers(tmp_path):
@@ -156,17 +180,16 @@ def test_host_and_device_placement_train_on_the_same_numbers(tmp_path):
     assert device_evaluations == host_evaluations
 
 
-def test_a_completed_run_has_nothing_left_to_do(tmp_path):
-    first, _, _, _ = run(tmp_path)
-    again, result, evaluations, _ = run(tmp_path, resume=True)
+def test_a_completed_run_has_nothing_left_to_do(finished, goes_on):
+    _, _, (first, _, _, _) = finished
+    again, result, evaluations, _ = goes_on()
     assert result.status == "completed"
     assert evaluations == []
     assert_equal_trees(first, again)
 
 
-def test_more_epochs_go_on_from_the_end(tmp_path):
-    run(tmp_path)
-    _, result, evaluations, _ = run(tmp_path, "training.duration=5epochs", resume=True)
+def test_more_epochs_go_on_from_the_end(goes_on):
+    _, result, evaluations, _ = goes_on("training.duration=5epochs")
     assert result.progress.step == 40
     assert [step for step, _, _ in evaluations] == [32, 40]
 
@@ -319,9 +342,8 @@ def test_a_small_network_has_its_weights_recorded_at_every_step(tmp_path):
     assert recorder.recorded[0] != recorder.recorded[1]
 
 
-def test_a_large_network_has_not(tmp_path):
-    recorder = Recorder()
-    run(tmp_path, recorder=recorder)
+def test_a_large_network_has_not(finished):
+    _, recorder, _ = finished
     assert recorder.recorded == {}
 
 
