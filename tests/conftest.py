@@ -28,8 +28,8 @@ def start_xla() -> None:
     """Starts XLA with LLVM's optimisations off, unless XLA_FLAGS asks for something else.
 
     The tests compile thousands of programs that run for a millisecond each: with LLVM's optimisations this took half of their
-    time. XLA's own passes stay, and the libraries that compute products and convolutions. XLA reads its flags once, so a
-    process that a test starts compiles as usual. With `XLA_FLAGS= make test` the tests' own process does, too.
+    time. XLA's own passes stay, and the libraries that compute products and convolutions. XLA reads its flags once: a process
+    that a test starts compiles as usual. With `XLA_FLAGS= make test` the tests' own process does, too.
     """
     if "XLA_FLAGS" in os.environ:
         return
