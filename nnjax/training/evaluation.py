@@ -19,16 +19,16 @@ from jax import lax
 from numpy.typing import NDArray
 
 from nnjax.config.option_numbers import numbers_of, with_numbers
-from nnjax.data.augment import normalize, views
+from nnjax.data.augment import views
 from nnjax.data.dataset import Split
 from nnjax.parallel.placement import Placement
-from nnjax.training.hyperparams import Normalization, as_arrays
+from nnjax.training.hyperparams import Normalization, as_arrays, normalized
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import StepRecipe
 from nnjax.training.training_progress import Numbers, mask_nonfinite
 
-_Numbers = tuple[Normalization, dict[str, Any]]  # the second: of the loss, by path
+_Numbers = tuple[Normalization | None, dict[str, Any]]  # the second: of the loss, by path
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Evaluator:
             params: Pytree, model_state: Pytree, numbers: _Numbers, inputs: jax.Array, targets: jax.Array
         ) -> tuple[jax.Array, jax.Array]:
             normalization, loss = numbers
-            x = normalize(inputs, normalization.mean, normalization.std)
+            x = normalized(inputs, normalization)
 
             def outputs_of(view: jax.Array) -> jax.Array:
                 return network.apply(params, model_state, view, train=False)[0]

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.checks.trials import Trial
+from nnjax.data.augment import normalize
 
 
 @jax.tree_util.register_dataclass
@@ -47,6 +49,18 @@ class Normalization:
     std: Any
 
 
+def normalization_of(mean: NDArray[np.float32], std: NDArray[np.float32]) -> Normalization | None:
+    """The normalisation; None where it changes nothing, as with `data.normalize=false`."""
+    return Normalization(mean, std) if mean.any() or (std != 1).any() else None
+
+
+def normalized(inputs: jax.Array, normalization: Normalization | None) -> jax.Array:
+    """Inputs as float32, normalised if there is a normalisation."""
+    if normalization is None:
+        return inputs.astype(jnp.float32)
+    return normalize(inputs, normalization.mean, normalization.std)
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Hyperparams:
@@ -60,7 +74,7 @@ class Hyperparams:
         schedule: of the learning rate's courses, as `nnjax.checks.rates.schedule_numbers` gives them.
         frozen_from: for each parameter group with an end, the first step, counted from 0, that leaves its parameters unchanged.
         kept: by dropout layer, the share of values that it keeps.
-        normalization: of the inputs.
+        normalization: of the inputs; None for none.
         steps_per_epoch: steps that make an epoch.
         planned_steps: of the training as planned.
         ends: [ends] the steps after which a course of the schedule, or the training, ends.
@@ -73,7 +87,7 @@ class Hyperparams:
     schedule: Any
     frozen_from: tuple[Any, ...]
     kept: dict[str, Any]
-    normalization: Normalization
+    normalization: Normalization | None
     steps_per_epoch: Any
     planned_steps: Any
     ends: Any

@@ -16,7 +16,7 @@ from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.config.training_options import Lookahead, Optimizer, Textbook
 from nnjax.config.types import Duration
 from nnjax.data.dataset import Dataset
-from nnjax.training.hyperparams import Hyperparams, Normalization, TrialParams
+from nnjax.training.hyperparams import Hyperparams, TrialParams, normalization_of
 from nnjax.training.optimizers import make_optimizer, rests_of
 from nnjax.training.parameter_groups import first_frozen_steps
 from nnjax.training.state import SplitNetwork
@@ -41,7 +41,7 @@ def hyperparams(plan: Plan, dataset: Dataset, kept: Mapping[str, float]) -> Hype
         schedule=schedule_numbers(config.schedule, plan.steps),
         frozen_from=tuple(plan.steps.of(until) for until in _ends_of_groups(config.optimizer)),
         kept=dict(kept),
-        normalization=Normalization(dataset.mean, dataset.std),
+        normalization=normalization_of(dataset.mean, dataset.std),
         steps_per_epoch=plan.steps.per_epoch,
         planned_steps=plan.steps.planned,
         ends=np.array(plan.course_ends, np.int32),

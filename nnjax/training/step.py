@@ -20,9 +20,9 @@ from jax import lax
 
 from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Lookahead, Loss
-from nnjax.data.augment import alternating_flip, augment_images, normalize
+from nnjax.data.augment import alternating_flip, augment_images
 from nnjax.parallel.placement import AXIS, mean_over_devices
-from nnjax.training.hyperparams import Normalization
+from nnjax.training.hyperparams import Normalization, normalized
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
 from nnjax.training.parameter_groups import where_frozen
@@ -48,7 +48,7 @@ class StepRecipe:
         frozen_from: from parameters to the first step that leaves each unchanged, as from `first_frozen_steps`.
         loss: which loss.
         augment: random changes of the images; None where inputs are no images or nothing is switched on.
-        normalization: mean and standard deviation of the inputs.
+        normalization: mean and standard deviation of the inputs; None for none.
         classification: whether the accuracy is defined.
         kept: by dropout layer, the share of values that it keeps.
         seed: draws augmentation and dropout.
@@ -63,7 +63,7 @@ class StepRecipe:
     frozen_from: Callable[[Pytree], Pytree | None]
     loss: Loss
     augment: Augment | None
-    normalization: Normalization
+    normalization: Normalization | None
     classification: bool
     kept: Mapping[str, Any]
     seed: Any
@@ -174,7 +174,7 @@ def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, exampl
 
     Each example's augmentation is drawn by its place in the global batch, so it does not depend on the number of devices.
     """
-    x = normalize(inputs, recipe.normalization.mean, recipe.normalization.std)
+    x = normalized(inputs, recipe.normalization)
     step_key = jax.random.fold_in(jax.random.key(recipe.seed), step)
     augment_key, dropout_key = jax.random.split(step_key)
     if recipe.augment is not None:
