@@ -95,17 +95,25 @@ class Hyperparams:
 
 def trial_params(trials: Sequence[Trial]) -> TrialParams:
     """The parameters of one or several trials, as NumPy arrays."""
+    seeds, rates = [trial.seed for trial in trials], [trial.learning_rate for trial in trials]
     several = len(trials) > 1
     return TrialParams(
-        seed=np.array([trial.seed for trial in trials] if several else trials[0].seed, np.uint32),
-        learning_rate=np.array([trial.learning_rate for trial in trials] if several else trials[0].learning_rate, np.float32),
+        seed=_array(seeds if several else seeds[0], np.uint32),
+        learning_rate=_array(rates if several else rates[0], np.float32),
     )
 
 
 def as_arrays(numbers: Any) -> Any:
     """A tree of plain numbers as NumPy scalars of 32 bits; arrays stay as they are."""
-    return jax.tree.map(lambda number: number if isinstance(number, np.ndarray) else _array(number), numbers)
+
+    def to_array(number: Any) -> NDArray[Any]:
+        if isinstance(number, np.ndarray):
+            return number
+        return _array(number, np.int32 if isinstance(number, int) else np.float32)
+
+    return jax.tree.map(to_array, numbers)
 
 
-def _array(number: float) -> NDArray[Any]:
-    return np.array(number, np.int32 if isinstance(number, int) else np.float32)
+def _array(numbers: Any, dtype: Any) -> NDArray[Any]:
+    with np.errstate(over="ignore"):  # a learning rate of 1e40 is ∞, and training diverges
+        return np.array(numbers, dtype)

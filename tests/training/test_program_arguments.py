@@ -6,11 +6,13 @@ import pytest
 from jax import monitoring
 
 from experiments.train import train
+from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.data.load import load
 from nnjax.training.chunk_loader import make_loader
 from nnjax.training.experiment import set_up
+from nnjax.training.hyperparams import as_arrays, trial_params
 from nnjax.training.runner import chunk_of_all
 
 SIZES = [
@@ -137,6 +139,11 @@ def test_a_sweep_compiles_each_program_once(sweep, tmp_path):
         assert summary["status"] == "completed"
         compiled.append(len(COMPILED) - before)
     assert compiled[1:] == [0] * (len(sweep) - 1)
+
+
+def test_a_number_too_large_for_float32_is_infinite():
+    (trial,) = make_plan(compose_train(["optimizer.learning_rate=1e40"])).trials
+    assert trial_params([trial]).learning_rate == as_arrays({"clip": 1e40})["clip"] == np.inf
 
 
 def test_numbers_are_found_and_replaced_by_path():
