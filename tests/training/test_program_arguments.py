@@ -13,6 +13,8 @@ from nnjax.training.chunk_loader import make_loader
 from nnjax.training.experiment import set_up
 from nnjax.training.runner import chunk_of_all
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 SIZES = [
     "data=synthetic",
     "data.input_shape=[6,6,1]",
