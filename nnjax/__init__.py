@@ -12,7 +12,7 @@ The import is cheap: JAX, Hydra and NumPy are loaded when a name below is first 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from nnjax.api.composing import compose

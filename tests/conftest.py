@@ -55,3 +55,11 @@ def own_cache(tmp_path_factory):
     jax.config.update(
         "jax_compilation_cache_dir", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
     )
+
+
+@pytest.fixture
+def optimised(monkeypatch):
+    """Training programs are compiled with LLVM's optimisations, as users have them (see `start_xla`)."""
+    from nnjax.parallel import compilation
+
+    monkeypatch.setitem(compilation._YNNPACK, "xla_backend_optimization_level", 3)

@@ -15,14 +15,15 @@ MAY_IMPORT = {
     "nnjax.config": set(),
     "nnjax.data": {"nnjax.config"},
     "nnjax.checks": {"nnjax.config", "nnjax.data"},
-    "nnjax.cli": FACTS,
-    "nnjax.models": FACTS | {"nnjax.parallel"},
+    "nnjax.cli": {"nnjax.config", "nnjax.checks"},
+    "nnjax.models": {"nnjax.config", "nnjax.data", "nnjax.parallel"},
     "nnjax.parallel": FACTS,
     "nnjax.training": FACTS | {"nnjax.models", "nnjax.parallel"},
-    "nnjax.reporting": FACTS | {"nnjax.cli"},
+    # `cli` reads and writes a run's folder: a summary covers its earlier sessions and plugins, a sweep's table its jobs' configs.
+    "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
 }
-MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT)
+MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}
 MAY_IMPORT["experiments"] = set(MAY_IMPORT)
 WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli")}
 MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))

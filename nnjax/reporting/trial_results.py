@@ -163,11 +163,15 @@ def seeds_make_no_difference(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def write_trials(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Writes the rows atomically as CSV; `diverged` is empty for a trial that did not."""
+    """Writes the rows atomically as CSV; `diverged` is empty for a trial that did not.
+
+    The file's name before 0.2, `copies.csv`, is removed: a resumed run would keep it with outdated numbers.
+    """
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    path.with_name("copies.csv").unlink(missing_ok=True)
 
 
 def _spreads(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

@@ -83,6 +83,19 @@ def test_training_on_the_cpu_leaves_products_to_eigen():
     np.testing.assert_array_equal(program(jnp.ones((128, 64)), jnp.ones((64, 128))), 64.0)
 
 
+def test_the_fixture_optimised_reaches_the_compiler(optimised, tmp_path, monkeypatch):
+    def machine_code(folder):
+        monkeypatch.setitem(compilation._YNNPACK, "xla_dump_to", str(folder))
+        compile_lowered(jax.jit(lambda x: jnp.sin(x) * x + jnp.exp(x)).lower(np.ones(1000, np.float32)), "cpu")
+        return [path.read_bytes() for path in sorted(folder.glob("*.o"))]
+
+    at_3 = machine_code(tmp_path / "optimised")
+    monkeypatch.setitem(compilation._YNNPACK, "xla_backend_optimization_level", 0)
+    at_0 = machine_code(tmp_path / "plain")
+    assert len(at_3) == len(at_0) == 1
+    assert at_3 != at_0
+
+
 def test_other_platforms_are_compiled_as_jax_does():
     assert "ynn_fusion" in compile_lowered(lowered_product(), "gpu").as_text()
 

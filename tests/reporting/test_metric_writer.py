@@ -46,6 +46,16 @@ def test_resuming_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
+def test_records_of_a_version_before_0_2_have_trials(tmp_path):
+    record = {"step": 10, "epoch": 1.0, "split": "train", "loss": 0.5, "loss_std": 0.1, "copies": 3, "seconds": 2.0}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+    expected = {"trials" if key == "copies" else key: value for key, value in record.items()}
+    assert read_metrics(tmp_path) == [expected]
+    assert last_metrics(tmp_path) == {"train": {"loss": 0.5}}
+    with MetricWriter(tmp_path, "off", resume_step=10) as writer:
+        assert writer.records() == [expected]
+
+
 def test_resuming_never_has_a_split_twice_at_a_step(tmp_path):
     with MetricWriter(tmp_path, "off") as writer:
         write_steps(writer, (10, 20), ("train", "test"))

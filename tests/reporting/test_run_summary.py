@@ -17,6 +17,15 @@ def test_a_summary_comes_back(tmp_path):
     assert read_summary(tmp_path / "new") == {"test": {"loss": 0.5}, "run_dir": "a/b", "shape": [1, 2]}
 
 
+def test_a_summary_of_a_version_before_0_2_has_trials(tmp_path):
+    rows = [{"copy": 0, "seed": 3, "test_loss": 0.5}, {"copy": 1, "seed": 4, "test_loss": 0.7}]
+    write_json(tmp_path / "summary.json", {"status": "completed", "copies": rows})
+    assert read_summary(tmp_path) == {
+        "status": "completed",
+        "trials": [{"trial": 0, "seed": 3, "test_loss": 0.5}, {"trial": 1, "seed": 4, "test_loss": 0.7}],
+    }
+
+
 def test_json_is_strict():
     value = {"nan": float("nan"), "inf": np.inf, "array": np.array([[1.0, np.nan]]), "flag": np.bool_(True), "naïve": 1}
     assert to_json(value) == '{"nan": null, "inf": null, "array": [[1.0, null]], "flag": true, "naïve": 1}'

@@ -93,6 +93,12 @@ def test_the_summary_groups_by_learning_rate_and_the_file_has_a_row_a_trial(tmp_
     assert "learning_rates" not in trials_summary(rows([0.1], 3, lambda trial: trial.seed))
 
 
+def test_the_file_replaces_that_of_a_version_before_0_2(tmp_path):
+    (tmp_path / "copies.csv").write_text("copy,seed\n0,0\n")
+    write_trials(rows([0.1], 2, lambda trial: trial.seed), tmp_path / "trials.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["trials.csv"]
+
+
 def test_tables_fit_a_terminal_and_name_the_best_the_worst_and_the_lost():
     few = shown(trials_table(rows([0.1], 12, lambda trial: float(trial.seed))))
     assert "in trials.csv" not in few

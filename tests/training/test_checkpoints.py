@@ -1,3 +1,5 @@
+import json
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -35,6 +37,14 @@ def test_what_is_saved_comes_back(checkpoints):
     assert restored.step == 1
     assert restored.step.dtype == np.int32
     assert progress == TrainingProgress(step=1, validation_loss=0.5, sums=Sums(1.5, 2.0, 3.0), seconds={"train": 4.0})
+
+
+def test_progress_of_a_version_before_0_2_has_trials():
+    losses = {"validation": {"loss": [0.5, 0.7]}}
+    now = TrainingProgress(step=4, trials=losses, diverged={1: 3}, sums=Sums([1.0, 2.0], [0.0, 1.0], [4.0, 4.0]))
+    before = {"copies" if key == "trials" else key: value for key, value in now.to_json().items()}
+    assert "trials" not in before
+    assert TrainingProgress.from_json(json.loads(json.dumps(before))) == now
 
 
 def test_the_newest_and_the_best_stay(checkpoints):

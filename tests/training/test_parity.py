@@ -11,7 +11,6 @@ import pytest
 
 from nnjax.cli.compose import compose_train
 from nnjax.data.load import load
-from nnjax.parallel import compilation
 from nnjax.parallel.placement import AXIS
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import step as step_module
@@ -80,12 +79,7 @@ MODELS = {
 OPTIMIZER = ["optimizer=sgd", "optimizer.momentum=0.9", "optimizer.learning_rate=0.02"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def optimised():
-    """Programs are compiled as users have them: how close two sums come to each other depends on it (see conftest.py)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(compilation._YNNPACK, "xla_backend_optimization_level", 3)
-        yield
+pytestmark = pytest.mark.usefixtures("optimised")  # how close two sums come to each other depends on the optimisations
 
 
 class Silent:
@@ -163,10 +157,10 @@ def test_shardings_equal_one_device(model, num_devices, sharding, alone, tmp_pat
 @pytest.mark.parametrize(
     ("mutation", "sharding"),
     [
-        ("removed", "pmap"),
-        ("doubled", "shard_map"),
-        pytest.param("removed", "shard_map", marks=pytest.mark.slow),
-        pytest.param("doubled", "pmap", marks=pytest.mark.slow),
+        ("removed", "shard_map"),
+        ("doubled", "pmap"),
+        pytest.param("removed", "pmap", marks=pytest.mark.slow),
+        pytest.param("doubled", "shard_map", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_average_is_noticed(mutation, sharding, alone, tmp_path, monkeypatch):

@@ -15,6 +15,8 @@ from nnjax.training.experiment import set_up
 from nnjax.training.hyperparams import as_arrays, trial_params
 from nnjax.training.runner import chunk_of_all
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 SIZES = [
     "data=synthetic",
     "data.input_shape=[6,6,1]",
