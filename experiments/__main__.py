@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 from typing import NoReturn
 
 import experiments
+import nnjax
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.config.errors import ConfigError
 from nnjax.config.invocation import SCRIPT, is_script
@@ -20,6 +21,8 @@ from nnjax.config.invocation import SCRIPT, is_script
 def main() -> NoReturn:
     """The command line."""
     words = sys.argv[1:]
+    if len(words) == 2 and words[0] == "help" and words[1] in verbs():
+        words = sys.argv[1:] = [words[1], "--help"]
     if words and words[0] in verbs():
         sys.argv[1:2] = []
         import_module(f"experiments.{words[0]}").main()
@@ -29,6 +32,9 @@ def main() -> NoReturn:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_listing())
         end_process(unread(0, "--help"), module)
+    if words[0] == "--version":
+        print(f"nnjax {nnjax.__version__}")
+        end_process(unread(0, "--version"), module)
     complain(_no_such_verb(words))
     end_process(ConfigError.exit_code, module)
 
@@ -53,7 +59,7 @@ def _listing() -> str:
 def _no_such_verb(words: Sequence[str]) -> str:
     word = words[0]
     if "=" in word or word.startswith("-"):
-        return f"{word}: the verb comes first, as in {_program()} train {word}; verbs: {', '.join(verbs())}"
+        return f"{word}: the verb comes first, as in {_program()} train {' '.join(words)}; verbs: {', '.join(verbs())}"
     near = get_close_matches(word, verbs(), n=1)
     return f"{word}: no such verb;{f' did you mean {near[0]}?' if near else ''} verbs: {', '.join(verbs())}"
 

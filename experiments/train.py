@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.api.training_run import run_training
 from nnjax.cli import command
 from nnjax.config.schema import TrainConfig
-from nnjax.reporting.console import RunConsole
 from nnjax.reporting.sweep_table import show_sweep
 
 
@@ -22,6 +20,10 @@ def main() -> None:
 
 def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
     """Runs one experiment and returns its `summary.json`; raises what `nnjax.api.training_run.run_training` raises."""
+    # A config error does not wait for what only a training needs.
+    from nnjax.api.training_run import run_training
+    from nnjax.reporting.console import RunConsole
+
     with RunConsole(run_dir / "train.log") as console:
         return run_training(config, run_dir, console).summary
 

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "nnjax.models": {"nnjax.config", "nnjax.data", "nnjax.parallel"},
     "nnjax.parallel": FACTS,
     "nnjax.training": FACTS | {"nnjax.models", "nnjax.parallel"},
-    # `cli` reads and writes a run's folder: a summary covers its earlier sessions and plugins, a sweep's table its jobs' configs.
+    # `cli` reads and writes a run's folder: a summary covers its sessions and plugins, a sweep's table its jobs' configs.
     "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
 }

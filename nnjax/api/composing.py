@@ -14,7 +14,6 @@ from nnjax.cli.job import plain_values
 from nnjax.cli.plugins import offer_to_hydra
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse
-from nnjax.config.registry import GROUPS
 from nnjax.config.schema import TrainConfig
 
 
@@ -38,7 +37,7 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> TrainConfi
         if not isinstance(text, str):
             raise ConfigError(f"{text}: each override is a text of its own, as in compose('model=cnn', 'seed=1')")
     directories = config_directories(None if config_dir is None else str(config_dir))
-    with separate_state(GROUPS):
+    with separate_state():
         offer_to_hydra()
         composition = compose_values("train", [quoted_path(text, sweep=False) for text in overrides], directories)
         if given := override_texts(composition.hydra, "hydra"):

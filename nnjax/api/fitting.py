@@ -14,7 +14,7 @@ from nnjax.api.training_run import run_training
 from nnjax.checks.experiment_checks import check_config
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import occupy
-from nnjax.config.data_options import Data
+from nnjax.config.data_options import Data, DataOptions
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.parsing import parse, to_mapping
@@ -22,6 +22,9 @@ from nnjax.config.paths import check_holds_checkpoints, check_writable, shown_pa
 from nnjax.config.schema import TrainConfig
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.reporting.console import RunConsole
+
+_NOT_READ = frozenset({"placement", "augment"})
+"""Keys of `data` that decide how a dataset is used, not what is read."""
 
 if TYPE_CHECKING:
     from nnjax.data.dataset import Dataset
@@ -102,12 +105,16 @@ def load_data(config: TrainConfig | Data) -> "Dataset":
     from nnjax.data.load import load
 
     data: Any = config.data if isinstance(config, TrainConfig) else config
+    if not issubclass(type(data), DataOptions):
+        raise ConfigError(f"load_data takes a config from nnjax.compose, or its data; this is a {type(data).__name__}")
     with warnings.catch_warnings():  # a library that reads data may set filters of its own
         return load(data, echo=lambda text: None)
 
 
 def _folder(config: TrainConfig, run_dir: str | Path | None) -> Path | None:
     """The folder to write to, made if it is not there."""
+    if not isinstance(run_dir, str | Path | None) or run_dir == "":
+        raise ConfigError(f"run_dir={run_dir!r}: must be the path of a folder, or None, which writes nothing")
     if config.resume is not None:
         resumed = Path(config.resume)
         if run_dir is None or Path(run_dir).absolute().resolve() != resumed.resolve():
@@ -124,9 +131,22 @@ def _folder(config: TrainConfig, run_dir: str | Path | None) -> Path | None:
 
 
 def _check_dataset(data: Data, dataset: "Dataset") -> None:
-    """Refuses a dataset of another kind than the config was checked for."""
-    wanted, given = dataset_spec(data), dataset.spec
+    """Refuses a dataset that was read by other options than the config's, or is of another kind than it was checked for."""
+    from nnjax.data.dataset import Dataset
+
+    advice = "pass what nnjax.load_data(config) returns"
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(f"dataset: must be a nnjax.Dataset, and is a {type(dataset).__name__}; {advice}")
+    if dataset.options is not None:
+        wanted, given = to_mapping(data), to_mapping(dataset.options)
+        for key in wanted.keys() | given.keys() - _NOT_READ:
+            if key not in _NOT_READ and wanted.get(key) != given.get(key):
+                raise ConfigError(f"data.{key}={wanted.get(key)}: the dataset was read with {given.get(key)}; {advice}")
+    spec, own = dataset_spec(data), dataset.spec
     for name in ("input_shape", "input_dtype", "task", "num_outputs"):
-        if getattr(wanted, name) != getattr(given, name):
-            text = f"{name} {getattr(given, name)}, and data={wanted.name} has {getattr(wanted, name)}"
-            raise ConfigError(f"dataset: has {text}; pass what nnjax.load_data(config) returns")
+        if getattr(spec, name) != getattr(own, name):
+            raise ConfigError(
+                f"dataset: has {name} {getattr(own, name)}, and data={spec.name} has {getattr(spec, name)}; {advice}"
+            )
+    if spec.num_validation and not len(dataset.validation):
+        raise ConfigError(f"data.validation={data.validation:g}: the dataset has no validation split; {advice}")

@@ -10,10 +10,10 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
-from nnjax.parallel.environment import import_guard, jax_settings
+from nnjax.parallel.environment import import_guard, jax_settings, usual_contexts
 
 _ONE_AT_A_TIME = threading.RLock()  # JAX's settings belong to the process
 
@@ -46,7 +46,7 @@ def unchanged_process() -> Iterator[None]:
     training has the CPU show a device for each core, and `jax_num_cpu_devices` says so from then on. JAX that runs already
     keeps the devices it has.
     """
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings(), ExitStack() as contexts:
         with import_guard():
             import jax
         before, log = dict(jax.config.values), logging.root
@@ -54,8 +54,11 @@ def unchanged_process() -> Iterator[None]:
         if before.get("jax_compilation_cache_dir") is None:
             _forget_cache()  # JAX decides at its first program whether there is one, and sticks to it
         try:
+            for context in usual_contexts():
+                contexts.enter_context(context)
             yield
         finally:
+            contexts.close()
             for name, value in before.items():
                 if jax.config.values[name] != value:
                     with suppress(RuntimeError):  # the number of CPU devices, once JAX has started

@@ -10,7 +10,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from nnjax.api.jax_session import jax_session, unchanged_process
 from nnjax.api.result import History, Result
@@ -18,7 +18,7 @@ from nnjax.checks.memory_checks import MemoryLimits, check_memory, out_of_memory
 from nnjax.cli.plugins import require_plugins
 from nnjax.cli.runs import find_run, read_config
 from nnjax.config.diagnostics import NO_ORIGINS
-from nnjax.config.errors import DataError
+from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.schema import MemoryLimit, TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from nnjax.training.state import TrainState
     from nnjax.training.training_progress import TrainingProgress
 
-Checkpoint = Literal["tested", "last", "best"] | int
+_Named = Literal["tested", "last", "best"]
+Checkpoint = _Named | int
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def load_run(path: str | Path, checkpoint: Checkpoint = "tested") -> Result:
     """
     import warnings
 
+    if checkpoint not in get_args(_Named) and (not isinstance(checkpoint, int) or isinstance(checkpoint, bool)):
+        raise ConfigError(f"checkpoint={checkpoint}: must be one of {', '.join(get_args(_Named))}, or a step")
     run = find_run(str(path), "run", NO_ORIGINS)
     require_plugins(run, "run", lambda text: warnings.warn(text, stacklevel=3))
     config, summary = read_run(run, checkpoint, "auto")

@@ -37,7 +37,8 @@ def register_model(name: str) -> Callable[[Builder], Builder]:
         ...     bias: bool = True
         >>> @nnjax.register_model("linear")
         ... def linear(options: Linear, activation, spec, *, rngs, dtype):
-        ...     return Network({"flatten": Head("flatten"), "output": nnx.Linear(64, spec.num_outputs, rngs=rngs)})
+        ...     output = nnx.Linear(prod(spec.input_shape), spec.num_outputs, use_bias=options.bias, rngs=rngs)
+        ...     return Network({"flatten": Head("flatten"), "output": output})
     """
     return register("model", name)
 
@@ -76,7 +77,7 @@ def register_loss(name: str, *, from_logits: bool = False) -> Callable[[Builder]
     Example:
         >>> @nnjax.register_loss("huber")
         ... def huber(options: Huber, outputs, targets):
-        ...     return optax.losses.huber_loss(outputs, targets, options.delta).mean(axis=-1)
+        ...     return optax.losses.huber_loss(outputs, targets, delta=options.delta).mean(axis=-1)
     """
     return register("loss", name, from_logits=from_logits)
 

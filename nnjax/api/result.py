@@ -6,7 +6,7 @@ result.predict(images)                       # [n, 10] probabilities
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class History(list[dict[str, Any]]):
         return pandas.DataFrame(list(self))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """A trained network, ready to use; made by `fit` and `load_run`.
 
@@ -67,9 +67,9 @@ class Result:
     config: TrainConfig
     summary: Mapping[str, Any]
     history: History
-    dataset: Dataset = field(compare=False)
-    _experiment: "Experiment" = field(compare=False)
-    _state: "TrainState" = field(compare=False)  # as NumPy arrays
+    dataset: Dataset
+    _experiment: "Experiment"
+    _state: "TrainState"  # as NumPy arrays
 
     @property
     def status(self) -> str:
@@ -83,8 +83,8 @@ class Result:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The weights; see the class."""
-        return dict(self._state.params)
+        """Copies of the weights; see the class."""
+        return _copied(self._state.params)
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.float32]:
         """Returns the class probabilities, or for regression the values, of any number of examples.
@@ -144,6 +144,10 @@ class Result:
     def __repr__(self) -> str:
         text = ", ".join(f"{name}={value:.4g}" for name, value in self.metrics.get("test", {}).items())
         return f"Result({self.config.model.name} on {self.config.data.name}, {self.status}{f', test {text}' if text else ''})"
+
+
+def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _copied(part) if isinstance(part, Mapping) else np.array(part) for name, part in params.items()}
 
 
 def _checked_inputs(inputs: ArrayLike, spec: DatasetSpec) -> NDArray[Any]:

@@ -231,7 +231,7 @@ def _train(
 
             first_layer = placement.one_of(placement.get(tested.params.get(layers[0].name, {})), shown)
             kernel = first_layer.get("kernel")
-            summary["figures"] = draw_run(
+            figures = draw_run(
                 run_dir,
                 inputs=dataset.test.inputs,
                 targets=dataset.test.targets,
@@ -243,6 +243,7 @@ def _train(
                 forecast=forecasts[shown] if forecasts else None,
                 trials=summary.get("trials", ()),
             )
+            summary["figures"] = [str(path) for path in figures]
     return trained
 
 

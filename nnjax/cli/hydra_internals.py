@@ -33,7 +33,7 @@ utils.run_and_report
     prints a traceback where Hydra cannot make a folder; nnjax prints one line. Without it, the traceback is back.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -146,16 +146,12 @@ def wrapped_reports(wrap: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
 
 
 @contextmanager
-def separate_state(hidden: Collection[str]) -> Iterator[None]:
-    """Restores Hydra's state afterwards, so that another program may compose, even a Hydra application.
-
-    Args:
-        hidden: config groups whose options, stored by the program, do not exist within the block.
-    """
+def separate_state() -> Iterator[None]:
+    """Hides the configs that a program stored, and restores Hydra's state afterwards: a Hydra application may compose, too."""
     Plugins.instance()  # plugins may store configs of their own
     store, base = ConfigStore.instance(), version.VersionBase.instance()
     repository, version_base, resolvers = store.repo, base.version_base, dict(BaseContainer._resolvers)
-    store.repo = {name: part for name, part in repository.items() if name not in hidden}
+    store.repo = {name: part for name, part in repository.items() if name in ("hydra", "_dummy_empty_config_.yaml")}
     try:
         yield
     finally:

@@ -84,7 +84,7 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     values = composition.values(schema)
     origins: Origins = composition
     known = {field.name for field in fields(schema)}
-    for key in {"run", "resume", "rerun"} & known & values.keys():
+    for key in [key for key in ("run", "resume", "rerun") if key in known and key in values]:
         if values[key] == "???":
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")

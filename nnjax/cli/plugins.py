@@ -136,21 +136,25 @@ def require_plugins(run_dir: Path, key: str, warn: Callable[[str], object]) -> N
     Raises:
         ConfigError: if a plugin is missing or, for `resume`, has changed.
     """
-    run, options = f"{key}={shown_path(run_dir)}", {f"{option.group}={option.name}" for option in registered()}
+    run, options = f"{key}={shown_path(run_dir)}", {f"{option.group}={option.name}": option for option in registered()}
     for noted in _noted(run_dir):
         name, sha256 = noted["file"], noted["sha256"]
-        if any(plugin.sha256 == sha256 for plugin in loaded_plugins()):
+        if sha256 is not None and any(plugin.sha256 == sha256 for plugin in loaded_plugins()):
             continue
-        changed = next((plugin for plugin in loaded_plugins() if name and plugin.path.name == Path(name).name), None)
-        if changed is not None:
-            reason = f"has changed since {run} began (sha256 {sha256[:12]}, now {changed.sha256[:12]})"
+        # Whatever stands for the run's options now, under whatever file name, or else the file of the same name.
+        present = [option.plugin for text, option in options.items() if text in noted["options"]]
+        present += [plugin for plugin in loaded_plugins() if name and plugin.path.name == Path(name).name]
+        if sha256 is not None and present:
+            changed = present[0]
+            what, now = (f"--plugin {changed.name}", changed.sha256[:12]) if changed else (noted["options"][0], "Python code")
+            reason = f"has changed since {run} began (sha256 {sha256[:12]}, now {now})"
             if key == "resume":
-                raise ConfigError(f"--plugin {changed.name}: {reason}; put the old content back, or start anew with rerun=")
-            line = f"--plugin {changed.name}: {reason}: it may measure something else"
+                raise ConfigError(f"{what}: {reason}; put the old content back, or start anew with rerun=")
+            line = f"{what}: {reason}: it may measure something else"
             if key == "run" and line not in _warned:
                 _warned.add(line)
                 warn(line)
-        elif missing := sorted(set(noted["options"]) - options):
+        elif missing := sorted(set(noted["options"]) - options.keys()):
             if name is None:
                 raise ConfigError(f"{run}: its {missing[0]} was registered by Python code; give a file of it: --plugin FILE")
             raise ConfigError(f"{run}: was started with a plugin; give it again: --plugin {shell_word(name)}")
@@ -163,7 +167,18 @@ def _noted(run_dir: Path) -> list[dict[str, Any]]:
         return []
     except (OSError, ValueError) as error:
         raise ConfigError(f"{shown_path(run_dir / PLUGINS_FILE)}: cannot be read: {error}") from error
-    return list(noted)
+    if not isinstance(noted, list) or not all(map(_is_note, noted)):
+        raise ConfigError(f"{shown_path(run_dir / PLUGINS_FILE)}: is damaged: must be a list of file, sha256 and options")
+    return noted
+
+
+def _is_note(noted: object) -> bool:
+    """Whether a value has the form that `note_plugins` writes."""
+    if not isinstance(noted, dict):
+        return False
+    file, sha256, options = (noted.get(name) for name in ("file", "sha256", "options"))
+    names = isinstance(options, list) and bool(options) and all(isinstance(option, str) for option in options)
+    return names and type(file) is type(sha256) and isinstance(file, str | None)
 
 
 def _load(name: str, path: Path) -> PluginFile:

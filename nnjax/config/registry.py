@@ -61,6 +61,7 @@ class Registered:
 GROUPS: dict[str, Any] = {"model": Model, "data": Data, "loss": Loss, "optimizer": Optimizer, "activation": Activation}
 _registered: dict[tuple[str, str], Registered] = {}
 _caches: list[Any] = []
+_NO_NAMES = frozenset({"null", "none", "nan", "inf", "true", "false"})  # values, to Hydra or YAML
 _loading: list[PluginFile] = []
 
 
@@ -120,7 +121,7 @@ def register(group: str, name: str, **facts: Any) -> Callable[[Builder], Builder
     Raises:
         ConfigError: for a name that is taken, or options that no config can hold.
     """
-    if not isinstance(name, str) or not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier() or name.lower() in _NO_NAMES:
         raise ConfigError(f'{group}={name}: is no name; give one of letters, digits and underscores, as in register_…("mine")')
 
     def decorate(build: Builder) -> Builder:

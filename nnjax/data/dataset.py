@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.data_options import Data
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.data.time_series import TimeSeries
 
@@ -38,6 +39,7 @@ class Dataset:
         std: [c] float32, their standard deviation, never 0; where `normalize` is off, mean 0 and std 1.
         class_names: one per class; empty for regression.
         series: the time series whose windows the examples are; None for other data.
+        options: the config that it was read by; None for a dataset that was made in Python.
     """
 
     spec: DatasetSpec
@@ -48,3 +50,4 @@ class Dataset:
     std: NDArray[np.float32]
     class_names: tuple[str, ...]
     series: TimeSeries | None = None
+    options: Data | None = None

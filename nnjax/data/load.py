@@ -55,7 +55,7 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
         mean, std = mean_and_std(train.inputs)
     else:
         mean, std = np.zeros(channels, np.float32), np.ones(channels, np.float32)
-    return Dataset(spec, train, validation, test, mean, std, class_names)
+    return Dataset(spec, train, validation, test, mean, std, class_names, options=data)
 
 
 def _tell_limits(data: Data, num_train: int, num_test: int, spec: DatasetSpec, echo: Callable[[str], None]) -> None:
@@ -88,6 +88,7 @@ def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) ->
         std=np.ones(1, np.float32),
         class_names=(),
         series=series,
+        options=data,
     )
 
 

@@ -9,10 +9,13 @@ textbook's backward pass::
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
+from nnjax.config.errors import ConfigError
 from nnjax.config.options import ELU, Activation, ActivationName, LeakyReLU, PlainActivation, PlainActivationName
 from nnjax.config.registry import registered_as
 
@@ -58,7 +61,16 @@ def activation(config: Activation) -> Callable[[Array], Array]:
         case _:
             option = registered_as(config)
             assert option is not None, "an activation without a function"
-            return partial(option.build, config)
+            return partial(_registered, config, option.build)
+
+
+def _registered(config: Activation, function: Callable[[Any, Array], Array], z: Array) -> Array:
+    """Applies a registered activation; raises a ConfigError if it is not elementwise."""
+    a = function(config, z)
+    if jnp.shape(a) != z.shape:
+        wanted = f"must return an array of the shape of z, {list(z.shape)}"
+        raise ConfigError(f"activation={config.name}: its function {wanted}; it returned {list(jnp.shape(a))}")
+    return a
 
 
 def is_nondecreasing(config: Activation) -> bool:

@@ -54,7 +54,12 @@ def build(
     """
     option = registered_as(model)
     builder = BUILDERS[type(model)] if option is None else option.build
-    built = builder(model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))
+    try:
+        built = builder(model, activation, spec, rngs=rngs, dtype=jnp.dtype(precision))
+    except Exception as error:
+        if option is not None:
+            error.add_note(f"in the function that was registered as model={model.name}")
+        raise
     if isinstance(built, Network):
         return built
     if not isinstance(built, nnx.Module):

@@ -18,7 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -141,6 +141,24 @@ def jax_settings(warn: Callable[[str], None], *, strict: bool = False) -> Iterat
         for name, value in before.items():
             if jax.config.values[name] != value:
                 jax.config.update(name, value)
+
+
+def usual_contexts() -> list[AbstractContextManager[Any]]:
+    """JAX's own contexts for settings that a run does not follow.
+
+    A caller's context, such as `jax.enable_x64(True)`, counts for its thread whatever the settings of the process are.
+    """
+    import jax
+
+    return [
+        jax.enable_x64(False),
+        jax.default_prng_impl("threefry2x32"),
+        jax.threefry_partitionable(True),
+        jax.disable_jit(False),
+        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("standard"),
+        jax.transfer_guard("allow"),
+    ]
 
 
 def platform_said() -> str:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.errors import ConfigError
 from nnjax.config.registry import registered_as
 from nnjax.config.training_options import CrossEntropy, Loss
 
@@ -118,10 +119,17 @@ def example_loss(loss: Loss, outputs: jax.Array, targets: jax.Array) -> jax.Arra
 
     Returns:
         [b] float32, in nats for cross-entropy, in squared units of the targets for squared errors.
+
+    Raises:
+        ConfigError: if a registered loss returns another shape.
     """
     values = targets if targets.ndim == outputs.ndim else jax.nn.one_hot(targets, outputs.shape[-1], dtype=outputs.dtype)
     definition = definition_of(loss)
-    return definition.function(loss, outputs, definition.targets(loss, values))
+    losses = definition.function(loss, outputs, definition.targets(loss, values))
+    if jnp.shape(losses) != outputs.shape[:1]:
+        wanted = f"must return the loss of each example, {list(outputs.shape[:1])}"
+        raise ConfigError(f"loss={loss.name}: its function {wanted}; it returned {list(jnp.shape(losses))}")
+    return losses
 
 
 def is_correct(outputs: jax.Array, targets: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers
 
+from nnjax.config.errors import ConfigError
 from nnjax.config.option_numbers import is_off
 from nnjax.config.registry import registered_as
 from nnjax.config.training_options import (
@@ -132,7 +133,11 @@ def _rule(
         case _:
             option = registered_as(config)
             assert option is not None, "an optimizer without a rule"
-            return optax.chain(decay, option.build(config, learning_rate))
+            built = option.build(config, learning_rate)
+            if not isinstance(built, optax.GradientTransformation):
+                wanted = "must return an optax.GradientTransformation"
+                raise ConfigError(f"optimizer={config.name}: its function {wanted}; it returned {type(built).__name__}")
+            return optax.chain(decay, built)
 
 
 def _scale_by_adam(config: Adam, rests: Mapping[str, Any]) -> optax.GradientTransformation:
