@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "nnjax.models": {"nnjax.config", "nnjax.data", "nnjax.parallel"},
     "nnjax.parallel": FACTS,
     "nnjax.training": FACTS | {"nnjax.models", "nnjax.parallel"},
-    # `cli` reads and writes a run's folder: a summary covers its earlier sessions and plugins, a sweep's table its jobs' configs.
+    # `cli` reads and writes a run's folder: a summary covers earlier sessions and plugins, a sweep's table the jobs' configs.
     "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
 }
@@ -55,7 +55,7 @@ def test_imports_point_one_way(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_every_module_says_what_it_is_for_and_fits_on_a_few_screens(path):
+def test_every_module_says_what_it_is_for_and_fits_on_a_few_pages(path):
     source = (ROOT / path).read_text()
     assert ast.get_docstring(ast.parse(source)), path
     assert len(source.splitlines()) <= 300

@@ -132,7 +132,7 @@ def test_a_run_asks_for_its_plugin(tmp_path):
     load_plugins(["other.py"])
     require_plugins(run, "resume", warned.append)
     restart()
-    # another content is refused where the run goes on, told where it is read, and taken where a new one starts
+    # other content: an error for a resume, a warning for reading the run, accepted for a new run
     Path("my_models.py").write_text(SOUND + "# more")
     load_plugins(["my_models.py"])
     with pytest.raises(ConfigError, match=r"--plugin my_models.py: has changed since resume=run began \(sha256 \w+, now \w+\)"):
