@@ -55,7 +55,7 @@ class Session:
         rounds: number of rounds that count.
         seconds: length of a turn.
         folder: temporary folder, removed at the end.
-        settings: of the processes.
+        settings: the processes' settings.
         meter: measures the load by other processes.
         result: plain values to be saved.
     """

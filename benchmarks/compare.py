@@ -83,7 +83,7 @@ def curve_difference(curve: Curve, reference: Curve) -> float:
         WorkerError: if their steps differ.
     """
     if [point[:2] for point in curve] != [point[:2] for point in reference]:
-        raise WorkerError(f"told the losses of {len(curve)} steps, not of {len(reference)}")
+        raise WorkerError(f"returned the losses of {len(curve)} steps, not of {len(reference)}")
     differences = [abs(a[2] - b[2]) for a, b in zip(curve, reference, strict=True)]
     return max(differences) / mean(point[2] for point in reference)
 

@@ -73,11 +73,11 @@ def _task(task: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 def _against_best(entries: Entries) -> list[str]:
     if "turns" not in entries.get(OURS, {}):
         return []
-    told = []
+    lines = []
     for family, name in best_forms(entries).items():
         times = ratios(entries[OURS]["turns"], entries[name]["turns"])
-        told.append(f"**{times.text(unit='×')} the steps/s of {family}** ({entries[name]['title']})")
-    return [f"Against each framework's fastest form, round by round: {'; '.join(told)}.", ""] if told else []
+        lines.append(f"**{times.text(unit='×')} the steps/s of {family}** ({entries[name]['title']})")
+    return [f"Against each framework's fastest form, round by round: {'; '.join(lines)}.", ""] if lines else []
 
 
 def _sorted(entries: Entries) -> list[tuple[str, Mapping[str, Any]]]:

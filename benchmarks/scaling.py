@@ -19,7 +19,7 @@ class Line:
     """One quantity that grows.
 
     Attributes:
-        title: of the network.
+        title: the network's title.
         what: the name of the quantity.
         tasks: by the value of the quantity.
     """

@@ -126,7 +126,7 @@ def main() -> None:
         epilog="example: python benchmarks/scan_convolution.py --rounds 5 --devices 2",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--devices", type=int, default=1, help="fake CPU devices, which share the batch")
+    parser.add_argument("--devices", type=int, default=1, help="simulated CPU devices, which share the batch")
     parser.add_argument("--batch", type=int, default=128, help="examples a step, over all devices")
     parser.add_argument("--steps", type=int, default=10, help="steps in a round")
     parser.add_argument("--rounds", type=int, default=5, help="times that the variants take turns")

@@ -64,7 +64,7 @@ class Worker:
     """A contestant's process.
 
     Args:
-        name: of the contestant.
+        name: the contestant's name.
         folder: with the inputs.
         settings: cores and cache.
         options: for the contestant; with ``first_step=False`` it does not begin with one step.

@@ -30,7 +30,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     """Measures one checkpoint of a run; writes `evaluation.json` and returns what stands there.
 
     Raises:
-        ConfigError: if the machine has not the devices that the run asks for, or these not the memory.
+        ConfigError: if the machine lacks the requested devices, or they lack memory.
         DataError: if the data or the checkpoint is missing or damaged.
     """
     run = Path(config.run)

@@ -60,9 +60,9 @@ class Ours:
     def curve(self, steps: int) -> Curve:
         """See `Trainer`; with an evaluation after each step, the callbacks receive every step's loss."""
         experiment, state = self._set_up(f"training.duration={steps}steps", "training.evaluate_every=1step")
-        events = _Events()
-        _fit(experiment, state, events)
-        return [(step - 1, step, loss) for step, loss in events.losses]
+        callback = _Callback()
+        _fit(experiment, state, callback)
+        return [(step - 1, step, loss) for step, loss in callback.losses]
 
     def run(self, seconds: float) -> tuple[int, float]:
         """See `Trainer`."""
@@ -76,9 +76,9 @@ class Ours:
             f"training.stop.accuracy_above={accuracy}",
         )
         experiment, state = self._set_up(*words, evaluate=True)
-        events = _Events()
-        _fit(experiment, state, events)
-        return events.accuracies
+        callback = _Callback()
+        _fit(experiment, state, callback)
+        return callback.accuracies
 
     def _set_up(self, *overrides: str, evaluate: bool = False) -> tuple[Experiment, TrainState]:
         config = compose_train([*self._overrides, *overrides])
@@ -146,9 +146,9 @@ def _like(params: Any, weights: Any) -> Any:
     return weights
 
 
-def _fit(experiment: Experiment, state: TrainState, events: "_Events") -> None:
+def _fit(experiment: Experiment, state: TrainState, callback: "_Callback") -> None:
     nowhere: Any = _NoCheckpoints()
-    fit(experiment, state, TrainingProgress(), checkpoints=nowhere, callback=events, stop=StopSignal(), clock=Clock())
+    fit(experiment, state, TrainingProgress(), checkpoints=nowhere, callback=callback, stop=StopSignal(), clock=Clock())
 
 
 class _NoCheckpoints:
@@ -161,8 +161,8 @@ class _NoCheckpoints:
         """Does nothing."""
 
 
-class _Events:
-    """Callbacks that record losses and times."""
+class _Callback:
+    """Records losses and times."""
 
     def __init__(self) -> None:
         self.trained_at: list[float] = []
@@ -183,8 +183,8 @@ class _Events:
         """Not used: no weights are recorded."""
 
 
-class _Turns(_Events):
-    """Callbacks that let the loop run for a turn and then block it."""
+class _Turns(_Callback):
+    """Lets the loop run for a turn and then blocks it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -139,9 +139,10 @@ def _check_dataset(data: Data, dataset: "Dataset") -> None:
         raise ConfigError(f"dataset: must be a nnjax.Dataset, and is a {type(dataset).__name__}; {advice}")
     if dataset.options is not None:
         wanted, given = to_mapping(data), to_mapping(dataset.options)
-        for key in wanted.keys() | given.keys() - _NOT_READ:
-            if key not in _NOT_READ and wanted.get(key) != given.get(key):
-                raise ConfigError(f"data.{key}={wanted.get(key)}: the dataset was read with {given.get(key)}; {advice}")
+        for key in sorted((wanted.keys() | given.keys()) - _NOT_READ, key=lambda key: (key != "name", key)):
+            if wanted.get(key) != given.get(key):
+                shown = "data" if key == "name" else f"data.{key}"
+                raise ConfigError(f"{shown}={wanted.get(key)}: the dataset was read with {given.get(key)}; {advice}")
     spec, own = dataset_spec(data), dataset.spec
     for name in ("input_shape", "input_dtype", "task", "num_outputs"):
         if getattr(spec, name) != getattr(own, name):

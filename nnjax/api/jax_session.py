@@ -1,4 +1,4 @@
-"""JAX for the time of one piece of work: imported with care, set as a config wants it, and left as it was found.
+"""Imports JAX, applies a config's settings, and restores the earlier settings afterwards.
 
 with jax_session(console.warn):                # a command: its process ends afterwards
     ...
@@ -22,11 +22,11 @@ _ONE_AT_A_TIME = threading.RLock()  # JAX's settings belong to the process
 def jax_session(
     warn: Callable[[str], None], *, strict: bool = False, timed: AbstractContextManager[Any] | None = None
 ) -> Iterator[None]:
-    """Imports JAX and what trains with it, and has JAX compute as configs say; see `nnjax.parallel.environment`.
+    """Imports JAX and the training modules, and sets JAX's numerics as the config requires; see `nnjax.parallel.environment`.
 
     Args:
         warn: called with a line for each setting of the environment that is not followed.
-        strict: as of `debug.strict`.
+        strict: the value of `debug.strict`.
         timed: a context for the import alone, such as a phase of a clock.
 
     Raises:
@@ -42,9 +42,8 @@ def jax_session(
 def unchanged_process() -> Iterator[None]:
     """Puts back JAX's settings and compilation cache, the root logger and the filters of warnings, also after an exception.
 
-    One thread at a time is inside; others wait. What cannot be undone is that JAX was started: as a command does, the first
-    training has the CPU show a device for each core, and `jax_num_cpu_devices` says so from then on. JAX that runs already
-    keeps the devices it has.
+    One thread at a time is inside; others wait. JAX stays started. The first training creates one CPU device per core and sets
+    `jax_num_cpu_devices`; a JAX that was started earlier keeps its devices.
     """
     with _ONE_AT_A_TIME, warnings.catch_warnings(), ExitStack() as contexts:
         with import_guard():

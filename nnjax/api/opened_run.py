@@ -73,10 +73,10 @@ def open_run(
         run: the run's folder.
         summary: from `read_run`.
         checkpoint: which.
-        console: told of what is slow or unusual.
+        console: receives notices of slow or unusual events.
 
     Raises:
-        ConfigError: if the machine has not the devices that the run asks for, or these not the memory.
+        ConfigError: if the machine lacks the requested devices, or they lack memory.
         DataError: if the data or the checkpoint is missing or damaged.
     """
     from nnjax.data.load import load

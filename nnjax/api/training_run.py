@@ -4,8 +4,8 @@
         trained = run_training(config, run_dir, console)        # what `python -m experiments.train` does
     trained.summary["test"]
 
-`nnjax.fit` calls the same function, without a folder where nothing is to be written. JAX is imported late, since it takes a
-second, for which a mistaken command need not wait.
+`nnjax.fit` calls the same function, without a folder where nothing is to be written. JAX is imported late, so
+that a config error does not wait for it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,8 +48,8 @@ class TrainedNetwork:
     """A finished training.
 
     Attributes:
-        experiment: what was trained, with its dataset.
-        state: of the network that was tested, on the devices.
+        experiment: the trained experiment, with its dataset.
+        state: the tested network's, on the devices.
         records: as in `metrics.jsonl`.
         summary: as in `summary.json`.
     """
@@ -72,7 +72,7 @@ def run_training(
         dataset: the data, where it was read before; None reads what the config names.
 
     Raises:
-        ConfigError: if the machine has not the devices asked for, or these not the memory.
+        ConfigError: if the machine lacks the requested devices, or they lack memory.
         DataError: if the data is missing or damaged.
         DivergedError: if the loss stopped being a finite number.
         OutOfMemoryError: if memory ran out all the same.
@@ -249,7 +249,7 @@ def _train(
 
 @contextmanager
 def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
-    """Imports what is needed after training has begun in a thread; what fails there fails where it is needed."""
+    """Imports modules in a background thread; import errors surface at first use."""
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile

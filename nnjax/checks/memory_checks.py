@@ -172,8 +172,8 @@ def _on_cpu(config: Config) -> bool:
     """Whether JAX certainly runs on the CPU: a setting demands it, or no plugin for other hardware is installed."""
     if config.parallel.platform != "auto":
         return config.parallel.platform == "cpu"
-    if told := os.environ.get("JAX_PLATFORMS"):
-        return told.split(",")[0] == "cpu"
+    if platforms := os.environ.get("JAX_PLATFORMS"):
+        return platforms.split(",")[0] == "cpu"
     return not any((find_spec("jax_plugins"), find_spec("libtpu"), entry_points(group="jax_plugins")))
 
 

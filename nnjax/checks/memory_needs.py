@@ -85,7 +85,7 @@ class Need:
 
 
 def memory_needs(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purpose = "train") -> tuple[Need, ...]:
-    """Returns the memory that an experiment certainly holds, at each time when that may be the most, in order.
+    """Returns lower bounds of an experiment's memory, one for each phase that may set the peak, in order of time.
 
     Args:
         config: the experiment.
@@ -138,12 +138,12 @@ class _Sizes:
         self._batch, self._eval_batch = shares.batch_size, shares.eval_batch_size
         self._value = 2 if config.training.precision == "bfloat16" else 4
         state = sum(part.bytes for part in self._state(1))
-        self.drawn = Part("the state as it was drawn", self._trials * state, self._times(f"{state:,} bytes", self._trials))
+        self.drawn = Part("the initial state", self._trials * state, self._times(f"{state:,} bytes", self._trials))
         self.held = Part("a copy of the state to save", self._trials * state, self._times(f"{state:,} bytes", self._trials))
         self.holds_best = spec.num_validation > 0 and _evaluates_in_between(config, spec)
 
     def shares(self, part: Part) -> int:
-        """How often a part of one device occurs in the memory that all devices share."""
+        """The number of per-device parts in memory that all devices share: `num_devices`, but 1 for the initial state."""
         return 1 if part is self.drawn else self._machine.num_devices
 
     def state(self) -> list[Part]:
@@ -278,7 +278,7 @@ def _evaluates_in_between(config: Config, spec: DatasetSpec) -> bool:
 
 
 def _backward_values(layers: Sequence[LayerSize]) -> int:
-    """The most values of an example at once: those kept by the layers, and the gradient by the current layer's outputs.
+    """The peak number of values per example in the backward pass: the layers' kept values, and one layer's output gradient.
 
     The gradient by a layer's inputs is not counted: XLA may write it over a buffer that is no longer needed.
     """
@@ -293,5 +293,5 @@ def _backward_values(layers: Sequence[LayerSize]) -> int:
 
 
 def _forward_values(layers: Sequence[LayerSize]) -> int:
-    """The most values of an example at once in an evaluation: inputs and outputs of a layer with kernels."""
+    """The peak number of values per example in an evaluation: inputs and outputs of a layer with kernels."""
     return max((layer.inputs + layer.outputs for layer in layers if layer.kernels), default=0)

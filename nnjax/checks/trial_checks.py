@@ -32,7 +32,7 @@ def trial_problems(config: Config, spec: DatasetSpec) -> Problems:
     )
     if config.debug.strict:
         yield Problem(
-            "debug.strict", True, f"looks at one network, and {many} trains more; choose training.seeds=1 and no vary"
+            "debug.strict", True, f"works with one network only; {many} trains more; choose training.seeds=1 and no vary"
         )
     if training.test == "best":
         reason = f"{many} trains trials whose best steps differ; choose training.test=last"

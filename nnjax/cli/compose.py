@@ -86,10 +86,10 @@ def compose_train(overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def check(config: object, origins: Origins) -> Plan | None:
-    """Checks what a config's values mean for each other, whatever the verb.
+    """Checks pairs of values of any verb's config.
 
     Returns:
-        The plan of what is trained or traced; None for another verb.
+        The plan of the training or trace; None for another verb.
 
     Raises:
         IncompatibleError: for values that do not go together.

@@ -1,4 +1,4 @@
-"""The screens of a verb that start no run: `--help` with the groups, `--cfg job`, and `--explain` with each value's origin."""
+"""The help pages of a verb: `--help` with the groups, `--cfg job`, and `--explain` with each value's origin."""
 
 import sys
 import textwrap

@@ -20,10 +20,10 @@ from nnjax.config.invocation import is_own
 
 
 def begin_process(module: str) -> None:
-    """Makes the standard streams last, and Python search for reference cycles less often.
+    """Protects the standard streams against write errors, and makes Python's cycle collector run less often.
 
     Imports and compilation make hundreds of thousands of objects that stay; searching them took a default training 0.5 of its
-    6 seconds. The search stays as it was in another program's process.
+    6 seconds. In another program's process the search stays unchanged.
     """
     open_streams()
     # A terminal that cannot show a letter must not end a command either.
@@ -76,7 +76,7 @@ class LastingStream(io.TextIOWrapper):
 
 
 def unread(code: int, what: str) -> int:
-    """The exit code of a command that only shows something: 1 where it could not be written, as of other programs.
+    """Returns the exit code of a command that only prints: 1 if the output could not be written.
 
     A reader that leaves early (``--help | head``) is no failure.
     """

@@ -98,8 +98,8 @@ def _choices(plan: Plan, earlier: Plan, done: int) -> Iterator[str]:
             overrides.append(f"training.planned={candidate.training.planned}")
         if _written(candidate)["schedule.restarts"] != _written(config)["schedule.restarts"]:
             overrides.append(f"'schedule.restarts={_written(candidate)['schedule.restarts']}'")
-        told = f"{_rate(config, then.relative_rate(step))} in step {step + 1}{_nothing_learnt(then, done)}"
-        lines += [f"    {' '.join(overrides)}", f"      to {way}: {told}"]
+        effect = f"{_rate(config, then.relative_rate(step))} in step {step + 1}{_nothing_learnt(then, done)}"
+        lines += [f"    {' '.join(overrides)}", f"      to {way}: {effect}"]
     if lines:
         yield "  for another choice, stop this run before it trains, and give the same command again with"
         yield from lines

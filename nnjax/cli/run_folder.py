@@ -22,8 +22,8 @@ def working_in(run_dir: Path, config: object, origins: Origins) -> Iterator[None
 
     Args:
         run_dir: the folder.
-        config: of any verb; of a training, a session begins.
-        origins: knows where the values were set.
+        config: any verb's config; a training's begins a session.
+        origins: the place where each value was set.
 
     Raises:
         ConfigError: if another process works there, the config's values do not go together, or it would undo what is done.

@@ -64,14 +64,14 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
     loader = config_loader(sweep.directories)
     settings = override_texts(sweep.hydra, "hydra")
     command_line = _by_key(override_texts(sweep.hydra, "task"), loader)
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def jobs(source: Composition, outside: Mapping[str, str], brought: Mapping[str, str]) -> Iterator[Composition]:
         """Yields the jobs for the overrides by key of the command line and the files so far, with the sweep of `source`."""
         with _in_file(source):
             params = _params(source, loader)
-        for key in params.keys() & outside.keys() - told:
-            told.add(key)
+        for key in params.keys() & outside.keys() - reported:
+            reported.add(key)
             place = source.describe(f"hydra.sweeper.params.{key}")
             tell(f"{command_line[key]}: replaces the sweep over {params[key]}{f' (set in {place})' if place else ''}")
         new = {key: text for key, text in params.items() if key not in outside and key not in brought}

@@ -44,7 +44,7 @@ def plan(schema: type, sweep: Composition, tell: Callable[[str], object]) -> lis
     """The jobs of a sweep, in order.
 
     Args:
-        schema: of the jobs' configs.
+        schema: the schema of the jobs' configs.
         sweep: composed for a multirun, with the basic sweeper.
         tell: called with a line of text for what may be a mistake: equal jobs, sweeps that are replaced.
 

@@ -16,7 +16,10 @@ from nnjax.config.types import Bounds, Duration, MemorySize, NonNegativeFloat, P
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerDefaults(OptimizerOptions):
-    """What every optimizer has, set as the shipped ones are, for an optimizer whose options do not say."""
+    """Fields that every optimizer needs, with the shipped defaults.
+
+    They are added where a registered optimizer's options lack them.
+    """
 
     learning_rate: PositiveFloat = 0.001
     weight_decay: NonNegativeFloat = 0.0
@@ -27,7 +30,10 @@ class OptimizerDefaults(OptimizerOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DataDefaults(DataOptions):
-    """What every dataset has, set as in conf/data/digits.yaml, for a dataset whose options do not say."""
+    """Fields that every dataset needs, with the defaults of conf/data/digits.yaml.
+
+    They are added where a registered dataset's options lack them.
+    """
 
     validation: Annotated[float, Bounds(at_least=0, at_most=0.9)] = 0.1
     limit_train: PositiveInt | None = None

@@ -175,9 +175,9 @@ class CNN:
         head: how the last feature map becomes a vector.
         dense: widths of the hidden dense layers.
         dropout: after each hidden dense layer.
-        initializer: of the kernels.
+        initializer: the kernels' initializer.
         output_activation: of the output layer.
-        whitening: of the images, before the first block; null has none.
+        whitening: whitening of the images before the first block; null has none.
         identity_init: whether the first filters of a convolution start as the identity, which copies the input channels.
     """
 

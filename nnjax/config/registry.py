@@ -26,12 +26,12 @@ Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class PluginFile:
-    """A file of a person's own that registers options.
+    """A user's file that registers options.
 
     Attributes:
         name: as it was given.
         path: absolute.
-        sha256: of its content when it was loaded.
+        sha256: the hash of its content when it was loaded.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Registered:
 
     Attributes:
         group: model, data, loss, optimizer or activation.
-        name: chooses it.
+        name: the option's name in the config.
         options: the dataclass of its values, with the field `name`.
         build: the function that was decorated.
         plugin: the file that registered it; None where other code did.
@@ -61,12 +61,12 @@ class Registered:
 GROUPS: dict[str, Any] = {"model": Model, "data": Data, "loss": Loss, "optimizer": Optimizer, "activation": Activation}
 _registered: dict[tuple[str, str], Registered] = {}
 _caches: list[Any] = []
-_NO_NAMES = frozenset({"null", "none", "nan", "inf", "true", "false"})  # values, to Hydra or YAML
+_NO_NAMES = frozenset({"null", "nan", "inf", "true", "false"})  # values, to Hydra or YAML
 _loading: list[PluginFile] = []
 
 
 def cached_until_registered(function: Builder) -> Builder:
-    """As `functools.cache`, for what depends on which options there are: forgotten when another is registered."""
+    """Like `functools.cache`; the cache is cleared when an option is registered."""
     remembered: Any = cache(function)
     _caches.append(remembered)
     return remembered  # type: ignore[no-any-return]
@@ -78,7 +78,7 @@ def registered(group: str | None = None) -> tuple[Registered, ...]:
 
 
 def registered_as(config: object) -> Registered | None:
-    """Returns the option whose values these are; None for a shipped one's."""
+    """Returns the registered option of these values; None for a shipped option."""
     return next((option for option in _registered.values() if type(config) is option.options), None)
 
 
@@ -89,7 +89,7 @@ def members_of(annotation: Any) -> tuple[Any, ...]:
 
 @contextmanager
 def loading(plugin: PluginFile) -> Iterator[None]:
-    """For the time in which a plugin is imported: what is registered is its own; if that fails, none of it stays."""
+    """Context for importing a plugin: attributes new registrations to it, and removes them if the import fails."""
     before = dict(_registered)
     _loading.append(plugin)
     try:
@@ -104,7 +104,7 @@ def loading(plugin: PluginFile) -> Iterator[None]:
 
 
 def forget(names: Sequence[tuple[str, str]]) -> None:
-    """Takes options back, by group and name."""
+    """Unregisters options, by group and name."""
     for key in names:
         _registered.pop(key, None)
     _changed()
@@ -114,8 +114,8 @@ def register(group: str, name: str, **facts: Any) -> Callable[[Builder], Builder
     """Returns the decorator that registers a builder; `nnjax.api.registering` has one for each group.
 
     Args:
-        group: what the option belongs to.
-        name: chooses it.
+        group: the option's group.
+        name: the option's name in the config.
         **facts: class attributes of the option, such as a loss's `from_logits`.
 
     Raises:

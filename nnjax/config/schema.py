@@ -111,7 +111,7 @@ class Debug:
     """Aids for debugging; `debug=off` switches all of them off.
 
     Attributes:
-        name: of the preset.
+        name: the preset's name.
         max_steps: stop after so many steps; null is off.
         overfit: train on the first batch only: the loss of a working model goes to zero.
         strict: one step per call, on one device; when a number stops being finite, the error names the layer or gradient
@@ -180,7 +180,7 @@ class TraceConfig(Config):
     """`python -m experiments.trace`: the first steps of an experiment, every operation shown.
 
     Attributes:
-        iterations: how many training steps to show; `training.duration` says only what a schedule is relative to.
+        iterations: how many training steps to show; `training.duration` sets only the schedule's length.
     """
 
     iterations: PositiveInt

@@ -56,7 +56,7 @@ def augment_images(images: Array, keys: Array, options: Augment, mirrored: Array
     Args:
         images: [b, h, w, c] float32, normalised: what is cut out becomes 0, the mean.
         keys: [b] typed keys, one for each image.
-        options: which changes; `crop` and `cutout` may be traced arrays, a plain 0 leaves the change out.
+        options: the changes; `crop` and `cutout` may be traced arrays, a plain 0 leaves the change out.
         mirrored: [b] booleans, which images flip=alternating mirrors; needed with that.
 
     Returns:

@@ -59,7 +59,7 @@ class _FromArchives:
 
     Args:
         archives: folder of the official archives, already checked; nothing is downloaded.
-        options: of the official builder.
+        options: the official builder's options.
     """
 
     official: type[tfds.core.GeneratorBasedBuilder]

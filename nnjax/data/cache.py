@@ -68,7 +68,7 @@ def cached(
     """Returns the result of `decode`, from the cache if possible.
 
     Args:
-        name: of dataset, version and split.
+        name: dataset, version and split.
         source: folder whose files the data comes from; when one changes, the data is decoded again.
         decode: makes the data.
         echo: called with a line when data is decoded, when it is decoded again (and why), or when it cannot be cached.
@@ -96,7 +96,7 @@ def cached(
         _save(entry, current, decoded)
         return _load(entry, current)
     except (OSError, ValueError) as error:
-        echo(f"going on without a cache of {name}: {error}")
+        echo(f"continuing without a cache of {name}: {error}")
         return decoded
 
 

@@ -56,7 +56,7 @@ class Contents:
     """The contents of the splits of a dataset.
 
     Attributes:
-        num_examples: of each split.
+        num_examples: each split's number of examples.
         class_names: one per class, in the order of their numbers; empty if unknown.
         class_counts: for each split, the number of examples of each class; empty if unknown.
         digests: for each split, the sum of its examples' `example_digest`; empty if unknown.

@@ -66,7 +66,7 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
     Args:
         data: the options.
         num_train: examples in the training split, if it was read and differs from the official number.
-        num_test: likewise for the test split.
+        num_test: the same for the test split.
 
     Raises:
         DataError: if the data stands in a CSV file that cannot be read.

@@ -25,7 +25,7 @@ class RegisteredArrays:
 
     Attributes:
         train: inputs, [n, h, w, c] uint8 or [n, ...] float32, and targets, [n] int32 or [n, k] float32.
-        test: likewise.
+        test: the same for the test split.
         task: what the targets are.
         num_outputs: number of classes, or of target values.
         class_names: one a class; empty for regression.

@@ -1,4 +1,4 @@
-"""Which column of a table holds the values, and which ones say when that was.
+"""Finds a table's value column and its date columns.
 
     index = value_column(path, table.header, head.columns, data.column)
     clock = find_clock(table.header, head, index)

@@ -39,7 +39,7 @@ class Series:
     """A time series.
 
     Attributes:
-        name: of the column of values.
+        name: the value column's name.
         labels: each row's cell in the first column of dates, else in the first other column, else its number.
         values: one per row, finite.
         lines: the line of the file in which each row starts.

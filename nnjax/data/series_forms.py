@@ -65,7 +65,7 @@ class Form:
     """A form of moments; labels of equal forms can be compared.
 
     Attributes:
-        name: of the pattern.
+        name: the pattern's name.
         detail: the precision of the labels: `("13:00", offset)` for minutes with an offset from UTC.
         parse: the function from a label to its moment, the beginning for a period; raises ValueError if there is none.
         period: the function that writes a month, or the period of several months that begins with it.

@@ -57,7 +57,7 @@ class Table:
     """A file that is read from its beginning to its end, once.
 
     Attributes:
-        path: of the file.
+        path: the file's path.
         header: names of the columns.
         first_line: where the header starts.
     """

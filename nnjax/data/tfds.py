@@ -99,7 +99,7 @@ def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
     """Decodes the images and labels of a split in stored order.
 
     Args:
-        folder: of the dataset and version.
+        folder: the folder of the dataset and version.
         split: "train" or "test".
         spec: the expected name, image shape and number of classes.
 

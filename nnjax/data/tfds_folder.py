@@ -25,7 +25,7 @@ class Prepared:
     """A folder whose description fits the dataset.
 
     Attributes:
-        name: of the dataset.
+        name: the dataset's name.
         stored: the format of its files.
         class_names: one per class.
         shards: for each split, the files and the described number of examples in each.

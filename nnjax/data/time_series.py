@@ -59,7 +59,7 @@ class TimeSeries:
     """A series whose last values are held out.
 
     Attributes:
-        name: of the column of values.
+        name: the value column's name.
         labels: each value's date, where the file has one.
         values: [n] in their unit.
         holdout: number of values at the end that training does not use.

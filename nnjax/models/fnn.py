@@ -22,7 +22,7 @@ def fnn(model: FNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
 
     Args:
         model: widths, normalisation, dropout, initializer and output activation.
-        activation: of the hidden layers.
+        activation: the hidden layers' activation.
         spec: the inputs may be images or vectors.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
@@ -59,11 +59,11 @@ def dense_layers(
 
     Args:
         widths: number of inputs, of each hidden layer's outputs, and of outputs.
-        activation: of the hidden layers.
-        normalization: of hidden pre-activations; a layer before BatchNorm has no bias.
+        activation: the hidden layers' activation.
+        normalization: normalization of hidden pre-activations; a layer before BatchNorm has no bias.
         dropout: share of hidden activations zeroed in training.
-        initializer_name: of the hidden kernels; biases start at 0.
-        output_activation: of the last layer.
+        initializer_name: the hidden kernels' initializer; biases start at 0.
+        output_activation: the last layer's activation.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.
     """

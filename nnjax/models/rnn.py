@@ -25,7 +25,7 @@ def rnn(model: RNN, activation: Activation, spec: DatasetSpec, *, rngs: nnx.Rngs
 
     Args:
         model: cell, hidden sizes, dropout and output activation.
-        activation: of the cells.
+        activation: the cells' activation.
         spec: the inputs may be sequences or images.
         rngs: its `params` stream draws the weights.
         dtype: type of the computation.

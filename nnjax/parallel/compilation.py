@@ -86,7 +86,7 @@ def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
             file.write(b"x")
             file.flush()
     except (OSError, ValueError) as error:
-        echo(f"going on without a cache of compiled programs: {error}")
+        echo(f"continuing without a cache of compiled programs: {error}")
         return False
     return True
 

@@ -33,7 +33,7 @@ def check_devices(
         purpose: training or evaluation.
         limit: the memory that it may use; None for the config's limit.
         key: the setting that the limit comes from.
-        spec: of its data, if it is known already.
+        spec: the facts of its data, if they are known already.
 
     Raises:
         IncompatibleError: if it surely needs more.

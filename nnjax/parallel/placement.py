@@ -14,9 +14,9 @@ With several trials, per-trial arrays have a leading axis [trials, ...] on the h
     chunk = placement.compile(lambda state, batch: placement.map(lambda own: train(own, batch), state))
     placement.get(chunk(placement.put(host_states), batch))    # [64, ...]
 
-A single network's batches are split over the devices. So are those of trials that are fewer than the devices. Otherwise each
-device trains whole trials on whole batches, without communication: on two CPU devices, 64 trials of a 64-256-10 network took
-6.9 ms a step so, and 10.6 ms with every batch split.
+A single network's batches are split over the devices. With fewer trials than devices, each trial's batches are split, too.
+Otherwise each device trains whole trials on whole batches, without communication: on two CPU devices, 64 trials of a 64-256-10
+network took 6.9 ms a step so, and 10.6 ms with every batch split.
 
 Every array that crosses between host and devices has a leading axis of length `num_devices`, under `pmap` and `shard_map`
 alike, so the two wrappers are interchangeable. `shard_map` runs with `check_vma=False`: with its default, gradients of
@@ -48,7 +48,7 @@ def mean_over_devices(tree: Any) -> Any:
 def computed(tree: Any) -> Any:
     """Waits until a tree's arrays are computed, and returns it; raises the error of a failed computation, such as no memory.
 
-    Without it, `np.asarray` of an array whose computation found no memory on the CPU waits for ever, deaf to SIGTERM.
+    Without it, `np.asarray` of an array whose computation found no memory on the CPU never returns and blocks SIGTERM.
     """
     return jax.block_until_ready(tree)
 
@@ -174,7 +174,7 @@ class Placement:
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Any:
         """Wraps a function of one device; the result takes and returns arrays with a leading axis of the devices.
 
-        Where devices have whole trials, each device is the only one of `AXIS`.
+        If devices train whole trials, `AXIS` has size 1 on each device.
 
         Args:
             function: the computation of each device; all its arguments are pytrees of arrays.
@@ -205,7 +205,7 @@ class Placement:
         """Calls a function once for each of this device's trials; inside of `compile`.
 
         Args:
-            function: of one trial's arrays.
+            function: called with one trial's arrays.
             tree: per-trial arrays [trials, ...]; a single network's [...].
 
         Returns:

@@ -80,11 +80,11 @@ class MetricWriter:
                     self._events.add_scalar(f"{split}/{name}", float(value), step)
 
     def records(self) -> list[dict[str, Any]]:
-        """Returns everything that was written, that of earlier sessions included."""
+        """Returns all records, earlier sessions included."""
         return read_metrics(self._path.parent)
 
     def last(self) -> dict[str, dict[str, float]]:
-        """Returns the latest metrics of each split, of trials their means."""
+        """Returns each split's latest metrics; with several trials, their means."""
         return last_metrics(self._path.parent)
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class MetricMemory:
         return list(self._records)
 
     def last(self) -> dict[str, dict[str, float]]:
-        """Returns the latest metrics of each split, of trials their means."""
+        """Returns each split's latest metrics; with several trials, their means."""
         return _last(self._records)
 
     def __enter__(self) -> Self:

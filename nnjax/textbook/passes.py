@@ -94,7 +94,7 @@ def traced_network(config: Config, spec: DatasetSpec) -> tuple[SplitNetwork, Pyt
 
     Args:
         config: must pass `trace_checks`, which accept fully connected networks only.
-        spec: of its data.
+        spec: the facts of its data.
 
     Returns:
         The static half; the parameters, ``params["neuron_a"]["kernel"]`` [inputs, neurons] and ``["bias"]`` [neurons]; and the

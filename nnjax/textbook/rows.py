@@ -43,7 +43,7 @@ class Step:
     """One iteration's numbers; weights and gradients are tuples with an entry for each layer.
 
     Attributes:
-        number: of the iteration, from 1.
+        number: the iteration's number, from 1.
         learning_rate: the config's, times the schedule's factor.
         adds: whether learning_rate × gradient is added to the weights (the textbook's sign) or subtracted.
         inputs: [b, d] normalised.

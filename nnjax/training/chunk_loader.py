@@ -69,7 +69,7 @@ class ChunkLoader(ABC):
         return np.stack([of_seed[seed] for seed in self._seeds]) if self._placement.many else of_seed[self._seeds[0]]
 
     def _indices(self, seed: int, first_step: int, num_steps: int) -> NDArray[np.int32]:
-        """Each step's examples, [max_steps, global batch]; rows past `num_steps` are 0."""
+        """Each step's example indices, [max_steps, global batch]; rows past `num_steps` are 0."""
         indices = np.zeros((self.max_steps, self._batch_size), np.int32)
         if self._overfit:
             first_step, num_steps = 0, 1

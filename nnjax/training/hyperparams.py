@@ -67,10 +67,10 @@ class Hyperparams:
     """Numbers that all trials share: float32 and int32 scalars, except for the normalisation.
 
     Attributes:
-        optimizer: of `config.optimizer`, by path; without the learning rate, which each trial has.
+        optimizer: numbers of `config.optimizer`, by path; without the learning rate, which each trial has.
         rests: as from `nnjax.training.optimizers.rests_of`.
-        loss: of `config.loss`, by path.
-        augment: of `config.data.augment`, by path.
+        loss: numbers of `config.loss`, by path.
+        augment: numbers of `config.data.augment`, by path.
         schedule: of the learning rate's courses, as `nnjax.checks.rates.schedule_numbers` gives them.
         frozen_from: for each parameter group with an end, the first step, counted from 0, that leaves its parameters unchanged.
         kept: by dropout layer, the share of values that it keeps.

@@ -63,7 +63,7 @@ def first_frozen_steps(
     """A tree with the first step, counted from 0, that leaves each parameter unchanged; ∞ where none does.
 
     Args:
-        groups: of the config.
+        groups: the config's groups.
         params: the parameters that they name.
         in_steps: from a duration to optimizer steps, which may be a traced array; needed where a group has an end.
 

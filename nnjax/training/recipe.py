@@ -27,7 +27,7 @@ def hyperparams(plan: Plan, dataset: Dataset, kept: Mapping[str, float]) -> Hype
     """Collects the numbers that all trials share, as plain numbers.
 
     Args:
-        plan: of the config.
+        plan: the config's plan.
         dataset: whose inputs are normalised.
         kept: by dropout layer, the share of values that it keeps.
     """

@@ -46,7 +46,7 @@ class StepRecipe:
         optimizer: the update rule.
         lookahead: slow weights besides the trained ones; None for none.
         frozen_from: from parameters to the first step that leaves each unchanged, as from `first_frozen_steps`.
-        loss: which loss.
+        loss: the loss's options.
         augment: random changes of the images; None where inputs are no images or nothing is switched on.
         normalization: mean and standard deviation of the inputs; None for none.
         classification: whether the accuracy is defined.

@@ -41,7 +41,7 @@ class Sums:
     """Sums over training examples since the last evaluation.
 
     Attributes:
-        loss: of all examples.
+        loss: summed over all examples.
         correct: number of correctly classified examples.
         count: number of examples.
     """
@@ -51,9 +51,9 @@ class Sums:
     count: Numbers = 0.0
 
     def plus(self, loss: NDArray[Any], correct: NDArray[Any], count: NDArray[Any]) -> "Sums":
-        """Adds the sums of more steps, each [steps].
+        """Adds per-step sums, arrays [steps].
 
-        Added in float64 and one by one, so that the result does not depend on how the steps were cut into calls.
+        They are added in float64 and one by one, so that the result does not depend on how the steps were cut into calls.
         """
 
         def added(total: Numbers, more: NDArray[Any]) -> Numbers:
@@ -75,11 +75,11 @@ class Sums:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Everything besides the state that the loop needs to resume.
+    """Everything besides the state that a checkpoint must hold for an exact resume.
 
     Attributes:
         step: steps done.
-        sums: of training since the last evaluation.
+        sums: the sums over training since the last evaluation.
         monitored: the metrics that stop rules refer to, from the last evaluation; with several trials, their means.
         validation_loss: measured at this very step; None if it was not.
         best_loss: lowest monitored loss so far.

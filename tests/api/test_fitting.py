@@ -1,8 +1,10 @@
 import logging
 import os
+import re
 import signal
 import threading
 import warnings
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,7 +185,52 @@ def test_data_read_once_serves_several_trainings(tiny, trained):
     assert (len(dataset.train), len(dataset.test), dataset.train.inputs.dtype) == (72, 30, np.uint8)
     assert nnjax.fit(config, dataset=dataset).metrics == trained.metrics
     with pytest.raises(nnjax.ConfigError, match=r"dataset: has input_shape \(8, 8, 1\), and data=airline has"):
-        nnjax.fit(nnjax.compose("data=airline", "model=fnn"), dataset=dataset)
+        nnjax.fit(nnjax.compose("data=airline", "model=fnn"), dataset=replace(dataset, options=None))
+
+
+def test_data_that_was_read_by_other_options_is_refused(tiny):
+    dataset = nnjax.load_data(tiny())
+    for override, message in (
+        ("data.normalize=false", "data.normalize=False: the dataset was read with True"),
+        ("data.limit_train=70", "data.limit_train=70: the dataset was read with 80"),
+        ("data.validation=0.2", "data.validation=0.2: the dataset was read with 0.1"),
+        ("data=synthetic", "data=synthetic: the dataset was read with digits"),
+    ):
+        with pytest.raises(nnjax.ConfigError, match=re.escape(message)):
+            nnjax.fit(tiny(override), dataset=dataset)
+    made = replace(dataset, options=None, validation=nnjax.Split(dataset.test.inputs[:0], dataset.test.targets[:0]))
+    with pytest.raises(nnjax.ConfigError, match=r"data.validation=0.1: the dataset has no validation split"):
+        nnjax.fit(tiny(), dataset=made)
+    with pytest.raises(nnjax.ConfigError, match=r"dataset: must be a nnjax.Dataset, and is a int"):
+        nnjax.fit(tiny(), dataset=3)
+    with pytest.raises(nnjax.ConfigError, match=r"load_data takes a config from nnjax.compose, or its data; this is a str"):
+        nnjax.load_data("digits")
+
+
+@pytest.mark.parametrize("run_dir", ["", 3])
+def test_a_folder_that_is_none(tiny, run_dir):
+    with pytest.raises(nnjax.ConfigError, match=rf"run_dir={run_dir!r}: must be the path of a folder"):
+        nnjax.fit(tiny(), run_dir)
+
+
+def test_contexts_of_the_caller_s_change_no_number(tiny, trained):
+    contexts = (
+        jax.enable_x64(True),
+        jax.default_prng_impl("rbg"),
+        jax.threefry_partitionable(False),
+        jax.disable_jit(True),
+        jax.numpy_rank_promotion("raise"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.transfer_guard("disallow"),
+    )
+    with ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(context)
+        result = nnjax.fit(tiny())
+        assert (jax.config.jax_enable_x64, jax.config.jax_default_prng_impl) == (True, "rbg")
+    assert not jax.config.jax_enable_x64
+    assert result.metrics == trained.metrics
+    assert_same(result.params, trained.params)
 
 
 def test_the_best_state_is_kept_in_memory(tiny, tmp_path):

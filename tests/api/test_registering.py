@@ -1,3 +1,6 @@
+import doctest
+import inspect
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -307,11 +310,78 @@ def test_options_that_no_config_can_hold(options, message):
         (nnjax.register_loss, "half_mse", "loss=half_mse: is a shipped option"),
         (nnjax.register_model, "my model", "model=my model: is no name"),
         (nnjax.register_model, 3, "model=3: is no name"),
+        (nnjax.register_model, "null", "model=null: is no name"),
+        (nnjax.register_dataset, "NaN", "data=NaN: is no name"),
     ],
 )
 def test_names_that_cannot_be_had(register, name, message):
     with pytest.raises(nnjax.ConfigError, match=message):
         register(name)(wide)
+
+
+@pytest.mark.parametrize("returned", [lambda losses: losses, lambda losses: losses.mean()])
+def test_a_loss_of_another_shape_is_refused(tiny, returned):
+    @nnjax.register_loss("squares")
+    def squares(options: Nothing, outputs, targets):
+        return returned((outputs - targets) ** 2)
+
+    with pytest.raises(nnjax.ConfigError, match=r"loss=squares: its function must return the loss of each example, \[24\]; it"):
+        nnjax.fit(tiny("loss=squares"))
+
+
+def test_an_optimizer_and_an_activation_of_another_kind_are_refused(tiny):
+    @nnjax.register_optimizer("none_at_all")
+    def none_at_all(options: Nothing, learning_rate):
+        return None
+
+    @nnjax.register_activation("total")
+    def total(options: Nothing, z):
+        return z.sum()
+
+    with pytest.raises(nnjax.ConfigError, match=r"optimizer=none_at_all: its function must return an optax.GradientTransf"):
+        nnjax.fit(tiny("optimizer=none_at_all"))
+    with pytest.raises(nnjax.ConfigError, match=r"activation=total: its function must return an array of the shape of z"):
+        nnjax.fit(tiny("activation=total"))
+
+
+@dataclass(frozen=True)
+class Halves:
+    count: int = 300
+
+
+@dataclass(frozen=True)
+class Huber:
+    delta: float = 1.0
+
+
+@dataclass(frozen=True)
+class RMSProp:
+    decay: float = 0.9
+
+
+@dataclass(frozen=True)
+class Swish:
+    beta: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("register", "overrides"),
+    [
+        (nnjax.register_model, ["model=linear", "model.bias=false", "training.seeds=2"]),
+        (nnjax.register_dataset, ["data=halves", "data.count=400"]),
+        (nnjax.register_loss, ["loss=huber", "loss.delta=0.5"]),
+        (nnjax.register_optimizer, ["optimizer=rmsprop", "optimizer.decay=0.5", "training.seeds=2"]),
+        (nnjax.register_activation, ["activation=swish"]),
+    ],
+)
+def test_the_examples_of_the_docstrings_work(register, overrides):
+    names = {name: globals()[name] for name in ("Halves", "Huber", "RMSProp", "Swish", "Network", "Head", "dataclass")}
+    names |= {"nnjax": nnjax, "nnx": nnx, "np": np, "jax": jax, "optax": optax, "prod": math.prod}
+    names |= {"__name__": __name__}
+    for example in doctest.DocTestParser().get_examples(inspect.getdoc(register)):
+        exec(example.source, names)
+    quick = ("model=fnn", "data.limit_train=200", "data.limit_test=30", "training.duration=3steps", "parallel.devices=1")
+    assert nnjax.fit(nnjax.compose(*quick, *overrides)).status == "completed"
 
 
 def test_annotations_may_be_text():

@@ -79,6 +79,14 @@ def test_history_is_a_list_and_a_table(trained, monkeypatch):
         trained.history.to_pandas()
 
 
+def test_its_weights_are_copies(trained):
+    before = trained.predict(trained.dataset.test.inputs)
+    trained.params["output"]["kernel"] *= 0
+    assert np.any(trained.params["output"]["kernel"])
+    assert (trained.predict(trained.dataset.test.inputs) == before).all()
+    assert trained in {trained}
+
+
 def test_it_shows_what_it_is(trained):
     assert repr(trained).startswith("Result(fnn on digits, completed, test loss=")
     assert trained.status == "completed"
@@ -125,5 +133,8 @@ def test_a_run_is_read_back(tiny, tmp_path):
     assert nnjax.load_run(tmp_path, 3).evaluate("test") != result.metrics["test"]
     with pytest.raises(nnjax.DataError, match="no checkpoint of step 4"):
         nnjax.load_run(tmp_path, 4)
+    with pytest.raises(nnjax.ConfigError, match="checkpoint=bset: must be one of tested, last, best, or a step"):
+        nnjax.load_run(tmp_path, "bset")
+    assert loaded.summary == {**result.summary, "seconds": loaded.summary["seconds"]}
     with pytest.raises(nnjax.ConfigError, match="run=nowhere: no such folder"):
         nnjax.load_run("nowhere")

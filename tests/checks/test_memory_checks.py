@@ -101,7 +101,7 @@ def test_the_sum_is_shown():
     )
     assert [" ".join(line.split()) for line in lines] == [
         "1.8 TB a copy of the state to save: 1,800,000,000,120 bytes",
-        "1.8 TB the state as it was drawn: 1,800,000,000,120 bytes",
+        "1.8 TB the initial state: 1,800,000,000,120 bytes",
         "1.2 TB memory of the optimizer, adam: 300,000,000,020 × 4 bytes",
         "600.0 GB parameters: 150,000,000,010 × 4 bytes",
         "512.0 GB activations of a batch: 64 examples × 2,000,000,074 values × 4 bytes",

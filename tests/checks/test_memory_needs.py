@@ -39,7 +39,7 @@ def test_parts_are_named_and_add_up():
     assert part(need, "parameters") == PARAMS
     assert part(need, "gradients") == 4 * 6400  # of the largest kernel
     assert part(need, "memory of the optimizer, adam") == 2 * PARAMS
-    assert part(need, "the state as it was drawn") == 3 * PARAMS
+    assert part(need, "the initial state") == 3 * PARAMS
     assert part(need, "activations of a batch") == 64 * 4 * (64 + 100 + 10)
     assert part(need, "training data") == 1437 * 64
     assert need.total == sum(part.bytes for part in need.parts)
@@ -76,7 +76,7 @@ def test_devices_that_share_the_host_add_up():
     one, two = training(*FNN), training(*FNN, machine=Machine("cpu", 2))
     assert part(two, "parameters") == 2 * part(one, "parameters")
     assert part(two, "activations") == part(one, "activations")
-    assert part(two, "the state as it was drawn") == part(one, "the state as it was drawn")
+    assert part(two, "the initial state") == part(one, "the initial state")
 
 
 def test_accelerators_have_memory_of_their_own():
@@ -96,7 +96,7 @@ def test_of_an_unknown_platform_only_the_host_counts():
 def test_trials_are_spread_over_devices(seeds, devices, own):
     device = training(*FNN, f"training.seeds={seeds}", machine=Machine("accelerator", devices), where="device")
     assert part(device, "parameters") == own * PARAMS
-    assert part(device, "the state as it was drawn") == seeds * 3 * PARAMS
+    assert part(device, "the initial state") == seeds * 3 * PARAMS
 
 
 def test_trials_of_learning_rates_and_seeds_multiply():

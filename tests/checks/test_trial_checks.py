@@ -55,7 +55,7 @@ def test_there_are_as_many_as_are_counted_and_no_two_are_alike(seeds, rates):
             "training.seeds=2 seed=4294967295",
             "seed=4294967295: with training.seeds=2 the last seed is 4294967296; must be at most",
         ),
-        ("training.seeds=2 debug=strict", "debug.strict=true: looks at one network, and training.seeds=2 trains more"),
+        ("training.seeds=2 debug=strict", "debug.strict=true: works with one network only; training.seeds=2 trains more"),
         (
             "training.seeds=2 training.test=best data.validation=0.1",
             "training.test=best: training.seeds=2 trains trials whose best steps differ; choose training.test=last",

@@ -235,7 +235,7 @@ def test_what_a_task_raises_becomes_the_exit_code_and_keeps_the_folder(
     assert len(folders(project, "train/*/*")) == 1
 
 
-def test_screens_show_and_make_nothing(project: Path, run: Run, start: Run) -> None:
+def test_help_pages_make_nothing(project: Path, run: Run, start: Run) -> None:
     shown = run("--help", "model=fnn")
     assert "*fnn" in shown.stdout
     assert "activation  elu, gelu" in shown.stdout

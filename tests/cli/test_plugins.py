@@ -132,7 +132,7 @@ def test_a_run_asks_for_its_plugin(tmp_path):
     load_plugins(["other.py"])
     require_plugins(run, "resume", warned.append)
     restart()
-    # another content is refused where the run goes on, told where it is read, and taken where a new one starts
+    # other content: an error for a resume, a warning for reading the run, accepted for a new run
     Path("my_models.py").write_text(SOUND + "# more")
     load_plugins(["my_models.py"])
     with pytest.raises(ConfigError, match=r"--plugin my_models.py: has changed since resume=run began \(sha256 \w+, now \w+\)"):
@@ -143,6 +143,34 @@ def test_a_run_asks_for_its_plugin(tmp_path):
         require_plugins(run, "run", warned.append)
     assert len(warned) == 1
     assert "my_models.py: has changed since run=run began" in warned[0]
+
+
+@pytest.mark.parametrize("by_code", [False, True])
+def test_other_content_under_another_name_is_a_change_too(tmp_path, by_code):
+    Path("my_models.py").write_text(SOUND)
+    load_plugins(["my_models.py"])
+    note_plugins(tmp_path, None)
+    restart()
+    if by_code:
+        exec(compile(SOUND, "cell", "exec"), {"__name__": __name__})
+    else:
+        Path("changed.py").write_text(SOUND + "# more")
+        load_plugins(["changed.py"])
+    with pytest.raises(
+        ConfigError, match=r"(--plugin changed.py|model=mine): has changed since resume=\S+ began \(sha256 \w+, now"
+    ):
+        require_plugins(tmp_path, "resume", print)
+    warned = []
+    require_plugins(tmp_path, "run", warned.append)
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize("content", ["[1]", "[{}]", "null", '{"a": 1}', '[{"file": 3, "sha256": null, "options": null}]', "{"])
+def test_a_damaged_note_is_refused(tmp_path, content):
+    (tmp_path / PLUGINS_FILE).parent.mkdir()
+    (tmp_path / PLUGINS_FILE).write_text(content)
+    with pytest.raises(ConfigError, match=r"plugins.json: (is damaged|cannot be read): "):
+        require_plugins(tmp_path, "resume", print)
 
 
 def test_options_that_other_code_registered(tmp_path):

@@ -166,7 +166,7 @@ end_process(unread(0, "--help") if sys.argv[1:] else 0, "lasting")
         ("| head -1", 0, 0),
     ],
 )
-def test_work_goes_on_without_a_console_and_a_screen_that_nobody_saw_is_an_error(
+def test_work_continues_without_a_console_and_an_unseen_page_is_an_error(
     tmp_path: Path, flags: str, streams: str, code: int, shown: int
 ) -> None:
     (tmp_path / "lasting.py").write_text(LASTING)

@@ -13,7 +13,7 @@ from nnjax.config.invocation import is_own, is_script, verb_command
         ("/venv/bin/nnjax", "nnjax train"),
         ("nnjax.exe", "nnjax train"),
         ("/home/nnjax/experiments/train.py", "python -m experiments.train"),
-        ("/work/nnjax-2", "python -m experiments.train"),
+        ("/home/ada/nnjax-2", "python -m experiments.train"),
         ("-m", "python -m experiments.train"),
         ("", "python -m experiments.train"),
     ],

@@ -223,7 +223,7 @@ def test_unwritable_cache_is_done_without(source, tmp_path, monkeypatch):
     monkeypatch.setenv("NNJAX_CACHE", str(tmp_path / "file" / "cache"))
     decoder = Decoder()
     for calls in (1, 2):
-        assert read(source, decoder)[-1].startswith("going on without a cache of made-1.0-train: ")
+        assert read(source, decoder)[-1].startswith("continuing without a cache of made-1.0-train: ")
         assert decoder.calls == calls
 
 

@@ -48,7 +48,7 @@ def test_a_run_is_what_its_config_says(trained, tmp_path):
     said = start("train", *TRAIN, f"hydra.run.dir={tmp_path / 'run'}", **HOSTILE)
     assert results(tmp_path / "run") == results(trained)
     assert "JAX_ENABLE_X64=1 is not followed" in said.stdout
-    assert "going on without a cache of compiled programs" in said.stdout
+    assert "continuing without a cache of compiled programs" in said.stdout
     assert said.stderr == ""
 
 

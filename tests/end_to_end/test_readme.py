@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from archives import prepare_made
-from commands import ROOT, code_blocks, environment, run
+from commands import ROOT, code_blocks, environment, run, start
 
 from nnjax.cli import command, compose, hydra_runner
 
@@ -81,6 +81,19 @@ def test_command(line, inside):
     assert (python, module, verb.split(".")[0]) == ("python", "-m", "experiments"), f"what is {line!r}, and who tests it?"
     arguments = [f"{word.split('=')[0]}={a_run(inside)}" if "=outputs/" in word else word for word in arguments]
     run(verb.removeprefix("experiments."), *arguments, cwd=inside, TFDS_DATA_DIR=str(inside / "tfds"))
+
+
+@pytest.mark.slow
+def test_training_and_evaluation_are_processes(checkout):
+    path = str(checkout)  # before the package that the tests use
+    (train,) = [line for line in COMMANDS if "experiments.train" in line and "debug=fast" in line]
+    (evaluate,) = [line for line in COMMANDS if "experiments.evaluate" in line]
+    words = shlex.split(train)[3:]
+    start("train", *words, "hydra.run.dir=outputs/process", cwd=checkout, PYTHONPATH=path)
+    words = [f"run={checkout / 'outputs/process'}" if "=outputs/" in word else word for word in shlex.split(evaluate)[3:]]
+    printed = start("evaluate", *words, "hydra.run.dir=outputs/evaluated", cwd=checkout, PYTHONPATH=path).stdout
+    assert "test" in printed
+    assert (checkout / "outputs/evaluated/evaluation.json").exists()
 
 
 def test_a_command_as_it_stands_there_is_a_process(checkout):

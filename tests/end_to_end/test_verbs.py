@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT, environment
 
+import nnjax
 from experiments import __main__ as command
 
 SCRIPT = "import sys\nfrom experiments.__main__ import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
@@ -44,12 +45,19 @@ def test_without_the_script_the_module_is_named(monkeypatch, capsys):
         ("Evaluate", "Evaluate: no such verb; did you mean evaluate? verbs: "),
         ("__main__", "__main__: no such verb; verbs: "),
         ("", ": no such verb; verbs: "),
-        ("model=cnn", "model=cnn: the verb comes first, as in nnjax train model=cnn; verbs: "),
-        ("-m", "-m: the verb comes first, as in nnjax train -m; verbs: "),
+        ("model=cnn", "model=cnn: the verb comes first, as in nnjax train model=cnn seed=1; verbs: "),
+        ("-m", "-m: the verb comes first, as in nnjax train -m seed=1; verbs: "),
     ],
 )
 def test_a_word_that_is_no_verb_is_answered_with_the_nearest(monkeypatch, capsys, word, answer):
     assert called(monkeypatch, capsys, word, "seed=1") == (2, "", f"{answer}{', '.join(VERBS)}\n")
+
+
+def test_the_version_and_the_help_of_a_verb(monkeypatch, capsys):
+    assert called(monkeypatch, capsys, "--version") == (0, f"nnjax {nnjax.__version__}\n", "")
+    code, said, _ = called(monkeypatch, capsys, "help", "evaluate")
+    assert code == 0
+    assert said.startswith("Tests a trained network again, from its checkpoint: nnjax evaluate")
 
 
 def test_a_verb_gets_the_rest_of_the_line(monkeypatch, capsys):

@@ -51,13 +51,13 @@ def test_switched_off_nothing_is_made(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-def test_without_a_place_it_goes_on_and_says_so(tmp_path):
+def test_without_a_place_it_continues_and_says_so(tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     said = []
     keep_compiled(said.append)
     assert jax.config.jax_compilation_cache_dir is None
     assert len(said) == 1
-    assert "going on without a cache of compiled programs" in said[0]
+    assert "continuing without a cache of compiled programs" in said[0]
 
 
 def test_what_was_used_longest_ago_is_removed_first(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_jaxlib_that_does_not_know_the_setting_compiles_without_it(setting, mo
     assert "ynn_fusion" in compile_lowered(lowered_product(), "cpu").as_text()
 
 
-def test_an_error_of_the_program_itself_is_told():
+def test_an_error_of_the_program_itself_is_raised():
     class Broken:
         def compile(self, **_):
             raise jax.errors.JaxRuntimeError("out of memory")

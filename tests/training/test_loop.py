@@ -1,4 +1,4 @@
-"""The loop: what it does when, and that going on after a stop is the same as never having stopped."""
+"""The loop: the order of its events, and that a stop and a resume give the same result as no stop."""
 
 import shutil
 import signal
@@ -87,13 +87,13 @@ def assert_equal_trees(one, other):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run from beginning to end: its folder, what it told, and what `run` returns."""
+    """A run from beginning to end: its folder, its recorder, and the result of `run`."""
     folder, recorder = tmp_path_factory.mktemp("finished"), Recorder()
     return folder, recorder, run(folder, recorder=recorder)
 
 
 @pytest.fixture
-def goes_on(finished, tmp_path):
+def resumed_run(finished, tmp_path):
     """Resumes a copy of the finished run."""
     shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     return lambda *overrides: run(tmp_path, *overrides, resume=True)
@@ -180,16 +180,16 @@ def test_host_and_device_placement_train_on_the_same_numbers(tmp_path):
     assert device_evaluations == host_evaluations
 
 
-def test_a_completed_run_has_nothing_left_to_do(finished, goes_on):
+def test_a_completed_run_has_nothing_left_to_do(finished, resumed_run):
     _, _, (first, _, _, _) = finished
-    again, result, evaluations, _ = goes_on()
+    again, result, evaluations, _ = resumed_run()
     assert result.status == "completed"
     assert evaluations == []
     assert_equal_trees(first, again)
 
 
-def test_more_epochs_go_on_from_the_end(goes_on):
-    _, result, evaluations, _ = goes_on("training.duration=5epochs")
+def test_more_epochs_go_on_from_the_end(resumed_run):
+    _, result, evaluations, _ = resumed_run("training.duration=5epochs")
     assert result.progress.step == 40
     assert [step for step, _, _ in evaluations] == [32, 40]
 

@@ -46,21 +46,21 @@ VARIED = ["training.seeds=2", "training.vary.learning_rate=[0.02,0.1]"]
 
 class Recorder:
     def __init__(self, stop=None, stop_at=None):
-        self.evaluations, self.weights_told, self.stop, self.stop_at = [], [], stop, stop_at
+        self.evaluations, self.weight_steps, self.stop, self.stop_at = [], [], stop, stop_at
 
     def trained(self, step, metrics, examples_per_second):
         if self.stop_at is not None and step >= self.stop_at:
             self.stop.requested = "SIGTERM"
 
     def weights(self, step, values):
-        self.weights_told.append(step)
+        self.weight_steps.append(step)
 
     def evaluated(self, step, train, validation):
         self.evaluations.append((step, train, validation))
 
 
 class Trained:
-    """A training done: its state on the host, what was told of it, and what the test split says."""
+    """A finished training: its state on the host, the recorded metrics, the test result."""
 
     def __init__(self, overrides, num_devices, folder, *, resume=False, stop_at=None):
         self.config = compose_train(overrides)
@@ -166,7 +166,7 @@ BY_STEP = ["model=neurons", "training.duration=6steps", "training.stop.loss_belo
 def test_trials_that_record_each_step_do_so_in_one_call(alone, tmp_path):
     many = Trained([*BY_STEP, "training.seeds=5"], 2, tmp_path)
     assert [step for step, *_ in many.recorder.evaluations] == [1, 2, 3, 4, 5, 6]
-    assert many.recorder.weights_told == []
+    assert many.recorder.weight_steps == []
     for index in (0, 4):
         one = alone(BY_STEP, many.experiment.plan.trials[index])
         for (_, ours, _), (_, theirs, _) in zip(many.recorder.evaluations, one.recorder.evaluations, strict=True):

@@ -97,7 +97,7 @@ def tiles(path: Path, count: int, title: str, *, side: float, caption: float = 0
         path: the PNG file.
         count: number of pictures.
         title: text above the grid.
-        side: of a picture, in inches.
+        side: a picture's side, in inches.
         caption: free height above each picture, in inches.
 
     Yields:
@@ -127,7 +127,7 @@ def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **options: A
         axes: from `tiles`.
         place: the square.
         picture: [h, w] or [h, w, 3].
-        options: of `imshow`.
+        options: keyword arguments of `imshow`.
     """
     left, right, bottom, top = place
     longest = max(picture.shape[:2])

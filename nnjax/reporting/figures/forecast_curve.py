@@ -30,7 +30,7 @@ class ForecastLike(Protocol):
     """A forecast to draw; `nnjax.training.forecast.Forecast`, without importing JAX.
 
     Attributes:
-        name: of the series.
+        name: the series' name.
         labels: each value's.
         values: [n] all true values.
         season: number of values until the pattern repeats.

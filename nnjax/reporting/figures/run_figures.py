@@ -49,7 +49,7 @@ def draw_run(
         class_names: one for each class; empty for regression.
         from_logits: whether the outputs are logits (softmax gives probabilities); else they are probabilities.
         kernel: [kh, kw, c, features] of the first layer, if it is a convolution.
-        forecast: of the test split, if the data is a series.
+        forecast: the test split's forecast, if the data is a series.
         trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
 
     Returns:
