@@ -1,5 +1,6 @@
 """The README's commands and the diffs of CONTRIBUTING.md work as they are printed, in a checkout of their own."""
 
+import json
 import os
 import re
 import shlex
@@ -85,13 +86,14 @@ def test_command(line, inside):
 
 @pytest.mark.slow
 def test_training_and_evaluation_are_processes(checkout):
-    path = str(checkout)  # before the package that the tests use
     (train,) = [line for line in COMMANDS if "experiments.train" in line and "debug=fast" in line]
     (evaluate,) = [line for line in COMMANDS if "experiments.evaluate" in line]
     words = shlex.split(train)[3:]
-    start("train", *words, "hydra.run.dir=outputs/process", cwd=checkout, PYTHONPATH=path)
+    start("train", *words, "hydra.run.dir=outputs/process", cwd=checkout)
+    # the checkout's own package: it has no commit to name
+    assert json.loads((checkout / "outputs/process/summary.json").read_text())["git"] is None
     words = [f"run={checkout / 'outputs/process'}" if "=outputs/" in word else word for word in shlex.split(evaluate)[3:]]
-    printed = start("evaluate", *words, "hydra.run.dir=outputs/evaluated", cwd=checkout, PYTHONPATH=path).stdout
+    printed = start("evaluate", *words, "hydra.run.dir=outputs/evaluated", cwd=checkout).stdout
     assert "test" in printed
     assert (checkout / "outputs/evaluated/evaluation.json").exists()
 
