@@ -11,7 +11,7 @@ from nnjax.checks.rates import Course, courses, restarts_of
 from nnjax.checks.step_counts import StepCounts, step_counts, steps_per_epoch
 from nnjax.config.diagnostics import Problem, count
 from nnjax.config.schema import Config
-from nnjax.config.training_options import OneCycle, Steps, WarmupCosine
+from nnjax.config.training_options import OneCycle, Steps, Textbook, WarmupCosine
 from nnjax.config.types import Duration
 from nnjax.data.dataset_spec import DatasetSpec
 
@@ -29,6 +29,26 @@ def _duration(config: Config, spec: DatasetSpec) -> Problems:
         elif per_epoch and (steps := duration.in_steps(per_epoch, config.training.global_batch_size)) > _MOST_STEPS:
             reason = f"is {steps} steps; must be at most {_MOST_STEPS}"
             yield Problem(f"training.{name}", duration, reason)
+
+
+def _counted(config: Config, spec: DatasetSpec) -> Problems:
+    """Yields the other durations that compiled programs count steps of, where these are more than 32 bits hold."""
+    if list(_duration(config, spec)) or not steps_per_epoch(config, spec):
+        return
+    counts, durations = step_counts(config, spec), {}
+    for index, restart in enumerate(restarts_of(config.schedule)):
+        if restart.length is not None:
+            durations[f"schedule.restarts.{index}.length"] = restart.length
+    if not isinstance(config.optimizer, Textbook):
+        for index, group in enumerate(config.optimizer.parameter_groups):
+            if group.until is not None:
+                durations[f"optimizer.parameter_groups.{index}.until"] = group.until
+        if config.optimizer.lookahead is not None and config.optimizer.lookahead.sync_period > _MOST_STEPS:
+            period = config.optimizer.lookahead.sync_period
+            yield Problem("optimizer.lookahead.sync_period", period, f"must be at most {_MOST_STEPS}")
+    for key, duration in durations.items():
+        if (steps := counts.of(duration)) > _MOST_STEPS:
+            yield Problem(key, duration, f"is {steps} steps; must be at most {_MOST_STEPS}")
 
 
 def _schedule(config: Config, spec: DatasetSpec) -> Problems:
@@ -99,4 +119,4 @@ def _whole(config: Config, course: Course, number: int) -> str:
     return f"training.{name}={getattr(training, name)}, {steps}"
 
 
-SCHEDULE_CHECKS = (_duration, _schedule)
+SCHEDULE_CHECKS = (_duration, _counted, _schedule)

@@ -68,7 +68,7 @@ class Hyperparams:
 
     Attributes:
         optimizer: numbers of `config.optimizer`, by path; without the learning rate, which each trial has.
-        rests: as from `nnjax.training.optimizers.rests_of`.
+        complements: as from `nnjax.training.optimizers.complements_of`.
         loss: numbers of `config.loss`, by path.
         augment: numbers of `config.data.augment`, by path.
         schedule: of the learning rate's courses, as `nnjax.checks.rates.schedule_numbers` gives them.
@@ -81,7 +81,7 @@ class Hyperparams:
     """
 
     optimizer: dict[str, Any]
-    rests: dict[str, Any]
+    complements: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[str, Any]
     schedule: Any

@@ -35,7 +35,7 @@ def make_optimizer(
     config: Optimizer,
     relative: optax.Schedule,
     in_steps: Callable[[Duration], Any] | None = None,
-    rests: Mapping[str, Any] = MappingProxyType({}),
+    complements: Mapping[str, Any] = MappingProxyType({}),
 ) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
 
@@ -46,7 +46,7 @@ def make_optimizer(
         config: which rule and its constants. A number may be a traced array; a plain 0 leaves its operation out.
         relative: the learning rate over the steps, as a share of `config.learning_rate`.
         in_steps: from a duration to optimizer steps; needed where a parameter group has an end.
-        rests: as from `rests_of`; needed where the numbers are traced.
+        complements: as from `complements_of`; needed where the numbers are traced.
 
     Raises:
         ConfigError: by `init`, where a group's `parameters` fit no parameter.
@@ -56,12 +56,12 @@ def make_optimizer(
     clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
     groups = config.parameter_groups
     if not groups:
-        return optax.chain(clip, _rule(config, relative, _is_weight, rests))
-    rules = {OTHERS: _rule(config, relative, _is_weight, rests)}
+        return optax.chain(clip, _rule(config, relative, _is_weight, complements))
+    rules = {OTHERS: _rule(config, relative, _is_weight, complements)}
     for index, group in enumerate(groups):
         own = config if group.weight_decay is None else replace(config, weight_decay=group.weight_decay)
         decays = _is_weight if group.weight_decay is None else _is_any
-        rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays, rests)
+        rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays, complements)
     grouped = optax.chain(clip, optax.partition(rules, lambda params: group_labels(groups, params)))
     return freezing(grouped, lambda params: first_frozen_steps(groups, params, in_steps))
 
@@ -70,13 +70,17 @@ def _multiplied(relative: optax.Schedule, multiplier: float) -> optax.Schedule:
     return lambda step: multiplier * relative(step)
 
 
-def rests_of(config: Optimizer) -> dict[str, float]:
-    """1 − b1 and 1 − b2 of Adam, by name: the difference of two float32 numbers, 1 − 0.999 would be off by 1e-5 of itself."""
-    return {"b1": 1 - config.b1, "b2": 1 - config.b2} if isinstance(config, Adam) else {}
+def complements_of(config: Optimizer) -> dict[str, float]:
+    """1 − b1 and 1 − b2 of Adam and Lion, by name, computed in float64.
+
+    As the difference of two float32 numbers, 1 − 0.999 would be off by 1e-5 of itself. Muon needs none: it normalises its
+    updates, and their scale with them.
+    """
+    return {"b1": 1 - config.b1, "b2": 1 - config.b2} if isinstance(config, Adam | Lion) else {}
 
 
 def _rule(
-    config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any], rests: Mapping[str, Any]
+    config: _Rule, relative: optax.Schedule, decays: Callable[[Any], Any], complements: Mapping[str, Any]
 ) -> optax.GradientTransformation:
     """The update rule.
 
@@ -84,7 +88,7 @@ def _rule(
         config: which, and its constants.
         relative: as in `make_optimizer`.
         decays: from parameters to a tree of booleans: whether weight decay applies.
-        rests: as in `make_optimizer`.
+        complements: as in `make_optimizer`.
     """
 
     def learning_rate(step: Any) -> Any:
@@ -95,13 +99,14 @@ def _rule(
         case SGD():
             return optax.chain(decay, optax.sgd(learning_rate, _unless_off(config.momentum), nesterov=config.nesterov))
         case Adam(name="adam"):
-            adam = _scale_by_adam(config, rests or rests_of(config))
+            adam = _scale_by_adam(config, complements or complements_of(config))
             return optax.chain(decay, optax.chain(adam, optax.scale_by_learning_rate(learning_rate)))
         case Adam():
-            adam = _scale_by_adam(config, rests or rests_of(config))
+            adam = _scale_by_adam(config, complements or complements_of(config))
             return optax.chain(adam, decay, optax.scale_by_learning_rate(learning_rate))
         case Lion():
-            return optax.lion(learning_rate, config.b1, config.b2, weight_decay=config.weight_decay, mask=decays)
+            lion = _scale_by_lion(config, complements or complements_of(config))
+            return optax.chain(lion, decay, optax.scale_by_learning_rate(learning_rate))
         case Muon():
             return optax.contrib.muon(
                 learning_rate,
@@ -140,12 +145,12 @@ def _rule(
             return optax.chain(decay, built)
 
 
-def _scale_by_adam(config: Adam, rests: Mapping[str, Any]) -> optax.GradientTransformation:
+def _scale_by_adam(config: Adam, complements: Mapping[str, Any]) -> optax.GradientTransformation:
     """`optax.scale_by_adam`, whose 1 − b1 and 1 − b2 are given."""
 
     def update(grads: Any, state: optax.ScaleByAdamState, params: Any = None) -> tuple[Any, optax.ScaleByAdamState]:
-        mu = jax.tree.map(lambda g, m: rests["b1"] * g + config.b1 * m, grads, state.mu)
-        nu = jax.tree.map(lambda g, v: rests["b2"] * g**2 + config.b2 * v, grads, state.nu)
+        mu = jax.tree.map(lambda g, m: complements["b1"] * g + config.b1 * m, grads, state.mu)
+        nu = jax.tree.map(lambda g, v: complements["b2"] * g**2 + config.b2 * v, grads, state.nu)
         count = optax.safe_increment(state.count)
         mu_hat = optax.tree.bias_correction(mu, config.b1, count)
         nu_hat = optax.tree.bias_correction(nu, config.b2, count)
@@ -153,6 +158,17 @@ def _scale_by_adam(config: Adam, rests: Mapping[str, Any]) -> optax.GradientTran
         return updates, optax.ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(optax.scale_by_adam().init, update)
+
+
+def _scale_by_lion(config: Lion, complements: Mapping[str, Any]) -> optax.GradientTransformation:
+    """`optax.scale_by_lion`, whose 1 − b1 and 1 − b2 are given."""
+
+    def update(grads: Any, state: optax.ScaleByLionState, params: Any = None) -> tuple[Any, optax.ScaleByLionState]:
+        updates = jax.tree.map(lambda g, m: jnp.sign(complements["b1"] * g + config.b1 * m), grads, state.mu)
+        mu = jax.tree.map(lambda g, m: complements["b2"] * g + config.b2 * m, grads, state.mu)
+        return updates, optax.ScaleByLionState(optax.safe_increment(state.count), mu)
+
+    return optax.GradientTransformation(optax.scale_by_lion().init, update)
 
 
 def _unless_off(momentum: Any) -> Any:

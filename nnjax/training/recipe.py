@@ -17,7 +17,7 @@ from nnjax.config.training_options import Lookahead, Optimizer, Textbook
 from nnjax.config.types import Duration
 from nnjax.data.dataset import Dataset
 from nnjax.training.hyperparams import Hyperparams, TrialParams, normalization_of
-from nnjax.training.optimizers import make_optimizer, rests_of
+from nnjax.training.optimizers import complements_of, make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
 from nnjax.training.state import SplitNetwork
 from nnjax.training.step import StepRecipe
@@ -35,7 +35,7 @@ def hyperparams(plan: Plan, dataset: Dataset, kept: Mapping[str, float]) -> Hype
     augment = _augment(plan)
     return Hyperparams(
         optimizer=numbers_of(replace(config.optimizer, learning_rate=0.0)),  # a 0 is left out: each trial has its own
-        rests=rests_of(config.optimizer),
+        complements=complements_of(config.optimizer),
         loss=numbers_of(config.loss),
         augment={} if augment is None else numbers_of(augment),
         schedule=schedule_numbers(config.schedule, plan.steps),
@@ -64,7 +64,7 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
     augment = _augment(plan)
     return StepRecipe(
         network=network,
-        optimizer=make_optimizer(rule, rate_from(config.schedule, shared.schedule), steps_of.__getitem__, shared.rests),
+        optimizer=make_optimizer(rule, rate_from(config.schedule, shared.schedule), steps_of.__getitem__, shared.complements),
         lookahead=lookahead_of(rule),
         frozen_from=lambda params: first_frozen_steps(groups, params, steps_of.__getitem__),
         loss=with_numbers(config.loss, shared.loss),

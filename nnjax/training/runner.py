@@ -93,7 +93,8 @@ class ChunkRunner:
             check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
         self.state = state
         self._experiment, self._stop, self._clock = experiment, stop, clock
-        self._may_end_early = stop_below is not None
+        # The loss at which a call ends by itself; None for never.
+        self._end_below = None if stop_below is None else np.float32(stop_below * (1 + _MARGIN))
         flops = 6 * num_params(state.params) / placement.num_devices * config.training.global_batch_size
         easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
         self._steps_per_call = min(easy, _FIRST_CALL_RECORDS if spans else self._loader.max_steps, self._loader.max_steps)
@@ -127,15 +128,15 @@ class ChunkRunner:
             if pending is not None:
                 yield from self._settle(*pending)
             pending = num_steps, metrics
-            if self._may_end_early:
+            if self._end_below is not None:
                 pending = None
-                if (yield from self._settle(num_steps, metrics)) < num_steps:
+                if (yield from self._settle(num_steps, metrics)):
                     return
         if pending is not None:
             yield from self._settle(*pending)
 
-    def _settle(self, num_steps: int, metrics: StepMetrics) -> Generator[Call, None, int]:
-        """Waits for a call, passes it on, and sets the pace of the next ones; returns the steps that it did."""
+    def _settle(self, num_steps: int, metrics: StepMetrics) -> Generator[Call, None, bool]:
+        """Waits for a call, passes it on, and sets the pace of the next ones; returns whether the call ended by itself."""
         fetched = self._experiment.placement.get(metrics)
         done = min(num_steps, int(np.count_nonzero(fetched.count, axis=-1).max()))
         loss, correct, count = (x[..., :done] for x in (fetched.loss, fetched.correct, fetched.count))
@@ -148,7 +149,10 @@ class ChunkRunner:
             # A short call before an evaluation says little of the pace, and must not slow down the calls after it.
             most = max(4 * done, self._steps_per_call)
             self._steps_per_call = min(max(pace, 1), most, self._loader.max_steps)
-        return done
+        if self._end_below is None:
+            return False
+        # In its last step, too: how many steps a call has depends on the machine's speed, and the result must not.
+        return done < num_steps or not loss[-1] / count[-1] > self._end_below
 
     def _check_step(self, before: TrainState, step: int) -> None:
         """Raises DivergedError if the step to `step` left a number that is not finite."""

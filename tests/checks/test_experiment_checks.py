@@ -171,6 +171,21 @@ BAD_PAIRS = [
         {"training.duration": "3e9steps"},
         "training.duration=3000000000steps: is 3000000000 steps; must be at most 2147483647",
     ),
+    (
+        "schedule=cosine",
+        {"schedule.restarts": [{"at": "10steps", "length": "5000000000steps"}]},
+        "schedule.restarts.0.length=5000000000steps: is 5000000000 steps; must be at most 2147483647",
+    ),
+    (
+        "",
+        {"optimizer.parameter_groups": [{"parameters": "*", "multiplier": 1.0, "weight_decay": None, "until": "3e9steps"}]},
+        "optimizer.parameter_groups.0.until=3000000000steps: is 3000000000 steps; must be at most 2147483647",
+    ),
+    (
+        "",
+        {"optimizer.lookahead": {"sync_period": 2**31, "slow_step_size": 0.5, "power": 1.0}},
+        "optimizer.lookahead.sync_period=2147483648: must be at most 2147483647",
+    ),
     ("schedule=step", {"schedule.boundaries": []}, "schedule.boundaries=[]: needs at least one; schedule=constant has none"),
     (
         "schedule=step",

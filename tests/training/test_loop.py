@@ -12,6 +12,7 @@ from nnjax.config.errors import DivergedError
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training import loop, runner
+from nnjax.training import runner as runner_module
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
@@ -318,6 +319,19 @@ def test_the_rule_on_the_loss_ends_the_call_at_its_step(tmp_path):
     _, result, _, _ = run(tmp_path / "some", *BY_STEP, f"training.stop.loss_below={bound + 1e-7}", recorder=recorder)
     assert result.progress.step == 1 + next(step for step, loss in enumerate(losses) if loss <= bound)
     assert len(recorder.trained_steps) == 1
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 4])
+def test_the_length_of_a_call_does_not_move_the_stop(tmp_path, monkeypatch, steps_per_call):
+    """A machine's speed decides how many steps a call has: the stop may fall on any of them, the last included."""
+    monkeypatch.setattr(runner_module, "_FIRST_CALL_RECORDS", steps_per_call)
+    monkeypatch.setattr(runner_module, "_SECONDS_PER_CALL", 0.0)
+    _, _, every, _ = run(tmp_path / "all", *BY_STEP)
+    losses = [train["loss"] for _, train, _ in every]
+    for step in range(2, 6):
+        bound = min(losses[:step])
+        _, result, _, _ = run(tmp_path / f"until_{step}", *BY_STEP, f"training.stop.loss_below={bound!r}")
+        assert result.progress.step == 1 + losses.index(bound)
 
 
 def test_the_loop_decides_and_not_the_device_whose_loss_is_rounded(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from nnjax.checks.rates import rate_of
 from nnjax.checks.step_counts import StepCounts
 from nnjax.config.errors import ConfigError
+from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.config.training_options import (
     SGD,
     Adam,
@@ -23,7 +24,8 @@ from nnjax.config.training_options import (
     WarmupCosine,
 )
 from nnjax.config.types import Duration
-from nnjax.training.optimizers import make_optimizer
+from nnjax.training.hyperparams import as_arrays
+from nnjax.training.optimizers import complements_of, make_optimizer
 
 COMMON = {"learning_rate": 0.1, "weight_decay": 0.0, "clip_norm": None, "parameter_groups": (), "lookahead": None}
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]]), "bias": jnp.array([1.0, -1.0])}
@@ -265,3 +267,30 @@ def test_the_triangular_schedule_of_airbench94():
     steps = np.arange(476)
     expected = np.interp(steps, [0, 109, 475], [0.2, 1, 0.07])
     np.testing.assert_allclose([float(relative(step)) for step in steps[::25]], expected[::25], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        adam(b1=0.9999, b2=0.99999),
+        adam("adamw", b1=0.9999, b2=0.99999),
+        Lion(**{"name": "lion", **COMMON, "b1": 0.9999, "b2": 0.99999}),
+        sgd(momentum=0.9999, nesterov=True),
+    ],
+    ids=lambda config: config.name,
+)
+def test_numbers_may_be_arguments_of_a_program(config):
+    """1 − b is then no difference of two float32 numbers, which would be off by 1e-3 of itself."""
+
+    def memory_after(config, complements):
+        optimizer = make_optimizer(config, lambda step: 1.0, complements=complements)
+        params, state = PARAMS, optimizer.init(PARAMS)
+        for scale in (1.0, -0.3, 2.0):
+            updates, state = optimizer.update(jax.tree.map(lambda g: scale * g, GRADS), state, params)  # noqa: B023
+            params = optax.apply_updates(params, updates)
+        return state
+
+    numbers = as_arrays(numbers_of(config)), as_arrays(complements_of(config))
+    traced = jax.jit(lambda numbers, complements: memory_after(with_numbers(config, numbers), complements))(*numbers)
+    plain = memory_after(config, {})
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6), traced, plain)
