@@ -3,23 +3,40 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadgroup
+# The browser of `make test-browser`.
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-all bench check format clean clean-cache
+.PHONY: help install train test test-all test-browser test-bench test-newest bench check format clean clean-cache
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.installed  ## Make .venv and install the project with the versions tested together
 
 train: .venv/.installed  ## Train the default experiment; overrides: make train ARGS="model=fnn data=mnist"
 	@$(BIN)/python -m experiments.train $(ARGS)
 
-test: check  ## Lint, check types, run the tests (under 10 minutes on two cores)
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 -m "not slow" $(ARGS)
+test: check  ## Lint, check types, run the tests (under 5 minutes on two cores)
+	$(BIN)/python $(PYTEST) -m "not slow and not browser" $(ARGS)
 
 test-all: check  ## As test, and the slow proofs besides
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not browser" $(ARGS)
+
+test-browser: .venv/.installed-browser  ## Walk through the page of a trace in Chromium (on Debian: apt install chromium)
+	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser $(ARGS)
+
+test-bench: .venv-bench/.installed-dev  ## Compare with PyTorch, in the environment of bench
+	.venv-bench/bin/python -m pytest -m torch $(ARGS)
+
+test-newest: .venv/.installed  ## Run the tests with the newest versions that pyproject.toml allows
+	@echo "Installing the newest versions into .venv-newest ..."
+	@$(PYTHON) -m venv --without-pip .venv-newest
+	@$(PIP) --python .venv-newest/bin/python install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	@.venv-newest/bin/python --version
+	@$(PIP) --python .venv-newest/bin/python list --format freeze | grep -iE '^(jax|jaxlib|flax|optax|orbax-checkpoint|hydra-core|numpy)='
+	.venv-newest/bin/python $(PYTEST) -m "not slow" $(ARGS)
 
 bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: half an hour, on an idle machine
 	.venv-bench/bin/python -m benchmarks $(ARGS)
@@ -34,7 +51,7 @@ format: .venv/.installed-dev  ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix
 
 clean:  ## Remove .venv and the caches of the tools; outputs/ stays
-	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 clean-cache:  ## Remove compiled programs and decoded data, which the next start makes again
 	rm -rf "$${NNJAX_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/nnjax}"
@@ -54,9 +71,19 @@ clean-cache:  ## Remove compiled programs and decoded data, which the next start
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Playwright's Python package alone: the browsers that it can fetch are not needed.
+.venv/.installed-browser: .venv/.installed-dev
+	@echo "Installing what the page's tests need ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[browser]'
+	@touch $@
+
 # .venv has pip in any case, and puts everything into this one.
 .venv-bench/.installed: .venv/.installed benchmarks/requirements.txt
 	@echo "Installing PyTorch, Keras and the project into .venv-bench ..."
 	@$(BIN)/python -m venv --without-pip .venv-bench
 	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	@touch $@
+
+.venv-bench/.installed-dev: .venv-bench/.installed
+	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@

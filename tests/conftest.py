@@ -2,6 +2,9 @@
 
 import gc
 import os
+import pickle
+from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -11,6 +14,8 @@ import hypothesis
 import jax
 import pytest
 from composed_values import delete, values_of  # noqa: F401  (fixtures)
+from hydra.core.plugins import Plugins
+from real_data import has_real_data
 
 jax.config.update("jax_num_cpu_devices", 8)
 
@@ -41,6 +46,41 @@ def start_xla() -> None:
 start_xla()
 
 
+def left_out() -> dict[str, str]:
+    """From the markers whose tests cannot run here to what would run them. They are deselected: none skips."""
+    return {
+        marker: needed
+        for marker, is_here, needed in (
+            ("browser", find_spec("playwright") is not None, "make test-browser"),
+            ("torch", find_spec("torch") is not None, "make test-bench"),
+            ("real_data", has_real_data(), "experiments.prepare, and TFDS_DATA_DIR"),
+        )
+        if not is_here
+    }
+
+
+def pytest_report_header() -> str:
+    return f"left out: {', '.join(f'{marker} ({needed})' for marker, needed in left_out().items()) or 'nothing'}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    markers = left_out()
+    out = [item for item in items if any(item.get_closest_marker(marker) for marker in markers)]
+    if out:
+        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With NNJAX_NO_SKIPS a test that skips has failed, as in CI."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("NNJAX_NO_SKIPS"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which NNJAX_NO_SKIPS forbids: {report.longrepr}"
+    return report
+
+
 def pytest_collection_finish() -> None:
     # What is imported stays: looking through it for garbage, again and again, is of no use.
     gc.freeze()
@@ -63,3 +103,24 @@ def optimised(monkeypatch):
     from nnjax.parallel import compilation
 
     monkeypatch.setitem(compilation._YNNPACK, "xla_backend_optimization_level", 3)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def files_parsed_once():
+    """Hydra parses some twenty YAML files for each config, and most tests compose one."""
+    source = Plugins.instance().class_name_to_class["hydra._internal.core_plugins.file_config_source.FileConfigSource"]
+    load, kept = source.load_config, {}
+
+    def load_config(self, config_path):
+        path = Path(self.path, self._normalize_file_name(config_path))
+        if not path.is_file():
+            return load(self, config_path)
+        state = path.stat()
+        key = (self.path, self.provider, config_path, state.st_ino, state.st_mtime_ns, state.st_size)
+        if key not in kept:
+            kept[key] = pickle.dumps(load(self, config_path))
+        return pickle.loads(kept[key])  # whoever composes changes it
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "load_config", load_config)
+        yield

@@ -1,7 +1,6 @@
 """What every source comes to: sizes, limits, validation, statistics; and the sources without files."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from archives import PLAIN, tfds_data
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from real_data import REAL_DATA
 
 from nnjax.config.data_options import DigitsData, SyntheticData, TextbookData
 from nnjax.config.errors import DataError
@@ -31,8 +31,6 @@ CLASSES = SyntheticData(
     **PLAIN,
 )
 VALUES = replace(CLASSES, task="regression", input_shape=(6,), outputs=2, noise=0.0)
-
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "tfds"
 
 
 def rows(inputs):
@@ -206,13 +204,13 @@ def test_synthetic_data_depend_on_the_data_seed_alone(data):
 # --- real data -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no prepared data beside the project")
+@pytest.mark.real_data
 @pytest.mark.parametrize(
     ("name", "counts", "first_class"),
     [("mnist", [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009], "0"), ("cifar10", [1000] * 10, "airplane")],
 )
 def test_real_data(name, counts, first_class):
-    data = tfds_data(name, SHARED)
+    data = tfds_data(name, REAL_DATA)
     decoded = decode_split(prepared_folder(data), "test", dataset_spec(data))
     assert np.bincount(decoded.targets).tolist() == counts
     assert decoded.class_names[0] == first_class

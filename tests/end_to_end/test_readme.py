@@ -15,6 +15,7 @@ from commands import ROOT, code_blocks, environment, run, start
 
 from nnjax.cli import command, compose, hydra_runner
 
+pytestmark = pytest.mark.xdist_group("readme")  # whose fixture makes a project with a run in it
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 LINES = [line.split("  #")[0].strip() for block in code_blocks(README, "bash") for line in block.splitlines()]
