@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
-from commands import ROOT, environment, metrics_of, run, summary_of
+from commands import ROOT, environment, metrics_of, start, summary_of
 
 import nnjax
 
@@ -20,7 +20,7 @@ open("history.json", "w").write(json.dumps([result.metrics, result.history]))
 
 
 def test_the_same_numbers_as_the_command(tmp_path):
-    run("train", *OVERRIDES, f"hydra.run.dir={tmp_path}/run")
+    start("train", *OVERRIDES, f"hydra.run.dir={tmp_path}/run")
     env = environment(PYTHONPATH=str(ROOT))
     subprocess.run([sys.executable, "-W", "error", "-c", PROGRAM], cwd=tmp_path, env=env, check=True)
     metrics, history = json.loads((tmp_path / "history.json").read_text())

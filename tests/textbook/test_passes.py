@@ -24,7 +24,11 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("overrides", NETWORKS.values(), ids=NETWORKS)
+# Equal bits of drawn weights are those of optimised programs, which the slow tier runs.
+@pytest.mark.parametrize(
+    "overrides",
+    [pytest.param(case, id=name, marks=[pytest.mark.slow] if name == "fnn" else []) for name, case in NETWORKS.items()],
+)
 def test_starts_from_the_weights_that_training_starts_from(overrides):
     config = config_of(*overrides)
     spec = dataset_spec(config.data)
