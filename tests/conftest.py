@@ -33,10 +33,10 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 def start_xla() -> None:
     """Starts XLA so that it compiles in a hurry, unless XLA_FLAGS asks for something else.
 
-    The tests compile thousands of programs that run for a millisecond each: with LLVM's optimisations, and the emitters whose code
-    needs them, a training step takes six times as long to compile. The program that XLA makes of a step stays what it is, and so
-    do the libraries that compute products and convolutions; a last bit may differ. XLA reads its flags once: a process that a
-    test starts compiles as usual. With `XLA_FLAGS= make test` the tests' own process does, too.
+    The tests compile thousands of programs that run for a millisecond each: with LLVM's optimisations, and the emitters whose
+    code needs them, a training step takes six times as long to compile. The program that XLA makes of a step stays what it is,
+    and so do the libraries that compute products and convolutions; a last bit may differ. XLA reads its flags once: a process
+    that a test starts compiles as usual. With `XLA_FLAGS= make test` the tests' own process does, too.
     """
     if "XLA_FLAGS" in os.environ:
         return

@@ -1,3 +1,5 @@
+import os
+
 import jax
 import numpy as np
 import optax
@@ -38,7 +40,8 @@ def test_starts_from_the_weights_that_training_starts_from(overrides):
     assert jax.tree.structure(traced) == jax.tree.structure(expected)
     for mine, theirs in zip(jax.tree.leaves(traced), jax.tree.leaves(expected), strict=True):
         assert mine.dtype == np.float64
-        np.testing.assert_array_equal(np.asarray(mine, np.float32), theirs)
+        # Without optimisations (see conftest.py) a last bit may differ.
+        np.testing.assert_allclose(np.asarray(mine, np.float32), theirs, rtol=0 if "XLA_FLAGS" in os.environ else 3e-7)
 
 
 def test_given_weights_are_those_of_the_config_and_not_their_float32():
