@@ -13,6 +13,7 @@ os.environ.pop("COLUMNS", None)  # the width of the terminal that pytest runs in
 import hypothesis
 import jax
 import pytest
+from compiling import start_xla
 from composed_values import delete, values_of  # noqa: F401  (fixtures)
 from hydra.core.plugins import Plugins
 from real_data import has_real_data
@@ -27,20 +28,6 @@ hypothesis.settings.load_profile("nnjax")
 # Many tests compile the same programs.
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def start_xla() -> None:
-    """Starts XLA with LLVM's optimisations off, unless XLA_FLAGS asks for something else.
-
-    The tests compile thousands of programs that run for a millisecond each: with LLVM's optimisations this took half of their
-    time. XLA's own passes stay, and the libraries that compute products and convolutions. XLA reads its flags once: a process
-    that a test starts compiles as usual. With `XLA_FLAGS= make test` the tests' own process does, too.
-    """
-    if "XLA_FLAGS" in os.environ:
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-        jax.jit(lambda: 0)()
 
 
 start_xla()

@@ -25,6 +25,7 @@ from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import TrainConfig
 
+ROOT = project_root()
 VERB = """
 import json, os, signal, sys
 from nnjax.cli import command
@@ -58,9 +59,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with YAML files of its own and a verb, and no runs."""
-    root = project_root()
-    shutil.copytree(root / "conf", tmp_path / "conf")
-    shutil.copy(root / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "verb.py").write_text(VERB)
     (tmp_path / "elsewhere").mkdir()
     return tmp_path
@@ -91,11 +91,10 @@ def run(project: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def start(project: Path) -> Run:
     """Runs the verb in a process of its own."""
-    root = project_root()
     for package in ("config", "data", "checks", "cli"):
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(root / "nnjax" / package, project / "nnjax" / package, ignore=ignored)
-    shutil.copy(root / "nnjax/__init__.py", project / "nnjax")
+        shutil.copytree(ROOT / "nnjax" / package, project / "nnjax" / package, ignore=ignored)
+    shutil.copy(ROOT / "nnjax/__init__.py", project / "nnjax")
 
     def start(*arguments: str, cwd: str = ".") -> Result:
         environment = {**os.environ, "PYTHONPATH": str(project), "COLUMNS": "100"}
