@@ -12,8 +12,8 @@ os.environ.pop("COLUMNS", None)  # the width of the terminal that pytest runs in
 
 import hypothesis
 import jax
-import jaxlib.version
 import pytest
+from compiling import start_xla
 from composed_values import delete, values_of  # noqa: F401  (fixtures)
 from hydra.core.plugins import Plugins
 from real_data import has_real_data
@@ -28,24 +28,6 @@ hypothesis.settings.load_profile("nnjax")
 # Many tests compile the same programs.
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def start_xla() -> None:
-    """Starts XLA so that it compiles in a hurry, unless XLA_FLAGS asks for something else.
-
-    The tests compile thousands of programs that run for a millisecond each: with LLVM's optimisations, and the emitters whose
-    code needs them, a training step takes six times as long to compile. The program that XLA makes of a step stays what it is,
-    and so do the libraries that compute products and convolutions; a last bit may differ. XLA reads its flags once: a process
-    that a test starts compiles as usual. With `XLA_FLAGS= make test` the tests' own process does, too.
-    """
-    if "XLA_FLAGS" in os.environ:
-        return
-    flags = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
-    if jaxlib.version.__version_info__[:2] == (0, 10):  # XLA ends the process over a flag that it does not know
-        flags.append("--xla_cpu_use_fusion_emitters=false")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLA_FLAGS", " ".join(flags))
-        jax.jit(lambda: 0)()
 
 
 start_xla()
