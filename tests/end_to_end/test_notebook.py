@@ -35,10 +35,12 @@ def test_its_cells_run(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_it_runs_in_a_kernel_as_it_stands(tmp_path, monkeypatch):
+def test_it_runs_in_a_kernel_as_it_stands(tmp_path, tmp_path_factory, monkeypatch):
     import nbformat
     from nbclient import NotebookClient
 
+    # A list of fonts in the home folder may be that of a matplotlib since removed, and then the kernel warns.
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.read(PATH, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
