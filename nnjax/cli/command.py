@@ -41,7 +41,7 @@ from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
-from nnjax.config.schema import EvaluateConfig, TrainConfig
+from nnjax.config.schema import EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -91,8 +91,10 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig):
-            raise ConfigError(f"--plugin {plugins[0]}: is for train and evaluate; {self.verb} has the shipped options only")
+        if plugins and self.schema not in (TrainConfig, EvaluateConfig, VerifyConfig):
+            raise ConfigError(
+                f"--plugin {plugins[0]}: is for train, evaluate and verify; {self.verb} has the shipped options only"
+            )
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)

@@ -27,6 +27,7 @@ from nnjax.cli.sweep_results import JobResult, write_outcome
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
+from nnjax.config.schema import VerifyConfig
 
 Task = Callable[[Any, Path], Mapping[str, object]]
 
@@ -91,13 +92,17 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         if isinstance(values[key], str):
             values[key] = str(find_run(values[key], key, composition))
             require_plugins(Path(values[key]), key, complain)
-    given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
+    earlier = ("run",) if schema is VerifyConfig else ("resume", "rerun")
+    given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(
             f"rerun={values['rerun']}: starts a new run, and resume= resumes one; give one of them {ON_COMMAND_LINE}"
         )
     if given:
+        composed = values
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+        if schema is VerifyConfig:  # the run's experiment, and this command's own keys
+            values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")
     for name in ("directory", "file"):  # the config may be read again from another working directory
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":

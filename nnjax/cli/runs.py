@@ -163,7 +163,7 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
 
     Args:
         composition: of the command line; only the keys that its overrides name are taken from it.
-        key: `resume`, which keeps the experiment as it was, or `rerun`, which starts a new one like it.
+        key: `resume`, which keeps the experiment as it was, or `rerun` (`run` for verify), which starts a new one like it.
         run_dir: folder of the earlier run.
 
     Raises:
@@ -177,15 +177,15 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         changed, text = override.key_or_group, str(override.input_line).lstrip("+")
         if override.is_hydra_override() or changed == key:
             continue
-        free = key == "rerun" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+        free = key != "resume" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
         if override.is_delete() or not free:
             reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
-            if key == "rerun":
+            if key != "resume":
                 reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
         chosen = is_group(override, loader)
         if chosen and changed not in values:
-            raise ConfigError(f"{text}: rerun= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
+            raise ConfigError(f"{text}: {key}= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
         value: Any = composition.job[changed] if chosen else override.value()
         try:
             OmegaConf.update(config, changed, value, merge=not chosen, force_add=True)

@@ -186,6 +186,26 @@ class TraceConfig(Config):
     iterations: PositiveInt
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifyConfig(Config):
+    """`python -m experiments.verify CHECK`: holds an experiment, or a run's files, to what is promised of them.
+
+    Attributes:
+        check: `resume` kills trainings and resumes them, `parity` trains on one and on several devices, `checkpoint` reads a
+            run's files.
+        run: folder of an earlier run, whose experiment or files are checked; null checks the experiment of this config.
+        steps: of each training; `resume` trains so many before the kill and after it.
+        kills: number of runs that `resume` kills.
+        tolerance: the largest relative difference that `parity` accepts.
+    """
+
+    check: Literal["resume", "parity", "checkpoint"]
+    run: str | None
+    steps: PositiveInt
+    kills: PositiveInt
+    tolerance: PositiveFloat
+
+
 @dataclass(frozen=True)
 class NeuronView:
     """Settings of `experiments.neuron` besides the neuron itself.
