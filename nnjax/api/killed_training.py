@@ -2,8 +2,8 @@
 
     python -m nnjax.api.killed_training EXPERIMENT RUN STEP SECONDS [PLUGIN …]
 
-EXPERIMENT holds a `config.yaml`, and RUN becomes the folder of the run. The process dies SECONDS after the first checkpoint at or
-after STEP was written, and at the latest before it would write another one: so work is always lost, and the run is never over.
+EXPERIMENT holds a `config.yaml`, and RUN becomes the folder of the run. The process dies SECONDS after it wrote the first
+checkpoint at or after STEP, and at the latest before it writes another one: so work is always lost, and the run is never over.
 """
 
 import os

@@ -21,7 +21,6 @@ from nnjax.api.parity import shortened
 from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.runs import write_config
 from nnjax.config.errors import UserError
-from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
 from nnjax.config.types import Duration
 from nnjax.reporting.console import RunConsole

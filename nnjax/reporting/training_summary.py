@@ -16,6 +16,7 @@ from nnjax.cli.resume_notice import other_past
 from nnjax.config.errors import DivergedError
 from nnjax.config.parsing import config_hash
 from nnjax.config.schema import TrainConfig
+from nnjax.reporting.accounting import goodput
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
 from nnjax.reporting.tables import closing_table
@@ -53,6 +54,7 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
     finally:
         total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
         summary.setdefault("seconds", {})["total"] = total
+        summary["goodput"] = goodput(summary["seconds"])
         summary["peak_rss_mb"] = peak_rss_mb()
         if run_dir is not None:
             write_json(run_dir / "summary.json", summary)
