@@ -67,6 +67,7 @@ class Placement:
         num_devices: their number.
         platform: their kind: cpu, gpu, tpu.
         many: whether there are several trials; per-trial arrays then have a leading axis [trials, ...].
+        whole_trials: whether each device trains trials of its own, and exchanges nothing.
     """
 
     def __init__(
@@ -81,33 +82,33 @@ class Placement:
         self.platform = self.devices[0].platform
         self.many = num_trials > 1
         self._wrapper, self._num_trials = wrapper, num_trials
-        self._whole = self.many and num_trials >= self.num_devices
-        self._axis = _TRIALS_AXIS if self._whole else AXIS
+        self.whole_trials = self.many and num_trials >= self.num_devices
+        self._axis = _TRIALS_AXIS if self.whole_trials else AXIS
         self._mesh = Mesh(np.array(self.devices), (self._axis,), axis_types=(AxisType.Auto,))
         self._sharding = NamedSharding(self._mesh, PartitionSpec(self._axis))
-        rounds = math.ceil(num_trials / self.num_devices) if self._whole else num_trials
+        rounds = math.ceil(num_trials / self.num_devices) if self.whole_trials else num_trials
         # Groups of equal size, as far as possible: a group of another size would be compiled separately.
         groups = math.ceil(rounds / at_once)
         self._at_once = math.ceil(rounds / groups)
-        self._rounds = groups * self._at_once if self._whole else rounds
+        self._rounds = groups * self._at_once if self.whole_trials else rounds
         # Devices with fewer trials in the last round are padded with repeats of the first ones; those results are discarded.
-        self._rows = np.arange(self._rounds * (self.num_devices if self._whole else 1)) % num_trials
+        self._rows = np.arange(self._rounds * (self.num_devices if self.whole_trials else 1)) % num_trials
 
     # --- to the devices ---
 
     def put(self, tree: Any) -> Any:
         """Shards per-trial arrays [trials, ...] over the devices; a single network's arrays [...] are replicated."""
-        if self._whole:
+        if self.whole_trials:
             return self.split(jax.tree.map(lambda x: np.asarray(x)[self._rows], computed(tree)))
         return self.replicate(tree)
 
     def put_batches(self, tree: Any) -> Any:
         """Shards training batches [steps, b, ...]; with several trials [trials, steps, b, ...]."""
-        return self.put(tree) if self._whole else self.split(tree, axis=2 if self.many else 1)
+        return self.put(tree) if self.whole_trials else self.split(tree, axis=2 if self.many else 1)
 
     def put_examples(self, tree: Any) -> Any:
         """Shards one batch [b, ...] that all trials share."""
-        return self.replicate(tree) if self._whole else self.split(tree)
+        return self.replicate(tree) if self.whole_trials else self.split(tree)
 
     def replicate(self, tree: Any) -> Any:
         """Copies each array [...] to every device: [num_devices, ...]."""
@@ -141,7 +142,7 @@ class Placement:
 
     def get(self, tree: Any) -> Any:
         """Inverse of `put`, as NumPy arrays; waits for them."""
-        if not self._whole:
+        if not self.whole_trials:
             return self.fetch(tree)
         return jax.tree.map(lambda x: self.join(x)[: self._num_trials], tree)
 
@@ -149,7 +150,7 @@ class Placement:
         """Outputs for a batch of `put_examples`, on the host: [b, ...]; with several trials [trials, b, ...]."""
         if not self.many:
             return self.join(array)
-        if self._whole:
+        if self.whole_trials:
             return np.asarray(self.get(array))
         return np.concatenate(np.asarray(computed(array)), axis=1)
 
@@ -189,7 +190,7 @@ class Placement:
             results = jax.vmap(lambda: function(*args), axis_name=AXIS, axis_size=1)()
             return jax.tree.map(lambda x: x[0], results)
 
-        own = alone if self._whole else function
+        own = alone if self.whole_trials else function
         if self._wrapper == "pmap":
             return jax.pmap(own, axis_name=self._axis, devices=self.devices, donate_argnums=donate)
 
