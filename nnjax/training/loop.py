@@ -16,7 +16,7 @@ import numpy as np
 from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.checkpoints import CheckpointStore
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
 from nnjax.training.recording import Recorder
@@ -49,7 +49,7 @@ def fit(
     state: TrainState,
     progress: TrainingProgress,
     *,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointStore,
     callback: Callback,
     stop: StopSignal,
     clock: Clock,
@@ -124,7 +124,7 @@ def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, c
 class _Saver:
     """Saves states. The best one waits for the next save, since early in training every evaluation is better than the last."""
 
-    def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock) -> None:
+    def __init__(self, checkpoints: CheckpointStore, experiment: Experiment, clock: Clock) -> None:
         self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
