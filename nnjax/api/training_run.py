@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
 from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.finished_runs import check_unfinished
 from nnjax.cli.plugins import plugin_words
 from nnjax.cli.resume_notice import resume_notice
 from nnjax.cli.sessions import read_sessions
@@ -32,7 +33,7 @@ from nnjax.reporting.progress_bar import Progress
 from nnjax.reporting.run_callbacks import RunCallbacks
 from nnjax.reporting.run_summary import write_json
 from nnjax.reporting.tables import model_table
-from nnjax.reporting.training_summary import summarized
+from nnjax.reporting.training_summary import begin_resumed, summarized
 from nnjax.reporting.trial_results import Numbers, forecast_errors, mean_forecast, means, rows_of, trials_summary, write_trials
 from nnjax.reporting.trial_tables import show_trials
 
@@ -117,7 +118,7 @@ def _train(
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
-        from nnjax.training.loop import fit
+        from nnjax.training.loop import ending, fit
         from nnjax.training.training_progress import TrainingProgress
 
     # --- devices: before anything else touches JAX ---
@@ -155,10 +156,14 @@ def _train(
             for phase, earlier in progress.seconds.items():
                 clock.seconds[phase] += earlier
             summary["earlier_seconds"] = sum(progress.seconds.values())
+            end = ending(experiment, progress, StopSignal(), clock)
+            check_unfinished(config, run_dir, progress.step, end and end[0])
+            begin_resumed(config, run_dir, console, summary)
             console.print(f"Resuming from step {progress.step} of {plan.steps.total}")
             for line in resume_notice(plan, read_sessions(run_dir), progress.step):
                 console.print(line)
         else:
+            begin_resumed(config, run_dir, console, summary)
             console.print("There is no checkpoint yet: starting from the beginning")
 
     # --- training; signals are the caller's where there is no folder to save to ---
