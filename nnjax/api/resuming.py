@@ -1,6 +1,6 @@
 """The beginning of a training: from a run's newest intact checkpoint, or from the start.
 
-    start = begin(config, run_dir, state, plan, data_hash, console)
+    start = begin(config, run_dir, state, experiment, data_hash, console, summary)
     start.state, start.progress
 
 A resume is refused before anything is written if the data is other data than the run was trained on. What was damaged is said.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnjax.checks.plan import Plan
+from nnjax.cli.finished_runs import check_unfinished
 from nnjax.cli.resume_notice import resume_notice
 from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DataError
@@ -20,11 +20,13 @@ from nnjax.config.run_identity import new_run_id, read_run_id, write_run_id
 from nnjax.config.schema import Config, TrainConfig
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import MetricMemory, Metrics
+from nnjax.reporting.training_summary import begin_resumed
 from nnjax.training.training_progress import TrainingProgress
 
 if TYPE_CHECKING:
     from nnjax.training.checkpoint_file import Saved
     from nnjax.training.checkpoints import CheckpointStore
+    from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
 
 NO_CHECKSUM = "the checkpoint is of nnjax 0.2 or before: it carries no checksum, and does not name its data"
@@ -39,23 +41,22 @@ class Start:
         progress: at the step of `state`.
         run_id: of the run; None without a folder.
         metrics: the arguments of `MetricWriter` for a resumed run.
-        summary: what the summary says of the start.
     """
 
     state: "TrainState"
     progress: TrainingProgress = field(default_factory=TrainingProgress)
     run_id: str | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 def begin(
     config: TrainConfig,
     run_dir: Path | None,
     state: "TrainState",
-    plan: Plan,
+    experiment: "Experiment",
     data_hash: Callable[[], str],
     console: RunConsole,
+    summary: dict[str, Any],
 ) -> Start:
     """Restores a resumed run: 1. from the last intact checkpoint, if the folder has one; 2. else from the beginning.
 
@@ -63,14 +64,19 @@ def begin(
         config: with `resume`, a run is resumed.
         run_dir: the run's folder; None starts anew.
         state: the initial state, for its shapes too.
-        plan: of the training.
+        experiment: the training.
         data_hash: returns the hash of the dataset.
         console: shows what is resumed, and what is damaged.
+        summary: gets what is to be said of the start. Once nothing can refuse the resume, the folder is written to.
 
     Raises:
         DataError: if no checkpoint can be used, or the data is other data.
+        RunFinishedError: if the run has no step left to do.
     """
+    from nnjax.parallel.preemption import StopSignal
     from nnjax.training.checkpoints import Checkpoints
+    from nnjax.training.clock import Clock
+    from nnjax.training.loop import ending
 
     if run_dir is None:
         return Start(state)
@@ -80,9 +86,14 @@ def begin(
 
     def accept(saved: "Saved") -> None:
         check_data(config, saved.notes.data_hash, data_hash)
+        progress = saved.notes.progress
+        end = ending(experiment, progress, StopSignal(), Clock(progress.seconds))
+        check_unfinished(config, run_dir, progress.step, end and end[0])
 
     folder = run_dir / "checkpoints"
+    plan = experiment.plan
     restored = Checkpoints(folder, run_id=run_id).restore_newest(state, console.warn, accept=accept)
+    begin_resumed(config, run_dir, console, summary)
     if restored is None:
         console.print("There is no checkpoint yet: starting from the beginning")
         return Start(state, run_id=_named(run_dir, run_id, None, console), metrics={"resume_step": 0})
@@ -93,6 +104,7 @@ def begin(
         console.print(line)
     if saved.records is None:
         console.print(NO_CHECKSUM)
+    summary |= {"earlier_seconds": sum(progress.seconds.values())} | ({"best_lost": restored.lost} if restored.lost else {})
     every = sessions[-2:][0].evaluate_every if sessions else None
     evaluated = 0 if every is None else progress.step - progress.step % plan.steps.of(every)
     return Start(
@@ -100,7 +112,6 @@ def begin(
         progress,
         _named(run_dir, run_id, saved.notes.run_id, console),
         {"resume_step": progress.step, "copy": saved.records, "evaluated": evaluated},
-        {"earlier_seconds": sum(progress.seconds.values())} | ({"best_lost": restored.lost} if restored.lost else {}),
     )
 
 

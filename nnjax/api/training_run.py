@@ -146,11 +146,10 @@ def _train(
     }
 
     # --- resume, or the beginning ---
-    start = begin(config, run_dir, state, plan, hashing.result, console)
+    start = begin(config, run_dir, state, experiment, hashing.result, console, summary)
     state, progress = start.state, start.progress
     for phase, earlier in progress.seconds.items():
         clock.seconds[phase] += earlier
-    summary |= start.summary
 
     # --- training; signals are the caller's where there is no folder to save to ---
     with (

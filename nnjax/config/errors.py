@@ -47,6 +47,12 @@ class DivergedError(UserError):
     exit_code = 4
 
 
+class RunFinishedError(UserError):
+    """No fault: the run to be resumed has no step left to do, and stays as it is."""
+
+    exit_code = 0
+
+
 class PreemptedError(UserError):
     """A signal ended the run after a checkpoint; the same command with `resume=` resumes it."""
 

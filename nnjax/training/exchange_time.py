@@ -2,8 +2,8 @@
 
 seconds = exchange_seconds(placement, state.params) * num_steps          # exposed communication of a training on CPUs
 
-Collectives on CPUs are synchronous, so a step waits for this long. Elsewhere XLA may overlap them with the backward pass, and the
-result is an upper bound. Every process of a run must call it at the same time.
+Collectives on CPUs are synchronous, so a step waits for this long. Elsewhere XLA may overlap them with the backward pass, and
+the result is an upper bound. Every process of a run must call it at the same time.
 """
 
 import time

@@ -83,7 +83,7 @@ def fit(
                     saver.hold(state, progress)
             if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
                 saver.save(state, progress)
-            end = _end(experiment, progress, stop, clock)
+            end = ending(experiment, progress, stop, clock)
             if end is not None:
                 break
             if runner is None:
@@ -111,7 +111,7 @@ def _is_evaluation(experiment: Experiment, progress: TrainingProgress, clock: Cl
     return progress.step >= steps.total or progress.step % steps.evaluate_every == 0 or out_of_time(rules, clock)
 
 
-def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
+def ending(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
     """The one place that decides to stop: how training ends at this step, and why; None if it continues."""
     if progress.step >= experiment.plan.steps.total:
         return "completed", ""
