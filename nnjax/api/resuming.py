@@ -139,16 +139,19 @@ def make_store(
     return Checkpoints(folder, keep, run_id=start.run_id, data_hash=data_hash, records=metrics.until)
 
 
-def best_note(tested: TrainingProgress, last: TrainingProgress) -> dict[str, Any]:
-    """What the summary says if the best checkpoint was lost, and the best of those left was tested.
+def note_best(summary: dict[str, Any], tested: TrainingProgress, last: TrainingProgress) -> None:
+    """Notes in a summary if the best checkpoint was lost and another one was tested in its place.
 
     Args:
-        tested: of the checkpoint that was tested.
+        summary: to be changed.
+        tested: of the checkpoint that was tested as the best.
         last: at the end of training.
     """
     if tested.validation_loss == last.best_loss:
-        return {}
-    return {"best_lost": {"step": None, "validation_loss": last.best_loss, "best_left": tested.step}}
+        summary.pop("best_lost", None)  # a resume found a best one lost, and a better one came
+    else:
+        lost = {"step": None, "validation_loss": last.best_loss, **summary.get("best_lost", {})}
+        summary["best_lost"] = {**lost, "best_left": tested.step}
 
 
 def check_data(config: Config, stored: str | None, data_hash: Callable[[], str]) -> None:

@@ -104,7 +104,7 @@ def _train(
     with clock("import"):
         import jax
 
-        from nnjax.api.resuming import begin, best_note, make_store
+        from nnjax.api.resuming import begin, make_store, note_best
         from nnjax.data.content_hash import content_hash
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
@@ -187,7 +187,7 @@ def _train(
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
                 tested, step = placement.put(state), progress.step
-                summary |= best_note(progress, result.progress)
+                note_best(summary, progress, result.progress)
             evaluation = experiment.evaluate(tested, dataset.test)
             shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
             if shown is None:

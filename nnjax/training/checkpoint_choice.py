@@ -116,9 +116,10 @@ def newest_intact(listing: Listing, folder: Path, run_id: str | None) -> Choice 
     if not lost_best(entries, progress):
         return Choice(saved, progress, tuple(faults), tuple(warnings), None)
     step, loss, left = progress.best_step, progress.best_loss, None if found is None else found.step
+    place = f"{'' if step is None else f'step {step}, '}validation loss {loss:.4g}"
     warnings.append(
-        f"the best checkpoint so far{'' if step is None else f', of step {step},'} with validation loss {loss:.4g}, is lost: "
-        f"unless a lower loss comes, training.test=best tests the best of those left{'' if left is None else f', step {left}'}"
+        f"the best checkpoint so far ({place}) is lost: unless a lower loss comes, training.test=best tests the best of those "
+        f"left{'' if left is None else f', step {left}'}"
     )
     lost = {"step": step, "validation_loss": loss, "best_left": left}
     return Choice(saved, replace(progress, best_step=None), tuple(faults), tuple(warnings), lost)
