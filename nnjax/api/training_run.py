@@ -105,6 +105,7 @@ def _train(
     with clock("import"):
         import jax
 
+        from nnjax.api.kept_divergence import keeper_of, note_divergence
         from nnjax.api.memory_checkpoints import MemoryCheckpoints
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
@@ -162,6 +163,8 @@ def _train(
         else:
             console.print("There is no checkpoint yet: starting from the beginning")
 
+    keeper = None if run_dir is None else keeper_of(run_dir, experiment, state, checkpoints, clock)
+
     # --- training; signals are the caller's where there is no folder to save to ---
     resume_step = progress.step if config.resume is not None else None
     with (
@@ -184,9 +187,19 @@ def _train(
             earlier_seconds=sum(progress.seconds.values()),
         )
         try:
-            result = fit(experiment, state, progress, checkpoints=checkpoints, callback=callbacks, stop=stop, clock=clock)
+            result = fit(
+                experiment,
+                state,
+                progress,
+                checkpoints=checkpoints,
+                callback=callbacks,
+                stop=stop,
+                clock=clock,
+                keeper=keeper,
+            )
             summary |= {"status": result.status, "reason": result.reason}
         finally:
+            note_divergence(keeper, run_dir, summary, console)
             summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
         if result.status == "preempted":
             return None

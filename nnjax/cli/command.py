@@ -42,7 +42,7 @@ from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
-from nnjax.config.schema import EvaluateConfig, TrainConfig
+from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig
 from nnjax.config.shell import shell_text
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -92,7 +92,7 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig):
+        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig):
             raise ConfigError(f"--plugin {plugins[0]}: is for train and evaluate; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

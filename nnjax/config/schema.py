@@ -233,6 +233,17 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class AutopsyConfig:
+    """`python -m experiments.autopsy run=outputs/…`.
+
+    Attributes:
+        run: folder of a run that diverged.
+    """
+
+    run: str
+
+
+@dataclass(frozen=True)
 class PrepareConfig:
     """`python -m experiments.prepare data=mnist`.
 
