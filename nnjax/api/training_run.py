@@ -16,6 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
+from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.resume_notice import resume_notice
@@ -247,23 +248,10 @@ def _train(
     # --- figures ---
     if config.report.figures and stop.requested is None:
         with clock("figures"):
-            from nnjax.reporting.figures.run_figures import draw_run
-
-            first_layer = placement.one_of(placement.get(tested.params.get(layers[0].name, {})), shown)
-            kernel = first_layer.get("kernel")
-            figures = draw_run(
-                run_dir,
-                inputs=dataset.test.inputs,
-                targets=dataset.test.targets,
-                outputs=placement.one_of(evaluation.outputs, shown),
-                losses=placement.one_of(evaluation.losses, shown),
-                class_names=dataset.class_names,
-                from_logits=config.loss.from_logits,
-                kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
-                forecast=forecasts[shown] if forecasts else None,
-                trials=summary.get("trials", ()),
+            trials = summary.get("trials", ())
+            summary["figures"] = draw_figures(
+                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console
             )
-            summary["figures"] = [str(path) for path in figures]
     return trained
 
 

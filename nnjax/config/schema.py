@@ -225,11 +225,14 @@ class EvaluateConfig:
         run: folder of the run.
         checkpoint: `last`, `best`, `tested` (the one that training tested), or a step.
         memory_limit: like `parallel.memory_limit`, for this evaluation.
+        figures: whether to draw the run's figures, in the evaluation's folder; `auto` does if the run should have figures, and
+            has none, such as after a signal.
     """
 
     run: str
     checkpoint: Literal["last", "best", "tested"] | NonNegativeInt
     memory_limit: MemoryLimit = "auto"
+    figures: Literal["auto"] | bool = "auto"
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,12 @@ from nnjax.training.state import TrainState
 if TYPE_CHECKING:
     from nnjax.training.runner import ChunkRunner
 
-_MOST_BYTES = 2**28  # of a state that is held in memory; two are
+_MOST_BYTES = 2**27  # of a state that is held in memory; three are
 _MOST_STEPS = 20  # steps before the one that went wrong whose batches are kept
 _MOST_BATCH_BYTES = 2**25  # of all of these batches together
 _MOST_EXAMPLES = 256  # of a validation split
 _MOST_REPLAYED = 600.0  # seconds of a replay
+_SHORT_REPLAY = 60.0  # seconds of a replay that also shows the steps before
 
 
 class DivergenceKeeper:
@@ -59,7 +60,7 @@ class DivergenceKeeper:
         self.note, self.is_kept = "", False
 
     def hold(self, step: int, state: TrainState) -> None:
-        """Holds a good state: the first one, and the newest.
+        """Holds a good state: the first one, and the newest two.
 
         Args:
             step: steps done.
@@ -68,7 +69,7 @@ class DivergenceKeeper:
         if not self._held:
             self._first_step = step
         if sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(state)) <= _MOST_BYTES:
-            self._held = [*self._held[:1], (step, state)]
+            self._held = [*self._held[:1], *self._held[1:][-1:], (step, state)]
 
     def keep(self, runner: "ChunkRunner", step: int, trial: int = 0) -> None:
         """Repeats the steps before the one that diverged, and writes the files. Raises nothing.
@@ -108,19 +109,24 @@ class DivergenceKeeper:
 
     def _repeat(self, runner: "ChunkRunner", step: int, trial: int) -> DivergedStep:
         for start, state in self._starts(step):
-            seconds = self._seconds() * (step - start) / max(1, step - self._first_step)
-            if seconds > _MOST_REPLAYED:
+            if (seconds := self._seconds_of(step - start, step)) > _MOST_REPLAYED:
                 raise DataError(f"the last state before it is {step - start} steps, {seconds:.0f} s of training, back")
             if (found := self._find(runner, start, state, step, trial)) is not None:
                 return found
         raise DataError("there is no state before it")
 
+    def _seconds_of(self, steps: int, done: int) -> float:
+        """How long a replay takes, by the pace of the steps done."""
+        return self._seconds() * steps / max(1, done - self._first_step)
+
     def _starts(self, step: int) -> list[tuple[int, TrainState]]:
-        """Good states before a step, the newest first."""
+        """Good states before a step: those far enough back to show its history, if the replay is short; then the newest."""
         held = [(start, state) for start, state in reversed(self._held) if start < step]
         if not held and (saved := self._restore(step)) is not None:
             held.append(saved)
-        return held
+        enough = max(self._first_step, step - 1 - _MOST_STEPS)
+        early = [item for item in held if item[0] <= enough and self._seconds_of(step - item[0], step) <= _SHORT_REPLAY]
+        return [*early, *(item for item in held if item not in early)]
 
     def _find(self, runner: "ChunkRunner", start: int, state: TrainState, step: int, trial: int) -> DivergedStep | None:
         placement = self._experiment.placement

@@ -68,7 +68,8 @@ def test_loops_and_calls_are_searched_inside():
         return rows.sum()
 
     assert found(called, jnp.float32(1)) == ("exp", "second", False)
-    assert found(jax.grad(lambda x: jax.lax.scan(body, x, None, length=2)[0]), jnp.float32(4.4)) == ("mul", "second", True)
+    # exp(exp(4.48)) = 7e38 is too large, and exp(4.48) · exp(exp(4.48)) with it: the gradient goes wrong first at 4.44
+    assert found(jax.grad(lambda x: jax.lax.scan(body, x, None, length=2)[0]), jnp.float32(4.44)) == ("mul", "second", True)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -98,6 +99,5 @@ def test_keys_and_integers_are_finite():
     assert found(lambda seed: jax.random.normal(jax.random.key(seed), (3,)), np.uint32(1)) is None
 
 
-def test_a_conversion_that_overflows_is_named():
-    bad = first_bad_operation(lambda x: {"result": x.astype(jnp.float16)}, jnp.float32(1e30), names=())
-    assert bad.operation == "conversion of the type to float16"
+def test_bfloat16_is_searched_too():
+    assert found(lambda x: jnp.exp(x.astype(jnp.bfloat16)).astype(jnp.float32), jnp.float32(90)) == ("exp", None, False)
