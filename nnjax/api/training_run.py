@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
-from nnjax.api.run_ending import RunEnding, stopped_message
+from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.resume_notice import resume_notice
 from nnjax.cli.sessions import read_sessions
@@ -86,7 +86,10 @@ def run_training(
 
         clock = Clock()
         summary["seconds"] = clock.seconds
-        with jax_session(console.warn, strict=config.debug.strict, timed=clock("import")):
+        with (
+            watched(config, run_dir, console, summary, clock),
+            jax_session(console.warn, strict=config.debug.strict, timed=clock("import")),
+        ):
             trained = _train(config, run_dir, console, dataset, summary, clock, ending)
     if trained is None:
         raise PreemptedError(stopped_message(summary["reason"], summary, run_dir))

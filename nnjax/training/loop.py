@@ -110,6 +110,7 @@ def fit(
             with clock("train"):
                 for call in runner.calls(progress.step, until):
                     progress = recorder.after_call(progress, call)
+                    clock.beat(progress.step)
                     if progress.diverged and keeper is not None:
                         keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
             state = runner.state
