@@ -19,7 +19,7 @@ from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED, PREEMPTED, end, has_begun, on_leaving, shown_name
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word
-from nnjax.parallel.watchdog import Watchdog
+from nnjax.parallel.watchdog import FLOOR, Watchdog
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import write_json
 
@@ -64,7 +64,7 @@ def watched(
             end(1, f"{line} (debug.watchdog=stop, debug.stall_limit={config.debug.stall_limit:g})")
 
     limit = config.debug.stall_limit if config.debug.watchdog == "stop" else None
-    with Watchdog(console.warn, run_dir / "train.log", limit=limit, stop=stop) as clock.watchdog:
+    with Watchdog(console.warn, run_dir / "train.log", limit=limit, stop=stop, floor=FLOOR) as clock.watchdog:
         try:
             yield
         finally:

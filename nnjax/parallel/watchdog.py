@@ -36,7 +36,7 @@ class Watchdog:
         limit: seconds after which a stall ends the process; None never does.
         stop: called with a line when the limit is reached; ends the process.
         floor: see `FLOOR`.
-        tick: seconds between two looks.
+        tick: seconds between two looks; None is 1, or less with a lower floor.
         clock: the thread's time in seconds.
     """
 
@@ -48,11 +48,12 @@ class Watchdog:
         limit: float | None = None,
         stop: Callable[[str], object] | None = None,
         floor: float = FLOOR,
-        tick: float = 1.0,
+        tick: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._say, self._log, self._limit, self._stop = say, log, limit, stop
-        self._floor, self._tick, self._clock = floor, tick, clock
+        self._floor, self._clock = floor, clock
+        self._tick = min(1.0, floor / 10) if tick is None else tick
         self._awake = 0.0  # seconds in which this process ran, as far as the thread saw
         self._looked: float | None = None
         self._doing: list[tuple[str, str, float]] = []  # activity, its last beat, and since when
