@@ -32,6 +32,11 @@ class MemoryCheckpoints:
         assert self._last is not None
         return self._last
 
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the states that are kept."""
+        return sorted({saved[-1].step for saved in (self._best, self._last) if saved is not None})
+
     def wait(self) -> None:
         """Returns at once."""
 

@@ -17,12 +17,11 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
+from nnjax.api.run_drawing import draw_figures
+from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.plugins import plugin_words
 from nnjax.config.errors import DivergedError, PreemptedError
-from nnjax.config.invocation import verb_command
 from nnjax.config.schema import TrainConfig
-from nnjax.config.shell import shell_word
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -77,18 +76,22 @@ def run_training(
         OutOfMemoryError: if memory ran out all the same.
         PreemptedError: if a signal ended the run; its last state is saved.
     """
-    with summarized(config, run_dir, console) as summary, out_of_memory_explained(config):
+    with (
+        RunEnding(run_dir) as ending,
+        summarized(config, run_dir, console) as summary,
+        out_of_memory_explained(config),
+    ):
         from nnjax.training.clock import Clock
 
         clock = Clock()
         summary["seconds"] = clock.seconds
-        with jax_session(console.warn, strict=config.debug.strict, timed=clock("import")):
-            trained = _train(config, run_dir, console, dataset, summary, clock)
+        with (
+            watched(config, run_dir, console, summary, clock),
+            jax_session(console.warn, strict=config.debug.strict, timed=clock("import")),
+        ):
+            trained = _train(config, run_dir, console, dataset, summary, clock, ending)
     if trained is None:
-        raise PreemptedError(
-            f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-            f"resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
-        )
+        raise PreemptedError(stopped_message(summary["reason"], summary, run_dir))
     return trained
 
 
@@ -99,11 +102,13 @@ def _train(
     dataset: "Dataset | None",
     summary: dict[str, Any],
     clock: "Clock",
+    ending: RunEnding,
 ) -> TrainedNetwork | None:
     """Fills the summary on the way; None if a signal ended the training."""
     with clock("import"):
         import jax
 
+        from nnjax.api.kept_divergence import keeper_of, note_divergence
         from nnjax.api.resuming import begin, make_store, note_best
         from nnjax.data.content_hash import content_hash
         from nnjax.data.load import load
@@ -114,6 +119,7 @@ def _train(
         from nnjax.parallel.devices import peak_device_mb, select_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.background import Background
+        from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
@@ -160,6 +166,7 @@ def _train(
         jax.profiler.trace(str(run_dir / "profile")) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
         checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
+        keeper = keeper_of(run_dir, experiment, state, checkpoints, clock)
         callbacks = RunCallbacks(
             config,
             bar,
@@ -171,9 +178,19 @@ def _train(
             earlier_seconds=sum(progress.seconds.values()),
         )
         try:
-            result = fit(experiment, state, progress, checkpoints=checkpoints, callback=callbacks, stop=stop, clock=clock)
+            result = fit(
+                experiment,
+                state,
+                progress,
+                checkpoints=checkpoints,
+                callback=callbacks,
+                stop=stop,
+                clock=clock,
+                keeper=keeper,
+            )
             summary |= {"status": result.status, "reason": result.reason}
         finally:
+            note_divergence(keeper, run_dir, summary, console)
             summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
             summary["data_hash"] = hashing.result()
         if result.status == "preempted":
@@ -181,14 +198,19 @@ def _train(
         if result.reason:
             console.print(f"Stopped: {result.reason}")
 
-        # --- test: once, at the end ---
+        # --- test: once, at the end; a signal that ends it leaves it to the next session ---
+        ending.trained(summary)
         with clock("eval"):
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
                 tested, step = placement.put(state), progress.step
                 note_best(summary, progress, result.progress)
-            evaluation = experiment.evaluate(tested, dataset.test)
+            try:
+                evaluation = experiment.evaluate(tested, dataset.test, stop)
+            except EvaluationStoppedError:
+                summary |= {"status": "preempted", "reason": stop.requested}
+                return None
             shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
             if shown is None:
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
@@ -213,27 +235,15 @@ def _train(
     if run_dir is None:
         return trained
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
+    ending.tested(summary)
 
     # --- figures ---
-    if config.report.figures:
+    if config.report.figures and stop.requested is None:
         with clock("figures"):
-            from nnjax.reporting.figures.run_figures import draw_run
-
-            first_layer = placement.one_of(placement.get(tested.params.get(layers[0].name, {})), shown)
-            kernel = first_layer.get("kernel")
-            figures = draw_run(
-                run_dir,
-                inputs=dataset.test.inputs,
-                targets=dataset.test.targets,
-                outputs=placement.one_of(evaluation.outputs, shown),
-                losses=placement.one_of(evaluation.losses, shown),
-                class_names=dataset.class_names,
-                from_logits=config.loss.from_logits,
-                kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
-                forecast=forecasts[shown] if forecasts else None,
-                trials=summary.get("trials", ()),
+            trials = summary.get("trials", ())
+            summary["figures"] = draw_figures(
+                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console
             )
-            summary["figures"] = [str(path) for path in figures]
     return trained
 
 

@@ -34,15 +34,16 @@ from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.runs import occupy
-from nnjax.cli.startup import INTERRUPTED, take_over
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
+from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
+from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_writable, is_dir
-from nnjax.config.schema import EvaluateConfig, TrainConfig, VerifyConfig
+from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -92,10 +93,9 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig, VerifyConfig):
-            raise ConfigError(
-                f"--plugin {plugins[0]}: is for train, evaluate and verify; {self.verb} has the shipped options only"
-            )
+        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig, VerifyConfig):
+            others = "train, evaluate, autopsy and verify"
+            raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
@@ -146,23 +146,22 @@ class _Command:
         made = None
         changed: dict[str, Path | str | None]
         if resume and (not is_auto or holds_run(Path(resume))):
-            take_over()
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder is named after the run's values, which with rerun= come from an earlier run.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
-            take_over()
             make = occupy_again if is_auto else occupy
             made = make_folder(settings, "run", composition, make, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
-        try:
-            if flags:
-                overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
-                return hand_over(job, composition.verb, overrides, flags) or job.exit_code
-            return run_composed(job, composition, changed) or job.exit_code
-        finally:
-            release(None if given else made)
+        with unchanged_at_signal(str(resume)) if made is None else removed_if_unbegun(made, named=given is not None):
+            try:
+                if flags:
+                    overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
+                    return hand_over(job, composition.verb, overrides, flags) or job.exit_code
+                return run_composed(job, composition, changed) or job.exit_code
+            finally:
+                release(None if given else made)
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
         given = given_override(composition, "hydra.run.dir")
@@ -176,23 +175,30 @@ class _Command:
             jobs = plan(self.schema, composition, complain)
         else:
             check_job(self.schema, composition)
-        take_over()
         sweep_dir = make_folder(composition.hydra, "sweep", composition, occupy, checkpoints=self.schema is TrainConfig)
+        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
+
+        def finish() -> list[JobResult]:
+            release(None if given_override(composition, "hydra.sweep.dir") else sweep_dir)
+            results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
+            if self.on_sweep_end:
+                self.on_sweep_end(sweep_dir, results)
+            return results
+
         try:
-            if jobs is None:
-                overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
-                code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
-            else:
-                check_unused(jobs, sweep_dir)
-                code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
+            with finished_at_signal(finish):
+                if jobs is None:
+                    overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
+                    code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
+                else:
+                    check_unused(jobs, sweep_dir)
+                    code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
         except KeyboardInterrupt:
             code = INTERRUPTED
-        finally:
+        except BaseException:
             release(None if given_override(composition, "hydra.sweep.dir") else sweep_dir)
-        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
-        results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
-        if self.on_sweep_end:
-            self.on_sweep_end(sweep_dir, results)
+            raise
+        results = finish()
         return code or sweep_exit_code([result.exit_code for result in results])
 
 

@@ -8,6 +8,7 @@ Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to r
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import JobResult, write_outcome
+from nnjax.cli.unbegun import remove_unbegun
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
+from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
 from nnjax.config.schema import TrainConfig, VerifyConfig
@@ -57,7 +60,7 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            with locked(run_dir):
+            with _put_away(run_dir, number), locked(run_dir):
                 values, origins = plain_values(self.schema, composition)
                 config: Any = parse(self.schema, values, origins)
                 if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
@@ -84,6 +87,15 @@ class Job:
             write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
             if self.exit_code == PreemptedError.exit_code:
                 raise SystemExit(self.exit_code)  # the machine is being taken away: start no further job
+
+
+def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
+    """Removes the folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+
+    def remove(name: str) -> None:
+        remove_unbegun(run_dir)
+
+    return nullcontext() if number is None else on_leaving(remove)
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:

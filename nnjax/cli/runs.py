@@ -49,6 +49,8 @@ RESUMABLE = (
     "data.directory",
     "data.file",
     "data.placement",
+    "debug.watchdog",
+    "debug.stall_limit",
     "report",
 )
 """The keys that a resume may change: how long and where the run trains, not what it trains."""

@@ -42,9 +42,18 @@ class DataError(UserError):
 
 
 class DivergedError(UserError):
-    """The loss stopped being a finite number."""
+    """The loss stopped being a finite number.
+
+    Attributes:
+        step: the step whose loss it is, counted from 1; None where no single step is to blame.
+        split: the split whose loss it is.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, step: int | None = None, split: str = "train") -> None:
+        super().__init__(message)
+        self.step, self.split = step, split
 
 
 class RunFinishedError(UserError):

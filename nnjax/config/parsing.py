@@ -36,7 +36,16 @@ __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "p
 T = TypeVar("T")
 
 # These keys do not change a run's numbers.
-_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement", "parallel.memory_limit")
+_WITHOUT_EFFECT = (
+    "resume",
+    "rerun",
+    "report",
+    "data.directory",
+    "data.placement",
+    "debug.stall_limit",
+    "debug.watchdog",
+    "parallel.memory_limit",
+)
 
 _MOST_SUGGESTIONS = 20  # each takes milliseconds, and a damaged file may hold thousands of unknown keys
 

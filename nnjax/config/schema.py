@@ -117,6 +117,9 @@ class Debug:
         strict: one step per call, on one device; when a number stops being finite, the error names the layer or gradient
             where that starts.
         profile: record a trace of some steps, for Perfetto or TensorBoard.
+        watchdog: what happens when a part of the run takes ten times as long as the longest before, and 30 seconds: `warn` says
+            so, with the stack of every thread in `train.log`; `stop` also ends the process, after `stall_limit`; `off`.
+        stall_limit: seconds.
     """
 
     name: Literal["off", "fast", "overfit", "strict", "profile"]
@@ -124,6 +127,8 @@ class Debug:
     overfit: bool
     strict: bool
     profile: bool
+    watchdog: Literal["warn", "stop", "off"] = "warn"
+    stall_limit: PositiveFloat = 600.0
 
 
 @dataclass(frozen=True)
@@ -245,11 +250,25 @@ class EvaluateConfig:
         run: folder of the run.
         checkpoint: `last`, `best`, `tested` (the one that training tested), or a step.
         memory_limit: like `parallel.memory_limit`, for this evaluation.
+        figures: whether to draw the run's figures, in the evaluation's folder; `auto` does if the run should have figures, and
+            has none, such as after a signal.
     """
 
     run: str
     checkpoint: Literal["last", "best", "tested"] | NonNegativeInt
     memory_limit: MemoryLimit = "auto"
+    figures: Literal["auto"] | bool = "auto"
+
+
+@dataclass(frozen=True)
+class AutopsyConfig:
+    """`python -m experiments.autopsy run=outputs/…`.
+
+    Attributes:
+        run: folder of a run that diverged.
+    """
+
+    run: str
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,10 @@ class CheckpointStore(Protocol):
     def restore(self, template: "TrainState", which: Which) -> "tuple[TrainState, TrainingProgress]":
         """Returns a saved state, as NumPy arrays, and the progress that was saved with it."""
 
+    @property
+    def steps(self) -> list[int]:
+        """Steps of the saved states, oldest first."""
+
     def wait(self) -> None:
         """Waits until everything is saved."""
 

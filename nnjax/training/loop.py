@@ -13,11 +13,14 @@ from typing import Literal
 
 import numpy as np
 
+from nnjax.config.errors import DivergedError
 from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
 from nnjax.training.checkpoints import CheckpointStore
 from nnjax.training.clock import Clock
+from nnjax.training.diverged import DivergenceKeeper
+from nnjax.training.evaluation import EvaluationStoppedError
 from nnjax.training.experiment import Experiment
 from nnjax.training.recording import Recorder
 from nnjax.training.runner import ChunkRunner, out_of_time
@@ -53,6 +56,7 @@ def fit(
     callback: Callback,
     stop: StopSignal,
     clock: Clock,
+    keeper: DivergenceKeeper | None = None,
 ) -> FitResult:
     """Trains from `progress.step` to the end, a stop rule or a signal, and saves the last state.
 
@@ -64,6 +68,7 @@ def fit(
         callback: called with metrics and weights.
         stop: ends the training when it is raised.
         clock: counts data, compile, train, eval and checkpoint.
+        keeper: keeps the step at which the training diverges; of several trials, the first one that does.
 
     Raises:
         DivergedError: if the loss of a step is not a finite number; the checkpoints before it stay.
@@ -72,13 +77,20 @@ def fit(
     recorder = Recorder(experiment, state.params, callback, clock)
     if progress.step == 0:
         recorder.first_weights(state.params)
+    if keeper is not None:
+        keeper.hold(progress.step, state)
     state = experiment.placement.put(state)
     runner: ChunkRunner | None = None
-    saver = _Saver(checkpoints, experiment, clock)
+    saver = _Saver(checkpoints, experiment, clock, keeper)
+    end: tuple[Status, str] | None = None
     try:
         while True:
             if progress.sums.count and _is_evaluation(experiment, progress, clock):
-                progress = recorder.evaluate(progress, state)
+                try:
+                    progress = recorder.evaluate(progress, state, stop)
+                except EvaluationStoppedError:  # the next session begins with it
+                    end = "preempted", stop.requested or ""
+                    break
                 if progress.validation_loss is not None and progress.evaluations_since_best == 0:
                     saver.hold(state, progress)
             if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
@@ -91,17 +103,31 @@ def fit(
                 runner = ChunkRunner(
                     experiment, state, stop=stop, clock=clock, spans=recorder.spans, record_params=record_params
                 )
+                stop.begin()  # from the first step on there is something to save
             # Calls end at a checkpoint, and at an evaluation unless they may run past it.
             cadences = [steps.checkpoint_every] if recorder.spans else [steps.evaluate_every, steps.checkpoint_every]
             until = min([steps.total, *((progress.step // every + 1) * every for every in cadences if every)])
             with clock("train"):
                 for call in runner.calls(progress.step, until):
                     progress = recorder.after_call(progress, call)
+                    clock.beat(progress.step)
+                    if progress.diverged and keeper is not None:
+                        keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
             state = runner.state
         saver.save(state, progress)
+    except DivergedError as error:
+        if keeper is not None and error.split == "validation":
+            keeper.keep_validation(progress.step, state)
+        elif keeper is not None and runner is not None and error.step is not None:
+            keeper.keep(runner, error.step)
+        raise
     finally:  # the best before a divergence is of use, too
         saver.finish()
+    stop.end()
+    assert end is not None
     status, reason = end
+    if stop.requested is not None and status != "preempted":  # it came while the last state was saved
+        status, reason = "preempted", stop.requested
     return FitResult(state, progress, status, reason)
 
 
@@ -124,14 +150,19 @@ def ending(experiment: Experiment, progress: TrainingProgress, stop: StopSignal,
 class _Saver:
     """Saves states. The best one waits for the next save, since early in training every evaluation is better than the last."""
 
-    def __init__(self, checkpoints: CheckpointStore, experiment: Experiment, clock: Clock) -> None:
+    def __init__(
+        self, checkpoints: CheckpointStore, experiment: Experiment, clock: Clock, keeper: DivergenceKeeper | None
+    ) -> None:
         self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
+        self._keeper = keeper
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
     def hold(self, state: TrainState, progress: TrainingProgress) -> None:
         """Holds a state to be saved later, such as the best so far, in place of the previous one."""
         with self._clock("checkpoint"):
             self._held = self._placement.get(state), replace(progress, seconds=dict(self._clock.seconds))
+            if self._keeper is not None:
+                self._keeper.hold(progress.step, self._held[0])
 
     def save(self, state: TrainState, progress: TrainingProgress) -> None:
         """Starts to save the held state, if there is one, and then this one."""

@@ -135,6 +135,30 @@ class ChunkRunner:
         if pending is not None:
             yield from self._settle(*pending)
 
+    def replay(self, state: TrainState, first_step: int, until: int) -> tuple[TrainState, Any]:
+        """Repeats steps outside of the training, with the same program and batches.
+
+        Args:
+            state: after `first_step` steps, as placed on the devices; its memory is taken over.
+            first_step: the steps done in it.
+            until: the last step.
+
+        Returns:
+            The state after them, and the loss of the last one, summed over its examples; with several trials [trials].
+        """
+        placement, loss = self._experiment.placement, np.zeros(())
+        while first_step < until:
+            num_steps = min(self._loader.max_steps, until - first_step)
+            chunk, count = self._loader(first_step, num_steps), placement.replicate(np.int32(num_steps))
+            state, metrics = self._chunk(state, *self._numbers, chunk, count)
+            loss = placement.get(metrics).loss[..., num_steps - 1]
+            first_step += num_steps
+        return state, loss
+
+    def examples(self, step: int, trial: int = 0) -> tuple[Any, Any, Any]:
+        """The batch of the step after `step` steps: inputs, targets, and their places in the training split."""
+        return self._loader.examples(step, trial)
+
     def _settle(self, num_steps: int, metrics: StepMetrics) -> Generator[Call, None, bool]:
         """Waits for a call, passes it on, and sets the pace of the next ones; returns whether the call ended by itself."""
         fetched = self._experiment.placement.get(metrics)
@@ -159,7 +183,7 @@ class ChunkRunner:
         if not is_finite((self.state.params, self.state.model_state)):
             batch = self._loader.examples(step - 1)
             where = first_nonfinite(self._experiment, self._experiment.placement.fetch(before), *batch)
-            raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
+            raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not", step)
 
 
 def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:
