@@ -8,11 +8,13 @@ read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "los
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.storage import check_in_place, writing
 from nnjax.reporting.files import replacing, to_json
 
 _FILE = "metrics.jsonl"
@@ -31,6 +33,7 @@ class MetricWriter:
 
     Raises:
         ConfigError: if a new run's folder already has metrics.
+        StorageError: by `write`, if the file cannot be written, or is not there any more.
         ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` reports that earlier.
     """
 
@@ -71,9 +74,11 @@ class MetricWriter:
             self._keep(lambda record: (record["step"], record["split"]) != (step, split))
             self._file = self._path.open("a", encoding="utf-8")
             self._resume_records.discard((step, split))
-        line = _line(step, epoch, split, metrics, seconds)
-        self._file.write(line + "\n")
-        self._file.flush()
+        line = _line(step, epoch, split, metrics, seconds) + "\n"
+        check_in_place(self._path, self._file)
+        with writing(self._path, len(line)):
+            self._file.write(line)
+            self._file.flush()
         if self._events is not None:
             for name, value in metrics.items():
                 if not _is_spread(name):
@@ -89,9 +94,11 @@ class MetricWriter:
 
     def close(self) -> None:
         """Closes the files, after writing buffered events."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said when it was written
+            self._file.close()
         if self._events is not None:
-            self._events.close()
+            with suppress(OSError):
+                self._events.close()
 
     def _keep(self, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
         """Atomically drops all but the wanted records from the file, and returns these."""

@@ -15,7 +15,9 @@ from nnjax.cli.plugins import plugins_summary
 from nnjax.cli.resume_notice import other_past
 from nnjax.config.errors import DivergedError
 from nnjax.config.parsing import config_hash
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
+from nnjax.config.storage import StorageError
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
 from nnjax.reporting.tables import closing_table
@@ -54,7 +56,21 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
         summary.setdefault("seconds", {})["total"] = total
         summary["peak_rss_mb"] = peak_rss_mb()
-        if run_dir is not None:
-            write_json(run_dir / "summary.json", summary)
+        fault = None if run_dir is None else _write(summary, run_dir, console)
         if "steps" in summary:
             console.print(closing_table(summary))
+        if fault is not None and "error" not in summary:
+            raise fault
+
+
+def _write(summary: dict[str, Any], run_dir: Path, console: RunConsole) -> StorageError | None:
+    """Writes `summary.json`; a failure leaves the old file as it is, and does not hide the error that ended the training."""
+    try:
+        if not run_dir.is_dir():  # it must not come into being again, with a summary alone
+            raise StorageError(f"{shown_path(run_dir)}: is gone; summary.json is not written")
+        write_json(run_dir / "summary.json", summary)
+    except StorageError as fault:
+        if "error" in summary:
+            console.warn(str(fault))
+        return fault
+    return None

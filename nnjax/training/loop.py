@@ -15,6 +15,7 @@ import numpy as np
 
 from nnjax.config.errors import DivergedError
 from nnjax.config.schema import StopRules
+from nnjax.config.storage import StorageError
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
 from nnjax.training.checkpoints import Checkpoints
@@ -115,6 +116,9 @@ def fit(
                         keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
             state = runner.state
         saver.save(state, progress)
+    except StorageError:  # the disk is full, or the folder gone: nothing more is written
+        saver.give_up()
+        raise
     except DivergedError as error:
         if keeper is not None and error.split == "validation":
             keeper.keep_validation(progress.step, state)
@@ -175,6 +179,10 @@ class _Saver:
         self._save_held()
         with self._clock("checkpoint"):
             self._checkpoints.wait()
+
+    def give_up(self) -> None:
+        """Leaves the held state unsaved."""
+        self._held = None
 
     def _save_held(self) -> None:
         held, self._held = self._held, None  # what could not be written is not tried again
