@@ -22,6 +22,7 @@ from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
+from nnjax.config.storage import check_free
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -118,12 +119,14 @@ def _train(
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
         from nnjax.parallel.preemption import StopSignal
+        from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
+        from nnjax.training.state import state_bytes
 
     # --- devices: before anything else touches JAX ---
     training = config.training
@@ -143,6 +146,8 @@ def _train(
         layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
     check_outputs(config.model, layers[-1].output_shape, dataset.spec)
     plan, placement = experiment.plan, experiment.placement
+    if run_dir is not None:
+        check_free(run_dir, state_bytes(state), "the first checkpoint")
     console.print(model_table(layers))
     summary |= {
         "num_params": sum(layer.num_params for layer in layers),
@@ -163,7 +168,7 @@ def _train(
         MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(StopSignal()) if run_dir is None else StopSignal() as stop,
-        jax.profiler.trace(str(run_dir / "profile")) if run_dir is not None and config.debug.profile else nullcontext(),
+        profiled(run_dir / "profile", console.warn) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
         checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
         keeper = keeper_of(run_dir, experiment, state, checkpoints, clock)

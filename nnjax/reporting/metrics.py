@@ -8,11 +8,13 @@ read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "los
 import importlib.util
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.storage import check_in_place, writing
 from nnjax.reporting.files import replacing, to_json
 from nnjax.reporting.metrics_repair import kept, repaired, step_and_split
 
@@ -37,6 +39,7 @@ class MetricWriter:
 
     Raises:
         ConfigError: if a new run's folder already has metrics.
+        StorageError: by `write`, if the file cannot be written, or is not there any more.
         ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` reports that earlier.
     """
 
@@ -89,8 +92,10 @@ class MetricWriter:
             self._file = self._path.open("a", encoding="utf-8")
             self._resume_records.discard(place)
         line = _line(step, epoch, split, metrics, seconds) + "\n"
-        self._file.write(line)
-        self._file.flush()
+        check_in_place(self._path, self._file)
+        with writing(self._path, len(line)):
+            self._file.write(line)
+            self._file.flush()
         self._lines.append((place, line.encode()))
         if self._events is not None:
             for name, value in metrics.items():
@@ -111,9 +116,11 @@ class MetricWriter:
 
     def close(self) -> None:
         """Closes the files, after writing buffered events."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said when it was written
+            self._file.close()
         if self._events is not None:
-            self._events.close()
+            with suppress(OSError):
+                self._events.close()
 
     def _resume(self, step: int, copy: bytes | None, evaluated: int) -> None:
         """Makes the file what it was at a step."""

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
@@ -115,6 +115,9 @@ def fit(
                         keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
             state = runner.state
         saver.save(state, progress)
+    except StorageError:  # the disk is full, or the folder gone: nothing more is written
+        saver.give_up()
+        raise
     except DivergedError as error:
         if keeper is not None and error.split == "validation":
             keeper.keep_validation(progress.step, state)
@@ -177,6 +180,10 @@ class _Saver:
         self._save_held()
         with self._clock("checkpoint"):
             self._checkpoints.wait()
+
+    def give_up(self) -> None:
+        """Leaves the held state unsaved."""
+        self._held = None
 
     def _save_held(self) -> None:
         held, self._held = self._held, None  # what could not be written is not tried again
