@@ -93,7 +93,7 @@ def open_run(
     if checkpoint == "tested":
         if "tested_step" not in summary:
             raise DataError(
-                f"{shell_text(run)}: nothing was tested, since the run is {summary['status']}; take checkpoint=last"
+                f"{shell_text(run)}: nothing was tested, since the run is {summary.get('status', 'failed')}; take checkpoint=last"
             )
         checkpoint = int(summary["tested_step"])
     checkpoints = Checkpoints(run / "checkpoints")
