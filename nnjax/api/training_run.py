@@ -11,16 +11,14 @@ that a config error does not wait for it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.finished_runs import check_unfinished
 from nnjax.cli.plugins import plugin_words
-from nnjax.cli.resume_notice import resume_notice
-from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.invocation import verb_command
 from nnjax.config.schema import TrainConfig
@@ -33,7 +31,7 @@ from nnjax.reporting.progress_bar import Progress
 from nnjax.reporting.run_callbacks import RunCallbacks
 from nnjax.reporting.run_summary import write_json
 from nnjax.reporting.tables import model_table
-from nnjax.reporting.training_summary import begin_resumed, summarized
+from nnjax.reporting.training_summary import summarized
 from nnjax.reporting.trial_results import Numbers, forecast_errors, mean_forecast, means, rows_of, trials_summary, write_trials
 from nnjax.reporting.trial_tables import show_trials
 
@@ -106,7 +104,8 @@ def _train(
     with clock("import"):
         import jax
 
-        from nnjax.api.memory_checkpoints import MemoryCheckpoints
+        from nnjax.api.resuming import begin, make_store, note_best
+        from nnjax.data.content_hash import content_hash
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
@@ -114,12 +113,11 @@ def _train(
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
         from nnjax.parallel.preemption import StopSignal
-        from nnjax.training.checkpoints import Checkpoints
+        from nnjax.training.background import Background
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
-        from nnjax.training.loop import ending, fit
-        from nnjax.training.training_progress import TrainingProgress
+        from nnjax.training.loop import ending_at, fit
 
     # --- devices: before anything else touches JAX ---
     training = config.training
@@ -131,6 +129,7 @@ def _train(
     # --- data ---
     with clock("data"):
         dataset = load(config.data, echo=console.print) if dataset is None else dataset
+    hashing = Background(partial(content_hash, dataset))  # while XLA compiles
 
     # --- model ---
     with clock("compile"):
@@ -146,37 +145,22 @@ def _train(
         "validation_examples": len(dataset.validation),
     }
 
-    # --- resume: 1. the last complete checkpoint, if this folder has one; 2. else the beginning ---
-    checkpoints = MemoryCheckpoints() if run_dir is None else Checkpoints(run_dir / "checkpoints", training.keep)
-    progress = TrainingProgress()
-    if config.resume is not None and run_dir is not None:
-        restored = checkpoints.restore_newest(state, console.warn)
-        if restored is not None:
-            state, progress = restored
-            for phase, earlier in progress.seconds.items():
-                clock.seconds[phase] += earlier
-            summary["earlier_seconds"] = sum(progress.seconds.values())
-            end = ending(experiment, progress, StopSignal(), clock)
-            check_unfinished(config, run_dir, progress.step, end and end[0])
-            begin_resumed(config, run_dir, console, summary)
-            console.print(f"Resuming from step {progress.step} of {plan.steps.total}")
-            for line in resume_notice(plan, read_sessions(run_dir), progress.step):
-                console.print(line)
-        else:
-            begin_resumed(config, run_dir, console, summary)
-            console.print("There is no checkpoint yet: starting from the beginning")
+    # --- resume, or the beginning ---
+    start = begin(config, run_dir, state, plan, hashing.result, console, summary, ends=partial(ending_at, experiment))
+    state, progress = start.state, start.progress
+    for phase, earlier in progress.seconds.items():
+        clock.seconds[phase] += earlier
+    summary |= start.summary
 
     # --- training; signals are the caller's where there is no folder to save to ---
-    resume_step = progress.step if config.resume is not None else None
     with (
         _preloaded(config, run_dir),  # while XLA compiles and computes
-        MetricMemory()
-        if run_dir is None
-        else MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as metrics,
+        MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(StopSignal()) if run_dir is None else StopSignal() as stop,
         jax.profiler.trace(str(run_dir / "profile")) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
+        checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
         callbacks = RunCallbacks(
             config,
             bar,
@@ -192,6 +176,7 @@ def _train(
             summary |= {"status": result.status, "reason": result.reason}
         finally:
             summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
+            summary["data_hash"] = hashing.result()
         if result.status == "preempted":
             return None
         if result.reason:
@@ -203,6 +188,7 @@ def _train(
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
                 tested, step = placement.put(state), progress.step
+                note_best(summary, progress, result.progress)
             evaluation = experiment.evaluate(tested, dataset.test)
             shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
             if shown is None:
@@ -258,8 +244,6 @@ def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile
-            import orbax.checkpoint  # noqa: F401
-
             if config.report.figures:
                 preload()
 

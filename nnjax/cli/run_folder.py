@@ -17,6 +17,7 @@ from nnjax.cli.plugins import note_plugins
 from nnjax.cli.runs import write_config
 from nnjax.cli.sessions import begin_session, check_session
 from nnjax.config.diagnostics import Origins
+from nnjax.config.run_identity import begin_identity
 from nnjax.config.schema import TrainConfig
 
 
@@ -45,5 +46,7 @@ def begin_records(config: object, run_dir: Path) -> None:
     """Writes the records of a new run, or of a new session of a resumed one."""
     if isinstance(config, TrainConfig):
         begin_session(config, run_dir)
+        if config.resume is None:
+            begin_identity(run_dir)
     write_config(config, run_dir)
     note_plugins(run_dir, config)

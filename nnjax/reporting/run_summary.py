@@ -27,6 +27,7 @@ _PACKAGES = (
     "optax",
     "numpy",
     "hydra-core",
+    "safetensors",
     "orbax-checkpoint",
     "tensorflow-datasets",
 )

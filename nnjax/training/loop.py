@@ -16,7 +16,7 @@ import numpy as np
 from nnjax.config.schema import StopRules
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.checkpoints import CheckpointStore
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
 from nnjax.training.recording import Recorder
@@ -49,7 +49,7 @@ def fit(
     state: TrainState,
     progress: TrainingProgress,
     *,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointStore,
     callback: Callback,
     stop: StopSignal,
     clock: Clock,
@@ -83,7 +83,7 @@ def fit(
                     saver.hold(state, progress)
             if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
                 saver.save(state, progress)
-            end = ending(experiment, progress, stop, clock)
+            end = _end(experiment, progress, stop, clock)
             if end is not None:
                 break
             if runner is None:
@@ -105,13 +105,19 @@ def fit(
     return FitResult(state, progress, status, reason)
 
 
+def ending_at(experiment: Experiment, progress: TrainingProgress) -> Status | None:
+    """Returns how a training that resumes at this progress ends at once; None if it has a step to do."""
+    end = _end(experiment, progress, StopSignal(), Clock(progress.seconds))
+    return None if end is None else end[0]
+
+
 def _is_evaluation(experiment: Experiment, progress: TrainingProgress, clock: Clock) -> bool:
     """Whether an evaluation is due: at its cadence, and at the end of training."""
     steps, rules = experiment.plan.steps, experiment.config.training.stop
     return progress.step >= steps.total or progress.step % steps.evaluate_every == 0 or out_of_time(rules, clock)
 
 
-def ending(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
+def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
     """The one place that decides to stop: how training ends at this step, and why; None if it continues."""
     if progress.step >= experiment.plan.steps.total:
         return "completed", ""
@@ -124,7 +130,7 @@ def ending(experiment: Experiment, progress: TrainingProgress, stop: StopSignal,
 class _Saver:
     """Saves states. The best one waits for the next save, since early in training every evaluation is better than the last."""
 
-    def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock) -> None:
+    def __init__(self, checkpoints: CheckpointStore, experiment: Experiment, clock: Clock) -> None:
         self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
         self._held: tuple[TrainState, TrainingProgress] | None = None
 
