@@ -73,10 +73,8 @@ def begin(
         DataError: if no checkpoint can be used, or the data is other data.
         RunFinishedError: if the run has no step left to do.
     """
-    from nnjax.parallel.preemption import StopSignal
     from nnjax.training.checkpoints import Checkpoints
-    from nnjax.training.clock import Clock
-    from nnjax.training.loop import ending
+    from nnjax.training.loop import ending_at
 
     if run_dir is None:
         return Start(state)
@@ -87,8 +85,7 @@ def begin(
     def accept(saved: "Saved") -> None:
         check_data(config, saved.notes.data_hash, data_hash)
         progress = saved.notes.progress
-        end = ending(experiment, progress, StopSignal(), Clock(progress.seconds))
-        check_unfinished(config, run_dir, progress.step, end and end[0])
+        check_unfinished(config, run_dir, progress.step, ending_at(experiment, progress))
 
     folder = run_dir / "checkpoints"
     plan = experiment.plan

@@ -123,11 +123,11 @@ class _Command:
             return unread(hand_over(job, verb, composition.overrides, flags), "Hydra's answer")
         if isinstance(config, TrainConfig) and config.resume is not None:
             config = resumed_or_new(config, composition, origins)
-            if config.resume is not None and (line := finished(config, Path(config.resume))):
-                print(line)
-                return unread(0, "the line about the run")
             values["resume"] = config.resume
         check(config, origins)
+        if isinstance(config, TrainConfig) and config.resume is not None and (line := finished(config, Path(config.resume))):
+            print(line)
+            return unread(0, "the line about the run")
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:

@@ -153,7 +153,8 @@ def _none_usable(folder: Path, faults: list[DamagedError], run_id: str | None) -
             f"{folder}: none of these checkpoints is of this run, {run_id}: {faults[-1].reason}\n"
             "  if they are, .hydra/run.json was changed: delete it, and the resumed run takes its name from the checkpoints"
         )
-    return DataError("\n  ".join(map(str, reversed(faults))))
+    newest_first = sorted(faults, key=lambda fault: step_of(fault.path), reverse=True)
+    return DataError("\n  ".join([*map(str, newest_first), "none is left; rerun=FOLDER trains a new run like this one"]))
 
 
 def _texts(steps: list[int]) -> str:

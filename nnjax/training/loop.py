@@ -95,7 +95,7 @@ def fit(
                     saver.hold(state, progress)
             if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
                 saver.save(state, progress)
-            end = ending(experiment, progress, stop, clock)
+            end = _end(experiment, progress, stop, clock)
             if end is not None:
                 break
             if runner is None:
@@ -134,13 +134,19 @@ def fit(
     return FitResult(state, progress, status, reason)
 
 
+def ending_at(experiment: Experiment, progress: TrainingProgress) -> Status | None:
+    """Returns how a training that resumes at this progress ends at once; None if it has a step to do."""
+    end = _end(experiment, progress, StopSignal(), Clock(progress.seconds))
+    return None if end is None else end[0]
+
+
 def _is_evaluation(experiment: Experiment, progress: TrainingProgress, clock: Clock) -> bool:
     """Whether an evaluation is due: at its cadence, and at the end of training."""
     steps, rules = experiment.plan.steps, experiment.config.training.stop
     return progress.step >= steps.total or progress.step % steps.evaluate_every == 0 or out_of_time(rules, clock)
 
 
-def ending(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
+def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
     """The one place that decides to stop: how training ends at this step, and why; None if it continues."""
     if progress.step >= experiment.plan.steps.total:
         return "completed", ""

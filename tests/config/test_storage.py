@@ -46,7 +46,7 @@ def test_a_removed_and_a_replaced_file_are_noticed(tmp_path):
 
 def test_too_little_space_is_refused(tmp_path):
     check_free(tmp_path, 1, "it")
-    with pytest.raises(StorageError, match=r"are free, and the first checkpoint needs 1000000.0 TB; free some space"):
+    with pytest.raises(StorageError, match=r"are free, and the first checkpoint needs 1.0 EB; free some space"):
         check_free(tmp_path, 10**18, "the first checkpoint")
     check_free(tmp_path / "no such folder", 10**18, "it")  # where nothing is known, nothing is refused
 
