@@ -6,6 +6,7 @@
 Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to report.
 """
 
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -23,7 +24,8 @@ from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import find_run, newest_run, read_earlier
-from nnjax.cli.sweep_results import JobResult, write_outcome
+from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
+from nnjax.cli.worker import Share, run_in_worker
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
@@ -39,6 +41,7 @@ class Job:
         self.task = task
         self.exit_code = 0
         self.plugins = loaded_plugins()
+        self.share: Share | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
@@ -48,6 +51,18 @@ class Job:
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
+        if self.share is None or self.share.parent == os.getpid():
+            self._run(composed)
+        else:
+            run_in_worker(self.share, lambda: self._run(composed), self._skip)
+
+    def _skip(self) -> None:
+        settings: Any = HydraConfig.get()
+        overrides = tuple(text.lstrip("+") for text in override_texts(settings, "task"))
+        run_dir = Path(settings.runtime.output_dir)
+        write_outcome(JobResult(settings.job.num, overrides, run_dir, PreemptedError.exit_code, NOT_STARTED, None), run_dir)
+
+    def _run(self, composed: DictConfig) -> None:
         settings: Any = HydraConfig.get()
         run_dir = Path(settings.runtime.output_dir)
         composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
