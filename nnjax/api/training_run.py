@@ -16,14 +16,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
+from nnjax.api.run_ending import RunEnding, stopped_message
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.plugins import plugin_words
 from nnjax.cli.resume_notice import resume_notice
 from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
-from nnjax.config.invocation import verb_command
 from nnjax.config.schema import TrainConfig
-from nnjax.config.shell import shell_word
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -78,18 +76,19 @@ def run_training(
         OutOfMemoryError: if memory ran out all the same.
         PreemptedError: if a signal ended the run; its last state is saved.
     """
-    with summarized(config, run_dir, console) as summary, out_of_memory_explained(config):
+    with (
+        RunEnding(run_dir) as ending,
+        summarized(config, run_dir, console) as summary,
+        out_of_memory_explained(config),
+    ):
         from nnjax.training.clock import Clock
 
         clock = Clock()
         summary["seconds"] = clock.seconds
         with jax_session(console.warn, strict=config.debug.strict, timed=clock("import")):
-            trained = _train(config, run_dir, console, dataset, summary, clock)
+            trained = _train(config, run_dir, console, dataset, summary, clock, ending)
     if trained is None:
-        raise PreemptedError(
-            f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-            f"resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
-        )
+        raise PreemptedError(stopped_message(summary["reason"], summary, run_dir))
     return trained
 
 
@@ -100,6 +99,7 @@ def _train(
     dataset: "Dataset | None",
     summary: dict[str, Any],
     clock: "Clock",
+    ending: RunEnding,
 ) -> TrainedNetwork | None:
     """Fills the summary on the way; None if a signal ended the training."""
     with clock("import"):
@@ -114,6 +114,7 @@ def _train(
         from nnjax.parallel.devices import peak_device_mb, select_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.training.checkpoints import Checkpoints
+        from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
@@ -192,13 +193,18 @@ def _train(
         if result.reason:
             console.print(f"Stopped: {result.reason}")
 
-        # --- test: once, at the end ---
+        # --- test: once, at the end; a signal that ends it leaves it to the next session ---
+        ending.trained(summary)
         with clock("eval"):
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
                 tested, step = placement.put(state), progress.step
-            evaluation = experiment.evaluate(tested, dataset.test)
+            try:
+                evaluation = experiment.evaluate(tested, dataset.test, stop)
+            except EvaluationStoppedError:
+                summary |= {"status": "preempted", "reason": stop.requested}
+                return None
             shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
             if shown is None:
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
@@ -223,9 +229,10 @@ def _train(
     if run_dir is None:
         return trained
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
+    ending.tested(summary)
 
     # --- figures ---
-    if config.report.figures:
+    if config.report.figures and stop.requested is None:
         with clock("figures"):
             from nnjax.reporting.figures.run_figures import draw_run
 

@@ -34,12 +34,13 @@ from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.runs import claim, occupy
-from nnjax.cli.startup import INTERRUPTED, take_over
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
+from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
+from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
 from nnjax.config.schema import EvaluateConfig, TrainConfig
@@ -137,22 +138,21 @@ class _Command:
         made = None
         changed: dict[str, Path | str | None]
         if resume:
-            take_over()
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder is named after the run's values, which with rerun= come from an earlier run.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
-            take_over()
             made = _make_folder(settings, "run", composition, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
-        try:
-            if flags:
-                overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
-                return hand_over(job, composition.verb, overrides, flags) or job.exit_code
-            return run_composed(job, composition, changed) or job.exit_code
-        finally:
-            _release(None if given else made)
+        with unchanged_at_signal(str(resume)) if made is None else removed_if_unbegun(made, named=given is not None):
+            try:
+                if flags:
+                    overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
+                    return hand_over(job, composition.verb, overrides, flags) or job.exit_code
+                return run_composed(job, composition, changed) or job.exit_code
+            finally:
+                _release(None if given else made)
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
         given = _given(composition, "hydra.run.dir")
@@ -166,12 +166,20 @@ class _Command:
             jobs = plan(self.schema, composition, complain)
         else:
             check_job(self.schema, composition)
-        take_over()
         sweep_dir = _make_folder(composition.hydra, "sweep", composition, checkpoints=self.schema is TrainConfig)
+        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
+
+        def finish() -> list[JobResult]:
+            _release(None if _given(composition, "hydra.sweep.dir") else sweep_dir)
+            results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
+            if self.on_sweep_end:
+                self.on_sweep_end(sweep_dir, results)
+            return results
+
         try:
             if jobs is not None:
                 check_unused(jobs, sweep_dir)
-            with launched(job, composition, jobs and len(jobs), sweep_dir) as more:
+            with finished_at_signal(finish), launched(job, composition, jobs and len(jobs), sweep_dir) as more:
                 if jobs is None:
                     overrides = [*composition.overrides, setting("sweep.dir", sweep_dir), *more]
                     code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
@@ -179,12 +187,10 @@ class _Command:
                     code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
         except KeyboardInterrupt:
             code = INTERRUPTED
-        finally:
+        except BaseException:
             _release(None if _given(composition, "hydra.sweep.dir") else sweep_dir)
-        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
-        results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
-        if self.on_sweep_end:
-            self.on_sweep_end(sweep_dir, results)
+            raise
+        results = finish()
         return code or sweep_exit_code([result.exit_code for result in results])
 
 

@@ -9,6 +9,7 @@ Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to r
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import find_run, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
+from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import Share, run_in_worker
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
+from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
 
@@ -72,7 +75,7 @@ class Job:
         try:
             values, origins = plain_values(self.schema, composition)
             config: object = parse(self.schema, values, origins)
-            with working_in(run_dir, config, origins), out_of_memory_explained(config):
+            with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                 summary = self.task(config, run_dir)
         except Exception as problem:
             if number is not None:
@@ -92,6 +95,15 @@ class Job:
             write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
             if self.exit_code == PreemptedError.exit_code:
                 raise SystemExit(self.exit_code)  # the machine is being taken away: start no further job
+
+
+def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
+    """Removes the folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+
+    def remove(name: str) -> None:
+        remove_unbegun(run_dir)
+
+    return nullcontext() if number is None else on_leaving(remove)
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:

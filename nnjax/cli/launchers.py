@@ -11,12 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from omegaconf import flag_override
@@ -25,6 +23,7 @@ from nnjax.cli.compose import Composition
 from nnjax.cli.job import Job
 from nnjax.cli.process import complain
 from nnjax.cli.worker import Share
+from nnjax.config import leaving
 from nnjax.config.errors import ConfigError
 
 _JOBLIB = "hydra_plugins.hydra_joblib_launcher."
@@ -36,8 +35,8 @@ _LOCKS = ".workers"
 def launched(job: Job, composition: Composition, num_jobs: int | None, sweep_dir: Path) -> Iterator[list[str]]:
     """Gives each job that runs at the same time as others its share of the machine, and passes requests to stop on to it.
 
-    SIGTERM and Ctrl-C reach the worker processes as SIGTERM: running jobs save and end, further ones are not started. A second
-    Ctrl-C ends the workers at once.
+    SIGTERM and Ctrl-C reach the worker processes as SIGTERM: running jobs save and end, further ones are not started. After a
+    second Ctrl-C nobody waits for them.
 
     Args:
         job: is told its share; `nnjax.cli.worker` takes it.
@@ -115,33 +114,27 @@ def _gpus(composition: Composition) -> tuple[str, ...]:
 
 @contextmanager
 def _forwarded() -> Iterator[None]:
-    """Within this block, SIGTERM and Ctrl-C are passed on to the worker processes, which decide when to end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked: list[int] = []
+    """Within this block, SIGTERM and Ctrl-C are passed on to the worker processes, which decide when to end.
 
-    def forward(number: int, frame: FrameType | None) -> None:
-        again = number in asked and number == signal.SIGINT
-        asked.append(number)
+    Nothing is done in a program that is no command of ours.
+    """
+    asked: list[str] = []
+
+    def forward(name: str) -> None:
+        asked.append(name)
+        if len(asked) == 1:
+            complain(f"{leaving.shown_name(name)}: waiting for the running jobs to save; further ones are not started")
         for process in _workers():
             with suppress(Exception):  # it has ended
-                process.send_signal(signal.SIGKILL if again else signal.SIGTERM)
-        if again:
-            raise KeyboardInterrupt
-        if len(asked) == 1:
-            complain(f"{signal.Signals(number).name}: waiting for the running jobs to save; further ones are not started")
+                process.send_signal(signal.SIGTERM)
 
-    before: Mapping[signal.Signals, Any] = {
-        number: signal.signal(number, forward)
-        for number in (signal.SIGTERM, signal.SIGINT)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
+    if leaving.has_begun():
+        leaving.receive(forward)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if leaving.has_begun():
+            leaving.receive(None)
 
 
 def _workers() -> list[Any]:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from nnjax.cli.startup import open_streams
 from nnjax.config.invocation import is_own
+from nnjax.config.leaving import receive
 
 
 def begin_process(module: str) -> None:
@@ -112,6 +113,7 @@ def end_process(code: int, module: str) -> NoReturn:
     """
     if not is_own(module):
         sys.exit(code)
+    receive(lambda name: None)
     with suppress(KeyboardInterrupt):  # the exit code stays
         # Python's own first steps of an exit; they have no public names.
         threading._shutdown()  # type: ignore[attr-defined]

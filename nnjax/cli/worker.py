@@ -18,8 +18,6 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, TypeVar
 
-from nnjax.cli.startup import TerminatedError
-
 if sys.platform != "win32":
     import fcntl
 
@@ -43,6 +41,10 @@ class Share:
     locks: str
     gpus: tuple[str, ...] = ()
     stops_with_parent: bool = True
+
+
+class _StoppedError(SystemExit):
+    """A signal came while a job was not training: a training handles signals itself."""
 
 
 @dataclass
@@ -131,8 +133,8 @@ def _free_place(share: Share) -> tuple[int, IO[str]]:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     _worker.stopping = True
-    if _worker.busy:  # a training handles signals itself; before and after it, the job ends
-        raise TerminatedError
+    if _worker.busy:
+        raise _StoppedError
 
 
 def _watch(parent: int) -> None:

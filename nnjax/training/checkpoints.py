@@ -38,6 +38,7 @@ class Checkpoints:
         self._folder = folder.absolute()
         self._keep = keep
         self._manager: ocp.CheckpointManager | None = None
+        self._own: set[int] = set()  # steps that this process saved
 
     def save(self, state: TrainState, progress: TrainingProgress) -> None:
         """Starts to save a state; it is complete after `wait`, or when the next one starts.
@@ -50,7 +51,14 @@ class Checkpoints:
 
         assert self._keep, "opened for reading only"
         if progress.step in self._open().all_steps():
-            return
+            if (
+                progress.step in self._own
+                or progress.validation_loss is None
+                or self._validation_loss(progress.step) is not None
+            ):
+                return
+            self._open().delete(progress.step)  # saved before the evaluation at this step, which a signal had ended
+        self._own.add(progress.step)
         saved = self._open().save(
             progress.step,
             args=ocp.args.Composite(state=ocp.args.PyTreeSave(_flatten(state)), progress=ocp.args.JsonSave(progress.to_json())),

@@ -18,6 +18,7 @@ from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
+from nnjax.training.evaluation import EvaluationStoppedError
 from nnjax.training.experiment import Experiment
 from nnjax.training.recording import Recorder
 from nnjax.training.runner import ChunkRunner, out_of_time
@@ -75,10 +76,15 @@ def fit(
     state = experiment.placement.put(state)
     runner: ChunkRunner | None = None
     saver = _Saver(checkpoints, experiment, clock)
+    end: tuple[Status, str] | None = None
     try:
         while True:
             if progress.sums.count and _is_evaluation(experiment, progress, clock):
-                progress = recorder.evaluate(progress, state)
+                try:
+                    progress = recorder.evaluate(progress, state, stop)
+                except EvaluationStoppedError:  # the next session begins with it
+                    end = "preempted", stop.requested or ""
+                    break
                 if progress.validation_loss is not None and progress.evaluations_since_best == 0:
                     saver.hold(state, progress)
             if steps.checkpoint_every and progress.step and progress.step % steps.checkpoint_every == 0:
@@ -91,6 +97,7 @@ def fit(
                 runner = ChunkRunner(
                     experiment, state, stop=stop, clock=clock, spans=recorder.spans, record_params=record_params
                 )
+                stop.begin()  # from the first step on there is something to save
             # Calls end at a checkpoint, and at an evaluation unless they may run past it.
             cadences = [steps.checkpoint_every] if recorder.spans else [steps.evaluate_every, steps.checkpoint_every]
             until = min([steps.total, *((progress.step // every + 1) * every for every in cadences if every)])
@@ -101,7 +108,11 @@ def fit(
         saver.save(state, progress)
     finally:  # the best before a divergence is of use, too
         saver.finish()
+    stop.end()
+    assert end is not None
     status, reason = end
+    if stop.requested is not None and status != "preempted":  # it came while the last state was saved
+        status, reason = "preempted", stop.requested
     return FitResult(state, progress, status, reason)
 
 

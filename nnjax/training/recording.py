@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from nnjax.config.errors import DivergedError
+from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
@@ -86,20 +87,24 @@ class Recorder:
             raise self._diverged(what, value, progress.step + 1)
         return progress
 
-    def evaluate(self, progress: TrainingProgress, state: TrainState) -> TrainingProgress:
+    def evaluate(self, progress: TrainingProgress, state: TrainState, stop: StopSignal | None = None) -> TrainingProgress:
         """Measures the validation split, if there is one, and makes a record.
 
         Args:
             progress: at the step of `state`.
             state: as placed on the devices.
+            stop: may end the measurement.
 
         Raises:
             DivergedError: if the validation loss is not finite.
+            EvaluationStoppedError: if a signal came; nothing was recorded.
         """
+        if jax.process_count() > 1:  # all processes have to do the same
+            stop = None
         validation: Mapping[str, Numbers] | None = None
         if len(self._experiment.dataset.validation):
             with self._clock("eval"):
-                validation = self._experiment.evaluate(state, self._experiment.dataset.validation).metrics
+                validation = self._experiment.evaluate(state, self._experiment.dataset.validation, stop).metrics
         params = self._experiment.placement.get(state.params) if self.records_weights else None
         return self._record(progress, validation, params)
 
