@@ -179,7 +179,7 @@ class _Command:
         try:
             if jobs is not None:
                 check_unused(jobs, sweep_dir)
-            with finished_at_signal(finish), launched(job, composition, jobs and len(jobs), sweep_dir) as more:
+            with finished_at_signal(finish), launched(job, composition, jobs, sweep_dir) as more:
                 if jobs is None:
                     overrides = [*composition.overrides, setting("sweep.dir", sweep_dir), *more]
                     code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")

@@ -1,6 +1,6 @@
 """Launchers that run the jobs of a sweep at the same time on this machine: how many, with which GPUs, and their signals.
 
-    with launched(job, composition, num_jobs=8, sweep_dir=sweep_dir) as overrides:
+    with launched(job, composition, jobs, sweep_dir) as overrides:
         ...                         # the launcher's work; `nnjax.cli.worker` is the other end, in each worker process
 
 joblib starts workers that take jobs from a queue, `submitit_local` one process for each job. Launchers of a cluster, such as
@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +32,7 @@ _LOCKS = ".workers"
 
 
 @contextmanager
-def launched(job: Job, composition: Composition, num_jobs: int | None, sweep_dir: Path) -> Iterator[list[str]]:
+def launched(job: Job, composition: Composition, jobs: Sized | None, sweep_dir: Path) -> Iterator[list[str]]:
     """Gives each job that runs at the same time as others its share of the machine, and passes requests to stop on to it.
 
     SIGTERM and Ctrl-C reach the worker processes as SIGTERM: running jobs save and end, further ones are not started. After a
@@ -41,7 +41,7 @@ def launched(job: Job, composition: Composition, num_jobs: int | None, sweep_dir
     Args:
         job: is told its share; `nnjax.cli.worker` takes it.
         composition: of the sweep, with the launcher's settings; changed by the number of jobs at a time.
-        num_jobs: how many jobs there are; None if only the sweeper has them.
+        jobs: the jobs; None if only the sweeper has them.
         sweep_dir: the sweep's folder, which exists.
 
     Yields:
@@ -55,7 +55,7 @@ def launched(job: Job, composition: Composition, num_jobs: int | None, sweep_dir
     if not joblib and target != _LOCAL:
         yield []
         return
-    batch = [size for size in (composition.hydra.sweeper.get("max_batch_size"), num_jobs) if size]
+    batch = [size for size in (composition.hydra.sweeper.get("max_batch_size"), jobs and len(jobs)) if size]
     gpus = _gpus(composition)
     at_a_time = _workers_of_joblib(composition, gpus, batch) if joblib else min(batch, default=1)
     overrides = [f"hydra.launcher.n_jobs={at_a_time}"] if joblib else []
@@ -141,4 +141,4 @@ def _workers() -> list[Any]:
     """The processes below this one; Python's trackers of resources among them ignore SIGTERM."""
     import psutil
 
-    return psutil.Process().children(recursive=True)
+    return list(psutil.Process().children(recursive=True))
