@@ -29,6 +29,7 @@ from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
+from nnjax.cli.launchers import launched
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
@@ -186,12 +187,13 @@ class _Command:
             return results
 
         try:
-            with finished_at_signal(finish):
+            if jobs is not None:
+                check_unused(jobs, sweep_dir)
+            with finished_at_signal(finish), launched(job, composition, jobs, sweep_dir) as more:
                 if jobs is None:
-                    overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
+                    overrides = [*composition.overrides, setting("sweep.dir", sweep_dir), *more]
                     code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
                 else:
-                    check_unused(jobs, sweep_dir)
                     code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
         except KeyboardInterrupt:
             code = INTERRUPTED
