@@ -1,4 +1,4 @@
-"""A Slurm of two nodes on this machine, for as long as a test session: munge, the controller, and a slurmd in each of two hosts.
+"""A Slurm of two nodes on this machine, for a test session: munge, the controller, and a slurmd in each of two hosts.
 
     with slurm() as cluster:
         cluster.call("srun", "-N", "2", "-n", "2", "hostname")
