@@ -83,7 +83,7 @@ def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = 
     """
     for pattern in (*(() if begun else (CONFIG_FILE,)), f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
         with reaching(key, path, "cannot be made"):
-            found = next(path.glob(pattern), None)
+            found = next((file for file in path.glob(pattern) if not begun or file.parent.name != ".hydra"), None)
         if found:
             reason = f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER resumes one; else take another folder"
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())

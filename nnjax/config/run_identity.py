@@ -8,6 +8,7 @@ the number from the checkpoints, provided that all of them agree, and writes the
 """
 
 import json
+import re
 import secrets
 from pathlib import Path
 
@@ -40,4 +41,4 @@ def read_run_id(run_dir: Path) -> str | None:
         found = read_json(run_dir / RUN_FILE)["id"]
     except (OSError, ConfigError, KeyError, TypeError):
         return None
-    return found if isinstance(found, str) and found else None
+    return found if isinstance(found, str) and re.fullmatch(r"[0-9a-f]{1,64}", found) else None
