@@ -67,7 +67,7 @@ def test_an_error_is_printed_once(engine, arguments, code, line, tmp_path):
 
 
 def test_a_killed_process_ends_the_job(engine, tmp_path):
-    job, output = begun(engine, tmp_path)
+    job, _ = begun(engine, tmp_path)
     try:
         engine.processes(str(tmp_path))[1].kill()
         since = time.monotonic()
