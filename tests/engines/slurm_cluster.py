@@ -1,4 +1,4 @@
-"""A Slurm of two nodes on this machine, for a test session: munge, the controller, and a slurmd in each of two hosts.
+"""A Slurm of two nodes on this machine, for as long as a test session: munge, the controller, and two slurmds.
 
     with slurm() as cluster:
         cluster.call("srun", "-N", "2", "-n", "2", "hostname")
@@ -8,10 +8,8 @@ nodes with one host name. The daemons are children of this process, and end with
 command: `python tests/engines/slurm_cluster.py srun -N 2 -n 2 hostname`.
 """
 
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,7 +22,6 @@ from pathlib import Path
 
 NODES = ("node1", "node2")
 _CPUS = 4  # a node; simulated, so that two tasks of a test have place on one
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,8 @@ def _munged(folder: Path) -> list[str]:
     files = [
         f"--{name}={home / name.removesuffix('-file')}" for name in ("key-file", "socket", "pid-file", "log-file", "seed-file")
     ]
-    return ["setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", "munged", "--foreground", *files]
+    # A change of the user takes the signal for the parent's death away, so it is set once more.
+    return ["setpriv", "--pdeathsig=TERM", "--reuid=munge", "--regid=munge", "--clear-groups", "munged", "--foreground", *files]
 
 
 def _settings(folder: Path) -> str:
@@ -146,12 +144,9 @@ def _settings(folder: Path) -> str:
 
 @contextmanager
 def _daemon(folder: Path, name: str, command: list[str], environment: dict[str, str] | None = None) -> Iterator[None]:
-    def ends_with_parent() -> None:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
     with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_parent
+            ["setpriv", "--pdeathsig=TERM", *command], env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
             yield
