@@ -12,7 +12,7 @@ from nnjax.cli.plugins import plugin_words
 from nnjax.config.invocation import verb_command
 from nnjax.config.shell import shell_word
 from nnjax.reporting.console import RunConsole
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.checkpoints import Checkpoints, CheckpointStore
 from nnjax.training.clock import Clock
 from nnjax.training.diverged import DivergenceKeeper
 from nnjax.training.experiment import Experiment
@@ -22,7 +22,7 @@ FOLDER = "diverged"
 
 
 def keeper_of(
-    run_dir: Path, experiment: Experiment, template: TrainState, checkpoints: Checkpoints, clock: Clock
+    run_dir: Path, experiment: Experiment, template: TrainState, checkpoints: CheckpointStore, clock: Clock
 ) -> DivergenceKeeper:
     """The keeper of a run.
 
@@ -36,6 +36,8 @@ def keeper_of(
 
     def restore(step: int) -> tuple[int, TrainState] | None:
         """The newest checkpoint before a step."""
+        if not isinstance(checkpoints, Checkpoints):
+            return None
         checkpoints.wait()
         found = max((saved for saved in checkpoints.steps if saved < step), default=None)
         return None if found is None else (found, checkpoints.restore(template, found)[0])

@@ -11,6 +11,7 @@ that a config error does not wait for it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,6 @@ from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.resume_notice import resume_notice
-from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
 from nnjax.config.storage import check_free
@@ -111,7 +110,8 @@ def _train(
         import jax
 
         from nnjax.api.kept_divergence import keeper_of, note_divergence
-        from nnjax.api.memory_checkpoints import MemoryCheckpoints
+        from nnjax.api.resuming import begin, make_store, note_best
+        from nnjax.data.content_hash import content_hash
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
@@ -120,14 +120,13 @@ def _train(
         from nnjax.parallel.devices import peak_device_mb, select_devices
         from nnjax.parallel.preemption import StopSignal
         from nnjax.parallel.profile import profiled
-        from nnjax.training.checkpoints import Checkpoints
+        from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
         from nnjax.training.state import state_bytes
-        from nnjax.training.training_progress import TrainingProgress
 
     # --- devices: before anything else touches JAX ---
     training = config.training
@@ -139,6 +138,7 @@ def _train(
     # --- data ---
     with clock("data"):
         dataset = load(config.data, echo=console.print) if dataset is None else dataset
+    hashing = Background(partial(content_hash, dataset))  # while XLA compiles
 
     # --- model ---
     with clock("compile"):
@@ -156,35 +156,23 @@ def _train(
         "validation_examples": len(dataset.validation),
     }
 
-    # --- resume: 1. the last complete checkpoint, if this folder has one; 2. else the beginning ---
-    checkpoints = MemoryCheckpoints() if run_dir is None else Checkpoints(run_dir / "checkpoints", training.keep)
-    progress = TrainingProgress()
-    if config.resume is not None and run_dir is not None:
-        restored = checkpoints.restore_newest(state, console.warn)
-        if restored is not None:
-            state, progress = restored
-            for phase, earlier in progress.seconds.items():
-                clock.seconds[phase] += earlier
-            summary["earlier_seconds"] = sum(progress.seconds.values())
-            console.print(f"Resuming from step {progress.step} of {plan.steps.total}")
-            for line in resume_notice(plan, read_sessions(run_dir), progress.step):
-                console.print(line)
-        else:
-            console.print("There is no checkpoint yet: starting from the beginning")
-
-    keeper = None if run_dir is None else keeper_of(run_dir, experiment, state, checkpoints, clock)
+    # --- resume, or the beginning ---
+    start = begin(config, run_dir, state, plan, hashing.result, console)
+    state, progress = start.state, start.progress
+    for phase, earlier in progress.seconds.items():
+        clock.seconds[phase] += earlier
+    summary |= start.summary
 
     # --- training; signals are the caller's where there is no folder to save to ---
-    resume_step = progress.step if config.resume is not None else None
     with (
         _preloaded(config, run_dir),  # while XLA compiles and computes
-        MetricMemory()
-        if run_dir is None
-        else MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as metrics,
+        MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(StopSignal()) if run_dir is None else StopSignal() as stop,
         profiled(run_dir / "profile", console.warn) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
+        checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
+        keeper = None if run_dir is None else keeper_of(run_dir, experiment, state, checkpoints, clock)
         callbacks = RunCallbacks(
             config,
             bar,
@@ -210,6 +198,7 @@ def _train(
         finally:
             note_divergence(keeper, run_dir, summary, console)
             summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
+            summary["data_hash"] = hashing.result()
         if result.status == "preempted":
             return None
         if result.reason:
@@ -222,6 +211,7 @@ def _train(
             if training.test == "best":
                 state, progress = checkpoints.restore(state, "best")
                 tested, step = placement.put(state), progress.step
+                note_best(summary, progress, result.progress)
             try:
                 evaluation = experiment.evaluate(tested, dataset.test, stop)
             except EvaluationStoppedError:
@@ -269,8 +259,6 @@ def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile
-            import orbax.checkpoint  # noqa: F401
-
             if config.report.figures:
                 preload()
 

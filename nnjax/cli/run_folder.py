@@ -13,6 +13,7 @@ from nnjax.cli.plugins import note_plugins
 from nnjax.cli.runs import locked, write_config
 from nnjax.cli.sessions import begin_session
 from nnjax.config.diagnostics import Origins
+from nnjax.config.run_identity import begin_identity
 from nnjax.config.schema import TrainConfig
 
 
@@ -31,6 +32,8 @@ def working_in(run_dir: Path, config: object, origins: Origins) -> Iterator[None
     with locked(run_dir):
         if isinstance(config, TrainConfig):
             begin_session(config, run_dir, origins)
+            if config.resume is None:
+                begin_identity(run_dir)
         write_config(config, run_dir)
         note_plugins(run_dir, config)
         check(config, origins)

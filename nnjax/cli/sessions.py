@@ -16,6 +16,7 @@ import yaml
 
 from nnjax.checks.data_checks import Problems
 from nnjax.checks.plan import Plan, make_plan
+from nnjax.config.checkpoint_names import steps_saved
 from nnjax.config.diagnostics import Origins, Problem, count, raise_problems
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.parsing import parse, to_mapping
@@ -103,8 +104,7 @@ def read_sessions(run_dir: Path) -> list[Session]:
 
 def steps_done(run_dir: Path) -> int:
     """The number of steps in the newest checkpoint of a run; 0 without one."""
-    names = [path.name for path in (run_dir / "checkpoints").glob("*")]
-    return max((int(name) for name in names if name.isdecimal()), default=0)
+    return max(steps_saved(run_dir / "checkpoints"), default=0)
 
 
 def _from_config(run_dir: Path) -> list[Session]:

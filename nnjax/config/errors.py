@@ -31,6 +31,10 @@ class OutOfMemoryError(UserError):
     """Memory that ran out, although the experiment might have fitted."""
 
 
+class StorageError(UserError):
+    """A file that could not be written: the disk is full or read-only, or the folder has gone."""
+
+
 class DataError(UserError):
     """Data that is missing, damaged or cannot be fetched."""
 

@@ -14,12 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from nnjax.config.errors import UserError
+from nnjax.config.errors import StorageError
 from nnjax.config.paths import shown_path
-
-
-class StorageError(UserError):
-    """A file that cannot be written, by the machine's state; not by the program's fault."""
 
 
 @contextmanager

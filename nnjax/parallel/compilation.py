@@ -18,8 +18,9 @@ from typing import Any
 
 import jax
 
+from nnjax.config.errors import StorageError
 from nnjax.config.paths import cache_directory
-from nnjax.config.storage import StorageError, check_free
+from nnjax.config.storage import check_free
 
 _LARGEST = 2**30  # bytes
 _LEAST_FREE = 2**24  # bytes that the programs of one experiment may take

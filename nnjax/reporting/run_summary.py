@@ -26,6 +26,7 @@ _PACKAGES = (
     "optax",
     "numpy",
     "hydra-core",
+    "safetensors",
     "orbax-checkpoint",
     "tensorflow-datasets",
 )

@@ -13,11 +13,10 @@ from typing import Any
 
 from nnjax.cli.plugins import plugins_summary
 from nnjax.cli.resume_notice import other_past
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.parsing import config_hash
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
-from nnjax.config.storage import StorageError
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
 from nnjax.reporting.tables import closing_table

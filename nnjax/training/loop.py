@@ -13,12 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.schema import StopRules
-from nnjax.config.storage import StorageError
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.checkpoints import CheckpointStore
 from nnjax.training.clock import Clock
 from nnjax.training.diverged import DivergenceKeeper
 from nnjax.training.evaluation import EvaluationStoppedError
@@ -53,7 +52,7 @@ def fit(
     state: TrainState,
     progress: TrainingProgress,
     *,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointStore,
     callback: Callback,
     stop: StopSignal,
     clock: Clock,
@@ -154,7 +153,9 @@ def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, c
 class _Saver:
     """Saves states. The best one waits for the next save, since early in training every evaluation is better than the last."""
 
-    def __init__(self, checkpoints: Checkpoints, experiment: Experiment, clock: Clock, keeper: DivergenceKeeper | None) -> None:
+    def __init__(
+        self, checkpoints: CheckpointStore, experiment: Experiment, clock: Clock, keeper: DivergenceKeeper | None
+    ) -> None:
         self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
         self._keeper = keeper
         self._held: tuple[TrainState, TrainingProgress] | None = None

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from nnjax.config.errors import UserError
-from nnjax.config.storage import StorageError, check_free, check_in_place, size_text, writing
+from nnjax.config.errors import StorageError, UserError
+from nnjax.config.storage import check_free, check_in_place, size_text, writing
 
 
 def test_a_full_disk_is_one_line_with_the_space(tmp_path):
