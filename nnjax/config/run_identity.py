@@ -12,8 +12,6 @@ import os
 import secrets
 from pathlib import Path
 
-from nnjax.config.paths import is_file
-
 RUN_FILE = ".hydra/run.json"
 
 
@@ -38,11 +36,8 @@ def write_run_id(run_dir: Path, run_id: str) -> None:
 
 def read_run_id(run_dir: Path) -> str | None:
     """The identity of a run; None where the file is missing or damaged."""
-    path = run_dir / RUN_FILE
-    if not is_file(path):  # to open a pipe may take for ever
-        return None
     try:
-        found = json.loads(path.read_bytes())["id"]
+        found = json.loads((run_dir / RUN_FILE).read_bytes())["id"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return found if isinstance(found, str) and found else None
