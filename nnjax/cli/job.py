@@ -25,7 +25,7 @@ from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import find_run, locked, newest_run, read_earlier
+from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import Share, run_in_worker
@@ -105,12 +105,14 @@ class Job:
 
 
 def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
-    """Removes the folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    """Removes the new folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    if number is None or (run_dir / CONFIG_FILE).exists():
+        return nullcontext()
 
     def remove(name: str) -> None:
         remove_unbegun(run_dir)
 
-    return nullcontext() if number is None else on_leaving(remove)
+    return on_leaving(remove)
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:

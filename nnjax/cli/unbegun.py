@@ -90,8 +90,18 @@ def _is_early(path: Path) -> bool:
     """Whether an entry of a run's folder may be there before the first step, and holds nothing of value."""
     if path.name == "checkpoints":
         return path.is_dir() and not _names(path)
+    if path.name == "metrics.jsonl" and not _has_no_step(path):
+        return False
     early = path.name in _FILES or path.name in _FOLDERS or path.name.endswith(".log")
     return early or path.name.startswith(".config.yaml.")
+
+
+def _has_no_step(path: Path) -> bool:
+    """Whether metrics hold nothing but the weights before the first step."""
+    try:
+        return all(line.startswith('{"step": 0,') for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    except OSError:
+        return False
 
 
 def _names(folder: Path) -> list[str]:

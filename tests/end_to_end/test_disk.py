@@ -82,6 +82,28 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line(disk, tmp_path):
         json.loads(text)
 
 
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(disk, tmp_path):
+    if disk is None:
+        pytest.skip("needs the right to mount a file system")
+    run = disk / "run"
+    # Each takes 0.9 MB: the third or fourth finds no room.
+    overrides = ["model.hidden=[256,256]", "training.checkpoint_every=2epochs", "training.evaluate_every=1000epochs"]
+    (line,) = ended(started(run, *overrides, "training.keep=10"), run).splitlines()
+    assert "checkpoints: cannot be written: No space left on device" in line
+    assert "is intact" in line
+    assert summary_of(run)["status"] == "failed"
+    (disk / "room").mkdir()
+    resumed = [
+        sys.executable,
+        "-m",
+        "experiments.evaluate",
+        f"run={run}",
+        "checkpoint=last",
+        f"hydra.run.dir={tmp_path / 'again'}",
+    ]
+    assert subprocess.run(resumed, cwd=ROOT, env=environment(), capture_output=True).returncode == 0
+
+
 def test_an_old_summary_stays_where_no_new_one_can_be_written(disk, tmp_path):
     if disk is None:
         pytest.skip("needs the right to mount a file system")
