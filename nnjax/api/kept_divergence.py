@@ -33,7 +33,7 @@ def keeper_of(
         checkpoints: of the run.
         clock: says how long training took.
     """
-    if run_dir is None:
+    if run_dir is None or experiment.placement.num_processes > 1:  # its replays would need all processes
         return None
 
     def restore(step: int) -> tuple[int, TrainState] | None:

@@ -47,7 +47,9 @@ def draw_figures(
     if shown is None:
         return []
     first = experiment.recipe.network.layer_names[0]
-    kernel = placement.one_of(placement.get(state.params.get(first, {})), shown).get("kernel")
+    kernel = None
+    if placement.num_processes == 1 or not placement.whole_trials:  # else other processes hold parts of it, and are not asked
+        kernel = placement.one_of(placement.get(state.params.get(first, {})), shown).get("kernel")
     try:
         paths = draw_run(
             run_dir,

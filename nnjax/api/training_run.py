@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, take_part
 from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
@@ -89,6 +90,7 @@ def run_training(
         with (
             watched(config, run_dir, console, summary, clock),
             jax_session(console.warn, strict=config.debug.strict, timed=clock("import")),
+            take_part(config, run_dir, console, summary) as config,
         ):
             trained = _train(config, run_dir, console, dataset, summary, clock, ending)
     if trained is None:
@@ -115,10 +117,11 @@ def _train(
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
+        from nnjax.parallel.agreement import stop_signal
+        from nnjax.parallel.cluster import peers
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
-        from nnjax.parallel.preemption import StopSignal
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError
@@ -133,6 +136,7 @@ def _train(
     keep_compiled(console.warn)
     devices = select_devices(config)
     check_devices(config, devices)
+    own_device = next(device for device in devices if device.process_index == jax.process_index())
     summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
 
     # --- data ---
@@ -158,6 +162,7 @@ def _train(
 
     # --- resume, or the beginning ---
     start = begin(config, run_dir, state, experiment, hashing.result, console, summary)
+    start = shared_start(start, state, hashing.result, console)
     state, progress = start.state, start.progress
     for phase, earlier in progress.seconds.items():
         clock.seconds[phase] += earlier
@@ -167,10 +172,11 @@ def _train(
         _preloaded(config, run_dir),  # while XLA compiles and computes
         MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
-        nullcontext(StopSignal()) if run_dir is None else StopSignal() as stop,
+        nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
         profiled(run_dir / "profile", console.warn) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
         checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
+        checkpoints = NoCheckpoints() if peers().rank else checkpoints
         keeper = keeper_of(run_dir, experiment, state, checkpoints, clock)
         callbacks = RunCallbacks(
             config,
@@ -196,7 +202,7 @@ def _train(
             summary |= {"status": result.status, "reason": result.reason}
         finally:
             note_divergence(keeper, run_dir, summary, console)
-            summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
+            summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(own_device)}
             summary["data_hash"] = hashing.result()
         if result.status == "preempted":
             return None
@@ -208,7 +214,7 @@ def _train(
         with clock("eval"):
             tested, step = result.state, result.progress.step
             if training.test == "best":
-                state, progress = checkpoints.restore(state, "best")
+                state, progress = shared_state(*checkpoints.restore(state, "best"), state)
                 tested, step = placement.put(state), progress.step
                 note_best(summary, progress, result.progress)
             try:

@@ -25,6 +25,7 @@ from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
 from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new
 from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
+from nnjax.cli.follower import follow
 from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
@@ -44,6 +45,7 @@ from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
 
@@ -73,7 +75,8 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     except BrokenPipeError:
         code = 1
     except UserError as error:
-        complain(error)
+        if speaks():
+            complain(error)
         code = error.exit_code
     except MemoryError:  # before the task, such as while reading a file
         print("out of memory before anything was trained; make the data smaller", file=sys.stderr)
@@ -109,6 +112,12 @@ class _Command:
             print(help_text(composition, self.schema, command))
             return unread(0, "--help")
         looking = arguments.explain is not None or arguments.cfg or arguments.info
+        processes = detect()
+        if processes.count > 1 and not looking:
+            if sweeping:
+                raise ConfigError(f"-m: a sweep's jobs are single processes, and {processes.engine} started {processes.count}")
+            if processes.rank:  # other verbs are for one process
+                return follow(self.schema, self.task, composition, processes) if self.schema is TrainConfig else 0
         if sweeping and not looking:
             return self._sweep(job, composition, flags)
         values, origins = plain_values(self.schema, composition)

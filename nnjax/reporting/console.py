@@ -70,6 +70,18 @@ class RunConsole:
         if self._held is not None:
             self._log.write(self._held.getvalue())
 
+    def log_to(self, path: Path) -> None:
+        """Names the log, where it could not be named before, and begins it."""
+        self._log_path = path
+        self.begin_log()
+
+    def log_only(self, line: str) -> None:
+        """Appends a line to the log, if there is one."""
+        if self._log is not None:
+            with suppress(OSError, ValueError):
+                self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n")
+                self._log.flush()
+
     def print(self, what: RenderableType) -> None:
         """Prints text, or anything that rich renders, and appends it to the log, each line with the time."""
         soft_wrap = isinstance(what, str | Text)  # keeps a long path on one line, to be copied or searched for

@@ -99,8 +99,6 @@ class Recorder:
             DivergedError: if the validation loss is not finite.
             EvaluationStoppedError: if a signal came; nothing was recorded.
         """
-        if jax.process_count() > 1:  # all processes have to do the same
-            stop = None
         validation: Mapping[str, Numbers] | None = None
         if len(self._experiment.dataset.validation):
             with self._clock("eval"):
