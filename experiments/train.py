@@ -24,7 +24,7 @@ def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
     from nnjax.api.training_run import run_training
     from nnjax.reporting.console import RunConsole
 
-    with RunConsole(run_dir / "train.log") as console:
+    with RunConsole(run_dir / "train.log", held=config.resume is not None) as console:
         return run_training(config, run_dir, console).summary
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnjax.checks.plan import Plan
+from nnjax.cli.finished_runs import check_unfinished
 from nnjax.cli.resume_notice import resume_notice
 from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DataError
@@ -20,6 +21,7 @@ from nnjax.config.run_identity import new_run_id, read_run_id, write_run_id
 from nnjax.config.schema import Config, TrainConfig
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import MetricMemory, Metrics
+from nnjax.reporting.training_summary import begin_resumed
 from nnjax.training.training_progress import TrainingProgress
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ def begin(
     plan: Plan,
     data_hash: Callable[[], str],
     console: RunConsole,
+    summary: dict[str, Any],
+    ends: Callable[[TrainingProgress], str | None],
 ) -> Start:
     """Restores a resumed run: 1. from the last intact checkpoint, if the folder has one; 2. else from the beginning.
 
@@ -66,9 +70,12 @@ def begin(
         plan: of the training.
         data_hash: returns the hash of the dataset.
         console: shows what is resumed, and what is damaged.
+        summary: of the training.
+        ends: returns how a training that resumes at some progress ends at once; None if it has a step to do.
 
     Raises:
         DataError: if no checkpoint can be used, or the data is other data.
+        RunFinishedError: if the run has no step left to do.
     """
     from nnjax.training.checkpoints import Checkpoints
 
@@ -80,9 +87,11 @@ def begin(
 
     def accept(saved: "Saved") -> None:
         check_data(config, saved.notes.data_hash, data_hash)
+        check_unfinished(config, run_dir, saved.notes.progress.step, ends(saved.notes.progress))
 
     folder = run_dir / "checkpoints"
     restored = Checkpoints(folder, run_id=run_id).restore_newest(state, console.warn, accept=accept)
+    begin_resumed(config, run_dir, console, summary)  # nothing refuses the resume any more
     if restored is None:
         console.print("There is no checkpoint yet: starting from the beginning")
         return Start(state, run_id=_named(run_dir, run_id, None, console), metrics={"resume_step": 0})

@@ -125,7 +125,7 @@ def _train(
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
-        from nnjax.training.loop import fit
+        from nnjax.training.loop import ending_at, fit
         from nnjax.training.state import state_bytes
 
     # --- devices: before anything else touches JAX ---
@@ -157,7 +157,7 @@ def _train(
     }
 
     # --- resume, or the beginning ---
-    start = begin(config, run_dir, state, plan, hashing.result, console)
+    start = begin(config, run_dir, state, plan, hashing.result, console, summary, ends=partial(ending_at, experiment))
     state, progress = start.state, start.progress
     for phase, earlier in progress.seconds.items():
         clock.seconds[phase] += earlier

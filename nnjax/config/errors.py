@@ -56,6 +56,12 @@ class DivergedError(UserError):
         self.step, self.split = step, split
 
 
+class RunFinishedError(UserError):
+    """No fault: the run to be resumed has no step left to do, and stays as it is."""
+
+    exit_code = 0
+
+
 class PreemptedError(UserError):
     """A signal ended the run after a checkpoint; the same command with `resume=` resumes it."""
 

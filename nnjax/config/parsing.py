@@ -47,6 +47,8 @@ _WITHOUT_EFFECT = (
     "parallel.memory_limit",
 )
 
+_MOST_SUGGESTIONS = 20  # each takes milliseconds, and a damaged file may hold thousands of unknown keys
+
 
 def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIGINS) -> T:
     """Reads a config.
@@ -214,7 +216,7 @@ class _Reader:
         reason = "unknown key"
         if owners:
             reason += f" for {place}; {' and '.join(owners)} can have it"
-        elif meant := suggest(key, keys_of(self.schema), beside, value):
+        elif len(self.problems) < _MOST_SUGGESTIONS and (meant := suggest(key, keys_of(self.schema), beside, value)):
             reason += f"; did you mean {meant}?"
         self.refuse(key, value, reason, (f"keys of {place}: {', '.join(beside)}",) if beside else ())
 

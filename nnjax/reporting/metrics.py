@@ -15,10 +15,12 @@ from typing import Any, Literal, Self
 
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.storage import check_in_place, writing
+from nnjax.config.stored_files import one_line, parse_json, read_bytes
 from nnjax.reporting.files import replacing, to_json
 from nnjax.reporting.metrics_repair import kept, repaired, step_and_split
 
 _FILE = "metrics.jsonl"
+_MOST_BYTES = 1 << 30
 
 
 class MetricWriter:
@@ -127,7 +129,7 @@ class MetricWriter:
         found = self._path.read_bytes() if self._path.exists() else None
         if copy is None:
             lines, self.notice = kept(found, step, evaluated)
-            lines = [f"{to_json(_with_current_names(json.loads(line)))}\n".encode() for line in lines]
+            lines = [f"{to_json(_checked(parse_json(line.decode())))}\n".encode() for line in lines]
         else:
             lines, self.notice = repaired(found, copy, step)
         self._lines = [(place, line) for line in lines if (place := step_and_split(line))]
@@ -185,25 +187,33 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     """A run's records in the order of writing, without a last line cut off by a crash.
 
     Raises:
-        DataError: if the file is missing, or a line before the last is damaged.
+        DataError: if the file is missing or no file, or a line before the last is damaged.
     """
     path = run_dir / _FILE
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bytes(path, _MOST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ConfigError as error:
+        raise DataError(str(error)) from error
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(_with_current_names(json.loads(line)))
-        except json.JSONDecodeError as error:
+            records.append(_checked(parse_json(line)))
+        except ValueError as error:
             if number < len(lines):
-                raise DataError(f"{path}: line {number} is damaged ({error})") from error
+                raise DataError(f"{path}: line {number} is damaged ({one_line(error)})") from error
     return records
 
 
-def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
-    """Renames the key `copies` of versions before 0.2 to `trials`."""
+def _checked(record: Any) -> dict[str, Any]:
+    """A record, with the key `copies` of versions before 0.2 renamed to `trials`.
+
+    Raises:
+        ValueError: for a line that holds something else.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int) or not isinstance(record.get("split", ""), str):
+        raise ValueError("no record of a step and a split")
     return {"trials" if key == "copies" else key: value for key, value in record.items()}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from nnjax.cli.plugins import plugins_summary
 from nnjax.cli.resume_notice import other_past
+from nnjax.cli.run_folder import begin_records
 from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.parsing import config_hash
 from nnjax.config.paths import shown_path
@@ -30,6 +31,8 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         config: the experiment.
         run_dir: where `summary.json` is written; None writes nothing.
         console: shows the table of results at the end, if a step was taken.
+
+    The summary of a run whose resume was refused, before `begin_resumed`, is not written: the earlier one stays.
     """
     started = time.perf_counter()
     summary: dict[str, Any] = {
@@ -40,7 +43,7 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         "activation": config.activation.name,
         "parallel": config.parallel.name,
         "seed": config.seed,
-        "config_hash": config_hash(config, [] if run_dir is None else other_past(config, run_dir)),
+        "config_hash": config_hash(config) if config.resume is None else None,
         "run_dir": None if run_dir is None else str(run_dir),
         **plugins_summary(),
         **environment(),
@@ -55,7 +58,8 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
         summary.setdefault("seconds", {})["total"] = total
         summary["peak_rss_mb"] = peak_rss_mb()
-        fault = None if run_dir is None else _write(summary, run_dir, console)
+        accepted = run_dir if summary["config_hash"] is not None else None
+        fault = None if accepted is None else _write(summary, accepted, console)
         if "steps" in summary:
             console.print(closing_table(summary))
         if fault is not None and "error" not in summary:
@@ -73,3 +77,11 @@ def _write(summary: dict[str, Any], run_dir: Path, console: RunConsole) -> Stora
             console.warn(str(fault))
         return fault
     return None
+
+
+def begin_resumed(config: TrainConfig, run_dir: Path | None, console: RunConsole, summary: dict[str, Any]) -> None:
+    """Begins to write into the folder of a resumed run, whose data and checkpoint were accepted: records, log and summary."""
+    if run_dir is not None and config.resume is not None:
+        begin_records(config, run_dir)
+        console.begin_log()
+        summary["config_hash"] = config_hash(config, other_past(config, run_dir))

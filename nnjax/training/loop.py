@@ -134,6 +134,12 @@ def fit(
     return FitResult(state, progress, status, reason)
 
 
+def ending_at(experiment: Experiment, progress: TrainingProgress) -> Status | None:
+    """Returns how a training that resumes at this progress ends at once; None if it has a step to do."""
+    end = _end(experiment, progress, StopSignal(), Clock(progress.seconds))
+    return None if end is None else end[0]
+
+
 def _is_evaluation(experiment: Experiment, progress: TrainingProgress, clock: Clock) -> bool:
     """Whether an evaluation is due: at its cadence, and at the end of training."""
     steps, rules = experiment.plan.steps, experiment.config.training.stop

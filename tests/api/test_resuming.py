@@ -107,7 +107,7 @@ def test_a_lost_best_checkpoint_is_said_and_noted(tiny, tmp_path):
     best.path.unlink()
     with pytest.raises(nnjax.DataError, match=f"the best checkpoint of step {best.step}, with validation loss"):
         nnjax.load_run(tmp_path, "best")
-    nnjax.fit(nnjax.compose(f"resume='{tmp_path}'"), tmp_path)  # the stop rule still holds
+    nnjax.fit(nnjax.compose(f"resume='{tmp_path}'", "training.stop.patience=2"), tmp_path)  # else the run is complete
     assert f"the best checkpoint so far (step {best.step}, validation loss" in log(tmp_path)
     lost = read_summary(tmp_path)["best_lost"]
     assert (lost["step"], lost["best_left"]) == (best.step, last.step)
