@@ -76,12 +76,12 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            with _put_away(run_dir, number), locked(run_dir):
+            with locked(run_dir):
                 values, origins = plain_values(self.schema, composition)
                 config: Any = parse(self.schema, values, origins)
                 if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
                     config = settled(config, run_dir, origins)
-                with working_in(run_dir, config, origins), out_of_memory_explained(config):
+                with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                     summary = self.task(config, run_dir)
         except RunFinishedError as line:
             print(line, flush=True)

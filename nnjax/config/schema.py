@@ -179,7 +179,7 @@ class TrainConfig(Config):
     """`python -m experiments.train`.
 
     Attributes:
-        resume: folder of an earlier run to resume; null starts a new one.
+        resume: folder of an earlier run to resume; `auto` resumes the run in `hydra.run.dir`, or starts it; null starts anew.
         rerun: folder of an earlier run whose config is run anew, with the other overrides applied; null is off.
     """
 

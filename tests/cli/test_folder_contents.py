@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from nnjax.cli.compose import project_root
 from nnjax.cli.folder_contents import FILES, FOLDERS, check_contents
-from nnjax.cli.runs import find_run, locked, occupy
+from nnjax.cli.runs import RESUMABLE, find_run, locked, occupy
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError
 
@@ -35,6 +36,13 @@ def test_a_run_and_whatever_else_lies_beside_it_is_fine(run: Path) -> None:
     os.mkfifo(run / "pipe")
     check_contents(run)
     check_contents(run / "none")
+
+
+def test_the_page_about_folders_names_each() -> None:
+    page = (project_root() / "docs/runs.md").read_text()
+    assert [name for name in FILES if f"`{name}`" not in page] == []
+    assert [name for name in FOLDERS if f"`{name}/`" not in page] == []
+    assert [key for key in RESUMABLE if f"`{key}`" not in page] == []
 
 
 def test_a_link_to_a_run_is_fine(run: Path) -> None:

@@ -75,6 +75,23 @@ def test_nothing_is_resolved_for_any_key(tmp_path: Path, monkeypatch: pytest.Mon
         read_config(TrainConfig, tmp_path)
 
 
+@pytest.mark.parametrize("key", ["file", "directory"])
+def test_data_that_never_ends_is_not_read(tmp_path: Path, key: str) -> None:
+    values = to_mapping(compose_train(["data=mnist", "model=fnn"]))
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "a named pipe"), ("/dev/zero", "a device")):
+        values["data"][key] = str(path)
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+        for read in (
+            lambda: read_config(TrainConfig, tmp_path),
+            lambda: read_earlier(compose("train", ["rerun=x"]), "rerun", tmp_path),
+        ):
+            with pytest.raises(UserError, match=rf"^data\.{key}=\S+: is {kind}, and a run's config names a file"):
+                read()
+    own = compose("train", ["rerun=x", f"data.{key}={tmp_path / 'pipe'}"])
+    assert read_earlier(own, "rerun", tmp_path)[0]["data"][key] == str(tmp_path / "pipe")
+
+
 @pytest.mark.parametrize(
     "change",
     [
