@@ -30,6 +30,7 @@ from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
+from nnjax.cli.launcher import begin_rank, launch, say_folder
 from nnjax.cli.launchers import launched
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
@@ -71,6 +72,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     module = f"experiments.{verb}"
     try:
         begin_process(module)
+        begin_rank()
         code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
@@ -138,6 +140,9 @@ class _Command:
         if isinstance(config, TrainConfig) and config.resume is not None and (line := finished(config, Path(config.resume))):
             print(line)
             return unread(0, "the line about the run")
+        if isinstance(config, TrainConfig) and processes.count == 1 and config.parallel.processes not in ("auto", 1):
+            plugin_words = [word for plugin in plugins for word in ("--plugin", plugin)]
+            return launch(config, plugin_words, automatic=composition.job.get("resume") == AUTO)
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
@@ -164,6 +169,7 @@ class _Command:
             make = occupy_again if is_auto else occupy
             made = make_folder(settings, "run", composition, make, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
+        say_folder(Path(resume) if made is None else made)
         with unchanged_at_signal(str(resume)) if made is None else removed_if_unbegun(made, named=given is not None):
             try:
                 if flags:
