@@ -8,17 +8,23 @@
 In a program that is no command of ours, such as a notebook, signals are the program's, and this changes nothing.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nnjax.cli.plugins import plugin_words
 from nnjax.config.invocation import verb_command
-from nnjax.config.leaving import INTERRUPTED, PREEMPTED, on_leaving, shown_name
+from nnjax.config.leaving import INTERRUPTED, PREEMPTED, end, has_begun, on_leaving, shown_name
+from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word
+from nnjax.parallel.watchdog import FLOOR, Watchdog
+from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import write_json
+
+if TYPE_CHECKING:
+    from nnjax.training.clock import Clock
 
 
 def stopped_message(name: str, summary: Mapping[str, Any], run_dir: Path | None) -> str:
@@ -31,6 +37,38 @@ def stopped_message(name: str, summary: Mapping[str, Any], run_dir: Path | None)
     """
     resume = f"{verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
     return f"{name}: stopped after step {summary['steps']}, which is saved; resume with: {resume}"
+
+
+@contextmanager
+def watched(
+    config: TrainConfig, run_dir: Path | None, console: RunConsole, summary: Mapping[str, Any], clock: "Clock"
+) -> Iterator[None]:
+    """Watches the phases of a clock while the context is open, as `debug.watchdog` asks.
+
+    Args:
+        config: the experiment.
+        run_dir: the run's folder; a training without one is not watched.
+        console: shows what stalls.
+        summary: written with the status "failed" where a stall ends the process.
+        clock: of the run.
+    """
+    if run_dir is None or config.debug.watchdog == "off":
+        yield
+        return
+
+    def stop(line: str) -> None:
+        """Ends a command; in another program the stall was said, and that has to do."""
+        if has_begun():
+            with suppress(OSError):
+                write_json(run_dir / "summary.json", {**summary, "status": "failed", "error": line})
+            end(1, f"{line} (debug.watchdog=stop, debug.stall_limit={config.debug.stall_limit:g})")
+
+    limit = config.debug.stall_limit if config.debug.watchdog == "stop" else None
+    with Watchdog(console.warn, run_dir / "train.log", limit=limit, stop=stop, floor=FLOOR) as clock.watchdog:
+        try:
+            yield
+        finally:
+            clock.watchdog = None
 
 
 class RunEnding:

@@ -19,21 +19,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.auto_resume import AUTO, settled
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import find_run, newest_run, read_earlier
+from nnjax.cli.runs import find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import Share, run_in_worker
-from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
+from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
+from nnjax.config.schema import TrainConfig, VerifyConfig
 
-Task = Callable[[Any, Path], Mapping[str, object]]
+Task = Callable[[Any, Path | None], Mapping[str, object]]
+"""From a config and the run's folder, which is None in all but the first of several processes, to the run's summary."""
 
 
 class Job:
@@ -73,10 +76,15 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            values, origins = plain_values(self.schema, composition)
-            config: object = parse(self.schema, values, origins)
-            with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
-                summary = self.task(config, run_dir)
+            with _put_away(run_dir, number), locked(run_dir):
+                values, origins = plain_values(self.schema, composition)
+                config: Any = parse(self.schema, values, origins)
+                if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
+                    config = settled(config, run_dir, origins)
+                with working_in(run_dir, config, origins), out_of_memory_explained(config):
+                    summary = self.task(config, run_dir)
+        except RunFinishedError as line:
+            print(line, flush=True)
         except Exception as problem:
             if number is not None:
                 status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status
@@ -107,7 +115,7 @@ def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[objec
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
-    """The config as plain data, its folders absolute; with `resume` or `rerun`, the earlier run's config."""
+    """The config as plain data, its folders absolute; with `resume=FOLDER` or `rerun`, the earlier run's config."""
     values = composition.values(schema)
     origins: Origins = composition
     known = {field.name for field in fields(schema)}
@@ -115,16 +123,20 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         if values[key] == "???":
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
-        if isinstance(values[key], str):
+        if isinstance(values[key], str) and (key, values[key]) != ("resume", AUTO):
             values[key] = str(find_run(values[key], key, composition))
             require_plugins(Path(values[key]), key, complain)
-    given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
+    earlier = ("run",) if schema is VerifyConfig else ("resume", "rerun")
+    given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(
             f"rerun={values['rerun']}: starts a new run, and resume= resumes one; give one of them {ON_COMMAND_LINE}"
         )
-    if given:
+    if given and (given[0], values[given[0]]) != ("resume", AUTO):
+        composed = values
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+        if schema is VerifyConfig:  # the run's experiment, and this command's own keys
+            values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")
     for name in ("directory", "file"):  # the config may be read again from another working directory
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":

@@ -47,6 +47,9 @@ class _Process:
         came: whether the main thread has come to a signal.
         interrupts: how often it has come to Ctrl-C.
         leaver: the thread that ends the process.
+        errors: the number of the stream for errors.
+        last: the function of `at_end`.
+        name: of the signal that ends the process.
     """
 
     def __init__(self) -> None:
@@ -56,6 +59,9 @@ class _Process:
         self.came = False
         self.interrupts = 0
         self.leaver: int | None = None
+        self.errors = 2
+        self.last: Callable[[int, str, str | None], object] | None = None
+        self.name: str | None = None
         self.lock = _thread.allocate_lock()
 
 
@@ -91,6 +97,19 @@ def receive(receiver: "Callable[[str], object] | None") -> None:
     The receiver must raise nothing. A second Ctrl-C is not passed to it.
     """
     _process.receiver = receiver
+
+
+def at_end(function: "Callable[[int, str, str | None], object] | None") -> None:
+    """Sets what is called when the process ends at once: with its exit code, its last line, and the signal or None.
+
+    It must be short, and raise nothing.
+    """
+    _process.last = function
+
+
+def errors_to(stream: int) -> None:
+    """Sets the number of the stream that the last line goes to; 2 is standard error."""
+    _process.errors = stream
 
 
 class on_leaving:  # noqa: N801  (a context manager; contextlib takes longer to import than all of this)
@@ -138,8 +157,8 @@ def handle(number: int, frame: object = None) -> None:
         process.receiver(signal.Signals(number).name)
 
 
-def leave(name: str) -> None:
-    """Ends the process, in at most a second: calls the functions of `on_leaving`, prints one line.
+def leave(name: str, *, quietly: bool = False) -> None:
+    """Ends the process, in at most a second: calls the functions of `on_leaving`, prints one line, unless `quietly`.
 
     Returns only inside of a function of `on_leaving` that another signal interrupted.
     """
@@ -149,6 +168,7 @@ def leave(name: str) -> None:
     if not process.lock.acquire(False):
         time.sleep(10 * _AT_MOST)  # another thread ends the process meanwhile; this one must do nothing more
     process.leaver = _thread.get_ident()
+    process.name = name
     _thread.start_new_thread(_end_later, (code_of(name),))
     message, code, answered = f"{shown_name(name)}: stopped before anything was made", code_of(name), False
     for action in reversed(process.actions):
@@ -158,11 +178,14 @@ def leave(name: str) -> None:
             continue  # the others still have to be called
         if answer is not None and not answered:
             (message, code), answered = answer, True
-    end(code, message)
+    end(code, "" if quietly else message)
 
 
 def end(code: int, message: str = "") -> "NoReturn":
     """Ends the process at once: no cleanup, no traceback; the terminal's cursor, which a progress bar hides, is shown."""
+    last, _process.last = _process.last, None
+    if last is not None:
+        last(code, message, _process.name)
     try:
         if os.isatty(1):
             os.write(1, b"\x1b[?25h\n")
@@ -174,7 +197,7 @@ def end(code: int, message: str = "") -> "NoReturn":
         except Exception:
             continue  # closed, gone, or being written to by the code that the signal interrupted
     try:
-        os.write(2, f"{message}\n".encode(errors="backslashreplace") if message else b"")
+        os.write(_process.errors, f"{message}\n".encode(errors="backslashreplace") if message else b"")
     finally:  # whether it could be written or not
         os._exit(code)
 

@@ -14,12 +14,18 @@ import signal
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from nnjax.config import leaving
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_PATIENCE = 0.5  # seconds in which an evaluation may still come to its end
+
+
+class SecondsOf(Protocol):
+    """A clock of a run."""
+
+    def read(self, phase: str) -> float:
+        """Seconds of a phase so far."""
 
 
 class StopSignal:
@@ -28,6 +34,8 @@ class StopSignal:
     Attributes:
         requested: name of the first signal, such as "SIGTERM"; None before it.
     """
+
+    PATIENCE = 0.5  # seconds in which an evaluation may still come to its end
 
     def __init__(self) -> None:
         self.requested: str | None = None
@@ -41,7 +49,21 @@ class StopSignal:
         if self.requested is None:
             return False
         self._since = self._since or time.monotonic()
-        return time.monotonic() - self._since > _PATIENCE
+        return time.monotonic() - self._since > self.PATIENCE
+
+    def agree(self, num_steps: int, clock: SecondsOf, mark: str = "") -> int:
+        """How many steps the next call does. With several processes, this and the flag are the same in all of them from here on.
+
+        Args:
+            num_steps: as this process would do.
+            clock: of the run.
+            mark: of the numbers so far, which must be the same in all processes.
+        """
+        return num_steps
+
+    def train_seconds(self, clock: SecondsOf) -> float:
+        """Seconds of training, for `training.stop.max_seconds`."""
+        return clock.read("train")
 
     def begin(self) -> None:
         """From here on there is something to save; does nothing outside of the context."""

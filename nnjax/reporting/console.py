@@ -6,6 +6,7 @@ with RunConsole(run_dir / "train.log") as console:
     console.warn("checkpoint 1200 is damaged: resuming from checkpoint 600")
 """
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -31,6 +32,7 @@ class RunConsole:
 
     Args:
         log_path: file to append to; None keeps no log.
+        held: hold the log's lines until `begin_log`, and leave the file unchanged if that is not called.
         quiet: print nothing; for all but the first process of a distributed run.
         file: the output stream; None is standard output.
 
@@ -39,7 +41,7 @@ class RunConsole:
         live: whether a progress bar can be redrawn in place.
     """
 
-    def __init__(self, log_path: Path | None, *, quiet: bool = False, file: IO[str] | None = None) -> None:
+    def __init__(self, log_path: Path | None, *, held: bool = False, quiet: bool = False, file: IO[str] | None = None) -> None:
         self._stream: Any = file or sys.stdout  # None in a program without a console
         self._errors = getattr(self._stream, "errors", None)
         if hasattr(self._stream, "reconfigure"):
@@ -53,11 +55,32 @@ class RunConsole:
         self.rich.width = max(self.rich.width, _MIN_WIDTH)  # narrower, tables show nothing
         # Not `rich.is_terminal`: CI services set FORCE_COLOR, which makes it true for a pipe.
         self.live = is_terminal and not self.rich.is_dumb_terminal and not quiet
-        self._log: IO[str] | None = None
-        if log_path is not None:
-            log_path.parent.mkdir(parents=True, exist_ok=True)
-            # escapes file names that are not UTF-8
-            self._log = log_path.open("a", encoding="utf-8", errors="backslashreplace")
+        self._log_path, self._held = log_path, io.StringIO() if held else None
+        self._log: IO[str] | None = self._held
+        if not held:
+            self.begin_log()
+
+    def begin_log(self) -> None:
+        """Opens the log, and writes the lines that were held; further calls do nothing."""
+        if self._log_path is None or self._log is not self._held:
+            return
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        # escapes file names that are not UTF-8
+        self._log = self._log_path.open("a", encoding="utf-8", errors="backslashreplace")
+        if self._held is not None:
+            self._log.write(self._held.getvalue())
+
+    def log_to(self, path: Path) -> None:
+        """Names the log, where it could not be named before, and begins it."""
+        self._log_path = path
+        self.begin_log()
+
+    def log_only(self, line: str) -> None:
+        """Appends a line to the log, if there is one."""
+        if self._log is not None:
+            with suppress(OSError, ValueError):
+                self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n")
+                self._log.flush()
 
     def print(self, what: RenderableType) -> None:
         """Prints text, or anything that rich renders, and appends it to the log, each line with the time."""

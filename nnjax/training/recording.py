@@ -99,8 +99,6 @@ class Recorder:
             DivergedError: if the validation loss is not finite.
             EvaluationStoppedError: if a signal came; nothing was recorded.
         """
-        if jax.process_count() > 1:  # all processes have to do the same
-            stop = None
         validation: Mapping[str, Numbers] | None = None
         if len(self._experiment.dataset.validation):
             with self._clock("eval"):
@@ -121,17 +119,19 @@ class Recorder:
             self._callback.weights(progress.step, named_weights(params))
         monitored = mean_over_trials(train if validation is None else validation)
         if not math.isfinite(monitored["loss"]):
-            raise self._diverged("the validation loss", monitored["loss"], progress.step)
+            raise self._diverged("the validation loss", monitored["loss"], progress.step, "validation")
         return progress.after_evaluation(monitored, on_validation=validation is not None)
 
-    def _diverged(self, what: str, value: float, step: int) -> DivergedError:
+    def _diverged(self, what: str, value: float, step: int, split: str = "train") -> DivergedError:
         """The error for a number that stopped being finite at a step."""
         experiment = self._experiment
         clipping = ", or optimizer.clip_norm=1" if hasattr(experiment.config.optimizer, "clip_norm") else ""
         return DivergedError(
             f"{what} became {value} at step {step} (epoch {step / experiment.plan.steps.per_epoch:.2f}), "
             f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
-            f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts"
+            f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts",
+            step,
+            split,
         )
 
 

@@ -83,6 +83,8 @@ class TrainingProgress:
         monitored: the metrics that stop rules refer to, from the last evaluation; with several trials, their means.
         validation_loss: measured at this very step; None if it was not.
         best_loss: lowest monitored loss so far.
+        best_step: the step of the lowest validation loss so far; None without a validation split, in checkpoints of version 0.2
+            and before, and where a resume found that this step's checkpoint was lost.
         evaluations_since_best: evaluations that did not lower it.
         trials: by split, each trial's metrics from the last evaluation; empty for a single network.
         diverged: by trial, counted from 0, the step at which its loss stopped being finite.
@@ -94,6 +96,7 @@ class TrainingProgress:
     monitored: dict[str, float] = field(default_factory=dict)
     validation_loss: float | None = None
     best_loss: float | None = None
+    best_step: int | None = None
     evaluations_since_best: int = 0
     trials: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     diverged: dict[int, int] = field(default_factory=dict)
@@ -113,6 +116,7 @@ class TrainingProgress:
             monitored=dict(monitored),
             validation_loss=loss if on_validation else None,
             best_loss=loss if better else self.best_loss,
+            best_step=(self.step if on_validation else None) if better else self.best_step,
             evaluations_since_best=0 if better else self.evaluations_since_best + 1,
         )
 

@@ -1,0 +1,95 @@
+"""`resume=auto`: a job that a cluster restarts with the same command line goes on with its run, or starts it.
+
+config = settled(config, run_dir, origins)      # resume is None for a new run, and else the folder
+occupy_again(run_dir, "hydra.run.dir")          # makes the folder of a new run
+
+A run is resumed if it has a checkpoint or a result. A job that was killed earlier left nothing of value: the run starts anew.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nnjax.cli.finished_runs import finished_summary
+from nnjax.cli.folder_contents import check_contents
+from nnjax.cli.overrides import ON_COMMAND_LINE
+from nnjax.cli.plugins import require_plugins
+from nnjax.cli.process import complain
+from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, holds_config, occupy, read_config
+from nnjax.cli.sessions import steps_done
+from nnjax.config.diagnostics import Origins, show
+from nnjax.config.errors import ConfigError
+from nnjax.config.parsing import to_mapping
+from nnjax.config.paths import shown_path
+from nnjax.config.schema import TrainConfig
+
+AUTO = "auto"
+
+
+def settled(config: TrainConfig, run_dir: Path, origins: Origins) -> TrainConfig:
+    """Returns a config whose `resume` is not `auto`: None for a new run, else the folder of the run that is there.
+
+    Args:
+        config: the composed values; unchanged unless `resume` is `auto`.
+        run_dir: the folder that was named for the run.
+        origins: tells where the values were set.
+
+    Raises:
+        ConfigError: if the run there is another experiment, or its config is damaged.
+    """
+    if config.resume != AUTO:
+        return config
+    check_contents(run_dir)
+    if not holds_run(run_dir):
+        # There may be metrics of a job that was killed before its first checkpoint: those of a resume from step 0 are dropped.
+        return replace(config, resume=str(run_dir) if _was_begun(run_dir) else None)
+    require_plugins(run_dir, "resume", complain)
+    if differences := list(_differences(config, read_config(TrainConfig, run_dir), run_dir, origins)):
+        more = [f"also: {line}" for line in differences[1:]]
+        advice = f"take another folder, or resume=FOLDER, which keeps what the run has; it may change {', '.join(RESUMABLE)}"
+        raise ConfigError("\n  ".join([differences[0], *more, advice]))
+    return replace(config, resume=str(run_dir))
+
+
+def holds_run(run_dir: Path) -> bool:
+    """Whether a folder holds a run with a checkpoint or a result."""
+    return bool(steps_done(run_dir)) or (holds_config(run_dir) and bool(finished_summary(run_dir)))
+
+
+def occupy_again(path: Path, key: str) -> Path:
+    """Makes the folder of a new run; it may hold what a killed job left there.
+
+    Raises:
+        ConfigError: if it holds a sweep or another program's `config.yaml`, or cannot be made.
+    """
+    if holds_config(path) and not _was_begun(path):
+        raise ConfigError(f"{key}={shown_path(path)}: holds a {CONFIG_FILE} of no run; take another folder {ON_COMMAND_LINE}")
+    return occupy(path, key, begun=True)
+
+
+def _was_begun(run_dir: Path) -> bool:
+    """Whether a job began a run in a folder: it has Hydra's record, which is made first."""
+    return (run_dir / ".hydra").is_dir()
+
+
+def _differences(config: TrainConfig, stored: TrainConfig, run_dir: Path, origins: Origins) -> Iterator[str]:
+    """A line for each value that differs from the run's and that a resume may not change."""
+    asked, has = _leaves(to_mapping(config)), _leaves(to_mapping(stored))
+    for key in sorted(asked.keys() | has.keys()):
+        free = f"{key}.".startswith(tuple(f"{name}." for name in (*RESUMABLE, "resume", "rerun")))
+        if free or asked.get(key) == has.get(key):
+            continue
+        place = origins.describe(key)
+        where = f" (set {'on' if place == 'the command line' else 'in'} {place})" if place else ""
+        value, there = (show(values[key]) if key in values else "nothing" for values in (asked, has))
+        yield f"{key}={value}: the run in {shown_path(run_dir)} has {there}{where}"
+
+
+def _leaves(values: Any, key: str = "") -> dict[str, Any]:
+    """The values of nested mappings by dotted key; a list is one value."""
+    if not isinstance(values, dict) or not values:
+        return {key: values}
+    return {
+        name: leaf for part, value in values.items() for name, leaf in _leaves(value, f"{key}.{part}" if key else part).items()
+    }
