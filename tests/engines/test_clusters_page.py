@@ -1,4 +1,4 @@
-"""docs/clusters.md: its files are well formed, each command is run by a test of this folder, and its links lead somewhere."""
+"""docs/clusters.md: its files are well formed, each command is run by a test, and its links lead somewhere."""
 
 import re
 import subprocess
@@ -9,8 +9,8 @@ from clusters_page import PAGE, commands, files
 
 RUN_BY = {
     "mpirun -np 2 python -m experiments.train model=cnn data=digits": "test_one_run.py",
-    "python -m experiments.train -m hydra/launcher=joblib seed=range(8)": "test_sweeps.py",
-    "python -m experiments.train -m hydra/launcher=joblib hydra.launcher.n_jobs=2 seed=range(8)": "test_sweeps.py",
+    "python -m experiments.train -m hydra/launcher=joblib seed=range(8)": "test_joblib.py",
+    "python -m experiments.train -m hydra/launcher=joblib hydra.launcher.n_jobs=2 seed=range(8)": "test_joblib.py",
     "python -m experiments.train -m hydra/launcher=submitit_slurm hydra.launcher.timeout_min=240 "
     "hydra.launcher.cpus_per_task=4 seed=range(8)": "test_sweeps.py",
     "python -m experiments.train -m hydra/launcher=submitit_local hydra.launcher.timeout_min=240 seed=0,1": "test_sweeps.py",
