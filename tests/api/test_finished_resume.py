@@ -94,10 +94,12 @@ def test_a_killed_extension_is_not_taken_for_a_finished_run(completed, stopped):
     for folder, override in ((completed, "training.duration=3epochs"), (stopped, "training.stop.patience=3")):
         config = nnjax.compose(f"resume='{folder}'", override)
         assert finished(config, folder) is None
+        summary = (folder / "summary.json").read_bytes()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("nnjax.training.loop.ChunkRunner", interrupted)  # after the records, before a step
             with pytest.raises(KeyboardInterrupt):
                 nnjax.fit(config, folder)
+        (folder / "summary.json").write_bytes(summary)  # which a kill does not write anew
         assert finished(nnjax.compose(f"resume='{folder}'"), folder) is None
 
 
