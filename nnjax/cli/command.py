@@ -30,7 +30,7 @@ from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
-from nnjax.cli.launchers import launched
+from nnjax.cli.launcher import begin_rank, launch, say_folder
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
@@ -39,13 +39,14 @@ from nnjax.cli.runs import occupy
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
+from nnjax.cli.sweep_workers import launched
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
-from nnjax.config.processes import detect, speaks
 from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
 
@@ -71,6 +72,7 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
     module = f"experiments.{verb}"
     try:
         begin_process(module)
+        begin_rank()
         code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
@@ -138,6 +140,9 @@ class _Command:
                 return unread(0, "the line about the run")
             values["resume"] = config.resume
         check(config, origins)
+        if isinstance(config, TrainConfig) and processes.count == 1 and config.parallel.processes not in ("auto", 1):
+            plugin_words = [word for plugin in plugins for word in ("--plugin", plugin)]
+            return launch(config, plugin_words, automatic=composition.job.get("resume") == AUTO)
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
@@ -164,6 +169,7 @@ class _Command:
             make = occupy_again if is_auto else occupy
             made = make_folder(settings, "run", composition, make, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
+        say_folder(Path(resume) if made is None else made)
         with unchanged_at_signal(str(resume)) if made is None else removed_if_unbegun(made, named=given is not None):
             try:
                 if flags:

@@ -35,7 +35,7 @@ from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
 from nnjax.config.schema import TrainConfig, VerifyConfig
 
-Task = Callable[[Any, Path | None], Mapping[str, object]]
+Task = Callable[[Any, Any], Mapping[str, object]]
 """From a config and the run's folder, which is None in all but the first of several processes, to the run's summary."""
 
 

@@ -102,6 +102,9 @@ class Parallel:
             pod), or one. Without an engine, the command starts so many on this machine.
         peer_timeout: seconds without a sign of life after which a process counts as gone; all others end then.
         start_timeout: seconds in which all processes must have come.
+        supervise: start a job that failed again from its last checkpoint, where the command itself started its processes.
+        max_restarts: how often.
+        elastic: start it again with as many processes as are left, as far as they divide the batches.
     """
 
     name: Literal["pmap", "shard_map"]
@@ -111,6 +114,9 @@ class Parallel:
     processes: PositiveInt | Literal["auto"] = "auto"
     peer_timeout: PositiveFloat = 60.0
     start_timeout: PositiveFloat = 300.0
+    supervise: bool = False
+    max_restarts: NonNegativeInt = 3
+    elastic: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ next exchange on, in all processes alike, and time is process 0's.
 """
 
 import time
+from typing import Any
 
 from nnjax.config.errors import UserError
 from nnjax.parallel.cluster import Peers, peers
@@ -56,7 +57,7 @@ class SharedStop(StopSignal):
         """Process 0's seconds, at the newest exchange."""
         return self._seconds
 
-    def _exchange(self, own: dict[str, object]) -> list[dict[str, object]]:
+    def _exchange(self, own: dict[str, Any]) -> list[dict[str, Any]]:
         answers = self._joined.exchange({**own, "signal": self._own})
         signals = [answer["signal"] for answer in answers if answer["signal"] is not None]
         if signals and self.requested is None:

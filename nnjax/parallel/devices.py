@@ -152,7 +152,7 @@ def _meet(devices: list[jax.Device]) -> None:
         peers().explain(error)
         said = next(iter(str(error).splitlines()), "")
         raise PeerError(
-            f"process {peers().rank} on {socket.gethostname()}: its devices cannot be connected with those of the others: {said}\n"
+            f"process {peers().rank} on {socket.gethostname()}: its devices cannot be connected with the others': {said}\n"
             "  each machine's name must resolve, in /etc/hosts or DNS, to an address that the other machines can reach"
         ) from error
 

@@ -52,7 +52,7 @@ class StopSignal:
         return time.monotonic() - self._since > self.PATIENCE
 
     def agree(self, num_steps: int, clock: SecondsOf, mark: str = "") -> int:
-        """How many steps the next call does. With several processes, this and the flag are the same in all of them from here on.
+        """How many steps the next call does. Several processes get the same number and the same flag from here on.
 
         Args:
             num_steps: as this process would do.

@@ -1,0 +1,224 @@
+"""`parallel.processes=4`: the command starts itself four times on this machine, and ends with one exit code.
+
+    code = launch(config, automatic=False)          # in the process that the user started
+    begin_rank()                                    # in each process that it started
+
+The first process has the terminal and the run's folder. SIGTERM and Ctrl-C are passed on to all, which agree on the step after
+which they stop. If one fails, the others end by themselves (see `nnjax.parallel.cluster`), and are ended if they do not. Should the
+launcher be killed, they notice that a pipe closes, and stop as at SIGTERM. `parallel.supervise=true` starts them again.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from nnjax.cli.process import complain
+from nnjax.config import leaving
+from nnjax.config.invocation import verb_words
+from nnjax.config.processes import COORDINATOR, COUNT, LOCAL_RANK, RANK
+from nnjax.config.schema import TrainConfig
+
+_LIFELINE, _FOLDER, _CORES = "NNJAX_LIFELINE", "NNJAX_FOLDER", "NNJAX_CORES"
+_TICK = 0.05
+_GRACE = 20.0  # seconds, besides `peer_timeout`, in which the others end after the first failure
+_RESTARTED = frozenset({1})  # exit codes after which a job is started again: not those of a wrong config, data, or divergence
+
+
+def launch(config: TrainConfig, flags: Sequence[str], *, automatic: bool) -> int:
+    """Starts the processes, and waits for them; returns the exit code of the job.
+
+    Args:
+        config: with `parallel.processes` a number.
+        flags: words of the command line that a restart needs, too: plugins.
+        automatic: whether the command's own words resume the run, as with `resume=auto`.
+    """
+    assert isinstance(config.parallel.processes, int)
+    count, words, restarts = config.parallel.processes, sys.orig_argv[1:], 0
+    while True:
+        team = _Team(count, words, config.parallel.peer_timeout)
+        code = team.wait()
+        folder = team.folder
+        if not config.parallel.supervise or code not in _RESTARTED or team.stopped or folder is None:
+            return code
+        if restarts == config.parallel.max_restarts:
+            complain(f"the job failed {restarts + 1} times (parallel.max_restarts={restarts}): it is not started again")
+            return code
+        restarts += 1
+        if config.parallel.elastic:
+            count = _fitting(config, max(1, count - len(team.killed)))
+        if not automatic:
+            words = [*verb_words(), *flags, f"resume={_quoted(folder)}"]
+        words = [word for word in words if not word.startswith("parallel.processes=")] + [f"parallel.processes={count}"]
+        processes = "1 process" if count == 1 else f"{count} processes"
+        complain(
+            f"restart {restarts} of {config.parallel.max_restarts}, with {processes}, from the last checkpoint in {folder}"
+        )
+
+
+def begin_rank() -> None:
+    """Prepares a process that a launcher started: its cores, and its end when the launcher is gone. Does nothing in another."""
+    if _LIFELINE not in os.environ:
+        return
+    if hasattr(os, "sched_setaffinity") and (cores := os.environ.pop(_CORES, "")):
+        with suppress(OSError, ValueError):
+            os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
+    threading.Thread(target=_watch_launcher, args=(int(os.environ.pop(_LIFELINE)),), name="launcher", daemon=True).start()
+
+
+def say_folder(run_dir: Path) -> None:
+    """Tells the launcher, if there is one, where the run is."""
+    if (number := os.environ.pop(_FOLDER, "")) and os.environ.get(RANK) == "0":
+        with suppress(OSError, ValueError), open(int(number), "wb") as pipe:
+            pipe.write(os.fsencode(run_dir))
+
+
+class _Team:
+    """The processes of one attempt.
+
+    Attributes:
+        folder: the run's; None if it was not made.
+        killed: ranks that a signal ended.
+        stopped: whether a person or a scheduler asked for the end.
+    """
+
+    def __init__(self, count: int, words: Sequence[str], peer_timeout: float) -> None:
+        self.folder: Path | None = None
+        self.killed: list[int] = []
+        self.stopped = False
+        self._limit = peer_timeout + _GRACE
+        self._lifeline, writer = os.pipe()
+        self._held = writer  # closed by the system, however this process ends
+        self._said, said = os.pipe()
+        address = f"127.0.0.1:{_free_port()}"
+        shares = _shares(count)
+        self._processes = []
+        for rank in range(count):
+            environment = {
+                **os.environ,
+                RANK: str(rank),
+                COUNT: str(count),
+                LOCAL_RANK: str(rank),
+                COORDINATOR: address,
+                _LIFELINE: str(self._lifeline),
+                _FOLDER: str(said),
+                _CORES: shares[rank],
+            }
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, *words],
+                    env=environment,
+                    pass_fds=(self._lifeline, said),
+                    stdin=None if rank == 0 else subprocess.DEVNULL,
+                    stdout=None if rank == 0 else subprocess.DEVNULL,
+                    process_group=0,  # the terminal's Ctrl-C reaches the launcher only, which passes it on
+                )
+            )
+        os.close(self._lifeline)
+        os.close(said)
+        leaving.receive(self._forward)
+        leaving.at_end(lambda code, message, name: self._send(signal.SIGKILL))
+
+    def wait(self) -> int:
+        """Waits for all processes; returns the exit code of the job: 0, or that of the first process that failed."""
+        failed: tuple[float, int] | None = None
+        asked = 0
+        while any(process.poll() is None for process in self._processes):
+            time.sleep(_TICK)
+            ended = [process.returncode for process in self._processes if process.poll() is not None]
+            if failed is None and ended:
+                # Process 0 ends last but one: one that lives on after it is in trouble, too.
+                if bad := [code for code in ended if code]:
+                    failed = time.monotonic(), bad[0]
+                elif self._processes[0].poll() is not None:
+                    failed = time.monotonic(), 0
+                self._name_killed()
+            if failed is not None:
+                since = time.monotonic() - failed[0]
+                if asked == 0 and since > self._limit:
+                    asked = 1
+                    self._send(signal.SIGTERM)
+                elif asked == 1 and since > self._limit + _GRACE:
+                    asked = 2
+                    self._send(signal.SIGKILL)
+        self._name_killed()
+        leaving.at_end(None)
+        leaving.receive(None)
+        os.close(self._held)
+        with open(self._said, "rb") as pipe:
+            said = pipe.read()
+        self.folder = Path(os.fsdecode(said)) if said else None
+        codes = [process.returncode for process in self._processes]
+        own = [code for code in codes if code > 0]
+        if codes[0] > 0:
+            return codes[0]
+        if any(code < 0 for code in codes):
+            return 1
+        return own[0] if own else 0
+
+    def _name_killed(self) -> None:
+        for rank, process in enumerate(self._processes):
+            if process.returncode is not None and process.returncode < 0 and rank not in self.killed:
+                self.killed.append(rank)
+                if not self.stopped:
+                    complain(f"process {rank} of {len(self._processes)} was ended by {_name(-process.returncode)}")
+
+    def _forward(self, name: str) -> None:
+        self.stopped = True
+        self._send(signal.Signals[name])
+
+    def _send(self, number: int) -> None:
+        for process in self._processes:
+            with suppress(OSError):
+                process.send_signal(number)
+
+
+def _watch_launcher(lifeline: int) -> None:
+    """Waits for the launcher's end; this process then stops as at SIGTERM, or is ended if it does not."""
+    with suppress(OSError):
+        os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _shares(count: int) -> list[str]:
+    """Each process's cores, in equal parts; with more processes than cores, one core each, in turn."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [""] * count
+    cores = sorted(os.sched_getaffinity(0))
+    if count > len(cores):
+        return [str(cores[rank % len(cores)]) for rank in range(count)]
+    size = len(cores) // count
+    return [",".join(map(str, cores[rank * size : (rank + 1) * size])) for rank in range(count)]
+
+
+def _fitting(config: TrainConfig, most: int) -> int:
+    """The largest number of processes, up to `most`, that share batches and devices equally."""
+    training, devices = config.training, config.parallel.devices
+    sizes = [training.global_batch_size, training.eval_batch_size, *([devices] if isinstance(devices, int) else [])]
+    return next(count for count in range(most, 0, -1) if all(size % count == 0 for size in sizes))
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _quoted(folder: Path) -> str:
+    text = str(folder).replace("'", r"\'")
+    return f"'{text}'"
