@@ -40,6 +40,7 @@ from nnjax.cli.runs import occupy
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
+from nnjax.cli.sweep_workers import launched
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command

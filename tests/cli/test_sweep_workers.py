@@ -5,10 +5,10 @@ import os
 import pytest
 from hydra.types import RunMode
 
-from nnjax.cli import launchers
+from nnjax.cli import sweep_workers
 from nnjax.cli.compose import compose
 from nnjax.cli.job import Job
-from nnjax.cli.launchers import explained, launched
+from nnjax.cli.sweep_workers import explained, launched
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import TrainConfig
 
@@ -20,7 +20,7 @@ def gpus(monkeypatch):
     def gpus(names, platforms="cuda"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
         monkeypatch.setenv("JAX_PLATFORMS", platforms)
-        monkeypatch.setattr(launchers, "find_spec", lambda name: name == "jax_cuda12_plugin")
+        monkeypatch.setattr(sweep_workers, "find_spec", lambda name: name == "jax_cuda12_plugin")
 
     return gpus
 
