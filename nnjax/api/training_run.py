@@ -125,6 +125,7 @@ def _train(
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError
+        from nnjax.training.exchange_time import exchange_seconds
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
@@ -208,6 +209,9 @@ def _train(
             return None
         if result.reason:
             console.print(f"Stopped: {result.reason}")
+        if peers().count > 1:
+            with clock("compile"):
+                summary["communication"] = exchange_seconds(placement, result.state.params) * result.progress.step
 
         # --- test: once, at the end; a signal that ends it leaves it to the next session ---
         ending.trained(summary)

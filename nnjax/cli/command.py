@@ -31,7 +31,6 @@ from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.launcher import begin_rank, launch, say_folder
-from nnjax.cli.launchers import launched
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
@@ -154,7 +153,7 @@ class _Command:
             for key, swept in (composition.hydra.sweeper.get("params") or {}).items():
                 place = composition.describe(f"hydra.sweeper.params.{key}")
                 complain(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}")
-        resume = values.get("resume")
+        resume: Any = values.get("resume")
         given = given_override(composition, "hydra.run.dir")
         is_auto = composition.job.get("resume") == AUTO
         if resume and given and not is_auto:

@@ -34,10 +34,11 @@ def goodput(seconds: Mapping[str, float], communication: float | None = None) ->
         up to the wall time: steps, communication (None if it was not measured; it then counts as steps), compilation, data,
         evaluation, checkpoints, figures, lost, and start_up.
     """
-    total = seconds["total"]
-    steps = max(seconds.get("train", 0.0) - (communication or 0.0), 0.0)
+    total, train = seconds["total"], seconds.get("train", 0.0)
+    communication = None if communication is None else min(communication, train)
+    steps = train - (communication or 0.0)
     causes = {cause: sum(seconds.get(phase, 0.0) for phase in phases) for cause, phases in _CAUSES.items()}
-    start_up = max(total - seconds.get("train", 0.0) - sum(causes.values()), 0.0)
+    start_up = max(total - train - sum(causes.values()), 0.0)
     split = {"steps": steps, "communication": communication, **causes, "start_up": start_up}
     return {"goodput": steps / total if total > 0 else 0.0, **split}
 

@@ -58,7 +58,7 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
     finally:
         total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
         summary.setdefault("seconds", {})["total"] = total
-        summary["goodput"] = goodput(summary["seconds"])
+        summary["goodput"] = goodput(summary["seconds"], summary.pop("communication", None))
         summary["peak_rss_mb"] = peak_rss_mb()
         refused = summary["config_hash"] is None  # a resume that was not accepted leaves the folder as it is
         fault = None if run_dir is None or refused else _write(summary, run_dir, console)

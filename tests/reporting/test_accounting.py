@@ -27,6 +27,11 @@ def test_communication_that_was_not_measured_counts_as_steps():
     assert (split["goodput"], split["communication"], split["steps"]) == (0.75, None, 3.0)
 
 
+def test_communication_is_no_more_than_the_time_of_the_steps():
+    split = goodput({"train": 3.0, "total": 4.0}, communication=5.0)
+    assert (split["goodput"], split["communication"], split["steps"]) == (0.0, 3.0, 0.0)
+
+
 def test_steps_after_the_checkpoint_are_lost():
     lines = [{"step": 10, "seconds": 3.0}, {"step": 20, "seconds": 5.5}, {"step": 30, "seconds": 7.25}]
     records = b"\n".join(json.dumps(line).encode() for line in lines) + b'\n{"step": 40, "seco'
