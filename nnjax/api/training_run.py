@@ -129,7 +129,7 @@ def _train(
     # --- data ---
     with clock("data"):
         dataset = load(config.data, echo=console.print) if dataset is None else dataset
-    hashing = Background(partial(content_hash, dataset))  # while XLA compiles
+    hashing = Background(partial(content_hash, dataset), daemon=True)  # while XLA compiles
 
     # --- model ---
     with clock("compile"):

@@ -7,6 +7,7 @@ read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "los
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -119,7 +120,7 @@ class MetricWriter:
 
     def _resume(self, step: int, copy: bytes | None, evaluated: int) -> None:
         """Makes the file what it was at a step."""
-        found = self._path.read_bytes() if self._path.exists() else None
+        found = self._path.read_bytes() if self._path.is_file() else None
         if copy is None:
             lines, self.notice = kept(found, step, evaluated)
             lines = [f"{to_json(_checked(parse_json(line.decode())))}\n".encode() for line in lines]
@@ -127,7 +128,7 @@ class MetricWriter:
             lines, self.notice = repaired(found, copy, step)
         self._lines = [(place, line) for line in lines if (place := step_and_split(line))]
         self._resume_records = {place for place, _ in self._lines}
-        if found is not None or lines or self._path.is_symlink():  # a link would be followed
+        if lines or os.path.lexists(self._path):  # a link, or whatever else is in its place, is replaced
             self._write_all()
 
     def _write_all(self) -> None:

@@ -138,8 +138,11 @@ def _of_this_run(listing: Listing, folder: Path, run_id: str | None) -> tuple[li
             "which of them this is, is lost or damaged"
         )
     entries, faults = [], list(listing.faults)
+    first_file = min((entry.step for entry in listing.entries if entry.path.is_file()), default=None)
     for entry in listing.entries:
         try:
+            if first_file is not None and entry.path.is_dir() and entry.step > first_file:
+                raise DamagedError(entry.path, "it is of version 0.2 or before, and this run was continued by a later one")
             check_run(entry.path, entry.notes, run_id)
             entries.append(entry)
         except DamagedError as error:

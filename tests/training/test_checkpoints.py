@@ -355,3 +355,10 @@ def test_a_damaged_old_one_is_set_aside(tmp_path):
     assert Checkpoints(tmp_path / "checkpoints").restore_newest(state(0), warnings.append).progress.step == 1
     assert "its progress is damaged" in warnings[0]
     assert "damaged-2" in paths(tmp_path)
+
+
+def test_an_old_one_does_not_get_into_a_run_of_today(checkpoints, tmp_path):
+    save_all(checkpoints, best_so_far([0.5, 0.4]))
+    save_as_orbax(tmp_path / "checkpoints/3", state(3), TrainingProgress(step=3))
+    with pytest.raises(DataError, match=r"it is of version 0\.2 or before, and this run was continued by a later one"):
+        Checkpoints(tmp_path / "checkpoints").restore(state(0), "last")
