@@ -6,7 +6,7 @@ with replacing(run_dir / "summary.json") as temporary:
 
 import json
 import math
-import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: if a file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Nobody can have made a link under this name, which would be followed.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
