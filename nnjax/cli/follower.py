@@ -13,7 +13,7 @@ from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.compose import Composition, check
 from nnjax.cli.job import Task, plain_values
 from nnjax.cli.process import complain
-from nnjax.config.errors import UserError
+from nnjax.config.errors import DivergedError, PreemptedError, UserError
 from nnjax.config.leaving import code_of, on_leaving
 from nnjax.config.parsing import parse
 from nnjax.config.processes import Processes
@@ -47,6 +47,8 @@ def follow(schema: type, task: Task, composition: Composition, processes: Proces
             task(config, None)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except (PreemptedError, DivergedError) as error:  # agreed by all, and process 0 says so
+        return error.exit_code
     except UserError as error:  # process 0 is gone, or did not come
         complain(error)
         return error.exit_code

@@ -21,8 +21,8 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from nnjax.cli.compose import Composition, conf_dir, config_loader
 from nnjax.cli.hydra_internals import VERSION_BASE, Callbacks, Hydra, configure_log, run_and_report, wrapped_reports
 from nnjax.cli.job import Job
-from nnjax.cli.sweep_workers import explained
 from nnjax.cli.process import complain
+from nnjax.cli.sweep_workers import explained
 from nnjax.config.errors import ConfigError
 from nnjax.config.paths import shown_path, why
 

@@ -47,9 +47,14 @@ class RunConsole:
         if hasattr(self._stream, "reconfigure"):
             # A terminal that cannot encode a character must not end a training.
             self._stream.reconfigure(errors="replace")
-        is_terminal = self._stream is not None and self._stream.isatty()
+        # Open MPI gives its processes a pseudo-terminal, whatever its own output is, and does not read it while it ends them:
+        # a progress bar would fill it, and a process that waits to write saves nothing.
+        is_terminal = self._stream is not None and self._stream.isatty() and "OMPI_COMM_WORLD_SIZE" not in os.environ
         width = None if is_terminal or _columns() else _PLAIN_WIDTH
-        self.rich = Console(file=file, width=width, quiet=quiet, highlight=False, markup=False, emoji=False)
+        plain = False if "OMPI_COMM_WORLD_SIZE" in os.environ else None
+        self.rich = Console(
+            file=file, width=width, quiet=quiet, force_terminal=plain, highlight=False, markup=False, emoji=False
+        )
         if self.rich.width > _MAX_WIDTH:  # rich accepts any COLUMNS, and pads tables to that width
             self.rich.width = _PLAIN_WIDTH
         self.rich.width = max(self.rich.width, _MIN_WIDTH)  # narrower, tables show nothing

@@ -12,7 +12,7 @@ import pytest
 from slurm_cluster import Cluster, slurm
 
 ROOT = Path(__file__).parents[2]
-OPEN_MPI = ("mpirun", "--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "30", "-np", "2")
+OPEN_MPI = ("mpirun", "--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "5", "-np", "2")
 SRUN = ("srun", "--nodes=2", "--ntasks=2", "--kill-on-bad-exit=1")
 
 
@@ -23,12 +23,18 @@ class Engine:
     Attributes:
         prefix: what stands before the command.
         rank: the environment variable that numbers the processes.
+        stop: the command that asks a job to stop, as the engine does; None is SIGTERM to the engine's own command.
+        stopped: the exit code of the engine's command afterwards.
+        machines: how many there are.
         environment: of the command.
     """
 
     prefix: tuple[str, ...]
     rank: str
     environment: dict[str, str]
+    stop: tuple[str, ...] | None
+    stopped: int
+    machines: int
 
     def run(self, *command: str, timeout: float = 120) -> subprocess.CompletedProcess:
         """Runs a command to its end."""
@@ -42,6 +48,13 @@ class Engine:
             return subprocess.Popen(
                 [*self.prefix, *command], cwd=ROOT, env=self.environment, stdout=file, stderr=file, start_new_session=True
             )
+
+    def ask_to_stop(self, job: subprocess.Popen) -> None:
+        """Asks the processes of a started command to stop."""
+        if self.stop is None:
+            job.terminate()
+        else:
+            subprocess.run(self.stop, env=self.environment, check=True)
 
     def processes(self, word: str) -> dict[int, psutil.Process]:
         """The processes of a command by rank; `word` stands in their arguments."""
@@ -88,5 +101,6 @@ def in_slurm(cluster, environment) -> dict[str, str]:
 @pytest.fixture(params=["open_mpi", "slurm"])
 def engine(request, environment) -> Engine:
     if request.param == "open_mpi":
-        return Engine(OPEN_MPI, "OMPI_COMM_WORLD_RANK", environment)
-    return Engine(SRUN, "SLURM_PROCID", request.getfixturevalue("in_slurm"))
+        return Engine(OPEN_MPI, "OMPI_COMM_WORLD_RANK", environment, None, 1, 1)
+    stop = ("scancel", "--signal=TERM", "--user=root")  # srun itself, at SIGTERM, kills the processes at once
+    return Engine(SRUN, "SLURM_PROCID", request.getfixturevalue("in_slurm"), stop, 75, 2)

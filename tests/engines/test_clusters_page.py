@@ -8,7 +8,7 @@ import yaml
 from clusters_page import PAGE, commands, files
 
 RUN_BY = {
-    "mpirun -np 2 python -m experiments.train model=cnn data=digits": "test_one_run.py",
+    "mpirun -np 2 python -m experiments.train model=fnn data=digits": "test_one_run.py",
     "python -m experiments.train -m hydra/launcher=joblib seed=range(8)": "test_joblib.py",
     "python -m experiments.train -m hydra/launcher=joblib hydra.launcher.n_jobs=2 seed=range(8)": "test_joblib.py",
     "python -m experiments.train -m hydra/launcher=submitit_slurm hydra.launcher.timeout_min=240 "

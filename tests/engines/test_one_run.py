@@ -1,18 +1,18 @@
 """The README's command as it stands, under Open MPI and Slurm: two processes are one run, and end together."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from clusters_page import commands
 from conftest import ROOT
 
 pytestmark = pytest.mark.engines
 TRAIN = ("python", "-m", "experiments.train")
-SHORT = ("model=cnn", "data=digits", "training.duration=2epochs", "report.figures=false", "report.tensorboard=false")
+SHORT = ("model=fnn", "data=digits", "training.duration=2epochs", "report.figures=false", "report.tensorboard=false")
 LONG = ("model=fnn", "training.duration=100000epochs", "schedule=constant", "report.figures=false", "report.tensorboard=false")
 
 
@@ -23,6 +23,10 @@ def alone(tmp_path_factory, environment):
     command = [sys.executable, *TRAIN[1:], *SHORT, "parallel.devices=2", f"hydra.run.dir={folder}"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     return folder
+
+
+def test_the_command_is_that_of_the_page():
+    assert f"mpirun -np 2 {' '.join([*TRAIN, *SHORT[:2]])}" in commands()
 
 
 def test_two_processes_are_one_run(engine, alone, tmp_path):
@@ -36,7 +40,11 @@ def test_two_processes_are_one_run(engine, alone, tmp_path):
     assert [line.keys() for line in lines] == [line.keys() for line in lines_alone]
     for line, line_alone in zip(lines, lines_alone, strict=True):
         for key, value in line_alone.items():
-            assert line[key] == (pytest.approx(value, rel=1e-3, abs=1e-5) if isinstance(value, float) else value), (key, line)
+            tolerance = 2e-3 if key == "accuracy" else 1e-5  # rounding may turn a few examples
+            assert line[key] == (pytest.approx(value, rel=1e-3, abs=tolerance) if isinstance(value, float) else value), (
+                key,
+                line,
+            )
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -47,8 +55,9 @@ def test_parameters_are_those_of_one_process(engine, alone, tmp_path):
 
     engine.run(*TRAIN, *SHORT, f"hydra.run.dir={tmp_path / 'run'}").check_returncode()
     params, expected = (nnjax.load_run(folder).params for folder in (tmp_path / "run", alone))
+    leaves = dict(jax.tree_util.tree_leaves_with_path(expected))
     for path, value in jax.tree_util.tree_leaves_with_path(params):
-        other = dict(jax.tree_util.tree_leaves_with_path(expected))[path]
+        other = leaves[path]
         np.testing.assert_allclose(value, other, rtol=2e-3, atol=2e-5, err_msg=jax.tree_util.keystr(path))
 
 
@@ -59,9 +68,10 @@ def test_parameters_are_those_of_one_process(engine, alone, tmp_path):
         (["data=series", "data.file=/nowhere/x.csv", "data.column=y", "model=rnn"], None, "/nowhere/x.csv"),
     ],
 )
-def test_an_error_is_printed_once(engine, arguments, code, line, tmp_path):
+def test_an_error_is_printed_once_a_machine(engine, arguments, code, line, tmp_path):
     done = engine.run(*TRAIN, *arguments, f"hydra.run.dir={tmp_path / 'run'}")
-    assert (done.stdout + done.stderr).count(line) == 1, done.stdout + done.stderr
+    # A machine's first process speaks: whether the others find the same mistake is not known.
+    assert 1 <= (done.stdout + done.stderr).count(line) <= engine.machines, done.stdout + done.stderr
     assert done.returncode == code if code else done.returncode in (2, 3)
     assert "Traceback" not in done.stderr
 
@@ -79,11 +89,10 @@ def test_a_killed_process_ends_the_job(engine, tmp_path):
 
 
 def test_a_request_to_stop_reaches_every_process(engine, tmp_path):
-    """Ctrl-C and SIGTERM go to the engine's own command, which passes them on; the run is saved, and resumed."""
     job, output = begun(engine, tmp_path)
     try:
-        job.send_signal(signal.SIGTERM)
-        job.wait(60)
+        engine.ask_to_stop(job)
+        assert job.wait(60) == engine.stopped
         assert not engine.processes(str(tmp_path)), "a process is left"
     finally:
         ended(engine, job, tmp_path)
