@@ -16,7 +16,7 @@ _CAUSES = {
     "evaluation": ("eval",),
     "checkpoints": ("checkpoint",),
     "figures": ("figures",),
-    "lost": ("lost",),
+    "lost": ("lost", "replay"),
 }
 """The phases of a run's clock behind each cause; the rest of the wall time, imports included, is start-up."""
 
@@ -26,7 +26,7 @@ def goodput(seconds: Mapping[str, float], communication: float | None = None) ->
 
     Args:
         seconds: by phase, as in `summary.json`, with the wall time of all sessions as `total`; "lost" is the time of steps that
-            were trained again after a restart.
+            were trained again after a restart, "replay" that of the repetition of a step that diverged.
         communication: seconds for which training steps waited for an exchange between processes; None if it was not measured.
 
     Returns:
