@@ -37,7 +37,7 @@ def stopped_message(name: str, summary: Mapping[str, Any], run_dir: Path | None)
         run_dir: the run's folder.
     """
     resume = f"{verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
-    return f"{name}: stopped after step {summary['steps']}, which is saved; resume with: {resume}"
+    return f"{shown_name(name)}: stopped after step {summary['steps']}, which is saved; resume with: {resume}"
 
 
 @contextmanager

@@ -30,7 +30,9 @@ def removed_if_unbegun(folder: Path, *, named: bool = False) -> Iterator[None]:
 
     def put_away(name: str) -> tuple[str, int]:
         removed = remove_unbegun(folder, before, keep=named)
-        what = "stays as it is" if not removed else "was emptied" if named else "was removed"
+        if not removed:
+            return f"{shown_name(name)}: stopped; {shown_path(folder)} holds what was done so far", code_of(name)
+        what = "was emptied" if named else "was removed"
         return f"{shown_name(name)}: stopped before anything was made; {shown_path(folder)} {what}", code_of(name)
 
     with on_leaving(put_away):
@@ -57,7 +59,7 @@ def finished_at_signal(finish: Callable[[], object]) -> on_leaving:
         finish()
         return f"{shown_name(name)}: the sweep ends", code_of(name)
 
-    return on_leaving(answer)
+    return on_leaving(answer, decides=True)  # a job that is done says nothing about the others
 
 
 def remove_unbegun(folder: Path, before: frozenset[str] = frozenset(), *, keep: bool = False) -> bool:

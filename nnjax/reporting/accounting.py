@@ -7,6 +7,7 @@ Goodput is the share of the wall time in which training steps ran that count; se
 """
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -16,7 +17,7 @@ _CAUSES = {
     "evaluation": ("eval",),
     "checkpoints": ("checkpoint",),
     "figures": ("figures",),
-    "lost": ("lost",),
+    "lost": ("lost", "replay"),
 }
 """The phases of a run's clock behind each cause; the rest of the wall time, imports included, is start-up."""
 
@@ -26,7 +27,7 @@ def goodput(seconds: Mapping[str, float], communication: float | None = None) ->
 
     Args:
         seconds: by phase, as in `summary.json`, with the wall time of all sessions as `total`; "lost" is the time of steps that
-            were trained again after a restart.
+            were trained again after a restart, "replay" that of the repetition of a step that diverged.
         communication: seconds for which training steps waited for an exchange between processes; None if it was not measured.
 
     Returns:
@@ -56,5 +57,5 @@ def lost_seconds(records: bytes, step: int, seconds: float) -> float:
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             record = json.loads(line)
             if record["step"] > step:
-                last = max(last, float(record["seconds"]))
+                last = max(last, found) if math.isfinite(found := float(record["seconds"])) else last
     return last - seconds

@@ -123,7 +123,8 @@ def fit(
                     clock.beat(progress.step)
                     joined.note(step=progress.step)
                     if progress.diverged and keeper is not None:
-                        keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
+                        with clock("replay"):  # which is no training time
+                            keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
             state = runner.state
         saver.save(state, progress)
     except StorageError:  # the disk is full, or the folder gone: nothing more is written

@@ -43,7 +43,7 @@ def test_what_was_there_before_stays(tmp_path):
     (folder / "train.log").write_text("mine, too")
     with removed_if_unbegun(folder, named=True):
         (folder / "config.yaml").write_text("x")
-        message, code = leaving._process.actions[-1]("SIGTERM")
+        message, code = leaving._process.actions[-1][0]("SIGTERM")
     assert code == 75
     assert message.endswith("was emptied")
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "train.log"]
@@ -58,3 +58,17 @@ def test_links_are_not_followed(tmp_path):
     (folder / "tensorboard").symlink_to(outside)
     remove_unbegun(folder)
     assert (outside / "kept").exists()
+
+
+def test_an_answer_that_decides_counts_before_those_of_newer_functions(monkeypatch):
+    ended = []
+    monkeypatch.setattr(leaving, "_process", leaving._Process())
+    monkeypatch.setattr(leaving, "end", lambda code, message="": ended.append((code, message)))
+    monkeypatch.setattr(leaving, "_end_later", lambda name: None)
+    with (
+        leaving.on_leaving(lambda name: ("the folder", 75)),
+        leaving.on_leaving(lambda name: ("the sweep ends", 75), decides=True),
+        leaving.on_leaving(lambda name: ("the job is done", 0)),
+    ):
+        leaving.leave("SIGTERM")
+    assert ended == [(75, "the sweep ends")]
