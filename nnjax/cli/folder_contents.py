@@ -20,7 +20,7 @@ FILES = frozenset(
     {
         *(".lock", "config.yaml", "metrics.jsonl", "summary.json", "evaluation.json", "multirun.yaml"),
         *("train.log", "evaluate.log", "trace.log", "neuron.log", "prepare.log", "sweep.log"),
-        *("autopsy.log", "autopsy.json", "reproduce.py"),
+        *("autopsy.log", "autopsy.json", "reproduce.py", "verify.log", "verification.json"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
     }
 )

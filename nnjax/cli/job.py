@@ -6,7 +6,6 @@
 Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to report.
 """
 
-import os
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +27,7 @@ from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
-from nnjax.cli.worker import Share, run_in_worker
+from nnjax.cli.worker import SWEEP, Share, run_in_worker
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
@@ -57,7 +56,7 @@ class Job:
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
-        if self.share is None or self.share.parent == os.getpid():
+        if self.share is None or self.share.sweep == SWEEP:
             self._run(composed)
         else:
             run_in_worker(self.share, lambda: self._run(composed), self._skip)

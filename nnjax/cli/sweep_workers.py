@@ -3,8 +3,8 @@
     with launched(job, composition, jobs, sweep_dir) as overrides:
         ...                         # the launcher's work; `nnjax.cli.worker` is the other end, in each worker process
 
-joblib starts workers that take jobs from a queue, `submitit_local` one process for each job. Launchers of a cluster, such as
-`submitit_slurm`, get no share here: the cluster gives each job its own.
+joblib starts workers that take jobs from a queue, `submitit_local` one process for each job. With `submitit_slurm` the cluster
+gives each job its share.
 """
 
 import os
@@ -22,12 +22,10 @@ from omegaconf import flag_override
 from nnjax.cli.compose import Composition
 from nnjax.cli.job import Job
 from nnjax.cli.process import complain
-from nnjax.cli.worker import Share
+from nnjax.cli.worker import SWEEP, Share
 from nnjax.config import leaving
 from nnjax.config.errors import ConfigError
 
-_JOBLIB = "hydra_plugins.hydra_joblib_launcher."
-_LOCAL = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher"
 _LOCKS = ".workers"
 
 
@@ -50,9 +48,12 @@ def launched(job: Job, composition: Composition, jobs: Sized | None, sweep_dir: 
     Raises:
         ConfigError: for a number of jobs at a time that cannot be.
     """
-    target = str(composition.hydra.launcher._target_)
-    joblib = target.startswith(_JOBLIB)
-    if not joblib and target != _LOCAL:
+    plugin, _, launcher = str(composition.hydra.launcher._target_).removeprefix("hydra_plugins.").partition(".")
+    joblib = plugin == "hydra_joblib_launcher"
+    local = plugin == "hydra_submitit_launcher" and launcher.endswith(".LocalLauncher")
+    if not joblib and not local:
+        if plugin == "hydra_submitit_launcher":
+            job.share = Share(SWEEP, at_a_time=1, stops_with_parent=False)
         yield []
         return
     batch = [size for size in (composition.hydra.sweeper.get("max_batch_size"), jobs and len(jobs)) if size]
@@ -64,7 +65,7 @@ def launched(job: Job, composition: Composition, jobs: Sized | None, sweep_dir: 
         return
     locks = sweep_dir / _LOCKS
     locks.mkdir()
-    job.share = Share(os.getpid(), at_a_time, str(locks), gpus, stops_with_parent=joblib)
+    job.share = Share(SWEEP, at_a_time, str(locks), gpus, stops_with_parent=joblib)
     try:
         with _forwarded():
             yield overrides

@@ -1,6 +1,6 @@
 """A launcher's worker process: takes its share of the machine, and stops when it is told to.
 
-    share = Share(os.getpid(), at_a_time=4, locks="…/.workers", gpus=("0", "1"))     # in the process of the sweep
+    share = Share(SWEEP, at_a_time=4, locks="…/.workers", gpus=("0", "1"))           # in the process of the sweep
     run_in_worker(share, run_job, skip_job)                                          # in a worker, before JAX starts
 
 Two jobs at a time on four cores get two cores each, and two of four GPUs. More jobs than GPUs share them, and JAX then takes
@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,22 +24,25 @@ if sys.platform != "win32":
 
 T = TypeVar("T")
 
+SWEEP = uuid.uuid4().hex
+"""Tells this process from the workers, which are sent it. Workers of a cluster may have the sweep's process number."""
+
 
 @dataclass(frozen=True)
 class Share:
     """A sweep's division of one machine, which is sent to its workers.
 
     Attributes:
-        parent: the process number of the sweep.
-        at_a_time: how many jobs run at the same time.
-        locks: a folder; each worker holds one of the files 0, 1, … in it, whose number is its place.
+        sweep: `SWEEP` of the sweep's process.
+        at_a_time: how many jobs run at the same time on one machine; 1 leaves all of it to each.
+        locks: a folder; each of several workers holds one of the files 0, 1, … in it, whose number is its place.
         gpus: the GPUs for all jobs, as CUDA_VISIBLE_DEVICES names them.
         stops_with_parent: whether a worker ends after the sweep's process has.
     """
 
-    parent: int
+    sweep: str
     at_a_time: int
-    locks: str
+    locks: str = ""
     gpus: tuple[str, ...] = ()
     stops_with_parent: bool = True
 
@@ -54,9 +58,11 @@ class _Worker:
     Attributes:
         stopping: whether it has been told to stop.
         busy: whether a job runs.
+        ready: whether it has taken its share.
         place: the lock file that it holds.
     """
 
+    ready: bool = False
     stopping: bool = False
     busy: bool = False
     place: IO[str] | None = None
@@ -75,7 +81,7 @@ def run_in_worker(share: Share, job: Callable[[], None], skip: Callable[[], None
         job: raises SystemExit if it was told to stop.
         skip: notes that the job was not started.
     """
-    if _worker.place is None:
+    if not _worker.ready:
         _prepare(share)
     if _worker.stopping:
         skip()
@@ -98,7 +104,7 @@ def part_of(things: Sequence[T], place: int, count: int) -> Sequence[T]:
 
 def take_part(share: Share, place: int) -> None:
     """Confines this process, in which JAX has not started yet, to its part of the cores and GPUs."""
-    if share.at_a_time > 1 and hasattr(os, "sched_setaffinity"):
+    if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, part_of(sorted(os.sched_getaffinity(0)), place, share.at_a_time))
     if share.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(part_of(share.gpus, place, share.at_a_time))
@@ -111,8 +117,10 @@ def _prepare(share: Share) -> None:
         signal.signal(number, _stop)
     if share.stops_with_parent:
         threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
-    place, _worker.place = _free_place(share)
-    take_part(share, place % share.at_a_time)
+    if share.at_a_time > 1:
+        place, _worker.place = _free_place(share)
+        take_part(share, place % share.at_a_time)
+    _worker.ready = True
 
 
 def _free_place(share: Share) -> tuple[int, IO[str]]:

@@ -9,6 +9,7 @@ from nnjax.cli import sweep_workers
 from nnjax.cli.compose import compose
 from nnjax.cli.job import Job
 from nnjax.cli.sweep_workers import explained, launched
+from nnjax.cli.worker import SWEEP
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import TrainConfig
 
@@ -44,7 +45,7 @@ def test_jobs_one_after_another_get_no_share(tmp_path):
 
 def test_joblib_starts_no_more_workers_than_there_are_jobs(tmp_path):
     found, n_jobs = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", jobs=3)
-    assert (found.at_a_time, n_jobs, found.parent, found.gpus) == (3, 3, os.getpid(), ())
+    assert (found.at_a_time, n_jobs, found.sweep, found.gpus) == (3, 3, SWEEP, ())
     found, n_jobs = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "hydra.sweeper.max_batch_size=2")
     assert (found.at_a_time, n_jobs) == (2, 2)
     found, n_jobs = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", jobs=None)

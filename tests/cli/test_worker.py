@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -36,7 +35,7 @@ from nnjax.cli.worker import Share, run_in_worker
 def job():
     names = ("CUDA_VISIBLE_DEVICES", "XLA_PYTHON_CLIENT_PREALLOCATE")
     print(json.dumps([sorted(os.sched_getaffinity(0)), *(os.environ.get(name) for name in names)]), flush=True)
-share = Share(0, int(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:]), stops_with_parent=False)
+share = Share("", int(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:]), stops_with_parent=False)
 run_in_worker(share, job, lambda: None)
 sys.stdin.read()
 """
@@ -79,14 +78,13 @@ def test_workers_that_share_a_gpu_take_memory_as_they_need_it(tmp_path):
 
 
 @pytest.fixture
-def fresh(monkeypatch, tmp_path):
+def fresh(monkeypatch):
     """This process as a worker that has taken its share."""
-    monkeypatch.setattr(worker, "_worker", worker._Worker(place=Path(os.devnull).open("w")))  # noqa: SIM115
-    yield worker._worker
-    worker._worker.place.close()
+    monkeypatch.setattr(worker, "_worker", worker._Worker(ready=True))
+    return worker._worker
 
 
-SHARE = Share(0, 1, "")
+SHARE = Share("", 1)
 
 
 def test_a_worker_that_was_told_to_stop_starts_no_job(fresh):

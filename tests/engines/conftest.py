@@ -13,7 +13,7 @@ from slurm_cluster import Cluster, slurm
 
 ROOT = Path(__file__).parents[2]
 OPEN_MPI = ("mpirun", "--allow-run-as-root", "--oversubscribe", "--mca", "odls_base_sigkill_timeout", "5", "-np", "2")
-SRUN = ("srun", "--nodes=2", "--ntasks=2", "--kill-on-bad-exit=1")
+SRUN = ("srun", "--nodes=2", "--ntasks=2")
 
 
 @dataclass(frozen=True)

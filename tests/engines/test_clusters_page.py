@@ -21,6 +21,15 @@ def test_every_command_has_its_test():
     assert [line for line in commands() if not line.startswith("pip install -e '.[")] == list(RUN_BY)
 
 
+def test_links_lead_somewhere():
+    text = PAGE.read_text()
+    anchors = {
+        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert link.removeprefix("#") in anchors if link.startswith("#") else (PAGE.parent / link).exists(), link
+
+
 def test_the_extras_that_are_named_exist():
     project = (PAGE.parents[1] / "pyproject.toml").read_text()
     named = set(re.findall(r"pip install -e '\.\[(\w+)\]'", PAGE.read_text()))
