@@ -87,11 +87,10 @@ def take_part(config: TrainConfig, run_dir: Path | None, console: RunConsole, su
     if not in_command:
         peers.exchange({})  # nobody is ahead of the others, whatever the program does next
     elif peers.rank:
-        code = peers.finish(0)
-        if code:
+        if code := peers.finish(0):
             raise SystemExit(code)
     else:
-        atexit.register(peers.finish, 0)
+        atexit.register(peers.finish, PreemptedError.exit_code if summary.get("status") == "preempted" else 0)
 
 
 def shared_start(start: Start, template: "TrainState", data_hash: Callable[[], str], console: RunConsole) -> Start:
