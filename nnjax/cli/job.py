@@ -6,6 +6,7 @@
 Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to report.
 """
 
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -24,9 +25,10 @@ from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import find_run, locked, newest_run, read_earlier
-from nnjax.cli.sweep_results import JobResult, write_outcome
+from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
+from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
+from nnjax.cli.worker import Share, run_in_worker
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
@@ -45,6 +47,7 @@ class Job:
         self.task = task
         self.exit_code = 0
         self.plugins = loaded_plugins()
+        self.share: Share | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
@@ -54,6 +57,18 @@ class Job:
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
+        if self.share is None or self.share.parent == os.getpid():
+            self._run(composed)
+        else:
+            run_in_worker(self.share, lambda: self._run(composed), self._skip)
+
+    def _skip(self) -> None:
+        settings: Any = HydraConfig.get()
+        overrides = tuple(text.lstrip("+") for text in override_texts(settings, "task"))
+        run_dir = Path(settings.runtime.output_dir)
+        write_outcome(JobResult(settings.job.num, overrides, run_dir, PreemptedError.exit_code, NOT_STARTED, None), run_dir)
+
+    def _run(self, composed: DictConfig) -> None:
         settings: Any = HydraConfig.get()
         run_dir = Path(settings.runtime.output_dir)
         composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
@@ -61,12 +76,12 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            with _put_away(run_dir, number), locked(run_dir):
+            with locked(run_dir):
                 values, origins = plain_values(self.schema, composition)
                 config: Any = parse(self.schema, values, origins)
                 if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
                     config = settled(config, run_dir, origins)
-                with working_in(run_dir, config, origins), out_of_memory_explained(config):
+                with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                     summary = self.task(config, run_dir)
         except RunFinishedError as line:
             print(line, flush=True)
@@ -91,12 +106,14 @@ class Job:
 
 
 def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
-    """Removes the folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    """Removes the new folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    if number is None or (run_dir / CONFIG_FILE).exists():
+        return nullcontext()
 
     def remove(name: str) -> None:
         remove_unbegun(run_dir)
 
-    return nullcontext() if number is None else on_leaving(remove)
+    return on_leaving(remove)
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:

@@ -4,8 +4,8 @@
     begin_rank()                                    # in each process that it started
 
 The first process has the terminal and the run's folder. SIGTERM and Ctrl-C are passed on to all, which agree on the step after
-which they stop. If one fails, the others end by themselves (see `nnjax.parallel.cluster`), and are ended if they do not. Should the
-launcher be killed, they notice that a pipe closes, and stop as at SIGTERM. `parallel.supervise=true` starts them again.
+which they stop. If one fails, the others end by themselves (see `nnjax.parallel.cluster`), and are ended if they do not. If the
+launcher is killed, a pipe closes, and they stop as at SIGTERM. `parallel.supervise=true` starts a failed job again.
 """
 
 import os
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.process import complain
 from nnjax.config import leaving
 from nnjax.config.invocation import verb_words
@@ -32,12 +33,11 @@ _LAST = 3.0  # seconds in which the others end after process 0, and a process en
 _RESTARTED = frozenset({1})  # exit codes after which a job is started again: not those of a wrong config, data, or divergence
 
 
-def launch(config: TrainConfig, flags: Sequence[str], *, automatic: bool) -> int:
+def launch(config: TrainConfig, *, automatic: bool) -> int:
     """Starts the processes, and waits for them; returns the exit code of the job.
 
     Args:
         config: with `parallel.processes` a number.
-        flags: words of the command line that a restart needs, too: plugins.
         automatic: whether the command's own words resume the run, as with `resume=auto`.
     """
     assert isinstance(config.parallel.processes, int)
@@ -55,7 +55,8 @@ def launch(config: TrainConfig, flags: Sequence[str], *, automatic: bool) -> int
         if config.parallel.elastic:
             count = _fitting(config, max(1, count - len(team.killed)))
         if not automatic:
-            words = [*verb_words(), *flags, f"resume={_quoted(folder)}"]
+            plugins = [word for plugin in loaded_plugins() for word in ("--plugin", str(plugin.path))]
+            words = [*verb_words(), *plugins, f"resume={_quoted(folder)}"]
         words = [word for word in words if not word.startswith("parallel.processes=")] + [f"parallel.processes={count}"]
         processes = "1 process" if count == 1 else f"{count} processes"
         complain(
@@ -140,7 +141,9 @@ class _Team:
                 self._name_killed()
             if first_ended is None and self._processes[0].returncode is not None:
                 first_ended = now
-            late = (failed is not None and now - failed > self._limit) or (first_ended is not None and now - first_ended > _LAST)
+            late = (failed is not None and now - failed > self._limit) or (
+                first_ended is not None and now - first_ended > _LAST
+            )
             if late and asked is None:
                 asked = now
                 self._send(signal.SIGTERM)

@@ -17,6 +17,7 @@ from nnjax.config.stored_files import MOST_RESULTS, read_json, write_text
 
 OUTCOME_FILE = ".hydra/outcome.json"
 DID_NOT_END = "did not end"
+NOT_STARTED = "not started"
 
 _STATUSES = {
     ConfigError.exit_code: "config error",
@@ -51,8 +52,10 @@ class JobResult:
         """One of completed, stopped_early, preempted, diverged, config error, data error, failed, did not end, not started."""
         if self.exit_code == 0:
             return str((self.summary or {}).get("status", "completed"))
+        if self.error == NOT_STARTED or (self.error == DID_NOT_END and self.run_dir is None):
+            return NOT_STARTED
         if self.error == DID_NOT_END:
-            return "not started" if self.run_dir is None else DID_NOT_END
+            return DID_NOT_END
         return _STATUSES.get(self.exit_code, "failed")
 
 
