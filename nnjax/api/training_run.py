@@ -122,6 +122,7 @@ def _train(
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
+        from nnjax.parallel.placement import computed
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError
@@ -152,7 +153,7 @@ def _train(
     check_outputs(config.model, layers[-1].output_shape, dataset.spec)
     plan, placement = experiment.plan, experiment.placement
     if run_dir is not None:
-        check_free(run_dir, state_bytes(state), "the first checkpoint")
+        check_free(run_dir, state_bytes(computed(state)), "the first checkpoint")  # no memory for it is said first
     console.print(model_table(layers))
     summary |= {
         "num_params": sum(layer.num_params for layer in layers),
