@@ -7,12 +7,13 @@ A run is resumed if it has a checkpoint or a result. A job that was killed earli
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nnjax.cli.finished_runs import finished_summary
-from nnjax.cli.folder_contents import check_contents
+from nnjax.cli.folder_contents import FILES, FOLDERS, check_contents
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import require_plugins
 from nnjax.cli.process import complain
@@ -23,8 +24,13 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import to_mapping
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
+from nnjax.config.stored_files import MOST_RESULTS, one_line, read_json
 
 AUTO = "auto"
+
+_LEFT_BY_A_START = frozenset(
+    {".hydra", ".lock", "checkpoints", "config.yaml", "metrics.jsonl", "profile", "summary.json", "tensorboard", "train.log"}
+)
 
 
 def settled(config: TrainConfig, run_dir: Path, origins: Origins) -> TrainConfig:
@@ -43,7 +49,7 @@ def settled(config: TrainConfig, run_dir: Path, origins: Origins) -> TrainConfig
     check_contents(run_dir)
     if not holds_run(run_dir):
         # There may be metrics of a job that was killed before its first checkpoint: those of a resume from step 0 are dropped.
-        return replace(config, resume=str(run_dir) if _was_begun(run_dir) else None)
+        return replace(config, resume=str(run_dir) if (run_dir / "metrics.jsonl").exists() else None)
     require_plugins(run_dir, "resume", complain)
     if differences := list(_differences(config, read_config(TrainConfig, run_dir), run_dir, origins)):
         more = [f"also: {line}" for line in differences[1:]]
@@ -61,11 +67,24 @@ def occupy_again(path: Path, key: str) -> Path:
     """Makes the folder of a new run; it may hold what a killed job left there.
 
     Raises:
-        ConfigError: if it holds a sweep or another program's `config.yaml`, or cannot be made.
+        ConfigError: if it holds a sweep, results, or another program's `config.yaml`, or cannot be made.
     """
     if holds_config(path) and not _was_begun(path):
         raise ConfigError(f"{key}={shown_path(path)}: holds a {CONFIG_FILE} of no run; take another folder {ON_COMMAND_LINE}")
+    if result := _result_in(path):
+        raise ConfigError(f"{key}={shown_path(path)}: holds {result}, and no checkpoint; take another folder {ON_COMMAND_LINE}")
     return occupy(path, key, begun=True)
+
+
+def _result_in(path: Path) -> str | None:
+    """What a folder without a checkpoint holds that a new run must not replace; None for what a failed start leaves."""
+    for name in sorted(FILES | FOLDERS):
+        if name not in _LEFT_BY_A_START and (path / name).exists():
+            return name
+    with suppress(OSError, ConfigError, ValueError, KeyError, TypeError):
+        status = str(read_json(path / "summary.json", MOST_RESULTS)["status"])
+        return None if status in ("failed", "preempted") else f"a run that is {one_line(status)}"
+    return None
 
 
 def _was_begun(run_dir: Path) -> bool:

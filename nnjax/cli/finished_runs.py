@@ -96,7 +96,8 @@ def check_summary(summary: object) -> None:
         results = summary.get(key)
         if not isinstance(results, dict | None):
             raise ValueError(f"{key} must hold results by name")
-        if key != "forecast" and not all(isinstance(value, int | float | None) for value in (results or {}).values()):
+        numbers = [] if key == "forecast" else (results or {}).values()
+        if not all(isinstance(value, float | None) or (isinstance(value, int) and abs(value) < 2**63) for value in numbers):
             raise ValueError(f"{key} must hold numbers")
     for key in ("trials", "copies"):
         rows = summary.get(key, [])
@@ -109,7 +110,9 @@ def check_summary(summary: object) -> None:
 def finished_line(config: TrainConfig, run_dir: Path, summary: Mapping[str, Any]) -> str:
     """Returns the line that says that a run is complete."""
     ended = "complete" if summary["status"] == "completed" else f"complete, since {one_line(summary.get('reason'))}"
-    test = ", ".join(f"{name} {value:.4g}" for name, value in summary["test"].items() if isinstance(value, int | float))
+    test = ", ".join(
+        f"{one_line(name)} {value:.4g}" for name, value in summary["test"].items() if isinstance(value, int | float)
+    )
     line = f"{shown_path(run_dir)}: {ended}: {count(summary['steps'], 'step')}, test {test}"
     missing = "; its figures are missing" if config.report.figures and not summary.get("figures") else ""
     return f"{line}; see {shown_path(run_dir / 'summary.json')}{missing}"

@@ -99,6 +99,9 @@ def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = 
     return path
 
 
+_held: set[Path] = set()  # the folders that this process has locked
+
+
 @contextmanager
 def locked(run_dir: Path) -> Iterator[None]:
     """Locks a folder for this process; the operating system releases it at the end of the process. No lock on Windows.
@@ -118,7 +121,30 @@ def locked(run_dir: Path) -> Iterator[None]:
                 raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
             except OSError:
                 pass  # a file system without locks
-        yield
+        _held.add(run_dir)
+        try:
+            yield
+        finally:
+            _held.discard(run_dir)
+
+
+def in_use_elsewhere(run_dir: Path) -> bool:
+    """Whether another process has locked a folder."""
+    if run_dir in _held or sys.platform == "win32":
+        return False
+    try:
+        number = os.open(run_dir / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system without locks
+    finally:
+        os.close(number)
+    return False
 
 
 def write_config(config: object, run_dir: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from nnjax.cli.runs import in_use_elsewhere
 from nnjax.config.leaving import code_of, on_leaving, shown_name
 from nnjax.config.paths import shown_path
 
@@ -29,10 +30,13 @@ def removed_if_unbegun(folder: Path, *, named: bool = False) -> Iterator[None]:
     before = frozenset(_names(folder))
 
     def put_away(name: str) -> tuple[str, int]:
+        if in_use_elsewhere(folder):  # by a process that came first
+            return f"{shown_name(name)}: stopped before anything was made", code_of(name)
+        is_new = bool(set(_names(folder)) - before) or not before
         removed = remove_unbegun(folder, before, keep=named)
         if not removed:
             return f"{shown_name(name)}: stopped; {shown_path(folder)} holds what was done so far", code_of(name)
-        what = "was emptied" if named else "was removed"
+        what = "stays as it is" if not is_new else "was emptied" if named else "was removed"
         return f"{shown_name(name)}: stopped before anything was made; {shown_path(folder)} {what}", code_of(name)
 
     with on_leaving(put_away):

@@ -178,3 +178,34 @@ def test_it_works_from_python_too(tmp_path):
     assert longer.summary["steps"] == 9
     with pytest.raises(nnjax.ConfigError, match=r"^seed=3: the run in \S+ has 0"):
         nnjax.fit(nnjax.compose(*OVERRIDES, "seed=3"), tmp_path)
+
+
+def test_a_new_run_is_noted_from_its_beginning(job, tmp_path):
+    code, _, complaint = job("parallel.platform=tpu")
+    assert code == 2, complaint
+    assert (tmp_path / "run/config.yaml").is_file()
+    assert read_summary(tmp_path / "run")["status"] == "failed"
+    code, out, _ = job()  # the failed start is no obstacle
+    assert code == 0
+    assert "There is no checkpoint yet" not in out
+
+
+@pytest.mark.parametrize(("name", "said"), [("diverged", "diverged"), ("evaluation.json", "evaluation.json")])
+def test_a_folder_with_results_and_no_checkpoint_is_refused(job, tmp_path, name, said):
+    (tmp_path / "run/.hydra").mkdir(parents=True)
+    (tmp_path / "run/config.yaml").write_text("{}")
+    path = tmp_path / "run" / name
+    path.mkdir() if said == "diverged" else path.touch()
+    code, _, complaint = job()
+    assert code == 2
+    assert f"holds {said}, and no checkpoint; take another folder" in complaint
+    assert (tmp_path / "run/config.yaml").read_text() == "{}"
+
+
+def test_a_run_that_diverged_is_not_started_again(job, tmp_path):
+    (tmp_path / "run/.hydra").mkdir(parents=True)
+    (tmp_path / "run/config.yaml").write_text("{}")
+    (tmp_path / "run/summary.json").write_text('{"status": "diverged"}')
+    code, _, complaint = job()
+    assert code == 2
+    assert "holds a run that is diverged, and no checkpoint" in complaint

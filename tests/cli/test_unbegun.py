@@ -1,5 +1,8 @@
 """What is removed of a run that a signal ended before it began, and what is not."""
 
+import subprocess
+import sys
+
 import pytest
 
 from nnjax.cli.unbegun import remove_unbegun, removed_if_unbegun
@@ -72,3 +75,20 @@ def test_an_answer_that_decides_counts_before_those_of_newer_functions(monkeypat
     ):
         leaving.leave("SIGTERM")
     assert ended == [(75, "the sweep ends")]
+
+
+def test_the_folder_of_a_process_that_came_first_is_left_alone(tmp_path):
+    with removed_if_unbegun(tmp_path / "run", named=True):
+        code = (
+            "import sys, pathlib, time\nfrom nnjax.cli.runs import locked\n"
+            "with locked(pathlib.Path(sys.argv[1])):\n    print('locked', flush=True)\n    time.sleep(60)\n"
+        )
+        begun(tmp_path / "run")
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE) as other:
+            assert other.stdout.readline() == b"locked\n"
+            message, exit_code = leaving._process.actions[-1][0]("SIGTERM")
+            assert (message, exit_code) == ("SIGTERM: stopped before anything was made", 75)
+            assert (tmp_path / "run/config.yaml").is_file()
+            other.kill()
+        leaving._process.actions[-1][0]("SIGTERM")
+        assert not (tmp_path / "run/config.yaml").exists()
