@@ -95,6 +95,7 @@ class Line:
         except (OSError, ValueError, KeyError, TypeError):
             self._lost({})
         finally:
+            self._connection.close()
             self.closed.set()
 
     def _lost(self, said: Mapping[str, Any]) -> None:
