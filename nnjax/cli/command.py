@@ -31,6 +31,7 @@ from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.launcher import begin_rank, launch, say_folder
+from nnjax.cli.launchers import launched, usable_gpus
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
@@ -155,7 +156,7 @@ class _Command:
             print(line)
             return unread(0, "the line about the run")
         if isinstance(config, TrainConfig) and config.parallel.processes not in ("auto", 1) and detect().count == 1:
-            return launch(config, automatic=composition.job.get("resume") == AUTO)
+            return launch(config, usable_gpus(composition), automatic=composition.job.get("resume") == AUTO)
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:

@@ -29,21 +29,22 @@ from nnjax.config.schema import TrainConfig
 _LIFELINE, _FOLDER, _CORES = "NNJAX_LIFELINE", "NNJAX_FOLDER", "NNJAX_CORES"
 _TICK = 0.05
 _GRACE = 20.0  # seconds, besides `peer_timeout`, in which process 0 ends after the first failure
-_LAST = 3.0  # seconds in which the others end after process 0, and a process ends after SIGTERM
+_LAST = 10.0  # seconds in which the last ones end, and a process ends after SIGTERM
 _RESTARTED = frozenset({1})  # exit codes after which a job is started again: not those of a wrong config, data, or divergence
 
 
-def launch(config: TrainConfig, *, automatic: bool) -> int:
+def launch(config: TrainConfig, gpus: Sequence[str] = (), *, automatic: bool) -> int:
     """Starts the processes, and waits for them; returns the exit code of the job.
 
     Args:
         config: with `parallel.processes` a number.
+        gpus: as CUDA_VISIBLE_DEVICES names them; each process gets its part.
         automatic: whether the command's own words resume the run, as with `resume=auto`.
     """
     assert isinstance(config.parallel.processes, int)
     count, words, restarts = config.parallel.processes, sys.orig_argv[1:], 0
     while True:
-        team = _Team(count, words, config.parallel.peer_timeout)
+        team = _Team(count, words, config.parallel.peer_timeout, gpus)
         code = team.wait()
         folder = team.folder
         if not config.parallel.supervise or code not in _RESTARTED or team.stopped or folder is None:
@@ -91,7 +92,7 @@ class _Team:
         stopped: whether a person or a scheduler asked for the end.
     """
 
-    def __init__(self, count: int, words: Sequence[str], peer_timeout: float) -> None:
+    def __init__(self, count: int, words: Sequence[str], peer_timeout: float, gpus: Sequence[str] = ()) -> None:
         self.folder: Path | None = None
         self.killed: list[int] = []
         self.stopped = False
@@ -103,8 +104,10 @@ class _Team:
         shares = _shares(count)
         self._processes = []
         for rank in range(count):
+            own = gpus[rank * len(gpus) // count : (rank + 1) * len(gpus) // count]
             environment = {
                 **os.environ,
+                **({"CUDA_VISIBLE_DEVICES": ",".join(own)} if gpus else {}),
                 RANK: str(rank),
                 COUNT: str(count),
                 LOCAL_RANK: str(rank),
@@ -131,7 +134,7 @@ class _Team:
     def wait(self) -> int:
         """Waits for all processes; returns the exit code of the job: 0, or that of the first process that failed."""
         failed: float | None = None
-        first_ended: float | None = None
+        last_since: float | None = None
         asked: float | None = None
         while None in [process.poll() for process in self._processes]:
             time.sleep(_TICK)
@@ -139,11 +142,12 @@ class _Team:
             if failed is None and any(process.returncode for process in self._processes):
                 failed = now
                 self._name_killed()
-            if first_ended is None and self._processes[0].returncode is not None:
-                first_ended = now
-            late = (failed is not None and now - failed > self._limit) or (
-                first_ended is not None and now - first_ended > _LAST
-            )
+            first, *others = [process.returncode for process in self._processes]
+            # Once all others have ended by themselves, process 0 is about to end, too.
+            if last_since is None and (first is not None or all(code is not None and code >= 0 for code in others)):
+                last_since = now
+                self._end_frozen()
+            late = (failed is not None and now - failed > self._limit) or (last_since is not None and now - last_since > _LAST)
             if late and asked is None:
                 asked = now
                 self._send(signal.SIGTERM)
@@ -160,6 +164,13 @@ class _Team:
         if first > 0:
             return first
         return max((1 if code < 0 else code for code in (first, *others)), default=0)
+
+    def _end_frozen(self) -> None:
+        """Ends the processes that are stopped (SIGSTOP), which no other signal would reach; Linux only."""
+        for process in self._processes:
+            with suppress(OSError, IndexError):
+                if Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                    process.kill()
 
     def _name_killed(self) -> None:
         for rank, process in enumerate(self._processes):

@@ -57,7 +57,7 @@ def launched(job: Job, composition: Composition, jobs: Sized | None, sweep_dir: 
         yield []
         return
     batch = [size for size in (composition.hydra.sweeper.get("max_batch_size"), jobs and len(jobs)) if size]
-    gpus = _gpus(composition)
+    gpus = usable_gpus(composition)
     at_a_time = _workers_of_joblib(composition, gpus, batch) if joblib else min(batch, default=1)
     overrides = [f"hydra.launcher.n_jobs={at_a_time}"] if joblib else []
     if joblib and at_a_time == 1:  # joblib runs the jobs in this process
@@ -95,7 +95,7 @@ def _workers_of_joblib(composition: Composition, gpus: tuple[str, ...], batch: l
     return at_a_time
 
 
-def _gpus(composition: Composition) -> tuple[str, ...]:
+def usable_gpus(composition: Composition) -> tuple[str, ...]:
     """The GPUs that the jobs can use, as CUDA_VISIBLE_DEVICES names them; empty if JAX has no plugin for them."""
     parallel: Any = composition.job.get("parallel") or {}
     platforms = os.environ.get("JAX_PLATFORMS", "")
