@@ -34,7 +34,7 @@ def autopsy(config: AutopsyConfig, run_dir: Path) -> Mapping[str, Any]:
     run = Path(config.run)
     with RunConsole(run_dir / "autopsy.log") as console, opened_step(run, warn=console.warn) as replay:
         from nnjax.training.autopsy import growth
-        from nnjax.training.op_search import BadOperation
+        from nnjax.training.operations import BadOperation
 
         found = replay.found
         trial = f", trial {found.trial} (seed {found.seed})" if found.trial else ""

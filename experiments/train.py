@@ -15,7 +15,13 @@ from nnjax.reporting.sweep_table import show_sweep
 
 def main() -> None:
     """The command line."""
-    command.run("train", TrainConfig, train, on_sweep_end=show_sweep)
+    command.run("train", TrainConfig, train, on_sweep_end=show_sweep, tell=_tell)
+
+
+def _tell(code: int, message: str) -> None:
+    from nnjax.api.cluster_run import tell_others
+
+    tell_others(code, message)
 
 
 def train(config: TrainConfig, run_dir: Path | None) -> Mapping[str, Any]:

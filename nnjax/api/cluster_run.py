@@ -4,8 +4,8 @@ with take_part(config, run_dir, console, summary) as config:
     ...                                            # in each process; in one process alone nothing is done
     start = shared_start(start, data_hash)
 
-Process 0 alone has the run's folder. The others are sent the config, the state to start from and the best state, so that they need
-no common file system; each writes at most its log.
+Process 0 alone has the run's folder. The others are sent the config, the state to start from and the best state, so that they
+need no common file system; each writes at most its log.
 """
 
 import atexit
@@ -87,11 +87,10 @@ def take_part(config: TrainConfig, run_dir: Path | None, console: RunConsole, su
     if not in_command:
         peers.exchange({})  # nobody is ahead of the others, whatever the program does next
     elif peers.rank:
-        code = peers.finish(0)
-        if code:
+        if code := peers.finish(0):
             raise SystemExit(code)
     else:
-        atexit.register(peers.finish, 0)
+        atexit.register(peers.finish, PreemptedError.exit_code if summary.get("status") == "preempted" else 0)
 
 
 def shared_start(start: Start, template: "TrainState", data_hash: Callable[[], str], console: RunConsole) -> Start:
@@ -177,16 +176,18 @@ class NoCheckpoints:
         """Returns at once."""
 
 
-def tell_others(config: TrainConfig, code: int, message: str) -> None:
+def tell_others(code: int, message: str) -> None:
     """Ends the other processes where process 0 ends before it has joined them, such as at a finished run."""
-    processes = detect()
-    if processes.count == 1 or processes.rank:
-        return
-    from nnjax.parallel.cluster import Timeouts, join
+    from nnjax.parallel.cluster import Timeouts, join, peers
 
+    if peers().count > 1:
+        return
     with suppress(UserError):
-        peers = join(processes, Timeouts(config.parallel.peer_timeout, min(config.parallel.start_timeout, 60.0)))
-        peers.fail(code, message)
+        joined = join(detect(), Timeouts(start=60))
+        if message:
+            joined.fail(code, message)
+        else:
+            joined.finish(code)
 
 
 def _processes(config: TrainConfig) -> Processes | None:

@@ -96,9 +96,8 @@ def open_run(
     experiment, template = set_up(config, dataset, devices)
     if checkpoint == "tested":
         if "tested_step" not in summary:
-            raise DataError(
-                f"{shell_text(run)}: nothing was tested, since the run is {summary['status']}; take checkpoint=last"
-            )
+            status = summary.get("status", "failed")
+            raise DataError(f"{shell_text(run)}: nothing was tested, since the run is {status}; take checkpoint=last")
         checkpoint = int(summary["tested_step"])
     restored = Checkpoints(run / "checkpoints", run_id=read_run_id(run)).read(template, checkpoint)
     check_data(config, restored.saved.notes.data_hash, lambda: content_hash(dataset))

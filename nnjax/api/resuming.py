@@ -7,7 +7,8 @@ A resume is refused before anything is written if the data is other data than th
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.config.run_identity import new_run_id, read_run_id, write_run_id
 from nnjax.config.schema import Config, TrainConfig
+from nnjax.reporting.accounting import lost_seconds
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import MetricMemory, Metrics
 from nnjax.reporting.training_summary import begin_resumed
@@ -73,10 +75,8 @@ def begin(
         DataError: if no checkpoint can be used, or the data is other data.
         RunFinishedError: if the run has no step left to do.
     """
-    from nnjax.parallel.preemption import StopSignal
     from nnjax.training.checkpoints import Checkpoints
-    from nnjax.training.clock import Clock
-    from nnjax.training.loop import ending
+    from nnjax.training.loop import ending_at
 
     if run_dir is None:
         return Start(state)
@@ -87,8 +87,7 @@ def begin(
     def accept(saved: "Saved") -> None:
         check_data(config, saved.notes.data_hash, data_hash)
         progress = saved.notes.progress
-        end = ending(experiment, progress, StopSignal(), Clock(progress.seconds))
-        check_unfinished(config, run_dir, progress.step, end and end[0])
+        check_unfinished(config, run_dir, progress.step, ending_at(experiment, progress))
 
     folder = run_dir / "checkpoints"
     plan = experiment.plan
@@ -97,7 +96,7 @@ def begin(
     if restored is None:
         console.print("There is no checkpoint yet: starting from the beginning")
         return Start(state, run_id=_named(run_dir, run_id, None, console), metrics={"resume_step": 0})
-    progress, saved = restored.progress, restored.saved
+    progress, saved = _with_lost(restored.progress, run_dir), restored.saved
     console.print(f"Resuming from step {progress.step} of {plan.steps.total}")
     sessions = read_sessions(run_dir)
     for line in resume_notice(plan, sessions, progress.step):
@@ -176,6 +175,15 @@ def check_data(config: Config, stored: str | None, data_hash: Callable[[], str])
         f"{key}={value}: holds other data ({shortened(found)}) than the run was trained on ({shortened(stored)}); "
         "it may be in another place, but must have the same content; rerun=FOLDER trains a new run on other data"
     )
+
+
+def _with_lost(progress: TrainingProgress, run_dir: Path) -> TrainingProgress:
+    """The progress with the time of the steps that are trained again, as far as records show it."""
+    with suppress(OSError):
+        records = (run_dir / "metrics.jsonl").read_bytes()
+        lost = lost_seconds(records, progress.step, sum(progress.seconds.values()))
+        return replace(progress, seconds={**progress.seconds, "lost": progress.seconds.get("lost", 0.0) + lost})
+    return progress
 
 
 def _named(run_dir: Path, run_id: str | None, stored: str | None, console: RunConsole) -> str:

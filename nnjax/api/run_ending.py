@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nnjax.cli.plugins import plugin_words
+from nnjax.config.errors import StorageError
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED, PREEMPTED, end, has_begun, on_leaving, shown_name
 from nnjax.config.schema import TrainConfig
@@ -36,7 +37,7 @@ def stopped_message(name: str, summary: Mapping[str, Any], run_dir: Path | None)
         run_dir: the run's folder.
     """
     resume = f"{verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
-    return f"{name}: stopped after step {summary['steps']}, which is saved; resume with: {resume}"
+    return f"{shown_name(name)}: stopped after step {summary['steps']}, which is saved; resume with: {resume}"
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def watched(
     def stop(line: str) -> None:
         """Ends a command; in another program the stall was said, and that has to do."""
         if has_begun():
-            with suppress(OSError):
+            with suppress(StorageError):
                 write_json(run_dir / "summary.json", {**summary, "status": "failed", "error": line})
             end(1, f"{line} (debug.watchdog=stop, debug.stall_limit={config.debug.stall_limit:g})")
 
@@ -104,7 +105,7 @@ class RunEnding:
         if summary is None or run_dir is None:
             return None
         if not self._is_tested:
-            with suppress(OSError):
+            with suppress(StorageError):
                 write_json(run_dir / "summary.json", {**summary, "status": "preempted", "reason": name})
             return stopped_message(name, summary, run_dir), PREEMPTED
         # A cluster starts a job again that ends with 75: this one has nothing left to compute.

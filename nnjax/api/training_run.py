@@ -23,6 +23,7 @@ from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
+from nnjax.config.storage import check_free
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -121,12 +122,14 @@ def _train(
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
+        from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
+        from nnjax.training.state import state_bytes
 
     # --- devices: before anything else touches JAX ---
     training = config.training
@@ -139,7 +142,7 @@ def _train(
     # --- data ---
     with clock("data"):
         dataset = load(config.data, echo=console.print) if dataset is None else dataset
-    hashing = Background(partial(content_hash, dataset))  # while XLA compiles
+    hashing = Background(partial(content_hash, dataset), daemon=True)  # while XLA compiles
 
     # --- model ---
     with clock("compile"):
@@ -147,6 +150,8 @@ def _train(
         layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
     check_outputs(config.model, layers[-1].output_shape, dataset.spec)
     plan, placement = experiment.plan, experiment.placement
+    if run_dir is not None:
+        check_free(run_dir, state_bytes(state), "the first checkpoint")
     console.print(model_table(layers))
     summary |= {
         "num_params": sum(layer.num_params for layer in layers),
@@ -168,7 +173,7 @@ def _train(
         MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
-        jax.profiler.trace(str(run_dir / "profile")) if run_dir is not None and config.debug.profile else nullcontext(),
+        profiled(run_dir / "profile", console.warn) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
         checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
         checkpoints = NoCheckpoints() if peers().rank else checkpoints

@@ -92,8 +92,8 @@ def _checkpoints(config: VerifyConfig, run_dir: Path, console: RunConsole) -> Ou
     table = Table("step", "file", "checked")
     for file in checked:
         table.add_row(str(file.step), file.path.name, "intact" if file.ok else file.reason)
-    damaged = [file.path.name for file in checked if not file.ok]
-    fault = f"{shown_path(Path(config.run))}: {', '.join(damaged)} cannot be used" if damaged else ""
+    wrong = [f"{file.path.name}: {file.reason}" for file in checked if not file.ok]
+    fault = f"{shown_path(Path(config.run))}: not all is as it should be\n  " + "\n  ".join(wrong) if wrong else ""
     rows = [{"step": file.step, "file": file.path.name, "ok": file.ok, "reason": file.reason} for file in checked]
     if not checked:
         fault = f"{shown_path(Path(config.run))}: holds no checkpoint"

@@ -18,7 +18,7 @@ from nnjax.cli.plugins import require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, holds_config, occupy, read_config
 from nnjax.cli.sessions import steps_done
-from nnjax.config.diagnostics import Origins, show
+from nnjax.config.diagnostics import Origins, Problem, show
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import to_mapping
 from nnjax.config.paths import shown_path
@@ -75,15 +75,17 @@ def _was_begun(run_dir: Path) -> bool:
 
 def _differences(config: TrainConfig, stored: TrainConfig, run_dir: Path, origins: Origins) -> Iterator[str]:
     """A line for each value that differs from the run's and that a resume may not change."""
-    asked, has = _leaves(to_mapping(config)), _leaves(to_mapping(stored))
+    asked, has = to_mapping(config), to_mapping(stored)
+    for group, value in asked.items():
+        before = has[group]
+        if isinstance(value, dict) and value.get("name") != before.get("name"):  # another option: the rest follows from it
+            asked[group], has[group] = value["name"], before["name"]
+    asked, has = _leaves(asked), _leaves(has)
     for key in sorted(asked.keys() | has.keys()):
         free = f"{key}.".startswith(tuple(f"{name}." for name in (*RESUMABLE, "resume", "rerun")))
-        if free or asked.get(key) == has.get(key):
-            continue
-        place = origins.describe(key)
-        where = f" (set {'on' if place == 'the command line' else 'in'} {place})" if place else ""
-        value, there = (show(values[key]) if key in values else "nothing" for values in (asked, has))
-        yield f"{key}={value}: the run in {shown_path(run_dir)} has {there}{where}"
+        if not free and asked.get(key) != has.get(key):
+            there = show(has[key]) if key in has else "nothing"
+            yield Problem(key, asked.get(key), f"the run in {shown_path(run_dir)} has {there}").line(origins)
 
 
 def _leaves(values: Any, key: str = "") -> dict[str, Any]:

@@ -25,7 +25,7 @@ from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
 from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new
 from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
-from nnjax.cli.follower import follow
+from nnjax.cli.follower import Tell, follow, told
 from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
@@ -56,7 +56,7 @@ _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
-def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
+def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None, tell: Tell | None = None) -> NoReturn:
     """Runs a verb with the arguments of this process, and exits.
 
     Exit codes: 0; that of the `UserError`, its message printed without a traceback; 130 after Ctrl-C; 1 for anything else,
@@ -68,12 +68,13 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         schema: the dataclass of the whole config.
         task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
         on_sweep_end: called with the results of all jobs at the end of a sweep, an interrupted one included.
+        tell: for a verb that several processes can do: tells the others that the first one ends without it.
     """
     module = f"experiments.{verb}"
     try:
         begin_process(module)
         begin_rank()
-        code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
+        code = _Command(verb, schema, task, on_sweep_end, tell).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
     except UserError as error:
@@ -94,6 +95,7 @@ class _Command:
     schema: type
     task: Task
     on_sweep_end: OnSweepEnd | None
+    tell: Tell | None
 
     def main(self, argv: Sequence[str]) -> int:
         """Runs the command that the arguments describe; returns the exit code."""
@@ -122,6 +124,18 @@ class _Command:
                 return follow(self.schema, self.task, composition, processes) if self.schema is TrainConfig else 0
         if sweeping and not looking:
             return self._sweep(job, composition, flags)
+        if processes.count == 1 or looking or self.tell is None:
+            return self._single(job, arguments, verb, composition, flags)
+        if not any(composition.job.get(key) for key in ("resume", "rerun")):  # all processes come to the same errors so far
+            values, origins = plain_values(self.schema, composition)
+            check(parse(self.schema, values, origins), origins)
+        return told(self.tell, processes, lambda: self._single(job, arguments, verb, composition, flags))
+
+    def _single(
+        self, job: Job, arguments: argparse.Namespace, verb: str, composition: Composition, flags: Sequence[str]
+    ) -> int:
+        """Runs a command that is no sweep, in the first process."""
+        looking = arguments.explain is not None or arguments.cfg or arguments.info
         values, origins = plain_values(self.schema, composition)
         config: object = parse(self.schema, values, origins)
         if arguments.explain is not None:
@@ -135,14 +149,13 @@ class _Command:
             return unread(hand_over(job, verb, composition.overrides, flags), "Hydra's answer")
         if isinstance(config, TrainConfig) and config.resume is not None:
             config = resumed_or_new(config, composition, origins)
-            if config.resume is not None and (line := finished(config, Path(config.resume))):
-                print(line)
-                return unread(0, "the line about the run")
             values["resume"] = config.resume
         check(config, origins)
-        if isinstance(config, TrainConfig) and processes.count == 1 and config.parallel.processes not in ("auto", 1):
-            plugin_words = [word for plugin in plugins for word in ("--plugin", plugin)]
-            return launch(config, plugin_words, automatic=composition.job.get("resume") == AUTO)
+        if isinstance(config, TrainConfig) and config.resume is not None and (line := finished(config, Path(config.resume))):
+            print(line)
+            return unread(0, "the line about the run")
+        if isinstance(config, TrainConfig) and config.parallel.processes not in ("auto", 1) and detect().count == 1:
+            return launch(config, automatic=composition.job.get("resume") == AUTO)
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
@@ -169,7 +182,7 @@ class _Command:
             make = occupy_again if is_auto else occupy
             made = make_folder(settings, "run", composition, make, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
-        say_folder(Path(resume) if made is None else made)
+        say_folder(made or Path(str(resume)))
         with unchanged_at_signal(str(resume)) if made is None else removed_if_unbegun(made, named=given is not None):
             try:
                 if flags:

@@ -73,7 +73,7 @@ def finished_summary(run_dir: Path) -> Mapping[str, Any]:
     with suppress(OSError, ConfigError, ValueError):
         summary = read_json(run_dir / "summary.json", MOST_RESULTS)
         check_summary(summary)
-        if summary["status"] in _FINISHED and summary.get("test") and summary.get("steps"):
+        if summary.get("status") in _FINISHED and summary.get("test") and summary.get("steps"):
             return summary  # type: ignore[no-any-return]
     return {}
 
@@ -84,8 +84,10 @@ def check_summary(summary: object) -> None:
     Raises:
         ValueError: with a reason.
     """
-    if not isinstance(summary, dict) or not isinstance(summary.get("status"), str):
-        raise ValueError("it holds no status of a run")
+    if not isinstance(summary, dict):
+        raise ValueError("it holds no entries by name")
+    if not isinstance(summary.get("status", ""), str):
+        raise ValueError("status must be a word")
     for key in ("steps", "tested_step"):
         value = summary.get(key, 0)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:

@@ -20,6 +20,7 @@ FILES = frozenset(
     {
         *(".lock", "config.yaml", "metrics.jsonl", "summary.json", "evaluation.json", "multirun.yaml"),
         *("train.log", "evaluate.log", "trace.log", "neuron.log", "prepare.log", "sweep.log"),
+        *("autopsy.log", "autopsy.json", "reproduce.py"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
     }
 )
@@ -43,12 +44,13 @@ def check_contents(folder: Path, *, written: bool = True) -> None:
     """
     for number, (path, state, is_folder) in enumerate(_entries(folder)):
         shown, kind = shown_path(path), kind_of(state.st_mode)
-        if is_folder is not None and is_folder != stat.S_ISDIR(state.st_mode):
+        folder_here, file_here = stat.S_ISDIR(state.st_mode), stat.S_ISREG(state.st_mode)
+        if is_folder is None and not (folder_here or file_here):
+            raise ConfigError(f"{shown}: is {kind}, and a run's folder holds only files and folders of its own")
+        if is_folder is not None and not (folder_here if is_folder else file_here):
             wanted = "a folder" if is_folder else "a file"
             raise ConfigError(f"{shown}: is {kind}, and must be {wanted} of the run's folder; copy the run, and take the copy")
-        if is_folder is None and not (stat.S_ISDIR(state.st_mode) or stat.S_ISREG(state.st_mode)):
-            raise ConfigError(f"{shown}: is {kind}, and a run's folder holds only files and folders of its own")
-        if written and stat.S_ISREG(state.st_mode) and state.st_nlink > 1:
+        if written and file_here and state.st_nlink > 1:
             raise ConfigError(f"{shown}: has another name elsewhere (a hard link), where it would change, too; copy the run")
         if number > _MOST_ENTRIES:
             raise ConfigError(f"{shown_path(folder)}: holds more than {_MOST_ENTRIES:,} files of a run")

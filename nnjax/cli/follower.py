@@ -1,12 +1,13 @@
-"""What a process of a job does that is not its first: it trains with the others, and leaves folder, files and terminal to process 0.
+"""All but the first process of a job: they train with it, and leave the folder, its files and the terminal to it.
 
 code = follow(schema, task, composition, processes)
 
-A mistake in the config ends every process by itself; of those on one machine, one says so. The config of a run that is resumed or
-repeated lies in its folder, which only process 0 needs to see: the others are sent it.
+A mistake in the config ends every process by itself; of those on one machine, one says so. The config of a run that is resumed
+or repeated lies in its folder, which only process 0 needs to see: it is sent to the others.
 """
 
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from nnjax.checks.memory_checks import out_of_memory_explained
@@ -16,7 +17,29 @@ from nnjax.cli.process import complain
 from nnjax.config.errors import DivergedError, PreemptedError, UserError
 from nnjax.config.leaving import code_of, on_leaving
 from nnjax.config.parsing import parse
-from nnjax.config.processes import Processes
+from nnjax.config.processes import LAUNCHER, Processes
+
+Tell = Callable[[int, str], None]
+"""Called in the first process with its exit code and the line about it, if it ends without having trained."""
+
+
+def told(tell: Tell, processes: Processes, run: Callable[[], int]) -> int:
+    """Runs what only the first process does; if it ends without joining the others, which wait for it, tells them.
+
+    Args:
+        tell: does nothing if they were joined.
+        processes: of the job.
+        run: returns the exit code.
+    """
+    try:
+        code = run()
+    except UserError as error:
+        if processes.engine != LAUNCHER:  # which ends them
+            tell(error.exit_code, str(error))
+        raise
+    if processes.engine != LAUNCHER:
+        tell(code, "")
+    return code
 
 
 def follow(schema: type, task: Task, composition: Composition, processes: Processes) -> int:

@@ -24,7 +24,7 @@ from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import find_run, locked, newest_run, read_earlier
+from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
@@ -75,14 +75,14 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            with _put_away(run_dir, number), locked(run_dir):
+            with locked(run_dir):
                 values, origins = plain_values(self.schema, composition)
                 config: Any = parse(self.schema, values, origins)
                 if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
                     if self.share and is_restarted():
                         config = replace(config, resume=AUTO)
                     config = settled(config, run_dir, origins)
-                with working_in(run_dir, config, origins), out_of_memory_explained(config):
+                with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                     summary = self.task(config, run_dir)
         except RunFinishedError as line:
             print(line, flush=True)
@@ -107,12 +107,14 @@ class Job:
 
 
 def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
-    """Removes the folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    """Removes the new folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    if number is None or (run_dir / CONFIG_FILE).exists():
+        return nullcontext()
 
     def remove(name: str) -> None:
         remove_unbegun(run_dir)
 
-    return nullcontext() if number is None else on_leaving(remove)
+    return on_leaving(remove)
 
 
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:

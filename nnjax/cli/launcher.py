@@ -4,8 +4,8 @@
     begin_rank()                                    # in each process that it started
 
 The first process has the terminal and the run's folder. SIGTERM and Ctrl-C are passed on to all, which agree on the step after
-which they stop. If one fails, the others end by themselves (see `nnjax.parallel.cluster`), and are ended if they do not. Should the
-launcher be killed, they notice that a pipe closes, and stop as at SIGTERM. `parallel.supervise=true` starts them again.
+which they stop. If one fails, the others end by themselves (see `nnjax.parallel.cluster`), and are ended if they do not. If the
+launcher is killed, a pipe closes, and they stop as at SIGTERM. `parallel.supervise=true` starts a failed job again.
 """
 
 import os
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.process import complain
 from nnjax.config import leaving
 from nnjax.config.invocation import verb_words
@@ -27,16 +28,16 @@ from nnjax.config.schema import TrainConfig
 
 _LIFELINE, _FOLDER, _CORES = "NNJAX_LIFELINE", "NNJAX_FOLDER", "NNJAX_CORES"
 _TICK = 0.05
-_GRACE = 20.0  # seconds, besides `peer_timeout`, in which the others end after the first failure
+_GRACE = 20.0  # seconds, besides `peer_timeout`, in which process 0 ends after the first failure
+_LAST = 3.0  # seconds in which the others end after process 0, and a process ends after SIGTERM
 _RESTARTED = frozenset({1})  # exit codes after which a job is started again: not those of a wrong config, data, or divergence
 
 
-def launch(config: TrainConfig, flags: Sequence[str], *, automatic: bool) -> int:
+def launch(config: TrainConfig, *, automatic: bool) -> int:
     """Starts the processes, and waits for them; returns the exit code of the job.
 
     Args:
         config: with `parallel.processes` a number.
-        flags: words of the command line that a restart needs, too: plugins.
         automatic: whether the command's own words resume the run, as with `resume=auto`.
     """
     assert isinstance(config.parallel.processes, int)
@@ -54,7 +55,8 @@ def launch(config: TrainConfig, flags: Sequence[str], *, automatic: bool) -> int
         if config.parallel.elastic:
             count = _fitting(config, max(1, count - len(team.killed)))
         if not automatic:
-            words = [*verb_words(), *flags, f"resume={_quoted(folder)}"]
+            plugins = [word for plugin in loaded_plugins() for word in ("--plugin", str(plugin.path))]
+            words = [*verb_words(), *plugins, f"resume={_quoted(folder)}"]
         words = [word for word in words if not word.startswith("parallel.processes=")] + [f"parallel.processes={count}"]
         processes = "1 process" if count == 1 else f"{count} processes"
         complain(
@@ -75,8 +77,9 @@ def begin_rank() -> None:
 def say_folder(run_dir: Path) -> None:
     """Tells the launcher, if there is one, where the run is."""
     if (number := os.environ.pop(_FOLDER, "")) and os.environ.get(RANK) == "0":
-        with suppress(OSError, ValueError), open(int(number), "wb") as pipe:
-            pipe.write(os.fsencode(run_dir))
+        with suppress(OSError, ValueError):
+            os.write(int(number), os.fsencode(run_dir))
+            os.close(int(number))
 
 
 class _Team:
@@ -127,40 +130,36 @@ class _Team:
 
     def wait(self) -> int:
         """Waits for all processes; returns the exit code of the job: 0, or that of the first process that failed."""
-        failed: tuple[float, int] | None = None
-        asked = 0
-        while any(process.poll() is None for process in self._processes):
+        failed: float | None = None
+        first_ended: float | None = None
+        asked: float | None = None
+        while None in [process.poll() for process in self._processes]:
             time.sleep(_TICK)
-            ended = [process.returncode for process in self._processes if process.poll() is not None]
-            if failed is None and ended:
-                # Process 0 ends last but one: one that lives on after it is in trouble, too.
-                if bad := [code for code in ended if code]:
-                    failed = time.monotonic(), bad[0]
-                elif self._processes[0].poll() is not None:
-                    failed = time.monotonic(), 0
+            now = time.monotonic()
+            if failed is None and any(process.returncode for process in self._processes):
+                failed = now
                 self._name_killed()
-            if failed is not None:
-                since = time.monotonic() - failed[0]
-                if asked == 0 and since > self._limit:
-                    asked = 1
-                    self._send(signal.SIGTERM)
-                elif asked == 1 and since > self._limit + _GRACE:
-                    asked = 2
-                    self._send(signal.SIGKILL)
+            if first_ended is None and self._processes[0].returncode is not None:
+                first_ended = now
+            late = (failed is not None and now - failed > self._limit) or (
+                first_ended is not None and now - first_ended > _LAST
+            )
+            if late and asked is None:
+                asked = now
+                self._send(signal.SIGTERM)
+            elif asked is not None and now - asked > _LAST:
+                self._send(signal.SIGKILL)
         self._name_killed()
         leaving.at_end(None)
         leaving.receive(None)
         os.close(self._held)
-        with open(self._said, "rb") as pipe:
-            said = pipe.read()
+        said = os.read(self._said, 2**16)
+        os.close(self._said)
         self.folder = Path(os.fsdecode(said)) if said else None
-        codes = [process.returncode for process in self._processes]
-        own = [code for code in codes if code > 0]
-        if codes[0] > 0:
-            return codes[0]
-        if any(code < 0 for code in codes):
-            return 1
-        return own[0] if own else 0
+        first, *others = [process.returncode for process in self._processes]
+        if first > 0:
+            return first
+        return max((1 if code < 0 else code for code in (first, *others)), default=0)
 
     def _name_killed(self) -> None:
         for rank, process in enumerate(self._processes):

@@ -117,10 +117,17 @@ def end_process(code: int, module: str) -> NoReturn:
     with suppress(KeyboardInterrupt):  # the exit code stays
         # Python's own first steps of an exit; they have no public names.
         threading._shutdown()  # type: ignore[attr-defined]
+        sys.unraisablehook = _without_full_disks
         atexit._run_exitfuncs()
     with suppress(KeyboardInterrupt):
         _flush_all()
     os._exit(code)
+
+
+def _without_full_disks(fault: "sys.UnraisableHookArgs") -> None:
+    """Leaves out the traceback of a library that writes its last lines to a full disk: the command said so already."""
+    if not isinstance(fault.exc_value, OSError):
+        sys.__unraisablehook__(fault)
 
 
 def _flush_all() -> None:

@@ -22,7 +22,7 @@ from nnjax.cli.compose import Composition, config_loader, project_root, resolve
 from nnjax.cli.folder_contents import check_contents
 from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.cli.provenance import Provenance
-from nnjax.cli.stored_config import read_stored_config
+from nnjax.cli.stored_config import check_data_places, read_stored_config
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.config.diagnostics import Origins, Problem
 from nnjax.config.errors import ConfigError
@@ -83,7 +83,7 @@ def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = 
     """
     for pattern in (*(() if begun else (CONFIG_FILE,)), f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
         with reaching(key, path, "cannot be made"):
-            found = next(path.glob(pattern), None)
+            found = next((file for file in path.glob(pattern) if not begun or file.parent.name != ".hydra"), None)
         if found:
             reason = f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER resumes one; else take another folder"
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
@@ -135,6 +135,7 @@ def read_config(schema: type[T], run_dir: Path) -> T:
     origins = Provenance()
     values = read_stored_config(run_dir / CONFIG_FILE)
     origins.add_file(run_dir / CONFIG_FILE, package="")
+    check_data_places(values, origins)
     return parse(schema, values, origins)
 
 
@@ -212,6 +213,7 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
         origins.add_override(changed, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
     values = resolve(config, origins)
+    check_data_places(values, origins)
     values[key] = str(run_dir)
     origins.add_override(key, str(run_dir))
     return values, origins

@@ -21,8 +21,8 @@ def begin() -> None:
 
     See `nnjax.config.leaving`, which also says how a training receives them.
     """
+    open_streams()  # first: the pipe of the signals must not take a closed stream's number
     leaving.begin()
-    open_streams()
 
 
 def open_streams() -> None:

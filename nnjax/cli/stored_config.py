@@ -7,14 +7,19 @@ environment variables. A run's config holds none of that, since it is written wi
 """
 
 import re
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from nnjax.cli.provenance import COMMAND_LINE
+from nnjax.config.diagnostics import Origins
 from nnjax.config.errors import ConfigError
 from nnjax.config.paths import shown_path
-from nnjax.config.stored_files import StoredFileError, one_line, read_text
+from nnjax.config.stored_files import StoredFileError, kind_of, one_line, read_text
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_LEVELS = 64
@@ -49,6 +54,24 @@ def read_stored_config(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise StoredFileError(f"{shown_path(path)}: cannot be read: {one_line(error)}") from error
     return values
+
+
+def check_data_places(values: Mapping[str, Any], origins: Origins) -> None:
+    """Refuses a stored config whose data is a pipe or a device: reading one may never end. The command line may name one.
+
+    Raises:
+        StoredFileError: with the key and the path.
+    """
+    data = values.get("data")
+    for name in ("file", "directory"):
+        place, path = origins.describe(f"data.{name}"), data.get(name) if isinstance(data, dict) else None
+        if not isinstance(path, str) or place in (None, COMMAND_LINE):
+            continue
+        with suppress(OSError, ValueError, RuntimeError):
+            mode = Path(path).expanduser().stat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                reason = f"is {kind_of(mode)}, and a run's config names a file or a folder (set in {place})"
+                raise StoredFileError(f"data.{name}={shown_path(Path(path))}: {reason}")
 
 
 def _construct(root: yaml.Node) -> dict[str, Any]:

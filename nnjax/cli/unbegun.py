@@ -30,7 +30,9 @@ def removed_if_unbegun(folder: Path, *, named: bool = False) -> Iterator[None]:
 
     def put_away(name: str) -> tuple[str, int]:
         removed = remove_unbegun(folder, before, keep=named)
-        what = "stays as it is" if not removed else "was emptied" if named else "was removed"
+        if not removed:
+            return f"{shown_name(name)}: stopped; {shown_path(folder)} holds what was done so far", code_of(name)
+        what = "was emptied" if named else "was removed"
         return f"{shown_name(name)}: stopped before anything was made; {shown_path(folder)} {what}", code_of(name)
 
     with on_leaving(put_away):
@@ -57,7 +59,7 @@ def finished_at_signal(finish: Callable[[], object]) -> on_leaving:
         finish()
         return f"{shown_name(name)}: the sweep ends", code_of(name)
 
-    return on_leaving(answer)
+    return on_leaving(answer, decides=True)  # a job that is done says nothing about the others
 
 
 def remove_unbegun(folder: Path, before: frozenset[str] = frozenset(), *, keep: bool = False) -> bool:
@@ -90,8 +92,18 @@ def _is_early(path: Path) -> bool:
     """Whether an entry of a run's folder may be there before the first step, and holds nothing of value."""
     if path.name == "checkpoints":
         return path.is_dir() and not _names(path)
+    if path.name == "metrics.jsonl" and not _has_no_step(path):
+        return False
     early = path.name in _FILES or path.name in _FOLDERS or path.name.endswith(".log")
     return early or path.name.startswith(".config.yaml.")
+
+
+def _has_no_step(path: Path) -> bool:
+    """Whether metrics hold nothing but the weights before the first step."""
+    try:
+        return all(line.startswith('{"step": 0,') for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    except OSError:
+        return False
 
 
 def _names(folder: Path) -> list[str]:

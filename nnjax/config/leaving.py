@@ -43,7 +43,7 @@ class _Process:
     Attributes:
         begun: whether `begin` was called.
         receiver: called with the signal's name; None ends the process.
-        actions: the functions of `on_leaving`, the newest last.
+        actions: the functions of `on_leaving`, the newest last, each with whether its answer decides.
         came: whether the main thread has come to a signal.
         interrupts: how often it has come to Ctrl-C.
         leaver: the thread that ends the process.
@@ -55,7 +55,7 @@ class _Process:
     def __init__(self) -> None:
         self.begun = False
         self.receiver: Callable[[str], object] | None = None
-        self.actions: list[Action] = []
+        self.actions: list[tuple[Action, bool]] = []
         self.came = False
         self.interrupts = 0
         self.leaver: int | None = None
@@ -118,10 +118,11 @@ class on_leaving:  # noqa: N801  (a context manager; contextlib takes longer to 
     Args:
         action: called with the signal's name, in either thread. It may answer with the message and the exit code of the
             process; the newest answer counts.
+        decides: whether its answer counts before those of newer functions.
     """
 
-    def __init__(self, action: "Action") -> None:
-        self._action = action
+    def __init__(self, action: "Action", *, decides: bool = False) -> None:
+        self._action = action, decides
 
     def __enter__(self) -> "Self":
         _process.actions.append(self._action)
@@ -169,14 +170,14 @@ def leave(name: str, *, quietly: bool = False) -> None:
         time.sleep(10 * _AT_MOST)  # another thread ends the process meanwhile; this one must do nothing more
     process.leaver = _thread.get_ident()
     process.name = name
-    _thread.start_new_thread(_end_later, (code_of(name),))
+    _thread.start_new_thread(_end_later, (name,))
     message, code, answered = f"{shown_name(name)}: stopped before anything was made", code_of(name), False
-    for action in reversed(process.actions):
+    for action, decides in reversed(process.actions):
         try:
             answer = action(name)
         except Exception:
             continue  # the others still have to be called
-        if answer is not None and not answered:
+        if answer is not None and (decides or not answered):
             (message, code), answered = answer, True
     end(code, "" if quietly else message)
 
@@ -202,9 +203,12 @@ def end(code: int, message: str = "") -> "NoReturn":
         os._exit(code)
 
 
-def _end_later(code: int) -> None:
+def _end_later(name: str) -> None:
     time.sleep(_AT_MOST)
-    os._exit(code)
+    try:
+        os.write(2, f"{shown_name(name)}: stopped; not all could be put away in time\n".encode())
+    finally:
+        os._exit(code_of(name))
 
 
 def _watch(reader: int, taken: frozenset[int]) -> None:

@@ -3,9 +3,9 @@
     found = detect()
     found.rank, found.count, found.engine            # 1, 4, "Open MPI"
 
-An engine is what started several processes of one command: nnjax's own launcher (`parallel.processes=4`), Open MPI, another MPI,
-Slurm, a Kubernetes Indexed Job, a TPU pod, or variables that a person set. Without one there is one process. A plain `python`
-inside a Slurm job of several tasks is one process, too: nobody started its peers.
+An engine starts several processes of one command: nnjax's own launcher (`parallel.processes=4`), Open MPI, another MPI, Slurm,
+a Kubernetes Indexed Job, a TPU pod, or a person who sets the variables below. Without one there is one process. A plain `python`
+inside a Slurm job of several tasks is one, too: nobody started its peers.
 """
 
 import os
@@ -16,6 +16,9 @@ from nnjax.config.errors import ConfigError
 
 RANK, COUNT, COORDINATOR, LOCAL_RANK = "NNJAX_RANK", "NNJAX_PROCESSES", "NNJAX_COORDINATOR", "NNJAX_LOCAL_RANK"
 """The environment variables that nnjax's launcher sets; a person may set the first three by hand."""
+
+LAUNCHER = "nnjax"
+"""The engine of `parallel.processes`."""
 
 _KUBERNETES_PORT = 55527
 
@@ -78,7 +81,7 @@ def _own(environ: Mapping[str, str]) -> Processes | None:
     if count > 1 and coordinator is None:
         raise ConfigError(f"{COORDINATOR}: missing; must be HOST:PORT of process 0, the same for all {count} processes")
     local = _number(environ, LOCAL_RANK) if LOCAL_RANK in environ else 0
-    return Processes(rank, count, "nnjax" if LOCAL_RANK in environ else f"{COUNT}={count}", coordinator, None, local)
+    return Processes(rank, count, LAUNCHER if LOCAL_RANK in environ else f"{COUNT}={count}", coordinator, None, local)
 
 
 def _open_mpi(environ: Mapping[str, str]) -> Processes | None:
@@ -93,7 +96,7 @@ def _open_mpi(environ: Mapping[str, str]) -> Processes | None:
 
 
 def _slurm(environ: Mapping[str, str]) -> Processes | None:
-    """Only inside of srun: SLURM_STEP_ID alone is also set for a batch script in some versions, and its tasks are not started."""
+    """Only inside of srun: a batch script of several tasks is one process, although some versions set SLURM_STEP_ID there."""
     if "SLURM_STEP_NODELIST" not in environ or environ.get("SLURM_STEP_ID", "") in ("", "batch", "4294967291"):
         return None
     count = _number(environ, "SLURM_STEP_NUM_TASKS") if "SLURM_STEP_NUM_TASKS" in environ else _number(environ, "SLURM_NTASKS")

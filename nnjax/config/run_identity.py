@@ -8,9 +8,12 @@ the number from the checkpoints, provided that all of them agree, and writes the
 """
 
 import json
-import os
+import re
 import secrets
 from pathlib import Path
+
+from nnjax.config.errors import ConfigError
+from nnjax.config.stored_files import read_json, write_text
 
 RUN_FILE = ".hydra/run.json"
 
@@ -28,16 +31,14 @@ def new_run_id() -> str:
 def write_run_id(run_dir: Path, run_id: str) -> None:
     """Writes the file, whole or not at all."""
     path = run_dir / RUN_FILE
-    part = path.with_name(f"{path.name}.{os.getpid()}")
     path.parent.mkdir(exist_ok=True)
-    part.write_text(json.dumps({"id": run_id}) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps({"id": run_id}) + "\n")
 
 
 def read_run_id(run_dir: Path) -> str | None:
     """The identity of a run; None where the file is missing or damaged."""
     try:
-        found = json.loads((run_dir / RUN_FILE).read_bytes())["id"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = read_json(run_dir / RUN_FILE)["id"]
+    except (OSError, ConfigError, KeyError, TypeError):
         return None
-    return found if isinstance(found, str) and found else None
+    return found if isinstance(found, str) and re.fullmatch(r"[0-9a-f]{1,64}", found) else None

@@ -92,14 +92,14 @@ class Parallel:
 
     Attributes:
         name: the wrapper, `pmap` or `shard_map`; both compute the same.
-        devices: how many, over all processes; `auto` takes every accelerator, or, on the CPU, as many simulated devices as there are cores, as
-            far as they divide the batch.
+        devices: how many, over all processes; `auto` takes every accelerator, or, on the CPU, as many simulated devices as
+            there are cores, as far as they divide the batch.
         platform: where to run; `auto` leaves it to JAX.
         memory_limit: the memory that an experiment may take on the host and on each device; one that certainly takes more is
             refused before it allocates anything. `auto` measures the free memory, a size such as 12GB sets a limit, and `off`
             refuses nothing.
-        processes: how many processes train together; `auto` takes those that an engine started (Open MPI, Slurm, Kubernetes, a TPU
-            pod), or one. Without an engine, the command starts so many on this machine.
+        processes: how many processes train together; `auto` takes those that an engine started (Open MPI, Slurm, Kubernetes, a
+            TPU pod), or one. Without an engine, the command starts so many on this machine.
         peer_timeout: seconds without a sign of life after which a process counts as gone; all others end then.
         start_timeout: seconds in which all processes must have come.
         supervise: start a job that failed again from its last checkpoint, where the command itself started its processes.
@@ -185,7 +185,7 @@ class TrainConfig(Config):
     """`python -m experiments.train`.
 
     Attributes:
-        resume: folder of an earlier run to resume; null starts a new one.
+        resume: folder of an earlier run to resume; `auto` resumes the run in `hydra.run.dir`, or starts it; null starts anew.
         rerun: folder of an earlier run whose config is run anew, with the other overrides applied; null is off.
     """
 

@@ -4,8 +4,8 @@
     with stop:
         num_steps = stop.agree(40, clock)    # one small exchange: process 0's number; a signal of any process stops all
 
-A call of other length, or a loop that ends elsewhere, would leave the others waiting in a collective. So a signal counts from the
-next exchange on, in all processes alike, and time is process 0's.
+A call of other length, or a loop that ends elsewhere, would leave the others waiting in a collective. So a signal counts from
+the next exchange on, in all processes alike, and time is process 0's.
 """
 
 import time
@@ -48,8 +48,8 @@ class SharedStop(StopSignal):
         self._seconds = float(answers[0]["seconds"])
         if strangers := [str(rank) for rank, answer in enumerate(answers) if answer["mark"] != answers[0]["mark"]]:
             raise UserError(
-                f"process {', '.join(strangers)}: computed other losses than process 0 from the same steps; the machines, their "
-                "libraries or their data differ, or one of them is faulty"
+                f"process {', '.join(strangers)}: has other losses than process 0 for the same steps; the machines or their "
+                "libraries differ, or one of them is faulty"
             )
         return int(answers[0]["steps"])
 

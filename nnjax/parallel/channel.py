@@ -5,12 +5,13 @@
     hub.exchange({"step": 3}); member.exchange({"step": 3})     # [{"step": 3}, {"step": 3}] in both
     hub.broadcast(b"…"); member.broadcast()                     # b"…" in both
 
-Process 0 is the hub: the others send to it, and it answers all. JAX's collectives cannot serve here: where a process is gone, they
-hang, or end the others with a foreign stack. A process that was killed is noticed at once, as its connection ends; one that is
-frozen or cut off after `silence` seconds without a sign of life, which a thread of each process gives. These seconds are counted
-in looks: a process that was stopped itself, as a suspended job is, finds nobody missing afterwards.
+Process 0 is the hub: the others send to it, and it answers all. JAX's collectives cannot serve here: where a process is gone,
+they hang, or end the others with a foreign stack. A process that was killed is noticed at once, as its connection ends; one
+that is frozen or cut off, after `silence` seconds without a sign of life, which a thread of each process gives. These seconds
+are counted in looks: a process that was stopped itself, as a suspended job is, finds nobody missing afterwards.
 
-Messages are JSON with a payload of bytes: nothing in them can run code. A token, which JAX's own service hands out, keeps others out.
+Messages are JSON with a payload of bytes: nothing in them can run code. A token, which JAX's own service hands out, keeps
+strangers out.
 """
 
 import hmac

@@ -11,8 +11,6 @@ other one says so in one line and ends, whatever it does at the moment: a collec
 interrupted. Process 0 saves first what it can (`Peers.on_loss`).
 """
 
-import os
-import re
 import socket
 import threading
 import time
@@ -22,22 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from nnjax.config import leaving
-from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.processes import Processes
 from nnjax.parallel.channel import Hub, Member
+from nnjax.parallel.jax_runtime import PeerError, client, forget, host, initialize, missing, started
 from nnjax.parallel.native_output import quiet_native_errors
 
 _ADDRESS = "nnjax/line"
-_NEVER = 10**6  # seconds: XLA's own watch over its peers, which aborts, shall not be the first
 _PARTING = 10  # seconds for the last goodbye
 _SAME_FAULT = 0.5  # seconds in which process 0 may come to the same error, and say it without a prefix
-
-
-class PeerError(UserError):
-    """A process of the job that did not come, or is gone."""
 
 
 @dataclass(frozen=True)
@@ -107,26 +98,25 @@ class Peers:
         self._step = self._step if step is None else step
         self._saved = self._saved if saved is None else saved
 
-    def connect(self, client: Any, host: str) -> None:
-        """Opens the line.
+    def connect(self) -> None:
+        """Opens the line; JAX's key-value store hands out the hub's address.
 
-        Args:
-            client: of JAX's key-value store, which hands out the hub's address.
-            host: of process 0.
+        Raises:
+            PeerError: if a process does not come in time, or process 0 cannot be reached.
         """
-        seconds = self.timeouts.start
+        seconds, store = self.timeouts.start, client()
         try:
             if self.rank == 0:
                 hub = Hub(self.count, self.timeouts.peer, self._ended)
-                client.key_value_set(_ADDRESS, f"{hub.port} {hub.token}")
+                store.key_value_set(_ADDRESS, f"{hub.port} {hub.token}")
                 self._line = hub
-                if missing := hub.accept(seconds):
-                    raise PeerError(_missing(missing, self.count, seconds))
+                if absent := hub.accept(seconds):
+                    raise PeerError(missing(absent, self.count, seconds))
             else:
-                port, token = client.blocking_key_value_get(_ADDRESS, int(seconds * 1000)).split()
-                self._line = Member(host, int(port), token, self.rank, self.timeouts.peer, self._ended, seconds)
+                port, token = store.blocking_key_value_get(_ADDRESS, int(seconds * 1000)).split()
+                self._line = Member(host(), int(port), token, self.rank, self.timeouts.peer, self._ended, seconds)
         except OSError as error:
-            raise PeerError(f"process 0 on {host} cannot be reached by process {self.rank}: {error}") from error
+            raise PeerError(f"process 0 on {host()} cannot be reached by process {self.rank}: {error}") from error
         self.names = [value["host"] for value in self.exchange({"host": socket.gethostname()})]
 
     def fail(self, code: int, message: str) -> bool:
@@ -135,7 +125,7 @@ class Peers:
             return False
         head = {"kind": "end", "code": code, "message": message}
         self._line.tell(head)
-        _forget_runtime()
+        forget()
         if self.rank == 0:
             return False
         self._finished.wait(min(self.timeouts.peer, 5.0))  # process 0 says it, and closes the line
@@ -156,7 +146,7 @@ class Peers:
             self._finished.wait()
         for peer in line.lines.values():
             peer.is_over = True
-        _forget_runtime()
+        forget()
         if self.rank:
             line.lines[0].close()
             return self._code
@@ -257,8 +247,8 @@ def join(processes: Processes, timeouts: Timeouts) -> Peers:
     """Joins the job; afterwards `jax.devices()` are those of all processes. Once in a process; later calls return the same.
 
     Args:
-        processes: from `nnjax.config.processes.detect`; where JAX's runtime has been started by the program already, as a trainer
-            of Ray does, its processes count.
+        processes: from `nnjax.config.processes.detect`; where the program has started JAX's runtime already, as Ray's trainer
+            does, its processes count.
         timeouts: of the waiting.
 
     Raises:
@@ -267,79 +257,14 @@ def join(processes: Processes, timeouts: Timeouts) -> Peers:
     """
     if _joined:
         return _joined[0]
-    from jax._src import distributed  # the key-value store has no public name
-
-    state = distributed.global_state
-    if state.client is not None:
-        processes = Processes(state.process_id, state.num_processes, "JAX")
+    running = started()
+    processes = running or processes
     if processes.count == 1:
         return alone()
     joined = Peers(processes, timeouts)
-    if state.client is None:
+    if running is None:
         quiet_native_errors()
-        _initialize(processes, timeouts)
-    joined.connect(state.client, str(state.coordinator_address).rpartition(":")[0].strip("[]"))
+        initialize(processes, timeouts.start)
+    joined.connect()
     _joined.append(joined)
     return joined
-
-
-def _initialize(processes: Processes, timeouts: Timeouts) -> None:
-    for name, value in (
-        ("jax_enable_preemption_service", False),  # it would take SIGTERM away from us
-        ("jax_check_proxy_envs", False),
-    ):
-        with suppress(AttributeError):
-            jax.config.update(name, value)
-    address = processes.coordinator
-    os.environ.setdefault("no_grpc_proxy", "*" if address is None else address.rpartition(":")[0])
-    known: dict[str, Any] = {"cluster_detection_method": processes.method}
-    if address is not None:
-        known = {"coordinator_address": address, "cluster_detection_method": "deactivate"}
-    try:
-        jax.distributed.initialize(
-            **known,
-            num_processes=processes.count,
-            process_id=processes.rank,
-            initialization_timeout=int(timeouts.start),
-            heartbeat_timeout_seconds=_NEVER,
-            shutdown_timeout_seconds=_PARTING,
-        )
-    except (RuntimeError, ValueError, TypeError, OSError) as error:
-        _forget_runtime()
-        raise _not_joined(processes, timeouts, str(error)) from error
-
-
-def _not_joined(processes: Processes, timeouts: Timeouts, said: str) -> UserError:
-    """The error for processes that did not find each other."""
-    first = next(iter(said.strip().splitlines()), "")
-    tasks = sorted({int(task) for task in re.findall(r"task:(\d+)", said)} - {processes.rank})
-    if "DEADLINE_EXCEEDED" in said or "timed out" in said.lower():
-        if processes.rank == 0:
-            return PeerError(_missing(tasks or list(range(1, processes.count)), processes.count, timeouts.start))
-        where = "" if processes.coordinator is None else f" at {processes.coordinator}"
-        return PeerError(
-            f"process {processes.rank}: process 0{where} could not be reached in {timeouts.start:g} s (parallel.start_timeout)"
-        )
-    if processes.method == "mpi4py" and "mpi4py" in said:
-        return ConfigError(
-            f"{processes.engine}: the address of process 0 is not in the environment; install mpi4py, or set "
-            "JAX_COORDINATOR_ADDRESS=HOST:PORT of process 0 for all processes"
-        )
-    return PeerError(f"{processes.engine}: process {processes.rank} cannot join the others: {first}")
-
-
-def _missing(ranks: list[int], count: int, seconds: float) -> str:
-    names = f"process {ranks[0]}" if len(ranks) == 1 else "processes " + ", ".join(map(str, ranks))
-    return f"{names} of {count} did not come within {seconds:g} s (parallel.start_timeout)"
-
-
-def _forget_runtime() -> None:
-    """Leaves JAX's runtime without its goodbye, which would wait for peers that are gone."""
-    from jax._src import distributed
-
-    state = distributed.global_state
-    _kept.append((state.client, state.service))  # their destructors would say goodbye, too
-    state.client = state.service = state.preemption_sync_manager = None
-
-
-_kept: list[Any] = []

@@ -16,8 +16,9 @@ from nnjax.checks.trials import num_trials
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
 from nnjax.config.schema import Config
-from nnjax.parallel.cluster import PeerError, peers
+from nnjax.parallel.cluster import peers
 from nnjax.parallel.environment import platform_said
+from nnjax.parallel.jax_runtime import PeerError
 from nnjax.parallel.native_output import discarded_output
 
 # Below this share of a batch, calling a simulated CPU device costs more than its computation.
@@ -41,7 +42,7 @@ def select_devices(config: Config) -> list[jax.Device]:
     count = peers().count  # of processes, which hold equally many devices
     if wanted != "auto" and wanted % count:
         raise ConfigError(
-            f"parallel.devices={wanted}: {count} processes hold equally many devices each; choose {count}, {2 * count}, …, or auto"
+            f"parallel.devices={wanted}: {count} processes have equally many each; choose {count}, {2 * count}, …, or auto"
         )
     if config.debug.strict and count > 1:
         raise ConfigError("debug.strict=true: trains on one device, in one process; leave out parallel.processes")
@@ -130,7 +131,7 @@ def _shared_devices(devices: list[jax.Device], count: int, config: Config) -> li
         own = wanted // count
         if own > most:
             raise ConfigError(
-                f"parallel.devices={wanted}: {own} in each of {count} processes, and one of them has only {most} {kind} devices; "
+                f"parallel.devices={wanted}: {own} in each of {count} processes, and one of them has {most} {kind} devices; "
                 f"choose at most {most * count}, or auto"
             )
     return [device for number in range(count) for device in sorted(found[number], key=lambda device: device.id)[:own]]

@@ -71,9 +71,9 @@ class StopSignal:
             leaving.receive(self._raise_flag)
 
     def end(self) -> None:
-        """Everything is saved: from here on a signal ends a command at once again."""
+        """Everything is saved: from here on a signal ends a command at once again, unless one is ending it already."""
         if self._open and leaving.has_begun():
-            leaving.receive(None)
+            leaving.receive(None if self.requested is None else lambda name: None)
 
     def __enter__(self) -> Self:
         # Python delivers signals to the main thread only, and lets only that one set handlers.

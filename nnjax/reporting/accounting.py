@@ -6,7 +6,9 @@ goodput({"import": 1.0, "compile": 1.5, "train": 6.0, "eval": 0.5, "total": 10.0
 Goodput is the share of the wall time in which training steps ran that count; see "ML productivity goodput" of Google Cloud.
 """
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 _CAUSES = {
     "compilation": ("compile",),
@@ -14,7 +16,7 @@ _CAUSES = {
     "evaluation": ("eval",),
     "checkpoints": ("checkpoint",),
     "figures": ("figures",),
-    "lost": ("lost",),
+    "lost": ("lost", "replay"),
 }
 """The phases of a run's clock behind each cause; the rest of the wall time, imports included, is start-up."""
 
@@ -24,7 +26,7 @@ def goodput(seconds: Mapping[str, float], communication: float | None = None) ->
 
     Args:
         seconds: by phase, as in `summary.json`, with the wall time of all sessions as `total`; "lost" is the time of steps that
-            were trained again after a restart.
+            were trained again after a restart, "replay" that of the repetition of a step that diverged.
         communication: seconds for which training steps waited for an exchange between processes; None if it was not measured.
 
     Returns:
@@ -38,3 +40,20 @@ def goodput(seconds: Mapping[str, float], communication: float | None = None) ->
     start_up = max(total - seconds.get("train", 0.0) - sum(causes.values()), 0.0)
     split = {"steps": steps, "communication": communication, **causes, "start_up": start_up}
     return {"goodput": steps / total if total > 0 else 0.0, **split}
+
+
+def lost_seconds(records: bytes, step: int, seconds: float) -> float:
+    """The time of a killed session between the checkpoint that is resumed from and the last record that it wrote.
+
+    Args:
+        records: the content of `metrics.jsonl`, before the records after the checkpoint go; damaged lines are passed over.
+        step: of the checkpoint.
+        seconds: that the checkpoint accounts for.
+    """
+    last = seconds
+    for line in records.splitlines():
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
+            record = json.loads(line)
+            if record["step"] > step:
+                last = max(last, float(record["seconds"]))
+    return last - seconds

@@ -93,6 +93,16 @@ class RunConsole:
         self.rich.print(what, soft_wrap=soft_wrap)
         if self._log is None:
             return
+        try:
+            self._write_log(what, soft_wrap=soft_wrap)
+        except OSError as error:  # the terminal shows it all, and the metrics' file tells whether the run can go on
+            log, self._log = self._log, None
+            with suppress(OSError):
+                log.close()
+            self.warn(f"{log.name}: cannot be written: {error.strerror}; the log ends here")
+
+    def _write_log(self, what: RenderableType, *, soft_wrap: bool) -> None:
+        assert self._log is not None
         plain = Console(width=_LOG_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
         with plain.capture() as capture:
             plain.print(what, soft_wrap=soft_wrap)
@@ -111,7 +121,8 @@ class RunConsole:
                 self._stream.reconfigure(errors=self._errors)
             self._errors = None
         if self._log is not None:
-            self._log.close()
+            with suppress(OSError):
+                self._log.close()
             self._log = None
 
     def __enter__(self) -> Self:

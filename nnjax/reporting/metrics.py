@@ -7,16 +7,21 @@ read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "los
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.storage import check_in_place, writing
+from nnjax.config.stored_files import one_line, parse_json, read_bytes
 from nnjax.reporting.files import replacing, to_json
 from nnjax.reporting.metrics_repair import kept, repaired, step_and_split
 
 _FILE = "metrics.jsonl"
+_MOST_BYTES = 1 << 30
 
 
 class MetricWriter:
@@ -37,6 +42,7 @@ class MetricWriter:
 
     Raises:
         ConfigError: if a new run's folder already has metrics.
+        StorageError: by `write`, if the file cannot be written, or is not there any more.
         ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` reports that earlier.
     """
 
@@ -89,8 +95,10 @@ class MetricWriter:
             self._file = self._path.open("a", encoding="utf-8")
             self._resume_records.discard(place)
         line = _line(step, epoch, split, metrics, seconds) + "\n"
-        self._file.write(line)
-        self._file.flush()
+        check_in_place(self._path, self._file)
+        with writing(self._path, len(line)):
+            self._file.write(line)
+            self._file.flush()
         self._lines.append((place, line.encode()))
         if self._events is not None:
             for name, value in metrics.items():
@@ -111,21 +119,23 @@ class MetricWriter:
 
     def close(self) -> None:
         """Closes the files, after writing buffered events."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said when it was written
+            self._file.close()
         if self._events is not None:
-            self._events.close()
+            with suppress(OSError):
+                self._events.close()
 
     def _resume(self, step: int, copy: bytes | None, evaluated: int) -> None:
         """Makes the file what it was at a step."""
-        found = self._path.read_bytes() if self._path.exists() else None
+        found = self._path.read_bytes() if self._path.is_file() else None
         if copy is None:
             lines, self.notice = kept(found, step, evaluated)
-            lines = [f"{to_json(_with_current_names(json.loads(line)))}\n".encode() for line in lines]
+            lines = [f"{to_json(_checked(parse_json(line.decode())))}\n".encode() for line in lines]
         else:
             lines, self.notice = repaired(found, copy, step)
         self._lines = [(place, line) for line in lines if (place := step_and_split(line))]
         self._resume_records = {place for place, _ in self._lines}
-        if found is not None or lines or self._path.is_symlink():  # a link would be followed
+        if lines or os.path.lexists(self._path):  # a link, or whatever else is in its place, is replaced
             self._write_all()
 
     def _write_all(self) -> None:
@@ -178,25 +188,33 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     """A run's records in the order of writing, without a last line cut off by a crash.
 
     Raises:
-        DataError: if the file is missing, or a line before the last is damaged.
+        DataError: if the file is missing or no file, or a line before the last is damaged.
     """
     path = run_dir / _FILE
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bytes(path, _MOST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ConfigError as error:
+        raise DataError(str(error)) from error
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(_with_current_names(json.loads(line)))
-        except json.JSONDecodeError as error:
+            records.append(_checked(parse_json(line)))
+        except ValueError as error:
             if number < len(lines):
-                raise DataError(f"{path}: line {number} is damaged ({error})") from error
+                raise DataError(f"{path}: line {number} is damaged ({one_line(error)})") from error
     return records
 
 
-def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
-    """Renames the key `copies` of versions before 0.2 to `trials`."""
+def _checked(record: Any) -> dict[str, Any]:
+    """A record, with the key `copies` of versions before 0.2 renamed to `trials`.
+
+    Raises:
+        ValueError: for a line that holds something else.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int) or not isinstance(record.get("split", ""), str):
+        raise ValueError("no record of a step and a split")
     return {"trials" if key == "copies" else key: value for key, value in record.items()}
 
 

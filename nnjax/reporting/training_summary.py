@@ -14,8 +14,9 @@ from typing import Any
 from nnjax.cli.plugins import plugins_summary
 from nnjax.cli.resume_notice import other_past
 from nnjax.cli.run_folder import begin_records
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.parsing import config_hash
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
 from nnjax.reporting.accounting import goodput
 from nnjax.reporting.console import RunConsole
@@ -59,10 +60,12 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         summary.setdefault("seconds", {})["total"] = total
         summary["goodput"] = goodput(summary["seconds"])
         summary["peak_rss_mb"] = peak_rss_mb()
-        if run_dir is not None and summary["config_hash"] is not None:
-            write_json(run_dir / "summary.json", summary)
+        refused = summary["config_hash"] is None  # a resume that was not accepted leaves the folder as it is
+        fault = None if run_dir is None or refused else _write(summary, run_dir, console)
         if "steps" in summary:
             console.print(closing_table(summary))
+        if fault is not None and "error" not in summary:
+            raise fault
 
 
 def begin_resumed(config: TrainConfig, run_dir: Path | None, console: RunConsole, summary: dict[str, Any]) -> None:
@@ -71,3 +74,16 @@ def begin_resumed(config: TrainConfig, run_dir: Path | None, console: RunConsole
         begin_records(config, run_dir)
         console.begin_log()
         summary["config_hash"] = config_hash(config, other_past(config, run_dir))
+
+
+def _write(summary: dict[str, Any], run_dir: Path, console: RunConsole) -> StorageError | None:
+    """Writes `summary.json`; a failure leaves the old file as it is, and does not hide the error that ended the training."""
+    try:
+        if not run_dir.is_dir():  # it must not come into being again, with a summary alone
+            raise StorageError(f"{shown_path(run_dir)}: is gone; summary.json is not written")
+        write_json(run_dir / "summary.json", summary)
+    except StorageError as fault:
+        if "error" in summary:
+            console.warn(str(fault))
+        return fault
+    return None

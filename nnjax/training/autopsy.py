@@ -25,7 +25,8 @@ from nnjax.parallel.placement import AXIS
 from nnjax.training.diverged_files import DivergedStep
 from nnjax.training.experiment import Experiment, set_up
 from nnjax.training.losses import example_loss
-from nnjax.training.op_search import BadOperation, first_bad_operation
+from nnjax.training.op_search import first_bad_operation
+from nnjax.training.operations import BadOperation
 from nnjax.training.state import Pytree, TrainState
 from nnjax.training.step import INPUTS_SCOPE, LOSS_SCOPE, OPTIMIZER_SCOPE, prepare_batch, train_step
 

@@ -12,13 +12,18 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Calls a function in a thread at once; the process does not end before the function has."""
+    """Calls a function in a thread at once.
 
-    def __init__(self, function: Callable[[], T]) -> None:
+    Args:
+        function: takes nothing.
+        daemon: whether the process may end before the function has.
+    """
+
+    def __init__(self, function: Callable[[], T], *, daemon: bool = False) -> None:
         self._function = function
         self._results: list[T] = []
         self._error: BaseException | None = None
-        self._thread = Thread(target=self._run)
+        self._thread = Thread(target=self._run, daemon=daemon)
         self._thread.start()
 
     def result(self) -> T:

@@ -138,8 +138,11 @@ def _of_this_run(listing: Listing, folder: Path, run_id: str | None) -> tuple[li
             "which of them this is, is lost or damaged"
         )
     entries, faults = [], list(listing.faults)
+    first_file = min((entry.step for entry in listing.entries if entry.path.is_file()), default=None)
     for entry in listing.entries:
         try:
+            if first_file is not None and entry.path.is_dir() and entry.step > first_file:
+                raise DamagedError(entry.path, "it is of version 0.2 or before, and this run was continued by a later one")
             check_run(entry.path, entry.notes, run_id)
             entries.append(entry)
         except DamagedError as error:
@@ -153,7 +156,8 @@ def _none_usable(folder: Path, faults: list[DamagedError], run_id: str | None) -
             f"{folder}: none of these checkpoints is of this run, {run_id}: {faults[-1].reason}\n"
             "  if they are, .hydra/run.json was changed: delete it, and the resumed run takes its name from the checkpoints"
         )
-    return DataError("\n  ".join(map(str, reversed(faults))))
+    newest_first = sorted(faults, key=lambda fault: step_of(fault.path), reverse=True)
+    return DataError("\n  ".join([*map(str, newest_first), "none is left; rerun=FOLDER trains a new run like this one"]))
 
 
 def _texts(steps: list[int]) -> str:

@@ -160,6 +160,7 @@ def verify_checksum(path: Path) -> None:
     match = FILE.fullmatch(path.name)
     if match is None:
         raise DamagedError(path, "it is a checkpoint under a changed name")
+    _check_regular(path)
     try:
         with path.open("rb") as file:
             found = _short(hashlib.file_digest(file, "sha256").hexdigest())
@@ -180,11 +181,17 @@ def is_renamed(path: Path) -> bool:
         return False
 
 
+def _check_regular(path: Path) -> None:
+    if path.exists() and not path.is_file():  # to open a pipe may take for ever
+        raise DamagedError(path, "it is no regular file")
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
     """Opens a file of safetensors; whatever is wrong with it becomes a DamagedError."""
     from safetensors import SafetensorError, safe_open
 
+    _check_regular(path)
     try:
         with safe_open(path, framework="np") as file:
             yield file

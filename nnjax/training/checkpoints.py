@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from nnjax.checks.available_memory import size_text
 from nnjax.config.errors import DataError, StorageError
+from nnjax.config.storage import size_text
 from nnjax.training.background import Background
 from nnjax.training.checkpoint_choice import Which, find, newest_intact
 from nnjax.training.checkpoint_file import Notes, Saved, remove_parts, write_checkpoint

@@ -21,6 +21,7 @@ _WORDS = {
     "compile": "the compilation",
     "train": "the training",
     "eval": "an evaluation",
+    "replay": "the repetition of a step that diverged",
     "checkpoint": "writing a checkpoint",
     "figures": "drawing the figures",
 }

@@ -56,7 +56,8 @@ class DivergenceKeeper:
     ) -> None:
         self._folder, self._experiment, self._restore, self._seconds = folder, experiment, restore, seconds
         self._held: list[tuple[int, TrainState]] = []
-        self._first_step = 0
+        self._first_step: int | None = None  # of this session, and the seconds of those before
+        self._earlier_seconds = 0.0
         self.note, self.is_kept = "", False
 
     def hold(self, step: int, state: TrainState) -> None:
@@ -66,8 +67,8 @@ class DivergenceKeeper:
             step: steps done.
             state: on the host.
         """
-        if not self._held:
-            self._first_step = step
+        if self._first_step is None:
+            self._first_step, self._earlier_seconds = step, self._seconds()
         if sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(state)) <= _MOST_BYTES:
             self._held = [*self._held[:1], *self._held[1:][-1:], (step, state)]
 
@@ -117,14 +118,14 @@ class DivergenceKeeper:
 
     def _seconds_of(self, steps: int, done: int) -> float:
         """How long a replay takes, by the pace of the steps done."""
-        return self._seconds() * steps / max(1, done - self._first_step)
+        return (self._seconds() - self._earlier_seconds) * steps / max(1, done - (self._first_step or 0))
 
     def _starts(self, step: int) -> list[tuple[int, TrainState]]:
         """Good states before a step: those far enough back to show its history, if the replay is short; then the newest."""
         held = [(start, state) for start, state in reversed(self._held) if start < step]
         if not held and (saved := self._restore(step)) is not None:
             held.append(saved)
-        enough = max(self._first_step, step - 1 - _MOST_STEPS)
+        enough = max(self._first_step or 0, step - 1 - _MOST_STEPS)
         early = [item for item in held if item[0] <= enough and self._seconds_of(step - item[0], step) <= _SHORT_REPLAY]
         return [*early, *(item for item in held if item not in early)]
 

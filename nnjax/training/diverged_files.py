@@ -89,6 +89,7 @@ def write_diverged(found: DivergedStep, folder: Path) -> None:
         "batches": list(found.batches),
         "sha256": digests,
     }
+    about["own_sha256"] = _own_digest(about)
     (folder / ABOUT_FILE).write_text(json.dumps(about, indent=2, allow_nan=True) + "\n", encoding="utf-8")
 
 
@@ -143,12 +144,20 @@ def read_about(folder: Path) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if about["format"] != 1 or not isinstance(about["sha256"], dict):
             raise ValueError(f"format {about['format']}")
+        if about["own_sha256"] != _own_digest(about):
+            raise ValueError("its checksum is not its content's")
     except OSError as error:
         reason = "the run kept no step that diverged" if not folder.is_dir() else error.strerror
         raise DataError(f"{path}: cannot be read ({reason})") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: is damaged ({error})") from error
     return about
+
+
+def _own_digest(about: Mapping[str, Any]) -> str:
+    """The checksum of everything else in `about.json`, independent of its layout."""
+    others = {key: value for key, value in about.items() if key != "own_sha256"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _flat(state: TrainState) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.schema import StopRules
 from nnjax.parallel.cluster import peers
 from nnjax.parallel.preemption import StopSignal
@@ -105,7 +105,7 @@ def fit(
                 saver.save(state, progress)
             elif joined.count > 1:
                 saver.hold_newest(state, progress)
-            end = ending(experiment, progress, stop, clock)
+            end = _end(experiment, progress, stop, clock)
             if end is not None:
                 break
             if runner is None:
@@ -123,9 +123,13 @@ def fit(
                     clock.beat(progress.step)
                     joined.note(step=progress.step)
                     if progress.diverged and keeper is not None:
-                        keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
+                        with clock("replay"):  # which is no training time
+                            keeper.keep(runner, *min((step, trial) for trial, step in progress.diverged.items()))
             state = runner.state
         saver.save(state, progress)
+    except StorageError:  # the disk is full, or the folder gone: nothing more is written
+        saver.give_up()
+        raise
     except DivergedError as error:
         if keeper is not None and error.split == "validation":
             keeper.keep_validation(progress.step, state)
@@ -143,13 +147,19 @@ def fit(
     return FitResult(state, progress, status, reason)
 
 
+def ending_at(experiment: Experiment, progress: TrainingProgress) -> Status | None:
+    """Returns how a training that resumes at this progress ends at once; None if it has a step to do."""
+    end = _end(experiment, progress, StopSignal(), Clock(progress.seconds))
+    return None if end is None else end[0]
+
+
 def _is_evaluation(experiment: Experiment, progress: TrainingProgress, clock: Clock, stop: StopSignal) -> bool:
     """Whether an evaluation is due: at its cadence, and at the end of training."""
     steps, rules = experiment.plan.steps, experiment.config.training.stop
     return progress.step >= steps.total or progress.step % steps.evaluate_every == 0 or out_of_time(rules, clock, stop)
 
 
-def ending(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
+def _end(experiment: Experiment, progress: TrainingProgress, stop: StopSignal, clock: Clock) -> tuple[Status, str] | None:
     """The one place that decides to stop: how training ends at this step, and why; None if it continues."""
     if progress.step >= experiment.plan.steps.total:
         return "completed", ""
@@ -220,6 +230,10 @@ class _Saver:
         self._save_held()
         with self._clock("checkpoint"):
             self._checkpoints.wait()
+
+    def give_up(self) -> None:
+        """Leaves the held state unsaved."""
+        self._held = None
 
     def _save_held(self) -> None:
         held, self._held = self._held, None  # what could not be written is not tried again

@@ -25,7 +25,9 @@ def read_orbax_notes(path: Path) -> Notes:
         DamagedError: if it cannot be read.
     """
     try:
-        progress = TrainingProgress.from_json(json.loads((path / "progress" / "metadata").read_bytes()))
+        if not (file := path / "progress" / "metadata").is_file():
+            raise FileNotFoundError(f"{file} is missing")
+        progress = TrainingProgress.from_json(json.loads(file.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(path, f"its progress is damaged ({type(error).__name__}: {error})") from error
     if progress.step != int(path.name):

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DataError, DivergedError
 from nnjax.config.schema import StopRules
 from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
@@ -149,9 +149,14 @@ class ChunkRunner:
 
         Returns:
             The state after them, and the loss of the last one, summed over its examples; with several trials [trials].
+
+        Raises:
+            DataError: if a signal asks the training to stop meanwhile.
         """
         placement, loss = self._experiment.placement, np.zeros(())
         while first_step < until:
+            if self._stop.requested is not None:
+                raise DataError(f"{self._stop.requested} came while the steps were repeated")
             num_steps = min(self._loader.max_steps, until - first_step)
             chunk, count = self._loader(first_step, num_steps), placement.replicate(np.int32(num_steps))
             state, metrics = self._chunk(state, *self._numbers, chunk, count)

@@ -140,7 +140,7 @@ def test_signals_wait_for_an_import_that_cannot_be_interrupted() -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_never_gives_its_number_to_a_file(tmp_path: Path, closed: str) -> None:
     (tmp_path / "verb.py").write_text(
-        "import sys\nfrom nnjax.cli.startup import open_streams\nopen_streams()\n"
+        "import sys\nfrom nnjax.cli.startup import begin\nbegin()\n"
         "print('said')\nprint('complained', file=sys.stderr)\n"
         "with open('result', 'w') as file:\n    file.write(str(file.fileno()))\n"
     )

@@ -76,11 +76,11 @@ PHASES = {
     ),
     "training": Phase((*SMALL,), lambda folder: trained(folder) > 0, 4.0),
     "evaluating": Phase(
-        (*FEW, "data.num_train=40000", "data.validation=0.9", "training.evaluate_every=2steps", "training.duration=8steps"),
+        (*FEW, "data.num_train=80000", "data.validation=0.9", "training.evaluate_every=2steps", "training.duration=8steps"),
         lambda folder: trained(folder) > 0,
-        8.0,
+        2.5,
     ),
-    "testing": Phase((*FEW, "data.num_test=60000"), lambda folder: trained(folder) >= 2, 5.0),
+    "testing": Phase((*FEW, "data.num_test=120000"), lambda folder: trained(folder) >= 2, 2.0),
     "drawing": Phase((*FEW,), completed, 1.2),
 }
 

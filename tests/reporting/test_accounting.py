@@ -1,10 +1,12 @@
 """The parts of a run's wall time add up to it."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.reporting.accounting import goodput
+from nnjax.reporting.accounting import goodput, lost_seconds
 
 PHASES = ("import", "data", "compile", "train", "eval", "checkpoint", "figures", "lost")
 
@@ -23,3 +25,11 @@ def test_the_parts_add_up(phases, other, waiting):
 def test_communication_that_was_not_measured_counts_as_steps():
     split = goodput({"train": 3.0, "total": 4.0})
     assert (split["goodput"], split["communication"], split["steps"]) == (0.75, None, 3.0)
+
+
+def test_steps_after_the_checkpoint_are_lost():
+    lines = [{"step": 10, "seconds": 3.0}, {"step": 20, "seconds": 5.5}, {"step": 30, "seconds": 7.25}]
+    records = b"\n".join(json.dumps(line).encode() for line in lines) + b'\n{"step": 40, "seco'
+    assert lost_seconds(records, step=20, seconds=6.0) == 1.25
+    assert lost_seconds(records, step=30, seconds=7.0) == 0
+    assert lost_seconds(b"\xff[[[\n", step=0, seconds=7.0) == 0

@@ -241,6 +241,17 @@ def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path):
     assert outside.read_text() == "mine"
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = write(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    os.mkfifo(tmp_path / "7-copy.safetensors")
+    (fault,) = list_checkpoints(tmp_path).faults
+    assert "no regular file" in fault.reason
+    with pytest.raises(DamagedError, match="no regular file"):
+        read_checkpoint(path)
+
+
 def test_verification_names_each_file(tmp_path):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra/run.json").write_text('{"id": "a1"}')

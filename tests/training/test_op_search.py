@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnjax.training.op_search import BadOperation, facts_of, first_bad_operation
+from nnjax.training.op_search import first_bad_operation
+from nnjax.training.operations import BadOperation, facts_of
 
 
 def layers(x):
