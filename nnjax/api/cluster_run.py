@@ -31,7 +31,7 @@ from nnjax.reporting.run_summary import write_json
 from nnjax.training.training_progress import TrainingProgress
 
 if TYPE_CHECKING:
-    from nnjax.parallel.cluster import Peers
+    from nnjax.parallel.peers import Peers
     from nnjax.training.state import TrainState
 
 _AGREED = (PreemptedError, DivergedError, RunFinishedError)
@@ -56,7 +56,8 @@ def take_part(config: TrainConfig, run_dir: Path | None, console: RunConsole, su
     if processes is None:
         yield config
         return
-    from nnjax.parallel.cluster import Timeouts, join
+    from nnjax.parallel.cluster import join
+    from nnjax.parallel.peers import Timeouts
 
     peers = join(processes, Timeouts(config.parallel.peer_timeout, config.parallel.start_timeout))
     in_command = leaving.has_begun()
@@ -105,7 +106,7 @@ def shared_start(start: Start, template: "TrainState", data_hash: Callable[[], s
     Raises:
         DataError: if a process has other data.
     """
-    from nnjax.parallel.cluster import peers
+    from nnjax.parallel.peers import peers
 
     joined = peers()
     if joined.count == 1:
@@ -134,7 +135,7 @@ def shared_state(
     """
     import jax
 
-    from nnjax.parallel.cluster import peers
+    from nnjax.parallel.peers import peers
 
     joined = peers()
     if joined.count == 1:
@@ -178,16 +179,17 @@ class NoCheckpoints:
 
 def tell_others(code: int, message: str) -> None:
     """Ends the other processes where process 0 ends before it has joined them, such as at a finished run."""
-    from nnjax.parallel.cluster import Timeouts, join, peers
+    from nnjax.parallel.cluster import has_tried, join
+    from nnjax.parallel.peers import Timeouts
 
-    if peers().count > 1:
+    if has_tried():
         return
     with suppress(UserError):
         joined = join(detect(), Timeouts(start=60))
         if message:
             joined.fail(code, message)
         else:
-            joined.finish(code)
+            joined.dismiss(code)
 
 
 def _processes(config: TrainConfig) -> Processes | None:

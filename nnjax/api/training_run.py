@@ -118,10 +118,10 @@ def _train(
         from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
         from nnjax.parallel.agreement import stop_signal
-        from nnjax.parallel.cluster import peers
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
+        from nnjax.parallel.peers import peers
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError

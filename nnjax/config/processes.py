@@ -4,7 +4,7 @@
     found.rank, found.count, found.engine            # 1, 4, "Open MPI"
 
 An engine starts several processes of one command: nnjax's own launcher (`parallel.processes=4`), Open MPI, another MPI, Slurm,
-a Kubernetes Indexed Job, a TPU pod, or a person who sets the variables below. Without one there is one process. A plain `python`
+a Kubernetes Indexed Job, a TPU pod, or a person who sets the variables below. Without one there is one process. A plain python
 inside a Slurm job of several tasks is one, too: nobody started its peers.
 """
 

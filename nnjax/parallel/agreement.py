@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from nnjax.config.errors import UserError
-from nnjax.parallel.cluster import Peers, peers
+from nnjax.parallel.peers import Peers, peers
 from nnjax.parallel.preemption import SecondsOf, StopSignal
 
 

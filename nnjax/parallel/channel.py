@@ -1,7 +1,7 @@
 """The line between the processes of a job: small exchanges, broadcasts, and who is gone. Plain sockets, beside JAX's own.
 
     hub = Hub(count=2, silence=60, ended=...)               # in process 0
-    member = Member(host, port, token, rank=1, silence=60, ended=...)
+    member = Member("node-0", hub.port, rank=1, count=2, silence=60, ended=..., seconds=300)
     hub.exchange({"step": 3}); member.exchange({"step": 3})     # [{"step": 3}, {"step": 3}] in both
     hub.broadcast(b"…"); member.broadcast()                     # b"…" in both
 
@@ -10,22 +10,24 @@ they hang, or end the others with a foreign stack. A process that was killed is 
 that is frozen or cut off, after `silence` seconds without a sign of life, which a thread of each process gives. These seconds
 are counted in looks: a process that was stopped itself, as a suspended job is, finds nobody missing afterwards.
 
-Messages are JSON with a payload of bytes: nothing in them can run code. A token, which JAX's own service hands out, keeps
-strangers out.
+Messages are JSON with a payload of bytes: nothing in them can run code. The hub waits at the address that JAX's own service
+takes over afterwards, so that it can say which process did not come; XLA would abort instead.
 """
 
-import hmac
 import json
 import queue
-import secrets
+import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 _LOOKS = 20  # in `silence` seconds
+_RETRY = 0.1  # seconds
+_HELLO = 5.0  # seconds for a connected process to say who it is
 _LARGEST_HEAD = 2**24
 _SIZES = struct.Struct("!IQ")
 
@@ -108,33 +110,37 @@ class Hub:
         count: how many processes there are.
         silence: see `Line`.
         ended: see `Ended`.
+        port: where the others connect; 0 takes a free one.
 
     Attributes:
-        port: where the others connect, on all of the machine's addresses.
-        token: that they have to show.
+        port: the one taken, on all of the machine's addresses.
+
+    Raises:
+        OSError: if another program has the port.
     """
 
-    def __init__(self, count: int, silence: float, ended: Ended) -> None:
+    def __init__(self, count: int, silence: float, ended: Ended, port: int = 0) -> None:
         self._count, self._silence, self._ended = count, silence, ended
-        self.token = secrets.token_hex(16)
-        self._server = _server()
+        self._server = _server(port)
         self.port: int = self._server.getsockname()[1]
         self.lines: dict[int, Line] = {}
 
     def accept(self, seconds: float) -> list[int]:
-        """Waits for the others; returns the ranks that did not come."""
-        self._server.settimeout(seconds)
-        with suppress(TimeoutError):
-            while len(self.lines) < self._count - 1:
+        """Waits for the others, and closes the port; returns the ranks that did not come."""
+        until = time.monotonic() + seconds
+        while len(self.lines) < self._count - 1 and (left := until - time.monotonic()) > 0:
+            self._server.settimeout(left)
+            try:
                 connection, _ = self._server.accept()
-                connection.settimeout(seconds)
-                with suppress(OSError, ValueError, KeyError, TypeError):  # a stranger
-                    head, _ = receive(connection, seconds)
-                    if hmac.compare_digest(str(head["token"]), self.token) and 0 < int(head["rank"]) < self._count:
-                        rank = int(head["rank"])
-                        self.lines[rank] = Line(connection, rank, self._silence, self._ended)
-                        continue
-                connection.close()
+            except TimeoutError:
+                break
+            with suppress(OSError, ValueError, KeyError, TypeError):  # a stranger
+                head, _ = receive(connection, min(left, _HELLO))
+                rank = int(head["rank"])
+                if head["count"] == self._count and 0 < rank < self._count and rank not in self.lines:
+                    self.lines[rank] = Line(connection, rank, self._silence, self._ended)
+                    continue
+            connection.close()
         self._server.close()
         for line in self.lines.values():
             line.begin()
@@ -163,20 +169,20 @@ class Member:
     Args:
         host: of process 0.
         port: of the hub.
-        token: of the hub.
         rank: of this process.
+        count: how many there are.
         silence: see `Line`.
         ended: see `Ended`.
-        seconds: in which the hub must be reached.
+        seconds: in which the hub must be reached; its machine may come later than this one.
 
     Raises:
         OSError: if it is not.
     """
 
-    def __init__(self, host: str, port: int, token: str, rank: int, silence: float, ended: Ended, seconds: float) -> None:
-        connection = socket.create_connection((host, port), seconds)
+    def __init__(self, host: str, port: int, rank: int, count: int, silence: float, ended: Ended, seconds: float) -> None:
+        connection = _reach(host, port, seconds)
         self.lines = {0: Line(connection, 0, silence, ended)}
-        self.lines[0].send({"kind": "hello", "rank": rank, "token": token})
+        self.lines[0].send({"kind": "hello", "rank": rank, "count": count})
         self.lines[0].begin()
 
     def exchange(self, own: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -231,8 +237,6 @@ def _exactly(connection: socket.socket, size: int, silence: float) -> bytearray:
 
 def _some(connection: socket.socket, size: int, seconds: float) -> bytes:
     """Up to so many bytes, waiting at most so many seconds; the timeout of the socket, which also counts for sending, stays."""
-    import select
-
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     if not poll.poll(seconds * 1000):
@@ -240,9 +244,21 @@ def _some(connection: socket.socket, size: int, seconds: float) -> bytes:
     return connection.recv(size)
 
 
-def _server() -> socket.socket:
+def _reach(host: str, port: int, seconds: float) -> socket.socket:
+    """Connects, and tries again until the time is over."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection((host, port), max(until - time.monotonic(), _RETRY))
+        except OSError:  # nobody listens yet, or the name of a machine that does not run yet
+            if time.monotonic() > until:
+                raise
+            time.sleep(_RETRY)
+
+
+def _server(port: int) -> socket.socket:
     """A listening socket, for both versions of IP where the machine has both."""
     if socket.has_dualstack_ipv6():
         with suppress(OSError):
-            return socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
-    return socket.create_server(("", 0), backlog=1024)
+            return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+    return socket.create_server(("", port), backlog=1024)

@@ -16,10 +16,10 @@ from nnjax.checks.trials import num_trials
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
 from nnjax.config.schema import Config
-from nnjax.parallel.cluster import peers
 from nnjax.parallel.environment import platform_said
 from nnjax.parallel.jax_runtime import PeerError
 from nnjax.parallel.native_output import discarded_output
+from nnjax.parallel.peers import peers
 
 # Below this share of a batch, calling a simulated CPU device costs more than its computation.
 _SMALLEST_CPU_SHARE = 16

@@ -1,13 +1,13 @@
 """JAX's distributed runtime: started with what the engine said, and left without its goodbye where a peer is gone.
 
-    initialize(detect(), seconds=300)
+    address, local_ids = address_of_first(detect(), seconds=300)
+    initialize(detect(), address, local_ids)
     client().key_value_set("name", "value")          # JAX's store, which all processes see
 
 What has no public name in JAX is used here only.
 """
 
 import os
-import re
 from contextlib import suppress
 from typing import Any
 
@@ -36,64 +36,70 @@ def client() -> Any:
     return distributed.global_state.client
 
 
-def host() -> str:
-    """The machine of process 0."""
+def host_of_first() -> str:
+    """The machine of process 0, of a runtime that runs."""
     return str(distributed.global_state.coordinator_address).rpartition(":")[0].strip("[]")
 
 
-def initialize(processes: Processes, seconds: float) -> None:
-    """Starts the runtime; afterwards `jax.devices()` are those of all processes.
+def address_of_first(processes: Processes, seconds: float) -> tuple[str, list[int] | None]:
+    """HOST:PORT of process 0, and this process's accelerators, None for all; by JAX's detection where the engine needs it.
+
+    Raises:
+        ConfigError: if the address cannot be found.
+    """
+    if processes.coordinator is not None:
+        return processes.coordinator, None
+    from jax._src.clusters import ClusterEnv
+
+    try:
+        address, _, _, local_ids = ClusterEnv.auto_detect_unset_distributed_params(
+            None, processes.count, processes.rank, None, processes.method, int(seconds)
+        )
+    except Exception as error:
+        raise ConfigError(_no_address(processes, next(iter(str(error).splitlines()), ""))) from error
+    if address is None:
+        raise ConfigError(_no_address(processes, ""))
+    return address, None if local_ids is None else list(local_ids)
+
+
+def initialize(processes: Processes, address: str, local_ids: list[int] | None) -> None:
+    """Starts the runtime; afterwards `jax.devices()` are those of all processes. All of them have come already.
 
     Args:
         processes: as the engine started them.
-        seconds: in which all must have come.
+        address: HOST:PORT of process 0.
+        local_ids: this process's accelerators; None for all.
 
     Raises:
-        PeerError: if a process does not come in time, or process 0 cannot be reached.
-        ConfigError: if the engine's address cannot be found.
+        PeerError: if JAX cannot start it.
     """
-    for name, value in (
-        ("jax_enable_preemption_service", False),  # it would take SIGTERM away from us
-        ("jax_check_proxy_envs", False),
-    ):
+    for name in ("jax_enable_preemption_service", "jax_check_proxy_envs"):  # the first would take SIGTERM away from us
         with suppress(AttributeError):
-            jax.config.update(name, value)
-    address = processes.coordinator
-    os.environ.setdefault("no_grpc_proxy", "*" if address is None else address.rpartition(":")[0])
-    known: dict[str, Any] = {"cluster_detection_method": processes.method}
-    if address is not None:
-        known = {"coordinator_address": address, "cluster_detection_method": "deactivate"}
+            jax.config.update(name, False)
+    os.environ.setdefault("no_grpc_proxy", address.rpartition(":")[0])
     try:
         jax.distributed.initialize(
-            **known,
+            coordinator_address=address,
             num_processes=processes.count,
             process_id=processes.rank,
-            initialization_timeout=int(seconds),
+            local_device_ids=local_ids,
+            cluster_detection_method="deactivate",
+            initialization_timeout=_NEVER,
             heartbeat_timeout_seconds=_NEVER,
             shutdown_timeout_seconds=_PARTING,
         )
     except (RuntimeError, ValueError, TypeError, OSError) as error:
         forget()
-        raise _not_joined(processes, seconds, str(error)) from error
+        first = next(iter(str(error).strip().splitlines()), "")
+        raise PeerError(f"{processes.engine}: process {processes.rank} cannot join the others: {first}") from error
 
 
-def _not_joined(processes: Processes, seconds: float, said: str) -> UserError:
-    """The error for processes that did not find each other."""
-    first = next(iter(said.strip().splitlines()), "")
-    tasks = sorted({int(task) for task in re.findall(r"task:(\d+)", said)} - {processes.rank})
-    if "DEADLINE_EXCEEDED" in said or "timed out" in said.lower():
-        if processes.rank == 0:
-            return PeerError(missing(tasks or list(range(1, processes.count)), processes.count, seconds))
-        where = "" if processes.coordinator is None else f" at {processes.coordinator}"
-        return PeerError(
-            f"process {processes.rank}: process 0{where} could not be reached in {seconds:g} s (parallel.start_timeout)"
-        )
-    if processes.method == "mpi4py" and "mpi4py" in said:
-        return ConfigError(
-            f"{processes.engine}: the address of process 0 is not in the environment; install mpi4py, or set "
-            "JAX_COORDINATOR_ADDRESS=HOST:PORT of process 0 for all processes"
-        )
-    return PeerError(f"{processes.engine}: process {processes.rank} cannot join the others: {first}")
+def _no_address(processes: Processes, said: str) -> str:
+    hint = "install mpi4py, or set" if processes.method == "mpi4py" else "set"
+    return (
+        f"{processes.engine}: the address of process 0 is not in the environment{f' ({said})' if said else ''}; {hint} "
+        "JAX_COORDINATOR_ADDRESS=HOST:PORT of process 0 for all processes"
+    )
 
 
 def missing(ranks: list[int], count: int, seconds: float) -> str:

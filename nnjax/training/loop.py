@@ -17,7 +17,7 @@ import numpy as np
 
 from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.schema import StopRules
-from nnjax.parallel.cluster import peers
+from nnjax.parallel.peers import peers
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
 from nnjax.training.checkpoints import CheckpointStore
