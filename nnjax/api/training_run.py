@@ -121,8 +121,8 @@ def _train(
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
-        from nnjax.parallel.placement import computed
         from nnjax.parallel.peers import peers
+        from nnjax.parallel.placement import computed
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
         from nnjax.training.evaluation import EvaluationStoppedError

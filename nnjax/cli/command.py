@@ -31,7 +31,6 @@ from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.launcher import begin_rank, launch, say_folder
-from nnjax.cli.launchers import launched, usable_gpus
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
@@ -40,7 +39,7 @@ from nnjax.cli.runs import occupy
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
-from nnjax.cli.sweep_workers import launched
+from nnjax.cli.sweep_workers import launched, usable_gpus
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command

@@ -9,7 +9,7 @@ Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to r
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
-from nnjax.cli.worker import SWEEP, Share, run_in_worker
+from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
@@ -79,6 +79,8 @@ class Job:
                 values, origins = plain_values(self.schema, composition)
                 config: Any = parse(self.schema, values, origins)
                 if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
+                    if self.share and is_restarted():
+                        config = replace(config, resume=AUTO)
                     config = settled(config, run_dir, origins)
                 with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                     summary = self.task(config, run_dir)

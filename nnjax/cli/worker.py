@@ -95,6 +95,11 @@ def run_in_worker(share: Share, job: Callable[[], None], skip: Callable[[], None
         _worker.busy = False
 
 
+def is_restarted() -> bool:
+    """Whether Slurm has started this process's job before: after a preemption, it starts the same job again."""
+    return os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
+
+
 def part_of(things: Sequence[T], place: int, count: int) -> Sequence[T]:
     """The part of `things` for one of `count` places: neighbours, none twice; one, shared, if there are fewer than places."""
     if len(things) < count:

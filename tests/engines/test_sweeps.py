@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 import pytest
 from conftest import ROOT
@@ -26,11 +27,47 @@ def test_a_sweep(launcher, in_slurm, tmp_path):
     assert "mean" in done.stdout  # the table of the whole sweep
 
 
-@pytest.mark.parametrize("launcher", ["submitit_slurm"])
-def test_a_failed_job_leaves_the_others(launcher, in_slurm, tmp_path):
+def test_a_failed_job_leaves_the_others(in_slurm, tmp_path):
     values = "optimizer.learning_rate=1e-3,1e30"
-    command = [*TRAIN, *LAUNCHERS[launcher], *SHORT, values, "optimizer=sgd", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    command = [*TRAIN, *LAUNCHERS["submitit_slurm"], *SHORT, values, "optimizer=sgd", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     done = subprocess.run(command, cwd=ROOT, env=in_slurm, capture_output=True, text=True, timeout=180)
     assert done.returncode == 4, done.stdout + done.stderr
     outcomes = [json.loads(path.read_text()) for path in tmp_path.glob("sweep/*/.hydra/outcome.json")]
     assert sorted(outcome["exit_code"] for outcome in outcomes) == [0, 4]
+
+
+def test_a_requeued_job_resumes(cluster, in_slurm, tmp_path):
+    sweep = tmp_path / "sweep"
+    long = ("training.duration=100000epochs", "schedule=constant", "training.checkpoint_every=null", *SHORT[2:])
+    command = [*TRAIN, *LAUNCHERS["submitit_slurm"], "model=fnn", *long, "seed=5", f"hydra.sweep.dir={sweep}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=in_slurm, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait(lambda: steps(sweep))
+        job = cluster.call("squeue", "-h", "-r", "-o", "%A").stdout.split()[0]
+        cluster.call("scontrol", "requeue", job)
+        cluster.wait(job, "PENDING")
+        saved = steps(sweep)
+        cluster.call("scontrol", "update", f"JobId={job}", "StartTime=now")
+        wait(lambda: len(steps(sweep)) > len(saved))
+        assert steps(sweep)[: len(saved)] == saved
+        assert saved[-1] > 0
+        cluster.call("scancel", job)
+        printed, _ = process.communicate(timeout=90)
+    finally:
+        cluster.call("scancel", "--user=root")
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert process.returncode == 75, printed
+    assert "Traceback" not in printed
+
+
+def steps(sweep):
+    return [json.loads(line)["step"] for path in sweep.glob("*/metrics.jsonl") for line in path.read_text().splitlines()]
+
+
+def wait(condition):
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)
