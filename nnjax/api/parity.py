@@ -37,8 +37,8 @@ class Variant:
         wrapper: `pmap` or `shard_map`.
         devices: their number.
         loss: the mean training loss of all steps.
-        difference: the largest relative difference of an array of the state: max |a − b| / max |b|, with b from the first
-            variant; infinity where only one of the two is finite.
+        difference: the largest relative difference of an array of the state: max |a − b| / max(|a|, |b|), with b from the first
+            variant, over the finite numbers; infinity where only one of the two is finite.
         where: that array's path.
     """
 
@@ -102,7 +102,7 @@ def largest_difference(state: Mapping[str, NDArray[Any]], other: Mapping[str, ND
 
     Args:
         state: arrays by path.
-        other: arrays of the same shapes and paths; each difference is relative to the largest absolute value of this one's.
+        other: arrays of the same shapes and paths; each difference is relative to the largest absolute value of both.
     """
     found = {path: _relative(values, other[path]) for path, values in state.items()}
     where = max(found, key=lambda path: found[path])
@@ -113,10 +113,12 @@ def _relative(values: NDArray[Any], other: NDArray[Any]) -> float:
     if values.size == 0 or np.array_equal(values, other):
         return 0.0
     ours, theirs = np.asarray(values, np.float64), np.asarray(other, np.float64)
-    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+    finite = np.isfinite(theirs)
+    if not np.array_equal(np.isfinite(ours), finite):
         return float("inf")
-    scale = np.abs(theirs).max() or np.abs(ours).max()
-    return float(np.abs(ours - theirs).max() / scale)
+    ours, theirs = ours[finite], theirs[finite]  # of a trial that diverged, neither is
+    scale = max(np.abs(theirs).max(initial=0.0), np.abs(ours).max(initial=0.0))
+    return float(np.abs(ours - theirs).max(initial=0.0) / scale) if scale else 0.0
 
 
 def _trained(config: TrainConfig, dataset: "Dataset") -> tuple[float, dict[str, NDArray[Any]]]:

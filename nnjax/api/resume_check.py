@@ -20,7 +20,8 @@ import numpy as np
 from nnjax.api.parity import shortened
 from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.runs import write_config
-from nnjax.config.errors import UserError
+from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.leaving import code_of, on_leaving, shown_name
 from nnjax.config.schema import TrainConfig
 from nnjax.config.types import Duration
 from nnjax.reporting.console import RunConsole
@@ -64,6 +65,7 @@ def check_resume(config: TrainConfig, steps: int, kills: int, folder: Path, cons
         console: shows each process as it begins.
 
     Raises:
+        ConfigError: if the training ends before the checkpoint.
         UserError: if a training fails by itself.
     """
     experiment = folder / "experiment"
@@ -75,6 +77,8 @@ def check_resume(config: TrainConfig, steps: int, kills: int, folder: Path, cons
     whole = folder / "uninterrupted"
     console.print(f"Training {2 * steps} steps without a break")
     _run([*train, f"rerun='{experiment}'", f"hydra.run.dir='{whole}'", *flags])
+    if (done := read_summary(whole)["steps"]) <= steps:
+        raise ConfigError(f"steps={steps}: a stop rule ends this training at step {done}; choose fewer steps, or no such rule")
     found: list[ResumedRun] = []
     moments = random.Random(config.seed)
     for number in range(1, kills + 1):
@@ -107,10 +111,18 @@ def _run(arguments: Sequence[str], wanted: int = 0) -> None:
     Raises:
         UserError: if it ends with another exit code than the wanted one.
     """
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != wanted:
-        last = "\n  ".join(done.stderr.strip().splitlines()[-5:])
-        raise UserError(f"a training ended with exit code {done.returncode} by itself: {' '.join(arguments[1:])}\n  {last}")
+    pipe = subprocess.PIPE
+    child = subprocess.Popen([sys.executable, *arguments], stdout=pipe, stderr=pipe, text=True, errors="replace")
+
+    def end_child(name: str) -> tuple[str, int]:
+        child.kill()
+        return f"{shown_name(name)}: stopped; what was trained so far is kept", code_of(name)
+
+    with on_leaving(end_child):
+        _, complaints = child.communicate()
+    if child.returncode != wanted:
+        last = "".join(f"\n  {line}" for line in complaints.strip().splitlines()[-5:])
+        raise UserError(f"a training ended with exit code {child.returncode} by itself: {' '.join(arguments[1:])}{last}")
 
 
 def _compared(run: Path, whole: Path, seconds: float) -> ResumedRun:

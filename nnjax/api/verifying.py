@@ -75,9 +75,10 @@ def _parity(config: VerifyConfig, run_dir: Path, console: RunConsole) -> Outcome
         where = variant.where if variant.difference else ""
         table.add_row(variant.wrapper, str(variant.devices), f"{variant.loss:.7g}", difference, where)
     worst = max(variants, key=lambda variant: variant.difference)
+    devices = f"{worst.devices} device{'s' if worst.devices > 1 else ''}"
     fault = (
         f"tolerance={config.tolerance:g}: {worst.where} differs by {worst.difference:.1e} with {worst.wrapper} on "
-        f"{worst.devices} devices after {config.steps} steps; rounding grows with the steps: see a smaller steps="
+        f"{devices} after {config.steps} steps; rounding grows with the steps: see a smaller steps="
     )
     largest = {"steps": config.steps, "largest_relative_difference": worst.difference, "variants": list(map(asdict, variants))}
     return largest, table, fault if worst.difference > config.tolerance else ""

@@ -24,6 +24,7 @@ from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_o
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.stored_config import check_data_places, read_stored_config
 from nnjax.cli.sweep_results import OUTCOME_FILE
+from nnjax.config.checkpoint_names import steps_saved
 from nnjax.config.diagnostics import Origins, Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse, to_mapping
@@ -87,6 +88,9 @@ def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = 
         if found:
             reason = f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER resumes one; else take another folder"
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
+    if not begun and steps_saved(path / "checkpoints"):
+        reason = "holds checkpoints of an earlier run, without its config; take another folder"
+        raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
     check_name(path, key)
     with reaching(key, path, "cannot be made"):
         path.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ Goodput is the share of the wall time in which training steps ran that count; se
 """
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -55,5 +56,5 @@ def lost_seconds(records: bytes, step: int, seconds: float) -> float:
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             record = json.loads(line)
             if record["step"] > step:
-                last = max(last, float(record["seconds"]))
+                last = max(last, found) if math.isfinite(found := float(record["seconds"])) else last
     return last - seconds

@@ -7,11 +7,11 @@ Records later than the checkpoint go: the resumed run makes them again. The reco
 checkpoint, so the file alone holds it, and it stays.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 
 from nnjax.config.diagnostics import count
+from nnjax.config.stored_files import parse_json
 
 _TEST = "test"
 
@@ -19,7 +19,7 @@ _TEST = "test"
 def step_and_split(line: bytes) -> tuple[int, str] | None:
     """A record's step and split; None for a line that is torn or damaged."""
     try:
-        record = json.loads(line)
+        record = parse_json(line.decode())
         step, split = record["step"], record["split"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -210,6 +210,11 @@ def _notes(path: Path, texts: Mapping[str, str] | None) -> Notes:
         if values["format"] > FORMAT:
             raise DataError(f"{path}: was written by nnjax {values['nnjax']}, and this version is too old to read it")
         progress = TrainingProgress.from_json(values["progress"])
+        for name in ("run_id", "data_hash"):
+            if not isinstance(values[name], str | None):
+                raise ValueError(f"{name} must be a text")
+        if type(values["number"]) is not int:
+            raise ValueError("number must be a whole number")
         notes = Notes(progress, values["run_id"], values["data_hash"], values["number"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(path, f"its metadata is no checkpoint's ({type(error).__name__}: {error})") from error

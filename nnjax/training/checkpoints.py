@@ -206,14 +206,15 @@ class Checkpoints:
     def _write(self, arrays: Mapping[str, Any], progress: TrainingProgress, records: bytes) -> None:
         """Writes one checkpoint and then deletes those that need not stay; in the thread."""
         try:
-            entries = list_checkpoints(self._folder, self._known).entries
+            listing = list_checkpoints(self._folder, self._known).entries
+            entries = [entry for entry in listing if self._is_own(entry)]  # another run's files are left alone
             if any(_is_same(entry.notes.progress, progress) for entry in entries):
                 return
             number = 1 + max((entry.notes.number for entry in entries), default=0)
             notes = Notes(progress, self._run_id, self._data_hash(), number)
             path = write_checkpoint(self._folder, arrays, notes, records)
             self._known[path] = notes
-            entries = in_order([*entries, Entry(path, notes)])
+            entries = [*in_order([*entries, Entry(path, notes)])]
             stay = {entry.path for entry in kept(entries, self._keep)}
             for entry in entries:
                 if entry.path not in stay:
@@ -221,6 +222,10 @@ class Checkpoints:
                     del self._known[entry.path]
         except OSError as error:
             raise self._refused(error, sum(array.nbytes for array in arrays.values()), progress.step) from error
+
+    def _is_own(self, entry: Entry) -> bool:
+        """Whether a checkpoint is of this run; one of a version up to 0.2 names none."""
+        return None in (self._run_id, entry.notes.run_id) or entry.notes.run_id == self._run_id
 
     def _refused(self, error: OSError, size: int, step: int | None) -> StorageError:
         """The system's refusal to write, in a line, with the space that is needed and free."""

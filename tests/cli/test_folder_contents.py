@@ -123,3 +123,10 @@ def test_a_lock_leaves_no_trace_on_a_folder_that_has_one(tmp_path: Path) -> None
     with locked(tmp_path):
         pass
     assert (tmp_path / ".lock").stat().st_mtime == 1
+
+
+def test_a_folder_with_checkpoints_of_an_earlier_run_is_refused(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/51-0123456789abcdef.safetensors").touch()
+    with pytest.raises(ConfigError, match=r"holds checkpoints of an earlier run, without its config; take another folder"):
+        occupy(tmp_path, "hydra.run.dir")

@@ -100,3 +100,18 @@ def test_killed_runs_are_resumed_exactly(tmp_path, overrides):
     verification = json.loads((tmp_path / "verification.json").read_text())
     assert [run["equal"] for run in verification["runs"]] == [True, True]
     assert (tmp_path / "killed-1/summary.json").is_file()
+
+
+def test_a_trial_that_diverges_in_each_way_is_no_difference(tmp_path):
+    vary = "training.vary.learning_rate=[1e-3,1e30]"
+    run("verify", "parity", *QUICK, vary, "optimizer=sgd", "steps=5", f"hydra.run.dir={tmp_path}")
+    first, *others = json.loads((tmp_path / "verification.json").read_text())["variants"]
+    assert first["difference"] == 0
+    assert all(variant["difference"] < 1e-5 for variant in others)
+
+
+@pytest.mark.slow
+def test_a_training_that_ends_before_the_kill_is_said(tmp_path):
+    rule = ("training.stop.loss_below=10", "training.evaluate_every=5steps")
+    done = start("verify", "resume", *QUICK, *rule, "steps=10", f"hydra.run.dir={tmp_path}", check=2)
+    assert done.stderr.startswith("steps=10: a stop rule ends this training at step 5")

@@ -29,6 +29,7 @@ def test_communication_that_was_not_measured_counts_as_steps():
 
 def test_steps_after_the_checkpoint_are_lost():
     lines = [{"step": 10, "seconds": 3.0}, {"step": 20, "seconds": 5.5}, {"step": 30, "seconds": 7.25}]
+    lines.append({"step": 35, "seconds": float("inf")})
     records = b"\n".join(json.dumps(line).encode() for line in lines) + b'\n{"step": 40, "seco'
     assert lost_seconds(records, step=20, seconds=6.0) == 1.25
     assert lost_seconds(records, step=30, seconds=7.0) == 0

@@ -362,3 +362,34 @@ def test_an_old_one_does_not_get_into_a_run_of_today(checkpoints, tmp_path):
     save_as_orbax(tmp_path / "checkpoints/3", state(3), TrainingProgress(step=3))
     with pytest.raises(DataError, match=r"it is of version 0\.2 or before, and this run was continued by a later one"):
         Checkpoints(tmp_path / "checkpoints").restore(state(0), "last")
+
+
+def test_the_checkpoints_of_another_run_are_left_alone(tmp_path):
+    folder = tmp_path / "checkpoints"
+    other = Checkpoints(folder, keep=2, run_id="other")
+    save_all(other, [TrainingProgress(step=30), TrainingProgress(step=40)])
+    foreign = sorted(path.name for path in folder.iterdir())
+    own = Checkpoints(folder, keep=1, run_id="own")
+    save_all(own, [TrainingProgress(step=1), TrainingProgress(step=2)])
+    left = sorted(path.name for path in folder.iterdir())
+    assert [name for name in left if name in foreign] == foreign
+    assert [name.partition("-")[0] for name in left if name not in foreign] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"validation_loss": "x"},
+        {"validation_loss": [1]},
+        {"best_loss": "z"},
+        {"best_step": "x"},
+        {"step": None},
+        {"step": True},
+        {"seconds": {"train": "long"}},
+        {"sums": {"loss": "x", "correct": 0.0, "count": 0.0}},
+        {"trials": {"train": {"loss": [None]}}},
+    ],
+)
+def test_progress_of_other_types_is_refused(changed):
+    with pytest.raises((ValueError, TypeError)):
+        TrainingProgress.from_json({**TrainingProgress(step=3).to_json(), **changed})
