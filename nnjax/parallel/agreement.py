@@ -44,7 +44,9 @@ class SharedStop(StopSignal):
         Raises:
             UserError: if a process has other numbers than process 0.
         """
-        answers = self._exchange({"steps": num_steps, "seconds": clock.read("train"), "mark": mark})
+        own = {"steps": num_steps, "seconds": clock.read("train"), "mark": mark, "saved": self._joined.saved}
+        answers = self._exchange(own)
+        self._joined.note(saved=answers[0]["saved"])
         self._seconds = float(answers[0]["seconds"])
         if strangers := [str(rank) for rank, answer in enumerate(answers) if answer["mark"] != answers[0]["mark"]]:
             raise UserError(

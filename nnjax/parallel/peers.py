@@ -47,6 +47,7 @@ class Peers:
         processes: as they were started.
         names: the machine of each, by rank.
         folder: the run's folder, as process 0 names it.
+        saved: the step of the last checkpoint, as far as this process knows; None for none.
         before_loss: called when a peer is gone, to save what can be saved.
         on_loss: called with the line about it, before this process ends; each returns what to add to the line, or "".
     """
@@ -60,7 +61,7 @@ class Peers:
         self.log: Callable[[str], object] = lambda line: None
         self._line: Hub | Member | None = None
         self._step: int | None = None
-        self._saved: int | None = None
+        self.saved: int | None = None
         self._ending = threading.Lock()
         self._finished = threading.Event()
         self._is_leaving = False
@@ -92,7 +93,7 @@ class Peers:
     def note(self, *, step: int | None = None, saved: int | None = None) -> None:
         """Notes how far the training is, for the last line."""
         self._step = self._step if step is None else step
-        self._saved = self._saved if saved is None else saved
+        self.saved = self.saved if saved is None else saved
 
     def connect(self, address: str) -> None:
         """Opens the line.
@@ -234,7 +235,7 @@ class Peers:
         name = f"process {rank} of {self.count}" + (f" on {self.names[rank]}" if self.names else "")
         if self._step is None:
             return f"{name} {how}, before the first step"
-        saved = "there is no checkpoint" if self._saved is None else f"the last checkpoint is of step {self._saved}"
+        saved = "there is no checkpoint" if self.saved is None else f"the last checkpoint is of step {self.saved}"
         return f"{name} {how}, at step {self._step}; {saved}"
 
     def _sits_beside(self, rank: int) -> bool:

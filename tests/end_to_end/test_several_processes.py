@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 TRIALS = int(os.environ.get("NNJAX_TRIALS", "1"))
 COUNT = int(os.environ.get("NNJAX_TEST_PROCESSES", "2"))
-SILENCE = 5.0
+SILENCE = 10.0  # a busy machine takes its time
 SMALL = ["model=fnn", "model.hidden=[32]", "report.figures=false"]
 LONG = [
     *SMALL,

@@ -15,7 +15,7 @@ class Twins(Peers):
 
     def __init__(self):
         super().__init__(Processes(1, 2, "test"), Timeouts())
-        self.other = {"steps": 7, "seconds": 12.5, "mark": "", "signal": None, "overdue": False}
+        self.other = {"steps": 7, "seconds": 12.5, "mark": "", "signal": None, "overdue": False, "saved": 300}
 
     def exchange(self, own):
         return [{**dict.fromkeys(own), **self.other}, dict(own)]
@@ -36,6 +36,7 @@ def test_one_process_decides_by_itself():
 def test_the_steps_and_the_time_are_those_of_process_0(stop):
     assert stop.agree(40, Clock({"train": 99.0})) == 7
     assert stop.train_seconds(Clock({"train": 99.0})) == 12.5
+    assert stop._joined.saved == 300
 
 
 def test_a_signal_counts_from_the_next_exchange_on(stop):
