@@ -45,11 +45,13 @@ class Job:
         return self.cluster.wait(self.number, *states, timeout=90)
 
     def start_again(self):
-        """Slurm lets a requeued job wait for two minutes."""
-        self.wait("PENDING")
+        """Slurm lets a requeued job wait for two minutes; the test, only until the job's first script has certainly ended."""
+        found = self.wait("PENDING", *ENDED)
+        assert found["JobState"] == "PENDING", (found["ExitCode"], self.log()[-3000:])
+        time.sleep(5)
         self.cluster.call("scontrol", "update", f"JobId={self.number}", "StartTime=now")
-        found = self.wait("RUNNING")
-        assert found["Restarts"] == "1"
+        found = self.wait("RUNNING", *ENDED)
+        assert (found["JobState"], found["Restarts"]) == ("RUNNING", "1"), (found["ExitCode"], self.log()[-3000:])
 
     def log(self):
         return "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
