@@ -8,7 +8,7 @@ PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadgroup
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-all test-browser test-bench test-newest bench check format clean clean-cache
+.PHONY: help install train test test-all test-browser test-engines test-bench test-newest bench check format clean clean-cache
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,13 +19,17 @@ train: .venv/.installed  ## Train the default experiment; overrides: make train 
 	@$(BIN)/python -m experiments.train $(ARGS)
 
 test: check  ## Lint, check types, run the tests (about 7 minutes on two cores)
-	$(BIN)/python $(PYTEST) -m "not slow and not browser" $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not slow and not browser and not engines" $(ARGS)
 
 test-all: check  ## As test, and the slow proofs besides
-	$(BIN)/python $(PYTEST) -m "not browser" $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not browser and not engines" $(ARGS)
 
 test-browser: .venv/.installed-browser  ## Walk through the page of a trace in Chromium (on Debian: apt install chromium)
 	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser $(ARGS)
+
+test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which it installs where it can (root on Debian)
+	tests/engines/install
+	$(BIN)/python -m pytest -m engines $(ARGS) || { [ $$? = 5 ] && [ -z "$$NNJAX_NO_SKIPS" ]; }  # 5: left out, see the first lines
 
 test-bench: .venv-bench/.installed-dev  ## Compare with PyTorch, in the environment of bench
 	.venv-bench/bin/python -m pytest -m torch $(ARGS)
@@ -36,7 +40,7 @@ test-newest: .venv/.installed  ## Run the tests with the newest versions that py
 	@$(PIP) --python .venv-newest/bin/python install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
 	@.venv-newest/bin/python --version
 	@$(PIP) --python .venv-newest/bin/python list --format freeze | grep -iE '^(jax|jaxlib|flax|optax|orbax-checkpoint|hydra-core|numpy)='
-	.venv-newest/bin/python $(PYTEST) -m "not slow" $(ARGS)
+	.venv-newest/bin/python $(PYTEST) -m "not slow and not engines" $(ARGS)
 
 bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: half an hour, on an idle machine
 	.venv-bench/bin/python -m benchmarks $(ARGS)
@@ -75,6 +79,11 @@ clean-cache:  ## Remove compiled programs and decoded data, which the next start
 .venv/.installed-browser: .venv/.installed-dev
 	@echo "Installing what the page's tests need ..."
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[browser]'
+	@touch $@
+
+.venv/.installed-engines: .venv/.installed-dev
+	@echo "Installing what the tests under cluster software need ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[engines]'
 	@touch $@
 
 # .venv has pip in any case, and puts everything into this one.

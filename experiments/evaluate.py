@@ -5,12 +5,13 @@ A series is forecast again, too. On the devices that the run had, the figures ar
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
 from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
+from nnjax.api.run_drawing import draw_figures
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
 from nnjax.config.schema import EvaluateConfig
@@ -54,12 +55,13 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             "test": means(result.metrics),
             "test_examples": result.count,
         }
-        splits = {"test": result.metrics}
+        splits, made = {"test": result.metrics}, []
         console.print(
             _comparison("test", evaluation["test"], summary.get("test", {}), f"{result.count:,} examples", progress.step)
         )
         if dataset.series is not None:
-            forecasts = [forecast.summary for forecast in make_forecasts(experiment, state, dataset.series)]
+            made = make_forecasts(experiment, state, dataset.series)
+            forecasts = [forecast.summary for forecast in made]
             evaluation["forecast"] = forecast = mean_forecast(forecasts)
             splits["forecast"] = forecast_errors(forecasts)
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
@@ -69,8 +71,23 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             evaluation |= trials_summary(trials)
             show_trials(console, evaluation)
         write_json(run_dir / "evaluation.json", evaluation)
+        if _is_drawn(config.figures, run_config.report.figures, run, summary):
+            trials = evaluation.get("trials", ())
+            figures = draw_figures(run, run_dir / "figures", experiment, state, result, made, trials, console)
+            evaluation["figures"] = figures
+            write_json(run_dir / "evaluation.json", evaluation)
+            console.print(f"Drawn in {shell_text(run_dir / 'figures')}")
         console.print(f"Written to {shell_text(run_dir / 'evaluation.json')}")
     return evaluation
+
+
+def _is_drawn(asked: bool | Literal["auto"], wanted: bool, run: Path, summary: Mapping[str, Any]) -> bool:
+    """Whether to draw: as asked, else if the run wanted figures that are not all there."""
+    if asked != "auto":
+        return asked
+    names = [Path(path).name for path in summary.get("figures") or ()]  # written after the last one
+    missing = not names or any(not (run / "figures" / name).exists() for name in names)
+    return wanted and missing and (run / "metrics.jsonl").exists()
 
 
 def _comparison(what: str, measured: Mapping[str, float], recorded: Mapping[str, Any], rows: str, step: int) -> Table:

@@ -15,16 +15,28 @@ from nnjax.reporting.sweep_table import show_sweep
 
 def main() -> None:
     """The command line."""
-    command.run("train", TrainConfig, train, on_sweep_end=show_sweep)
+    command.run("train", TrainConfig, train, on_sweep_end=show_sweep, tell=_tell)
 
 
-def train(config: TrainConfig, run_dir: Path) -> Mapping[str, Any]:
-    """Runs one experiment and returns its `summary.json`; raises what `nnjax.api.training_run.run_training` raises."""
+def _tell(code: int, message: str) -> None:
+    from nnjax.api.cluster_run import tell_others
+
+    tell_others(code, message)
+
+
+def train(config: TrainConfig, run_dir: Path | None) -> Mapping[str, Any]:
+    """Runs one experiment and returns its `summary.json`; raises what `nnjax.api.training_run.run_training` raises.
+
+    Args:
+        config: the experiment.
+        run_dir: its folder; None in all but the first of several processes.
+    """
     # A config error does not wait for what only a training needs.
     from nnjax.api.training_run import run_training
     from nnjax.reporting.console import RunConsole
 
-    with RunConsole(run_dir / "train.log") as console:
+    log, held = None if run_dir is None else run_dir / "train.log", run_dir is None or config.resume is not None
+    with RunConsole(log, held=held, quiet=run_dir is None) as console:
         return run_training(config, run_dir, console).summary
 
 

@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import shutil
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,12 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 start_xla()
 
 
+def has_engines() -> bool:
+    """Whether Open MPI and Slurm can be started here."""
+    programs = ("mpirun", "munged", "slurmctld", "slurmd", "srun", "setpriv", "unshare")
+    return os.getuid() == 0 and all(shutil.which(program) for program in programs)
+
+
 def left_out() -> dict[str, str]:
     """From the markers whose tests cannot run here to what would run them. They are deselected: none skips."""
     return {
@@ -40,6 +47,7 @@ def left_out() -> dict[str, str]:
         for marker, is_here, needed in (
             ("browser", find_spec("playwright") is not None, "make test-browser"),
             ("torch", find_spec("torch") is not None, "make test-bench"),
+            ("engines", has_engines(), "make test-engines, as root on Debian"),
             ("real_data", has_real_data(), "experiments.prepare, and TFDS_DATA_DIR"),
         )
         if not is_here

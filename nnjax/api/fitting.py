@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import unchanged_process
+from nnjax.api.opened_run import load_run
 from nnjax.api.result import History, Result
 from nnjax.api.training_run import run_training
 from nnjax.checks.experiment_checks import check_config
+from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again, settled
+from nnjax.cli.finished_runs import finished
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import occupy
+from nnjax.cli.runs import locked, occupy
 from nnjax.config.data_options import Data, DataOptions
 from nnjax.config.diagnostics import NO_ORIGINS
-from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.errors import ConfigError, IncompatibleError, RunFinishedError
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.paths import check_holds_checkpoints, check_writable, shown_path
 from nnjax.config.schema import TrainConfig
@@ -48,12 +51,12 @@ def fit(
         config: from `nnjax.compose`, or one changed by `dataclasses.replace`; it is checked again.
         run_dir: a new or empty folder for what the command leaves in a run's folder: `python -m experiments.evaluate run=…` and
             `resume=…` work on it. None writes nothing but the caches (compiled programs, decoded images) in `NNJAX_CACHE`, and
-            draws no figures. For a config with `resume`, the folder of that run.
+            draws no figures. For a config with `resume`, the folder of that run; with `resume=auto`, one that may hold a run.
         progress: print what the command prints.
         dataset: from `nnjax.load_data`, to read it once for several trainings; None reads what the config names.
 
     Returns:
-        The trained network with its metrics.
+        The trained network with its metrics. For a `resume` of a run that has no step left to do, as `load_run`.
 
     Raises:
         ConfigError: for values that do not go together, or that this machine cannot do.
@@ -73,10 +76,22 @@ def fit(
         _check_dataset(config.data, dataset)
     if folder is None:
         check_config(config)
+    try:
+        with nullcontext() if folder is None else locked(folder):
+            return _fit(_settled(config, folder), folder, dataset, quiet=not progress)
+    except RunFinishedError as line:
+        assert folder is not None
+        if progress:
+            print(line)
+        return load_run(folder)
+
+
+def _fit(config: TrainConfig, folder: Path | None, dataset: "Dataset | None", *, quiet: bool) -> Result:
+    """Trains in a folder that this process has locked."""
     with (
         nullcontext() if folder is None else working_in(folder, config, NO_ORIGINS),
         unchanged_process(),
-        RunConsole(None if folder is None else folder / "train.log", quiet=not progress) as console,
+        RunConsole(None if folder is None else folder / "train.log", held=config.resume is not None, quiet=quiet) as console,
     ):
         trained = run_training(config, folder, console, dataset)
         state = trained.experiment.placement.get(trained.state)
@@ -115,11 +130,13 @@ def _folder(config: TrainConfig, run_dir: str | Path | None) -> Path | None:
     """The folder to write to, made if it is not there."""
     if not isinstance(run_dir, str | Path | None) or run_dir == "":
         raise ConfigError(f"run_dir={run_dir!r}: must be the path of a folder, or None, which writes nothing")
-    if config.resume is not None:
+    if config.resume == AUTO:
+        if run_dir is None:
+            raise ConfigError("resume=auto: needs the run's folder, the same at each start; pass run_dir=FOLDER")
+    elif config.resume is not None:
         resumed = Path(config.resume)
         if run_dir is None or Path(run_dir).absolute().resolve() != resumed.resolve():
             raise ConfigError(f"resume={shown_path(resumed)}: is resumed in that folder; pass run_dir={str(resumed)!r}")
-        check_writable(resumed, "resume")
         return resumed
     if run_dir is None:
         if config.debug.profile:
@@ -127,7 +144,25 @@ def _folder(config: TrainConfig, run_dir: str | Path | None) -> Path | None:
         return None
     folder = Path(run_dir).expanduser().absolute()
     check_holds_checkpoints(folder, "run_dir")
-    return occupy(folder, "run_dir", place="")
+    if config.resume != AUTO:
+        return occupy(folder, "run_dir", place="")
+    return folder if holds_run(folder) else occupy_again(folder, "run_dir")
+
+
+def _settled(config: TrainConfig, folder: Path | None) -> TrainConfig:
+    """The config with the folder of the run to be resumed, or None for a new one.
+
+    Raises:
+        RunFinishedError: if the run has no step left to do.
+    """
+    if folder is None:
+        return config
+    config = settled(config, folder, NO_ORIGINS)
+    if config.resume is not None and (line := finished(config, folder)):
+        raise RunFinishedError(line)
+    if config.resume is not None:
+        check_writable(folder, "resume")
+    return config
 
 
 def _check_dataset(data: Data, dataset: "Dataset") -> None:

@@ -5,18 +5,15 @@ checkpoints.save(host_state, progress)
 state, progress = checkpoints.restore(state, "best")
 """
 
-from pathlib import Path
-
-from nnjax.training.checkpoints import Checkpoints, Which
+from nnjax.training.checkpoints import Which
 from nnjax.training.state import TrainState
 from nnjax.training.training_progress import TrainingProgress
 
 
-class MemoryCheckpoints(Checkpoints):
-    """Keeps the newest state and the one with the lowest validation loss."""
+class MemoryCheckpoints:
+    """A `CheckpointStore` of the newest state and the one with the lowest validation loss."""
 
     def __init__(self) -> None:
-        super().__init__(Path())  # names no folder: every method that would use one is overridden
         self._last: tuple[TrainState, TrainingProgress] | None = None
         self._best: tuple[float, TrainState, TrainingProgress] | None = None
 
@@ -38,8 +35,7 @@ class MemoryCheckpoints(Checkpoints):
     @property
     def steps(self) -> list[int]:
         """The steps of the states that are kept."""
-        kept = [saved[-1].step for saved in (self._best, self._last) if saved is not None]
-        return sorted(set(kept))
+        return sorted({saved[-1].step for saved in (self._best, self._last) if saved is not None})
 
     def wait(self) -> None:
         """Returns at once."""

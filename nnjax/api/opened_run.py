@@ -19,6 +19,7 @@ from nnjax.cli.plugins import require_plugins
 from nnjax.cli.runs import find_run, read_config
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.run_identity import read_run_id
 from nnjax.config.schema import MemoryLimit, TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
@@ -77,8 +78,10 @@ def open_run(
 
     Raises:
         ConfigError: if the machine lacks the requested devices, or they lack memory.
-        DataError: if the data or the checkpoint is missing or damaged.
+        DataError: if the data or the checkpoint is missing or damaged, or the data is not what the run was trained on.
     """
+    from nnjax.api.resuming import NO_CHECKSUM, check_data
+    from nnjax.data.content_hash import content_hash
     from nnjax.data.load import load
     from nnjax.parallel.compilation import keep_compiled
     from nnjax.parallel.device_memory import check_devices
@@ -89,17 +92,18 @@ def open_run(
     keep_compiled(console.warn)
     devices = select_devices(config)
     check_devices(config, devices, "evaluate", config.parallel.memory_limit, "memory_limit")
-    experiment, template = set_up(config, load(config.data, echo=console.print), devices)
+    dataset = load(config.data, echo=console.print)
+    experiment, template = set_up(config, dataset, devices)
     if checkpoint == "tested":
         if "tested_step" not in summary:
-            raise DataError(
-                f"{shell_text(run)}: nothing was tested, since the run is {summary['status']}; take checkpoint=last"
-            )
+            status = summary.get("status", "failed")
+            raise DataError(f"{shell_text(run)}: nothing was tested, since the run is {status}; take checkpoint=last")
         checkpoint = int(summary["tested_step"])
-    checkpoints = Checkpoints(run / "checkpoints")
-    state, progress = checkpoints.restore(template, checkpoint)
-    checkpoints.close()
-    return OpenedRun(experiment, experiment.placement.put(state), progress)
+    restored = Checkpoints(run / "checkpoints", run_id=read_run_id(run)).read(template, checkpoint)
+    check_data(config, restored.saved.notes.data_hash, lambda: content_hash(dataset))
+    if restored.saved.records is None:
+        console.print(NO_CHECKSUM)
+    return OpenedRun(experiment, experiment.placement.put(restored.state), restored.progress)
 
 
 def load_run(path: str | Path, checkpoint: Checkpoint = "tested") -> Result:

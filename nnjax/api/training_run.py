@@ -11,19 +11,19 @@ that a config error does not wait for it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, take_part
 from nnjax.api.jax_session import jax_session
+from nnjax.api.run_drawing import draw_figures
+from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.plugins import plugin_words
-from nnjax.cli.resume_notice import resume_notice
-from nnjax.cli.sessions import read_sessions
 from nnjax.config.errors import DivergedError, PreemptedError
-from nnjax.config.invocation import verb_command
 from nnjax.config.schema import TrainConfig
-from nnjax.config.shell import shell_word
+from nnjax.config.storage import check_free
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -78,18 +78,23 @@ def run_training(
         OutOfMemoryError: if memory ran out all the same.
         PreemptedError: if a signal ended the run; its last state is saved.
     """
-    with summarized(config, run_dir, console) as summary, out_of_memory_explained(config):
+    with (
+        RunEnding(run_dir) as ending,
+        summarized(config, run_dir, console) as summary,
+        out_of_memory_explained(config),
+    ):
         from nnjax.training.clock import Clock
 
         clock = Clock()
         summary["seconds"] = clock.seconds
-        with jax_session(console.warn, strict=config.debug.strict, timed=clock("import")):
-            trained = _train(config, run_dir, console, dataset, summary, clock)
+        with (
+            watched(config, run_dir, console, summary, clock),
+            jax_session(console.warn, strict=config.debug.strict, timed=clock("import")),
+            take_part(config, run_dir, console, summary) as config,
+        ):
+            trained = _train(config, run_dir, console, dataset, summary, clock, ending)
     if trained is None:
-        raise PreemptedError(
-            f"{summary['reason']}: stopped after step {summary['steps']}, which is saved; "
-            f"resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}{plugin_words()}"
-        )
+        raise PreemptedError(stopped_message(summary["reason"], summary, run_dir))
     return trained
 
 
@@ -100,36 +105,46 @@ def _train(
     dataset: "Dataset | None",
     summary: dict[str, Any],
     clock: "Clock",
+    ending: RunEnding,
 ) -> TrainedNetwork | None:
     """Fills the summary on the way; None if a signal ended the training."""
     with clock("import"):
         import jax
 
-        from nnjax.api.memory_checkpoints import MemoryCheckpoints
+        from nnjax.api.kept_divergence import keeper_of, note_divergence
+        from nnjax.api.resuming import begin, make_store, note_best
+        from nnjax.data.content_hash import content_hash
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
+        from nnjax.parallel.agreement import stop_signal
         from nnjax.parallel.compilation import keep_compiled
         from nnjax.parallel.device_memory import check_devices
         from nnjax.parallel.devices import peak_device_mb, select_devices
-        from nnjax.parallel.preemption import StopSignal
-        from nnjax.training.checkpoints import Checkpoints
+        from nnjax.parallel.peers import peers
+        from nnjax.parallel.placement import computed
+        from nnjax.parallel.profile import profiled
+        from nnjax.training.background import Background
+        from nnjax.training.evaluation import EvaluationStoppedError
+        from nnjax.training.exchange_time import exchange_seconds
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
-        from nnjax.training.training_progress import TrainingProgress
+        from nnjax.training.state import state_bytes
 
     # --- devices: before anything else touches JAX ---
     training = config.training
     keep_compiled(console.warn)
     devices = select_devices(config)
     check_devices(config, devices)
+    own_device = next(device for device in devices if device.process_index == jax.process_index())
     summary |= {"platform": devices[0].platform, "num_devices": len(devices), "num_processes": jax.process_count()}
 
     # --- data ---
     with clock("data"):
         dataset = load(config.data, echo=console.print) if dataset is None else dataset
+    hashing = Background(partial(content_hash, dataset), daemon=True)  # while XLA compiles
 
     # --- model ---
     with clock("compile"):
@@ -137,6 +152,8 @@ def _train(
         layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
     check_outputs(config.model, layers[-1].output_shape, dataset.spec)
     plan, placement = experiment.plan, experiment.placement
+    if run_dir is not None:
+        check_free(run_dir, state_bytes(computed(state)), "the first checkpoint")  # no memory for it is said first
     console.print(model_table(layers))
     summary |= {
         "num_params": sum(layer.num_params for layer in layers),
@@ -145,33 +162,24 @@ def _train(
         "validation_examples": len(dataset.validation),
     }
 
-    # --- resume: 1. the last complete checkpoint, if this folder has one; 2. else the beginning ---
-    checkpoints = MemoryCheckpoints() if run_dir is None else Checkpoints(run_dir / "checkpoints", training.keep)
-    progress = TrainingProgress()
-    if config.resume is not None and run_dir is not None:
-        restored = checkpoints.restore_newest(state, console.warn)
-        if restored is not None:
-            state, progress = restored
-            for phase, earlier in progress.seconds.items():
-                clock.seconds[phase] += earlier
-            summary["earlier_seconds"] = sum(progress.seconds.values())
-            console.print(f"Resuming from step {progress.step} of {plan.steps.total}")
-            for line in resume_notice(plan, read_sessions(run_dir), progress.step):
-                console.print(line)
-        else:
-            console.print("There is no checkpoint yet: starting from the beginning")
+    # --- resume, or the beginning ---
+    start = begin(config, run_dir, state, experiment, hashing.result, console, summary)
+    start = shared_start(start, state, hashing.result, console)
+    state, progress = start.state, start.progress
+    for phase, earlier in progress.seconds.items():
+        clock.seconds[phase] += earlier
 
     # --- training; signals are the caller's where there is no folder to save to ---
-    resume_step = progress.step if config.resume is not None else None
     with (
         _preloaded(config, run_dir),  # while XLA compiles and computes
-        MetricMemory()
-        if run_dir is None
-        else MetricWriter(run_dir, config.report.tensorboard, resume_step=resume_step) as metrics,
+        MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
-        nullcontext(StopSignal()) if run_dir is None else StopSignal() as stop,
-        jax.profiler.trace(str(run_dir / "profile")) if run_dir is not None and config.debug.profile else nullcontext(),
+        nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
+        profiled(run_dir / "profile", console.warn) if run_dir is not None and config.debug.profile else nullcontext(),
     ):
+        checkpoints = make_store(config, run_dir, start, hashing.result, metrics, console)
+        checkpoints = NoCheckpoints() if peers().rank else checkpoints
+        keeper = keeper_of(run_dir, experiment, state, checkpoints, clock)
         callbacks = RunCallbacks(
             config,
             bar,
@@ -183,22 +191,42 @@ def _train(
             earlier_seconds=sum(progress.seconds.values()),
         )
         try:
-            result = fit(experiment, state, progress, checkpoints=checkpoints, callback=callbacks, stop=stop, clock=clock)
+            result = fit(
+                experiment,
+                state,
+                progress,
+                checkpoints=checkpoints,
+                callback=callbacks,
+                stop=stop,
+                clock=clock,
+                keeper=keeper,
+            )
             summary |= {"status": result.status, "reason": result.reason}
         finally:
-            summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(devices[0])}
+            note_divergence(keeper, run_dir, summary, console)
+            summary |= callbacks.summary(clock.seconds["train"]) | {"peak_device_mb": peak_device_mb(own_device)}
+            summary["data_hash"] = hashing.result()
         if result.status == "preempted":
             return None
         if result.reason:
             console.print(f"Stopped: {result.reason}")
+        if peers().count > 1:
+            with clock("compile"):
+                summary["communication"] = exchange_seconds(placement, result.state.params) * result.progress.step
 
-        # --- test: once, at the end ---
+        # --- test: once, at the end; a signal that ends it leaves it to the next session ---
+        ending.trained(summary)
         with clock("eval"):
             tested, step = result.state, result.progress.step
             if training.test == "best":
-                state, progress = checkpoints.restore(state, "best")
+                state, progress = shared_state(*checkpoints.restore(state, "best"), state)
                 tested, step = placement.put(state), progress.step
-            evaluation = experiment.evaluate(tested, dataset.test)
+                note_best(summary, progress, result.progress)
+            try:
+                evaluation = experiment.evaluate(tested, dataset.test, stop)
+            except EvaluationStoppedError:
+                summary |= {"status": "preempted", "reason": stop.requested}
+                return None
             shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
             if shown is None:
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
@@ -223,27 +251,15 @@ def _train(
     if run_dir is None:
         return trained
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
+    ending.tested(summary)
 
     # --- figures ---
-    if config.report.figures:
+    if config.report.figures and stop.requested is None:
         with clock("figures"):
-            from nnjax.reporting.figures.run_figures import draw_run
-
-            first_layer = placement.one_of(placement.get(tested.params.get(layers[0].name, {})), shown)
-            kernel = first_layer.get("kernel")
-            figures = draw_run(
-                run_dir,
-                inputs=dataset.test.inputs,
-                targets=dataset.test.targets,
-                outputs=placement.one_of(evaluation.outputs, shown),
-                losses=placement.one_of(evaluation.losses, shown),
-                class_names=dataset.class_names,
-                from_logits=config.loss.from_logits,
-                kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
-                forecast=forecasts[shown] if forecasts else None,
-                trials=summary.get("trials", ()),
+            trials = summary.get("trials", ())
+            summary["figures"] = draw_figures(
+                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console
             )
-            summary["figures"] = [str(path) for path in figures]
     return trained
 
 
@@ -253,8 +269,6 @@ def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile
-            import orbax.checkpoint  # noqa: F401
-
             if config.report.figures:
                 preload()
 

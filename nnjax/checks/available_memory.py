@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnjax.config.storage import size_text
+
 _ADDRESSES = 1_300 * 10**6  # bytes of address space (not of memory) that loading JAX, XLA and Orbax takes
 _UNLIMITED = 2**60  # version 1 writes a huge number where there is no limit
 
@@ -47,13 +49,6 @@ def host_room(root: Path = Path("/")) -> Room:
         rooms.append(Room(min(groups), f"the limit of this container or job (its cgroup) leaves {size_text(min(groups))}"))
     rooms += _own_limits()
     return min(rooms, key=lambda room: room.bytes)
-
-
-def size_text(size: int) -> str:
-    """Writes a size in powers of 1000: ``"24.3 GB"``."""
-    from humanize import naturalsize
-
-    return naturalsize(size).replace("Bytes", "bytes").replace("Byte", "byte")
 
 
 def _own_limits() -> Iterator[Room]:

@@ -7,10 +7,11 @@ problems = list(file_problems(config.data, config.parallel.memory_limit))
 from collections.abc import Iterator
 from pathlib import Path
 
-from nnjax.checks.available_memory import Room, host_room, size_text
+from nnjax.checks.available_memory import Room, host_room
 from nnjax.config.data_options import Data, SeriesData
 from nnjax.config.diagnostics import Problem
 from nnjax.config.schema import MemoryLimit
+from nnjax.config.storage import size_text
 from nnjax.config.types import MemorySize
 
 LIMIT_KEY = "parallel.memory_limit"

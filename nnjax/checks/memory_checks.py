@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
-from nnjax.checks.available_memory import Room, host_room, size_text
+from nnjax.checks.available_memory import Room, host_room
 from nnjax.checks.file_checks import LIMIT_KEY, file_problems
 from nnjax.checks.memory_needs import RUNTIME, Machine, Need, Purpose, memory_needs
 from nnjax.config.data_options import SeriesOptions, SyntheticData
@@ -26,6 +26,7 @@ from nnjax.config.diagnostics import NO_ORIGINS, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError, OutOfMemoryError
 from nnjax.config.options import CNN, FNN, RNN, Airbench, Neurons
 from nnjax.config.schema import Config, MemoryLimit, TraceConfig
+from nnjax.config.storage import size_text
 from nnjax.config.types import MemorySize
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 

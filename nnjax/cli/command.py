@@ -14,34 +14,40 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.types import RunMode
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader, override_texts, project_root
+from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
+from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new
+from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
+from nnjax.cli.finished_runs import finished
+from nnjax.cli.follower import Tell, follow, told
 from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
 from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
+from nnjax.cli.launcher import begin_rank, launch, say_folder
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.cli.provenance import Provenance
-from nnjax.cli.runs import claim, occupy
-from nnjax.cli.startup import INTERRUPTED, take_over
+from nnjax.cli.runs import occupy
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
+from nnjax.cli.sweep_workers import launched, usable_gpus
+from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
+from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
-from nnjax.config.paths import absence, check_holds_checkpoints, check_writable, expanded, is_dir
-from nnjax.config.schema import EvaluateConfig, TrainConfig
+from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.processes import detect, speaks
+from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
@@ -50,7 +56,7 @@ _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
-def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None) -> NoReturn:
+def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None, tell: Tell | None = None) -> NoReturn:
     """Runs a verb with the arguments of this process, and exits.
 
     Exit codes: 0; that of the `UserError`, its message printed without a traceback; 130 after Ctrl-C; 1 for anything else,
@@ -62,15 +68,18 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         schema: the dataclass of the whole config.
         task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
         on_sweep_end: called with the results of all jobs at the end of a sweep, an interrupted one included.
+        tell: for a verb that several processes can do: tells the others that the first one ends without it.
     """
     module = f"experiments.{verb}"
     try:
         begin_process(module)
-        code = _Command(verb, schema, task, on_sweep_end).main(sys.argv[1:])
+        begin_rank()
+        code = _Command(verb, schema, task, on_sweep_end, tell).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
     except UserError as error:
-        complain(error)
+        if speaks():
+            complain(error)
         code = error.exit_code
     except MemoryError:  # before the task, such as while reading a file
         print("out of memory before anything was trained; make the data smaller", file=sys.stderr)
@@ -86,13 +95,15 @@ class _Command:
     schema: type
     task: Task
     on_sweep_end: OnSweepEnd | None
+    tell: Tell | None
 
     def main(self, argv: Sequence[str]) -> int:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig):
-            raise ConfigError(f"--plugin {plugins[0]}: is for train and evaluate; {self.verb} has the shipped options only")
+        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig, VerifyConfig):
+            others = "train, evaluate, autopsy and verify"
+            raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
@@ -105,8 +116,26 @@ class _Command:
             print(help_text(composition, self.schema, command))
             return unread(0, "--help")
         looking = arguments.explain is not None or arguments.cfg or arguments.info
+        processes = detect()
+        if processes.count > 1 and not looking:
+            if sweeping:
+                raise ConfigError(f"-m: a sweep's jobs are single processes, and {processes.engine} started {processes.count}")
+            if processes.rank:  # other verbs are for one process
+                return follow(self.schema, self.task, composition, processes) if self.schema is TrainConfig else 0
         if sweeping and not looking:
             return self._sweep(job, composition, flags)
+        if processes.count == 1 or looking or self.tell is None:
+            return self._single(job, arguments, verb, composition, flags)
+        if not any(composition.job.get(key) for key in ("resume", "rerun")):  # all processes come to the same errors so far
+            values, origins = plain_values(self.schema, composition)
+            check(parse(self.schema, values, origins), origins)
+        return told(self.tell, processes, lambda: self._single(job, arguments, verb, composition, flags))
+
+    def _single(
+        self, job: Job, arguments: argparse.Namespace, verb: str, composition: Composition, flags: Sequence[str]
+    ) -> int:
+        """Runs a command that is no sweep, in the first process."""
+        looking = arguments.explain is not None or arguments.cfg or arguments.info
         values, origins = plain_values(self.schema, composition)
         config: object = parse(self.schema, values, origins)
         if arguments.explain is not None:
@@ -118,44 +147,54 @@ class _Command:
             return unread(0, "--cfg")
         if looking:
             return unread(hand_over(job, verb, composition.overrides, flags), "Hydra's answer")
+        if isinstance(config, TrainConfig) and config.resume is not None:
+            config = resumed_or_new(config, composition, origins)
+            values["resume"] = config.resume
         check(config, origins)
+        if isinstance(config, TrainConfig) and config.resume is not None and (line := finished(config, Path(config.resume))):
+            print(line)
+            return unread(0, "the line about the run")
+        if isinstance(config, TrainConfig) and config.parallel.processes not in ("auto", 1) and detect().count == 1:
+            return launch(config, usable_gpus(composition), automatic=composition.job.get("resume") == AUTO)
         return self._run_once(job, composition, values, flags)
 
     def _run_once(self, job: Job, composition: Composition, values: dict[str, Any], flags: Sequence[str]) -> int:
-        if unused := _for_sweeps_only(composition):
+        if unused := only_for_sweeps(composition):
             dir_too = ", or write hydra.run.dir=FOLDER" if unused.startswith("hydra.sweep.dir") else ""
             raise ConfigError(f"{unused}: counts in a sweep only; add -m{dir_too} {ON_COMMAND_LINE}")
         if composition.hydra.mode is None:
             for key, swept in (composition.hydra.sweeper.get("params") or {}).items():
                 place = composition.describe(f"hydra.sweeper.params.{key}")
                 complain(f"{key}={swept}: a sweep, which runs with -m{f' (set in {place})' if place else ''}")
-        resume = values.get("resume")
-        given = _given(composition, "hydra.run.dir")
-        if resume and given:
+        resume: Any = values.get("resume")
+        given = given_override(composition, "hydra.run.dir")
+        is_auto = composition.job.get("resume") == AUTO
+        if resume and given and not is_auto:
             raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
         made = None
         changed: dict[str, Path | str | None]
-        if resume:
-            take_over()
+        if resume and (not is_auto or holds_run(Path(resume))):
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
             # The folder is named after the run's values, which with rerun= come from an earlier run.
             settings = OmegaConf.create({**values, "hydra": composition.hydra}).hydra
-            take_over()
-            made = _make_folder(settings, "run", composition, checkpoints=self.schema is TrainConfig)
+            make = occupy_again if is_auto else occupy
+            made = make_folder(settings, "run", composition, make, checkpoints=self.schema is TrainConfig)
             changed = {"run.dir": made}
-        try:
-            if flags:
-                overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
-                return hand_over(job, composition.verb, overrides, flags) or job.exit_code
-            return run_composed(job, composition, changed) or job.exit_code
-        finally:
-            _release(None if given else made)
+        say_folder(made or Path(str(resume)))
+        with unchanged_at_signal(str(resume)) if made is None else removed_if_unbegun(made, named=given is not None):
+            try:
+                if flags:
+                    overrides = [*composition.overrides, *(setting(key, value) for key, value in changed.items())]
+                    return hand_over(job, composition.verb, overrides, flags) or job.exit_code
+                return run_composed(job, composition, changed) or job.exit_code
+            finally:
+                release(None if given else made)
 
     def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
-        given = _given(composition, "hydra.run.dir")
-        if given and not _given(composition, "hydra.sweep.dir"):  # a command line may name both folders
+        given = given_override(composition, "hydra.run.dir")
+        if given and not given_override(composition, "hydra.sweep.dir"):  # a command line may name both folders
             value = given.partition("=")[2]
             raise ConfigError(
                 f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
@@ -165,23 +204,31 @@ class _Command:
             jobs = plan(self.schema, composition, complain)
         else:
             check_job(self.schema, composition)
-        take_over()
-        sweep_dir = _make_folder(composition.hydra, "sweep", composition, checkpoints=self.schema is TrainConfig)
+        sweep_dir = make_folder(composition.hydra, "sweep", composition, occupy, checkpoints=self.schema is TrainConfig)
+        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
+
+        def finish() -> list[JobResult]:
+            release(None if given_override(composition, "hydra.sweep.dir") else sweep_dir)
+            results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
+            if self.on_sweep_end:
+                self.on_sweep_end(sweep_dir, results)
+            return results
+
         try:
-            if jobs is None:
-                overrides = [*composition.overrides, setting("sweep.dir", sweep_dir)]
-                code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
-            else:
+            if jobs is not None:
                 check_unused(jobs, sweep_dir)
-                code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
+            with finished_at_signal(finish), launched(job, composition, jobs, sweep_dir) as more:
+                if jobs is None:
+                    overrides = [*composition.overrides, setting("sweep.dir", sweep_dir), *more]
+                    code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
+                else:
+                    code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
         except KeyboardInterrupt:
             code = INTERRUPTED
-        finally:
-            _release(None if _given(composition, "hydra.sweep.dir") else sweep_dir)
-        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
-        results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
-        if self.on_sweep_end:
-            self.on_sweep_end(sweep_dir, results)
+        except BaseException:
+            release(None if given_override(composition, "hydra.sweep.dir") else sweep_dir)
+            raise
+        results = finish()
         return code or sweep_exit_code([result.exit_code for result in results])
 
 
@@ -244,43 +291,3 @@ def config_directories(config_dir: str | None) -> tuple[Path, ...]:
     if not is_dir(Path(config_dir)):
         raise ConfigError(f"--config-dir {shell_text(config_dir)}: {absence(Path(config_dir))}")
     return (conf_dir(), Path(config_dir).resolve())
-
-
-def _given(composition: Composition, key: str) -> str | None:
-    """Returns the override that sets one of Hydra's keys on the command line."""
-    return next((text for text in override_texts(composition.hydra, "hydra") if text.lstrip("+").startswith(f"{key}=")), None)
-
-
-def _for_sweeps_only(composition: Composition) -> str | None:
-    """Returns an override of one of Hydra's settings that only a sweep uses."""
-    keys = ["hydra.sweep.subdir", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher"]
-    if not _given(composition, "hydra.run.dir"):  # a command line may name both folders
-        keys.append("hydra.sweep.dir")
-    texts = override_texts(composition.hydra, "hydra")
-    return next((text for text in texts if text.lstrip("+").startswith(tuple(keys))), None)
-
-
-def _make_folder(settings: Any, mode: str, composition: Composition, *, checkpoints: bool) -> Path:
-    """Makes the folder for a run or a sweep: the one given on the command line, else a new one in the project.
-
-    Raises:
-        ConfigError: if no run can begin in it.
-    """
-    key = f"hydra.{mode}.dir"
-    pattern: Any = OmegaConf.to_container(settings[mode], resolve=False)
-    try:
-        folder = expanded(str(settings[mode].dir), key)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
-    given = _given(composition, key)
-    folder = folder.absolute() if given else project_root() / folder
-    if checkpoints:
-        check_holds_checkpoints(folder, key)
-    return occupy(folder, key) if given else claim(folder, key)
-
-
-def _release(folder: Path | None) -> None:
-    """Removes a claimed folder if it is still empty."""
-    if folder is not None:
-        with suppress(OSError):
-            folder.rmdir()

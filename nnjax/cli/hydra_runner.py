@@ -21,6 +21,8 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from nnjax.cli.compose import Composition, conf_dir, config_loader
 from nnjax.cli.hydra_internals import VERSION_BASE, Callbacks, Hydra, configure_log, run_and_report, wrapped_reports
 from nnjax.cli.job import Job
+from nnjax.cli.process import complain
+from nnjax.cli.sweep_workers import explained
 from nnjax.config.errors import ConfigError
 from nnjax.config.paths import shown_path, why
 
@@ -80,9 +82,15 @@ def run_jobs(job: Job, composition: Composition, jobs: Sequence[Sequence[str]], 
         context = HydraContext(config_loader=runner.config_loader, callbacks=Callbacks(config))
         launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
         OmegaConf.save(config, sweep_dir / "multirun.yaml")
-        for first in range(0, len(jobs), size):
-            for ended in launcher.launch(jobs[first : first + size], initial_job_idx=first):
-                _ = ended.return_value  # raises what the job raised
+        try:
+            for first in range(0, len(jobs), size):
+                for ended in launcher.launch(jobs[first : first + size], initial_job_idx=first):
+                    _ = ended.return_value  # raises what the job raised
+        except Exception as error:
+            if (line := explained(error)) is None:
+                raise
+            complain(line)
+            raise SystemExit(1) from error
 
     GlobalHydra.instance().initialize(runner)
     try:

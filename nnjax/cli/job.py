@@ -8,7 +8,8 @@ Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to r
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.auto_resume import AUTO, settled
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import find_run, newest_run, read_earlier
-from nnjax.cli.sweep_results import JobResult, write_outcome
-from nnjax.config.errors import ConfigError, DataError, PreemptedError, UserError
+from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
+from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
+from nnjax.cli.unbegun import remove_unbegun
+from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
+from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
+from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
+from nnjax.config.schema import TrainConfig, VerifyConfig
 
-Task = Callable[[Any, Path], Mapping[str, object]]
+Task = Callable[[Any, Any], Mapping[str, object]]
+"""From a config and the run's folder, which is None in all but the first of several processes, to the run's summary."""
 
 
 class Job:
@@ -39,6 +46,7 @@ class Job:
         self.task = task
         self.exit_code = 0
         self.plugins = loaded_plugins()
+        self.share: Share | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
@@ -48,6 +56,18 @@ class Job:
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
+        if self.share is None or self.share.sweep == SWEEP:
+            self._run(composed)
+        else:
+            run_in_worker(self.share, lambda: self._run(composed), self._skip)
+
+    def _skip(self) -> None:
+        settings: Any = HydraConfig.get()
+        overrides = tuple(text.lstrip("+") for text in override_texts(settings, "task"))
+        run_dir = Path(settings.runtime.output_dir)
+        write_outcome(JobResult(settings.job.num, overrides, run_dir, PreemptedError.exit_code, NOT_STARTED, None), run_dir)
+
+    def _run(self, composed: DictConfig) -> None:
         settings: Any = HydraConfig.get()
         run_dir = Path(settings.runtime.output_dir)
         composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
@@ -55,10 +75,17 @@ class Job:
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
         self.exit_code, error, summary = 0, None, None
         try:
-            values, origins = plain_values(self.schema, composition)
-            config: object = parse(self.schema, values, origins)
-            with working_in(run_dir, config, origins), out_of_memory_explained(config):
-                summary = self.task(config, run_dir)
+            with locked(run_dir):
+                values, origins = plain_values(self.schema, composition)
+                config: Any = parse(self.schema, values, origins)
+                if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
+                    if self.share and is_restarted():
+                        config = replace(config, resume=AUTO)
+                    config = settled(config, run_dir, origins)
+                with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
+                    summary = self.task(config, run_dir)
+        except RunFinishedError as line:
+            print(line, flush=True)
         except Exception as problem:
             if number is not None:
                 status = JobResult(number, overrides, run_dir, getattr(problem, "exit_code", 1), str(problem), None).status
@@ -79,8 +106,19 @@ class Job:
                 raise SystemExit(self.exit_code)  # the machine is being taken away: start no further job
 
 
+def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
+    """Removes the new folder of a sweep's job, if a signal ends the sweep before the job has begun."""
+    if number is None or (run_dir / CONFIG_FILE).exists():
+        return nullcontext()
+
+    def remove(name: str) -> None:
+        remove_unbegun(run_dir)
+
+    return on_leaving(remove)
+
+
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
-    """The config as plain data, its folders absolute; with `resume` or `rerun`, the earlier run's config."""
+    """The config as plain data, its folders absolute; with `resume=FOLDER` or `rerun`, the earlier run's config."""
     values = composition.values(schema)
     origins: Origins = composition
     known = {field.name for field in fields(schema)}
@@ -88,16 +126,20 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         if values[key] == "???":
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
-        if isinstance(values[key], str):
+        if isinstance(values[key], str) and (key, values[key]) != ("resume", AUTO):
             values[key] = str(find_run(values[key], key, composition))
             require_plugins(Path(values[key]), key, complain)
-    given = [key for key in ("resume", "rerun") if key in known and isinstance(values.get(key), str)]
+    earlier = ("run",) if schema is VerifyConfig else ("resume", "rerun")
+    given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(
             f"rerun={values['rerun']}: starts a new run, and resume= resumes one; give one of them {ON_COMMAND_LINE}"
         )
-    if given:
+    if given and (given[0], values[given[0]]) != ("resume", AUTO):
+        composed = values
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+        if schema is VerifyConfig:  # the run's experiment, and this command's own keys
+            values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")
     for name in ("directory", "file"):  # the config may be read again from another working directory
         if isinstance(data, dict) and isinstance(data.get(name), str) and data[name] != "???":

@@ -24,8 +24,11 @@ from nnjax.config.parsing import to_mapping
 from nnjax.config.paths import absence, expanded, is_file, reaching, shown_path
 from nnjax.config.registry import GROUPS, PluginFile, Registered, loading, registered, registered_as
 from nnjax.config.shell import shell_word
+from nnjax.config.stored_files import read_json, write_text
 
 PLUGINS_FILE = ".hydra/plugins.json"
+
+_LONGEST_NOTE = 4096  # characters of a path, or of an option
 
 _loaded: dict[Path, PluginFile] = {}
 _warned: set[str] = set()  # a command reads a run's config twice
@@ -119,7 +122,7 @@ def note_plugins(run_dir: Path, config: object) -> None:
     if noted or path.exists():
         with reaching("", path, "cannot be written"):
             path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(noted, indent=2), encoding="utf-8")
+            write_text(path, json.dumps(noted, indent=2))
 
 
 def require_plugins(run_dir: Path, key: str, warn: Callable[[str], object]) -> None:
@@ -162,11 +165,9 @@ def require_plugins(run_dir: Path, key: str, warn: Callable[[str], object]) -> N
 
 def _noted(run_dir: Path) -> list[dict[str, Any]]:
     try:
-        noted = json.loads((run_dir / PLUGINS_FILE).read_text(encoding="utf-8"))
+        noted = read_json(run_dir / PLUGINS_FILE)
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{shown_path(run_dir / PLUGINS_FILE)}: cannot be read: {error}") from error
     if not isinstance(noted, list) or not all(map(_is_note, noted)):
         raise ConfigError(f"{shown_path(run_dir / PLUGINS_FILE)}: is damaged: must be a list of file, sha256 and options")
     return noted
@@ -178,7 +179,9 @@ def _is_note(noted: object) -> bool:
         return False
     file, sha256, options = (noted.get(name) for name in ("file", "sha256", "options"))
     names = isinstance(options, list) and bool(options) and all(isinstance(option, str) for option in options)
-    return names and type(file) is type(sha256) and isinstance(file, str | None)
+    if not names or type(file) is not type(sha256) or not isinstance(file, str | None):
+        return False
+    return all(text.isprintable() and len(text) < _LONGEST_NOTE for text in (file or "", str(sha256), *(options or ())))
 
 
 def _load(name: str, path: Path) -> PluginFile:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from nnjax.cli.startup import open_streams
 from nnjax.config.invocation import is_own
+from nnjax.config.leaving import receive
 
 
 def begin_process(module: str) -> None:
@@ -112,13 +113,21 @@ def end_process(code: int, module: str) -> NoReturn:
     """
     if not is_own(module):
         sys.exit(code)
+    receive(lambda name: None)
     with suppress(KeyboardInterrupt):  # the exit code stays
         # Python's own first steps of an exit; they have no public names.
         threading._shutdown()  # type: ignore[attr-defined]
+        sys.unraisablehook = _without_full_disks
         atexit._run_exitfuncs()
     with suppress(KeyboardInterrupt):
         _flush_all()
     os._exit(code)
+
+
+def _without_full_disks(fault: "sys.UnraisableHookArgs") -> None:
+    """Leaves out the traceback of a library that writes its last lines to a full disk: the command said so already."""
+    if not isinstance(fault.exc_value, OSError):
+        sys.__unraisablehook__(fault)
 
 
 def _flush_all() -> None:

@@ -22,6 +22,8 @@ REMOVED = "(removed)"
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster, where PyYAML has it
 
+_MOST_ITEMS = 1000  # the items of a longer list have the place of their list
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -57,6 +59,7 @@ class Provenance:
     def __init__(self) -> None:
         self._settings: dict[str, list[Setting]] = {}
         self._choices: dict[str, list[Setting]] = {}
+        self._parents: set[str] = set()  # of all keys that were ever set
 
     def add_file(self, path: Path, package: str) -> None:
         """Merges a file, its values placed under the dotted key `package` ("" is the root)."""
@@ -118,14 +121,17 @@ class Provenance:
                 self._add_node(_join(key, str(_construct(name))), item, name, file)
             return
         self._replace(key, Setting(_construct(node), _place(file, at)))
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and len(node.value) <= _MOST_ITEMS:
             for index, item in enumerate(node.value):
                 self._add_node(_join(key, str(index)), item, item, file)
 
     def _replace(self, key: str, setting: Setting) -> None:
-        for part in [part for part in self._settings if part.startswith(f"{key}.")]:
-            del self._settings[part]
-        for whole in _above(key):
+        if key in self._parents:
+            for part in [part for part in self._settings if part.startswith(f"{key}.")]:
+                del self._settings[part]
+        above = _above(key)
+        self._parents.update(above)
+        for whole in above:
             if whole in self._settings and not isinstance(self._settings[whole][-1].value, list):
                 del self._settings[whole]  # a mapping took the place of a plain value
         self._settings.setdefault(key, []).append(setting)

@@ -19,13 +19,17 @@ import yaml
 from omegaconf import OmegaConf
 
 from nnjax.cli.compose import Composition, config_loader, project_root, resolve
+from nnjax.cli.folder_contents import check_contents
 from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.cli.provenance import Provenance
+from nnjax.cli.stored_config import check_data_places, read_stored_config
 from nnjax.cli.sweep_results import OUTCOME_FILE
+from nnjax.config.checkpoint_names import steps_saved
 from nnjax.config.diagnostics import Origins, Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse, to_mapping
-from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, is_file, reaching, shown_path
+from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, reaching, shown_path
+from nnjax.config.stored_files import write_text
 
 if sys.platform != "win32":
     import fcntl
@@ -46,6 +50,8 @@ RESUMABLE = (
     "data.directory",
     "data.file",
     "data.placement",
+    "debug.watchdog",
+    "debug.stall_limit",
     "report",
 )
 """The keys that a resume may change: how long and where the run trains, not what it trains."""
@@ -64,28 +70,36 @@ def claim(path: Path, key: str) -> Path:
         return next(filter(_make, candidates))
 
 
-def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE) -> Path:
+def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = False) -> Path:
     """Makes the folder that a person named with `key`; it may exist already.
 
     Args:
         path: the folder.
         key: what named it.
         place: where that was, for the error.
+        begun: whether a run that has no checkpoint yet may be there.
 
     Raises:
         ConfigError: if it holds an earlier run or cannot be made.
     """
-    for pattern in (CONFIG_FILE, f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
+    for pattern in (*(() if begun else (CONFIG_FILE,)), f"*/{CONFIG_FILE}", f"*/{OUTCOME_FILE}"):
         with reaching(key, path, "cannot be made"):
-            found = next(path.glob(pattern), None)
+            found = next((file for file in path.glob(pattern) if not begun or file.parent.name != ".hydra"), None)
         if found:
             reason = f"holds an earlier run ({found.relative_to(path)}); resume=FOLDER resumes one; else take another folder"
             raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
+    if not begun and steps_saved(path / "checkpoints"):
+        reason = "holds checkpoints of an earlier run, without its config; take another folder"
+        raise ConfigError(f"{key}={shown_path(path)}: {reason} {place}".rstrip())
     check_name(path, key)
     with reaching(key, path, "cannot be made"):
         path.mkdir(parents=True, exist_ok=True)
+    check_contents(path)
     check_writable(path, key)
     return path
+
+
+_held: set[Path] = set()  # the folders that this process has locked
 
 
 @contextmanager
@@ -95,9 +109,11 @@ def locked(run_dir: Path) -> Iterator[None]:
     Raises:
         ConfigError: if another process works in it.
     """
+    # Not truncated, which would change its time: a refused resume leaves everything as it was.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with reaching("", run_dir, "cannot be written to"):
-        lock = (run_dir / ".lock").open("w")
-    with lock as file:
+        lock = os.open(run_dir / ".lock", flags, 0o666)
+    with os.fdopen(lock, "r+b", buffering=0) as file:
         if sys.platform != "win32":
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,7 +121,30 @@ def locked(run_dir: Path) -> Iterator[None]:
                 raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
             except OSError:
                 pass  # a file system without locks
-        yield
+        _held.add(run_dir)
+        try:
+            yield
+        finally:
+            _held.discard(run_dir)
+
+
+def in_use_elsewhere(run_dir: Path) -> bool:
+    """Whether another process has locked a folder."""
+    if run_dir in _held or sys.platform == "win32":
+        return False
+    try:
+        number = os.open(run_dir / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system without locks
+    finally:
+        os.close(number)
+    return False
 
 
 def write_config(config: object, run_dir: Path) -> None:
@@ -113,10 +152,8 @@ def write_config(config: object, run_dir: Path) -> None:
     mapping = to_mapping(config)
     mapping |= {key: None for key in ("resume", "rerun") if key in mapping}
     text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
-    part = run_dir / f".{CONFIG_FILE}.{os.getpid()}"
     with reaching("", run_dir / CONFIG_FILE, "cannot be written"):
-        part.write_text(text, encoding="utf-8")
-        part.replace(run_dir / CONFIG_FILE)
+        write_text(run_dir / CONFIG_FILE, text)
 
 
 def read_config(schema: type[T], run_dir: Path) -> T:
@@ -126,8 +163,9 @@ def read_config(schema: type[T], run_dir: Path) -> T:
         ConfigError: if it is damaged, or of a version that held other keys.
     """
     origins = Provenance()
-    values = _read_values(run_dir)
+    values = read_stored_config(run_dir / CONFIG_FILE)
     origins.add_file(run_dir / CONFIG_FILE, package="")
+    check_data_places(values, origins)
     return parse(schema, values, origins)
 
 
@@ -144,13 +182,24 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
     """
     candidates = [base / expanded(name, key) for base in (Path.cwd(), project_root())]
     for folder in candidates:
-        if is_file(folder / CONFIG_FILE):
-            return folder.resolve()
-    found = next((folder for folder in candidates if is_dir(folder)), None)
-    reason = f"no run: it holds no {CONFIG_FILE}" if found else absence(candidates[0])
-    near = _nearest_run(name, found)
+        if holds_config(folder):
+            found = folder.resolve()
+            check_contents(found, written=key == "resume")
+            return found
+    other = next((folder for folder in candidates if is_dir(folder)), None)
+    reason = f"no run: it holds no {CONFIG_FILE}" if other else absence(candidates[0])
+    near = _nearest_run(name, other)
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError(Problem(key, name, reason + hint).line(origins))
+
+
+def holds_config(folder: Path) -> bool:
+    """Whether a folder has an entry `config.yaml`; what that is, a reader checks."""
+    try:
+        (folder / CONFIG_FILE).lstat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def newest_run() -> str | None:
@@ -163,13 +212,13 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
 
     Args:
         composition: of the command line; only the keys that its overrides name are taken from it.
-        key: `resume`, which keeps the experiment as it was, or `rerun`, which starts a new one like it.
+        key: `resume`, which keeps the experiment as it was, or `rerun` (`run` for verify), which starts a new one like it.
         run_dir: folder of the earlier run.
 
     Raises:
         ConfigError: for an override that would change what a resumed run trains.
     """
-    values, origins = _read_values(run_dir), Provenance()
+    values, origins = read_stored_config(run_dir / CONFIG_FILE), Provenance()
     origins.add_file(run_dir / CONFIG_FILE, package="")
     config = OmegaConf.create(values, flags={"allow_objects": True})
     loader = config_loader(composition.directories)
@@ -177,15 +226,15 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         changed, text = override.key_or_group, str(override.input_line).lstrip("+")
         if override.is_hydra_override() or changed == key:
             continue
-        free = key == "rerun" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+        free = key != "resume" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
         if override.is_delete() or not free:
             reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
-            if key == "rerun":
+            if key != "resume":
                 reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
         chosen = is_group(override, loader)
         if chosen and changed not in values:
-            raise ConfigError(f"{text}: rerun= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
+            raise ConfigError(f"{text}: {key}= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
         value: Any = composition.job[changed] if chosen else override.value()
         try:
             OmegaConf.update(config, changed, value, merge=not chosen, force_add=True)
@@ -194,21 +243,10 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}") from error
         origins.add_override(changed, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
     values = resolve(config, origins)
+    check_data_places(values, origins)
     values[key] = str(run_dir)
     origins.add_override(key, str(run_dir))
     return values, origins
-
-
-def _read_values(run_dir: Path) -> dict[str, Any]:
-    path = run_dir / CONFIG_FILE
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
-        raise ConfigError(f"{shown_path(path)}: cannot be read: {reason}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{shown_path(path)}: holds no config")
-    return values
 
 
 def _make(folder: Path) -> bool:
@@ -232,7 +270,7 @@ def _all_runs() -> list[str]:
 
 
 def _started(run: str) -> float:
-    return (project_root() / run / CONFIG_FILE).stat().st_mtime
+    return (project_root() / run / CONFIG_FILE).lstat().st_mtime
 
 
 def _nearest_run(name: str, folder: Path | None) -> str | None:

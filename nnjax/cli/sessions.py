@@ -1,6 +1,7 @@
 """Records the lengths that each session of a run was started with, so that a resume can tell how its past steps were trained.
 
-    begin_session(config, run_dir, origins)        # before config.yaml is written anew
+    check_session(config, run_dir, origins)        # raises for a resume that would undo steps already done
+    begin_session(config, run_dir)                 # before config.yaml is written anew
     *earlier, now = read_sessions(run_dir)
 
 A session is kept only if a checkpoint holds steps of it: the next resume drops a session that was killed before.
@@ -12,14 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nnjax.checks.data_checks import Problems
 from nnjax.checks.plan import Plan, make_plan
+from nnjax.cli.stored_config import read_stored_config
+from nnjax.config.checkpoint_names import steps_saved
 from nnjax.config.diagnostics import Origins, Problem, count, raise_problems
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.schema import Config, TrainConfig
+from nnjax.config.stored_files import read_json, write_text
 from nnjax.config.training_options import Constant, Restart, Textbook
 from nnjax.config.types import Duration, NonNegativeInt
 
@@ -68,8 +70,8 @@ def session_of(config: TrainConfig, from_step: int) -> Session:
     return Session(from_step, training.duration, training.planned, restarts, training.evaluate_every, training.checkpoint_every)
 
 
-def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
-    """Records a new session, after the sessions whose steps are part of the run.
+def check_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
+    """Checks that a new session does not undo what earlier ones did.
 
     Args:
         config: of the new session; with `resume`, the run in the folder is resumed.
@@ -77,46 +79,58 @@ def begin_session(config: TrainConfig, run_dir: Path, origins: Origins) -> None:
         origins: tells where the values were set.
 
     Raises:
-        IncompatibleError: for a resume that would undo steps already done; nothing is written then.
+        IncompatibleError: for a resume that would undo steps already done.
     """
-    done = steps_done(run_dir) if config.resume is not None else 0
-    earlier = [session for session in read_sessions(run_dir) if session.from_step < done] if done else []
+    earlier, done = _earlier_sessions(config, run_dir)
     if earlier:
         plan = make_plan(config)
         if plan.steps.per_epoch:
             before = make_plan(earlier[-1].apply(config), plan.spec)
             raise_problems(list(_resume_problems(plan, before, done)), origins, IncompatibleError)
-    path, part = run_dir / SESSIONS_FILE, run_dir / f"{SESSIONS_FILE}.part"
+
+
+def begin_session(config: TrainConfig, run_dir: Path) -> None:
+    """Records a new session, after the sessions whose steps are part of the run.
+
+    Args:
+        config: of the new session, which `check_session` accepted.
+        run_dir: the run's folder, with the config of its last session.
+    """
+    earlier, done = _earlier_sessions(config, run_dir)
+    path = run_dir / SESSIONS_FILE
     path.parent.mkdir(exist_ok=True)
-    part.write_text(json.dumps([to_mapping(session) for session in (*earlier, session_of(config, done))]), encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps([to_mapping(session) for session in (*earlier, session_of(config, done))]))
+
+
+def _earlier_sessions(config: TrainConfig, run_dir: Path) -> tuple[list[Session], int]:
+    """The sessions whose steps a new session goes on from, and the number of these steps."""
+    done = steps_done(run_dir) if config.resume is not None else 0
+    return [session for session in read_sessions(run_dir) if session.from_step < done] if done else [], done
 
 
 def read_sessions(run_dir: Path) -> list[Session]:
     """Reads the sessions of a run, the newest last; a run without a record has the one session of its config."""
-    path = run_dir / SESSIONS_FILE
     try:
-        return [parse(Session, values) for values in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError, AttributeError, ConfigError):
+        return [parse(Session, values) for values in read_json(run_dir / SESSIONS_FILE)]
+    except (OSError, TypeError, AttributeError, ConfigError):
         return _from_config(run_dir)
 
 
 def steps_done(run_dir: Path) -> int:
     """The number of steps in the newest checkpoint of a run; 0 without one."""
-    names = [path.name for path in (run_dir / "checkpoints").glob("*")]
-    return max((int(name) for name in names if name.isdecimal()), default=0)
+    return max(steps_saved(run_dir / "checkpoints"), default=0)
 
 
 def _from_config(run_dir: Path) -> list[Session]:
     try:
-        values: Any = yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8"))
+        values: Any = read_stored_config(run_dir / "config.yaml")
         training, schedule = values["training"], values["schedule"]
         found: Mapping[str, Any] = {
             **{name: training.get(name) for name in ("duration", "planned", "evaluate_every", "checkpoint_every")},
             "restarts": schedule.get("restarts", []),
         }
         return [parse(Session, {"from_step": 0, **found})]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError):
+    except (KeyError, TypeError, AttributeError, ConfigError):
         return []
 
 

@@ -8,13 +8,16 @@ A job writes its outcome to `.hydra/outcome.json` in its folder, so that jobs ma
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnjax.config.errors import ConfigError, DataError, DivergedError, PreemptedError
+from nnjax.config.stored_files import MOST_RESULTS, read_json, write_text
 
 OUTCOME_FILE = ".hydra/outcome.json"
 DID_NOT_END = "did not end"
+NOT_STARTED = "not started"
 
 _STATUSES = {
     ConfigError.exit_code: "config error",
@@ -49,8 +52,10 @@ class JobResult:
         """One of completed, stopped_early, preempted, diverged, config error, data error, failed, did not end, not started."""
         if self.exit_code == 0:
             return str((self.summary or {}).get("status", "completed"))
+        if self.error == NOT_STARTED or (self.error == DID_NOT_END and self.run_dir is None):
+            return NOT_STARTED
         if self.error == DID_NOT_END:
-            return "not started" if self.run_dir is None else DID_NOT_END
+            return DID_NOT_END
         return _STATUSES.get(self.exit_code, "failed")
 
 
@@ -65,7 +70,7 @@ def write_outcome(result: JobResult, run_dir: Path) -> None:
         "error": result.error,
         "summary": result.summary,
     }
-    path.write_text(json.dumps(outcome, default=str), encoding="utf-8")
+    write_text(path, json.dumps(outcome, default=str))
 
 
 def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Sequence[str] | None = None) -> list[JobResult]:
@@ -81,8 +86,9 @@ def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Se
         if (sweep_dir / folder).is_dir():
             found[number] = replace(found[number], run_dir=sweep_dir / folder)
     for path in sweep_dir.rglob(OUTCOME_FILE):
-        outcome = json.loads(path.read_text(encoding="utf-8"))
-        if jobs is None or outcome["number"] in found:
-            overrides = tuple(outcome.pop("overrides"))
-            found[outcome["number"]] = JobResult(overrides=overrides, run_dir=path.parents[1], **outcome)
+        with suppress(OSError, ConfigError, TypeError, KeyError):  # one that is torn: its job did not end
+            outcome = read_json(path, MOST_RESULTS)
+            if jobs is None or outcome["number"] in found:
+                result = JobResult(**{**outcome, "overrides": tuple(outcome["overrides"]), "run_dir": path.parents[1]})
+                found[result.number] = result
     return [found[number] for number in sorted(found)]

@@ -16,6 +16,7 @@ MISSING: Final = object()
 """The value of a key that is not there."""
 
 _LONGEST_VALUE = 60
+_MOST_OTHERS = 20
 
 
 class Origins(Protocol):
@@ -70,7 +71,9 @@ def raise_problems(problems: Sequence[Problem], origins: Origins, error: type[Co
     """
     if problems:
         first, *others = problems
-        lines = [*first.help, *(f"also: {problem.line(origins)}" for problem in others)]
+        lines = [*first.help, *(f"also: {problem.line(origins)}" for problem in others[:_MOST_OTHERS])]
+        if len(others) > _MOST_OTHERS:
+            lines.append(f"and {len(others) - _MOST_OTHERS} more")
         raise error("\n  ".join([first.line(origins), *lines]))
 
 

@@ -31,6 +31,10 @@ class OutOfMemoryError(UserError):
     """Memory that ran out, although the experiment might have fitted."""
 
 
+class StorageError(UserError):
+    """A file that could not be written: the disk is full or read-only, or the folder has gone."""
+
+
 class DataError(UserError):
     """Data that is missing, damaged or cannot be fetched."""
 
@@ -38,9 +42,24 @@ class DataError(UserError):
 
 
 class DivergedError(UserError):
-    """The loss stopped being a finite number."""
+    """The loss stopped being a finite number.
+
+    Attributes:
+        step: the step whose loss it is, counted from 1; None where no single step is to blame.
+        split: the split whose loss it is.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, step: int | None = None, split: str = "train") -> None:
+        super().__init__(message)
+        self.step, self.split = step, split
+
+
+class RunFinishedError(UserError):
+    """No fault: the run to be resumed has no step left to do, and stays as it is."""
+
+    exit_code = 0
 
 
 class PreemptedError(UserError):

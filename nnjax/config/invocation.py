@@ -34,5 +34,13 @@ def is_own(module: str) -> bool:
     return any(forms) or (len(words) > 1 and [_stem(words[0]), words[1]] == [SCRIPT, verb])
 
 
+def verb_words() -> list[str]:
+    """The words of this process's command line, after Python's name, up to the verb."""
+    words = sys.orig_argv[1:]
+    first = next((place for place, word in enumerate(words) if "experiments" in word or _stem(word) == SCRIPT), 0)
+    parts = first + 1 if words[first].startswith("experiments.") else first + 2
+    return words[:parts]
+
+
 def _stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122  (pathlib takes longer to import)

@@ -36,7 +36,18 @@ __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "p
 T = TypeVar("T")
 
 # These keys do not change a run's numbers.
-_WITHOUT_EFFECT = ("resume", "rerun", "report", "data.directory", "data.placement", "parallel.memory_limit")
+_WITHOUT_EFFECT = (
+    "resume",
+    "rerun",
+    "report",
+    "data.directory",
+    "data.placement",
+    "debug.stall_limit",
+    "debug.watchdog",
+    "parallel.memory_limit",
+)
+
+_MOST_SUGGESTIONS = 20  # each takes milliseconds, and a damaged file may hold thousands of unknown keys
 
 
 def parse(schema: type[T], values: Mapping[str, Any], origins: Origins = NO_ORIGINS) -> T:
@@ -205,7 +216,7 @@ class _Reader:
         reason = "unknown key"
         if owners:
             reason += f" for {place}; {' and '.join(owners)} can have it"
-        elif meant := suggest(key, keys_of(self.schema), beside, value):
+        elif len(self.problems) < _MOST_SUGGESTIONS and (meant := suggest(key, keys_of(self.schema), beside, value)):
             reason += f"; did you mean {meant}?"
         self.refuse(key, value, reason, (f"keys of {place}: {', '.join(beside)}",) if beside else ())
 

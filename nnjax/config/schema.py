@@ -92,18 +92,31 @@ class Parallel:
 
     Attributes:
         name: the wrapper, `pmap` or `shard_map`; both compute the same.
-        devices: how many; `auto` takes every accelerator, or, on the CPU, as many simulated devices as there are cores, as
-            far as they divide the batch.
+        devices: how many, over all processes; `auto` takes every accelerator, or, on the CPU, as many simulated devices as
+            there are cores, as far as they divide the batch.
         platform: where to run; `auto` leaves it to JAX.
         memory_limit: the memory that an experiment may take on the host and on each device; one that certainly takes more is
             refused before it allocates anything. `auto` measures the free memory, a size such as 12GB sets a limit, and `off`
             refuses nothing.
+        processes: how many processes train together; `auto` takes those that an engine started (Open MPI, Slurm, Kubernetes, a
+            TPU pod), or one. Without an engine, the command starts so many on this machine.
+        peer_timeout: seconds without a sign of life after which a process counts as gone; all others end then.
+        start_timeout: seconds in which all processes must have come.
+        supervise: start a job that failed again from its last checkpoint, where the command itself started its processes.
+        max_restarts: how often.
+        elastic: start it again with as many processes as are left, as far as they divide the batches.
     """
 
     name: Literal["pmap", "shard_map"]
     devices: PositiveInt | Literal["auto"]
     platform: Literal["auto", "cpu", "gpu", "tpu"]
     memory_limit: MemoryLimit = "auto"
+    processes: PositiveInt | Literal["auto"] = "auto"
+    peer_timeout: PositiveFloat = 60.0
+    start_timeout: PositiveFloat = 300.0
+    supervise: bool = False
+    max_restarts: NonNegativeInt = 3
+    elastic: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,9 @@ class Debug:
         strict: one step per call, on one device; when a number stops being finite, the error names the layer or gradient
             where that starts.
         profile: record a trace of some steps, for Perfetto or TensorBoard.
+        watchdog: what happens when a part of the run takes ten times as long as the longest before, and 30 seconds: `warn` says
+            so, with the stack of every thread in `train.log`; `stop` also ends the process, after `stall_limit`; `off`.
+        stall_limit: seconds.
     """
 
     name: Literal["off", "fast", "overfit", "strict", "profile"]
@@ -124,6 +140,8 @@ class Debug:
     overfit: bool
     strict: bool
     profile: bool
+    watchdog: Literal["warn", "stop", "off"] = "warn"
+    stall_limit: PositiveFloat = 600.0
 
 
 @dataclass(frozen=True)
@@ -167,7 +185,7 @@ class TrainConfig(Config):
     """`python -m experiments.train`.
 
     Attributes:
-        resume: folder of an earlier run to resume; null starts a new one.
+        resume: folder of an earlier run to resume; `auto` resumes the run in `hydra.run.dir`, or starts it; null starts anew.
         rerun: folder of an earlier run whose config is run anew, with the other overrides applied; null is off.
     """
 
@@ -184,6 +202,26 @@ class TraceConfig(Config):
     """
 
     iterations: PositiveInt
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyConfig(Config):
+    """`python -m experiments.verify CHECK`: holds an experiment, or a run's files, to what is promised of them.
+
+    Attributes:
+        check: `resume` kills trainings and resumes them, `parity` trains on one and on several devices, `checkpoint` reads a
+            run's files.
+        run: folder of an earlier run, whose experiment or files are checked; null checks the experiment of this config.
+        steps: of each training; `resume` trains so many before the kill and after it.
+        kills: number of runs that `resume` kills.
+        tolerance: the largest relative difference that `parity` accepts.
+    """
+
+    check: Literal["resume", "parity", "checkpoint"]
+    run: str | None
+    steps: PositiveInt
+    kills: PositiveInt
+    tolerance: PositiveFloat
 
 
 @dataclass(frozen=True)
@@ -225,11 +263,25 @@ class EvaluateConfig:
         run: folder of the run.
         checkpoint: `last`, `best`, `tested` (the one that training tested), or a step.
         memory_limit: like `parallel.memory_limit`, for this evaluation.
+        figures: whether to draw the run's figures, in the evaluation's folder; `auto` does if the run should have figures, and
+            has none, such as after a signal.
     """
 
     run: str
     checkpoint: Literal["last", "best", "tested"] | NonNegativeInt
     memory_limit: MemoryLimit = "auto"
+    figures: Literal["auto"] | bool = "auto"
+
+
+@dataclass(frozen=True)
+class AutopsyConfig:
+    """`python -m experiments.autopsy run=outputs/…`.
+
+    Attributes:
+        run: folder of a run that diverged.
+    """
+
+    run: str
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ They are kept below `cache_directory()`, with a folder for each kind of processo
 import hashlib
 import platform
 import tempfile
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any
 
 import jax
 
+from nnjax.config.errors import StorageError
 from nnjax.config.paths import cache_directory
+from nnjax.config.storage import check_free
 
 _LARGEST = 2**30  # bytes
+_LEAST_FREE = 2**24  # bytes that the programs of one experiment may take
 
 # What XLA's CPU backend hands to the library YNNPACK: sums, where its own choice is products and convolutions, too. Eigen,
 # which has those then, takes a quarter of the time for the gradient of a convolution by its kernel. XLA's own sums over all
@@ -38,6 +42,10 @@ def keep_compiled(echo: Callable[[str], None]) -> None:
     folder = cache_directory() / "compiled" / _processor()
     if not _can_keep(folder, echo):
         return
+    # A disk that fills up meanwhile, or an entry that a kill cut off, costs a compilation; JAX would warn at each program.
+    warnings.filterwarnings(
+        "ignore", message="Error (reading|writing) persistent compilation cache entry", category=UserWarning
+    )
     with suppress(OSError):  # entries of another user
         _shrink(folder, _LARGEST)
     jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -85,7 +93,8 @@ def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
             file.flush()
-    except (OSError, ValueError) as error:
+        check_free(folder, _LEAST_FREE, "it", "programs are compiled anew at each start")
+    except (OSError, ValueError, StorageError) as error:
         echo(f"continuing without a cache of compiled programs: {error}")
         return False
     return True
@@ -109,7 +118,10 @@ def _shrink(folder: Path, largest: int) -> None:
     entries = []
     for path in folder.iterdir():
         try:
-            entries.append((max(path.stat().st_atime, path.stat().st_mtime), path.stat().st_size, path))
+            state = path.stat()
+            if not state.st_size:  # a full disk cut it off
+                path.unlink(missing_ok=True)
+            entries.append((max(state.st_atime, state.st_mtime), state.st_size, path))
         except FileNotFoundError:  # another process shrinks, too
             continue
     total = sum(size for _, size, _ in entries)

@@ -9,10 +9,11 @@ from typing import Any
 
 import jax
 
-from nnjax.checks.available_memory import Room, host_room, size_text
+from nnjax.checks.available_memory import Room, host_room
 from nnjax.checks.memory_checks import MemoryLimits, check_memory, check_program
 from nnjax.checks.memory_needs import Machine, Purpose
 from nnjax.config.schema import Config, MemoryLimit
+from nnjax.config.storage import size_text
 from nnjax.data.dataset_spec import DatasetSpec
 
 
@@ -39,8 +40,7 @@ def check_devices(
         IncompatibleError: if it surely needs more.
     """
     platform = devices[0].platform
-    own = [device for device in devices if device.process_index == jax.process_index()]
-    machine = Machine("cpu" if platform == "cpu" else "accelerator", max(1, len(own)))
+    machine = Machine("cpu" if platform == "cpu" else "accelerator", max(1, len(_own(devices))))
     limits = MemoryLimits(limit or config.parallel.memory_limit, key, device_room(devices))
     check_memory(config, spec=spec, machine=machine, purpose=purpose, limits=limits)
 
@@ -48,7 +48,7 @@ def check_devices(
 def device_room(devices: Sequence[jax.Device]) -> Room | None:
     """The free memory of the fullest of several accelerators; None where it is not measured, as on CPUs."""
     rooms = []
-    for device in devices:
+    for device in _own(devices):
         statistics = device.memory_stats() or {}
         most = statistics.get("bytes_limit")
         if most is not None:
@@ -76,6 +76,11 @@ def check_compiled(config: Config, spec: DatasetSpec, compiled: Any, devices: Se
         return
     size = sizes.temp_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes
     if devices[0].platform == "cpu":
-        check_program(config, spec, size * len(devices), host_room(), what)
+        check_program(config, spec, size * len(_own(devices)), host_room(), what)
     elif (room := device_room(devices)) is not None:
         check_program(config, spec, size, room, what)
+
+
+def _own(devices: Sequence[jax.Device]) -> list[jax.Device]:
+    """Those of this process."""
+    return [device for device in devices if device.process_index == jax.process_index()]

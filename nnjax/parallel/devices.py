@@ -5,8 +5,11 @@ devices = select_devices(config)         # [CpuDevice(id=0), CpuDevice(id=1)]
 
 import contextlib
 import os
+import socket
 
 import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from nnjax.checks.device_shares import has_whole_trials
 from nnjax.checks.trials import num_trials
@@ -14,6 +17,9 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
 from nnjax.config.schema import Config
 from nnjax.parallel.environment import platform_said
+from nnjax.parallel.jax_runtime import PeerError
+from nnjax.parallel.native_output import discarded_output
+from nnjax.parallel.peers import peers
 
 # Below this share of a batch, calling a simulated CPU device costs more than its computation.
 _SMALLEST_CPU_SHARE = 16
@@ -33,10 +39,17 @@ def select_devices(config: Config) -> list[jax.Device]:
         ConfigError: if the platform is not there, or has too few devices.
     """
     platform, wanted = config.parallel.platform, config.parallel.devices
+    count = peers().count  # of processes, which hold equally many devices
+    if wanted != "auto" and wanted % count:
+        raise ConfigError(
+            f"parallel.devices={wanted}: {count} processes have equally many each; choose {count}, {2 * count}, …, or auto"
+        )
+    if config.debug.strict and count > 1:
+        raise ConfigError("debug.strict=true: trains on one device, in one process; leave out parallel.processes")
     if platform in ("cpu", "tpu"):  # "gpu" stands for several platforms, some of which JAX may not support
         jax.config.update("jax_platforms", platform)
     asked = jax.config.values.get("jax_num_cpu_devices") or 1  # JAX_NUM_CPU_DEVICES: at least so many are there
-    _make_cpu_devices(max(_cores(), asked, 1 if wanted == "auto" else wanted))
+    _make_cpu_devices(max(_cores(), asked, 1 if wanted == "auto" else wanted // count))
     try:
         devices = jax.devices() if platform == "auto" else jax.devices(platform)
     except (RuntimeError, AssertionError) as error:  # the latter is JAX's answer to JAX_PLATFORMS=cuda without one
@@ -44,6 +57,10 @@ def select_devices(config: Config) -> list[jax.Device]:
     kind = devices[0].platform
     if config.debug.strict:
         return devices[:1]
+    if count > 1:
+        devices = _shared_devices(devices, count, config)
+        _meet(devices)
+        return devices
     if wanted == "auto":
         return devices[: _worthwhile(len(devices), kind, config)]
     if wanted > len(devices):
@@ -86,6 +103,59 @@ def peak_device_mb(device: jax.Device) -> float | None:
     statistics = device.memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
     return None if peak is None else peak / 1e6
+
+
+def _shared_devices(devices: list[jax.Device], count: int, config: Config) -> list[jax.Device]:
+    """Equally many devices of each of several processes, process by process; the same list in all of them."""
+    found: dict[int, list[jax.Device]] = {number: [] for number in range(count)}
+    for device in devices:
+        found[device.process_index].append(device)
+    most, wanted, trials = min(map(len, found.values())), config.parallel.devices, num_trials(config)
+    kind = devices[0].platform
+    if wanted == "auto":
+        sizes = (config.training.global_batch_size, config.training.eval_batch_size)
+        if kind == "cpu" and trials == 1:
+            most = 1 if isinstance(config.model, FNN) else min(most, max(1, min(sizes) // _SMALLEST_CPU_SHARE // count))
+        fits = (
+            own
+            for own in range(most, 0, -1)
+            if has_whole_trials(trials, own * count) or all(size % (own * count) == 0 for size in sizes)
+        )
+        own = next(fits, 0)
+        if not own:
+            raise ConfigError(
+                f"training.global_batch_size={sizes[0]}, training.eval_batch_size={sizes[1]}: {count} processes cannot share "
+                f"them equally; choose multiples of {count}"
+            )
+    else:
+        own = wanted // count
+        if own > most:
+            raise ConfigError(
+                f"parallel.devices={wanted}: {own} in each of {count} processes, and one of them has {most} {kind} devices; "
+                f"choose at most {most * count}, or auto"
+            )
+    return [device for number in range(count) for device in sorted(found[number], key=lambda device: device.id)[:own]]
+
+
+def _meet(devices: list[jax.Device]) -> None:
+    """Connects the devices of all processes by a first sum.
+
+    Raises:
+        PeerError: if they cannot be connected.
+    """
+    mesh = Mesh(np.array(devices), ("all",), axis_types=(AxisType.Auto,))
+    parts = NamedSharding(mesh, PartitionSpec("all"))
+    ones = jax.make_array_from_callback((len(devices),), parts, lambda _: np.ones(1, np.float32))
+    try:
+        with discarded_output():  # gloo reports each connection there
+            jax.block_until_ready(jax.jit(lambda x: x.sum(), out_shardings=NamedSharding(mesh, PartitionSpec()))(ones))
+    except jax.errors.JaxRuntimeError as error:
+        peers().explain(error)
+        said = next(iter(str(error).splitlines()), "")
+        raise PeerError(
+            f"process {peers().rank} on {socket.gethostname()}: its devices cannot be connected with the others': {said}\n"
+            "  each machine's name must resolve, in /etc/hosts or DNS, to an address that the other machines can reach"
+        ) from error
 
 
 def _worthwhile(most: int, platform: str, config: Config) -> int:

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, DivergedError, UserError
 
 _OTHER_NUMBERS = "a run computes what its config says, in float32, and draws the same random numbers everywhere"
@@ -62,13 +63,14 @@ _START_XLA = "import jaxlib.xla_client as client; client.make_cpu_client()"
 def uninterrupted() -> Iterator[None]:
     """Delays Ctrl-C and SIGTERM until the context ends: a half-imported C extension can crash on them.
 
-    Other signals are not delayed, nor are these two where the program handles or ignores them itself.
+    Other signals are not delayed, nor are these two where the program ignores them, or is a command: that raises nothing (see
+    `nnjax.config.leaving`).
     """
     came: list[tuple[int, FrameType | None]] = []
     previous: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-            if callable(signal.getsignal(number)):
+            if callable(signal.getsignal(number)) and signal.getsignal(number) is not leaving.handle:
                 previous[number] = signal.signal(number, lambda number, frame: came.append((number, frame)))
     try:
         yield

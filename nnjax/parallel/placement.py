@@ -65,8 +65,10 @@ class Placement:
     Attributes:
         devices: in order.
         num_devices: their number.
+        num_processes: the number of processes that they belong to; every process calls the same methods in the same order.
         platform: their kind: cpu, gpu, tpu.
         many: whether there are several trials; per-trial arrays then have a leading axis [trials, ...].
+        whole_trials: whether each device trains trials of its own, and exchanges nothing.
     """
 
     def __init__(
@@ -78,36 +80,39 @@ class Placement:
     ) -> None:
         self.devices = list(devices)
         self.num_devices = len(self.devices)
+        self.num_processes = len({device.process_index for device in self.devices})
         self.platform = self.devices[0].platform
         self.many = num_trials > 1
         self._wrapper, self._num_trials = wrapper, num_trials
-        self._whole = self.many and num_trials >= self.num_devices
-        self._axis = _TRIALS_AXIS if self._whole else AXIS
+        self.whole_trials = self.many and num_trials >= self.num_devices
+        self._axis = _TRIALS_AXIS if self.whole_trials else AXIS
         self._mesh = Mesh(np.array(self.devices), (self._axis,), axis_types=(AxisType.Auto,))
         self._sharding = NamedSharding(self._mesh, PartitionSpec(self._axis))
-        rounds = math.ceil(num_trials / self.num_devices) if self._whole else num_trials
+        # Copies all parts to every device; one program for each set of shapes.
+        self._gather = jax.jit(lambda tree: tree, out_shardings=NamedSharding(self._mesh, PartitionSpec()))
+        rounds = math.ceil(num_trials / self.num_devices) if self.whole_trials else num_trials
         # Groups of equal size, as far as possible: a group of another size would be compiled separately.
         groups = math.ceil(rounds / at_once)
         self._at_once = math.ceil(rounds / groups)
-        self._rounds = groups * self._at_once if self._whole else rounds
+        self._rounds = groups * self._at_once if self.whole_trials else rounds
         # Devices with fewer trials in the last round are padded with repeats of the first ones; those results are discarded.
-        self._rows = np.arange(self._rounds * (self.num_devices if self._whole else 1)) % num_trials
+        self._rows = np.arange(self._rounds * (self.num_devices if self.whole_trials else 1)) % num_trials
 
     # --- to the devices ---
 
     def put(self, tree: Any) -> Any:
         """Shards per-trial arrays [trials, ...] over the devices; a single network's arrays [...] are replicated."""
-        if self._whole:
+        if self.whole_trials:
             return self.split(jax.tree.map(lambda x: np.asarray(x)[self._rows], computed(tree)))
         return self.replicate(tree)
 
     def put_batches(self, tree: Any) -> Any:
         """Shards training batches [steps, b, ...]; with several trials [trials, steps, b, ...]."""
-        return self.put(tree) if self._whole else self.split(tree, axis=2 if self.many else 1)
+        return self.put(tree) if self.whole_trials else self.split(tree, axis=2 if self.many else 1)
 
     def put_examples(self, tree: Any) -> Any:
         """Shards one batch [b, ...] that all trials share."""
-        return self.replicate(tree) if self._whole else self.split(tree)
+        return self.replicate(tree) if self.whole_trials else self.split(tree)
 
     def replicate(self, tree: Any) -> Any:
         """Copies each array [...] to every device: [num_devices, ...]."""
@@ -141,17 +146,17 @@ class Placement:
 
     def get(self, tree: Any) -> Any:
         """Inverse of `put`, as NumPy arrays; waits for them."""
-        if not self._whole:
+        if not self.whole_trials:
             return self.fetch(tree)
-        return jax.tree.map(lambda x: self.join(x)[: self._num_trials], tree)
+        return jax.tree.map(lambda x: _joined(x)[: self._num_trials], self._on_host(tree))
 
     def get_outputs(self, array: jax.Array) -> NDArray[Any]:
         """Outputs for a batch of `put_examples`, on the host: [b, ...]; with several trials [trials, b, ...]."""
         if not self.many:
             return self.join(array)
-        if self._whole:
+        if self.whole_trials:
             return np.asarray(self.get(array))
-        return np.concatenate(np.asarray(computed(array)), axis=1)
+        return np.concatenate(self._on_host(array), axis=1)
 
     def fetch(self, tree: Any) -> Any:
         """The first device's copy of each array, as NumPy arrays; waits for it."""
@@ -162,8 +167,19 @@ class Placement:
 
     def join(self, array: jax.Array) -> np.ndarray[Any, Any]:
         """Inverse of `split` along axis 0: [num_devices, b, ...] to [num_devices · b, ...], on the host."""
-        parts = np.asarray(computed(array))
-        return parts.reshape(-1, *parts.shape[2:])
+        return _joined(self._on_host(array))
+
+    def _on_host(self, tree: Any) -> Any:
+        """Whole arrays [num_devices, ...], of which other processes may hold parts."""
+        if self.num_processes == 1:
+            return jax.tree.map(np.asarray, computed(tree))
+        whole = computed(self._gather(jax.tree.map(self._global, computed(tree))))
+        return jax.tree.map(lambda x: np.asarray(x.addressable_shards[0].data), whole)
+
+    def _global(self, x: jax.Array) -> jax.Array:
+        """An array of all devices, of which `pmap` returns only those of this process."""
+        shape = (self.num_devices, *x.shape[1:])
+        return jax.make_array_from_single_device_arrays(shape, self._sharding, [part.data for part in x.addressable_shards])
 
     def one_of(self, tree: Any, trial: int) -> Any:
         """One trial's part of a result of `get`."""
@@ -189,7 +205,7 @@ class Placement:
             results = jax.vmap(lambda: function(*args), axis_name=AXIS, axis_size=1)()
             return jax.tree.map(lambda x: x[0], results)
 
-        own = alone if self._whole else function
+        own = alone if self.whole_trials else function
         if self._wrapper == "pmap":
             return jax.pmap(own, axis_name=self._axis, devices=self.devices, donate_argnums=donate)
 
@@ -216,3 +232,7 @@ class Placement:
         if self._at_once == 1:
             return lax.map(function, tree)
         return lax.map(function, tree, batch_size=self._at_once) if self._at_once < self._rounds else jax.vmap(function)(tree)
+
+
+def _joined(parts: NDArray[Any]) -> NDArray[Any]:
+    return parts.reshape(-1, *parts.shape[2:])

@@ -6,6 +6,7 @@ with RunConsole(run_dir / "train.log") as console:
     console.warn("checkpoint 1200 is damaged: resuming from checkpoint 600")
 """
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -31,6 +32,7 @@ class RunConsole:
 
     Args:
         log_path: file to append to; None keeps no log.
+        held: hold the log's lines until `begin_log`, and leave the file unchanged if that is not called.
         quiet: print nothing; for all but the first process of a distributed run.
         file: the output stream; None is standard output.
 
@@ -39,25 +41,51 @@ class RunConsole:
         live: whether a progress bar can be redrawn in place.
     """
 
-    def __init__(self, log_path: Path | None, *, quiet: bool = False, file: IO[str] | None = None) -> None:
+    def __init__(self, log_path: Path | None, *, held: bool = False, quiet: bool = False, file: IO[str] | None = None) -> None:
         self._stream: Any = file or sys.stdout  # None in a program without a console
         self._errors = getattr(self._stream, "errors", None)
         if hasattr(self._stream, "reconfigure"):
             # A terminal that cannot encode a character must not end a training.
             self._stream.reconfigure(errors="replace")
-        is_terminal = self._stream is not None and self._stream.isatty()
+        # Open MPI gives its processes a pseudo-terminal, whatever its own output is, and does not read it while it ends them:
+        # a progress bar would fill it, and a process that waits to write saves nothing.
+        is_terminal = self._stream is not None and self._stream.isatty() and "OMPI_COMM_WORLD_SIZE" not in os.environ
         width = None if is_terminal or _columns() else _PLAIN_WIDTH
-        self.rich = Console(file=file, width=width, quiet=quiet, highlight=False, markup=False, emoji=False)
+        plain = False if "OMPI_COMM_WORLD_SIZE" in os.environ else None
+        self.rich = Console(
+            file=file, width=width, quiet=quiet, force_terminal=plain, highlight=False, markup=False, emoji=False
+        )
         if self.rich.width > _MAX_WIDTH:  # rich accepts any COLUMNS, and pads tables to that width
             self.rich.width = _PLAIN_WIDTH
         self.rich.width = max(self.rich.width, _MIN_WIDTH)  # narrower, tables show nothing
         # Not `rich.is_terminal`: CI services set FORCE_COLOR, which makes it true for a pipe.
         self.live = is_terminal and not self.rich.is_dumb_terminal and not quiet
-        self._log: IO[str] | None = None
-        if log_path is not None:
-            log_path.parent.mkdir(parents=True, exist_ok=True)
-            # escapes file names that are not UTF-8
-            self._log = log_path.open("a", encoding="utf-8", errors="backslashreplace")
+        self._log_path, self._held = log_path, io.StringIO() if held else None
+        self._log: IO[str] | None = self._held
+        if not held:
+            self.begin_log()
+
+    def begin_log(self) -> None:
+        """Opens the log, and writes the lines that were held; further calls do nothing."""
+        if self._log_path is None or self._log is not self._held:
+            return
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        # escapes file names that are not UTF-8
+        self._log = self._log_path.open("a", encoding="utf-8", errors="backslashreplace")
+        if self._held is not None:
+            self._log.write(self._held.getvalue())
+
+    def log_to(self, path: Path) -> None:
+        """Names the log, where it could not be named before, and begins it."""
+        self._log_path = path
+        self.begin_log()
+
+    def log_only(self, line: str) -> None:
+        """Appends a line to the log, if there is one."""
+        if self._log is not None:
+            with suppress(OSError, ValueError):
+                self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n")
+                self._log.flush()
 
     def print(self, what: RenderableType) -> None:
         """Prints text, or anything that rich renders, and appends it to the log, each line with the time."""
@@ -65,6 +93,16 @@ class RunConsole:
         self.rich.print(what, soft_wrap=soft_wrap)
         if self._log is None:
             return
+        try:
+            self._write_log(what, soft_wrap=soft_wrap)
+        except OSError as error:  # the terminal shows it all, and the metrics' file tells whether the run can go on
+            log, self._log = self._log, None
+            with suppress(OSError):
+                log.close()
+            self.warn(f"{log.name}: cannot be written: {error.strerror}; the log ends here")
+
+    def _write_log(self, what: RenderableType, *, soft_wrap: bool) -> None:
+        assert self._log is not None
         plain = Console(width=_LOG_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
         with plain.capture() as capture:
             plain.print(what, soft_wrap=soft_wrap)
@@ -83,7 +121,8 @@ class RunConsole:
                 self._stream.reconfigure(errors=self._errors)
             self._errors = None
         if self._log is not None:
-            self._log.close()
+            with suppress(OSError):
+                self._log.close()
             self._log = None
 
     def __enter__(self) -> Self:

@@ -6,11 +6,13 @@ with replacing(run_dir / "summary.json") as temporary:
 
 import json
 import math
-import os
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from nnjax.config.storage import writing
 
 
 @contextmanager
@@ -18,14 +20,20 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, and moves it to `path` at the end.
 
     On an exception the old file at `path` stays, and the temporary file is deleted.
+
+    Raises:
+        StorageError: if a file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Nobody can have made a link under this name, which would be followed.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

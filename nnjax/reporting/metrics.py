@@ -7,15 +7,21 @@ read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "los
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.storage import check_in_place, writing
+from nnjax.config.stored_files import one_line, parse_json, read_bytes
 from nnjax.reporting.files import replacing, to_json
+from nnjax.reporting.metrics_repair import kept, repaired, step_and_split
 
 _FILE = "metrics.jsonl"
+_MOST_BYTES = 1 << 30
 
 
 class MetricWriter:
@@ -26,26 +32,41 @@ class MetricWriter:
     Args:
         run_dir: the run's folder.
         tensorboard: whether to write events to `run_dir/tensorboard` too; `auto`: if tensorboardX is installed.
-        resume_step: the step from which a run resumes: later records, and a last line cut off by a crash, are dropped. None
-            starts a new run.
+        resume_step: the step from which a run resumes: later records, and lines cut off by a crash, are dropped. None starts a
+            new run.
+        copy: the lines up to that step, from the checkpoint; None if it holds none.
+        evaluated: without a copy, the step of the last evaluation that there must be a record of.
+
+    Attributes:
+        notice: what was missing or damaged in a resumed run's file; else empty.
 
     Raises:
         ConfigError: if a new run's folder already has metrics.
+        StorageError: by `write`, if the file cannot be written, or is not there any more.
         ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` reports that earlier.
     """
 
-    def __init__(self, run_dir: Path, tensorboard: Literal["auto", "on", "off"], *, resume_step: int | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        tensorboard: Literal["auto", "on", "off"],
+        *,
+        resume_step: int | None = None,
+        copy: bytes | None = None,
+        evaluated: int = 0,
+    ) -> None:
         self._path = run_dir / _FILE
+        self._lines: list[tuple[tuple[int, str], bytes]] = []
         self._resume_records: set[tuple[int, str]] = set()
+        self.notice = ""
         if resume_step is None and self._path.exists():
             raise ConfigError(
                 f"{self._path}: holds the metrics of an earlier run\n"
                 f"resume={run_dir} resumes that run; another hydra.run.dir starts a new one."
             )
         run_dir.mkdir(parents=True, exist_ok=True)
-        if resume_step is not None and self._path.exists():
-            kept = self._keep(lambda record: record["step"] <= resume_step)
-            self._resume_records = {(record["step"], record["split"]) for record in kept}
+        if resume_step is not None:
+            self._resume(resume_step, copy, evaluated)
         self._events: Any = None
         if tensorboard == "on" or (tensorboard == "auto" and importlib.util.find_spec("tensorboardX")):
             from tensorboardX import SummaryWriter
@@ -66,14 +87,19 @@ class MetricWriter:
             metrics: by name.
             seconds: since the run's start.
         """
-        if (step, split) in self._resume_records:
+        place = step, split
+        if place in self._resume_records:
             self._file.close()
-            self._keep(lambda record: (record["step"], record["split"]) != (step, split))
+            self._lines = [(other, line) for other, line in self._lines if other != place]
+            self._write_all()
             self._file = self._path.open("a", encoding="utf-8")
-            self._resume_records.discard((step, split))
-        line = _line(step, epoch, split, metrics, seconds)
-        self._file.write(line + "\n")
-        self._file.flush()
+            self._resume_records.discard(place)
+        line = _line(step, epoch, split, metrics, seconds) + "\n"
+        check_in_place(self._path, self._file)
+        with writing(self._path, len(line)):
+            self._file.write(line)
+            self._file.flush()
+        self._lines.append((place, line.encode()))
         if self._events is not None:
             for name, value in metrics.items():
                 if not _is_spread(name):
@@ -87,18 +113,35 @@ class MetricWriter:
         """Returns each split's latest metrics; with several trials, their means."""
         return last_metrics(self._path.parent)
 
+    def until(self, step: int) -> bytes:
+        """Returns the lines of the records up to a step, as a checkpoint holds them."""
+        return b"".join(line for (other, _), line in self._lines if other <= step)
+
     def close(self) -> None:
         """Closes the files, after writing buffered events."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said when it was written
+            self._file.close()
         if self._events is not None:
-            self._events.close()
+            with suppress(OSError):
+                self._events.close()
 
-    def _keep(self, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Atomically drops all but the wanted records from the file, and returns these."""
-        kept = [record for record in read_metrics(self._path.parent) if wanted(record)]
+    def _resume(self, step: int, copy: bytes | None, evaluated: int) -> None:
+        """Makes the file what it was at a step."""
+        found = self._path.read_bytes() if self._path.is_file() else None
+        if copy is None:
+            lines, self.notice = kept(found, step, evaluated)
+            lines = [f"{to_json(_checked(parse_json(line.decode())))}\n".encode() for line in lines]
+        else:
+            lines, self.notice = repaired(found, copy, step)
+        self._lines = [(place, line) for line in lines if (place := step_and_split(line))]
+        self._resume_records = {place for place, _ in self._lines}
+        if lines or os.path.lexists(self._path):  # a link, or whatever else is in its place, is replaced
+            self._write_all()
+
+    def _write_all(self) -> None:
+        """Writes the file anew, whole or not at all."""
         with replacing(self._path) as temporary:
-            temporary.write_text("".join(to_json(record) + "\n" for record in kept), encoding="utf-8")
-        return kept
+            temporary.write_bytes(b"".join(line for _, line in self._lines))
 
     def __enter__(self) -> Self:
         return self
@@ -145,25 +188,33 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     """A run's records in the order of writing, without a last line cut off by a crash.
 
     Raises:
-        DataError: if the file is missing, or a line before the last is damaged.
+        DataError: if the file is missing or no file, or a line before the last is damaged.
     """
     path = run_dir / _FILE
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bytes(path, _MOST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ConfigError as error:
+        raise DataError(str(error)) from error
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(_with_current_names(json.loads(line)))
-        except json.JSONDecodeError as error:
+            records.append(_checked(parse_json(line)))
+        except ValueError as error:
             if number < len(lines):
-                raise DataError(f"{path}: line {number} is damaged ({error})") from error
+                raise DataError(f"{path}: line {number} is damaged ({one_line(error)})") from error
     return records
 
 
-def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
-    """Renames the key `copies` of versions before 0.2 to `trials`."""
+def _checked(record: Any) -> dict[str, Any]:
+    """A record, with the key `copies` of versions before 0.2 renamed to `trials`.
+
+    Raises:
+        ValueError: for a line that holds something else.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int) or not isinstance(record.get("split", ""), str):
+        raise ValueError("no record of a step and a split")
     return {"trials" if key == "copies" else key: value for key, value in record.items()}
 
 

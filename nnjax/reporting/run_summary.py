@@ -4,7 +4,6 @@ write_json(run_dir / "summary.json", {"status": "completed", **environment(), "p
 read_summary(run_dir)["status"]       # "completed"
 """
 
-import json
 import os
 import platform
 import resource
@@ -15,7 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nnjax.config.errors import DataError
+from nnjax.cli.finished_runs import check_summary
+from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.stored_files import MOST_RESULTS, read_json
 from nnjax.reporting.files import replacing, to_json
 
 _PACKAGES = (
@@ -26,6 +27,7 @@ _PACKAGES = (
     "optax",
     "numpy",
     "hydra-core",
+    "safetensors",
     "orbax-checkpoint",
     "tensorflow-datasets",
 )
@@ -45,11 +47,14 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
     """
     path = run_dir / "summary.json"
     try:
-        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        summary: dict[str, Any] = read_json(path, MOST_RESULTS)
+        check_summary(summary)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); a run writes it at its end") from error
+    except ConfigError as error:
+        raise DataError(str(error)) from error
     except ValueError as error:
-        raise DataError(f"{path}: is damaged ({error})") from error
+        raise DataError(f"{path}: is damaged: {error}") from error
     # Versions before 0.2 called the trials "copies".
     if "copies" in summary:
         rows = [{"trial" if key == "copy" else key: value for key, value in row.items()} for row in summary.pop("copies")]

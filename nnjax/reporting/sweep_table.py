@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nnjax.cli.runs import CONFIG_FILE, read_config
+from nnjax.cli.runs import holds_config, read_config
 from nnjax.cli.sweep_results import JobResult
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.parsing import to_mapping
@@ -20,6 +20,7 @@ from nnjax.config.shell import shell_text
 from nnjax.reporting.best import measured_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
+from nnjax.reporting.run_summary import read_summary
 from nnjax.reporting.tables import sweep_errors, sweep_table
 from nnjax.reporting.text import short_names
 
@@ -61,7 +62,7 @@ class _Job:
     def config(self) -> TrainConfig | None:
         """None if the job ended before writing its config."""
         with suppress(ConfigError):
-            if self.result.run_dir is not None and (self.result.run_dir / CONFIG_FILE).is_file():
+            if self.result.run_dir is not None and holds_config(self.result.run_dir):
                 return read_config(TrainConfig, self.result.run_dir)
         return None
 
@@ -70,9 +71,8 @@ class _Job:
         """The job's summary; for a failed job, the one that it wrote before failing."""
         if self.result.summary is not None or self.result.run_dir is None:
             return self.result.summary or {}
-        with suppress(OSError, ValueError):
-            summary: Any = json.loads((self.result.run_dir / "summary.json").read_text(encoding="utf-8"))
-            return summary if isinstance(summary, dict) else {}
+        with suppress(DataError):
+            return read_summary(self.result.run_dir)
         return {}
 
     @cached_property

@@ -94,8 +94,8 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         summary: mapping with the keys name, status, reason, error; `test`, `validation`, `train` (metrics by name),
             test_examples; `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs, steps; model,
             activation, num_params, data, seed; `trials`, `spread` and `learning_rates` from `nnjax.reporting.trial_results`;
-            `seconds` (by phase, and `total`); examples_per_second, peak_rss_mb; platform, num_devices, num_processes,
-            parallel; run_dir, `figures` (paths).
+            `seconds` (by phase, and `total`); `goodput` from `nnjax.reporting.accounting`; examples_per_second, peak_rss_mb;
+            platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
     """
     status = str(summary.get("status", "completed"))
     table = Table(box=box.ROUNDED, show_header=False, title=summary.get("name"), title_style="bold", title_justify="left")
@@ -142,7 +142,8 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     if seconds := summary.get("seconds"):
         phases = [f"{phase} {seconds_text(spent)}" for phase, spent in seconds.items() if phase != "total"]
         total = seconds_text(seconds["total"]) if "total" in seconds else None
-        add("time", total, ", ".join(phases))
+        share = (summary.get("goodput") or {}).get("goodput")
+        add("time", total, ", ".join(phases), None if share is None else f"goodput {share:.0%}")
     add("speed", get("examples_per_second", "{:,.0f} examples/s"))
     add("memory", get("peak_rss_mb", "{:,.0f} MB at its peak"), get("peak_device_mb", "{:,.0f} MB on the device"))
     add("results", _relative(summary["run_dir"]) if summary.get("run_dir") else None)

@@ -13,9 +13,12 @@ from typing import Any
 
 from nnjax.cli.plugins import plugins_summary
 from nnjax.cli.resume_notice import other_past
-from nnjax.config.errors import DivergedError
+from nnjax.cli.run_folder import begin_records
+from nnjax.config.errors import DivergedError, StorageError
 from nnjax.config.parsing import config_hash
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
+from nnjax.reporting.accounting import goodput
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
 from nnjax.reporting.tables import closing_table
@@ -29,6 +32,8 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         config: the experiment.
         run_dir: where `summary.json` is written; None writes nothing.
         console: shows the table of results at the end, if a step was taken.
+
+    The summary of a run whose resume was refused, before `begin_resumed`, is not written: the earlier one stays.
     """
     started = time.perf_counter()
     summary: dict[str, Any] = {
@@ -39,7 +44,7 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
         "activation": config.activation.name,
         "parallel": config.parallel.name,
         "seed": config.seed,
-        "config_hash": config_hash(config, [] if run_dir is None else other_past(config, run_dir)),
+        "config_hash": config_hash(config) if config.resume is None else None,
         "run_dir": None if run_dir is None else str(run_dir),
         **plugins_summary(),
         **environment(),
@@ -53,8 +58,32 @@ def summarized(config: TrainConfig, run_dir: Path | None, console: RunConsole) -
     finally:
         total = time.perf_counter() - started + summary.pop("earlier_seconds", 0.0)
         summary.setdefault("seconds", {})["total"] = total
+        summary["goodput"] = goodput(summary["seconds"], summary.pop("communication", None))
         summary["peak_rss_mb"] = peak_rss_mb()
-        if run_dir is not None:
-            write_json(run_dir / "summary.json", summary)
+        refused = summary["config_hash"] is None  # a resume that was not accepted leaves the folder as it is
+        fault = None if run_dir is None or refused else _write(summary, run_dir, console)
         if "steps" in summary:
             console.print(closing_table(summary))
+        if fault is not None and "error" not in summary:
+            raise fault
+
+
+def begin_resumed(config: TrainConfig, run_dir: Path | None, console: RunConsole, summary: dict[str, Any]) -> None:
+    """Begins to write into the folder of a resumed run, whose data and checkpoint were accepted: records, log and summary."""
+    if run_dir is not None and config.resume is not None:
+        begin_records(config, run_dir)
+        console.begin_log()
+        summary["config_hash"] = config_hash(config, other_past(config, run_dir))
+
+
+def _write(summary: dict[str, Any], run_dir: Path, console: RunConsole) -> StorageError | None:
+    """Writes `summary.json`; a failure leaves the old file as it is, and does not hide the error that ended the training."""
+    try:
+        if not run_dir.is_dir():  # it must not come into being again, with a summary alone
+            raise StorageError(f"{shown_path(run_dir)}: is gone; summary.json is not written")
+        write_json(run_dir / "summary.json", summary)
+    except StorageError as fault:
+        if "error" in summary:
+            console.warn(str(fault))
+        return fault
+    return None

@@ -58,9 +58,9 @@ class ChunkLoader(ABC):
     def __call__(self, first_step: int, num_steps: int) -> ChunkBatch:
         """The examples of `num_steps` steps, at most `max_steps`, from `first_step` on."""
 
-    def examples(self, step: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
-        """Inputs and targets of one step of the first trial, and their places in the split, on the host."""
-        rows = self._indices(self._seeds[0], step, 1)[0]
+    def examples(self, step: int, trial: int = 0) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
+        """Inputs and targets of one step of a trial, and their places in the split, on the host."""
+        rows = self._indices(self._seeds[trial], step, 1)[0]
         return self._split.inputs[rows], self._split.targets[rows], rows
 
     def _all_indices(self, first_step: int, num_steps: int) -> NDArray[np.int32]:

@@ -22,6 +22,7 @@ from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.data.augment import views
 from nnjax.data.dataset import Split
 from nnjax.parallel.placement import Placement
+from nnjax.parallel.preemption import StopSignal
 from nnjax.training.hyperparams import Normalization, as_arrays, normalized
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, TrainState
@@ -29,6 +30,10 @@ from nnjax.training.step import StepRecipe
 from nnjax.training.training_progress import Numbers, mask_nonfinite
 
 _Numbers = tuple[Normalization | None, dict[str, Any]]  # the second: of the loss, by path
+
+
+class EvaluationStoppedError(Exception):
+    """A signal came in the middle of an evaluation, which is left undone."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +109,21 @@ class Evaluator:
         self._batch_size = batch_size
         self._forward = placement.compile(forward_of_all)
 
-    def __call__(self, state: TrainState, split: Split) -> Evaluation:
+    def __call__(self, state: TrainState, split: Split, stop: StopSignal | None = None) -> Evaluation:
         """Measures a split.
 
         Args:
             state: as placed on the devices.
             split: at least one example.
+            stop: a request that is overdue ends the evaluation; None goes on to the end.
+
+        Raises:
+            EvaluationStoppedError: if `stop` ended it.
         """
         losses, outputs = [], []
         for arguments in self._calls(state, split):
+            if stop is not None and stop.is_overdue:
+                raise EvaluationStoppedError
             results = self._forward(*arguments)
             batch_losses, batch_outputs = map(self._placement.get_outputs, results)
             losses.append(batch_losses)

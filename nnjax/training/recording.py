@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from nnjax.config.errors import DivergedError
+from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment
@@ -86,20 +87,22 @@ class Recorder:
             raise self._diverged(what, value, progress.step + 1)
         return progress
 
-    def evaluate(self, progress: TrainingProgress, state: TrainState) -> TrainingProgress:
+    def evaluate(self, progress: TrainingProgress, state: TrainState, stop: StopSignal | None = None) -> TrainingProgress:
         """Measures the validation split, if there is one, and makes a record.
 
         Args:
             progress: at the step of `state`.
             state: as placed on the devices.
+            stop: may end the measurement.
 
         Raises:
             DivergedError: if the validation loss is not finite.
+            EvaluationStoppedError: if a signal came; nothing was recorded.
         """
         validation: Mapping[str, Numbers] | None = None
         if len(self._experiment.dataset.validation):
             with self._clock("eval"):
-                validation = self._experiment.evaluate(state, self._experiment.dataset.validation).metrics
+                validation = self._experiment.evaluate(state, self._experiment.dataset.validation, stop).metrics
         params = self._experiment.placement.get(state.params) if self.records_weights else None
         return self._record(progress, validation, params)
 
@@ -116,17 +119,19 @@ class Recorder:
             self._callback.weights(progress.step, named_weights(params))
         monitored = mean_over_trials(train if validation is None else validation)
         if not math.isfinite(monitored["loss"]):
-            raise self._diverged("the validation loss", monitored["loss"], progress.step)
+            raise self._diverged("the validation loss", monitored["loss"], progress.step, "validation")
         return progress.after_evaluation(monitored, on_validation=validation is not None)
 
-    def _diverged(self, what: str, value: float, step: int) -> DivergedError:
+    def _diverged(self, what: str, value: float, step: int, split: str = "train") -> DivergedError:
         """The error for a number that stopped being finite at a step."""
         experiment = self._experiment
         clipping = ", or optimizer.clip_norm=1" if hasattr(experiment.config.optimizer, "clip_norm") else ""
         return DivergedError(
             f"{what} became {value} at step {step} (epoch {step / experiment.plan.steps.per_epoch:.2f}), "
             f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
-            f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts"
+            f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts",
+            step,
+            split,
         )
 
 

@@ -6,6 +6,7 @@ for call in runner.calls(first_step=0, until=600):
 runner.state                                         # after all of them
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.config.errors import DivergedError
+from nnjax.config.errors import DataError, DivergedError
 from nnjax.config.schema import StopRules
 from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
@@ -93,6 +94,7 @@ class ChunkRunner:
             check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
         self.state = state
         self._experiment, self._stop, self._clock = experiment, stop, clock
+        self._mark = ""  # of the newest losses
         # The loss at which a call ends by itself; None for never.
         self._end_below = None if stop_below is None else np.float32(stop_below * (1 + _MARGIN))
         flops = 6 * num_params(state.params) / placement.num_devices * config.training.global_batch_size
@@ -117,8 +119,10 @@ class ChunkRunner:
         pending: tuple[int, StepMetrics] | None = None
         self._settled_at = time.perf_counter()
         # One call is made even where the time limit is shorter than a call.
-        while step < until and self._stop.requested is None and not (step > first_step and out_of_time(rules, self._clock)):
-            num_steps = min(self._steps_per_call, until - step)
+        while step < until:
+            num_steps = self._stop.agree(min(self._steps_per_call, until - step), self._clock, self._mark)
+            if self._stop.requested is not None or (step > first_step and out_of_time(rules, self._clock, self._stop)):
+                break
             chunk, before = self._loader(step, num_steps), self.state
             count = placement.replicate(np.int32(num_steps))
             self.state, metrics = self._chunk(before, *self._numbers, chunk, count)
@@ -135,11 +139,43 @@ class ChunkRunner:
         if pending is not None:
             yield from self._settle(*pending)
 
+    def replay(self, state: TrainState, first_step: int, until: int) -> tuple[TrainState, Any]:
+        """Repeats steps outside of the training, with the same program and batches.
+
+        Args:
+            state: after `first_step` steps, as placed on the devices; its memory is taken over.
+            first_step: the steps done in it.
+            until: the last step.
+
+        Returns:
+            The state after them, and the loss of the last one, summed over its examples; with several trials [trials].
+
+        Raises:
+            DataError: if a signal asks the training to stop meanwhile.
+        """
+        placement, loss = self._experiment.placement, np.zeros(())
+        while first_step < until:
+            if self._stop.requested is not None:
+                raise DataError(f"{self._stop.requested} came while the steps were repeated")
+            num_steps = min(self._loader.max_steps, until - first_step)
+            chunk, count = self._loader(first_step, num_steps), placement.replicate(np.int32(num_steps))
+            state, metrics = self._chunk(state, *self._numbers, chunk, count)
+            loss = placement.get(metrics).loss[..., num_steps - 1]
+            first_step += num_steps
+        return state, loss
+
+    def examples(self, step: int, trial: int = 0) -> tuple[Any, Any, Any]:
+        """The batch of the step after `step` steps: inputs, targets, and their places in the training split."""
+        return self._loader.examples(step, trial)
+
     def _settle(self, num_steps: int, metrics: StepMetrics) -> Generator[Call, None, bool]:
         """Waits for a call, passes it on, and sets the pace of the next ones; returns whether the call ended by itself."""
-        fetched = self._experiment.placement.get(metrics)
+        placement = self._experiment.placement
+        fetched = placement.get(metrics)
         done = min(num_steps, int(np.count_nonzero(fetched.count, axis=-1).max()))
         loss, correct, count = (x[..., :done] for x in (fetched.loss, fetched.correct, fetched.count))
+        if placement.num_processes > 1:
+            self._mark = hashlib.sha256(loss.tobytes()).hexdigest()[:16]
         yield Call(StepMetrics(loss, correct, count, fetched.params), self._settled_at)
         now = time.perf_counter()
         seconds = max(now - self._settled_at, 1e-6)
@@ -159,7 +195,7 @@ class ChunkRunner:
         if not is_finite((self.state.params, self.state.model_state)):
             batch = self._loader.examples(step - 1)
             where = first_nonfinite(self._experiment, self._experiment.placement.fetch(before), *batch)
-            raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not")
+            raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not", step)
 
 
 def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:
@@ -195,6 +231,6 @@ def _loader(experiment: Experiment) -> ChunkLoader:
     return make_loader(experiment.dataset.train, experiment.config, experiment.placement, seeds=seeds, total_steps=total_steps)
 
 
-def out_of_time(rules: StopRules, clock: Clock) -> bool:
+def out_of_time(rules: StopRules, clock: Clock, stop: StopSignal) -> bool:
     """Whether training took as long as it may."""
-    return rules.max_seconds is not None and clock.read("train") >= rules.max_seconds
+    return rules.max_seconds is not None and stop.train_seconds(clock) >= rules.max_seconds

@@ -100,3 +100,8 @@ def split_network(network: "Network") -> tuple[SplitNetwork, Pytree, Pytree]:
         nnx.to_pure_dict(params),
         nnx.to_pure_dict(model_state),
     )
+
+
+def state_bytes(state: TrainState) -> int:
+    """The size of a state's arrays: about that of a checkpoint of it."""
+    return sum(int(leaf.size) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))

@@ -32,6 +32,9 @@ from nnjax.training.state import Pytree, SplitNetwork, TrainState
 # answers, the parameters after each step.
 _Carry = tuple[jax.Array, jax.Array, TrainState, jax.Array, jax.Array, Pytree | None]
 
+# Names, in profiles and in an autopsy, of the parts of a step that belong to no layer.
+INPUTS_SCOPE, LOSS_SCOPE, OPTIMIZER_SCOPE = "normalised_inputs", "loss_function", "optimizer_update"
+
 _NO_STEP = 2**32 - 1  # folded into the run's key for draws that all steps share; no step has this number
 
 
@@ -141,20 +144,23 @@ def train_step(
     Returns:
         The new state; and the sums over this device's examples of the loss and of the correct answers.
     """
-    x, dropout_key = prepare_batch(recipe, state.step, inputs, examples)
+    with jax.named_scope(INPUTS_SCOPE):
+        x, dropout_key = prepare_batch(recipe, state.step, inputs, examples)
 
     def batch_loss(params: Pytree) -> tuple[jax.Array, tuple[Pytree, jax.Array, jax.Array]]:
         outputs, model_state = recipe.network.apply(
             params, state.model_state, x, train=True, dropout_key=dropout_key, kept=recipe.kept
         )
-        losses = example_loss(recipe.loss, outputs, targets)
-        return losses.mean(), (model_state, losses, outputs)
+        with jax.named_scope(LOSS_SCOPE):
+            losses = example_loss(recipe.loss, outputs, targets)
+            return losses.mean(), (model_state, losses, outputs)
 
     grads, (model_state, losses, outputs) = jax.grad(batch_loss, has_aux=True)(state.params)
     # Every device holds equally many examples, so the mean of the devices' means is the mean of the global batch.
     grads = mean_over_devices(grads)
-    updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    with jax.named_scope(OPTIMIZER_SCOPE):
+        updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
     step, slow = state.step + 1, state.slow
     if recipe.lookahead is not None:
         fast = (params, model_state)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,8 @@ class TrainingProgress:
         monitored: the metrics that stop rules refer to, from the last evaluation; with several trials, their means.
         validation_loss: measured at this very step; None if it was not.
         best_loss: lowest monitored loss so far.
+        best_step: the step of the lowest validation loss so far; None without a validation split, in checkpoints of version 0.2
+            and before, and where a resume found that this step's checkpoint was lost.
         evaluations_since_best: evaluations that did not lower it.
         trials: by split, each trial's metrics from the last evaluation; empty for a single network.
         diverged: by trial, counted from 0, the step at which its loss stopped being finite.
@@ -94,6 +97,7 @@ class TrainingProgress:
     monitored: dict[str, float] = field(default_factory=dict)
     validation_loss: float | None = None
     best_loss: float | None = None
+    best_step: int | None = None
     evaluations_since_best: int = 0
     trials: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     diverged: dict[int, int] = field(default_factory=dict)
@@ -113,6 +117,7 @@ class TrainingProgress:
             monitored=dict(monitored),
             validation_loss=loss if on_validation else None,
             best_loss=loss if better else self.best_loss,
+            best_step=(self.step if on_validation else None) if better else self.best_step,
             evaluations_since_best=0 if better else self.evaluations_since_best + 1,
         )
 
@@ -136,8 +141,27 @@ class TrainingProgress:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "TrainingProgress":
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: for values that no training saves; or KeyError, TypeError.
+        """
         # Checkpoints before 0.2 called trials copies. JSON's keys are text.
         values = {"trials" if key == "copies" else key: value for key, value in values.items()}
         diverged = {int(trial): step for trial, step in values["diverged"].items()}
-        return cls(**{**values, "sums": Sums(**values["sums"]), "diverged": diverged})
+        progress = cls(**{**values, "sums": Sums(**values["sums"]), "diverged": diverged})
+        progress._check()
+        return progress
+
+    def _check(self) -> None:
+        """Refuses values of other types, which anybody may have written into a file."""
+        steps = (self.step, self.best_step, self.evaluations_since_best, *self.diverged.values())
+        losses = (self.validation_loss, self.best_loss, *self.monitored.values(), *self.seconds.values())
+        if any(type(value) not in (int, NoneType) for value in steps) or None in (self.step, self.evaluations_since_best):
+            raise ValueError("a number of steps must be a whole number")
+        if any(type(value) not in (int, float, NoneType) for value in losses):
+            raise ValueError("a loss, a metric or a time must be a number")
+        numbers = [self.sums.loss, self.sums.correct, self.sums.count]
+        numbers += [values for metrics in self.trials.values() for values in metrics.values()]
+        if any(type(value) not in (int, float) for some in numbers for value in (some if isinstance(some, list) else [some])):
+            raise ValueError("sums and trials must hold numbers")

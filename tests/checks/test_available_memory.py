@@ -5,7 +5,8 @@ import warnings
 import psutil
 import pytest
 
-from nnjax.checks.available_memory import host_room, size_text
+from nnjax.checks.available_memory import host_room
+from nnjax.config.storage import size_text
 
 GB = 10**9
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nnjax.cli import command, compose, hydra_runner, runs
+from nnjax.cli import command, command_folders, compose, hydra_runner, runs
 from nnjax.cli.compose import compose_train, project_root
 from nnjax.cli.runs import claim, find_run, locked, newest_run, read_config, write_config
 from nnjax.cli.sweep_results import JobResult, collect, write_outcome
@@ -30,11 +30,14 @@ ROOT = project_root()
 VERB = """
 import json, os, signal, sys
 from nnjax.cli import command
+from nnjax.cli.run_folder import begin_records
 from nnjax.config.errors import DataError, PreemptedError
 from nnjax.config.schema import TrainConfig
 
 def task(config, run_dir):
     print("task", config.model.name, config.seed, flush=True)
+    if config.resume is not None:
+        begin_records(config, run_dir)  # as a training does, once data and checkpoint fit the run
     match config.seed:
         case 11: raise DataError("mnist: not found\\ntwo ways out")
         case 13: raise RuntimeError("unlucky")
@@ -178,7 +181,7 @@ def test_a_mistake_ends_with_2_before_anything_is_made(
     (tmp_path / "mine/experiment/typo.yaml").write_text("# @package _global_\nseeed: 3\n")
     (tmp_path / "mine/experiment/nowhere.yaml").write_text("# @package _global_\nhydra: {run: {dir: 'a_${nope}'}}\n")
     monkeypatch.chdir(tmp_path)
-    for module in (command, runs):
+    for module in (command_folders, runs):
         monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     with pytest.raises(SystemExit) as end:

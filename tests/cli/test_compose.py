@@ -13,7 +13,15 @@ from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
-from nnjax.config.schema import EvaluateConfig, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
+from nnjax.config.schema import (
+    AutopsyConfig,
+    EvaluateConfig,
+    NeuronConfig,
+    PrepareConfig,
+    TraceConfig,
+    TrainConfig,
+    VerifyConfig,
+)
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
 
@@ -24,6 +32,8 @@ OPTIONS = sorted(
 )
 ROOTS = {
     "train": TrainConfig,
+    "verify": VerifyConfig,
+    "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,

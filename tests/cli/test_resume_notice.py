@@ -10,7 +10,7 @@ from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.cli.resume_notice import other_past, resume_notice
 from nnjax.cli.runs import write_config
-from nnjax.cli.sessions import SESSIONS_FILE, begin_session, read_sessions, steps_done
+from nnjax.cli.sessions import SESSIONS_FILE, begin_session, check_session, read_sessions, steps_done
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.parsing import config_hash
@@ -28,7 +28,8 @@ class FakeRun:
     def session(self, *overrides: str) -> list[str]:
         """The notice of a session with these overrides besides those of all sessions."""
         self.config = self.config_of(*overrides)
-        begin_session(self.config, self.folder, NO_ORIGINS)
+        check_session(self.config, self.folder, NO_ORIGINS)
+        begin_session(self.config, self.folder)
         write_config(self.config, self.folder)
         done = steps_done(self.folder)
         return resume_notice(make_plan(self.config), read_sessions(self.folder), done)

@@ -13,15 +13,26 @@ from nnjax.parallel.environment import uninterrupted
 
 ROOT = Path(__file__).parents[2]
 WAITING = "print('here', flush=True)\nimport time\ntime.sleep(60)\n"
-TAKING_OVER = """
-from nnjax.cli.startup import take_over
-take_over()
-try:
+LEAVING = """
+from pathlib import Path
+from nnjax.config.leaving import on_leaving, receive
+def put_away(name):
+    Path("put away").write_text(name)
+    return f"{name}: put away", 75
+with on_leaving(put_away):
     print("here", flush=True)
-    import time
-    time.sleep(60)
-finally:
-    print("put away", flush=True)
+    WAIT
+"""
+# One call of C code of many seconds: Python runs no handler before its end, as in a compilation.
+BUSY = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**8)"
+NOTING = """
+import os
+from pathlib import Path
+from nnjax.config.leaving import receive
+receive(Path("noted").write_text)
+os.kill(os.getpid(), 2)
+print("here", flush=True)
+WAIT
 """
 
 
@@ -58,9 +69,18 @@ def stopped(folder: Path, verb: str, number: int, handler: str = "", form: str =
     return process.returncode, said, complained
 
 
+NOTHING_MADE = "stopped before anything was made\n"
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_ctrl_c_during_the_imports_is_no_traceback(tmp_path: Path, form: str) -> None:
-    assert stopped(tmp_path, WAITING, signal.SIGINT, form=form) == (130, "", "")
+    assert stopped(tmp_path, WAITING, signal.SIGINT, form=form) == (130, "", f"Ctrl-C: {NOTHING_MADE}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_during_the_imports_ask_to_be_started_again(tmp_path: Path, number: int) -> None:
+    name = signal.Signals(number).name
+    assert stopped(tmp_path, WAITING, number) == (75, "", f"{name}: {NOTHING_MADE}")
 
 
 def test_ctrl_c_stays_that_of_a_program_that_imports_the_verbs(tmp_path: Path) -> None:
@@ -77,13 +97,26 @@ def test_ctrl_c_stays_that_of_a_program_that_imports_the_verbs(tmp_path: Path) -
 
 def test_a_process_in_the_background_still_ignores_ctrl_c(tmp_path: Path) -> None:
     ignoring = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-    assert stopped(tmp_path, WAITING, signal.SIGINT, ignoring) == (-signal.SIGTERM, "", "")
+    assert stopped(tmp_path, WAITING, signal.SIGINT, ignoring) == (75, "", f"SIGTERM: {NOTHING_MADE}")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
-def test_once_there_is_a_folder_both_signals_let_it_be_put_away(tmp_path: Path, number: int, code: int) -> None:
-    ended, said, _ = stopped(tmp_path, TAKING_OVER, number)
-    assert (ended, said) == (code, "put away\n")
+def test_a_process_under_nohup_still_ignores_the_end_of_its_terminal(tmp_path: Path) -> None:
+    ignoring = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    assert stopped(tmp_path, WAITING, signal.SIGHUP, ignoring) == (75, "", f"SIGTERM: {NOTHING_MADE}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("wait", ["import time; time.sleep(60)", BUSY], ids=["waiting", "in C code"])
+def test_once_there_is_a_folder_both_signals_let_it_be_put_away(tmp_path: Path, number: int, wait: str) -> None:
+    name = signal.Signals(number).name
+    assert stopped(tmp_path, LEAVING.replace("WAIT", wait), number) == (75, "", f"{name}: put away\n")
+    assert (tmp_path / "put away").read_text() == name
+
+
+@pytest.mark.parametrize("wait", ["import time; time.sleep(60)", BUSY], ids=["waiting", "in C code"])
+def test_the_second_ctrl_c_ends_a_process_that_only_noted_the_first(tmp_path: Path, wait: str) -> None:
+    assert stopped(tmp_path, NOTING.replace("WAIT", wait), signal.SIGINT) == (130, "", "")
+    assert (tmp_path / "noted").read_text() == "SIGINT"
 
 
 def test_signals_wait_for_an_import_that_cannot_be_interrupted() -> None:
@@ -107,7 +140,7 @@ def test_signals_wait_for_an_import_that_cannot_be_interrupted() -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_never_gives_its_number_to_a_file(tmp_path: Path, closed: str) -> None:
     (tmp_path / "verb.py").write_text(
-        "import sys\nfrom nnjax.cli.startup import open_streams\nopen_streams()\n"
+        "import sys\nfrom nnjax.cli.startup import begin\nbegin()\n"
         "print('said')\nprint('complained', file=sys.stderr)\n"
         "with open('result', 'w') as file:\n    file.write(str(file.fileno()))\n"
     )

@@ -81,8 +81,8 @@ def test_a_folder_that_cannot_be_written_to_is_a_line(tmp_path: Path, monkeypatc
     config = compose_train()
     attempts = {
         (tempfile, "TemporaryFile"): (lambda: check_writable(tmp_path, "resume"), rf"resume={tmp_path}: cannot be written to"),
-        (Path, "open"): (lambda: locked(tmp_path).__enter__(), rf"{tmp_path}: cannot be written to"),
-        (Path, "write_text"): (lambda: write_config(config, tmp_path), rf"{tmp_path}/config.yaml: cannot be written"),
+        (os, "open"): (lambda: locked(tmp_path).__enter__(), rf"{tmp_path}: cannot be written to"),
+        (Path, "open"): (lambda: write_config(config, tmp_path), rf"{tmp_path}/config.yaml: cannot be written"),
     }
     for (owner, name), (attempt, said) in attempts.items():
         with monkeypatch.context() as patch:

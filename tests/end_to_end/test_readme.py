@@ -29,7 +29,7 @@ ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.
 def parameters():
     for line in COMMANDS:
         if not line.startswith(ELSEWHERE):
-            is_slow = " -m " in line.removeprefix("python -m") or "airbench" in line
+            is_slow = " -m " in line.removeprefix("python -m") or "airbench" in line or "verify resume" in line
             yield pytest.param(line, marks=pytest.mark.slow if is_slow else ())
 
 

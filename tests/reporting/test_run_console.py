@@ -92,3 +92,13 @@ def test_quiet_shows_and_logs_nothing_it_is_not_given(capsys):
     with RunConsole(None, quiet=True) as console:
         console.print("hidden")
     assert capsys.readouterr().out == ""
+
+
+def test_open_mpi_s_pseudo_terminal_is_none(monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = Terminal()
+    console = RunConsole(None, file=shown)
+    console.warn("look out")
+    assert not console.live
+    assert shown.getvalue() == "warning: look out\n"

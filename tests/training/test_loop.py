@@ -368,3 +368,30 @@ def test_divergence_in_a_long_call_tells_of_the_steps_before(tmp_path):
         run(tmp_path, *BY_STEP, "optimizer.learning_rate=100", recorder=recorder)
     assert f"at step {len(recorder.evaluations) + 1} " in str(caught.value)
     assert all(np.isfinite(train["loss"]) for _, train, _ in recorder.evaluations)
+
+
+def test_the_repetition_of_a_step_that_diverged_is_no_training_time(tmp_path):
+    """Otherwise it would use up `training.stop.max_seconds` of the trials that are sound."""
+    config = compose_train([*BASE, "training.seeds=2", "training.vary.learning_rate=[0.01,1e25]"])
+    experiment, state = set_up(config, load(config.data), jax.devices()[:2])
+    checkpoints, clock, phases = Checkpoints(tmp_path, 1), Clock(), set()
+
+    class Keeper:
+        def hold(self, step, state):
+            pass
+
+        def keep(self, runner, step, trial=0):
+            phases.add(clock._open[-1])
+
+    with StopSignal() as stop:
+        fit(
+            experiment,
+            state,
+            TrainingProgress(),
+            checkpoints=checkpoints,
+            callback=Recorder(),
+            stop=stop,
+            clock=clock,
+            keeper=Keeper(),
+        )
+    assert phases == {"replay"}

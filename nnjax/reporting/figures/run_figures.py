@@ -5,7 +5,7 @@ draw_run(
 )
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ def draw_run(
     kernel: NDArray[Any] | None = None,
     forecast: ForecastLike | None = None,
     trials: Sequence[Mapping[str, Any]] = (),
+    folder: Path | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Draws learning curves, test results, the first layer's filters and a forecast, as far as the run has them.
 
@@ -51,36 +53,44 @@ def draw_run(
         kernel: [kh, kw, c, features] of the first layer, if it is a convolution.
         forecast: the test split's forecast, if the data is a series.
         trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
+        folder: where to draw; None is `run_dir`/figures.
+        warn: called with a line about each figure that could not be drawn; the others are drawn all the same. None raises.
 
     Returns:
         The files, in reading order.
     """
-    folder = run_dir / "figures"
+    folder = folder or run_dir / "figures"
     records = read_metrics(run_dir)
-    learning_curves(records, drawn := folder / "learning_curves.png")
-    paths = [drawn]
+    figures: dict[str, Callable[[Path], object]] = {"learning_curves": lambda path: learning_curves(records, path)}
     if len({row["learning_rate"] for row in trials}) > 1:
-        draw_learning_rates(trials, drawn := folder / "learning_rates.png")
-        paths.append(drawn)
+        figures["learning_rates"] = lambda path: draw_learning_rates(trials, path)
     if any(record["split"] == "weights" for record in records):
-        weight_curves(records, drawn := folder / "weights.png")
-        paths.append(drawn)
+        figures["weights"] = lambda path: weight_curves(records, path)
     if class_names:
         predictions = outputs.argmax(axis=1)
-        confusion_matrix(targets, predictions, class_names, drawn := folder / "confusion_matrix.png")
-        paths.append(drawn)
+        figures["confusion_matrix"] = lambda path: confusion_matrix(targets, predictions, class_names, path)
         if inputs.ndim == 4:
-            confidence = np.take_along_axis(probabilities(outputs, from_logits), predictions[:, None], axis=1)[:, 0]
-            drawn = folder / "worst_mistakes.png"
-            worst_mistakes(inputs, targets, predictions, losses, confidence, class_names, drawn)
-            paths.append(drawn)
+
+            def mistakes(path: Path) -> None:
+                confidence = np.take_along_axis(probabilities(outputs, from_logits), predictions[:, None], axis=1)[:, 0]
+                worst_mistakes(inputs, targets, predictions, losses, confidence, class_names, path)
+
+            figures["worst_mistakes"] = mistakes
     else:
-        regression_fit(targets, outputs, drawn := folder / "regression_fit.png")
-        paths.append(drawn)
+        figures["regression_fit"] = lambda path: regression_fit(targets, outputs, path)
     if forecast is not None:
-        draw_forecast(forecast, drawn := folder / "forecast.png")
-        paths.append(drawn)
+        figures["forecast"] = lambda path: draw_forecast(forecast, path)
     if kernel is not None:
-        first_layer_filters(kernel, drawn := folder / "first_layer_filters.png")
-        paths.append(drawn)
+        figures["first_layer_filters"] = lambda path: first_layer_filters(kernel, path)
+    paths = []
+    for name, draw in figures.items():
+        path = folder / f"{name}.png"
+        try:
+            draw(path)
+        except Exception as error:
+            if warn is None:
+                raise
+            warn(f"{path.name} was not drawn: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        else:
+            paths.append(path)
     return paths

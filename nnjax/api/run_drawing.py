@@ -1,0 +1,71 @@
+"""Draws the figures of a run from its experiment, at the end of a training and again by `experiments.evaluate`.
+
+draw_figures(run_dir, run_dir / "figures", experiment, state, evaluation, forecasts, trials, console)
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnjax.reporting.console import RunConsole
+
+if TYPE_CHECKING:
+    from nnjax.training.evaluation import Evaluation
+    from nnjax.training.experiment import Experiment
+    from nnjax.training.state import TrainState
+
+
+def draw_figures(
+    run_dir: Path,
+    folder: Path,
+    experiment: "Experiment",
+    state: "TrainState",
+    evaluation: "Evaluation",
+    forecasts: Sequence[Any],
+    trials: Sequence[Mapping[str, Any]],
+    console: RunConsole,
+) -> list[str]:
+    """Draws; a figure that fails is named in a warning, and changes no result.
+
+    Args:
+        run_dir: the run's folder, with its metrics.
+        folder: where to draw.
+        experiment: with its dataset.
+        state: the network's, on the devices.
+        evaluation: of the test split.
+        forecasts: one for each trial, if the data is a series.
+        trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
+        console: shows warnings.
+
+    Returns:
+        The files, in reading order.
+    """
+    from nnjax.reporting.figures.run_figures import draw_run
+
+    placement, dataset, config = experiment.placement, experiment.dataset, experiment.config
+    shown = evaluation.first_finite()  # the trial that stands for one network
+    if shown is None:
+        return []
+    first = experiment.recipe.network.layer_names[0]
+    kernel = None
+    if placement.num_processes == 1 or not placement.whole_trials:  # else other processes hold parts of it, and are not asked
+        kernel = placement.one_of(placement.get(state.params.get(first, {})), shown).get("kernel")
+    try:
+        paths = draw_run(
+            run_dir,
+            inputs=dataset.test.inputs,
+            targets=dataset.test.targets,
+            outputs=placement.one_of(evaluation.outputs, shown),
+            losses=placement.one_of(evaluation.losses, shown),
+            class_names=dataset.class_names,
+            from_logits=config.loss.from_logits,
+            kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
+            forecast=forecasts[shown] if forecasts else None,
+            trials=trials,
+            folder=folder,
+            warn=console.warn,
+        )
+    except Exception as error:  # such as metrics that cannot be read
+        console.warn(f"no figures were drawn: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        return []
+    return [str(path) for path in paths]

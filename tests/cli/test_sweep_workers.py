@@ -1,0 +1,80 @@
+"""Launchers on this machine: how many jobs at a time, with which GPUs, and what a job is told."""
+
+import os
+
+import pytest
+from hydra.types import RunMode
+
+from nnjax.cli import sweep_workers
+from nnjax.cli.compose import compose
+from nnjax.cli.job import Job
+from nnjax.cli.sweep_workers import explained, launched
+from nnjax.cli.worker import SWEEP
+from nnjax.config.errors import ConfigError
+from nnjax.config.schema import TrainConfig
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Sets the GPUs that JAX could use here."""
+
+    def gpus(names, platforms="cuda"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+        monkeypatch.setenv("JAX_PLATFORMS", platforms)
+        monkeypatch.setattr(sweep_workers, "find_spec", lambda name: name == "jax_cuda12_plugin")
+
+    return gpus
+
+
+def share(tmp_path, *overrides, jobs=8):
+    """The share that a job is told, and the overrides for a sweeper."""
+    composition = compose("train", [*overrides, "seed=0"], run_mode=RunMode.MULTIRUN)
+    job = Job(TrainConfig, print)
+    with launched(job, composition, jobs and range(jobs), tmp_path) as more:
+        assert job.share is None or os.path.isdir(job.share.locks)  # noqa: PTH112
+    assert list(tmp_path.iterdir()) == []
+    assert more in ([], [f"hydra.launcher.n_jobs={composition.hydra.launcher.get('n_jobs')}"])
+    return job.share, composition.hydra.launcher.get("n_jobs")
+
+
+def test_jobs_one_after_another_get_no_share(tmp_path):
+    assert share(tmp_path) == (None, None)
+    assert share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=1") == (None, 1)
+    assert share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", jobs=1) == (None, 1)
+
+
+def test_joblib_starts_no_more_workers_than_there_are_jobs(tmp_path):
+    found, n_jobs = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", jobs=3)
+    assert (found.at_a_time, n_jobs, found.sweep, found.gpus) == (3, 3, SWEEP, ())
+    found, n_jobs = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "hydra.sweeper.max_batch_size=2")
+    assert (found.at_a_time, n_jobs) == (2, 2)
+    found, n_jobs = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", jobs=None)
+    assert (found.at_a_time, n_jobs) == (4, 4)
+
+
+def test_without_a_number_there_is_a_job_for_each_gpu(gpus, tmp_path):
+    gpus("2,3,5")
+    found, n_jobs = share(tmp_path, "hydra/launcher=joblib")
+    assert (found.at_a_time, n_jobs, found.gpus) == (3, 3, ("2", "3", "5"))
+    found, _ = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=6")
+    assert (found.at_a_time, found.gpus) == (6, ("2", "3", "5"))
+
+
+@pytest.mark.parametrize(
+    ("names", "platforms", "platform"), [("", "", "auto"), ("-1", "", "auto"), ("0", "cpu", "auto"), ("0", "", "cpu")]
+)
+def test_gpus_that_the_jobs_do_not_use(names, platforms, platform, gpus, tmp_path):
+    gpus(names, platforms)
+    found, _ = share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", f"parallel.platform={platform}")
+    assert found.gpus == ()
+
+
+def test_no_job_at_a_time_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"hydra.launcher.n_jobs=0: must be a number of jobs at a time"):
+        share(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=0")
+
+
+def test_a_killed_worker_is_one_line():
+    error = type("TerminatedWorkerError", (Exception,), {})()
+    assert "a worker process of the sweep was killed" in explained(error)
+    assert explained(ValueError()) is None

@@ -1,0 +1,132 @@
+"""The line between processes: here between threads, over real sockets."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from nnjax.parallel.channel import Hub, Member
+
+
+@pytest.fixture
+def team(request):
+    """A hub and its members, by rank, and what each was told about the end of the others."""
+    count, silence = getattr(request, "param", (3, 20.0))
+    told = {rank: [] for rank in range(count)}
+
+    def ended(rank):
+        return lambda peer, said: told[rank].append((peer, dict(said)))
+
+    hub = Hub(count, silence, ended(0))
+    ends = {0: hub}
+
+    def join(rank):
+        ends[rank] = Member("localhost", hub.port, rank, count, silence, ended(rank), seconds=10)
+
+    threads = [threading.Thread(target=join, args=(rank,)) for rank in range(1, count)]
+    for thread in threads:
+        thread.start()
+    assert hub.accept(10) == []
+    for thread in threads:
+        thread.join()
+    yield ends, told
+    lines = [line for end in ends.values() for line in end.lines.values()]
+    for line in lines:
+        line.is_over = True
+        line.close()
+    assert all(line.closed.wait(10) for line in lines)
+
+
+def in_all(ends, call):
+    """Calls a function in all processes at once; returns the results by rank."""
+    results = {}
+    threads = [threading.Thread(target=lambda rank=rank: results.update({rank: call(rank)})) for rank in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    return results
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_everybody_gets_every_value_in_the_order_of_ranks(team):
+    ends, _ = team
+    for number in range(3):
+        values = [{"rank": rank, "number": number} for rank in range(3)]
+        assert in_all(ends, lambda rank, values=values: ends[rank].exchange(values[rank])) == dict.fromkeys(ends, values)
+
+
+def test_bytes_of_process_0_arrive_whole(team):
+    ends, _ = team
+    content = bytes(range(256)) * 50_000
+    got = in_all(ends, lambda rank: ends[rank].broadcast(content if rank == 0 else b""))
+    assert all(part == content for part in got.values())
+
+
+def test_a_process_that_is_gone_is_named_at_once(team):
+    ends, told = team
+    ends[1].lines[0].close()
+    until(lambda: told[0])
+    assert told[0] == [(1, {})]
+    assert told[2] == []
+
+
+def test_the_others_notice_that_process_0_is_gone(team):
+    ends, told = team
+    for line in ends[0].lines.values():
+        line.close()
+    until(lambda: told[1] and told[2])
+    assert told[1] == told[2] == [(0, {})]
+
+
+@pytest.mark.parametrize("team", [(2, 1.0)], indirect=True)
+def test_a_process_that_says_nothing_counts_as_gone(team, monkeypatch):
+    ends, told = team
+    monkeypatch.setattr(ends[1].lines[0], "send", lambda head, payload=b"": None)
+    until(lambda: told[0])
+    assert told[0] == [(1, {"silent": 1.0})]
+
+
+@pytest.mark.parametrize("team", [(2, 1.0)], indirect=True)
+def test_signs_of_life_keep_an_idle_line_open(team):
+    ends, told = team
+    time.sleep(2.5)
+    assert told == {0: [], 1: []}
+    assert in_all(ends, lambda rank: ends[rank].exchange({})) == {0: [{}, {}], 1: [{}, {}]}
+
+
+def test_an_error_arrives_with_its_code(team):
+    ends, told = team
+    ends[2].tell({"kind": "end", "code": 3, "message": "no data"})
+    until(lambda: told[0])
+    assert told[0] == [(2, {"kind": "end", "code": 3, "message": "no data"})]
+
+
+def test_processes_that_do_not_come_are_named_and_strangers_are_none():
+    hub = Hub(4, 5.0, lambda peer, said: None)
+    with (
+        socket.create_connection(("localhost", hub.port)) as stranger,
+        socket.create_connection(("localhost", hub.port)) as wrong,
+        socket.create_connection(("localhost", hub.port)) as second,
+    ):
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" * 10)
+        wrong.sendall(b"\0\0\0\x0e" + bytes(8) + b'{"kind": 1000}')
+        head = b'{"kind": "hello", "rank": 2, "count": 4}'
+        second.sendall(len(head).to_bytes(4, "big") + bytes(8) + head)
+        assert hub.accept(0.5) == [1, 3]
+        hub.lines[2].is_over = True
+    assert hub.lines[2].closed.wait(10)
+
+
+def test_nobody_listening_is_an_error_after_the_time():
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(OSError, match="refused"):
+        Member("localhost", port, 1, 2, 5.0, lambda peer, said: None, seconds=0.3)
