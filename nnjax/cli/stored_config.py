@@ -23,7 +23,7 @@ from nnjax.config.stored_files import StoredFileError, kind_of, one_line, read_t
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_LEVELS = 64
-_MOST_VALUES = 100_000
+_MOST_VALUES = 10_000  # a run has a few hundred; OmegaConf takes minutes for 100 000
 _MOST_KEYS = 1000  # of a mapping
 _LONGEST_NUMBER = 100  # digits: Python writes no number of more than 4300, and a config has none of more than 20
 

@@ -5,7 +5,8 @@
 
 The function is traced, and its operations are computed one by one. From the first result that is not finite the search goes
 back, from each operation to the input of it that is not finite, until an operation is found whose inputs all are: an infinity
-that a later `where` leaves out is no cause. Loops and calls are searched inside only where they make such a number.
+that a later `where` leaves out is no cause, and one that the program writes itself, as −∞ under a mask, is not either. Loops,
+branches and calls are searched inside only where they make such a number.
 """
 
 import re
@@ -68,6 +69,8 @@ class _Recorder:
         self.values: dict[int, Any] = {}
         self.facts: dict[int, Facts] = {}
         self.made_by: dict[int, Operation] = {}
+        # Infinities that the program writes itself, such as the −∞ that a maximum starts from, and what only hands them on.
+        self._written: set[int] = set()
         self._count = 0
 
     def new(self, value: Any) -> int:
@@ -76,6 +79,20 @@ class _Recorder:
         self.values[self._count], self.facts[self._count] = value, facts_of(value)
         return self._count
 
+    def _constant(self, value: Any) -> int:
+        """Numbers a constant of the program."""
+        number = self.new(value)
+        if not self.facts[number].nans:
+            self._written.add(number)
+        return number
+
+    def _note(self, operation: Operation) -> None:
+        """Notes who made the results of an operation."""
+        self.made_by |= dict.fromkeys(operation.outputs, operation)
+        bad = list(self._bad_inputs(operation))
+        if bad and self._written.issuperset(bad):
+            self._written |= {number for number in operation.outputs if not self.facts[number].nans}
+
     def run(self, closed: Any, values: Sequence[Any], numbers: Sequence[int | None], scopes: str) -> list[int]:
         """Computes a closed jaxpr; returns the numbers of its results."""
         jaxpr = closed.jaxpr
@@ -83,11 +100,11 @@ class _Recorder:
 
         def number_of(atom: Any) -> int:
             if isinstance(atom, core.Literal):
-                return self.new(jnp.asarray(atom.val, getattr(atom.aval, "dtype", None)))
+                return self._constant(jnp.asarray(atom.val, getattr(atom.aval, "dtype", None)))
             return known[atom]
 
         for variable, constant in zip(jaxpr.constvars, closed.consts, strict=True):
-            known[variable] = self.new(constant)
+            known[variable] = self._constant(constant)
         for variable, value, number in zip(jaxpr.invars, values, numbers, strict=True):
             known[variable] = self.new(value) if number is None else number
         for equation in jaxpr.eqns:
@@ -108,8 +125,14 @@ class _Recorder:
         if not all(facts_of(result).is_finite for result in results):
             if equation.primitive.name == "scan":
                 return self._scan(equation, taken, scopes)
+            if equation.primitive.name == "while":
+                return self._while(equation, taken, scopes)
+            if equation.primitive.name == "cond":
+                branches = equation.params["branches"]
+                branch = branches[int(np.clip(int(values[0]), 0, len(branches) - 1))]
+                return self.run(branch, values[1:], taken[1:], scopes)
             inner = next((equation.params[name] for name in _CALLS if name in equation.params), None)
-            if inner is not None and equation.primitive.name not in ("while", "cond"):
+            if inner is not None:
                 closed = inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ())
                 if len(closed.jaxpr.invars) == len(taken):
                     return self.run(closed, values, taken, scopes)
@@ -125,8 +148,22 @@ class _Recorder:
             bad,
             f" to {equation.params['new_dtype']}" if equation.primitive.name == "convert_element_type" else "",
         )
-        self.made_by |= dict.fromkeys(numbers, operation)
+        self._note(operation)
         return numbers
+
+    def _while(self, equation: Any, taken: Sequence[int], scopes: str) -> list[int]:
+        """Computes the steps of a loop until its condition fails."""
+        params = equation.params
+        num_cond, num_body = params["cond_nconsts"], params["body_nconsts"]
+        cond_consts, body_consts = taken[:num_cond], taken[num_cond : num_cond + num_body]
+        carry = list(taken[num_cond + num_body :])
+
+        def run(closed: Any, numbers: Sequence[int]) -> list[int]:
+            return self.run(closed, [self.values[number] for number in numbers], numbers, scopes)
+
+        while bool(self.values[run(params["cond_jaxpr"], [*cond_consts, *carry])[0]]):
+            carry = run(params["body_jaxpr"], [*body_consts, *carry])
+        return carry
 
     def _scan(self, equation: Any, taken: Sequence[int], scopes: str) -> list[int]:
         """Computes the steps of a loop one after another."""
@@ -158,13 +195,13 @@ class _Recorder:
         number = self.new(value)
         facts = tuple(self.facts[item] for item in taken)
         bad = None if self.facts[number].is_finite else self.facts[number]
-        self.made_by[number] = Operation(name, scopes, "", tuple(taken), facts, (number,), bad, "")
+        self._note(Operation(name, scopes, "", tuple(taken), facts, (number,), bad, ""))
         return number
 
     def cause(self, number: int) -> Operation | int:
         """Goes back from a value that is not finite to the operation that is to blame; or to the argument."""
         while (operation := self.made_by.get(number)) is not None:
-            bad = [taken for taken in self._bad_inputs(operation) if taken in self.made_by or not self._is_constant(taken)]
+            bad = [taken for taken in self._bad_inputs(operation) if taken not in self._written]
             if not bad:
                 return operation
             # Where the result is NaN, an input that is NaN is to blame before one that is infinite.
@@ -174,10 +211,6 @@ class _Recorder:
 
     def _bad_inputs(self, operation: Operation) -> Iterator[int]:
         return (taken for taken in operation.inputs if taken is not None and not self.facts[taken].is_finite)
-
-    def _is_constant(self, number: int) -> bool:
-        """Whether a value is a literal of the program, such as the −∞ that a maximum starts from."""
-        return np.ndim(self.values[number]) == 0 and number not in self.made_by and self.facts[number].nans == 0
 
 
 def _place(equation: Any) -> str:

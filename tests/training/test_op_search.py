@@ -49,6 +49,39 @@ def test_an_infinity_that_is_left_out_is_no_cause():
     assert found(guarded, jnp.zeros(3)) == ("div", "second", False)
 
 
+def test_an_infinity_of_the_program_is_no_cause_but_what_makes_nan_of_it_is():
+    def masked_softmax(x, mask):
+        with jax.named_scope("first"):
+            scores = jnp.where(mask, x, -jnp.inf)
+        with jax.named_scope("second"):
+            return jnp.exp(scores - scores.max()).sum()
+
+    assert found(masked_softmax, jnp.ones(3), jnp.array([True, False, True])) is None
+    assert found(masked_softmax, jnp.ones(3), jnp.zeros(3, bool)) == ("sub", "second", False)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_a_written_infinity_of_any_type_and_shape_is_none_either(dtype):
+    def difference(x):
+        return (jnp.full((2, 3), -np.inf, dtype) - jnp.full(3, -np.inf).astype(dtype)).sum() + x
+
+    assert found(difference, jnp.ones((), dtype))[0] == "sub"
+
+
+def test_branches_and_loops_with_a_condition_are_searched_inside():
+    def branch(x):
+        return jax.lax.cond(x[0] > 0, lambda x: x.sum(), layers, x)
+
+    assert found(branch, jnp.ones(3)) is None
+    assert found(branch, jnp.zeros(3)) == ("log", "second", False)
+
+    def loop(x):
+        return jax.lax.while_loop(lambda carry: carry[0] < 3, lambda carry: (carry[0] + 1, jnp.sqrt(carry[1] - 1)), (0, x))[1]
+
+    assert found(loop, jnp.float32(1000.0)) is None
+    assert found(loop, jnp.float32(1.5)) == ("sqrt", None, False)
+
+
 def test_the_gradient_of_a_guarded_logarithm_is_backward():
     def loss(x):
         with jax.named_scope("first"):
