@@ -17,7 +17,7 @@ from nnjax.cli.folder_contents import FILES, FOLDERS, check_contents
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import require_plugins
 from nnjax.cli.process import complain
-from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, holds_config, occupy, read_config
+from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, holds_config, is_resumable, occupy, read_config
 from nnjax.cli.sessions import steps_done
 from nnjax.config.diagnostics import Origins, Problem, show
 from nnjax.config.errors import ConfigError
@@ -101,8 +101,7 @@ def _differences(config: TrainConfig, stored: TrainConfig, run_dir: Path, origin
             asked[group], has[group] = value["name"], before["name"]
     asked, has = _leaves(asked), _leaves(has)
     for key in sorted(asked.keys() | has.keys()):
-        free = f"{key}.".startswith(tuple(f"{name}." for name in (*RESUMABLE, "resume", "rerun")))
-        if not free and asked.get(key) != has.get(key):
+        if key not in ("resume", "rerun") and not is_resumable(key) and asked.get(key) != has.get(key):
             there = show(has[key]) if key in has else "nothing"
             yield Problem(key, asked.get(key), f"the run in {shown_path(run_dir)} has {there}").line(origins)
 

@@ -207,6 +207,11 @@ def newest_run() -> str | None:
     return max(_all_runs(), key=_started, default=None)
 
 
+def is_resumable(key: str) -> bool:
+    """Whether a resumed run may change a dotted key."""
+    return f"{key}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+
+
 def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
     """Returns an earlier run's values, changed by the overrides of the command line, and where they were set.
 
@@ -226,7 +231,7 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         changed, text = override.key_or_group, str(override.input_line).lstrip("+")
         if override.is_hydra_override() or changed == key:
             continue
-        free = key != "resume" or f"{changed}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+        free = key != "resume" or is_resumable(changed)
         if override.is_delete() or not free:
             reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
             if key != "resume":

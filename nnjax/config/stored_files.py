@@ -11,7 +11,8 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,16 +134,29 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: if it cannot be written.
     """
+    with replaced(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` for the new file, which takes its place once it is on the disk.
+
+    On an exception the old file stays, and nothing is left of the new one.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     # Nobody can put a link in the place of a name that cannot be guessed.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with part.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
+        yield part
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ with replacing(run_dir / "summary.json") as temporary:
 
 import json
 import math
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nnjax.config.storage import writing
+from nnjax.config.stored_files import replaced
 
 
 @contextmanager
@@ -24,16 +24,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: if a file cannot be written.
     """
-    # Nobody can have made a link under this name, which would be followed.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replaced(path) as temporary:
             yield temporary
-            temporary.replace(path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
