@@ -1,0 +1,1 @@
+"""What a training step sends, what a link makes of it, and what faults do."""
