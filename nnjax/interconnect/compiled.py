@@ -3,9 +3,9 @@
     reading = read_collectives(parse_program(text), leaves, layers=("dense_1", "output"))
     [collective.size for collective in reading.collectives if collective.per_step]
 
-XLA's CPU backend combines the gradients' all-reduces into one of many operands; each operand is matched with a parameter: by the
-scope of the instruction that computed it and its shape, else by its shape in the order of the gradient tree. Every parameter
-must be found exactly once, or the reading is refused.
+XLA's CPU backend combines the gradients' all-reduces into one of many operands; each operand is matched with a parameter: by
+the scope of the instruction that computed it and its shape, else by its shape in the order of the gradient tree. Every
+parameter must be found exactly once, or the reading is refused.
 """
 
 import re
@@ -90,12 +90,11 @@ def read_collectives(
     places = [place for place in program.walk() if is_collective(place.instruction.opcode)]
     read = [(place, reader.collective(place)) for place in places]
     read = [(place, reader.completed(place, collective)) for place, collective in read]
-    reader.check(any(collective.phase == "gradients" for _, collective in read))
+    if places:
+        reader.check()
     remarks = []
     if places and not program.is_scheduled:
-        remarks.append(
-            "The program is not scheduled: the order of its exchanges is that of the text, and only dependences hold."
-        )
+        remarks.append("The program is not scheduled: its exchanges are listed in the order of its text.")
     if any(place.in_branch for place in places):
         remarks.append("An exchange is inside a branch of a condition; it is counted as if it were always taken.")
     expanded = tuple(_expanded(read))
@@ -155,9 +154,9 @@ class _Reader:
         parts = tuple(new or old for new, old in zip(taken, collective.parts, strict=True))
         return replace(collective, parts=parts, phase="gradients" if any(taken) else collective.phase)
 
-    def check(self, has_gradients: bool) -> None:
-        """Raises a ProgramTextError if a parameter was in no exchange, though others were."""
-        if has_gradients and self._left:
+    def check(self) -> None:
+        """Raises a ProgramTextError if a parameter's gradient was in no exchange."""
+        if self._left:
             names = ", ".join(f"{leaf.layer}/{leaf.tensor} {list(leaf.shape)}" for leaf in self._left[:3])
             raise ProgramTextError(
                 f"the compiled program exchanges no gradient of {names}: its all-reduces cannot be told apart"
