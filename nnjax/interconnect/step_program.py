@@ -10,62 +10,30 @@ depend on the size of the group (an all-gather's whole buffer, padding) are scal
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from nnjax.checks.plan import Plan
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
 from nnjax.data.abstract_dataset import abstract_dataset
 from nnjax.interconnect.collective import Collective
-from nnjax.interconnect.compiled import Leaf, Reading, read_collectives
+from nnjax.interconnect.compiled import Leaf, read_collectives
 from nnjax.interconnect.operations import product_flops
 from nnjax.interconnect.program_text import ProgramTextError, parse_program
+from nnjax.interconnect.step_facts import StepFacts
+from nnjax.models.layer_summary import summarize
 from nnjax.parallel.devices import select_devices
 from nnjax.training.experiment import Experiment, set_up
+from nnjax.training.initial_state import abstract_network
 from nnjax.training.recording import spans_evaluations
 from nnjax.training.runner import compiled_chunk, loader_of
-from nnjax.training.state import TrainState, state_bytes
+from nnjax.training.state import state_bytes
 
 MOST_SIMULATED = 64
 """The most CPU devices to simulate: their threads cost memory, and the program for more of them is the same."""
-
-
-@dataclass(frozen=True)
-class StepFacts:
-    """What a compiled training step sends, computes and stores, on each device.
-
-    Attributes:
-        plan: of the experiment.
-        reading: the collectives, for `num_devices` devices.
-        num_devices: that share the work.
-        simulated: for how many the program was compiled.
-        platform: where.
-        steps_per_call: the most steps of a call.
-        flops: of one step on one device: XLA's count of the program, in which a loop of known length counts as often as it
-            runs; None where XLA has no count.
-        product_flops: of these, in matrix products and convolutions.
-        memory: bytes of each device by part: arguments, outputs, temporary, aliased, total (the sum without what is aliased).
-        parameters: bytes of the trained parameters of all trials of a device.
-        optimizer: bytes of the optimizer's memory, likewise.
-        state: bytes of all that training changes, likewise.
-    """
-
-    plan: Plan
-    reading: Reading
-    num_devices: int
-    simulated: int
-    platform: str
-    steps_per_call: int
-    flops: float | None
-    product_flops: float
-    memory: dict[str, int]
-    parameters: int
-    optimizer: int
-    state: int
 
 
 def compiled_step(config: Config, num_devices: int) -> StepFacts:
@@ -81,7 +49,9 @@ def compiled_step(config: Config, num_devices: int) -> StepFacts:
         ProgramTextError: if the compiled program cannot be read.
     """
     devices = simulated_devices(config, num_devices)
-    experiment, state = set_up(config, abstract_dataset(config.data), devices, standing_for=num_devices)
+    dataset = abstract_dataset(config.data)
+    spec = dataset.spec
+    experiment, state = set_up(config, dataset, devices, standing_for=num_devices)
     loader = loader_of(experiment)
     stop_below = config.training.stop.loss_below if spans_evaluations(experiment) else None
     compiled, _ = compiled_chunk(experiment, experiment.placement.put(state), loader, stop_below=stop_below)
@@ -100,6 +70,7 @@ def compiled_step(config: Config, num_devices: int) -> StepFacts:
         simulated=len(devices),
         platform=experiment.placement.platform,
         steps_per_call=loader.max_steps,
+        layer_flops={layer.name: layer.flops for layer in summarize(abstract_network(config, spec), spec)},
         flops=None if counted is None else counted + products.repeated,
         product_flops=products.total,
         memory=memory_of(compiled),
@@ -204,6 +175,3 @@ def _of_device(tree: Any, experiment: Experiment) -> int:
     placed = experiment.placement.put(tree)
     size = state_bytes(placed)
     return size // experiment.placement.num_devices
-
-
-__all__ = ["MOST_SIMULATED", "StepFacts", "TrainState", "compiled_step", "leaves_of", "scaled"]
