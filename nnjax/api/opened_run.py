@@ -19,8 +19,9 @@ from nnjax.cli.plugins import require_plugins
 from nnjax.cli.runs import find_run, read_config
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.parallel_options import MemoryLimit
 from nnjax.config.run_identity import read_run_id
-from nnjax.config.schema import MemoryLimit, TrainConfig
+from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics

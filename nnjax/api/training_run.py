@@ -212,7 +212,9 @@ def _train(
             console.print(f"Stopped: {result.reason}")
         if peers().count > 1:
             with clock("compile"):
-                summary["communication"] = exchange_seconds(placement, result.state.params) * result.progress.step
+                averaging = experiment.recipe.averaging
+                seconds = exchange_seconds(placement, result.state.params, averaging)
+                summary["communication"] = seconds * result.progress.step
 
         # --- test: once, at the end; a signal that ends it leaves it to the next session ---
         ending.trained(summary)

@@ -12,7 +12,8 @@ import jax
 from nnjax.checks.available_memory import Room, host_room
 from nnjax.checks.memory_checks import MemoryLimits, check_memory, check_program
 from nnjax.checks.memory_needs import Machine, Purpose
-from nnjax.config.schema import Config, MemoryLimit
+from nnjax.config.parallel_options import MemoryLimit
+from nnjax.config.schema import Config
 from nnjax.config.storage import size_text
 from nnjax.data.dataset_spec import DatasetSpec
 

@@ -40,9 +40,14 @@ _TRIALS_AXIS = "trials"  # the devices' axis where each has trials of its own; n
 
 
 def mean_over_devices(tree: Any) -> Any:
-    """The mean of each array over the devices of `AXIS`, inside a compiled function."""
+    """The mean of each array over the devices of `AXIS`, inside a compiled function, where its path is a scope."""
+
+    def mean(path: Any, x: Any) -> Any:
+        with jax.named_scope(jax.tree_util.keystr(path, simple=True, separator="/")):
+            return lax.pmean(x, AXIS)
+
     # With one device XLA would copy the arrays: 8 % of the time of an FNN's step.
-    return tree if lax.axis_size(AXIS) == 1 else lax.pmean(tree, AXIS)
+    return tree if lax.axis_size(AXIS) == 1 else jax.tree_util.tree_map_with_path(mean, tree)
 
 
 def computed(tree: Any) -> Any:

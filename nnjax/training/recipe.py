@@ -16,6 +16,7 @@ from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.config.training_options import Lookahead, Optimizer, Textbook
 from nnjax.config.types import Duration
 from nnjax.data.dataset import Dataset
+from nnjax.parallel.averaging import Averaging
 from nnjax.training.hyperparams import Hyperparams, TrialParams, normalization_of
 from nnjax.training.optimizers import complements_of, make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
@@ -76,6 +77,7 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
         steps_per_epoch=shared.steps_per_epoch,
         planned_steps=shared.planned_steps,
         ends=shared.ends,
+        averaging=Averaging(config.parallel.gradients, config.parallel.bucket_bytes.bytes, network.layer_names),
     )
 
 
