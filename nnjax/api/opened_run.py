@@ -104,7 +104,7 @@ def open_run(
     check_data(config, restored.saved.notes.data_hash, lambda: content_hash(dataset))
     if restored.saved.records is None:
         console.print(NO_CHECKSUM)
-    return OpenedRun(experiment, experiment.placement.put(restored.state), restored.progress)
+    return OpenedRun(experiment, experiment.layout.put(restored.state), restored.progress)
 
 
 def load_run(path: str | Path, checkpoint: Checkpoint = "tested") -> Result:
@@ -139,6 +139,6 @@ def load_run(path: str | Path, checkpoint: Checkpoint = "tested") -> Result:
         jax_session(console.warn),
     ):
         opened = open_run(config, run, summary, checkpoint, console)
-        state = opened.experiment.placement.get(opened.state)
+        state = opened.experiment.layout.get(opened.state)
     history = History(read_metrics(run) if (run / "metrics.jsonl").exists() else [])
     return Result(config, summary or {"status": "failed"}, history, opened.experiment.dataset, opened.experiment, state)

@@ -222,7 +222,7 @@ def _train(
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = shared_state(*checkpoints.restore(state, "best"), state)
-                tested, step = placement.put(state), progress.step
+                tested, step = experiment.layout.put(state), progress.step
                 note_best(summary, progress, result.progress)
             try:
                 evaluation = experiment.evaluate(tested, dataset.test, stop)

@@ -14,6 +14,7 @@ A reader of a compiled program finds each exchange by its scope, the end of `op_
     gradients/LAYER/TENSOR/psum               automatic (XLA lists those that it combined) and per_tensor
     gradients/bucket_N/psum                   buckets and flat; `Averaging.buckets` lists the tensors of each
     gradients/bucket_N/reduce_scatter         sharded
+    gradients/norm/psum                       sharded, with optimizer.clip_norm
     parameters/bucket_N/all_gather            sharded
 """
 
@@ -55,7 +56,7 @@ class Averaging:
     @property
     def combines(self) -> bool:
         """Whether XLA may combine all-reduces of one step; see `compile_lowered`."""
-        return self.gradients == "automatic"
+        return self.gradients in ("automatic", "sharded")  # the latter's have other kinds
 
     def buckets(self, tree: Any, num_devices: int) -> tuple[Bucket, ...]:
         """The buffers that are sent, in the order in which they are issued; of `automatic` each tensor is one.
@@ -106,6 +107,12 @@ class Averaging:
                     for tensor, part in _parts(sums / count, bucket.tensors):
                         shares[tensor.place] = part.reshape(share_shape(tensor.shape, count))
         return jax.tree.unflatten(structure, shares)
+
+    def norm(self, shares: Any) -> jax.Array:
+        """The L2 norm over all numbers of a tree of which each device holds its share."""
+        squares = jnp.stack([jnp.sum(jnp.square(x)) for x in jax.tree.leaves(shares)]).sum()
+        with jax.named_scope(f"{GRADIENTS_SCOPE}/norm"):
+            return jnp.sqrt(lax.psum(squares, AXIS))
 
     def share(self, tree: Any) -> Any:
         """This device's share of each array, without any exchange: [share, 1, …], with as many axes as the whole array.

@@ -5,7 +5,7 @@ check_compiled(config, spec, compiled, devices, "to train")    # the memory that
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
@@ -41,7 +41,8 @@ def check_devices(
         IncompatibleError: if it surely needs more.
     """
     platform = devices[0].platform
-    machine = Machine("cpu" if platform == "cpu" else "accelerator", max(1, len(_own(devices))))
+    kind: Literal["cpu", "accelerator"] = "cpu" if platform == "cpu" else "accelerator"
+    machine = Machine(kind, max(1, len(_own(devices))), all_devices=len(devices))
     limits = MemoryLimits(limit or config.parallel.memory_limit, key, device_room(devices))
     check_memory(config, spec=spec, machine=machine, purpose=purpose, limits=limits)
 

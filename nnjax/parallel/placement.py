@@ -159,9 +159,7 @@ class Placement:
         """Outputs for a batch of `put_examples`, on the host: [b, ...]; with several trials [trials, b, ...]."""
         if not self.many:
             return self.join(array)
-        if self.whole_trials:
-            return np.asarray(self.get(array))
-        return np.concatenate(self._on_host(array), axis=1)
+        return np.asarray(self.get(array)) if self.whole_trials else self.join(array, axis=1)
 
     def fetch(self, tree: Any) -> Any:
         """The first device's copy of each array, as NumPy arrays; waits for it."""
@@ -170,9 +168,9 @@ class Placement:
         parts = jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data, computed(tree)))
         return jax.tree.map(lambda part: part.reshape(part.shape[1:]).copy(), parts)
 
-    def join(self, array: jax.Array) -> np.ndarray[Any, Any]:
-        """Inverse of `split` along axis 0: [num_devices, b, ...] to [num_devices · b, ...], on the host."""
-        return _joined(self._on_host(array))
+    def join(self, array: jax.Array, axis: int = 0) -> NDArray[Any]:
+        """Inverse of `split`: [num_devices, ..., b, ...] to [..., num_devices · b, ...], on the host."""
+        return np.concatenate(self._on_host(array), axis=axis)
 
     def _on_host(self, tree: Any) -> Any:
         """Whole arrays [num_devices, ...], of which other processes may hold parts."""

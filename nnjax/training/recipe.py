@@ -62,10 +62,12 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
     rule = with_numbers(config.optimizer, {**shared.optimizer, "learning_rate": trial.learning_rate})
     steps_of = dict(zip(_ends_of_groups(rule), shared.frozen_from, strict=True))
     groups = () if isinstance(rule, Textbook) else rule.parameter_groups
-    augment = _augment(plan)
+    augment, relative = _augment(plan), rate_from(config.schedule, shared.schedule)
+    averaging = Averaging(config.parallel.gradients, config.parallel.bucket_bytes.bytes, network.layer_names)
+    norm = averaging.norm if averaging.is_sharded else None
     return StepRecipe(
         network=network,
-        optimizer=make_optimizer(rule, rate_from(config.schedule, shared.schedule), steps_of.__getitem__, shared.complements),
+        optimizer=make_optimizer(rule, relative, steps_of.__getitem__, shared.complements, norm),
         lookahead=lookahead_of(rule),
         frozen_from=lambda params: first_frozen_steps(groups, params, steps_of.__getitem__),
         loss=with_numbers(config.loss, shared.loss),
@@ -77,7 +79,7 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
         steps_per_epoch=shared.steps_per_epoch,
         planned_steps=shared.planned_steps,
         ends=shared.ends,
-        averaging=Averaging(config.parallel.gradients, config.parallel.bucket_bytes.bytes, network.layer_names),
+        averaging=averaging,
     )
 
 
