@@ -26,7 +26,7 @@ class StepFacts:
         layer_flops: by layer, in order, those of one example's forward pass; without loss and optimizer.
         flops: of one step on one device: XLA's count of the program, in which a loop of known length counts as often as it
             runs; None where XLA has no count.
-        product_flops: of these, in matrix products and convolutions.
+        product_flops: of its matrix products and convolutions, those with padded zeros included, which XLA leaves out.
         memory: bytes of each device by part: arguments, outputs, temporary, aliased, total (the sum without what is aliased).
         parameters: bytes of the trained parameters of all trials of a device.
         optimizer: bytes of the optimizer's memory, likewise.
