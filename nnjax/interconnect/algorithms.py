@@ -9,8 +9,6 @@ collective communication operations in MPICH", 2005 (ring, halving and doubling)
 algorithms for full bandwidth broadcast, reduction and scan", 2009 (tree); nccl-tests, doc/PERFORMANCE.md (bandwidths).
 """
 
-import math
-
 from nnjax.config.link_options import Algorithm
 from nnjax.interconnect.collective import Kind
 
@@ -52,7 +50,7 @@ def bytes_sent(kind: Kind, algorithm: Algorithm, size: float, devices: int, per_
     if algorithm == "tree":
         return size if devices == 2 else 2 * size
     if algorithm == "halving_doubling":
-        power = 2 ** int(math.log2(devices))
+        power = 1 << devices.bit_length() - 1
         return 2 * (power - 1) / power * size + (size if power < devices else 0)
     return 2 * share * size
 
@@ -100,7 +98,7 @@ def rounds(kind: Kind, algorithm: Algorithm, devices: int, per_machine: int = 1)
         return 1
     if algorithm == "hierarchical" and kind in HALVES | {"all_reduce"}:
         return sum(inner_and_outer_rounds(kind, devices, per_machine))
-    logarithm = math.ceil(math.log2(devices))
+    logarithm = (devices - 1).bit_length()
     if kind == "broadcast":
         return devices - 1 if algorithm in ("ring", "hierarchical") else logarithm
     if kind != "all_reduce":
@@ -108,7 +106,7 @@ def rounds(kind: Kind, algorithm: Algorithm, devices: int, per_machine: int = 1)
     if algorithm == "tree":
         return 2 * logarithm
     if algorithm == "halving_doubling":
-        lower = int(math.log2(devices))
+        lower = devices.bit_length() - 1
         return 2 * lower + (0 if lower == logarithm else 2)
     return 2 * (devices - 1)
 

@@ -5,7 +5,7 @@
     rate.outside                       # () : all inputs lie in the formula's range
     FORMULAS["mathis"].source          # "Mathis, Semke, …"
 
-`nnjax.interconnect.formulas` has the formulas; `docs/network-models.md` lists them.
+`nnjax.interconnect.catalogue` has the formulas; `docs/network-models.md` lists them.
 """
 
 from collections.abc import Callable, Mapping

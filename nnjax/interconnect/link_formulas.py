@@ -1,4 +1,4 @@
-"""The formulas of exchanges, packets and transports; `nnjax.interconnect.formulas` has these and those of runs.
+"""The formulas of exchanges, packets and transports; `nnjax.interconnect.catalogue` has these and those of runs.
 
 LINK_FORMULAS[0].name                # "ring_bytes"
 """

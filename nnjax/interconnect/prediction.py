@@ -6,7 +6,7 @@
     FORMULAS[prediction.step.step_time.formula].source
 
 Everything is computed from the arguments alone. Each `Figure` names its formula and inputs, and the inputs that lie outside the
-formula's range. `nnjax.interconnect.formulas` has the formulas.
+formula's range. `nnjax.interconnect.catalogue` has the formulas.
 """
 
 from collections.abc import Sequence

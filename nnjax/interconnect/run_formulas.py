@@ -1,4 +1,4 @@
-"""The formulas of steps and runs; `nnjax.interconnect.formulas` has these and those of links.
+"""The formulas of steps and runs; `nnjax.interconnect.catalogue` has these and those of links.
 
 RUN_FORMULAS[0].name                # "computing_time"
 """

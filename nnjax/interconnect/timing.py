@@ -17,8 +17,8 @@ def alpha_beta(
 ) -> float:
     """Seconds that an exchange takes: overhead + buffers · rounds · α + 8 · bytes / bandwidth.
 
-    Hockney's model, in which a message takes α + bytes · β; Thakur, Rabenseifner and Gropp, 2005, for collectives. With the
-    ring's bytes and rounds, N → ∞ leaves 16 · size / bandwidth for the transfer of an all-reduce, while the latency grows with N.
+    Hockney's model, in which a message takes α + bytes · β; Thakur, Rabenseifner and Gropp, 2005, for collectives. As a
+    ring's N → ∞, the transfer of an all-reduce tends to 16 · size / bandwidth, while its latency grows with N.
 
     Args:
         rounds: messages that follow one another.

@@ -3,7 +3,7 @@
     figure("time between failures", "time_between_failures", device_hours=50_676, devices=16_384).value      # 11135 seconds
     FORMULAS["young"].text, FORMULAS["young"].source
 
-`docs/network-models.md` is this list as a table; `tests/interconnect/test_formulas.py` holds the two together.
+`docs/network-models.md` is this list as a table; `tests/interconnect/test_catalogue.py` holds the two together.
 """
 
 from nnjax.interconnect.formula import Figure
