@@ -91,7 +91,9 @@ def run_traffic(config: TrafficConfig, run_dir: Path, console: RunConsole) -> di
 def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
     """The numbers of a report that a sweep's table compares."""
     prediction, settings = report["prediction"], report["settings"]
-    chosen = next((row for row in report["bytes"]["by_algorithm"] if row["algorithm"] == settings["algorithm"]), {})
+    chosen: Mapping[str, Any] = next(
+        (row for row in report["bytes"]["by_algorithm"] if row["algorithm"] == settings["algorithm"]), {}
+    )
     step = {name: prediction[name]["value"] for name in ("computing", "communicating", "exposed", "step_time", "utilisation")}
     return {
         "status": "completed",
@@ -109,7 +111,7 @@ def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
 
 
 def num_devices(config: Config) -> int:
-    """The devices of a report: as set; for `auto` as many as processes, if these are set, else 8 or the most that divide a batch."""
+    """The devices of a report: as set; for `auto` as many as processes are set, else 8, or the most that divide a batch."""
     wanted, processes = config.parallel.devices, config.parallel.processes
     if config.debug.strict:
         return 1

@@ -21,7 +21,7 @@ from nnjax.config.schema import Config
 from nnjax.data.abstract_dataset import abstract_dataset
 from nnjax.interconnect.collective import Collective, Part
 from nnjax.interconnect.compiled import Leaf, read_collectives
-from nnjax.interconnect.operations import product_flops
+from nnjax.interconnect.products import product_flops
 from nnjax.interconnect.program_text import ProgramTextError, parse_program
 from nnjax.interconnect.step_facts import StepFacts
 from nnjax.models.layer_summary import summarize
@@ -194,5 +194,4 @@ def buckets_of(experiment: Experiment, params: Any, num_devices: int) -> dict[st
 
 def _less(memory: dict[str, int], size: int) -> dict[str, int]:
     """Memory without a part of the state, which is an argument, an output, and the memory that both share."""
-    left = {part: memory[part] - size for part in ("arguments", "outputs", "aliased", "total") if part in memory}
-    return {**memory, **left}
+    return {part: held - (0 if part == "temporary" else size) for part, held in memory.items()}

@@ -8,7 +8,7 @@ number names its formula, which stands in `report["formulas"]`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, get_args
 
@@ -17,10 +17,10 @@ from nnjax.interconnect.algorithms import bus_factor
 from nnjax.interconnect.catalogue import FORMULAS
 from nnjax.interconnect.collective import Collective
 from nnjax.interconnect.collective_time import time_of
-from nnjax.interconnect.formula import Figure
 from nnjax.interconnect.packets import interface_bytes, pack
 from nnjax.interconnect.predicted import CollectiveTime, Prediction
 from nnjax.interconnect.prediction import Fixed, computing_alone, predict, predict_step
+from nnjax.interconnect.report_numbers import formulas_of, predicted_numbers
 from nnjax.interconnect.step_facts import StepFacts
 
 _NCCL_TYPES = {"float32": "float", "float64": "double", "float16": "half", "bool": "uint8"}
@@ -31,8 +31,8 @@ FLOPS_COUNT = (
     "call does once; a loop of known length counts as often as it runs, by its matrix products"
 )
 BYTES_COUNT = (
-    "the collectives of the compiled training steps alone; evaluations, checkpoints, the agreement of several processes and the "
-    "start are not counted; those of a call are counted as if calls did as many steps as they can"
+    "the collectives of the compiled training steps alone: no evaluations, no checkpoints, no agreement of several processes, "
+    "no start; those of a call are counted as if calls did as many steps as they can"
 )
 
 
@@ -112,6 +112,7 @@ def settings(facts: StepFacts, link: Link, device: Device, algorithm: Algorithm)
         "steps_per_call": facts.steps_per_call,
         "algorithm": algorithm,
         "link": link.name,
+        "mtu": link.mtu,
         "device": device.name,
     }
 
@@ -202,6 +203,8 @@ def algorithm_rows(facts: StepFacts, link: Link, device: Device) -> list[dict[st
     rows = []
     calls = math.ceil(facts.plan.steps.total / facts.steps_per_call)
     for algorithm in get_args(Algorithm):
+        if algorithm == "hierarchical" and device.per_machine == 1:  # a ring
+            continue
         try:
             step, call = (
                 [time_of(one, link, device, devices=facts.num_devices, algorithm=algorithm) for one in some]
@@ -232,69 +235,3 @@ def _interface(timed: CollectiveTime, link: Link) -> int:
     """Bytes that the device's interface counts for an exchange: its packets, and the acknowledgements that it sends."""
     messages = timed.rounds * timed.collective.buffers
     return interface_bytes(pack(timed.sent_bytes, link, messages), link) if timed.packets else 0
-
-
-def predicted_numbers(prediction: Prediction) -> dict[str, Any]:
-    """The prediction without its collectives, which are rows of the report."""
-    step, failures, run = prediction.step, prediction.failures, prediction.run
-    return {
-        **{
-            name: _number(getattr(step, name)) for name in ("computing", "communicating", "exposed", "step_time", "utilisation")
-        },
-        "forward_end": step.forward_end,
-        "backward_end": step.backward_end,
-        "overlap": step.overlap,
-        "scaling": [
-            {
-                "devices": point.devices,
-                "algorithm": point.algorithm,
-                "step_time": point.step_time,
-                "communicating": point.communicating,
-                "efficiency": point.efficiency.value,
-                "formula": point.efficiency.formula,
-            }
-            for point in prediction.scaling
-        ],
-        "losses": [
-            {
-                "transport": effect.transport,
-                "goodput": _number(effect.goodput),
-                "step_time": effect.step_time,
-                "rates": [_number(rate) for rate in effect.rates],
-            }
-            for effect in prediction.losses
-        ],
-        "failures": None if failures is None else _numbers(failures),
-        "run": None if run is None else _numbers(run),
-        "notes": list(prediction.notes),
-    }
-
-
-def _numbers(of: Any) -> dict[str, Any]:
-    return {name: _number(value) if isinstance(value, Figure) else value for name, value in vars(of).items()}
-
-
-def _number(figure: Figure) -> dict[str, Any]:
-    return {
-        "value": figure.value,
-        "unit": figure.unit,
-        "formula": figure.formula,
-        "inputs": dict(figure.inputs),
-        "outside": list(figure.outside),
-    }
-
-
-def formulas_of(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The formulas that a report names, with their texts, sources and ranges of validity."""
-    names = sorted(set(_names(report)))
-    return {
-        name: {"formula": FORMULAS[name].text, "source": FORMULAS[name].source, "validity": FORMULAS[name].validity}
-        for name in names
-    }
-
-
-def _names(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        own = [value["formula"]] if isinstance(value.get("formula"), str) and value["formula"] in FORMULAS else []
-        return own + [name for item in value.values() for name in _names(item)]
-    return [name for item in value for name in _names(item)] if isinstance(value, list) else []

@@ -32,6 +32,7 @@ def traffic_tables(report: Mapping[str, Any]) -> Iterator[FittedTable | str]:
         yield _gradients_line(report["bytes"])
         yield "bufs: buffers; size is that of all of them; time in µs; algbw and busbw in GB/s, 10⁹ bytes; as nccl-tests"
         yield algorithm_table(report["bytes"]["by_algorithm"])
+        yield f"packets of at most link.mtu={settings['mtu']} bytes; on the wire with all headers and frames, without answers"
         yield _formula_lines(report["bytes"]["by_algorithm"])
         if not any(row["packets"] for row in rows):
             yield f"All devices are in one machine (device.per_machine): nothing travels on link={settings['link']}"
@@ -187,8 +188,8 @@ def _formula_lines(rows: Sequence[Mapping[str, Any]]) -> str:
 def _computing_lines(report: Mapping[str, Any]) -> Iterator[str]:
     flops, memory = report["flops"], report["memory"]
     ratio = flops["per_byte_sent"]
-    sent = f", {si_text(ratio)}FLOP for each byte that a device sends" if ratio else ""
-    yield f"Computing: {si_text(flops['step'])}FLOP a step and device{sent}"
+    sent = f", {_unit(ratio, 'FLOP')} for each byte that a device sends" if ratio else ""
+    yield f"Computing: {_unit(flops['step'], 'FLOP')} a step and device{sent}"
     if memory.get("total") is not None:
         parts = ", ".join(f"{name} {bytes_text(memory[name])}" for name in ("parameters", "optimizer", "temporary"))
         room = f"; the device has {bytes_text(memory['device'])}" + (", LESS" if memory["total"] > memory["device"] else "")
@@ -219,7 +220,13 @@ def _run_lines(prediction: Mapping[str, Any]) -> Iterator[str]:
 
 def bytes_text(size: float | None) -> str:
     """Bytes in powers of ten: "1.05 MB"."""
-    return "" if size is None else f"{si_text(size)}B" if abs(size) >= 999.5 else f"{size:.4g} B"
+    return "" if size is None else _unit(size, "B")
+
+
+def _unit(value: float, unit: str) -> str:
+    """Three digits, a magnitude and a unit: "1.05 MB", "82.5 FLOP"."""
+    text = si_text(value)
+    return f"{text}{unit}" if " " in text else f"{text} {unit}"
 
 
 def time_text(seconds: float) -> str:
