@@ -1,6 +1,6 @@
 """A predicted training step for other programs: a browser's trace viewer, and ASTRA-sim.
 
-write_chrome(report, run_dir)                       # trace.json, for chrome://tracing and ui.perfetto.dev
+write_chrome(report, run_dir)                       # chrome_trace.json, for chrome://tracing and ui.perfetto.dev
 write_astra_sim(report, link, layer_flops, run_dir) # workload.txt, network.yml, system.json, …
 
 ASTRA-sim 2 reads Chakra traces. No release of MLCommons' Chakra is on PyPI, so the text format of ASTRA-sim 1 is written, which
@@ -18,7 +18,7 @@ _MOST_RANKS = 8  # in a trace: all ranks do the same
 
 
 def write_chrome(report: Mapping[str, Any], run_dir: Path) -> Path:
-    """Writes `trace.json`: one step of each of the first ranks, in the Trace Event Format; times are in µs.
+    """Writes `chrome_trace.json`: one step of each of the first ranks, in the Trace Event Format; times are in µs.
 
     A process is a rank, with a thread that computes and one that sends.
     """
@@ -38,7 +38,7 @@ def write_chrome(report: Mapping[str, Any], run_dir: Path) -> Path:
             arguments = {key: row[key] for key in keys}
             events.append(_span(row["collective"], row["phase"], rank, 1, row["start"], row["end"], arguments))
     other = {key: settings[key] for key in ("model", "data", "devices", "link", "device", "algorithm")}
-    path = run_dir / "trace.json"
+    path = run_dir / "chrome_trace.json"
     trace = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {**other, "predicted": True}}
     _write(path, json.dumps(trace, indent=1, allow_nan=False) + "\n")
     return path
