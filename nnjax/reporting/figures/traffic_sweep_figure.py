@@ -37,6 +37,9 @@ def draw_traffic_sweep(jobs: Mapping[str, Mapping[str, Any]], path: Path) -> Non
                 axes.text(computing + waiting, place, " never ends", va="center", fontsize=8)
         if finite and longest > _FAR * min(finite):
             axes.set_xscale("log")
+            axes.set_xlim(left=min(finite) * factor / 10)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
         axes.set_yticks(range(len(jobs)), list(jobs))
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
