@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from presets import link_of, plain_link
+from link_presets import link_of, plain_link
 
 from nnjax.interconnect.packets import interface_bytes, pack, wire_efficiency
 

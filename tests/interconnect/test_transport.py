@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from presets import link_of, plain_link
+from link_presets import link_of, plain_link
 
 from nnjax.interconnect.transport import (
     go_back_0,

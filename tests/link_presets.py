@@ -8,20 +8,27 @@ from nnjax.config.link_options import Device, Link
 from nnjax.config.parsing import parse
 from nnjax.interconnect.collective import Collective, Part
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[1] / "conf"
 
 
-def link_of(name, **changes):
-    return parse(Link, OmegaConf.to_container(OmegaConf.load(CONF / f"link/{name}.yaml")) | changes)
+def link_of(preset, /, **changes):
+    return parse(Link, OmegaConf.to_container(OmegaConf.load(CONF / f"link/{preset}.yaml")) | changes)
 
 
-def device_of(name, **changes):
-    return parse(Device, OmegaConf.to_container(OmegaConf.load(CONF / f"device/{name}.yaml")) | changes)
+def device_of(preset, /, **changes):
+    return parse(Device, OmegaConf.to_container(OmegaConf.load(CONF / f"device/{preset}.yaml")) | changes)
 
 
 def plain_link(**changes):
     """A link without headers, loss, jitter or overhead: 8 Gb/s, 10 µs."""
-    plain = {"header_bytes": 0, "frame_bytes": 0, "ack_bytes": 0, "round_latencies": 1, "call_overhead": 0.0, "transport": "go_back_n"}
+    plain = {
+        "header_bytes": 0,
+        "frame_bytes": 0,
+        "ack_bytes": 0,
+        "round_latencies": 1,
+        "call_overhead": 0.0,
+        "transport": "go_back_n",
+    }
     return link_of("custom", **({"bandwidth": 8e9, "latency": 1e-5} | plain | changes))
 
 
