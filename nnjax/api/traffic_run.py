@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
 from nnjax.checks.experiment_checks import check_config
+from nnjax.checks.traffic_checks import num_devices
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.link_options import Device
 from nnjax.config.parallel_options import Gradients
@@ -30,9 +31,6 @@ from nnjax.reporting.traffic_tables import traffic_tables
 if TYPE_CHECKING:
     from nnjax.interconnect.step_facts import StepFacts
 
-_USUAL_DEVICES = 8
-"""What `parallel.devices=auto` stands for, where it divides the batch."""
-
 _compiled: dict[str, "StepFacts"] = {}
 """By experiment and number of devices: the jobs of a sweep over links compile one program."""
 
@@ -49,7 +47,7 @@ def run_traffic(config: TrafficConfig, run_dir: Path, console: RunConsole) -> di
         The numbers that a sweep's table compares.
 
     Raises:
-        ConfigError: if the devices cannot be simulated, or `device=measured` names no run.
+        ConfigError: if the devices cannot be simulated.
         DataError: if a run's summary is missing or damaged.
         ProgramTextError: if the compiled program cannot be read.
     """
@@ -61,10 +59,7 @@ def run_traffic(config: TrafficConfig, run_dir: Path, console: RunConsole) -> di
         keep_compiled(console.warn)
         devices = num_devices(config)
         facts = _facts(config, config.parallel.gradients, devices, console)
-        try:
-            report = traffic_report(facts, config.link, device, algorithm=config.algorithm, fixed=config.fixed)
-        except ValueError as error:
-            raise ConfigError(f"algorithm={config.algorithm}: {error}; set device.per_machine, or choose ring") from None
+        report = traffic_report(facts, config.link, device, algorithm=config.algorithm, fixed=config.fixed)
         report["ways"] = _ways(config, device, devices, console)
     if remark:
         report["prediction"]["notes"].insert(0, remark)
@@ -110,34 +105,19 @@ def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
     }
 
 
-def num_devices(config: Config) -> int:
-    """The devices of a report: as set; for `auto` as many as processes are set, else 8, or the most that divide a batch."""
-    wanted, processes = config.parallel.devices, config.parallel.processes
-    if config.debug.strict:
-        return 1
-    if wanted != "auto":
-        return wanted
-    if processes not in ("auto", 1):
-        return int(processes)
-    batch = config.training.global_batch_size
-    return next(count for count in range(_USUAL_DEVICES, 0, -1) if batch % count == 0)
-
-
 def measured_device(config: TrafficConfig) -> tuple[Device, str]:
     """The device, with the time of a step that a run took where it is `measured`; and a sentence about that time.
 
     The time is what the run's devices computed: without evaluations, and without the exchange that the run measured.
 
     Raises:
-        ConfigError: if no run is named.
         DataError: if its summary is missing or damaged, or it took no step.
     """
     device = config.device
     if device.name != "measured" or device.step_time is not None:
         return device, ""
     run = device.run or config.run
-    if run is None:
-        raise ConfigError("device.run: missing; device=measured takes the time of a step from a run: run=outputs/train/…")
+    assert run is not None, "check_traffic refuses that"
     summary = read_summary(Path(run))
     try:
         split, steps = summary.get("goodput") or {}, summary["steps"]

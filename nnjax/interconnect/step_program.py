@@ -96,8 +96,11 @@ def simulated_devices(config: Config, num_devices: int) -> list[jax.Device]:
     parallel = config.parallel
     platform = "cpu" if parallel.platform == "auto" else parallel.platform
     most = min(num_devices, MOST_SIMULATED) if platform == "cpu" else num_devices
-    if jax_started() and platform == "cpu":
-        most = min(most, len(jax.devices("cpu")))
+    if platform == "cpu":
+        if jax_started():
+            most = min(most, len(jax.devices("cpu")))
+        else:  # their number stays, and a later job of a sweep may want more
+            jax.config.update("jax_num_cpu_devices", MOST_SIMULATED)
     count = next(count for count in range(most, 0, -1) if num_devices % count == 0)
     if count < num_devices and (config.training.seeds > 1 or config.training.vary.learning_rate):
         raise ConfigError(

@@ -107,7 +107,7 @@ def test_a_run_without_a_step_measures_nothing(tmp_path, trained, monkeypatch):
         (["parallel.devices=7"], "training.global_batch_size=64: parallel.devices=7 does not divide it"),
         (
             ["algorithm=hierarchical", "device.per_machine=3", "parallel.devices=8", "compare=[]"],
-            "algorithm=hierarchical: 8 devices",
+            "device.per_machine=3: does not divide 8 devices",
         ),
     ],
 )
