@@ -6,6 +6,7 @@ summary["sent_per_step"]                               # bytes of the busiest de
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -84,13 +85,13 @@ def run_traffic(config: TrafficConfig, run_dir: Path, console: RunConsole) -> di
 
 
 def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
-    """The numbers of a report that a sweep's table compares."""
+    """The numbers of a report that a sweep's table compares; None for an infinite one."""
     prediction, settings = report["prediction"], report["settings"]
     chosen: Mapping[str, Any] = next(
         (row for row in report["bytes"]["by_algorithm"] if row["algorithm"] == settings["algorithm"]), {}
     )
     step = {name: prediction[name]["value"] for name in ("computing", "communicating", "exposed", "step_time", "utilisation")}
-    return {
+    numbers = {
         "status": "completed",
         "run_dir": str(run_dir),
         **settings,
@@ -103,6 +104,8 @@ def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
         **step,
         "run_seconds": (prediction["run"] or {}).get("seconds", {}).get("value"),
     }
+    # JSON has no infinity; a step that never ends has none.
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in numbers.items()}
 
 
 def measured_device(config: TrafficConfig) -> tuple[Device, str]:

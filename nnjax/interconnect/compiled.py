@@ -127,15 +127,16 @@ class _Reader:
         dtypes = {_dtype(array) for array in arrays}
         if len(dtypes) > 1:
             raise ProgramTextError(f"{instruction.name}: carries numbers of several types, {', '.join(sorted(dtypes))}")
-        sent: dict[Phase, int] = {}
+        sent: set[Phase] = set()
         parts: list[Part] = []
         for index, (scopes, array) in enumerate(zip(scopes_of_operands(instruction.op_name, len(arrays)), arrays, strict=True)):
             phase, found = self._operand(place, index, scopes, array)
-            sent[phase] = sent.get(phase, 0) + array.size
+            sent.add(phase)
             parts += found
         if not place.per_step and [part.tensor for part in parts] == ["sums"] * 3:
             parts = [Part("", name, part.count) for name, part in zip(("loss", "correct", "count"), parts, strict=True)]
-        phase = max(sent, key=lambda phase: sent[phase])
+        # XLA's CPU backend may combine BatchNorm's sums with the first gradients: see `phase_of`.
+        phase = next(phase for phase in ("gradients", "parameters", "batch_statistics", "metrics", "other") if phase in sent)
         backward = "transpose(" in instruction.op_name or phase != "batch_statistics"
         return Collective(kind, dtypes.pop(), tuple(parts), group, phase, place.per_step, backward, len(arrays))
 
@@ -221,6 +222,13 @@ class _Reader:
                 break
             name = instruction.operands[0]
         return ""
+
+
+def phase_of(part: Part, collective: Collective) -> str:
+    """What a part of an exchange is for, where XLA combined several: a phase, or "padding"."""
+    if part.tensor in ("statistics", "padding"):
+        return {"statistics": "batch_statistics"}.get(part.tensor, part.tensor)
+    return collective.phase if part.layer or collective.phase in ("metrics", "other") else "metrics"
 
 
 def group_size(instruction: Instruction, num_devices: int) -> int:

@@ -19,6 +19,7 @@ def predicted_numbers(prediction: Prediction) -> dict[str, Any]:
         **{
             name: _number(getattr(step, name)) for name in ("computing", "communicating", "exposed", "step_time", "utilisation")
         },
+        "computing_by_communicating": _ratio(step.computing.value, step.communicating.value),
         "forward_end": step.forward_end,
         "backward_end": step.backward_end,
         "overlap": step.overlap,
@@ -46,6 +47,10 @@ def predicted_numbers(prediction: Prediction) -> dict[str, Any]:
         "run": None if run is None else _numbers(run),
         "notes": list(prediction.notes),
     }
+
+
+def _ratio(computing: float, communicating: float) -> float | None:
+    return computing / communicating if communicating else None
 
 
 def _numbers(of: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from nnjax.interconnect.algorithms import bus_factor
 from nnjax.interconnect.catalogue import FORMULAS
 from nnjax.interconnect.collective import Collective
 from nnjax.interconnect.collective_time import time_of
+from nnjax.interconnect.compiled import phase_of
 from nnjax.interconnect.packets import interface_bytes, pack
 from nnjax.interconnect.predicted import CollectiveTime, Prediction
 from nnjax.interconnect.prediction import Fixed, computing_alone, predict, predict_step
@@ -134,7 +135,7 @@ def _row(number: int, timed: CollectiveTime) -> dict[str, Any]:
         "collective": one.kind,
         "phase": one.phase,
         "layers": list(one.layers),
-        "tensors": [asdict(part) for part in one.parts],
+        "tensors": [{**asdict(part), "phase": phase_of(part, one)} for part in one.parts],
         "size": one.size,
         "count": one.count,
         "type": _NCCL_TYPES.get(one.dtype, one.dtype),
@@ -193,7 +194,7 @@ def layer_bytes(collectives: Sequence[Collective], layers: Sequence[str]) -> lis
     for one in collectives:
         for part in one.parts:
             phases = found.setdefault(part.layer, {})
-            phase = one.phase if part.tensor != "padding" else "padding"
+            phase = phase_of(part, one)
             phases[phase] = phases.get(phase, 0) + part.count * one.size // one.count
     return [{"layer": layer, **phases} for layer, phases in found.items() if phases]
 

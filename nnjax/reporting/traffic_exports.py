@@ -8,6 +8,7 @@ Chakra's own `chakra_converter Text` turns into traces; `README.txt` beside the 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ _MOST_RANKS = 8  # in a trace: all ranks do the same
 def write_chrome(report: Mapping[str, Any], run_dir: Path) -> Path:
     """Writes `chrome_trace.json`: one step of each of the first ranks, in the Trace Event Format; times are in µs.
 
-    A process is a rank, with a thread that computes and one that sends.
+    A process is a rank, with a thread that computes and one that sends. An exchange that never ends is left out.
     """
     prediction, settings = report["prediction"], report["settings"]
     forward, backward = prediction["forward_end"], prediction["backward_end"]
@@ -32,7 +33,7 @@ def write_chrome(report: Mapping[str, Any], run_dir: Path) -> Path:
         for name, start, end in (("forward", 0.0, forward), ("backward and update", forward, backward)):
             events.append(_span(name, "computing", rank, 0, start, end, {}))
         for row in report["collectives"]:
-            if row["per"] != "step" or row["start"] is None:
+            if row["per"] != "step" or not math.isfinite(row["end"]):  # what never ends cannot be drawn
                 continue
             keys = ("number", "phase", "layers", "size", "count", "type", "redop", "group_size", "packets", "algbw", "busbw")
             arguments = {key: row[key] for key in keys}
@@ -115,10 +116,10 @@ def _workload(report: Mapping[str, Any], layer_flops: Mapping[str, float]) -> tu
         sharded |= row["collective"] == "reduce_scatter"
         item = row["size"] // row["count"]
         for part in row["tensors"]:
-            if row["phase"] == "gradients" and part["layer"]:
+            if part["phase"] == "gradients":
                 gradients[part["layer"]] = gradients.get(part["layer"], 0) + part["count"] * item
-            elif not (row["phase"] == "parameters" and part["layer"]):
-                what = part["tensor"] if row["phase"] == "gradients" else row["phase"].replace("_", " ")
+            elif part["phase"] != "parameters":
+                what = part["phase"].replace("_", " ")
                 rest[what] = rest.get(what, 0) + part["count"] * item
     order = [layer for layer in layer_flops if layer in gradients]
     order += [layer for layer in gradients if layer not in layer_flops]

@@ -198,10 +198,12 @@ def _computing_lines(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _prediction_line(prediction: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     step = {name: prediction[name]["value"] for name in ("computing", "exposed", "step_time", "utilisation")}
+    ratio = prediction["computing_by_communicating"]
     return (
         f"Predicted step: {time_text(step['step_time'])} = computing {time_text(step['computing'])} + waiting for the network "
-        f"{time_text(step['exposed'])}; devices compute {step['utilisation']:.1%} of the time; overlap {prediction['overlap']} "
-        f"({prediction['step_time']['formula']}, {prediction['computing']['formula']}, {settings['algorithm']})"
+        f"{time_text(step['exposed'])}; devices compute {step['utilisation']:.1%} of the time; computing : communicating "
+        f"{_short(ratio or 0.0)}; overlap {prediction['overlap']} (formulas {prediction['step_time']['formula']}, "
+        f"{prediction['computing']['formula']}; {settings['algorithm']})"
     )
 
 

@@ -55,12 +55,15 @@ def test_exports(tmp_path, export):
 
 def test_a_sweep_over_the_loss_compiles_once_and_ends_with_a_table_and_a_figure(tmp_path, monkeypatch):
     monkeypatch.setattr(traffic_run, "_compiled", {})
-    printed = run("traffic", "-m", *QUICK, "link.loss=0,1e-2,0.5", f"hydra.sweep.dir={tmp_path}").stdout
+    printed = run(
+        "traffic", "-m", *QUICK, "link.loss=0,1e-2,0.999", "link.transport=go_back_0", f"hydra.sweep.dir={tmp_path}"
+    ).stdout
     assert printed.count("Compiling") == 1
     rows = [line.split() for line in printed[printed.index("changed") :].splitlines() if "completed" in line]
-    assert [(row[0], row[1]) for row in rows] == [("0", "link.loss=0"), ("1", "link.loss=0.01"), ("2", "link.loss=0.5")]
+    assert [(row[0], row[1]) for row in rows] == [("0", "link.loss=0"), ("1", "link.loss=0.01"), ("2", "link.loss=0.999")]
+    assert "never ends" in printed
     assert (tmp_path / "traffic.png").read_bytes().startswith(b"\x89PNG")
-    assert "link.loss=0.5" in (tmp_path / "sweep.log").read_text()
+    assert "link.loss=0.999" in (tmp_path / "sweep.log").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from nnjax.interconnect.collective import Part
 from nnjax.interconnect.compiled import Leaf, group_size, read_collectives
 from nnjax.interconnect.program_text import Instruction, ProgramTextError, parse_program
 from nnjax.interconnect.step_program import compiled_step, scaled
+from nnjax.training import step
 
 IMAGES = [
     "data=synthetic",
@@ -38,7 +39,10 @@ def facts_of(*overrides, devices=2):
     return compiled_step(config, devices)
 
 
-@pytest.mark.parametrize("name", MODELS)
+FAST = ("two_neuron", "fnn", "cnn", "rnn")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in MODELS])
 def test_the_gradients_of_every_model_have_the_bytes_of_its_parameters(name):
     facts = facts_of(*MODELS[name])
     assert facts.gradient_bytes == facts.parameters > 0
@@ -53,7 +57,42 @@ def test_the_gradients_of_every_model_have_the_bytes_of_its_parameters(name):
     assert metrics[0].size == 3 * 4 * facts.steps_per_call
 
 
-@pytest.mark.parametrize("wrapper", ["pmap", "shard_map"])
+WAYS = {
+    "per_tensor": ("all_reduce", 8),
+    "buckets": ("all_reduce", 2),
+    "flat": ("all_reduce", 1),
+    "sharded": ("reduce_scatter", 2),
+}
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "sharded" else pytest.mark.slow) for way in WAYS])
+def test_each_way_to_average_gradients_sends_every_parameter(way):
+    kind, exchanges = WAYS[way]
+    model = ["model=fnn", "model.hidden=[9,7]", "model.normalization=batch"]
+    facts = facts_of(*IMAGES, *model, f"parallel.gradients={way}", "parallel.bucket_bytes=1kB", devices=4)
+    automatic = facts_of(*IMAGES, *model, devices=4)
+    assert facts.gradient_bytes == facts.parameters == automatic.parameters
+    gradients = [c for c in facts.of_step if c.phase == "gradients"]
+    assert {c.kind for c in gradients} == {kind}
+    assert len(gradients) == exchanges
+    parameters = [c for c in facts.of_step if c.phase == "parameters"]
+    if way == "sharded":
+        assert {c.kind for c in parameters} == {"all_gather"}
+        assert [c.parts for c in parameters] == [c.parts for c in gradients]
+        assert facts.optimizer < automatic.optimizer / 3
+        assert facts.memory["arguments"] < automatic.memory["arguments"]
+    else:
+        assert (parameters, facts.optimizer) == ([], automatic.optimizer)
+
+
+def test_a_gradient_that_is_not_averaged_is_found(monkeypatch):
+    averages = step.mean_over_devices
+    monkeypatch.setattr(step, "mean_over_devices", lambda tree: {**averages(tree), "output": tree["output"]})
+    with pytest.raises(ProgramTextError, match="exchanges no gradient of output/bias"):
+        facts_of(*IMAGES, "model=fnn", "model.hidden=[8]")
+
+
+@pytest.mark.parametrize("wrapper", ["pmap", pytest.param("shard_map", marks=pytest.mark.slow)])
 def test_the_statistics_of_batch_norm_are_traffic(wrapper):
     facts = facts_of(*IMAGES, "model=fnn", "model.hidden=[8,4]", "model.normalization=batch", f"parallel={wrapper}", devices=4)
     statistics = [c for c in facts.of_step if c.phase == "batch_statistics"]

@@ -160,6 +160,20 @@ def test_the_figure_is_drawn(tmp_path, collectives):
     assert (tmp_path / "traffic.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_step_that_never_ends(tmp_path):
+    parts = (Part("dense_1", "kernel", 10**7),)
+    never = Collective("all_reduce", "float32", parts, 4, "gradients")
+    report = report_of(STATISTICS, never, overrides=["link.loss=0.999", "link.transport=go_back_0"])
+    assert report["prediction"]["step_time"]["value"] == float("inf")
+    assert "never ends" in printed(report)
+    draw_traffic(report, tmp_path / "traffic.png")
+    trace = json.loads(write_chrome(report, tmp_path).read_text())
+    assert [event["name"] for event in trace["traceEvents"] if event.get("tid") == 1 and event["ph"] == "X"].count(
+        "all_reduce"
+    ) == 0
+    write_astra_sim(report, {"bandwidth": 1e9, "latency": 0.0}, {"dense_1": 1.0}, tmp_path)
+
+
 def test_many_layers_are_drawn_as_one_bar(tmp_path):
     parts = tuple(Part(f"layer_{number}", "kernel", number + 1) for number in range(60))
     report = report_of(Collective("all_reduce", "float32", parts, 4, "gradients"))
@@ -210,7 +224,7 @@ def test_a_sharded_step_is_a_reduce_scatter_for_astra_sim_and_the_rest_is_said(t
     _, left_out = write_astra_sim(report, {"bandwidth": 1e9, "latency": 0.0}, {"dense_1": 1.0}, tmp_path)
     assert "REDUCESCATTER 20000" in (tmp_path / "astra-sim/workload.txt").read_text()
     assert any(line.startswith("the all-gather of the parameters") for line in left_out)
-    assert any(line.startswith("padding: 8 bytes") for line in left_out)
+    assert any(line.startswith("padding: 16 bytes") for line in left_out)
 
 
 @pytest.mark.parametrize(

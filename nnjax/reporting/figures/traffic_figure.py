@@ -3,6 +3,7 @@
 draw_traffic(report, run_dir / "figures" / "traffic.png")
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def _draw_layers(axes: "Axes", layers: Sequence[Mapping[str, Any]]) -> None:
 def _draw_timeline(axes: "Axes", report: Mapping[str, Any]) -> None:
     prediction, settings = report["prediction"], report["settings"]
     rows = [row for row in report["collectives"] if row["per"] == "step"]
-    end = max([prediction["backward_end"], *(row["end"] for row in rows)])
+    end = max([prediction["backward_end"], *(row["end"] for row in rows if math.isfinite(row["end"]))])
     factor, unit = next((f, u) for limit, f, u in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (float("inf"), 1, "s")) if end < limit)
     forward, backward = prediction["forward_end"] * factor, prediction["backward_end"] * factor
     axes.broken_barh([(0, forward)], (0.6, 0.8), color="#7FB7DA", edgecolor="white", linewidth=0.5)
@@ -83,6 +84,9 @@ def _draw_timeline(axes: "Axes", report: Mapping[str, Any]) -> None:
         if (stop - start) / total > 0.09:
             axes.text((start + stop) / 2, 1.0, name, ha="center", va="center", fontsize=8, color="white")
     for row in rows:
+        if not math.isfinite(row["end"]):
+            axes.text(0.5, 0.08, "the step never ends", transform=axes.transAxes, ha="center", fontsize=8)
+            break
         width = (row["end"] - row["start"]) * factor
         axes.broken_barh(
             [(row["start"] * factor, width)], (-0.4, 0.8), color=PHASES[row["phase"]], edgecolor="white", linewidth=0.5
