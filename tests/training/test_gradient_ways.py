@@ -98,7 +98,7 @@ def test_every_way_trains_alike(way):
 
 def grid():
     for model, words in MODELS.items():
-        for num_devices, wrapper in ((2, "shard_map"), (3, "pmap"), (4, "shard_map"), (4, "pmap")):
+        for num_devices, wrapper in ((2, "shard_map"), (3, "pmap"), (4, "shard_map")):
             yield f"{model}-{num_devices}-{wrapper}", (*words, *RULES["sgd"], CLIPPED), num_devices, wrapper
     for rule, words in RULES.items():
         if rule != "sgd":
@@ -110,12 +110,16 @@ def grid():
     yield "whole trials", (*EVERYTHING, "training.seeds=3"), 2, "pmap"
 
 
+def cases():
+    """Each case in each way, but `sharded` only with rules that update each number by itself; a check refuses the others."""
+    for name, words, num_devices, wrapper in grid():
+        for way in WAYS[:3] if name.startswith("muon") else WAYS:
+            yield pytest.param(way, words, num_devices, wrapper, id=f"{name}-{way}")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("words", "num_devices", "wrapper"), [pytest.param(*case, id=name) for name, *case in grid()])
+@pytest.mark.parametrize(("way", "words", "num_devices", "wrapper"), list(cases()))
 def test_every_way_trains_every_model_alike(way, words, num_devices, wrapper):
-    if way == "sharded" and any(word.startswith("optimizer=muon") for word in words):
-        return  # a check refuses it
     tolerance = 3e-2 if "training.precision=bfloat16" in words else 1e-5
     assert_close(trained(words, way, num_devices, wrapper), trained(words, "automatic", num_devices, wrapper), tolerance)
 
