@@ -14,7 +14,6 @@ from typing import Any
 
 from nnjax.config.types import Bounds
 
-
 Relation = tuple[str, Callable[[Mapping[str, float]], bool]]
 
 
