@@ -21,6 +21,7 @@ def formulas():
     yield "|---|---|---|---|---|---|"
     for formula in FORMULAS.values():
         inputs = "; ".join(f"`{name}`{of(one.unit)}: {one.bounds}" for name, one in formula.inputs.items())
+        inputs = "; ".join([inputs, *(words for words, _ in formula.relations)])
         cells = (f"`{formula.name}`", formula.text, formula.unit or "—", inputs, formula.validity, formula.source)
         yield f"| {' | '.join(cells)} |"
 
@@ -44,7 +45,7 @@ def micro(seconds):
 
 
 def devices():
-    yield "| `device=` | peak, TFLOP/s (10¹²) | share reached | memory | in a machine | inner link, Gb/s (10⁹) | hours between failures |"
+    yield "| `device=` | TFLOP/s (10¹²) | share reached | memory | in a machine | inner Gb/s (10⁹) | hours between failures |"
     yield "|---|---|---|---|---|---|---|"
     for name in DEVICES:
         device = device_of(name)

@@ -67,6 +67,15 @@ def test_the_moments_of_gradients_can_be_given():
     assert hidden.step.exposed.value == 0
 
 
+def test_only_exchanges_of_the_backward_pass_count_in_its_course():
+    others = [metrics(parts=(Part("", "statistics", 10**6),)), all_reduce(), all_reduce()]
+    hidden = predicted(others, device=plain_device(overlap=True))
+    assert hidden.collectives[0].start == 1.0  # after the backward pass, and all behind it wait
+    early = predicted([all_reduce(), others[0], all_reduce()], device=plain_device(overlap=True))
+    assert early.collectives[0].start == pytest.approx(2 / 3)
+    assert early.collectives[2].start == early.collectives[1].end
+
+
 def test_what_is_not_of_every_step_is_left_out_and_named():
     prediction = predicted([all_reduce(), metrics(per_step=False)])
     assert len(prediction.collectives) == 1

@@ -22,12 +22,12 @@ def agrees(values, formula, width=0.05):
 def test_go_back_n(loss, delay):
     # The lost packet, the one whose arrival shows the gap, and those of both directions' delay.
     window = 2 + 2 * delay
-    runs = [sliding_window(seed, loss=loss, packets=3000, delay=delay, selective=False) for seed in range(20)]
-    agrees(runs, go_back_n(loss, window), width=0.08)
+    runs = [sliding_window(seed, loss=loss, packets=1500, delay=delay, selective=False) for seed in range(20)]
+    agrees(runs, go_back_n(loss, window), width=0.12)
 
 
 def test_selective_repeat():
-    runs = [sliding_window(seed, loss=0.05, packets=3000, delay=4, selective=True) for seed in range(20)]
+    runs = [sliding_window(seed, loss=0.05, packets=1500, delay=4, selective=True) for seed in range(20)]
     agrees(runs, selective_repeat(0.05), width=0.01)
 
 
@@ -40,9 +40,9 @@ def test_go_back_0(loss, packets):
 @pytest.mark.parametrize("loss", [1e-3, 4e-3])
 def test_mathis_is_near_a_window_that_grows_and_halves(loss):
     # √(3/2) holds for losses at equal distances; with random ones, windows and distances vary.
-    mean, half = interval([reno(seed, loss=loss, rounds=20_000) for seed in range(10)])
+    mean, half = interval([reno(seed, loss=loss, rounds=10_000) for seed in range(10)])
     computed = mathis(mss=1 / 8, rtt=1, loss=loss, acks=2)
-    assert half < 0.03 * mean
+    assert half < 0.05 * mean
     assert mean == pytest.approx(computed, rel=0.1)
 
 
