@@ -30,14 +30,14 @@ def test_auto_stands_for_eight_devices_or_what_divides_the_batch(overrides, devi
 
 def test_only_the_training_batch_must_be_divided():
     compose("parallel.devices=64", "training.eval_batch_size=100")
-    with pytest.raises(ConfigError, match="parallel.devices=48 does not divide it"):
+    with pytest.raises(ConfigError, match=r"parallel.devices=48 does not divide it"):
         compose("parallel.devices=48")
 
 
 def test_a_program_is_compiled_for_more_memory_than_is_here():
     huge = ["model=fnn", "model.hidden=[1000000,1000000]"]
     assert compose(*huge).model.hidden == (1_000_000, 1_000_000)
-    with pytest.raises(ConfigError, match="memory|GB|TB"):
+    with pytest.raises(ConfigError, match=r"memory|GB|TB"):
         compose_config("verify", ["check=parity", *huge], VerifyConfig)
 
 
