@@ -47,6 +47,7 @@ NEEDS = {
     "training=textbook": ["model=two_neuron"],
     "data=airline": ["model=rnn"],
     "link=custom": ["link.bandwidth=1e9", "link.latency=1e-3"],
+    "device=measured": ["device.step_time=0.03"],
     "device=custom": ["device.peak_flops=1e12", "device.flops_share=0.3"],
     "data=series": ["model=rnn", f"data.file={A_SERIES}", "data.column=passengers"],
 }
