@@ -154,6 +154,17 @@ def test_more_devices_than_are_simulated(monkeypatch):
     assert few.memory["temporary"] == pytest.approx(exact.memory["temporary"], rel=0.1)
 
 
+def test_shares_of_more_devices_than_are_simulated(monkeypatch):
+    overrides = [*IMAGES, "model=fnn", "model.hidden=[64]", "parallel.gradients=sharded"]
+    exact = facts_of(*overrides, devices=8)
+    monkeypatch.setattr("nnjax.interconnect.step_program.MOST_SIMULATED", 2)
+    few = facts_of(*overrides, devices=8)
+    assert [(c.kind, c.group_size) for c in few.of_step] == [(c.kind, c.group_size) for c in exact.of_step]
+    assert few.gradient_bytes == exact.gradient_bytes == exact.parameters
+    assert few.optimizer == pytest.approx(exact.optimizer, abs=100)  # padding, and the count of steps
+    assert few.memory["arguments"] == pytest.approx(exact.memory["arguments"], rel=0.01)
+
+
 # --- texts made by hand ---
 
 LEAVES = [Leaf("a", "kernel", (2, 3), "float32"), Leaf("b", "kernel", (2, 3), "float32"), Leaf("b", "bias", (3,), "float32")]
