@@ -247,6 +247,7 @@ def _train(
             show_trials(console, summary)
         callbacks.write(step, "test", evaluation.metrics)
     checkpoints.close()
+    peers().needs_nobody = peers().is_command
     trained = TrainedNetwork(experiment, tested, metrics.records(), summary)
     if run_dir is None:
         return trained

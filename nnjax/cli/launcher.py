@@ -9,6 +9,7 @@ launcher is killed, a pipe closes, and they stop as at SIGTERM. `parallel.superv
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,8 +23,9 @@ from pathlib import Path
 from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.process import complain
 from nnjax.config import leaving
+from nnjax.config.errors import PreemptedError
 from nnjax.config.invocation import verb_words
-from nnjax.config.processes import COORDINATOR, COUNT, LOCAL_RANK, RANK
+from nnjax.config.processes import COORDINATOR, COUNT, LOCAL_RANK, RANK, TOKEN
 from nnjax.config.schema import TrainConfig
 
 _LIFELINE, _FOLDER, _CORES = "NNJAX_LIFELINE", "NNJAX_FOLDER", "NNJAX_CORES"
@@ -100,7 +102,7 @@ class _Team:
         self._lifeline, writer = os.pipe()
         self._held = writer  # closed by the system, however this process ends
         self._said, said = os.pipe()
-        address = f"127.0.0.1:{_free_port()}"
+        address, token = f"127.0.0.1:{_free_port()}", secrets.token_hex()
         shares = _shares(count)
         self._processes = []
         for rank in range(count):
@@ -112,6 +114,7 @@ class _Team:
                 COUNT: str(count),
                 LOCAL_RANK: str(rank),
                 COORDINATOR: address,
+                TOKEN: token,
                 _LIFELINE: str(self._lifeline),
                 _FOLDER: str(said),
                 _CORES: shares[rank],
@@ -144,7 +147,8 @@ class _Team:
                 self._name_killed()
             first, *others = [process.returncode for process in self._processes]
             # Once all others have ended by themselves, process 0 is about to end, too.
-            if last_since is None and (first is not None or all(code is not None and code >= 0 for code in others)):
+            are_done = bool(others) and all(code is not None and code >= 0 for code in others)
+            if last_since is None and (first is not None or are_done):
                 last_since = now
                 self._end_frozen()
             late = (failed is not None and now - failed > self._limit) or (last_since is not None and now - last_since > _LAST)
@@ -161,6 +165,8 @@ class _Team:
         os.close(self._said)
         self.folder = Path(os.fsdecode(said)) if said else None
         first, *others = [process.returncode for process in self._processes]
+        if first == PreemptedError.exit_code and self.killed and not self.stopped:
+            return 1  # process 0 was told to stop since another one is gone
         if first > 0:
             return first
         return max((1 if code < 0 else code for code in (first, *others)), default=0)

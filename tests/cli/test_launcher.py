@@ -86,3 +86,20 @@ def test_without_supervision_nothing_starts_again(monkeypatch):
     attempts = Attempts(monkeypatch, (1, [1], False))
     assert launch(CONFIG, automatic=False) == 1
     assert len(attempts.started) == 1
+
+
+def test_a_single_process_that_takes_its_time_is_not_stopped(monkeypatch):
+    """As in an elastic restart with one process left."""
+    monkeypatch.setattr(launcher, "_LAST", 0.2)
+    assert _Team(1, ["-c", "import time; time.sleep(1)"], 60.0).wait() == 0
+
+
+def test_a_process_killed_before_it_came_is_a_failure_of_the_machine(monkeypatch):
+    """Process 0, which waits for it, is told to stop, and says that it was."""
+    for name in ("_LAST", "_GRACE"):
+        monkeypatch.setattr(launcher, name, 0.5)
+    code = "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); "
+    code += "os.environ['NNJAX_RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
+    team = _Team(2, ["-c", code], 0.1)
+    assert team.wait() == 1
+    assert team.killed == [1]
