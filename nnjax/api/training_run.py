@@ -212,7 +212,8 @@ def _train(
             console.print(f"Stopped: {result.reason}")
         if peers().count > 1:
             with clock("compile"):
-                summary["communication"] = exchange_seconds(placement, result.state.params) * result.progress.step
+                steps = result.progress.step - progress.step
+                summary["communication"] = exchange_seconds(placement, result.state.params) * steps
 
         # --- test: once, at the end; a signal that ends it leaves it to the next session ---
         ending.trained(summary)

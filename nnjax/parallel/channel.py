@@ -27,6 +27,7 @@ from typing import Any
 from nnjax.parallel.messages import HELLO_SECONDS, LOOKS, receive, receive_hello, send
 
 _RETRY = 0.1  # seconds
+_BEAT = 2.0  # seconds between signs of life, or less: the peer may be less patient
 _BLOCKED = 1.0  # seconds after which a message counts as one that its receiver does not take
 
 Ended = Callable[[int, Mapping[str, Any]], None]
@@ -42,6 +43,9 @@ class Line:
         rank: of the peer.
         silence: seconds without a sign of life after which it counts as gone.
         ended: see `Ended`.
+
+    Attributes:
+        silence: as given; may be changed, and counts from the next message on.
     """
 
     def __init__(self, connection: socket.socket, rank: int, silence: float, ended: Ended) -> None:
@@ -49,7 +53,7 @@ class Line:
         self.inbox: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
         self.is_over = False  # nothing more is expected of the peer
         self.closed = threading.Event()
-        self._connection, self._silence, self._ended = connection, silence, ended
+        self._connection, self.silence, self._ended = connection, silence, ended
         self._sending = threading.Lock()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -73,20 +77,20 @@ class Line:
 
     def _live(self) -> None:
         beat = threading.Event()
-        while not self.is_over and not beat.wait(self._silence / LOOKS * 2):
+        while not self.is_over and not beat.wait(min(self.silence / LOOKS * 2, _BEAT)):
             self.send({"kind": "alive"})
 
     def _receive(self) -> None:
         try:
             while True:
-                head, payload = receive(self._connection, self._silence)
+                head, payload = receive(self._connection, self.silence)
                 if head["kind"] == "end":
                     self.is_over = True
                     self._ended(self.rank, head)
                 elif head["kind"] != "alive":
                     self.inbox.put((head, payload))
         except TimeoutError:
-            self._lost({"silent": self._silence})
+            self._lost({"silent": self.silence})
         except Exception:  # the connection ended, or what came is no message
             self._lost({})
         finally:

@@ -133,7 +133,10 @@ class Peers:
                     f"process {self.rank} of {self.count}: process 0 at {address} could not be reached within {seconds:g} s "
                     f"(parallel.start_timeout): {why(error)}"
                 ) from error
-        self.names = [value["host"] for value in self.exchange({"host": socket.gethostname()})]
+        answers = self.exchange({"host": socket.gethostname(), "silence": silence})
+        self.names = [answer["host"] for answer in answers]
+        for connection in self._line.lines.values():  # the others may not have the config of process 0 yet
+            connection.silence = answers[0]["silence"]
 
     def dismiss(self, code: int) -> None:
         """Ends the other processes, which wait for this one, without a word: process 0 has nothing to do."""

@@ -105,6 +105,19 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
         np.testing.assert_allclose(array, arrays[key], rtol=1e-5, atol=1e-5)
 
 
+def test_an_override_of_an_earlier_runs_option_is_known_to_all(tmp_path):
+    """The others do not read the run's config, in which the optimizer is another one than by default."""
+    config = [*SMALL, "optimizer=sgd", "training.duration=1epochs"]
+    start("train", *config, f"hydra.run.dir={tmp_path / 'first'}")
+    again = [f"rerun={tmp_path / 'first'}", "optimizer.momentum=0.9", "parallel.processes=2", "parallel.devices=2"]
+    start("train", *again, f"hydra.run.dir={tmp_path / 'second'}")
+    assert summary_of(tmp_path / "second")["num_processes"] == 2
+    start("train", *config, "optimizer.momentum=0.9", f"hydra.run.dir={tmp_path / 'alone'}")
+    same(tmp_path / "alone", tmp_path / "second", tolerance=1e-5)
+    complete = start("train", f"resume={tmp_path / 'second'}")
+    assert "complete" in complete.stdout + complete.stderr
+
+
 def test_a_mistake_is_told_once_and_leaves_nothing(tmp_path):
     run_dir = tmp_path / "run"
     wrong = start("train", *SMALL, "parallel.processes=3", "parallel.devices=3", f"hydra.run.dir={run_dir}", check=2)

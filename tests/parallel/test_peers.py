@@ -84,6 +84,21 @@ def test_a_whole_result_is_not_changed_by_the_end_of_a_peer(connected):
     assert first.finish(0) == 0
 
 
+def test_all_are_as_patient_as_process_0(monkeypatch):
+    """The others may not have its config, as at a resume."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    first, second = Ends(0, 2, 900.0), Ends(1, 2, 2.0)
+    threading.Thread(target=first.connect, args=(address,)).start()
+    second.connect(address)
+    assert not second.ended.wait(4)  # process 0 gives signs of life for the least patient
+    assert second._line.lines[0].silence == 900.0
+    for one in (first, second):
+        for line in one._line.lines.values():
+            line.is_over = True
+            line.close()
+
+
 def test_an_error_of_jax_waits_for_the_thread_that_saves(connected):
     first, second = connected(2)
     may_save = threading.Event()
