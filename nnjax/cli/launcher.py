@@ -47,8 +47,8 @@ def launch(config: TrainConfig, gpus: Sequence[str] = (), *, automatic: bool) ->
     assert isinstance(config.parallel.processes, int)
     if gpus and config.parallel.processes > len(gpus):
         raise ConfigError(
-            f"parallel.processes={config.parallel.processes}: each process needs a GPU of its own, and this machine has {len(gpus)}; "
-            f"choose at most {len(gpus)}, or parallel.platform=cpu"
+            f"parallel.processes={config.parallel.processes}: each process needs a GPU of its own, and this machine "
+            f"has {len(gpus)}; choose at most {len(gpus)}, or parallel.platform=cpu"
         )
     count, words, restarts = config.parallel.processes, sys.orig_argv[1:], 0
     while True:
