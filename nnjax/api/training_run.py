@@ -212,8 +212,8 @@ def _train(
             console.print(f"Stopped: {result.reason}")
         if peers().count > 1:
             with clock("compile"):
-                steps = result.progress.step - progress.step
-                summary["communication"] = exchange_seconds(placement, result.state.params) * steps
+                steps, averaging = result.progress.step - progress.step, experiment.recipe.averaging
+                summary["communication"] = exchange_seconds(placement, result.state.params, averaging) * steps
 
         # --- test: once, at the end; a signal that ends it leaves it to the next session ---
         ending.trained(summary)
@@ -221,7 +221,7 @@ def _train(
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = shared_state(*checkpoints.restore(state, "best"), state)
-                tested, step = placement.put(state), progress.step
+                tested, step = experiment.layout.put(state), progress.step
                 note_best(summary, progress, result.progress)
             try:
                 evaluation = experiment.evaluate(tested, dataset.test, stop)

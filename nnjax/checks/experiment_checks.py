@@ -20,7 +20,7 @@ from nnjax.checks.trials import num_trials
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.schema import Config
-from nnjax.config.training_options import SGD, Muon, MuonSGD
+from nnjax.config.training_options import SGD, Adam, Lion, Muon, MuonSGD, Textbook
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 
@@ -83,6 +83,14 @@ def _devices(config: Config, spec: DatasetSpec) -> Problems:
             yield Problem(f"training.{name}", size, reason)
 
 
+def _gradients(config: Config, spec: DatasetSpec) -> Problems:
+    # A share of a tensor is enough for rules that treat each number by itself; `clip_norm` adds up the shares' norms.
+    if config.parallel.gradients == "sharded" and not isinstance(config.optimizer, SGD | Textbook | Adam | Lion):
+        reason = f"needs an optimizer that updates each number by itself; optimizer={config.optimizer.name} "
+        reason += "needs whole tensors" if isinstance(config.optimizer, Muon | MuonSGD) else "may need whole tensors"
+        yield Problem("parallel.gradients", "sharded", f"{reason}; choose automatic, per_tensor, buckets or flat")
+
+
 def _report(config: Config, spec: DatasetSpec) -> Problems:
     if config.report.tensorboard == "on" and find_spec("tensorboardX") is None:
         reason = "tensorboardX is not installed; add it with pip install -e '.[tensorboard]', or choose auto or off"
@@ -97,6 +105,7 @@ _CHECKS = (
     *SCHEDULE_CHECKS,
     _evaluation,
     _devices,
+    _gradients,
     trial_problems,
     _report,
 )

@@ -25,7 +25,8 @@ from nnjax.config.data_options import SeriesOptions, SyntheticData
 from nnjax.config.diagnostics import NO_ORIGINS, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError, OutOfMemoryError
 from nnjax.config.options import CNN, FNN, RNN, Airbench, Neurons
-from nnjax.config.schema import Config, MemoryLimit, TraceConfig
+from nnjax.config.parallel_options import MemoryLimit
+from nnjax.config.schema import Config, TraceConfig
 from nnjax.config.storage import size_text
 from nnjax.config.types import MemorySize
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec

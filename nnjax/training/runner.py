@@ -90,7 +90,8 @@ class ChunkRunner:
             )
             arguments = (state, *self._numbers, self._loader(0, 1), placement.replicate(np.int32(0)))
             donate = () if config.debug.strict else (0,)
-            self._chunk = compile_lowered(placement.compile(chunk, donate).lower(*arguments), placement.platform)
+            lowered = placement.compile(chunk, donate).lower(*arguments)
+            self._chunk = compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn)
             check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
         self.state = state
         self._experiment, self._stop, self._clock = experiment, stop, clock
