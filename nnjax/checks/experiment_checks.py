@@ -20,6 +20,7 @@ from nnjax.checks.trials import num_trials
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.schema import Config
+from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD, Adam, Lion, Muon, MuonSGD, Textbook
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
@@ -76,6 +77,8 @@ def _devices(config: Config, spec: DatasetSpec) -> Problems:
     if has_whole_trials(num_trials(config), devices):
         return
     sizes = {"global_batch_size": config.training.global_batch_size, "eval_batch_size": config.training.eval_batch_size}
+    if isinstance(config, TrafficConfig):  # which is about training alone
+        del sizes["eval_batch_size"]
     for name, size in sizes.items():
         if size % devices:
             near = [near for near in (size // devices * devices, (size // devices + 1) * devices) if near]

@@ -44,7 +44,7 @@ class StateLayout:
         self._shapes = _shapes_of_memory(optimizer, params, self._axis) if self.is_sharded else []
 
     def put(self, state: TrainState) -> TrainState:
-        """Places a whole state, of NumPy arrays or on one device, on the devices."""
+        """Places a whole state, of NumPy arrays or on one device, on the devices; of shapes, with an `AbstractPlacement`."""
         placed: TrainState = self._placement.put(replace(state, opt_state=None) if self.is_sharded else state)
         if self.is_sharded:
             placed = replace(placed, opt_state=self._each(state.opt_state, self._cut, self._placement.put))
@@ -65,6 +65,12 @@ class StateLayout:
 
     def _cut(self, x: Any, shape: tuple[int, ...]) -> jax.Array:
         """From [trials, *shape] to [num_devices, trials, share, 1, …]."""
+        if isinstance(x, jax.ShapeDtypeStruct):
+            count = self._placement.num_devices
+            own: jax.Array = self._placement.replicate(
+                jax.ShapeDtypeStruct((*x.shape[: self._axis], *share_shape(shape, count)), x.dtype)
+            )
+            return own
         whole = np.asarray(x).reshape(*np.shape(x)[: self._axis], -1)
         padding = [(0, 0)] * self._axis + [(0, -whole.shape[-1] % self._placement.num_devices)]
         padded = np.pad(whole, padding)
