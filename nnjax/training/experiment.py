@@ -19,10 +19,11 @@ from nnjax.config.schema import Config
 from nnjax.data.dataset import Dataset
 from nnjax.models.layer_summary import num_params
 from nnjax.models.whitening import whitening_kernel
+from nnjax.parallel.abstract_placement import AbstractPlacement
 from nnjax.parallel.placement import Placement
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.hyperparams import Hyperparams, TrialParams, as_arrays, trial_params
-from nnjax.training.initial_state import create_state
+from nnjax.training.initial_state import abstract_state, create_state
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
 from nnjax.training.state import TrainState
@@ -76,13 +77,17 @@ class Experiment:
         return make_recipe(self.plan, self.recipe.network, trial, shared)
 
 
-def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> tuple[Experiment, TrainState]:
+def set_up(
+    config: Config, dataset: Dataset, devices: Sequence[jax.Device], *, standing_for: int | None = None
+) -> tuple[Experiment, TrainState]:
     """Makes an experiment and its initial state, as NumPy arrays or on the first device.
 
     Args:
         config: the experiment's config.
         dataset: the data of `config.data`.
         devices: as from `nnjax.parallel.devices.select_devices`.
+        standing_for: a number of devices, for an experiment of which programs are compiled and never run: the state has shapes
+            in the place of arrays, and each device has the share of one of so many.
 
     Raises:
         ConfigError: if the dataset turns out smaller than its kind usually is, without one whole batch.
@@ -95,15 +100,19 @@ def set_up(config: Config, dataset: Dataset, devices: Sequence[jax.Device]) -> t
         )
     plan = make_plan(config, spec)
     optimizer = make_optimizer(config.optimizer, plan.relative_rate, plan.steps.of)
-    network, state = create_state(config, spec, optimizer)
-    state = _with_whitening(state, config, dataset)
+    if standing_for is None:
+        network, state = create_state(config, spec, optimizer)
+        state = _with_whitening(state, config, dataset)
+    else:
+        network, state = abstract_state(config, spec, optimizer)
     if lookahead_of(config.optimizer) is not None:
         state = replace(state, slow=(state.params, state.model_state))
     numbers = hyperparams(plan, dataset, network.kept)
     trial = TrialParams(config.seed, plan.trials[0].learning_rate)
     recipe = make_recipe(plan, network, trial, numbers)
     at_once = _trials_at_once(plan, state, devices[0].platform)
-    placement = Placement(config.parallel.name, devices, plan.num_trials, at_once)
+    layout = (config.parallel.name, devices, plan.num_trials, at_once)
+    placement = Placement(*layout) if standing_for is None else AbstractPlacement(*layout, standing_for)
     # One small program, where eager operations are ten.
     relative = jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
     experiment = Experiment(

@@ -4,6 +4,7 @@ network, state = create_state(config, spec, optimizer)
 outputs, _ = network.apply(state.params, state.model_state, inputs, train=False)
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -43,6 +44,28 @@ def abstract_network(config: Config, spec: DatasetSpec) -> Network:
 
 def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
     """The static half of a config's network, and the state that its training starts from; [trials, ...] of several trials."""
+    network, of_all, arguments = _drawing(config, spec, optimizer)
+    # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
+    # bits, in a third of the time.
+    draw = jax.jit(of_all).lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
+    check_compiled(config, spec, draw, jax.local_devices()[:1], "to draw the weights")
+    state: TrainState = draw(arguments)
+    return network, state
+
+
+def abstract_state(
+    config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation
+) -> tuple[SplitNetwork, TrainState]:
+    """As `create_state`, with shapes in the place of arrays: nothing is computed."""
+    network, of_all, arguments = _drawing(config, spec, optimizer)
+    state: TrainState = jax.eval_shape(of_all, arguments)
+    return network, state
+
+
+def _drawing(
+    config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation
+) -> tuple[SplitNetwork, Callable[[Any], TrainState], Any]:
+    """The static half of the network, the function that draws the state of all trials, and its argument."""
 
     def initial(seed: Any) -> TrainState:
         _, params, model_state = split_network(build_network(replace(config, seed=seed), spec))
@@ -50,11 +73,6 @@ def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTra
 
     network, _, _ = split_network(abstract_network(config, spec))
     seeds = np.array([trial.seed for trial in trials(config)], np.uint32)
-    # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
-    # bits, in a third of the time.
-    of_all = jax.jit(initial if len(seeds) == 1 else lambda seeds: lax.map(initial, seeds))
-    arguments = seeds[0] if len(seeds) == 1 else seeds
-    draw = of_all.lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
-    check_compiled(config, spec, draw, jax.local_devices()[:1], "to draw the weights")
-    state: TrainState = draw(arguments)
-    return network, state
+    if len(seeds) == 1:
+        return network, initial, seeds[0]
+    return network, lambda seeds: lax.map(initial, seeds), seeds

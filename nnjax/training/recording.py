@@ -26,6 +26,18 @@ from nnjax.training.training_progress import Numbers, Sums, TrainingProgress, me
 from nnjax.training.weights import is_recorded, named_weights
 
 
+def spans_evaluations(experiment: Experiment) -> bool:
+    """Whether a call may run past evaluations; see `Recorder.spans`."""
+    config, rules = experiment.config, experiment.config.training.stop
+    return (
+        experiment.plan.steps.evaluate_every == 1
+        and not len(experiment.dataset.validation)
+        and rules.patience is None
+        and rules.accuracy_above is None
+        and not config.debug.strict
+    )
+
+
 class Recorder:
     """Makes the records of one training.
 
@@ -42,15 +54,8 @@ class Recorder:
     """
 
     def __init__(self, experiment: Experiment, params: Pytree, callback: Callback, clock: Clock) -> None:
-        config, rules = experiment.config, experiment.config.training.stop
-        self.records_weights = not experiment.placement.many and is_recorded(params, config.report.weights)
-        self.spans = (
-            experiment.plan.steps.evaluate_every == 1
-            and not len(experiment.dataset.validation)
-            and rules.patience is None
-            and rules.accuracy_above is None
-            and not config.debug.strict
-        )
+        self.records_weights = not experiment.placement.many and is_recorded(params, experiment.config.report.weights)
+        self.spans = spans_evaluations(experiment)
         self._experiment, self._callback, self._clock = experiment, callback, clock
 
     def first_weights(self, params: Pytree) -> None:

@@ -79,18 +79,12 @@ class ChunkRunner:
     ) -> None:
         config, placement = experiment.config, experiment.placement
         with clock("data"):
-            self._loader = _loader(experiment)
+            self._loader = loader_of(experiment)
         with clock("compile"):
-            chunk = chunk_of_all(experiment, self._loader.max_steps, record_params=record_params)
             stop_below = config.training.stop.loss_below if spans else None
-            self._numbers = (
-                placement.put(experiment.trial_params),
-                placement.replicate(experiment.hyperparams),
-                None if stop_below is None else placement.replicate(np.float32(stop_below * (1 + _MARGIN))),
+            self._chunk, self._numbers = compiled_chunk(
+                experiment, state, self._loader, stop_below=stop_below, record_params=record_params
             )
-            arguments = (state, *self._numbers, self._loader(0, 1), placement.replicate(np.int32(0)))
-            donate = () if config.debug.strict else (0,)
-            self._chunk = compile_lowered(placement.compile(chunk, donate).lower(*arguments), placement.platform)
             check_compiled(config, experiment.dataset.spec, self._chunk, placement.devices, "to train")
         self.state = state
         self._experiment, self._stop, self._clock = experiment, stop, clock
@@ -198,6 +192,33 @@ class ChunkRunner:
             raise DivergedError(f"{where} is not finite in step {step}: the first number of this training that is not", step)
 
 
+def compiled_chunk(
+    experiment: Experiment, state: TrainState, loader: ChunkLoader, *, stop_below: float | None, record_params: bool = False
+) -> tuple[Any, tuple[Any, ...]]:
+    """The compiled program of a chunk of steps, and those of its arguments that stay the same.
+
+    Args:
+        experiment: the training.
+        state: as placed on the devices, or its shapes.
+        loader: makes the chunks.
+        stop_below: a call ends by itself after a step with a loss of about this; None for never.
+        record_params: whether metrics hold the parameters after each step.
+
+    Returns:
+        The program; its arguments after the state: the trials, the shared numbers, and the loss that ends a call.
+    """
+    config, placement = experiment.config, experiment.placement
+    chunk = chunk_of_all(experiment, loader.max_steps, record_params=record_params)
+    numbers = (
+        placement.put(experiment.trial_params),
+        placement.replicate(experiment.hyperparams),
+        None if stop_below is None else placement.replicate(np.float32(stop_below * (1 + _MARGIN))),
+    )
+    arguments = (state, *numbers, loader(0, 1), placement.replicate(np.int32(0)))
+    donate = () if config.debug.strict else (0,)
+    return compile_lowered(placement.compile(chunk, donate).lower(*arguments), placement.platform), numbers
+
+
 def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:
     """Many steps of each trial in one call, as one of the devices does them.
 
@@ -225,7 +246,8 @@ def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool)
     return run_chunk
 
 
-def _loader(experiment: Experiment) -> ChunkLoader:
+def loader_of(experiment: Experiment) -> ChunkLoader:
+    """The loader of an experiment's training split."""
     seeds = [trial.seed for trial in experiment.plan.trials]
     total_steps = experiment.plan.steps.total
     return make_loader(experiment.dataset.train, experiment.config, experiment.placement, seeds=seeds, total_steps=total_steps)

@@ -1,0 +1,271 @@
+"""Reads what a compiled training step sends: its collectives, in the order issued, with the layers whose tensors they carry.
+
+    reading = read_collectives(parse_program(text), leaves, layers=("dense_1", "output"))
+    [collective.size for collective in reading.collectives if collective.per_step]
+
+XLA's CPU backend combines the gradients' all-reduces into one of many operands; each operand is matched with a parameter: by
+the scope of the instruction that computed it and its shape, else by its shape in the order of the gradient tree. Every
+parameter must be found exactly once, or the reading is refused.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import prod
+
+from nnjax.interconnect.collective import ITEM_SIZES, Collective, Kind, Part, Phase
+from nnjax.interconnect.program_text import COLLECTIVES, Array, Instruction, Place, Program, ProgramTextError, is_collective
+
+GRADIENTS, PARAMETERS = "gradients", "parameters"
+"""Scopes of the training step's own exchanges; `nnjax.parallel.averaging` names them."""
+
+_DTYPES = {
+    "pred": "bool",
+    "bf16": "bfloat16",
+    **{f"{letter}{bits}": f"{name}{bits}" for letter, name in (("s", "int"), ("u", "uint")) for bits in (8, 16, 32, 64)},
+    **{f"f{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **dict.fromkeys(("f8e4m3", "f8e4m3fn", "f8e5m2", "f8e4m3fnuz", "f8e5m2fnuz", "f8e4m3b11fnuz", "f8e3m4"), "float8"),
+}
+
+_PASSES_ON = ("bitcast", "copy", "get-tuple-element", "convert", "transpose", "reshape", "optimization-barrier", "fusion")
+_MOST_STEPS_BACK = 4
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One trained tensor of a single network.
+
+    Attributes:
+        layer: the first part of its path.
+        tensor: the rest, as "kernel".
+        shape: of one network.
+        dtype: as NumPy names it.
+    """
+
+    layer: str
+    tensor: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def count(self) -> int:
+        """Its numbers."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read.
+
+    Attributes:
+        collectives: in the order in which they are issued, first those of a step and then those of a call.
+        by_order: "layer/tensor" of those that only their place in the gradient tree tells apart from others of the same shape.
+        remarks: sentences about what the program leaves open.
+    """
+
+    collectives: tuple[Collective, ...]
+    by_order: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def read_collectives(
+    program: Program,
+    leaves: Sequence[Leaf],
+    layers: Sequence[str],
+    buckets: Mapping[str, Sequence[Part]] | None = None,
+) -> Reading:
+    """Reads the exchanges of a compiled chunk of training steps.
+
+    Args:
+        program: its text, parsed.
+        leaves: the trained tensors, in the order of the gradient tree.
+        layers: the names of the layers.
+        buckets: the content of each bucket, by the scope that its exchange has.
+
+    Raises:
+        ProgramTextError: if an exchange cannot be read, or a parameter's gradient is in none.
+    """
+    reader = _Reader(program, tuple(leaves), tuple(dict.fromkeys((*layers, *(leaf.layer for leaf in leaves)))), buckets or {})
+    places = [place for place in program.walk() if is_collective(place.instruction.opcode)]
+    read = [(place, reader.collective(place)) for place in places]
+    read = [(place, reader.completed(place, collective)) for place, collective in read]
+    if places:
+        reader.check()
+    remarks = []
+    if places and not program.is_scheduled:
+        remarks.append("The program is not scheduled: its exchanges are listed in the order of its text.")
+    if any(place.in_branch for place in places):
+        remarks.append("An exchange is inside a branch of a condition; it is counted as if it were always taken.")
+    expanded = tuple(_expanded(read))
+    ordered = sorted(expanded, key=lambda collective: not collective.per_step)
+    return Reading(tuple(ordered), tuple(reader.by_order), tuple(remarks))
+
+
+def _expanded(read: Sequence[tuple[Place, Collective]]) -> Iterator[Collective]:
+    """Repeats the exchanges of a loop of known length as often as it runs."""
+    for times, group in groupby(read, key=lambda item: item[0].times):
+        yield from [collective for _, collective in group] * times
+
+
+class _Reader:
+    """Labels collectives; notes which parameters were found."""
+
+    def __init__(
+        self, program: Program, leaves: tuple[Leaf, ...], layers: tuple[str, ...], buckets: Mapping[str, Sequence[Part]]
+    ) -> None:
+        self._program, self._leaves, self._layers, self._buckets = program, leaves, frozenset(layers), buckets
+        self._left = list(leaves)
+        self.by_order: list[str] = []
+
+    def collective(self, place: Place) -> Collective:
+        """One exchange, labelled as far as its own scope goes."""
+        instruction = place.instruction
+        kind: Kind = COLLECTIVES[instruction.opcode.removesuffix("-start")]  # type: ignore[assignment]
+        group = group_size(instruction, self._program.num_devices)
+        arrays = _buffers(instruction, kind, group)
+        scopes = _scopes(instruction.op_name)
+        layer = next((scope for scope in scopes if scope in self._layers), "")
+        phase: Phase
+        if place.per_step and (found := self._own(scopes, arrays)) is not None:
+            phase = "parameters" if PARAMETERS in scopes else "gradients"
+            parts = found
+        elif layer and GRADIENTS not in scopes:
+            phase, parts = "batch_statistics", tuple(Part(layer, "statistics", array.size) for array in arrays)
+        elif not place.per_step:
+            names = ("loss", "correct", "count") if len(arrays) == 3 else ("sums",) * len(arrays)
+            phase, parts = "metrics", tuple(Part("", name, array.size) for name, array in zip(names, arrays, strict=True))
+        else:
+            parts = tuple(self._part(place, index, array) for index, array in enumerate(arrays))
+            named = [part for part in parts if part.layer]
+            phase = "gradients" if named else "metrics" if all(part.count == 1 for part in parts) else "other"
+        backward = "transpose(" in instruction.op_name or phase != "batch_statistics"
+        dtypes = {array.dtype for array in arrays}
+        if len(dtypes) > 1:
+            raise ProgramTextError(f"{instruction.name}: carries numbers of several types, {', '.join(sorted(dtypes))}")
+        return Collective(kind, _dtype(arrays[0]), parts, group, phase, place.per_step, backward, len(arrays))
+
+    def completed(self, place: Place, collective: Collective) -> Collective:
+        """The same, with the gradients that XLA combined into an exchange that has a layer's scope."""
+        if not self._left or collective.phase != "batch_statistics" or collective.kind != "all_reduce":
+            return collective
+        arrays = _buffers(place.instruction, collective.kind, collective.group_size)
+        taken = [self._taken(place, index, array) for index, array in enumerate(arrays)]
+        parts = tuple(new or old for new, old in zip(taken, collective.parts, strict=True))
+        return replace(collective, parts=parts, phase="gradients" if any(taken) else collective.phase)
+
+    def check(self) -> None:
+        """Raises a ProgramTextError if a parameter's gradient was in no exchange."""
+        if self._left:
+            names = ", ".join(f"{leaf.layer}/{leaf.tensor} {list(leaf.shape)}" for leaf in self._left[:3])
+            raise ProgramTextError(
+                f"the compiled program exchanges no gradient of {names}: its all-reduces cannot be told apart"
+            )
+
+    def _own(self, scopes: Sequence[str], arrays: Sequence[Array]) -> tuple[Part, ...] | None:
+        """The content that the scope of the step's own exchange names: a bucket, or one tensor."""
+        if GRADIENTS not in scopes and PARAMETERS not in scopes:
+            return None
+        name = next((scope for scope in scopes if scope in self._buckets), None)
+        if name is not None:
+            parts = tuple(self._buckets[name])
+            if GRADIENTS in scopes:
+                inside = {(part.layer, part.tensor) for part in parts}
+                self._left = [leaf for leaf in self._left if (leaf.layer, leaf.tensor) not in inside]
+            if sum(part.count for part in parts) != sum(array.size for array in arrays):
+                raise ProgramTextError(f"{name}: the compiled program sends another number of values than the bucket holds")
+            return parts
+        path = scopes[scopes.index(GRADIENTS) + 1 : -1] if GRADIENTS in scopes else []
+        for leaf in self._left if path else ():
+            if [leaf.layer, *leaf.tensor.split("/")] == path and len(arrays) == 1 and arrays[0].size % leaf.count == 0:
+                self._left.remove(leaf)
+                return (Part(leaf.layer, leaf.tensor, arrays[0].size),)
+        return None
+
+    def _part(self, place: Place, index: int, array: Array) -> Part:
+        """One operand: a parameter's gradient, or something else."""
+        found = self._taken(place, index, array)
+        return found or Part("", "loss" if array.size == 1 else "other", array.size)
+
+    def _taken(self, place: Place, index: int, array: Array) -> Part | None:
+        """The parameter whose gradient an operand is, which is then taken; None if there is none like it."""
+        like = [leaf for leaf in self._left if _is_like(leaf, array)]
+        like = like or [leaf for leaf in self._left if leaf.count == array.size and leaf.dtype == _dtype(array)]
+        if not like:
+            return None
+        layer = self._producer(place, index)
+        own = [leaf for leaf in like if leaf.layer == layer]
+        chosen = (own or like)[0]
+        if len(own or like) > 1 and len({leaf.layer for leaf in own or like}) > 1:
+            self.by_order.append(f"{chosen.layer}/{chosen.tensor}")
+        self._left.remove(chosen)
+        return Part(chosen.layer, chosen.tensor, array.size)
+
+    def _producer(self, place: Place, index: int) -> str:
+        """The layer in whose scope an operand was computed; empty if none is found."""
+        instructions = self._program.computations[place.computation]
+        name = place.instruction.operands[index] if index < len(place.instruction.operands) else ""
+        for _ in range(_MOST_STEPS_BACK):
+            instruction = instructions.get(name)
+            if instruction is None:
+                break
+            scopes = _scopes(instruction.op_name)
+            if layer := next((scope for scope in scopes if scope in self._layers), ""):
+                return layer
+            if instruction.opcode not in _PASSES_ON or not instruction.operands:
+                break
+            name = instruction.operands[0]
+        return ""
+
+
+def group_size(instruction: Instruction, num_devices: int) -> int:
+    """The number of devices that take part in an exchange.
+
+    Args:
+        instruction: the exchange.
+        num_devices: of the program; all take part where it names no groups.
+
+    Raises:
+        ProgramTextError: if the groups differ in size, or are written in an unknown way.
+    """
+    found = re.search(r"replica_groups=(\{(?:\{[\d,]*\},?)*\}|\[[\d,]+\]<=\[[\d,]+\])", instruction.attributes)
+    if found is None:
+        if "replica_groups=" in instruction.attributes:
+            raise ProgramTextError(f"{instruction.name}: its replica_groups are written in an unknown way")
+        return num_devices
+    if found[1].startswith("["):
+        return int(found[1].partition("]")[0].rpartition(",")[2])
+    sizes = {len(group.split(",")) for group in re.findall(r"\{([\d,]+)\}", found[1])}
+    if len(sizes) > 1:
+        raise ProgramTextError(f"{instruction.name}: its groups have {', '.join(map(str, sorted(sizes)))} devices")
+    return sizes.pop() if sizes else num_devices
+
+
+def _buffers(instruction: Instruction, kind: str, group: int) -> tuple[Array, ...]:
+    """The whole buffers of an exchange, as nccl-tests counts them: of all devices together for all_gather, reduce_scatter."""
+    arrays = instruction.arrays
+    if instruction.opcode in ("all-gather-start", "collective-permute-start"):  # operands, results, perhaps contexts
+        count = len(instruction.operands)
+        arrays = arrays[count : 2 * count]
+    if not arrays:
+        raise ProgramTextError(f"{instruction.name}: an exchange without a result")
+    if kind == "reduce_scatter":
+        arrays = tuple(replace(array, shape=(group, *array.shape)) for array in arrays)
+    return arrays
+
+
+def _scopes(op_name: str) -> list[str]:
+    """The scopes of an instruction, without the transformations around them: `transpose(jvp(dense_1))` gives dense_1."""
+    return [re.sub(r"^(?:[\w.\-]+\()+|\)+$", "", part) for part in op_name.split("/")]
+
+
+def _is_like(leaf: Leaf, array: Array) -> bool:
+    """Whether an array has the shape of a parameter, perhaps of several trials at once."""
+    return leaf.dtype == _dtype(array) and (array.shape == leaf.shape or array.shape[1:] == leaf.shape)
+
+
+def _dtype(array: Array) -> str:
+    name = _DTYPES.get(array.dtype, "")
+    if name not in ITEM_SIZES:
+        raise ProgramTextError(f"the compiled program exchanges numbers of the type {array.dtype}, which is not known here")
+    return name

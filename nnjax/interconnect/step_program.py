@@ -1,0 +1,209 @@
+"""Compiles an experiment's training step without its data, and reads what it sends, computes and stores.
+
+    facts = compiled_step(config, num_devices=8)
+    facts.reading.collectives, facts.flops, facts.memory["total"]
+
+The program is the one that `experiments.train` runs, made from shapes alone on simulated CPU devices. For more devices than are
+simulated, each simulated device gets the share of one of the many: the shapes on a device are right, and only the numbers that
+depend on the size of the group (an all-gather's whole buffer, padding) are scaled.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from nnjax.checks.plan import Plan
+from nnjax.config.errors import ConfigError
+from nnjax.config.schema import Config
+from nnjax.data.abstract_dataset import abstract_dataset
+from nnjax.interconnect.collective import Collective
+from nnjax.interconnect.compiled import Leaf, Reading, read_collectives
+from nnjax.interconnect.operations import product_flops
+from nnjax.interconnect.program_text import ProgramTextError, parse_program
+from nnjax.parallel.devices import select_devices
+from nnjax.training.experiment import Experiment, set_up
+from nnjax.training.recording import spans_evaluations
+from nnjax.training.runner import compiled_chunk, loader_of
+from nnjax.training.state import TrainState, state_bytes
+
+MOST_SIMULATED = 64
+"""The most CPU devices to simulate: their threads cost memory, and the program for more of them is the same."""
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """What a compiled training step sends, computes and stores, on each device.
+
+    Attributes:
+        plan: of the experiment.
+        reading: the collectives, for `num_devices` devices.
+        num_devices: that share the work.
+        simulated: for how many the program was compiled.
+        platform: where.
+        steps_per_call: the most steps of a call.
+        flops: of one step on one device: XLA's count of the program, in which a loop of known length counts as often as it
+            runs; None where XLA has no count.
+        product_flops: of these, in matrix products and convolutions.
+        memory: bytes of each device by part: arguments, outputs, temporary, aliased, total (the sum without what is aliased).
+        parameters: bytes of the trained parameters of all trials of a device.
+        optimizer: bytes of the optimizer's memory, likewise.
+        state: bytes of all that training changes, likewise.
+    """
+
+    plan: Plan
+    reading: Reading
+    num_devices: int
+    simulated: int
+    platform: str
+    steps_per_call: int
+    flops: float | None
+    product_flops: float
+    memory: dict[str, int]
+    parameters: int
+    optimizer: int
+    state: int
+
+
+def compiled_step(config: Config, num_devices: int) -> StepFacts:
+    """Compiles the training step of an experiment, for so many devices.
+
+    Args:
+        config: the experiment; its number of devices is not read.
+        num_devices: devices that share the work; they divide the batch.
+
+    Raises:
+        ConfigError: if the devices cannot be simulated, or several trials need more of them than can be.
+        DataError: if the dataset's facts stand in a CSV file that cannot be read.
+        ProgramTextError: if the compiled program cannot be read.
+    """
+    devices = simulated_devices(config, num_devices)
+    experiment, state = set_up(config, abstract_dataset(config.data), devices, standing_for=num_devices)
+    loader = loader_of(experiment)
+    stop_below = config.training.stop.loss_below if spans_evaluations(experiment) else None
+    compiled, _ = compiled_chunk(experiment, experiment.placement.put(state), loader, stop_below=stop_below)
+    text = compiled.as_text()
+    if not text:
+        raise ProgramTextError(f"parallel.platform={experiment.placement.platform}: XLA shows no text of its programs there")
+    program = parse_program(text)
+    reading = read_collectives(
+        program, leaves_of(state.params, experiment.plan.num_trials), experiment.recipe.network.layer_names
+    )
+    counted, products = xla_flops(compiled), product_flops(program)
+    return StepFacts(
+        plan=experiment.plan,
+        reading=replace(reading, collectives=scaled(reading.collectives, len(devices), num_devices)),
+        num_devices=num_devices,
+        simulated=len(devices),
+        platform=experiment.placement.platform,
+        steps_per_call=loader.max_steps,
+        flops=None if counted is None else counted + products.repeated,
+        product_flops=products.total,
+        memory=memory_of(compiled),
+        parameters=_of_device(state.params, experiment),
+        optimizer=_of_device(state.opt_state, experiment),
+        state=_of_device(state, experiment),
+    )
+
+
+def simulated_devices(config: Config, num_devices: int) -> list[jax.Device]:
+    """The devices to compile for: as many as wanted, or a divisor of their number where that is too many to simulate.
+
+    Raises:
+        ConfigError: if there are too few, or several trials, which are shared out among the devices, need all of them.
+    """
+    parallel = config.parallel
+    platform = "cpu" if parallel.platform == "auto" else parallel.platform
+    most = min(num_devices, MOST_SIMULATED) if platform == "cpu" else num_devices
+    if jax_started() and platform == "cpu":
+        most = min(most, len(jax.devices("cpu")))
+    count = next(count for count in range(most, 0, -1) if num_devices % count == 0)
+    if count < num_devices and (config.training.seeds > 1 or config.training.vary.learning_rate):
+        raise ConfigError(
+            f"parallel.devices={num_devices}: several trials are shared out among the devices, and only {most} can be "
+            f"simulated; choose at most {most}"
+        )
+    if count == 1 < num_devices:
+        raise ConfigError(
+            f"parallel.devices={num_devices}: no number of devices from 2 to {most}, the most that are simulated, divides it"
+        )
+    return select_devices(replace(config, parallel=replace(parallel, devices=count, platform=platform)))
+
+
+def jax_started() -> bool:
+    """Whether JAX has made its devices, whose number stays."""
+    from jax._src import xla_bridge  # no public function answers this without making them
+
+    return bool(xla_bridge.backends_are_initialized())
+
+
+def leaves_of(params: Any, num_trials: int) -> list[Leaf]:
+    """The trained tensors of one network, in the order of the gradient tree.
+
+    Args:
+        params: nested dicts, layer by layer; of several trials, with a leading axis.
+        num_trials: their number.
+    """
+    leaves = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        layer, _, tensor = jax.tree_util.keystr(path, simple=True, separator="/").partition("/")
+        shape = tuple(leaf.shape[1:] if num_trials > 1 else leaf.shape)
+        leaves.append(Leaf(layer, tensor, shape, np.dtype(leaf.dtype).name))
+    return leaves
+
+
+def scaled(collectives: Sequence[Collective], simulated: int, num_devices: int) -> tuple[Collective, ...]:
+    """The collectives of a program for `simulated` devices, as they are for `num_devices`.
+
+    Each device's part of an all-gather or a reduce-scatter keeps its length where it is the device's own (BatchNorm's
+    statistics), so the whole buffer grows with the group. Of shared parameters and gradients the whole stays, and padding is
+    left out.
+    """
+    if simulated == num_devices:
+        return tuple(collectives)
+
+    def of_many(collective: Collective) -> Collective:
+        parts = collective.parts
+        if collective.kind == "all_gather" and collective.phase == "batch_statistics":
+            parts = tuple(replace(part, count=part.count * num_devices // simulated) for part in parts)
+        elif collective.kind in ("all_gather", "reduce_scatter"):
+            parts = tuple(part for part in parts if part.layer)
+        size = num_devices if collective.group_size == simulated else collective.group_size
+        return replace(collective, parts=parts, group_size=size)
+
+    return tuple(of_many(collective) for collective in collectives)
+
+
+def xla_flops(compiled: Any) -> float | None:
+    """XLA's own count for one device, in which every loop runs once; None where it has none."""
+    counted = compiled.cost_analysis()
+    counted = counted[0] if isinstance(counted, list) else counted
+    flops = (counted or {}).get("flops")
+    return None if flops is None or not math.isfinite(flops) or flops < 0 else float(flops)
+
+
+def memory_of(compiled: Any) -> dict[str, int]:
+    """Bytes that a program needs on one device, by part; empty where XLA does not say."""
+    sizes = compiled.memory_analysis()
+    if sizes is None:
+        return {}
+    parts = {
+        "arguments": sizes.argument_size_in_bytes,
+        "outputs": sizes.output_size_in_bytes,
+        "aliased": sizes.alias_size_in_bytes,
+        "temporary": sizes.temp_size_in_bytes,
+    }
+    return {**parts, "total": parts["arguments"] + parts["outputs"] - parts["aliased"] + parts["temporary"]}
+
+
+def _of_device(tree: Any, experiment: Experiment) -> int:
+    """Bytes of a part of the state on one device."""
+    placed = experiment.placement.put(tree)
+    size = state_bytes(placed)
+    return size // experiment.placement.num_devices
+
+
+__all__ = ["MOST_SIMULATED", "StepFacts", "TrainState", "compiled_step", "leaves_of", "scaled"]
