@@ -1,0 +1,71 @@
+"""What gloo, JAX's collectives between CPU processes, makes of a ring all-reduce: messages, packets and bytes. Pure.
+
+    cost = all_reduce_cost(size=76_800, item_size=4, ranks=2, payload=1448)
+    cost.messages, cost.packets, cost.data_bytes          # 4, 64, 77 376: what each rank sends
+
+gloo divides a buffer into at least 2N segments, a multiple of the N ranks, each of at most 1 MiB (gloo/allreduce.cc). A rank
+sends 2(N − 1)/N of them. Each segment has a header of 48 bytes, and goes when the receiver has said that it waits: both sides
+also send a note of 48 bytes for it, in a packet of its own (gloo/transport/tcp/pair.cc). So a tensor takes 2(N − 1) rounds, and
+a round takes one round trip. Seen with a packet capture on the lab's links, too.
+"""
+
+import math
+from dataclasses import dataclass
+
+HEADER = 48
+"""Bytes before each message of gloo."""
+
+NOTES = 2
+"""Messages without data that a rank sends for each segment: that it has one to send, and that it waits for one."""
+
+_LARGEST_SEGMENT = 2**20
+ETHERNET = 14
+"""Bytes of an Ethernet header, which interfaces count."""
+
+
+@dataclass(frozen=True)
+class RingCost:
+    """What one rank sends for one all-reduce of one buffer.
+
+    Attributes:
+        payload_bytes: of the buffer alone, 2(N − 1)/N · S and padding.
+        data_bytes: what TCP is given, headers of gloo and notes included.
+        messages: segments.
+        packets: that carry data; notes included, acknowledgements not.
+        rounds: that follow one another; each takes a round trip.
+    """
+
+    payload_bytes: int
+    data_bytes: int
+    messages: int
+    packets: int
+    rounds: int
+
+    def wire_bytes(self, header_bytes: int, pure_acks: float = 0.0) -> float:
+        """Bytes as an interface counts them.
+
+        Args:
+            header_bytes: of IP and TCP, in each packet.
+            pure_acks: packets without data, for each packet with data that the rank receives.
+        """
+        return self.data_bytes + self.packets * (1 + pure_acks) * (header_bytes + ETHERNET)
+
+
+def all_reduce_cost(size: int, item_size: int, ranks: int, payload: int) -> RingCost:
+    """The cost of an all-reduce of one buffer.
+
+    Args:
+        size: bytes of the buffer.
+        item_size: bytes of a number.
+        ranks: N; one has nothing to send.
+        payload: bytes that a packet holds besides the headers of IP and TCP.
+    """
+    if ranks == 1 or not size:
+        return RingCost(0, 0, 0, 0, 0)
+    segments = ranks * math.ceil(max(math.ceil(size / _LARGEST_SEGMENT), 2 * ranks) / ranks)
+    segment = item_size * math.ceil(math.ceil(size / segments) / item_size)
+    messages = 2 * (ranks - 1) * segments // ranks
+    # The last segments may be shorter, or empty: on average a rank sends its share of the buffer.
+    shared = 2 * (ranks - 1) * size // ranks
+    packets = messages * (math.ceil((min(segment, size) + HEADER) / payload) + NOTES)
+    return RingCost(shared, shared + messages * (1 + NOTES) * HEADER, messages, packets, 2 * (ranks - 1))
