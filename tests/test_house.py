@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "nnjax.training": FACTS | {"nnjax.models", "nnjax.parallel"},
     # `cli` reads and writes a run's folder: a summary covers its sessions and plugins, a sweep's table its jobs' configs.
     "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
+    "nnjax.interconnect": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
 }
 MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}

@@ -1,0 +1,241 @@
+"""The formulas of exchanges, packets and transports; `nnjax.interconnect.catalogue` has these and those of runs.
+
+LINK_FORMULAS[0].name                # "ring_bytes"
+"""
+
+from functools import partial
+
+from nnjax.interconnect import algorithms, incast, packets, stragglers, timing, transport
+from nnjax.interconnect.formula import ANY, AT_LEAST_ONE, BYTES, DEVICES, RATE, SECONDS, SHARE, Input, formula, up_to
+
+_MPI = "Thakur, Rabenseifner and Gropp, Optimization of collective communication operations in MPICH, IJHPCA 19(1), 2005"
+_TREES = "Sanders, Speck and Träff, Two-tree algorithms, Parallel Computing 35(12), 2009; NCCL 2.4"
+_GALLAGER = "Bertsekas and Gallager, Data Networks, 2nd edition, 1992, section 2.4"
+_PADHYE = "Padhye, Firoiu, Towsley and Kurose, Modeling TCP throughput, SIGCOMM 1998"
+_TIPPETT = "Tippett, On the extreme individuals and the range of samples, Biometrika 17, 1925"
+_PHANISHAYEE = "Phanishayee et al., Measurement and analysis of TCP throughput collapse in storage systems, FAST 2008"
+_INDEPENDENT = "each packet is lost with the same probability, independently of the others"
+_BUSIEST = "the bytes of the busiest device; size is that of the whole buffer"
+_LOSS = Input("", SHARE.bounds)
+_PFTK_LOSS = up_to(0.3)
+_ACKS = Input("packets", AT_LEAST_ONE.bounds)
+_PACKETS = Input("packets", AT_LEAST_ONE.bounds)
+_SENDERS = Input("senders", AT_LEAST_ONE.bounds)
+_TIMEOUTS = "timeout · min(1, 3 · √(3 · acks · loss / 8)) · loss · (1 + 32 · loss²)"
+
+LINK_FORMULAS = (
+    formula(
+        partial(algorithms.bytes_sent, "all_reduce", "ring"),
+        "2 · (devices − 1) / devices · size",
+        _MPI,
+        f"all_reduce by a ring; {_BUSIEST}",
+        "bytes",
+        name="ring_bytes",
+        size=BYTES,
+        devices=DEVICES,
+    ),
+    formula(
+        partial(algorithms.bytes_sent, "all_reduce", "tree"),
+        "2 · size; size for two devices",
+        _TREES,
+        f"all_reduce by two trees; {_BUSIEST}; the mean of all devices is a ring's",
+        "bytes",
+        name="tree_bytes",
+        size=BYTES,
+        devices=DEVICES,
+    ),
+    formula(
+        partial(algorithms.bytes_sent, "all_reduce", "halving_doubling"),
+        "2 · (P − 1) / P · size, and size if P < devices, where P = 2^⌊log₂ devices⌋",
+        _MPI,
+        f"all_reduce by halving and doubling; {_BUSIEST}",
+        "bytes",
+        name="halving_doubling_bytes",
+        size=BYTES,
+        devices=DEVICES,
+    ),
+    formula(
+        partial(algorithms.bytes_sent, "all_reduce", "hierarchical"),
+        "2 · (G − 1) / G · size + 2 · (M − 1) / M · size / G, where G = min(devices, per_machine), M = devices / G",
+        f"derived here from rings inside and between machines: {_MPI}",
+        f"all_reduce; {_BUSIEST}, inside its machine and to others; the machines divide the devices",
+        "bytes",
+        name="hierarchical_bytes",
+        size=BYTES,
+        devices=DEVICES,
+        per_machine=DEVICES,
+    ),
+    formula(
+        partial(algorithms.bytes_sent, "all_gather", "ring"),
+        "(devices − 1) / devices · size",
+        _MPI,
+        f"reduce_scatter, all_gather, all_to_all; {_BUSIEST}",
+        "bytes",
+        name="share_bytes",
+        size=BYTES,
+        devices=DEVICES,
+    ),
+    formula(
+        partial(algorithms.bytes_sent, "broadcast", "ring"),
+        "size; 0 for one device",
+        _MPI,
+        f"broadcast, collective_permute; {_BUSIEST}",
+        "bytes",
+        name="whole_bytes",
+        size=BYTES,
+        devices=DEVICES,
+    ),
+    formula(
+        timing.alpha_beta,
+        "overhead + buffers · rounds · latency + 8 · sent_bytes / bandwidth",
+        f"Hockney, The communication challenge for MPP, Parallel Computing 20, 1994; {_MPI}",
+        "no other traffic; all messages of a round travel at once; the sums themselves take no time",
+        "s",
+        rounds=ANY,
+        latency=SECONDS,
+        sent_bytes=BYTES,
+        bandwidth=RATE,
+        overhead=SECONDS,
+        buffers=AT_LEAST_ONE,
+    ),
+    formula(
+        timing.two_levels,
+        "overhead + inner + outer",
+        "derived here: alpha_beta inside a machine and between machines, one after the other",
+        "the two do not overlap; NCCL divides buffers into chunks, so that they partly do",
+        "s",
+        inner=SECONDS,
+        outer=SECONDS,
+        overhead=SECONDS,
+    ),
+    formula(
+        packets.wire_efficiency,
+        "data_bytes / (data_bytes + packets · (header_bytes + frame_bytes) + acks · ack_bytes)",
+        "IEEE 802.3, RFC 791, RFC 9293; InfiniBand Architecture, volume 1, and its annex A17 (RoCEv2)",
+        "each device sends as much as it receives, so that its acknowledgements share its link with its data",
+        "",
+        data_bytes=BYTES,
+        packets=ANY,
+        header_bytes=BYTES,
+        frame_bytes=BYTES,
+        acks=ANY,
+        ack_bytes=BYTES,
+    ),
+    formula(
+        timing.data_rate,
+        "bandwidth · efficiency · goodput / (oversubscription · incast)",
+        "derived here: each factor leaves that share of the link",
+        "all devices send through the oversubscribed switches at once, the worst case; flows have equal shares",
+        "bit/s",
+        bandwidth=RATE,
+        efficiency=SHARE,
+        goodput=SHARE,
+        oversubscription=AT_LEAST_ONE,
+        incast=_SENDERS,
+    ),
+    formula(
+        transport.mathis,
+        "8 · mss / rtt · √(3 / (2 · acks · loss))",
+        "Mathis, Semke, Mahdavi and Ott, The macroscopic behavior of the TCP congestion avoidance algorithm, CCR 27(3), 1997",
+        f"long transfers by TCP Reno, few enough losses for no timeouts; {_INDEPENDENT}; BBR does not react to single losses",
+        "bit/s",
+        mss=BYTES,
+        rtt=SECONDS,
+        loss=up_to(0.02),
+        acks=_ACKS,
+    ),
+    formula(
+        transport.pftk,
+        f"min(8 · window · mss / rtt, 8 · mss / (rtt · √(2 · acks · loss / 3) + {_TIMEOUTS}))",
+        f"{_PADHYE}, equation 30",
+        "long transfers by TCP Reno; a loss takes the rest of its window with it; newer stacks recover faster (RFC 8985)",
+        "bit/s",
+        mss=BYTES,
+        rtt=SECONDS,
+        loss=_PFTK_LOSS,
+        timeout=SECONDS,
+        acks=_ACKS,
+        window=_PACKETS,
+    ),
+    formula(
+        transport.tcp_message_time,
+        f"max(8 · packets · mss / bandwidth, packets · rtt · √(2 · acks · loss / 3) − rtt) + packets · {_TIMEOUTS}",
+        f"derived here from {_PADHYE}: the first window of a message on an open connection waits for no answer",
+        "as pftk; connections stay open between messages and keep their window",
+        "s",
+        packets=ANY,
+        mss=BYTES,
+        bandwidth=RATE,
+        rtt=SECONDS,
+        loss=_PFTK_LOSS,
+        timeout=SECONDS,
+        acks=_ACKS,
+    ),
+    formula(
+        transport.go_back_n,
+        "(1 − loss) / (1 − loss + loss · window)",
+        _GALLAGER,
+        f"{_INDEPENDENT}; the sender never stops for answers; a lost answer costs a timeout more",
+        "",
+        loss=_LOSS,
+        window=_PACKETS,
+    ),
+    formula(
+        transport.go_back_0,
+        "packets · loss / ((1 − loss)^(−packets) − 1)",
+        "run of successes: Feller, Introduction to Probability Theory, volume 1, XIII.7; livelock: Guo et al., SIGCOMM 2016",
+        f"{_INDEPENDENT}; the sender learns of a loss at once: packets on their way make it worse",
+        "",
+        loss=_LOSS,
+        packets=ANY,
+    ),
+    formula(
+        transport.selective_repeat,
+        "1 − loss",
+        _GALLAGER,
+        f"{_INDEPENDENT}; the window holds all packets of a round trip; a message's last packet costs a timeout more",
+        "",
+        loss=_LOSS,
+    ),
+    formula(
+        stragglers.round_with_jitter,
+        "latency + jitter · e(devices), where e is the mean of the largest of so many standard normal numbers",
+        _TIPPETT,
+        "normal jitter; every device waits for all messages of a round: an upper bound for a ring",
+        "s",
+        latency=SECONDS,
+        jitter=SECONDS,
+        devices=DEVICES,
+    ),
+    formula(
+        incast.incast_queue,
+        "(senders − 1) · window_bytes",
+        "derived here: all windows arrive in the time in which one leaves",
+        "all senders begin at once, each with the bandwidth of the receiver's port",
+        "bytes",
+        senders=_SENDERS,
+        window_bytes=BYTES,
+    ),
+    formula(
+        incast.incast_loss,
+        "max(0, (senders − 1) · window_bytes − buffer) / (senders · window_bytes)",
+        f"derived here from incast_queue; the collapse that follows: {_PHANISHAYEE}",
+        "as incast_queue; the switch drops what its buffer does not hold",
+        "",
+        senders=_SENDERS,
+        window_bytes=BYTES,
+        buffer=BYTES,
+    ),
+    formula(
+        incast.incast_time,
+        "8 · senders · size / bandwidth + timeouts · timeout",
+        _PHANISHAYEE,
+        "all wait for the slowest sender; no timeouts where the switch stops the senders (PFC, credits)",
+        "s",
+        senders=_SENDERS,
+        size=BYTES,
+        bandwidth=RATE,
+        timeouts=ANY,
+        timeout=SECONDS,
+    ),
+)
