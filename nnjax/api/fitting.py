@@ -94,7 +94,7 @@ def _fit(config: TrainConfig, folder: Path | None, dataset: "Dataset | None", *,
         RunConsole(None if folder is None else folder / "train.log", held=config.resume is not None, quiet=quiet) as console,
     ):
         trained = run_training(config, folder, console, dataset)
-        state = trained.experiment.placement.get(trained.state)
+        state = trained.experiment.layout.get(trained.state)
     summary = dict(trained.summary)
     return Result(config, summary, History(trained.records), trained.experiment.dataset, trained.experiment, state)
 

@@ -19,8 +19,9 @@ from nnjax.cli.plugins import require_plugins
 from nnjax.cli.runs import find_run, read_config
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.parallel_options import MemoryLimit
 from nnjax.config.run_identity import read_run_id
-from nnjax.config.schema import MemoryLimit, TrainConfig
+from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
@@ -103,7 +104,7 @@ def open_run(
     check_data(config, restored.saved.notes.data_hash, lambda: content_hash(dataset))
     if restored.saved.records is None:
         console.print(NO_CHECKSUM)
-    return OpenedRun(experiment, experiment.placement.put(restored.state), restored.progress)
+    return OpenedRun(experiment, experiment.layout.put(restored.state), restored.progress)
 
 
 def load_run(path: str | Path, checkpoint: Checkpoint = "tested") -> Result:
@@ -138,6 +139,6 @@ def load_run(path: str | Path, checkpoint: Checkpoint = "tested") -> Result:
         jax_session(console.warn),
     ):
         opened = open_run(config, run, summary, checkpoint, console)
-        state = opened.experiment.placement.get(opened.state)
+        state = opened.experiment.layout.get(opened.state)
     history = History(read_metrics(run) if (run / "metrics.jsonl").exists() else [])
     return Result(config, summary or {"status": "failed"}, history, opened.experiment.dataset, opened.experiment, state)

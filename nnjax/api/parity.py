@@ -129,7 +129,7 @@ def _trained(config: TrainConfig, dataset: "Dataset") -> tuple[float, dict[str, 
 
     with RunConsole(None, quiet=True) as quiet:
         trained = run_training(config, None, quiet, dataset)
-    state = trained.experiment.placement.get(trained.state)
+    state = trained.experiment.layout.get(trained.state)
     arrays = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
     losses = [record["loss"] for record in trained.records if record["split"] == "train"]
     if losses[-1] is None:

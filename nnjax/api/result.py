@@ -138,7 +138,7 @@ class Result:
 
     @cached_property
     def _on_devices(self) -> "TrainState":
-        state: TrainState = self._experiment.placement.put(self._state)
+        state: TrainState = self._experiment.layout.put(self._state)
         return state
 
     def __repr__(self) -> str:

@@ -212,7 +212,9 @@ def _train(
             console.print(f"Stopped: {result.reason}")
         if peers().count > 1:
             with clock("compile"):
-                summary["communication"] = exchange_seconds(placement, result.state.params) * result.progress.step
+                averaging = experiment.recipe.averaging
+                seconds = exchange_seconds(placement, result.state.params, averaging)
+                summary["communication"] = seconds * result.progress.step
 
         # --- test: once, at the end; a signal that ends it leaves it to the next session ---
         ending.trained(summary)
@@ -220,7 +222,7 @@ def _train(
             tested, step = result.state, result.progress.step
             if training.test == "best":
                 state, progress = shared_state(*checkpoints.restore(state, "best"), state)
-                tested, step = placement.put(state), progress.step
+                tested, step = experiment.layout.put(state), progress.step
                 note_best(summary, progress, result.progress)
             try:
                 evaluation = experiment.evaluate(tested, dataset.test, stop)

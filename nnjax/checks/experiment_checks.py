@@ -20,7 +20,8 @@ from nnjax.checks.trials import num_trials
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError
 from nnjax.config.schema import Config
-from nnjax.config.training_options import SGD, Muon, MuonSGD
+from nnjax.config.traffic_options import TrafficConfig
+from nnjax.config.training_options import SGD, Adam, Lion, Muon, MuonSGD, Textbook
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
 
@@ -76,11 +77,21 @@ def _devices(config: Config, spec: DatasetSpec) -> Problems:
     if has_whole_trials(num_trials(config), devices):
         return
     sizes = {"global_batch_size": config.training.global_batch_size, "eval_batch_size": config.training.eval_batch_size}
+    if isinstance(config, TrafficConfig):  # which is about training alone
+        del sizes["eval_batch_size"]
     for name, size in sizes.items():
         if size % devices:
             near = [near for near in (size // devices * devices, (size // devices + 1) * devices) if near]
             reason = f"parallel.devices={devices} does not divide it; choose {' or '.join(map(str, near))}"
             yield Problem(f"training.{name}", size, reason)
+
+
+def _gradients(config: Config, spec: DatasetSpec) -> Problems:
+    # A share of a tensor is enough for rules that treat each number by itself; `clip_norm` adds up the shares' norms.
+    if config.parallel.gradients == "sharded" and not isinstance(config.optimizer, SGD | Textbook | Adam | Lion):
+        reason = f"needs an optimizer that updates each number by itself; optimizer={config.optimizer.name} "
+        reason += "needs whole tensors" if isinstance(config.optimizer, Muon | MuonSGD) else "may need whole tensors"
+        yield Problem("parallel.gradients", "sharded", f"{reason}; choose automatic, per_tensor, buckets or flat")
 
 
 def _report(config: Config, spec: DatasetSpec) -> Problems:
@@ -97,6 +108,7 @@ _CHECKS = (
     *SCHEDULE_CHECKS,
     _evaluation,
     _devices,
+    _gradients,
     trial_problems,
     _report,
 )

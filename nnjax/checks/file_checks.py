@@ -10,7 +10,7 @@ from pathlib import Path
 from nnjax.checks.available_memory import Room, host_room
 from nnjax.config.data_options import Data, SeriesData
 from nnjax.config.diagnostics import Problem
-from nnjax.config.schema import MemoryLimit
+from nnjax.config.parallel_options import MemoryLimit
 from nnjax.config.storage import size_text
 from nnjax.config.types import MemorySize
 

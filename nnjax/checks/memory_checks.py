@@ -25,8 +25,10 @@ from nnjax.config.data_options import SeriesOptions, SyntheticData
 from nnjax.config.diagnostics import NO_ORIGINS, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError, OutOfMemoryError
 from nnjax.config.options import CNN, FNN, RNN, Airbench, Neurons
-from nnjax.config.schema import Config, MemoryLimit, TraceConfig
+from nnjax.config.parallel_options import MemoryLimit
+from nnjax.config.schema import Config, TraceConfig
 from nnjax.config.storage import size_text
+from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.types import MemorySize
 from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 
@@ -65,7 +67,12 @@ class MemoryLimits:
 
 
 def memory_problems(config: Config, spec: DatasetSpec) -> Iterator[Problem]:
-    """Yields a problem if the experiment cannot fit in memory, from the facts known before JAX is loaded."""
+    """Yields a problem if the experiment cannot fit in memory, from the facts known before JAX is loaded.
+
+    A report of an experiment's traffic compiles its program, which needs no memory for data and activations.
+    """
+    if isinstance(config, TrafficConfig):
+        return
     purpose: Purpose = "trace" if isinstance(config, TraceConfig) else "train"
     yield from _problems(config, spec, known_machine(config), purpose, MemoryLimits(config.parallel.memory_limit))
 

@@ -8,12 +8,11 @@ buffers are left out; real runs of large networks take 1.2 to 2 times as much. A
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from nnjax.checks.device_shares import device_shares
-from nnjax.checks.network_sizes import LayerSize, layer_sizes, optimizer_values
+from nnjax.checks.network_sizes import backward_values, forward_values, layer_sizes, optimizer_values
 from nnjax.checks.step_counts import step_counts, steps_per_epoch
 from nnjax.checks.trials import num_trials
 from nnjax.config.data_options import SyntheticData, TfdsData
@@ -42,11 +41,13 @@ class Machine:
             then only the parts that lie on the host in any case are counted.
         num_devices: the number of devices of this host, or a lower bound of it.
         runtime: bytes of the libraries that are not loaded yet.
+        all_devices: those of all hosts; 0 if there is no other host.
     """
 
     platform: Literal["cpu", "accelerator"] | None
     num_devices: int = 1
     runtime: int = 0
+    all_devices: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,14 @@ class _Sizes:
         self._layers = layer_sizes(config.model, spec)
         self._params = sum(layer.num_params for layer in self._layers)
         self._model_state = sum(layer.times * layer.state for layer in self._layers)
-        self._trials, shares = num_trials(config), device_shares(config, spec, machine.num_devices)
+        num_devices = machine.all_devices or machine.num_devices
+        self._trials, shares = num_trials(config), device_shares(config, spec, num_devices)
         self._whole, self._own_trials = shares.whole_trials, shares.num_trials
         self._batch, self._eval_batch = shares.batch_size, shares.eval_batch_size
         self._value = 2 if config.training.precision == "bfloat16" else 4
-        state = sum(part.bytes for part in self._state(1))
-        self.drawn = Part("the initial state", self._trials * state, self._times(f"{state:,} bytes", self._trials))
-        self.held = Part("a copy of the state to save", self._trials * state, self._times(f"{state:,} bytes", self._trials))
+        self._memory_shares = 1 if shares.whole_trials or config.parallel.gradients != "sharded" else num_devices
+        self.drawn = self._whole_state("the initial state", self._memory_shares)
+        self.held = self._whole_state("a copy of the state to save", 1)
         self.holds_best = spec.num_validation > 0 and _evaluates_in_between(config, spec)
 
     def shares(self, part: Part) -> int:
@@ -148,11 +150,11 @@ class _Sizes:
 
     def state(self) -> list[Part]:
         """The training state of one device's trials."""
-        return self._state(self._own_trials)
+        return self._state(self._own_trials, self._memory_shares)
 
-    def _state(self, trials: int) -> list[Part]:
+    def _state(self, trials: int, shares: int) -> list[Part]:
         optimizer = self._config.optimizer
-        remembered = optimizer_values(optimizer, self._layers)
+        remembered = optimizer_values(optimizer, self._layers) // shares
         lookahead = not isinstance(optimizer, Textbook) and optimizer.lookahead is not None
         slow = self._params + self._model_state if lookahead else 0
         return [
@@ -162,6 +164,10 @@ class _Sizes:
             self._part("slow weights of lookahead", slow, trials),
         ]
 
+    def _whole_state(self, name: str, shares: int) -> Part:
+        size = sum(part.bytes for part in self._state(1, shares))
+        return Part(name, self._trials * size, self._times(f"{size:,} bytes", self._trials))
+
     def training(self) -> list[Part]:
         """The gradients and the values that the backward pass needs."""
         config = self._config
@@ -169,7 +175,7 @@ class _Sizes:
         # Where nothing needs all gradients at once, each is used and freed before the next one is computed.
         together = clips or (self._machine.num_devices > 1 and not self._whole)
         gradients = self._params if together else max((layer.kernels for layer in self._layers), default=0)
-        values, batch = _backward_values(self._layers), self._batch
+        values, batch = backward_values(self._layers), self._batch
         how = self._times(f"{batch:,} examples × {values:,} values × {self._value} bytes", self._at_once)
         indices = self._own_trials * batch * 4
         return [
@@ -186,7 +192,7 @@ class _Sizes:
 
     def evaluation(self) -> list[Part]:
         """The values of a forward pass over an evaluation batch."""
-        values = _forward_values(self._layers)
+        values = forward_values(self._layers)
         views = self._config.training.test_views if self._config.training.test_views > 1 else 0
         seen, batch = views * math.prod(self._spec.input_shape), self._eval_batch
         how = f"{batch:,} examples × {values:,} values × {self._value} bytes"
@@ -275,23 +281,3 @@ def _evaluates_in_between(config: Config, spec: DatasetSpec) -> bool:
         return False
     steps = step_counts(config, spec)
     return steps.evaluate_every < steps.total
-
-
-def _backward_values(layers: Sequence[LayerSize]) -> int:
-    """The peak number of values per example in the backward pass: the layers' kept values, and one layer's output gradient.
-
-    The gradient by a layer's inputs is not counted: XLA may write it over a buffer that is no longer needed.
-    """
-
-    def at_each() -> Iterator[int]:
-        kept = 0
-        for layer in layers:
-            kept += layer.times * (layer.inputs + layer.states)
-            yield kept + layer.outputs
-
-    return max(at_each(), default=0)
-
-
-def _forward_values(layers: Sequence[LayerSize]) -> int:
-    """The peak number of values per example in an evaluation: inputs and outputs of a layer with kernels."""
-    return max((layer.inputs + layer.outputs for layer in layers if layer.kernels), default=0)

@@ -95,6 +95,26 @@ def optimizer_values(optimizer: Optimizer, layers: Sequence[LayerSize]) -> int:
             return 0
 
 
+def backward_values(layers: Sequence[LayerSize]) -> int:
+    """The peak number of values per example in the backward pass: the layers' kept values, and one layer's output gradient.
+
+    The gradient by a layer's inputs is not counted: XLA may write it over a buffer that is no longer needed.
+    """
+
+    def at_each() -> Iterator[int]:
+        kept = 0
+        for layer in layers:
+            kept += layer.times * (layer.inputs + layer.states)
+            yield kept + layer.outputs
+
+    return max(at_each(), default=0)
+
+
+def forward_values(layers: Sequence[LayerSize]) -> int:
+    """The peak number of values per example in an evaluation: inputs and outputs of a layer with kernels."""
+    return max((layer.inputs + layer.outputs for layer in layers if layer.kernels), default=0)
+
+
 def _neurons(widths: Sequence[int], biases: Sequence[bool], learn_biases: bool) -> Iterator[LayerSize]:
     for number, ((inputs, outputs), bias) in enumerate(zip(pairwise(widths), biases, strict=True), start=1):
         values = outputs if bias else 0

@@ -49,6 +49,7 @@ from nnjax.config.paths import absence, check_writable, is_dir
 from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
+from nnjax.config.traffic_options import TrafficConfig
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
@@ -101,8 +102,8 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig, VerifyConfig):
-            others = "train, evaluate, autopsy and verify"
+        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig, VerifyConfig, TrafficConfig):
+            others = "train, evaluate, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

@@ -33,9 +33,14 @@ from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
 from nnjax.config.paths import expanded, file_name, outside_fault
 from nnjax.config.schema import TrainConfig, VerifyConfig
+from nnjax.config.traffic_options import TrafficConfig
 
 Task = Callable[[Any, Any], Mapping[str, object]]
 """From a config and the run's folder, which is None in all but the first of several processes, to the run's summary."""
+
+
+_OF_A_RUN = (VerifyConfig, TrafficConfig)
+"""Schemas whose key `run` stands for the experiment of an earlier run."""
 
 
 class Job:
@@ -129,7 +134,7 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         if isinstance(values[key], str) and (key, values[key]) != ("resume", AUTO):
             values[key] = str(find_run(values[key], key, composition))
             require_plugins(Path(values[key]), key, complain)
-    earlier = ("run",) if schema is VerifyConfig else ("resume", "rerun")
+    earlier = ("run",) if schema in _OF_A_RUN else ("resume", "rerun")
     given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:
         raise ConfigError(
@@ -138,7 +143,7 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
     if given and (given[0], values[given[0]]) != ("resume", AUTO):
         composed = values
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
-        if schema is VerifyConfig:  # the run's experiment, and this command's own keys
+        if schema in _OF_A_RUN:  # the run's experiment, and this command's own keys
             values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")
     for name in ("directory", "file"):  # the config may be read again from another working directory

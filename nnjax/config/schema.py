@@ -11,10 +11,9 @@ from typing import Literal
 
 from nnjax.config.data_options import Data, TfdsData
 from nnjax.config.options import Activation, ActivationName, Model
+from nnjax.config.parallel_options import MemoryLimit, Parallel
 from nnjax.config.training_options import Loss, Optimizer, Schedule
-from nnjax.config.types import Duration, MemorySize, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
-
-MemoryLimit = Literal["auto", "off"] | MemorySize
+from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
 
 @dataclass(frozen=True)
@@ -84,39 +83,6 @@ class Training:
     vary: Vary
     stop: StopRules
     planned: Duration | None = None
-
-
-@dataclass(frozen=True)
-class Parallel:
-    """How a step is sharded over devices.
-
-    Attributes:
-        name: the wrapper, `pmap` or `shard_map`; both compute the same.
-        devices: how many, over all processes; `auto` takes every accelerator, or, on the CPU, as many simulated devices as
-            there are cores, as far as they divide the batch.
-        platform: where to run; `auto` leaves it to JAX.
-        memory_limit: the memory that an experiment may take on the host and on each device; one that certainly takes more is
-            refused before it allocates anything. `auto` measures the free memory, a size such as 12GB sets a limit, and `off`
-            refuses nothing.
-        processes: how many processes train together; `auto` takes those that an engine started (Open MPI, Slurm, Kubernetes, a
-            TPU pod), or one. Without an engine, the command starts so many on this machine.
-        peer_timeout: seconds without a sign of life after which a process counts as gone; all others end then.
-        start_timeout: seconds in which all processes must have come.
-        supervise: start a job that failed again from its last checkpoint, where the command itself started its processes.
-        max_restarts: how often.
-        elastic: start it again with as many processes as are left, as far as they divide the batches.
-    """
-
-    name: Literal["pmap", "shard_map"]
-    devices: PositiveInt | Literal["auto"]
-    platform: Literal["auto", "cpu", "gpu", "tpu"]
-    memory_limit: MemoryLimit = "auto"
-    processes: PositiveInt | Literal["auto"] = "auto"
-    peer_timeout: PositiveFloat = 60.0
-    start_timeout: PositiveFloat = 300.0
-    supervise: bool = False
-    max_restarts: NonNegativeInt = 3
-    elastic: bool = False
 
 
 @dataclass(frozen=True)

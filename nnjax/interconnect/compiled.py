@@ -172,9 +172,10 @@ class _Reader:
             if GRADIENTS in scopes:
                 inside = {(part.layer, part.tensor) for part in parts}
                 self._left = [leaf for leaf in self._left if (leaf.layer, leaf.tensor) not in inside]
-            if sum(part.count for part in parts) != sum(array.size for array in arrays):
-                raise ProgramTextError(f"{name}: the compiled program sends another number of values than the bucket holds")
-            return parts
+            sent, held = sum(array.size for array in arrays), sum(part.count for part in parts)
+            if sent % held:
+                raise ProgramTextError(f"{name}: the compiled program sends {sent} values and the bucket holds {held}")
+            return tuple(replace(part, count=part.count * (sent // held)) for part in parts)  # of several trials at once
         path = scopes[scopes.index(GRADIENTS) + 1 : -1] if GRADIENTS in scopes else []
         for leaf in self._left if path else ():
             if [leaf.layer, *leaf.tensor.split("/")] == path and len(arrays) == 1 and arrays[0].size % leaf.count == 0:

@@ -10,62 +10,30 @@ depend on the size of the group (an all-gather's whole buffer, padding) are scal
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from nnjax.checks.plan import Plan
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
 from nnjax.data.abstract_dataset import abstract_dataset
-from nnjax.interconnect.collective import Collective
-from nnjax.interconnect.compiled import Leaf, Reading, read_collectives
+from nnjax.interconnect.collective import Collective, Part
+from nnjax.interconnect.compiled import Leaf, read_collectives
 from nnjax.interconnect.operations import product_flops
 from nnjax.interconnect.program_text import ProgramTextError, parse_program
+from nnjax.interconnect.step_facts import StepFacts
+from nnjax.models.layer_summary import summarize
 from nnjax.parallel.devices import select_devices
 from nnjax.training.experiment import Experiment, set_up
+from nnjax.training.initial_state import abstract_network
 from nnjax.training.recording import spans_evaluations
 from nnjax.training.runner import compiled_chunk, loader_of
-from nnjax.training.state import TrainState, state_bytes
+from nnjax.training.state import state_bytes
 
 MOST_SIMULATED = 64
 """The most CPU devices to simulate: their threads cost memory, and the program for more of them is the same."""
-
-
-@dataclass(frozen=True)
-class StepFacts:
-    """What a compiled training step sends, computes and stores, on each device.
-
-    Attributes:
-        plan: of the experiment.
-        reading: the collectives, for `num_devices` devices.
-        num_devices: that share the work.
-        simulated: for how many the program was compiled.
-        platform: where.
-        steps_per_call: the most steps of a call.
-        flops: of one step on one device: XLA's count of the program, in which a loop of known length counts as often as it
-            runs; None where XLA has no count.
-        product_flops: of these, in matrix products and convolutions.
-        memory: bytes of each device by part: arguments, outputs, temporary, aliased, total (the sum without what is aliased).
-        parameters: bytes of the trained parameters of all trials of a device.
-        optimizer: bytes of the optimizer's memory, likewise.
-        state: bytes of all that training changes, likewise.
-    """
-
-    plan: Plan
-    reading: Reading
-    num_devices: int
-    simulated: int
-    platform: str
-    steps_per_call: int
-    flops: float | None
-    product_flops: float
-    memory: dict[str, int]
-    parameters: int
-    optimizer: int
-    state: int
 
 
 def compiled_step(config: Config, num_devices: int) -> StepFacts:
@@ -81,18 +49,27 @@ def compiled_step(config: Config, num_devices: int) -> StepFacts:
         ProgramTextError: if the compiled program cannot be read.
     """
     devices = simulated_devices(config, num_devices)
-    experiment, state = set_up(config, abstract_dataset(config.data), devices, standing_for=num_devices)
+    dataset = abstract_dataset(config.data)
+    spec = dataset.spec
+    experiment, state = set_up(config, dataset, devices, standing_for=num_devices)
     loader = loader_of(experiment)
     stop_below = config.training.stop.loss_below if spans_evaluations(experiment) else None
-    compiled, _ = compiled_chunk(experiment, experiment.placement.put(state), loader, stop_below=stop_below)
+    placed = experiment.layout.put(state)
+    compiled, _ = compiled_chunk(experiment, placed, loader, stop_below=stop_below)
     text = compiled.as_text()
     if not text:
         raise ProgramTextError(f"parallel.platform={experiment.placement.platform}: XLA shows no text of its programs there")
     program = parse_program(text)
     reading = read_collectives(
-        program, leaves_of(state.params, experiment.plan.num_trials), experiment.recipe.network.layer_names
+        program,
+        leaves_of(state.params, experiment.plan.num_trials),
+        experiment.recipe.network.layer_names,
+        buckets_of(experiment, state.params, len(devices)),
     )
     counted, products = xla_flops(compiled), product_flops(program)
+    optimizer = state_bytes(placed.opt_state) // len(devices)
+    # With more devices than are simulated, the share of the optimizer's memory that each holds is smaller.
+    not_held = optimizer - optimizer * len(devices) // num_devices if experiment.layout.is_sharded else 0
     return StepFacts(
         plan=experiment.plan,
         reading=replace(reading, collectives=scaled(reading.collectives, len(devices), num_devices)),
@@ -100,12 +77,13 @@ def compiled_step(config: Config, num_devices: int) -> StepFacts:
         simulated=len(devices),
         platform=experiment.placement.platform,
         steps_per_call=loader.max_steps,
+        layer_flops={layer.name: layer.flops for layer in summarize(abstract_network(config, spec), spec)},
         flops=None if counted is None else counted + products.repeated,
         product_flops=products.total,
-        memory=memory_of(compiled),
-        parameters=_of_device(state.params, experiment),
-        optimizer=_of_device(state.opt_state, experiment),
-        state=_of_device(state, experiment),
+        memory=_less(memory_of(compiled), not_held),
+        parameters=state_bytes(placed.params) // len(devices),
+        optimizer=optimizer - not_held,
+        state=state_bytes(placed) // len(devices) - not_held,
     )
 
 
@@ -199,11 +177,22 @@ def memory_of(compiled: Any) -> dict[str, int]:
     return {**parts, "total": parts["arguments"] + parts["outputs"] - parts["aliased"] + parts["temporary"]}
 
 
-def _of_device(tree: Any, experiment: Experiment) -> int:
-    """Bytes of a part of the state on one device."""
-    placed = experiment.placement.put(tree)
-    size = state_bytes(placed)
-    return size // experiment.placement.num_devices
+def buckets_of(experiment: Experiment, params: Any, num_devices: int) -> dict[str, tuple[Part, ...]]:
+    """The content of each buffer in which gradients or parameters travel, by its scope; empty where XLA chooses them."""
+    averaging = experiment.recipe.averaging
+    if averaging.gradients in ("automatic", "per_tensor"):
+        return {}
+    axis = 1 if experiment.placement.many else 0
+    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[axis:], leaf.dtype), params)
+    found = {}
+    for bucket in averaging.buckets(one, num_devices):
+        parts = [Part(tensor.layer, tensor.name.partition("/")[2], tensor.size) for tensor in bucket.tensors]
+        padding = [Part("", "padding", bucket.padding)] if bucket.padding else []
+        found[bucket.name] = (*parts, *padding)
+    return found
 
 
-__all__ = ["MOST_SIMULATED", "StepFacts", "TrainState", "compiled_step", "leaves_of", "scaled"]
+def _less(memory: dict[str, int], size: int) -> dict[str, int]:
+    """Memory without a part of the state, which is an argument, an output, and the memory that both share."""
+    left = {part: memory[part] - size for part in ("arguments", "outputs", "aliased", "total") if part in memory}
+    return {**memory, **left}

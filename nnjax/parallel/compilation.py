@@ -30,6 +30,10 @@ _LEAST_FREE = 2**24  # bytes that the programs of one experiment may take
 # places of all images, as BatchNorm needs them, take ten times as long as YNNPACK's.
 _YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
+# XLA's CPU backend removes optimization barriers before this pass, which then combines all-reduces that follow one another. A
+# name that a jaxlib does not have is passed over.
+_APART = {"xla_disable_hlo_passes": "cpu-all-reduce-combiner"}
+
 
 def keep_compiled(echo: Callable[[str], None]) -> None:
     """Switches JAX's cache of compiled programs on.
@@ -69,16 +73,17 @@ def check_cache(echo: Callable[[str], None]) -> None:
         jax.config.update("jax_enable_compilation_cache", False)
 
 
-def compile_lowered(lowered: Any, platform: str) -> Any:
+def compile_lowered(lowered: Any, platform: str, *, combines: bool = True) -> Any:
     """Compiles a lowered program with the settings that are fastest for training on a platform.
 
     Args:
         lowered: as from `jax.jit(…).lower(…)`.
         platform: the platform of its devices.
+        combines: whether XLA may combine all-reduces into one.
     """
     if platform == "cpu":
         try:
-            return lowered.compile(compiler_options=_YNNPACK)
+            return lowered.compile(compiler_options=_YNNPACK if combines else _YNNPACK | _APART)
         except jax.errors.JaxRuntimeError as error:
             if not any(setting in str(error) for setting in _YNNPACK):
                 raise

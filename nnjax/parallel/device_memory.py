@@ -5,14 +5,15 @@ check_compiled(config, spec, compiled, devices, "to train")    # the memory that
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
 from nnjax.checks.available_memory import Room, host_room
 from nnjax.checks.memory_checks import MemoryLimits, check_memory, check_program
 from nnjax.checks.memory_needs import Machine, Purpose
-from nnjax.config.schema import Config, MemoryLimit
+from nnjax.config.parallel_options import MemoryLimit
+from nnjax.config.schema import Config
 from nnjax.config.storage import size_text
 from nnjax.data.dataset_spec import DatasetSpec
 
@@ -40,7 +41,8 @@ def check_devices(
         IncompatibleError: if it surely needs more.
     """
     platform = devices[0].platform
-    machine = Machine("cpu" if platform == "cpu" else "accelerator", max(1, len(_own(devices))))
+    kind: Literal["cpu", "accelerator"] = "cpu" if platform == "cpu" else "accelerator"
+    machine = Machine(kind, max(1, len(_own(devices))), all_devices=len(devices))
     limits = MemoryLimits(limit or config.parallel.memory_limit, key, device_room(devices))
     check_memory(config, spec=spec, machine=machine, purpose=purpose, limits=limits)
 

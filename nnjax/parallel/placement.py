@@ -40,9 +40,14 @@ _TRIALS_AXIS = "trials"  # the devices' axis where each has trials of its own; n
 
 
 def mean_over_devices(tree: Any) -> Any:
-    """The mean of each array over the devices of `AXIS`, inside a compiled function."""
+    """The mean of each array over the devices of `AXIS`, inside a compiled function, where its path is a scope."""
+
+    def mean(path: Any, x: Any) -> Any:
+        with jax.named_scope(jax.tree_util.keystr(path, simple=True, separator="/")):
+            return lax.pmean(x, AXIS)
+
     # With one device XLA would copy the arrays: 8 % of the time of an FNN's step.
-    return tree if lax.axis_size(AXIS) == 1 else lax.pmean(tree, AXIS)
+    return tree if lax.axis_size(AXIS) == 1 else jax.tree_util.tree_map_with_path(mean, tree)
 
 
 def computed(tree: Any) -> Any:
@@ -154,9 +159,7 @@ class Placement:
         """Outputs for a batch of `put_examples`, on the host: [b, ...]; with several trials [trials, b, ...]."""
         if not self.many:
             return self.join(array)
-        if self.whole_trials:
-            return np.asarray(self.get(array))
-        return np.concatenate(self._on_host(array), axis=1)
+        return np.asarray(self.get(array)) if self.whole_trials else self.join(array, axis=1)
 
     def fetch(self, tree: Any) -> Any:
         """The first device's copy of each array, as NumPy arrays; waits for it."""
@@ -165,9 +168,9 @@ class Placement:
         parts = jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data, computed(tree)))
         return jax.tree.map(lambda part: part.reshape(part.shape[1:]).copy(), parts)
 
-    def join(self, array: jax.Array) -> np.ndarray[Any, Any]:
-        """Inverse of `split` along axis 0: [num_devices, b, ...] to [num_devices · b, ...], on the host."""
-        return _joined(self._on_host(array))
+    def join(self, array: jax.Array, axis: int = 0) -> NDArray[Any]:
+        """Inverse of `split`: [num_devices, ..., b, ...] to [..., num_devices · b, ...], on the host."""
+        return np.concatenate(self._on_host(array), axis=axis)
 
     def _on_host(self, tree: Any) -> Any:
         """Whole arrays [num_devices, ...], of which other processes may hold parts."""

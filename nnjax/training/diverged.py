@@ -90,7 +90,7 @@ class DivergenceKeeper:
             losses = placement.one_of(self._experiment.evaluate(state, split).losses, 0)
             rows = np.flatnonzero(~np.isfinite(losses))[:_MOST_EXAMPLES].astype(np.int32)
             batch = np.asarray(split.inputs[rows]), np.asarray(split.targets[rows]), rows
-            own = placement.one_of(placement.get(state), 0)
+            own = placement.one_of(self._experiment.layout.get(state), 0)
             return self._step("validation", step, 0, own, own, {step: batch}, is_repeated=len(rows) > 0)
 
         self._attempt(measure)
@@ -130,18 +130,18 @@ class DivergenceKeeper:
         return [*early, *(item for item in held if item not in early)]
 
     def _find(self, runner: "ChunkRunner", start: int, state: TrainState, step: int, trial: int) -> DivergedStep | None:
-        placement = self._experiment.placement
+        placement, layout = self._experiment.placement, self._experiment.layout
 
         def alone(state: Any) -> TrainState:
             """One trial's state, on the host."""
-            own: TrainState = placement.one_of(placement.get(state), trial)
+            own: TrainState = placement.one_of(layout.get(state), trial)
             return own
 
         inputs = self._experiment.dataset.train.inputs
         batch_bytes = inputs[:1].nbytes * self._experiment.config.training.global_batch_size
         first = max(start, step - 1 - min(_MOST_STEPS, _MOST_BATCH_BYTES // max(1, batch_bytes)))
         for begin in dict.fromkeys((first, start)):
-            now, _ = runner.replay(placement.put(state), start, begin)
+            now, _ = runner.replay(layout.put(state), start, begin)
             earlier = before = alone(now)
             if not _is_good(earlier):
                 continue  # it went wrong before that, in a parameter that the loss did not show
@@ -153,7 +153,7 @@ class DivergenceKeeper:
                 done += 1
             kept = range(max(begin, done - 1 - _MOST_STEPS), done)
             if kept.start > begin:  # it took more steps than are kept
-                now, _ = runner.replay(placement.put(state), start, kept.start)
+                now, _ = runner.replay(layout.put(state), start, kept.start)
                 earlier = alone(now)
             batches = {number + 1: runner.examples(number, trial) for number in kept}
             return self._step("train", done, trial, before, earlier, batches, is_repeated=went_wrong)

@@ -10,25 +10,32 @@ import time
 from statistics import median
 from typing import Any
 
-from nnjax.parallel.placement import Placement, computed, mean_over_devices
+from nnjax.parallel.averaging import AUTOMATIC, Averaging
+from nnjax.parallel.compilation import compile_lowered
+from nnjax.parallel.placement import Placement, computed
 
 _ROUNDS = 5
 
 
-def exchange_seconds(placement: Placement, params: Any) -> float:
+def exchange_seconds(placement: Placement, params: Any, averaging: Averaging = AUTOMATIC) -> float:
     """The median time of an average over the devices.
 
     Args:
         placement: the devices; those that train whole trials exchange nothing, and neither does a single one.
         params: a tree like the gradients, as placed on the devices.
+        averaging: how gradients are averaged; shared parameters are gathered, too.
 
     Returns:
         Seconds, with the call of the program (tenths of a millisecond).
     """
     if placement.num_devices == 1 or placement.whole_trials:
         return 0.0
-    average = placement.compile(mean_over_devices)
-    computed(average(params))  # compiles
+
+    def exchange(grads: Any) -> Any:
+        return averaging.gather(averaging.scatter(grads), grads) if averaging.is_sharded else averaging.mean(grads)
+
+    average = compile_lowered(placement.compile(exchange).lower(params), placement.platform, combines=averaging.combines)
+    computed(average(params))  # connects
     times = []
     for _ in range(_ROUNDS):
         started = time.perf_counter()

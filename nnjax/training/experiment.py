@@ -27,6 +27,7 @@ from nnjax.training.initial_state import abstract_state, create_state
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
 from nnjax.training.state import TrainState
+from nnjax.training.state_layout import StateLayout
 from nnjax.training.step import StepRecipe
 
 _FLOPS_AT_ONCE = 1e6  # up to here an operation takes the CPU less time than its dispatch
@@ -42,6 +43,7 @@ class Experiment:
         plan: step counts, schedule and trials of the config and its dataset.
         dataset: the data for training and tests.
         placement: the devices, and the layout of the trials on them.
+        layout: how a state lies on them.
         trial_params: each trial's numbers, as NumPy arrays.
         hyperparams: the numbers that all trials share, as NumPy arrays.
         recipe: the step of the first trial, with plain numbers.
@@ -52,6 +54,7 @@ class Experiment:
     plan: Plan
     dataset: Dataset
     placement: Placement
+    layout: StateLayout
     trial_params: TrialParams
     hyperparams: Hyperparams
     recipe: StepRecipe
@@ -111,14 +114,18 @@ def set_up(
     trial = TrialParams(config.seed, plan.trials[0].learning_rate)
     recipe = make_recipe(plan, network, trial, numbers)
     at_once = _trials_at_once(plan, state, devices[0].platform)
-    layout = (config.parallel.name, devices, plan.num_trials, at_once)
-    placement = Placement(*layout) if standing_for is None else AbstractPlacement(*layout, standing_for)
+    places = (config.parallel.name, devices, plan.num_trials, at_once)
+    placement = Placement(*places) if standing_for is None else AbstractPlacement(*places, standing_for)
+    layout = StateLayout(placement, recipe.averaging, optimizer, state.params)
+    if layout.is_sharded and standing_for is None:  # no device holds all of the optimizer's memory
+        state = replace(state, opt_state=jax.device_get(state.opt_state))
     # One small program, where eager operations are ten.
     relative = jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
     experiment = Experiment(
         plan=plan,
         dataset=dataset,
         placement=placement,
+        layout=layout,
         trial_params=trial_params(plan.trials),
         hyperparams=as_arrays(numbers),
         recipe=recipe,

@@ -84,7 +84,7 @@ def fit(
         recorder.first_weights(state.params)
     if keeper is not None:
         keeper.hold(progress.step, state)
-    state = experiment.placement.put(state)
+    state = experiment.layout.put(state)
     runner: ChunkRunner | None = None
     saver = _Saver(checkpoints, experiment, clock, keeper)
     joined = peers()
@@ -175,7 +175,7 @@ class _Saver:
     def __init__(
         self, checkpoints: CheckpointStore, experiment: Experiment, clock: Clock, keeper: DivergenceKeeper | None
     ) -> None:
-        self._checkpoints, self._placement, self._clock = checkpoints, experiment.placement, clock
+        self._checkpoints, self._experiment, self._clock = checkpoints, experiment, clock
         self._keeper = keeper
         self._held: tuple[TrainState, TrainingProgress] | None = None
         self._newest: tuple[TrainState, TrainingProgress] | None = None
@@ -186,13 +186,15 @@ class _Saver:
     def hold_newest(self, state: TrainState, progress: TrainingProgress) -> None:
         """Holds the newest state in process 0, to be saved if another process is gone; takes at most a hundredth of the time.
 
-        A state on the devices is no help then: the call that waits for the lost process has taken its memory over.
+        A state on the devices is no help then: the call that waits for the lost process has taken its memory over. Nothing is
+        held of a state whose parts lie in several processes.
         """
-        started = time.monotonic()
-        if peers().rank or self._placement.whole_trials or started < self._next_hold or not progress.step:
+        started, placement = time.monotonic(), self._experiment.placement
+        is_whole = not placement.whole_trials and not self._experiment.layout.is_sharded
+        if peers().rank or not is_whole or started < self._next_hold or not progress.step:
             return
         with self._clock("checkpoint"):
-            held = self._placement.fetch(state), replace(progress, seconds=dict(self._clock.seconds))
+            held = placement.fetch(state), replace(progress, seconds=dict(self._clock.seconds))
         with self._saving:
             self._newest = held
         now = time.monotonic()
@@ -213,7 +215,7 @@ class _Saver:
     def hold(self, state: TrainState, progress: TrainingProgress) -> None:
         """Holds a state to be saved later, such as the best so far, in place of the previous one."""
         with self._clock("checkpoint"):
-            self._held = self._placement.get(state), replace(progress, seconds=dict(self._clock.seconds))
+            self._held = self._experiment.layout.get(state), replace(progress, seconds=dict(self._clock.seconds))
             if self._keeper is not None:
                 self._keeper.hold(progress.step, self._held[0])
 

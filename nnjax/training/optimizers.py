@@ -36,6 +36,7 @@ def make_optimizer(
     relative: optax.Schedule,
     in_steps: Callable[[Duration], Any] | None = None,
     complements: Mapping[str, Any] = MappingProxyType({}),
+    norm: Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
 
@@ -47,13 +48,14 @@ def make_optimizer(
         relative: the learning rate over the steps, as a share of `config.learning_rate`.
         in_steps: from a duration to optimizer steps; needed where a parameter group has an end.
         complements: as from `complements_of`; needed where the numbers are traced.
+        norm: the L2 norm of a tree of gradients, where an update gets a share of each only; None computes it from them alone.
 
     Raises:
         ConfigError: by `init`, where a group's `parameters` fit no parameter.
     """
     if isinstance(config, Textbook):
         return optax.scale_by_learning_rate(lambda step: config.learning_rate * relative(step), flip_sign=False)
-    clip = optax.identity() if config.clip_norm is None else optax.clip_by_global_norm(config.clip_norm)
+    clip = optax.identity() if config.clip_norm is None else _clip(config.clip_norm, norm)
     groups = config.parameter_groups
     if not groups:
         return optax.chain(clip, _rule(config, relative, _is_weight, complements))
@@ -64,6 +66,18 @@ def make_optimizer(
         rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays, complements)
     grouped = optax.chain(clip, optax.partition(rules, lambda params: group_labels(groups, params)))
     return freezing(grouped, lambda params: first_frozen_steps(groups, params, in_steps))
+
+
+def _clip(most: Any, norm: Callable[[Any], Any] | None) -> optax.GradientTransformation:
+    """`optax.clip_by_global_norm`, with another norm if one is given."""
+    if norm is None:
+        return optax.clip_by_global_norm(most)
+
+    def scaled(grads: Any, params: Any) -> Any:
+        found = norm(grads)
+        return jax.tree.map(lambda g: jnp.where(found < most, g, g / found.astype(g.dtype) * most), grads)
+
+    return optax.stateless(scaled)
 
 
 def _multiplied(relative: optax.Schedule, multiplier: float) -> optax.Schedule:

@@ -16,6 +16,7 @@ from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.config.training_options import Lookahead, Optimizer, Textbook
 from nnjax.config.types import Duration
 from nnjax.data.dataset import Dataset
+from nnjax.parallel.averaging import Averaging
 from nnjax.training.hyperparams import Hyperparams, TrialParams, normalization_of
 from nnjax.training.optimizers import complements_of, make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
@@ -61,10 +62,12 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
     rule = with_numbers(config.optimizer, {**shared.optimizer, "learning_rate": trial.learning_rate})
     steps_of = dict(zip(_ends_of_groups(rule), shared.frozen_from, strict=True))
     groups = () if isinstance(rule, Textbook) else rule.parameter_groups
-    augment = _augment(plan)
+    augment, relative = _augment(plan), rate_from(config.schedule, shared.schedule)
+    averaging = Averaging(config.parallel.gradients, config.parallel.bucket_bytes.bytes, network.layer_names)
+    norm = averaging.norm if averaging.is_sharded else None
     return StepRecipe(
         network=network,
-        optimizer=make_optimizer(rule, rate_from(config.schedule, shared.schedule), steps_of.__getitem__, shared.complements),
+        optimizer=make_optimizer(rule, relative, steps_of.__getitem__, shared.complements, norm),
         lookahead=lookahead_of(rule),
         frozen_from=lambda params: first_frozen_steps(groups, params, steps_of.__getitem__),
         loss=with_numbers(config.loss, shared.loss),
@@ -76,6 +79,7 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
         steps_per_epoch=shared.steps_per_epoch,
         planned_steps=shared.planned_steps,
         ends=shared.ends,
+        averaging=averaging,
     )
 
 

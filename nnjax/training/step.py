@@ -5,8 +5,9 @@
     chunk = make_train_chunk(recipe, max_steps=100)
     state, metrics = chunk(state, batch, num_steps)        # metrics.loss [max_steps], summed over all devices
 
-One step is: normalise and augment the batch, forward, loss, gradient, average of the gradients over the devices (`pmean`),
-optax update. Steps run in a loop whose length is an argument, so one program serves every number of steps.
+One step is: normalise and augment the batch, forward, loss, gradient, average of the gradients over the devices (see
+`nnjax.parallel.averaging`), optax update. Steps run in a loop whose length is an argument, so one program serves every number
+of steps.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from jax import lax
 from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Lookahead, Loss
 from nnjax.data.augment import alternating_flip, augment_images
+from nnjax.parallel.averaging import GRADIENTS_SCOPE, Averaging
 from nnjax.parallel.placement import AXIS, mean_over_devices
 from nnjax.training.hyperparams import Normalization, normalized
 from nnjax.training.lookahead import look_ahead
@@ -34,6 +36,7 @@ _Carry = tuple[jax.Array, jax.Array, TrainState, jax.Array, jax.Array, Pytree | 
 
 # Names, in profiles and in an autopsy, of the parts of a step that belong to no layer.
 INPUTS_SCOPE, LOSS_SCOPE, OPTIMIZER_SCOPE = "normalised_inputs", "loss_function", "optimizer_update"
+METRICS_SCOPE = "metrics"
 
 _NO_STEP = 2**32 - 1  # folded into the run's key for draws that all steps share; no step has this number
 
@@ -58,6 +61,7 @@ class StepRecipe:
         steps_per_epoch: steps that make an epoch.
         planned_steps: of the training as planned.
         ends: the steps after which a course of the schedule, or the training, ends.
+        averaging: how gradients are averaged over the devices.
     """
 
     network: SplitNetwork
@@ -73,6 +77,7 @@ class StepRecipe:
     steps_per_epoch: Any
     planned_steps: Any
     ends: Any
+    averaging: Averaging
 
 
 @jax.tree_util.register_dataclass
@@ -157,10 +162,7 @@ def train_step(
 
     grads, (model_state, losses, outputs) = jax.grad(batch_loss, has_aux=True)(state.params)
     # Every device holds equally many examples, so the mean of the devices' means is the mean of the global batch.
-    grads = mean_over_devices(grads)
-    with jax.named_scope(OPTIMIZER_SCOPE):
-        updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+    params, opt_state = _updated(recipe, state, grads)
     step, slow = state.step + 1, state.slow
     if recipe.lookahead is not None:
         fast = (params, model_state)
@@ -173,6 +175,23 @@ def train_step(
         slow = where_frozen(frozen_from, state.step, state.params, slow_params), slow_model_state
     correct = is_correct(outputs, targets).sum() if recipe.classification else jnp.zeros(())
     return TrainState(step, params, model_state, opt_state, slow), (losses.sum(), correct)
+
+
+def _updated(recipe: StepRecipe, state: TrainState, grads: Pytree) -> tuple[Pytree, Pytree]:
+    """The new parameters and the optimizer's new memory, from the gradients of this device's part of the batch."""
+    averaging, params = recipe.averaging, state.params
+    is_shared = averaging.is_sharded and lax.axis_size(AXIS) > 1
+    if is_shared:
+        grads, params = averaging.scatter(grads), averaging.share(params)
+    elif averaging.gradients == "automatic":
+        with jax.named_scope(GRADIENTS_SCOPE):
+            grads = mean_over_devices(grads)
+    else:
+        grads = averaging.mean(grads)
+    with jax.named_scope(OPTIMIZER_SCOPE):
+        updates, opt_state = recipe.optimizer.update(grads, state.opt_state, params)
+        params = optax.apply_updates(params, updates)
+    return averaging.gather(params, state.params) if is_shared else params, opt_state
 
 
 def prepare_batch(recipe: StepRecipe, step: jax.Array, inputs: jax.Array, examples: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -218,7 +237,10 @@ def make_train_chunk(
             state, (step_loss, step_correct) = train_step(recipe, state, *chunk.batch(i))
             if record_params:
                 params = jax.tree.map(lambda history, now: history.at[i].set(now), params, state.params)
-            continues = jnp.array(True) if stop_below is None else lax.pmean(step_loss, AXIS) / examples > stop_below
+            continues = jnp.array(True)
+            if stop_below is not None:
+                with jax.named_scope(METRICS_SCOPE):
+                    continues = lax.pmean(step_loss, AXIS) / examples > stop_below
             return i + 1, continues, state, loss.at[i].set(step_loss), correct.at[i].set(step_correct), params
 
         def is_not_over(carry: _Carry) -> jax.Array:
@@ -230,7 +252,8 @@ def make_train_chunk(
         done, _, state, loss, correct, params = lax.while_loop(is_not_over, one_step, carry)
         count = jnp.where(jnp.arange(max_steps) < done, float(examples), 0.0)
         # Metrics are summed over the devices once a chunk, not once a step.
-        loss, correct, count = lax.psum((loss, correct, count), AXIS)
+        with jax.named_scope(METRICS_SCOPE):
+            loss, correct, count = lax.psum((loss, correct, count), AXIS)
         return state, StepMetrics(loss, correct, count, params)
 
     return run

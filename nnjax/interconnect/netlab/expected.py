@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnjax.config.link_options import Device, Link
+from nnjax.config.types import MemorySize
 from nnjax.interconnect.collective import ITEM_SIZES, Collective
 from nnjax.interconnect.gloo import ETHERNET, RingCost, all_reduce_cost
 from nnjax.interconnect.netlab.points import STEPS_PER_RECORD
@@ -80,7 +81,7 @@ def lab_link(conditions: LinkConditions, mtu: int, latency: float = 0.0) -> Link
         lossless=False,
         oversubscription=1.0,
         incast=1,
-        buffer=4 * 2**20,
+        buffer=MemorySize.parse("4MiB"),
         round_latencies=2.0,
         call_overhead=0.0,
     )
@@ -155,7 +156,7 @@ def _communicating(collectives: Sequence[Collective], link: Link, ranks: int) ->
         name="measured",
         peak_flops=1.0,
         flops_share=1.0,
-        memory=1,
+        memory=MemorySize.parse("1GB"),
         run=None,
         step_time=1e-9,
         overlap=False,
