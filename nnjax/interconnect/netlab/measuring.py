@@ -1,13 +1,14 @@
 """Measures a training in the lab: the time of a step, the bytes of a step, and how long the others live after a fault.
 
-    measured = measure(team, seconds=4)
-    measured.step_time, measured.sent_bytes             # seconds, and bytes a step by rank
-    fault = break_training(team, network, "killed", victim=1, peer_timeout=6)
+measured = measure(team, seconds=4)
+measured.step_time, measured.sent_bytes             # seconds, and bytes a step by rank
+fault = break_training(team, network, "killed", victim=1, peer_timeout=6)
 """
 
 import signal
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Literal, get_args
 
@@ -84,7 +85,7 @@ def summarized(marks: list[Mark]) -> Measured:
     """The means between the first and the last of several moments."""
     first, last = marks[0], marks[-1]
     steps = last.step - first.step
-    times = [(b.time - a.time) / (b.step - a.step) for a, b in zip(marks, marks[1:], strict=False)]
+    times = [(b.time - a.time) / (b.step - a.step) for a, b in pairwise(marks)]
     counted = [now.since(before) for now, before in zip(last.counters, first.counters, strict=True)]
     return Measured(
         steps,
