@@ -15,6 +15,9 @@ from nnjax.interconnect.collective import Kind
 HALVES = frozenset({"reduce_scatter", "all_gather"})
 """Collectives that are one half of an all-reduce."""
 
+WHOLE = frozenset({"broadcast", "collective_permute"})
+"""Collectives in which a device sends the whole buffer."""
+
 
 def bytes_sent(kind: Kind, algorithm: Algorithm, size: float, devices: int, per_machine: int = 1) -> float:
     """Bytes of data that the busiest device sends; it receives as many.
@@ -42,7 +45,7 @@ def bytes_sent(kind: Kind, algorithm: Algorithm, size: float, devices: int, per_
         return 0.0
     if algorithm == "hierarchical" and kind in HALVES | {"all_reduce"}:
         return sum(inner_and_outer(kind, size, devices, per_machine))
-    if kind in ("broadcast", "collective_permute"):
+    if kind in WHOLE:
         return size
     share = (devices - 1) / devices
     if kind != "all_reduce":
@@ -123,7 +126,7 @@ def bus_factor(kind: Kind, devices: int) -> float:
 
     2 · (N − 1) / N for all_reduce, (N − 1) / N for reduce_scatter, all_gather and all_to_all, 1 for broadcast and permutation.
     """
-    if kind in ("broadcast", "collective_permute"):
+    if kind in WHOLE:
         return 1.0
     return (2 if kind == "all_reduce" else 1) * (devices - 1) / devices
 

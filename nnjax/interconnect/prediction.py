@@ -6,192 +6,38 @@
     FORMULAS[prediction.step.step_time.formula].source
 
 Everything is computed from the arguments alone. Each `Figure` names its formula and inputs, and the inputs that lie outside the
-formula's range. `nnjax.interconnect.catalogue` has the formulas.
+formula's range, which `Prediction.notes` repeats. `nnjax.interconnect.catalogue` has the formulas.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Literal, get_args
 
 from nnjax.config.link_options import Algorithm, Device, Link, Transport
+from nnjax.interconnect import timing
+from nnjax.interconnect.catalogue import figure
 from nnjax.interconnect.collective import Collective
+from nnjax.interconnect.collective_time import goodput_of, time_of
 from nnjax.interconnect.formula import Figure
+from nnjax.interconnect.predicted import CollectiveTime, FailureEffect, LossEffect, Prediction, RunTime, ScalingPoint, StepTime
+
+__all__ = [
+    "SCALES",
+    "CollectiveTime",
+    "Fixed",
+    "Prediction",
+    "StepTime",
+    "predict",
+    "predict_failures",
+    "predict_step",
+    "scaling",
+]
 
 Fixed = Literal["device_batch", "global_batch"]
 """What stays the same as devices are added: each device's batch (weak scaling), or the batch of all (strong scaling)."""
 
-
-@dataclass(frozen=True)
-class CollectiveTime:
-    """One exchange on a link.
-
-    Attributes:
-        collective: what is exchanged.
-        algorithm: by which it is divided.
-        devices: that take part.
-        rounds: messages that follow one another.
-        sent_bytes: of data, by the busiest device.
-        packets: data packets of that device; 0 if none leaves its machine.
-        wire_bytes: on the link, with all headers, acknowledgements not counted.
-        overhead: seconds of the call itself.
-        latency: seconds of all rounds, if they were empty.
-        transfer: seconds of the bytes, with loss.
-        time: seconds of all.
-        start: seconds since the step's start.
-        end: seconds since the step's start.
-        algbw: GB/s (10⁹ bytes), as nccl-tests.
-        busbw: GB/s (10⁹ bytes), as nccl-tests.
-        figures: the numbers above with formulas and inputs.
-    """
-
-    collective: Collective
-    algorithm: Algorithm
-    devices: int
-    rounds: int
-    sent_bytes: float
-    packets: int
-    wire_bytes: int
-    overhead: float
-    latency: float
-    transfer: float
-    time: float
-    start: float
-    end: float
-    algbw: float
-    busbw: float
-    figures: tuple[Figure, ...]
-
-
-@dataclass(frozen=True)
-class StepTime:
-    """One training step.
-
-    Attributes:
-        computing: seconds, of the slowest device.
-        communicating: seconds of all exchanges of a step.
-        exposed: seconds of communicating that no computing hides.
-        step_time: seconds.
-        utilisation: share of the step in which the devices compute.
-        forward_end: seconds since the step's start.
-        backward_end: seconds since the step's start.
-        overlap: "modelled", or "none" where exchanges wait for the backward pass.
-    """
-
-    computing: Figure
-    communicating: Figure
-    exposed: Figure
-    step_time: Figure
-    utilisation: Figure
-    forward_end: float
-    backward_end: float
-    overlap: Literal["modelled", "none"]
-
-
-@dataclass(frozen=True)
-class ScalingPoint:
-    """A step with another number of devices.
-
-    Attributes:
-        devices: N.
-        algorithm: of the all-reduces.
-        step_time: seconds.
-        communicating: seconds of all exchanges.
-        efficiency: share of N devices' work that is left.
-    """
-
-    devices: int
-    algorithm: Algorithm
-    step_time: float
-    communicating: float
-    efficiency: Figure
-
-
-@dataclass(frozen=True)
-class LossEffect:
-    """A step under another transport, with the link's loss.
-
-    Attributes:
-        transport: how lost packets are sent again.
-        goodput: share of the lossless rate that is left to the step's longest message; for TCP, PFTK's rate by the link's.
-        step_time: seconds; infinite where nothing arrives.
-    """
-
-    transport: Transport
-    goodput: Figure
-    step_time: float
-
-
-@dataclass(frozen=True)
-class FailureEffect:
-    """Failures of a job of N devices.
-
-    Attributes:
-        mean_time: seconds between two failures.
-        young: best seconds between two checkpoints, to first order.
-        daly: the same, to higher order.
-        waste: share of the time lost with Young's interval, to first order.
-        goodput: share of the time that advances the training, with Daly's interval.
-        goodput_without: the same without checkpoints, for the run's length; None without a length.
-    """
-
-    mean_time: Figure
-    young: Figure
-    daly: Figure
-    waste: Figure
-    goodput: Figure
-    goodput_without: Figure | None
-
-
-@dataclass(frozen=True)
-class RunTime:
-    """A whole run.
-
-    Attributes:
-        steps: how many.
-        seconds: without failures.
-        expected: seconds with failures and checkpoints; None where the device states no failures.
-        without_checkpoints: seconds with failures that each start the run again; infinite if it never ends; None as above.
-        cost: of `expected`, or of `seconds`, in the currency of `device.price`; None without a price.
-    """
-
-    steps: int
-    seconds: Figure
-    expected: Figure | None
-    without_checkpoints: Figure | None
-    cost: Figure | None
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What `predict` returns.
-
-    Attributes:
-        link: of the prediction.
-        device: of the prediction.
-        devices: N.
-        algorithm: of the all-reduces.
-        flops: floating-point operations of one device in a step.
-        collectives: each exchange of a step, in order.
-        step: the step.
-        scaling: 2 to 4096 devices, by each algorithm.
-        losses: each transport with the link's loss.
-        failures: None where the device states none.
-        run: None without a number of steps.
-        notes: what was left out or taken for granted, in words.
-    """
-
-    link: Link
-    device: Device
-    devices: int
-    algorithm: Algorithm
-    flops: float
-    collectives: tuple[CollectiveTime, ...]
-    step: StepTime
-    scaling: tuple[ScalingPoint, ...]
-    losses: tuple[LossEffect, ...]
-    failures: FailureEffect | None
-    run: RunTime | None
-    notes: tuple[str, ...]
+SCALES = tuple(2**power for power in range(1, 13))
+"""Numbers of devices in `Prediction.scaling`: 2 to 4096."""
 
 
 def predict(
@@ -213,11 +59,226 @@ def predict(
         link: between machines, or between all devices if `device.per_machine` is 1.
         device: its `step_time`, if set, replaces `flops` and the peak.
         flops: floating-point operations of one device in a step.
-        devices: how many take part; 1 has no exchanges.
+        devices: how many take part; 1 exchanges nothing.
         steps: of the run.
         algorithm: of the all-reduces.
         fixed: what stays the same in `scaling`.
-        ready: for each collective, the share of the backward pass after which its gradients are there; None takes the share of
-            the gradients' bytes that have been issued with it and before it.
+        ready: for each collective of every step, the share of the backward pass after which its gradients are there; None takes
+            the share of the gradients' bytes that have been issued by then.
+
+    Raises:
+        ValueError: if a hierarchical exchange cannot be divided into equal machines.
     """
-    raise NotImplementedError
+    every_step = tuple(collective for collective in collectives if collective.per_step)
+    alone = computing_alone(device, flops)
+    step, timed = predict_step(every_step, link, device, alone=alone, devices=devices, algorithm=algorithm, ready=ready)
+    failures = None
+    run = None
+    if steps is not None:
+        run = _run(step.step_time.value, steps, device, devices)
+    if device.failure_hours is not None:
+        failures = predict_failures(device, devices, run.seconds.value if run else None)
+    points = scaling(every_step, link, device, alone=alone, devices=devices, fixed=fixed, ready=ready)
+    losses = _losses(every_step, link, device, alone, devices, algorithm, ready) if devices > 1 else ()
+    notes = [*_left_out(collectives, every_step, device), *_outside((alone, step, timed, points, losses, failures, run))]
+    return Prediction(
+        link=link,
+        device=device,
+        devices=devices,
+        algorithm=algorithm,
+        flops=flops,
+        collectives=timed,
+        step=step,
+        scaling=points,
+        losses=losses,
+        failures=failures,
+        run=run,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def computing_alone(device: Device, flops: float) -> Figure:
+    """Seconds that one device computes in a step, by itself."""
+    if device.step_time is not None:
+        return figure("computing", "measured_time", step_time=device.step_time)
+    return figure("computing", "computing_time", flops=flops, peak_flops=device.peak_flops, flops_share=device.flops_share)
+
+
+def predict_step(
+    collectives: Sequence[Collective],
+    link: Link,
+    device: Device,
+    *,
+    alone: Figure,
+    devices: int,
+    algorithm: Algorithm = "ring",
+    ready: Sequence[float] | None = None,
+) -> tuple[StepTime, tuple[CollectiveTime, ...]]:
+    """Predicts one step, and each of its exchanges with its place in the step.
+
+    Args:
+        collectives: of every step, in order.
+        link: as in `predict`.
+        device: as in `predict`.
+        alone: seconds that one device computes by itself.
+        devices: N.
+        algorithm: of the all-reduces.
+        ready: as in `predict`.
+    """
+    computing = alone
+    if device.spread:
+        computing = figure("computing", "step_with_spread", seconds=alone.value, spread=device.spread, devices=devices)
+    timed = [time_of(collective, link, device, devices=devices, algorithm=algorithm) for collective in collectives]
+    shares = _ready(collectives) if ready is None else ready
+    exchanges = [
+        timing.Exchange(one.time, collective.backward, share)
+        for one, collective, share in zip(timed, collectives, shares, strict=True)
+    ]
+    line = timing.timeline(computing.value, exchanges, overlap=device.overlap)
+    placed = tuple(replace(one, start=start, end=end) for one, (start, end) in zip(timed, line.spans, strict=True))
+    exposed = figure("exposed communication", "exposed_time", end=line.end, computing=computing.value)
+    step = figure("step", "step_time", computing=computing.value, exposed=exposed.value)
+    busy = figure("utilisation", "utilisation", computing=alone.value, step=step.value)
+    total = figure("communicating", "total", seconds=sum(one.time for one in timed))
+    overlap: Literal["modelled", "none"] = "modelled" if device.overlap else "none"
+    return StepTime(computing, total, exposed, step, busy, line.forward, line.backward, overlap), placed
+
+
+def scaling(
+    collectives: Sequence[Collective],
+    link: Link,
+    device: Device,
+    *,
+    alone: Figure,
+    devices: int,
+    fixed: Fixed = "device_batch",
+    ready: Sequence[float] | None = None,
+) -> tuple[ScalingPoint, ...]:
+    """Predicts the step with 2 to 4096 devices and each algorithm; hierarchical where a machine has several devices.
+
+    Args:
+        collectives: of every step; their buffers keep their sizes.
+        link: as in `predict`.
+        device: as in `predict`.
+        alone: seconds that one of `devices` computes by itself.
+        devices: among which `fixed="global_batch"` divides the batch of `alone`.
+        fixed: what stays the same.
+        ready: as in `predict`.
+    """
+    points = []
+    for number in SCALES:
+        share = devices / number if fixed == "global_batch" else 1.0
+        computing = replace(alone, value=alone.value * share)
+        for algorithm in get_args(Algorithm):
+            if algorithm == "hierarchical" and (device.per_machine == 1 or number % min(number, device.per_machine)):
+                continue
+            step, _ = predict_step(collectives, link, device, alone=computing, devices=number, algorithm=algorithm, ready=ready)
+            seconds = step.step_time.value
+            if fixed == "global_batch":
+                whole = alone.value * devices
+                efficiency = figure("efficiency", "strong_efficiency", alone=whole, step=seconds, devices=number)
+            else:
+                efficiency = figure("efficiency", "weak_efficiency", alone=alone.value, step=seconds)
+            points.append(ScalingPoint(number, algorithm, seconds, step.communicating.value, efficiency))
+    return tuple(points)
+
+
+def predict_failures(device: Device, devices: int, seconds: float | None = None) -> FailureEffect:
+    """Predicts how often a job of N devices fails, and what checkpoints save.
+
+    Args:
+        device: with `failure_hours`.
+        devices: N.
+        seconds: of the run without failures; None leaves out the run without checkpoints.
+    """
+    assert device.failure_hours is not None
+    mean = figure("time between failures", "time_between_failures", device_hours=device.failure_hours, devices=devices)
+    costs = {"checkpoint_time": device.checkpoint_time, "mean_time": mean.value}
+    young, daly = figure("checkpoint interval", "young", **costs), figure("checkpoint interval", "daly", **costs)
+    without = None
+    if seconds is not None:
+        inputs = {"seconds": seconds, "restart_time": device.restart_time, "mean_time": mean.value}
+        without = figure("goodput without checkpoints", "goodput_without_checkpoints", **inputs)
+    return FailureEffect(
+        mean_time=mean,
+        young=young,
+        daly=daly,
+        waste=figure("waste", "young_waste", interval=young.value, **costs),
+        goodput=figure("goodput", "goodput", interval=daly.value, restart_time=device.restart_time, **costs),
+        goodput_without=without,
+    )
+
+
+def _run(step: float, steps: int, device: Device, devices: int) -> RunTime:
+    seconds = figure("run", "run_time", step=step, steps=steps, goodput=1.0)
+    expected, without = None, None
+    if device.failure_hours is not None:
+        failures = predict_failures(device, devices)
+        expected = figure("run with failures", "run_time", step=step, steps=steps, goodput=failures.goodput.value)
+        inputs = {"seconds": seconds.value, "restart_time": device.restart_time, "mean_time": failures.mean_time.value}
+        without = figure("run without checkpoints", "time_without_checkpoints", **inputs)
+    price = None
+    if device.price is not None:
+        longest = (expected or seconds).value
+        price = figure("cost", "cost", seconds=longest, devices=devices, price=device.price)
+    return RunTime(steps, seconds, expected, without, price)
+
+
+def _losses(
+    collectives: Sequence[Collective],
+    link: Link,
+    device: Device,
+    alone: Figure,
+    devices: int,
+    algorithm: Algorithm,
+    ready: Sequence[float] | None,
+) -> tuple[LossEffect, ...]:
+    effects = []
+    for name in get_args(Transport):
+        other = replace(link, transport=name)
+        step, timed = predict_step(collectives, other, device, alone=alone, devices=devices, algorithm=algorithm, ready=ready)
+        packets = max((one.packets / one.rounds / one.collective.buffers for one in timed if one.rounds), default=0)
+        rates: tuple[Figure, ...] = ()
+        if name == "tcp" and link.loss:
+            inputs = {"mss": link.payload, "rtt": link.round_trip, "loss": link.loss, "acks": link.ack_every}
+            rates = (
+                figure("TCP's rate, Mathis", "mathis", **inputs),
+                figure("TCP's rate, PFTK", "pftk", timeout=link.timeout, **inputs),
+            )
+        effects.append(LossEffect(name, goodput_of(other, packets), step.step_time.value, rates))
+    return tuple(effects)
+
+
+def _ready(collectives: Sequence[Collective]) -> list[float]:
+    """The share of the backward pass's bytes that have been issued with each collective; 1 for those that come after it."""
+    total = sum(collective.size for collective in collectives if collective.backward)
+    issued, shares = 0, []
+    for collective in collectives:
+        issued += collective.size if collective.backward else 0
+        shares.append(issued / total if collective.backward and total else 1.0)
+    return shares
+
+
+def _left_out(given: Sequence[Collective], every_step: Sequence[Collective], device: Device) -> Iterator[str]:
+    if rest := len(given) - len(every_step):
+        yield f"{rest} of {len(given)} collectives are not of every step, and are left out"
+    if device.step_time is None:
+        yield f"device.flops_share={device.flops_share:g} is taken from large networks; small ones reach less: device=measured"
+    if device.overlap:
+        yield "communicating beside the backward pass is modelled, not measured"
+    if device.failure_hours is None:
+        yield "device.failure_hours is null: no failures are predicted"
+    if device.price is None:
+        yield "device.price is null: no cost is computed"
+
+
+def _outside(value: Any) -> Iterator[str]:
+    """Names the figures whose inputs lie outside their formula's range."""
+    if isinstance(value, Figure):
+        yield from (f"{value.name} ({value.formula}) is outside its formula's range: {words}" for words in value.outside)
+    elif is_dataclass(value):
+        for item in fields(value):
+            yield from _outside(getattr(value, item.name))
+    elif isinstance(value, Iterable) and not isinstance(value, str):
+        for item in value:
+            yield from _outside(item)

@@ -133,7 +133,7 @@ RUN_FORMULAS = (
         failures.goodput,
         "interval / (M · e^(R / M) · (e^((interval + C) / M) − 1)), where C = checkpoint_time, R = restart_time, M = mean_time",
         f"{_DALY}, equation 20",
-        f"{_RATE}; failures come in checkpoints and restarts, too; training stands still for a checkpoint",
+        f"{_RATE}; they come in checkpoints and restarts, too; a run of many intervals, which stands still for each checkpoint",
         "",
         interval=_POSITIVE,
         checkpoint_time=SECONDS,

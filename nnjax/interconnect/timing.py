@@ -4,6 +4,7 @@ alpha_beta(rounds=6, latency=1e-5, sent_bytes=1.5e6, bandwidth=1e10, overhead=0)
 timeline(computing=1.0, exchanges=[Exchange(0.2, backward=True, share=1.0)], overlap=True).end      # 1.2
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,16 +25,21 @@ def alpha_beta(
         rounds: messages that follow one another.
         latency: α, seconds of a round whose message is empty.
         sent_bytes: of data, by the busiest device, in all rounds and buffers together.
-        bandwidth: bits of data a second.
+        bandwidth: bits of data a second; at 0 the time is infinite.
         overhead: seconds of the call itself.
         buffers: how many are sent one after another, each with its rounds.
     """
-    return overhead + buffers * rounds * latency + 8 * sent_bytes / bandwidth
+    return overhead + buffers * rounds * latency + (8 * sent_bytes / bandwidth if bandwidth else math.inf)
 
 
 def two_levels(inner: float, outer: float, overhead: float = 0.0) -> float:
     """Seconds of a hierarchical exchange: inside the machines, then between them."""
     return overhead + inner + outer
+
+
+def parallel_links(inner: float, outer: float, links: float) -> float:
+    """Bits of data a second through all links of a machine at once, whose devices share their bytes: min(inner, links · outer)."""
+    return min(inner, links * outer)
 
 
 def data_rate(bandwidth: float, efficiency: float, goodput: float, oversubscription: float = 1, incast: float = 1) -> float:
@@ -97,7 +103,7 @@ def strong_efficiency(alone: float, step: float, devices: float) -> float:
 
 def run_time(step: float, steps: float, goodput: float = 1.0) -> float:
     """Seconds of a whole run: step · steps / goodput."""
-    return step * steps / goodput if goodput else float("inf")
+    return step * steps / goodput if goodput else math.inf
 
 
 def cost(seconds: float, devices: float, price: float) -> float:

@@ -46,6 +46,20 @@ def pftk(mss: float, rtt: float, loss: float, timeout: float, acks: float = 2, w
     return min(unlimited, 8 * mss * window / rtt if rtt else math.inf)
 
 
+def tcp_goodput(mss: float, rtt: float, loss: float, timeout: float, acks: float, bandwidth: float) -> float:
+    """The share of a link's data rate that TCP reaches in a long transfer: min(1, `pftk` / bandwidth).
+
+    Args:
+        mss: bytes of data in a packet.
+        rtt: round trip, in seconds.
+        loss: probability of a loss.
+        timeout: the first retransmission timeout, in seconds.
+        acks: packets that an acknowledgement answers.
+        bandwidth: bits of data a second without loss.
+    """
+    return min(1.0, pftk(mss, rtt, loss, timeout, acks) / bandwidth)
+
+
 def timeout_time(loss: float, timeout: float, acks: float = 2) -> float:
     """Seconds that TCP's timeouts add to a packet on average: the second term of `pftk`'s denominator."""
     return timeout * min(1.0, 3 * math.sqrt(3 * acks * loss / 8)) * loss * (1 + 32 * loss**2)
