@@ -76,9 +76,7 @@ class LabSession:
             team.wait_for(team.look() + _WARM_RECORDS * STEPS_PER_RECORD, _START)
             yield team
 
-    def expect(
-        self, layers: int, ranks: int, conditions: LinkConditions, calibration: Calibration
-    ) -> Expected:
+    def expect(self, layers: int, ranks: int, conditions: LinkConditions, calibration: Calibration) -> Expected:
         """The prediction for a training."""
         return expected_step(self.programs[layers, ranks], conditions, ranks, calibration, self.config.mtu)
 

@@ -33,7 +33,6 @@ from nnjax.reporting.files import replacing
 from nnjax.reporting.netlab_tables import fault_table, link_table, point_table
 from nnjax.reporting.run_summary import environment, write_json
 
-
 _MOST_COMMANDS = 60  # those that built the first lab, and shaped it once
 
 _PARTS: dict[str, Callable[[LabSession], list[Row]]] = {
