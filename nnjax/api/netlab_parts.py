@@ -9,13 +9,13 @@ Every row has the same names of columns; `nnjax.reporting.netlab_tables` shows t
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.interconnect.collective import Collective
-from nnjax.interconnect.netlab.expected import Calibration, Expected, expected_step
+from nnjax.interconnect.netlab.expected import Expected, computing_time, expected_step
 from nnjax.interconnect.netlab.measuring import FAULTS, Measured, break_training, measure
 from nnjax.interconnect.netlab.network import Network, new_token, open_network
 from nnjax.interconnect.netlab.points import STEPS_PER_RECORD, Point, conditions_text, grid_points, train_overrides
@@ -37,8 +37,7 @@ _WARM_RECORDS = 3
 _BYTE_LINK = LinkConditions(bandwidth=100e6)
 _FAST, _SLOW = LinkConditions(bandwidth=100e6, delay=1e-3), LinkConditions(bandwidth=10e6, delay=1e-3)
 _FAULT_RANKS, _VICTIM = 2, 1
-_NO_TIME = 1e-6  # seconds
-_TRIAL_DELAY = 2.5e-3  # seconds: the delay of the calibration, unlike those of judged points
+_CALIBRATION = LinkConditions(delay=2.5e-3)  # unlike all judged points, which have a bandwidth
 
 
 @dataclass(frozen=True)
@@ -76,9 +75,16 @@ class LabSession:
             team.wait_for(team.look() + _WARM_RECORDS * STEPS_PER_RECORD, _START)
             yield team
 
-    def expect(self, layers: int, ranks: int, conditions: LinkConditions, calibration: Calibration) -> Expected:
+    def expect(
+        self, layers: int, ranks: int, conditions: LinkConditions, computing: float, measured: float | None = None
+    ) -> Expected:
         """The prediction for a training."""
-        return expected_step(self.programs[layers, ranks], conditions, ranks, calibration, self.config.mtu)
+        program = self.programs[layers, ranks]
+        return expected_step(program, conditions, ranks, computing, self.config.mtu, measured)
+
+    def computing(self, layers: int, ranks: int, conditions: LinkConditions, measured: float) -> float:
+        """The seconds of a measured step that the links do not explain."""
+        return computing_time(self.programs[layers, ranks], conditions, ranks, measured, self.config.mtu)
 
 
 def needed_programs(config: NetlabConfig) -> list[tuple[int, int]]:
@@ -100,11 +106,11 @@ def measure_grid(lab: LabSession) -> list[Row]:
         for layers in config.hidden_layers:
             points = [point for point in grid_points(config) if point.hidden_layers == layers]
             with lab.trained(network, layers, f"grid-{points[0].tensors}-tensors") as team:
-                calibration, before = _calibrated(lab, network, team, layers)
+                computing, before = _calibrated(lab, network, team, layers)
                 rows += before
                 for point in points:
                     measured = _at(network, team, point.conditions, point.seconds)
-                    expected = lab.expect(layers, ranks, point.conditions, calibration)
+                    expected = lab.expect(layers, ranks, point.conditions, computing)
                     rows.append(_row("judged", network, point, measured, expected))
                     times = f"{_seconds(measured.step_time)}, predicted {_seconds(expected.step_time)}"
                     lab.console.print(f"  {point.label}: {times}")
@@ -118,9 +124,8 @@ def measure_bytes(lab: LabSession) -> list[Row]:
         with lab.network(ranks) as network, lab.trained(network, layers, f"bytes-{ranks}") as team:
             measured = _at(network, team, _BYTE_LINK, lab.config.seconds)
             # How many steps a call has follows from the time of a step, so that is taken as measured.
-            links = lab.expect(layers, ranks, _BYTE_LINK, Calibration(_NO_TIME)).communicating
-            calibration = Calibration(max(_NO_TIME, measured.step_time - links))
-            expected = lab.expect(layers, ranks, _BYTE_LINK, calibration)
+            computing = lab.computing(layers, ranks, _BYTE_LINK, measured.step_time)
+            expected = lab.expect(layers, ranks, _BYTE_LINK, computing, measured.step_time)
             rows.append(_row("bytes", network, Point(layers, _BYTE_LINK, lab.config.seconds), measured, expected))
             counted = ", ".join(f"{value:,.0f}" for value in measured.sent_bytes)
             lab.console.print(f"  {ranks} processes: {counted} bytes a step, predicted {expected.sent_bytes:,.0f}")
@@ -131,13 +136,13 @@ def measure_straggler(lab: LabSession) -> list[Row]:
     """Trains with three processes: all links fast, then the last one slow; each link's use shows which holds the others up."""
     layers, ranks, rows = lab.config.hidden_layers[0], STRAGGLER_RANKS, list[Row]()
     with lab.network(ranks) as network, lab.trained(network, layers, "straggler") as team:
-        calibration, before = _calibrated(lab, network, team, layers)
+        computing, before = _calibrated(lab, network, team, layers)
         rows += before
         for slowest in (_FAST, _SLOW):
             links = [_FAST] * (ranks - 1) + [slowest]
             network.shape(dict(enumerate(links)))
             measured = measure(team, lab.config.seconds)
-            expected = lab.expect(layers, ranks, slowest, calibration)
+            expected = lab.expect(layers, ranks, slowest, computing)
             row = _row("straggler", network, Point(layers, slowest, lab.config.seconds), measured, expected)
             row["link_use"] = [
                 8 * sent / measured.step_time / link.bandwidth
@@ -180,26 +185,18 @@ def _at(network: Network, team: Team, conditions: LinkConditions, seconds: float
     return measure(team, seconds)
 
 
-def _calibrated(lab: LabSession, network: Network, team: Team, layers: int) -> tuple[Calibration, list[Row]]:
-    """Measures a step without any limit, and one with a delay, for what a packet takes beyond the delay that was asked for."""
-    ranks, seconds, free, delayed = network.lab.ranks, lab.config.seconds, LinkConditions(), LinkConditions(delay=_TRIAL_DELAY)
-    alone = _at(network, team, free, seconds)
-    later = _at(network, team, delayed, seconds)
-    calibration = Calibration(alone.step_time)
-    without = lab.expect(layers, ranks, delayed, calibration)
-    latencies = without.communicating / _TRIAL_DELAY  # that follow one another in a step
-    calibration = replace(calibration, latency=max(0.0, (later.step_time - without.step_time) / latencies))
-    found = ((free, alone), (delayed, later))
-    return calibration, [
-        _row(
-            "calibration",
-            network,
-            Point(layers, conditions, seconds),
-            measured,
-            lab.expect(layers, ranks, conditions, calibration),
-        )
-        for conditions, measured in found
-    ]
+def _calibrated(lab: LabSession, network: Network, team: Team, layers: int) -> tuple[float, list[Row]]:
+    """Measures a step with a delay that no judged point has; returns the seconds that the links do not hide.
+
+    A step without any limit is measured, too, and shown.
+    """
+    ranks, seconds, rows = network.lab.ranks, lab.config.seconds, list[Row]()
+    found = {conditions: _at(network, team, conditions, seconds) for conditions in (LinkConditions(), _CALIBRATION)}
+    computing = lab.computing(layers, ranks, _CALIBRATION, found[_CALIBRATION].step_time)
+    for conditions, measured in found.items():
+        expected = lab.expect(layers, ranks, conditions, computing, measured.step_time)
+        rows.append(_row("calibration", network, Point(layers, conditions, seconds), measured, expected))
+    return computing, rows
 
 
 def _row(kind: str, network: Network, point: Point, measured: Measured, expected: Expected) -> Row:

@@ -7,6 +7,8 @@ gloo divides a buffer into at least 2N segments, a multiple of the N ranks, each
 sends 2(N − 1)/N of them. Each segment has a header of 48 bytes, and goes when the receiver has said that it waits: both sides
 also send a note of 48 bytes for it, in a packet of its own (gloo/transport/tcp/pair.cc). So a tensor takes 2(N − 1) rounds, and
 a round takes one round trip. Seen with a packet capture on the lab's links, too.
+
+Two segments are on their way at once, so the second one's transfer hides part of the next round's latency (`hidden_time`).
 """
 
 import math
@@ -69,3 +71,22 @@ def all_reduce_cost(size: int, item_size: int, ranks: int, payload: int) -> Ring
     shared = 2 * (ranks - 1) * size // ranks
     packets = messages * (math.ceil((min(segment, size) + HEADER) / payload) + NOTES)
     return RingCost(shared, shared + messages * (1 + NOTES) * HEADER, messages, packets, 2 * (ranks - 1))
+
+
+def hidden_time(cost: RingCost, round_trip: float, bandwidth: float, header_bytes: int) -> float:
+    """Seconds by which a ring's all-reduce is shorter than its latencies and its transfer one after another.
+
+    (R − 1) · min(s, RTT), with R rounds and s seconds for one segment. Derived here: a round sends two segments; the first of
+    the next round can go when the first of this one has come and its receiver has said so, RTT + s later, but not before both
+    have left the link, 2s later. So a round takes max(RTT + s, 2s) in place of RTT + 2s.
+
+    Args:
+        cost: of the buffer.
+        round_trip: RTT in seconds.
+        bandwidth: bits a second.
+        header_bytes: of IP and TCP, in each packet.
+    """
+    if not cost.messages:
+        return 0.0
+    segment = 8 * cost.wire_bytes(header_bytes) / cost.messages / bandwidth
+    return (cost.rounds - 1) * min(segment, round_trip)

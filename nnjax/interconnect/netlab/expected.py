@@ -1,7 +1,6 @@
 """What the prediction says of a training in the lab: seconds and bytes of a step. Pure.
 
-    calibration = Calibration(step_time=0.014, latency=1.5e-4)
-    expected_step(collectives, conditions, ranks=2, calibration=calibration, mtu=1500)       # Expected(step_time=…, …)
+        expected_step(collectives, conditions, ranks=2, computing=0.014, mtu=1500)       # Expected(step_time=…, …)
 
 `nnjax.interconnect.prediction` has the times of the exchanges. Added here is what is the lab's own: gloo's notes, which need
 bandwidth besides the data, and what happens once a call of several steps and once a record. A call takes about 0.3 s, so a
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from nnjax.config.link_options import Device, Link
 from nnjax.config.types import MemorySize
 from nnjax.interconnect.collective import ITEM_SIZES, Collective
-from nnjax.interconnect.gloo import ETHERNET, RingCost, all_reduce_cost
+from nnjax.interconnect.gloo import ETHERNET, RingCost, all_reduce_cost, hidden_time
 from nnjax.interconnect.netlab.points import STEPS_PER_RECORD
 from nnjax.interconnect.netlab.shaping import LinkConditions
 from nnjax.interconnect.prediction import predict
@@ -25,22 +24,9 @@ HEADERS = 52
 PURE_ACKS = 0.2
 """Packets that only acknowledge, for each packet of data received: 0.12 to 0.32 were measured, as most go with data."""
 
-_UNLIMITED = 1e12  # bit/s, where the lab limits nothing: calibration holds what that costs
+_UNLIMITED = 1e12  # bit/s, where the lab limits nothing
 _SECONDS_PER_CALL = 0.3  # of `nnjax.training.runner`
 _MOST_ROUNDS = 50
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Measured on links without any limit, and on links with a delay that no judged point has.
-
-    Attributes:
-        step_time: seconds of a step without any limit: computing, and gloo's own work.
-        latency: seconds that a packet takes from one rank to another beyond the delay that was asked for.
-    """
-
-    step_time: float
-    latency: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +48,12 @@ class Expected:
     sent_packets: float
 
 
-def lab_link(conditions: LinkConditions, mtu: int, latency: float = 0.0) -> Link:
+def lab_link(conditions: LinkConditions, mtu: int) -> Link:
     """A link of the lab as the prediction takes it; interfaces and tbf count Ethernet's header, and no preamble or gap."""
     return Link(
         name="custom",
         bandwidth=conditions.bandwidth or _UNLIMITED,
-        latency=conditions.delay + latency,
+        latency=conditions.delay,
         jitter=conditions.jitter / 3**0.5,  # the standard deviation of a uniform distribution
         loss=conditions.loss,
         mtu=mtu,
@@ -88,7 +74,12 @@ def lab_link(conditions: LinkConditions, mtu: int, latency: float = 0.0) -> Link
 
 
 def expected_step(
-    collectives: Sequence[Collective], conditions: LinkConditions, ranks: int, calibration: Calibration, mtu: int
+    collectives: Sequence[Collective],
+    conditions: LinkConditions,
+    ranks: int,
+    computing: float,
+    mtu: int,
+    measured: float | None = None,
 ) -> Expected:
     """Predicts a step.
 
@@ -96,28 +87,37 @@ def expected_step(
         collectives: of the compiled program; those of a call, not of every step, included.
         conditions: of the slowest rank's link: a ring is as fast as that.
         ranks: N.
-        calibration: measured with the same network.
+        computing: seconds of a step that the links do not hide: computing, and gloo's own work.
         mtu: bytes of an IP packet.
+        measured: seconds of a step, where that is known, as for calibration: it sets the number of steps of a call.
     """
-    has_delay = bool(conditions.delay or conditions.jitter)
-    link = lab_link(conditions, mtu, calibration.latency if has_delay else 0.0)
+    link = lab_link(conditions, mtu)
     each_step = [collective for collective in collectives if collective.per_step]
     each_call = [replace(collective, per_step=True, backward=False) for collective in collectives if not collective.per_step]
     step_seconds, call_seconds = (_communicating(some, link, ranks) for some in (each_step, each_call))
     meeting = link.round_trip  # once a record, all agree on the number of steps, and nothing hides that
-    busy = calibration.step_time + step_seconds
-    steps = steps_per_call(busy, call_seconds)
+    steps = steps_per_call(measured, 0.0) if measured else steps_per_call(computing + step_seconds, call_seconds)
     calls = -(-STEPS_PER_RECORD // steps) / STEPS_PER_RECORD
     communicating = step_seconds + calls * call_seconds + meeting / STEPS_PER_RECORD
     payload = mtu - HEADERS
     own, of_call = (costs(some, ranks, payload) for some in (each_step, each_call))
     return Expected(
-        step_time=calibration.step_time + communicating,
+        step_time=computing + communicating,
         communicating=communicating,
         steps_per_call=steps,
         sent_bytes=_bytes(own) + calls * _bytes(of_call),
         sent_packets=(1 + PURE_ACKS) * (_packets(own) + calls * _packets(of_call)),
     )
+
+
+def computing_time(
+    collectives: Sequence[Collective], conditions: LinkConditions, ranks: int, measured: float, mtu: int
+) -> float:
+    """Seconds of a step that the links do not hide, from a measured step: what is left of it without the links' time.
+
+    Measured with a delay, since on links without any limit gloo's own work counts that otherwise runs while packets travel.
+    """
+    return max(0.0, measured - expected_step(collectives, conditions, ranks, 0.0, mtu, measured).communicating)
 
 
 def steps_per_call(step_seconds: float, call_seconds: float) -> int:
@@ -149,7 +149,7 @@ def costs(collectives: Sequence[Collective], ranks: int, payload: int) -> list[R
 
 
 def _communicating(collectives: Sequence[Collective], link: Link, ranks: int) -> float:
-    """Seconds of some exchanges, gloo's notes included."""
+    """Seconds of some exchanges; gloo's notes included, and without what gloo hides by two segments at a time."""
     if not collectives:
         return 0.0
     nothing = Device(
@@ -170,9 +170,11 @@ def _communicating(collectives: Sequence[Collective], link: Link, ranks: int) ->
         price=None,
     )
     found = predict(collectives, link, nothing, flops=0.0, devices=ranks)
-    sent = sum(cost.wire_bytes(link.header_bytes) for cost in costs(collectives, ranks, link.payload))
+    every = costs(collectives, ranks, link.payload)
+    sent = sum(cost.wire_bytes(link.header_bytes) for cost in every)
     data = sum(time.wire_bytes for time in found.collectives)
-    return found.step.communicating.value + 8 * max(0.0, sent - data) / link.bandwidth
+    hidden = sum(hidden_time(cost, link.round_trip, link.bandwidth, link.header_bytes) for cost in every)
+    return found.step.communicating.value + 8 * max(0.0, sent - data) / link.bandwidth - hidden
 
 
 def _bytes(found: Sequence[RingCost]) -> float:
