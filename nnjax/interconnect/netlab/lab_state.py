@@ -1,6 +1,6 @@
 """What a lab has made, in a file, so that the next start clears it if this process is killed.
 
-    with recorded("1f3a", ["nnl-1f3a-hub", …]) as record:
+    with recorded("1f3a", ["nnl-1f3a-hub", …], hosts) as record:
         record.add_process(pid)
         …
     clear_leftovers()                                   # ["nnl-77aa-hub", …]: removed
@@ -32,15 +32,20 @@ class Record:
     Args:
         path: the file.
         namespaces: that the lab makes.
+        hosts: content of the lab's /etc/hosts, which lies beside the record.
     """
 
-    def __init__(self, path: Path, namespaces: Sequence[str]) -> None:
+    def __init__(self, path: Path, namespaces: Sequence[str], hosts: str) -> None:
         self._path, self.namespaces = path, list(namespaces)
+        self.hosts_file = _hosts_file(path)
         self._processes: list[tuple[int, int]] = []
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")  # it has the lock and its content before a start elsewhere sees it
+        self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._write()
+        new.rename(path)
+        self.hosts_file.write_text(hosts)
 
     def add_process(self, pid: int) -> None:
         """Notes a process of the lab."""
@@ -49,11 +54,14 @@ class Record:
             self._write()
 
     def clear(self) -> None:
-        """Ends the lab's processes, removes its namespaces with all interfaces in them, and the file."""
+        """Ends the lab's processes, removes its namespaces with all interfaces in them, and the file; once."""
+        if self._file < 0:
+            return
         remove(self.namespaces, self._processes)
+        self.hosts_file.unlink(missing_ok=True)
         self._path.unlink(missing_ok=True)
-        with suppress(OSError):
-            os.close(self._file)
+        os.close(self._file)
+        self._file = -1
 
     def _write(self) -> None:
         content = json.dumps({"namespaces": self.namespaces, "processes": self._processes}).encode()
@@ -63,9 +71,9 @@ class Record:
 
 
 @contextmanager
-def recorded(token: str, namespaces: Sequence[str]) -> Iterator[Record]:
+def recorded(token: str, namespaces: Sequence[str], hosts: str) -> Iterator[Record]:
     """Opens a lab's record; clears everything in it at the end."""
-    record = Record(STATE_DIR / f"{token}.json", namespaces)
+    record = Record(STATE_DIR / f"{token}.json", namespaces, hosts)
     try:
         yield record
     finally:
@@ -125,8 +133,13 @@ def _clear_file(path: Path) -> list[str]:
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: is damaged; look at `ip netns list` for names with {PREFIX}, and remove both") from None
     cleared = remove(namespaces, processes)
+    _hosts_file(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     return cleared
+
+
+def _hosts_file(path: Path) -> Path:
+    return path.with_suffix(".hosts")
 
 
 def _kill(pid: int) -> None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal, get_args
 
-from nnjax.interconnect.netlab.network import Network
+from nnjax.interconnect.netlab.lab_network import Network
 from nnjax.interconnect.netlab.ranks import Mark, Team
 from nnjax.interconnect.netlab.shaping import LinkConditions
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from nnjax.config.errors import UserError
 from nnjax.config.processes import COORDINATOR, COUNT, RANK
-from nnjax.interconnect.netlab.network import ROOT, Counters, Network
+from nnjax.interconnect.netlab.lab_network import ROOT, Counters, Network
 
 _LIFELINE, _CORES = "NNJAX_LIFELINE", "NNJAX_CORES"  # of `nnjax.cli.launcher`
 _PORT = 29_500

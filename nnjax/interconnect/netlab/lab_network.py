@@ -11,9 +11,8 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -59,12 +58,11 @@ class Network:
         commands: all that was run.
     """
 
-    def __init__(self, lab: Lab, record: Record, folder: Path, seed: int) -> None:
+    def __init__(self, lab: Lab, record: Record, seed: int) -> None:
         self.lab, self.commands = lab, Commands()
-        self._record, self._folder, self._seed = record, folder, seed
+        self._record, self._seed = record, seed
         self._relay: subprocess.Popen[bytes] | None = None
         self._relayed = False
-        (folder / "hosts").write_text(lab.hosts)
         self.means = Means(netem=False, nft=False)
 
     def build(self, congestion_control: str) -> None:
@@ -96,7 +94,7 @@ class Network:
             output: a file for what it prints.
             keep: file numbers that it inherits.
         """
-        words = as_machine(self.lab, rank, str(self._folder / "hosts"), *command)
+        words = as_machine(self.lab, rank, str(self._record.hosts_file), *command)
         process = subprocess.Popen(
             words, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=keep, cwd=Path.cwd()
         )
@@ -159,18 +157,10 @@ def open_network(lab: Lab, congestion_control: str, seed: int = 0) -> Iterator[N
             "namespace (net.ipv4.tcp_allowed_congestion_control)"
         )
     clear_leftovers()
-    with tempfile.TemporaryDirectory(prefix="nnjax-netlab-") as folder, recorded(lab.token, lab.namespaces) as record:
-
-        def clear(name: str) -> None:
-            record.clear()
-            with suppress(OSError):
-                (Path(folder) / "hosts").unlink()
-                Path(folder).rmdir()
-
-        with leaving.on_leaving(clear):
-            network = Network(lab, record, Path(folder), seed)
-            network.build(congestion_control)
-            yield network
+    with recorded(lab.token, lab.namespaces, lab.hosts) as record, leaving.on_leaving(lambda name: record.clear()):
+        network = Network(lab, record, seed)
+        network.build(congestion_control)
+        yield network
 
 
 def new_token() -> str:
