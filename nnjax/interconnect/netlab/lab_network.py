@@ -79,7 +79,7 @@ class Network:
         if relayed:
             self._set_relay(every)
         if relayed != self._relayed:
-            self.commands.run_all(relay_commands(self.lab, True) if relayed else unrelay_commands(self.lab))
+            self.commands.run_all(relay_commands(self.lab) if relayed else unrelay_commands(self.lab))
         self._relayed = relayed
 
     def start(
@@ -115,6 +115,13 @@ class Network:
         """What TCP connections of rank 0 use."""
         path = "/proc/sys/net/ipv4/tcp_congestion_control"
         return self.commands.run(in_namespace(self.lab.namespace(0), "cat", path)).strip()
+
+    def close(self) -> None:
+        """Ends the relay; the rest ends with the record."""
+        if self._relay is not None:
+            self._relay.kill()
+            self._relay.communicate()
+            self._relay = None
 
     def _set_relay(self, every: Mapping[int, LinkConditions]) -> None:
         if self._relay is None or self._relay.poll() is not None:
@@ -159,8 +166,11 @@ def open_network(lab: Lab, congestion_control: str, seed: int = 0) -> Iterator[N
     clear_leftovers()
     with recorded(lab.token, lab.namespaces, lab.hosts) as record, leaving.on_leaving(lambda name: record.clear()):
         network = Network(lab, record, seed)
-        network.build(congestion_control)
-        yield network
+        try:
+            network.build(congestion_control)
+            yield network
+        finally:
+            network.close()
 
 
 def new_token() -> str:

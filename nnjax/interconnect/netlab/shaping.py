@@ -86,10 +86,8 @@ def shape_commands(lab: Lab, rank: int, conditions: LinkConditions, means: Means
     return commands
 
 
-def relay_commands(lab: Lab, use: bool) -> list[Command]:
-    """The commands that lead all packets between ranks through the relay, or past it; the rules of before must be gone."""
-    if not use:
-        return []
+def relay_commands(lab: Lab) -> list[Command]:
+    """The commands that lead all packets between ranks through the relay."""
     return [("ip", "-n", lab.hub, "rule", "add", "iif", lab.port(rank), "lookup", TABLE) for rank in range(lab.ranks)]
 
 

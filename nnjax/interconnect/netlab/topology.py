@@ -94,6 +94,8 @@ def build_commands(lab: Lab, congestion_control: str) -> list[Command]:
             ("ip", "-n", lab.hub, "link", "set", "dev", port, *size, "up"),
             ("ip", "-n", own, "link", "set", "dev", LINK, *size, "up"),
             ("ip", "-n", lab.hub, "addr", "add", f"{lab.gateway(rank)}/24", "dev", port),
+            # With the link cut, packets to the rank vanish; without this route the hub would answer that it has none.
+            ("ip", "-n", lab.hub, "route", "add", "blackhole", f"{lab.gateway(rank)[:-1]}0/24", "metric", "1000"),
             ("ip", "-n", own, "addr", "add", f"{lab.address(rank)}/24", "dev", LINK),
             ("ip", "-n", own, "route", "add", "default", "via", lab.gateway(rank)),
         ]
