@@ -11,7 +11,8 @@ from rich.table import Table
 
 def point_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Each point: the link, the time of a step and its bytes, measured and predicted; Mb and kB are powers of ten."""
-    table = Table("", "ranks", "tensors", "Mb/s", "ms", "loss", "steps", "measured", "predicted", "error", "kB a step", "error")
+    columns = ("ranks", "tensors", "Mb/s", "ms", "loss", "steps", "measured ms", "predicted", "error", "kB a step", "error")
+    table = Table("", *columns, padding=(0, 0, 0, 1), pad_edge=False)
     for row in rows:
         timed = row["kind"] != "bytes"
         table.add_row(
@@ -22,8 +23,8 @@ def point_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             f"{row['delay'] * 1e3:g}",
             f"{row['loss'] * 100:g} %" if row["loss"] else "0",
             str(row["steps"]),
-            f"{row['measured'] * 1e3:.1f} ms",
-            f"{row['predicted'] * 1e3:.1f} ms" if timed else "",
+            f"{row['measured'] * 1e3:.1f}",
+            f"{row['predicted'] * 1e3:.1f}" if timed else "",
             f"{row['error']:+.1%}" if timed else "",
             f"{sum(row['sent_bytes']) / len(row['sent_bytes']) / 1e3:.1f}",
             f"{row['bytes_error']:+.1%}",
