@@ -11,7 +11,7 @@ from rich.table import Table
 
 def point_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Each point: the link, the time of a step and its bytes, measured and predicted; Mb and kB are powers of ten."""
-    columns = ("ranks", "tensors", "Mb/s", "ms", "loss", "steps", "measured ms", "predicted", "error", "kB a step", "error")
+    columns = ("ranks", "tensors", "Mb/s", "ms", "loss", "measured ms", "predicted", "error", "kB a step", "error")
     table = Table("", *columns, padding=(0, 0, 0, 1), pad_edge=False)
     for row in rows:
         timed = row["kind"] != "bytes"
@@ -22,7 +22,6 @@ def point_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             "–" if row["bandwidth"] is None else f"{row['bandwidth'] / 1e6:g}",
             f"{row['delay'] * 1e3:g}",
             f"{row['loss'] * 100:g} %" if row["loss"] else "0",
-            str(row["steps"]),
             f"{row['measured'] * 1e3:.1f}",
             f"{row['predicted'] * 1e3:.1f}" if timed else "",
             f"{row['error']:+.1%}" if timed else "",
