@@ -16,8 +16,8 @@ from typing import Any
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.interconnect.collective import Collective
 from nnjax.interconnect.netlab.expected import Expected, computing_time, expected_step
-from nnjax.interconnect.netlab.measuring import FAULTS, Measured, break_training, measure
 from nnjax.interconnect.netlab.lab_network import Network, new_token, open_network
+from nnjax.interconnect.netlab.measuring import FAULTS, Measured, break_training, measure
 from nnjax.interconnect.netlab.points import STEPS_PER_RECORD, Point, conditions_text, grid_points, train_overrides
 from nnjax.interconnect.netlab.ranks import Team, training
 from nnjax.interconnect.netlab.shaping import LinkConditions

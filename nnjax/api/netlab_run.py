@@ -24,8 +24,8 @@ from nnjax.cli.compose import compose_train
 from nnjax.config.errors import UserError
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.shell import shell_text
-from nnjax.interconnect.netlab.lab_state import clear_leftovers
 from nnjax.interconnect.netlab.lab_network import Network
+from nnjax.interconnect.netlab.lab_state import clear_leftovers
 from nnjax.interconnect.netlab.points import train_overrides
 from nnjax.interconnect.netlab.system import check_machine
 from nnjax.reporting.console import RunConsole

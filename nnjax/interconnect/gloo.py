@@ -43,6 +43,10 @@ class RingCost:
     packets: int
     rounds: int
 
+    def half(self) -> "RingCost":
+        """The cost of a reduce-scatter or an all-gather alone."""
+        return RingCost(self.payload_bytes // 2, self.data_bytes // 2, self.messages // 2, self.packets // 2, self.rounds // 2)
+
     def wire_bytes(self, header_bytes: int, pure_acks: float = 0.0) -> float:
         """Bytes as an interface counts them.
 
@@ -89,4 +93,4 @@ def hidden_time(cost: RingCost, round_trip: float, bandwidth: float, header_byte
     if not cost.messages:
         return 0.0
     segment = 8 * cost.wire_bytes(header_bytes) / cost.messages / bandwidth
-    return (cost.rounds - 1) * min(segment, round_trip)
+    return max(0, cost.rounds - 1) * min(segment, round_trip)

@@ -1,6 +1,6 @@
 """What the prediction says of a training in the lab: seconds and bytes of a step. Pure.
 
-        expected_step(collectives, conditions, ranks=2, computing=0.014, mtu=1500)       # Expected(step_time=…, …)
+    expected_step(collectives, conditions, ranks=2, computing=0.014, mtu=1500)       # Expected(step_time=…, …)
 
 `nnjax.interconnect.prediction` has the times of the exchanges. Added here is what is the lab's own: gloo's notes, which need
 bandwidth besides the data, and what happens once a call of several steps and once a record. A call takes about 0.3 s, so a
@@ -138,13 +138,17 @@ def steps_per_call(step_seconds: float, call_seconds: float) -> int:
 
 
 def costs(collectives: Sequence[Collective], ranks: int, payload: int) -> list[RingCost]:
-    """What each buffer costs; gloo sends each by itself."""
-    found = []
+    """What each buffer costs; gloo sends each by itself.
+
+    A reduce-scatter and an all-gather count as the halves of a ring's all-reduce.
+    """
+    found: list[RingCost] = []
     for collective in collectives:
         item = ITEM_SIZES[collective.dtype]
         parts = [part.count for part in collective.parts]
         sizes = parts if collective.buffers == len(parts) else [sum(parts)]
-        found += [all_reduce_cost(count * item, item, ranks, payload) for count in sizes]
+        whole = [all_reduce_cost(count * item, item, ranks, payload) for count in sizes]
+        found += whole if collective.kind == "all_reduce" else [cost.half() for cost in whole]
     return found
 
 

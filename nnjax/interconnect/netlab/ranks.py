@@ -1,9 +1,9 @@
 """Trains in a lab: one process a rank, each as on a machine of its own, and the steps that it does as they are done.
 
     with training(network, overrides, folder) as team:
-        team.wait_for(steps=40, seconds=60)
-        before = team.mark()                            # Mark(step=40, time=…, counters=…)
-        team.wait_for(steps=80, seconds=60)
+        team.wait_for(step=40, seconds=60)
+        before = team.next_mark(seconds=60)             # Mark(step=60, time=…, counters=…)
+        after = team.next_mark(seconds=60)
 
 The processes are started as a person starts them on several machines: with the number of a rank, the number of all and the
 address of rank 0 in the environment (`nnjax.config.processes`). They end with this process, through a pipe.
@@ -19,11 +19,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nnjax.config.errors import UserError
 from nnjax.config.processes import COORDINATOR, COUNT, RANK
-from nnjax.interconnect.netlab.lab_network import ROOT, Counters, Network
+from nnjax.interconnect.netlab.lab_network import Counters, Network
 
 _LIFELINE, _CORES = "NNJAX_LIFELINE", "NNJAX_CORES"  # of `nnjax.cli.launcher`
 _PORT = 29_500
@@ -132,13 +131,6 @@ class Team:
             time.sleep(_TICK)
         return codes
 
-    def summary(self) -> dict[str, Any]:
-        """The run's summary; empty if it has none."""
-        with suppress(OSError, ValueError):
-            found: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
-            return found
-        return {}
-
     def end(self) -> None:
         """Ends all processes: as at SIGTERM, and by force those that do not end."""
         if None in self.wait_all(0):
@@ -167,8 +159,3 @@ def training(network: Network, overrides: Sequence[str], folder: Path) -> Iterat
         yield team
     finally:
         team.end()
-
-
-def project_root() -> Path:
-    """The folder in which `experiments` can be imported."""
-    return ROOT

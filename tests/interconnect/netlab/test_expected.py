@@ -1,9 +1,11 @@
 """The prediction of a step in the lab: its limits, what happens once a call, and the calibration."""
 
+from dataclasses import replace
+
 import pytest
 
 from nnjax.interconnect.collective import Collective, Part
-from nnjax.interconnect.netlab.expected import computing_time, expected_step, lab_link, steps_per_call
+from nnjax.interconnect.netlab.expected import computing_time, costs, expected_step, lab_link, steps_per_call
 from nnjax.interconnect.netlab.shaping import LinkConditions
 
 
@@ -58,6 +60,21 @@ def test_calibration_gives_back_the_computing():
     measured = expected_step(program(), delayed, 2, 0.02, 1500).step_time
     assert computing_time(program(), delayed, 2, measured, 1500) == pytest.approx(0.02, rel=1e-6)
     assert computing_time(program(), delayed, 2, 1e-3, 1500) == 0.0
+
+
+def test_tensors_in_one_buffer_pay_once():
+    (gradients, metrics) = program(14, 10, 1)
+    flat = [replace(gradients, buffers=1), metrics]
+    conditions = LinkConditions(delay=5e-3)
+    single, many = (expected_step(each, conditions, 2, 0.0, 1500, 0.3).communicating for each in (flat, program(14, 10, 1)))
+    assert many - single == pytest.approx(13 * 2 * 10e-3)
+
+
+def test_a_reduce_scatter_and_an_all_gather_are_the_halves_of_an_all_reduce():
+    (gradients, _) = program(1)
+    halves = [replace(gradients, kind=kind) for kind in ("reduce_scatter", "all_gather")]
+    (whole,) = costs([gradients], 4, 1448)
+    assert sum(cost.data_bytes for cost in costs(halves, 4, 1448)) == whole.data_bytes
 
 
 def test_loss_makes_a_step_longer():
