@@ -1,6 +1,6 @@
 """Every formula of the predictions by name, and the figures that they give.
 
-    figure("time between failures", "time_between_failures", device_hours=50_676, devices=16_384).value      # 11135 seconds
+    figure("time between failures", "time_between_failures", device_hours=50_677, devices=16_384).value      # 11135 seconds
     FORMULAS["young"].text, FORMULAS["young"].source
 
 `docs/network-models.md` is this list as a table; `tests/interconnect/test_catalogue.py` holds the two together.

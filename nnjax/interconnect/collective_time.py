@@ -4,7 +4,7 @@
     timed.time, timed.busbw               # seconds, GB/s
 
 A buffer travels as one message a round. Exchanges within a machine use the device's inner link. Where machines have several
-devices, each with its own link, the buffer is divided among all links of a machine, as NCCL does with its channels, and each round
+devices, each with its own link, all links of a machine share the buffer, as with the channels of NCCL, and each round
 has the latency of the links that it crosses.
 """
 

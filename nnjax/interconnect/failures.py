@@ -1,6 +1,6 @@
 """Failures: how often they come, how often to write a checkpoint, and the share of the time that counts in the end.
 
-    mean = time_between_failures(device_hours=50_676, devices=16_384)       # 11 135 seconds
+    mean = time_between_failures(device_hours=50_677, devices=16_384)       # 11 135 seconds
     young(checkpoint_time=30, mean_time=10_800)                             # 805 seconds, which waste 7.5 %
 
 Failures are taken as independent, at a constant rate (exponential times), and one ends the whole job. Source of `daly`,

@@ -14,6 +14,8 @@ from typing import Any
 
 from nnjax.config.types import Bounds
 
+Relation = tuple[str, Callable[[Mapping[str, float]], bool]]
+
 
 @dataclass(frozen=True)
 class Input:
@@ -40,6 +42,7 @@ class Formula:
         unit: of the result; empty for a plain number.
         inputs: by the names of the function's arguments.
         function: computes it.
+        relations: between inputs, in words, with what tests them; the formula is valid where all hold.
     """
 
     name: str
@@ -49,14 +52,16 @@ class Formula:
     unit: str
     inputs: Mapping[str, Input]
     function: Callable[..., float] = field(repr=False, compare=False)
+    relations: tuple[Relation, ...] = field(default=(), repr=False, compare=False)
 
     def outside(self, inputs: Mapping[str, float]) -> tuple[str, ...]:
         """Names the inputs that lie outside the range: ``("loss=0.5 must be at most 0.3",)``."""
-        return tuple(
+        alone = (
             f"{name}={value:g} must be {self.inputs[name].bounds}"
             for name, value in inputs.items()
             if not self.inputs[name].bounds.contains(value)
         )
+        return (*alone, *(words for words, holds in self.relations if not holds(inputs)))
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,15 @@ def up_to(limit: float) -> Input:
 
 
 def formula(
-    function: Callable[..., float], text: str, source: str, validity: str, unit: str, *, name: str = "", **inputs: Any
+    function: Callable[..., float],
+    text: str,
+    source: str,
+    validity: str,
+    unit: str,
+    *,
+    name: str = "",
+    relations: tuple[Relation, ...] = (),
+    **inputs: Any,
 ) -> Formula:
     """Makes a formula, with the function's name if none is given."""
-    return Formula(name or function.__name__, text, source, validity, unit, inputs, function)
+    return Formula(name or function.__name__, text, source, validity, unit, inputs, function, relations)

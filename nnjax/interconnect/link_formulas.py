@@ -5,6 +5,7 @@ LINK_FORMULAS[0].name                # "ring_bytes"
 
 from functools import partial
 
+from nnjax.config.types import Bounds
 from nnjax.interconnect import algorithms, incast, packets, stragglers, timing, transport
 from nnjax.interconnect.formula import ANY, AT_LEAST_ONE, BYTES, DEVICES, RATE, SECONDS, SHARE, Input, formula, up_to
 
@@ -16,7 +17,7 @@ _TIPPETT = "Tippett, On the extreme individuals and the range of samples, Biomet
 _PHANISHAYEE = "Phanishayee et al., Measurement and analysis of TCP throughput collapse in storage systems, FAST 2008"
 _INDEPENDENT = "each packet is lost with the same probability, independently of the others"
 _BUSIEST = "the bytes of the busiest device; size is that of the whole buffer"
-_LOSS = Input("", SHARE.bounds)
+_LOSS = Input("", Bounds(at_least=0, below=1))
 _PFTK_LOSS = up_to(0.3)
 _ACKS = Input("packets", AT_LEAST_ONE.bounds)
 _PACKETS = Input("packets", AT_LEAST_ONE.bounds)
@@ -88,7 +89,7 @@ LINK_FORMULAS = (
     ),
     formula(
         partial(algorithms.bytes_sent, "broadcast", "ring"),
-        "size; 0 for one device",
+        "size if devices > 1, else 0",
         _MPI,
         f"broadcast, collective_permute; {_BUSIEST}",
         "bytes",

@@ -80,7 +80,10 @@ def predict(
         failures = predict_failures(device, devices, run.seconds.value if run else None)
     points = scaling(every_step, link, device, alone=alone, devices=devices, fixed=fixed, ready=ready)
     losses = _losses(every_step, link, device, alone, devices, algorithm, ready) if devices > 1 else ()
-    notes = [*_left_out(collectives, every_step, device), *_outside((alone, step, timed, points, losses, failures, run))]
+    notes = [
+        *_left_out(collectives, every_step, device, failures, run),
+        *_outside((alone, step, timed, points, losses, failures, run)),
+    ]
     return Prediction(
         link=link,
         device=device,
@@ -259,13 +262,21 @@ def _ready(collectives: Sequence[Collective]) -> list[float]:
     return shares
 
 
-def _left_out(given: Sequence[Collective], every_step: Sequence[Collective], device: Device) -> Iterator[str]:
+def _left_out(
+    given: Sequence[Collective],
+    every_step: Sequence[Collective],
+    device: Device,
+    failures: FailureEffect | None,
+    run: RunTime | None,
+) -> Iterator[str]:
     if rest := len(given) - len(every_step):
         yield f"{rest} of {len(given)} collectives are not of every step, and are left out"
     if device.step_time is None:
         yield f"device.flops_share={device.flops_share:g} is taken from large networks; small ones reach less: device=measured"
     if device.overlap:
         yield "communicating beside the backward pass is modelled, not measured"
+    if failures and run and run.seconds.value < failures.daly.value:
+        yield "the run is shorter than a checkpoint interval: its time with failures is a mean of longer runs"
     if device.failure_hours is None:
         yield "device.failure_hours is null: no failures are predicted"
     if device.price is None:

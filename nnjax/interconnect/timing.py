@@ -38,7 +38,7 @@ def two_levels(inner: float, outer: float, overhead: float = 0.0) -> float:
 
 
 def parallel_links(inner: float, outer: float, links: float) -> float:
-    """Bits of data a second through all links of a machine at once, whose devices share their bytes: min(inner, links · outer)."""
+    """Bits of data a second through all links of a machine, whose devices share their bytes: min(inner, links · outer)."""
     return min(inner, links * outer)
 
 
