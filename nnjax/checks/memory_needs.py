@@ -174,7 +174,9 @@ class _Sizes:
         clips = not isinstance(config.optimizer, Textbook) and config.optimizer.clip_norm is not None
         # Where nothing needs all gradients at once, each is used and freed before the next one is computed.
         together = clips or (self._machine.num_devices > 1 and not self._whole)
-        gradients = self._params if together else max((layer.kernels for layer in self._layers), default=0)
+        gradients = max((layer.kernels for layer in self._layers), default=0)
+        if together:  # of shared gradients, a device needs all of its share
+            gradients = max(gradients, self._params // self._memory_shares)
         values, batch = backward_values(self._layers), self._batch
         how = self._times(f"{batch:,} examples × {values:,} values × {self._value} bytes", self._at_once)
         indices = self._own_trials * batch * 4

@@ -19,6 +19,7 @@ from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
 from nnjax.checks.trace_checks import check_trace
+from nnjax.checks.traffic_checks import check_traffic
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
 from nnjax.cli.hydra_internals import new_config_loader
 from nnjax.cli.overrides import (
@@ -39,6 +40,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
+from nnjax.config.traffic_options import TrafficConfig
 
 T = TypeVar("T")
 
@@ -97,6 +99,8 @@ def check(config: object, origins: Origins) -> Plan | None:
     plan = check_config(config, origins) if isinstance(config, Config) else None
     if isinstance(config, TraceConfig) and plan is not None:
         check_trace(config, origins, plan.spec)
+    if isinstance(config, TrafficConfig):
+        check_traffic(config, origins)
     if isinstance(config, NeuronConfig):
         check_neuron(config, origins)
     return plan

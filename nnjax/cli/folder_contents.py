@@ -22,12 +22,13 @@ FILES = frozenset(
         *("train.log", "evaluate.log", "trace.log", "neuron.log", "prepare.log", "sweep.log"),
         *("autopsy.log", "autopsy.json", "reproduce.py", "verify.log", "verification.json"),
         *("netlab.log", "netlab.json", "netlab.csv"),
+        *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
     }
 )
 """The files that a verb writes into its folder, besides logs of further processes."""
 
-FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged"})
+FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged", "astra-sim"})
 """The folders that a verb writes into its folder."""
 
 _MOST_ENTRIES = 100_000

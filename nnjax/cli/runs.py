@@ -217,7 +217,8 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
 
     Args:
         composition: of the command line; only the keys that its overrides name are taken from it.
-        key: `resume`, which keeps the experiment as it was, or `rerun` (`run` for verify), which starts a new one like it.
+        key: `resume`, which keeps the experiment as it was, or `rerun` (`run` for verify and traffic), which starts a new one
+            like it; the keys that only those commands have are left out.
         run_dir: folder of the earlier run.
 
     Raises:
@@ -237,7 +238,11 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
             if key != "resume":
                 reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")
-        chosen = is_group(override, loader)
+        chosen, top = is_group(override, loader), changed.partition(".")[0]
+        if key == "run" and top not in values and top in composition.job:  # the command's own, which the run's config lacks
+            if not chosen:
+                origins.add_override(changed, override.value())
+            continue
         if chosen and changed not in values:
             raise ConfigError(f"{text}: {key}= takes the earlier run's config; give one of them {ON_COMMAND_LINE}")
         value: Any = composition.job[changed] if chosen else override.value()

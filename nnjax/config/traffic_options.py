@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnjax.config.link_options import Algorithm, Device, Link
+from nnjax.config.parallel_options import Gradients
 from nnjax.config.schema import Config
-from nnjax.config.types import PositiveInt
 
-Way = Literal["automatic", "per_tensor", "buckets", "flat", "sharded"]
 Export = Literal["chrome", "astra-sim"]
 
 
@@ -27,7 +26,7 @@ class TrafficConfig(Config):
         device: computes.
         algorithm: how collectives are done where the report needs one; bytes are given for every algorithm.
         compare: the ways to average gradients that are compared with `parallel.gradients`; each compiles a program.
-        most_devices: the table of scaling has 2, 4, 8, … devices up to this number.
+        fixed: what stays the same as devices are added in the table of scaling: each device's batch, or the batch of all.
         export: writes the predicted step for another program: `chrome` a trace for a browser's trace viewer, `astra-sim` the
             workload and network files of ASTRA-sim's analytical model; null writes neither.
     """
@@ -36,6 +35,6 @@ class TrafficConfig(Config):
     link: Link
     device: Device
     algorithm: Algorithm
-    compare: tuple[Way, ...]
-    most_devices: PositiveInt
+    compare: tuple[Gradients, ...]
+    fixed: Literal["device_batch", "global_batch"]
     export: Export | None

@@ -37,6 +37,6 @@ def abstract_dataset(data: Data) -> Dataset:
 
 def _split(spec: DatasetSpec, count: int) -> Split:
     inputs = np.broadcast_to(np.zeros((), spec.input_dtype), (count, *spec.input_shape))
-    classes = spec.task == "classification"
-    shape = (count,) if classes else (count, spec.num_outputs)
-    return Split(inputs, np.broadcast_to(np.zeros((), np.int32 if classes else np.float32), shape))
+    if spec.task == "classification":
+        return Split(inputs, np.broadcast_to(np.zeros((), np.int32), (count,)))
+    return Split(inputs, np.broadcast_to(np.zeros((), np.float32), (count, spec.num_outputs)))

@@ -3,9 +3,9 @@
     reading = read_collectives(parse_program(text), leaves, layers=("dense_1", "output"))
     [collective.size for collective in reading.collectives if collective.per_step]
 
-XLA's CPU backend combines the gradients' all-reduces into one of many operands; each operand is matched with a parameter: by
-the scope of the instruction that computed it and its shape, else by its shape in the order of the gradient tree. Every
-parameter must be found exactly once, or the reading is refused.
+XLA's CPU backend combines the gradients' all-reduces into one of many operands, and lists their names. Each operand is matched
+with a parameter: by its scope; else by the scope of the instruction that computed it and its shape; else by its shape in the
+order of the gradient tree. Every parameter must be found exactly once, or the reading is refused.
 """
 
 import re
@@ -17,7 +17,7 @@ from math import prod
 from nnjax.interconnect.collective import ITEM_SIZES, Collective, Kind, Part, Phase
 from nnjax.interconnect.program_text import COLLECTIVES, Array, Instruction, Place, Program, ProgramTextError, is_collective
 
-GRADIENTS, PARAMETERS = "gradients", "parameters"
+GRADIENTS, PARAMETERS, METRICS = "gradients", "parameters", "metrics"
 """Scopes of the training step's own exchanges; `nnjax.parallel.averaging` names them."""
 
 _DTYPES = {
@@ -119,31 +119,43 @@ class _Reader:
         self.by_order: list[str] = []
 
     def collective(self, place: Place) -> Collective:
-        """One exchange, labelled as far as its own scope goes."""
+        """One exchange, labelled as far as the scopes of its operands go."""
         instruction = place.instruction
         kind: Kind = COLLECTIVES[instruction.opcode.removesuffix("-start")]  # type: ignore[assignment]
         group = group_size(instruction, self._program.num_devices)
         arrays = _buffers(instruction, kind, group)
-        scopes = _scopes(instruction.op_name)
-        layer = next((scope for scope in scopes if scope in self._layers), "")
-        phase: Phase
-        if place.per_step and (found := self._own(scopes, arrays)) is not None:
-            phase = "parameters" if PARAMETERS in scopes else "gradients"
-            parts = found
-        elif layer and GRADIENTS not in scopes:
-            phase, parts = "batch_statistics", tuple(Part(layer, "statistics", array.size) for array in arrays)
-        elif not place.per_step:
-            names = ("loss", "correct", "count") if len(arrays) == 3 else ("sums",) * len(arrays)
-            phase, parts = "metrics", tuple(Part("", name, array.size) for name, array in zip(names, arrays, strict=True))
-        else:
-            parts = tuple(self._part(place, index, array) for index, array in enumerate(arrays))
-            named = [part for part in parts if part.layer]
-            phase = "gradients" if named else "metrics" if all(part.count == 1 for part in parts) else "other"
-        backward = "transpose(" in instruction.op_name or phase != "batch_statistics"
-        dtypes = {array.dtype for array in arrays}
+        dtypes = {_dtype(array) for array in arrays}
         if len(dtypes) > 1:
             raise ProgramTextError(f"{instruction.name}: carries numbers of several types, {', '.join(sorted(dtypes))}")
-        return Collective(kind, _dtype(arrays[0]), parts, group, phase, place.per_step, backward, len(arrays))
+        sent: set[Phase] = set()
+        parts: list[Part] = []
+        for index, (scopes, array) in enumerate(zip(scopes_of_operands(instruction.op_name, len(arrays)), arrays, strict=True)):
+            phase, found = self._operand(place, index, scopes, array)
+            sent.add(phase)
+            parts += found
+        if not place.per_step and [part.tensor for part in parts] == ["sums"] * 3:
+            parts = [Part("", name, part.count) for name, part in zip(("loss", "correct", "count"), parts, strict=True)]
+        # XLA's CPU backend may combine BatchNorm's sums with the first gradients: see `phase_of`.
+        phase = next(phase for phase in ("gradients", "parameters", "batch_statistics", "metrics", "other") if phase in sent)
+        backward = "transpose(" in instruction.op_name or phase != "batch_statistics"
+        return Collective(kind, dtypes.pop(), tuple(parts), group, phase, place.per_step, backward, len(arrays))
+
+    def _operand(self, place: Place, index: int, scopes: Sequence[str], array: Array) -> tuple[Phase, tuple[Part, ...]]:
+        """The phase of one operand, and what it carries: as its scopes name it, else as its shape and its producer do."""
+        bucket = next((scope for scope in scopes if scope in self._buckets), None)
+        layer = next((scope for scope in scopes if scope in self._layers), "")
+        if bucket is not None:
+            return ("parameters" if PARAMETERS in scopes else "gradients"), self._in_bucket(bucket, array, scopes)
+        if not place.per_step:
+            return "metrics", (Part("", "sums", array.size),)
+        if GRADIENTS in scopes and (named := self._named(scopes[scopes.index(GRADIENTS) + 1 : -1], array)) is not None:
+            return "gradients", (named,)
+        if layer and GRADIENTS not in scopes:
+            return "batch_statistics", (Part(layer, "statistics", array.size),)
+        if METRICS not in scopes and (taken := self._taken(place, index, array)) is not None:
+            return "gradients", (taken,)
+        is_loss = METRICS in scopes or array.size == 1
+        return ("metrics" if is_loss else "other"), (Part("", "loss" if is_loss else "other", array.size),)
 
     def completed(self, place: Place, collective: Collective) -> Collective:
         """The same, with the gradients that XLA combined into an exchange that has a layer's scope."""
@@ -162,31 +174,24 @@ class _Reader:
                 f"the compiled program exchanges no gradient of {names}: its all-reduces cannot be told apart"
             )
 
-    def _own(self, scopes: Sequence[str], arrays: Sequence[Array]) -> tuple[Part, ...] | None:
-        """The content that the scope of the step's own exchange names: a bucket, or one tensor."""
-        if GRADIENTS not in scopes and PARAMETERS not in scopes:
-            return None
-        name = next((scope for scope in scopes if scope in self._buckets), None)
-        if name is not None:
-            parts = tuple(self._buckets[name])
-            if GRADIENTS in scopes:
-                inside = {(part.layer, part.tensor) for part in parts}
-                self._left = [leaf for leaf in self._left if (leaf.layer, leaf.tensor) not in inside]
-            sent, held = sum(array.size for array in arrays), sum(part.count for part in parts)
-            if sent % held:
-                raise ProgramTextError(f"{name}: the compiled program sends {sent} values and the bucket holds {held}")
-            return tuple(replace(part, count=part.count * (sent // held)) for part in parts)  # of several trials at once
-        path = scopes[scopes.index(GRADIENTS) + 1 : -1] if GRADIENTS in scopes else []
-        for leaf in self._left if path else ():
-            if [leaf.layer, *leaf.tensor.split("/")] == path and len(arrays) == 1 and arrays[0].size % leaf.count == 0:
-                self._left.remove(leaf)
-                return (Part(leaf.layer, leaf.tensor, arrays[0].size),)
-        return None
+    def _in_bucket(self, name: str, array: Array, scopes: Sequence[str]) -> tuple[Part, ...]:
+        """The content of a bucket; of the gradients' buckets, it is then taken."""
+        parts = self._buckets[name]
+        if GRADIENTS in scopes:
+            inside = {(part.layer, part.tensor) for part in parts}
+            self._left = [leaf for leaf in self._left if (leaf.layer, leaf.tensor) not in inside]
+        held = sum(part.count for part in parts)
+        if array.size % held:
+            raise ProgramTextError(f"{name}: the compiled program sends {array.size} values and the bucket holds {held}")
+        return tuple(replace(part, count=part.count * (array.size // held)) for part in parts)  # of several trials at once
 
-    def _part(self, place: Place, index: int, array: Array) -> Part:
-        """One operand: a parameter's gradient, or something else."""
-        found = self._taken(place, index, array)
-        return found or Part("", "loss" if array.size == 1 else "other", array.size)
+    def _named(self, path: Sequence[str], array: Array) -> Part | None:
+        """The parameter of this path, which is then taken; None if there is none, or its size differs."""
+        for leaf in self._left if path else ():
+            if [leaf.layer, *leaf.tensor.split("/")] == list(path) and array.size % leaf.count == 0:
+                self._left.remove(leaf)
+                return Part(leaf.layer, leaf.tensor, array.size)
+        return None
 
     def _taken(self, place: Place, index: int, array: Array) -> Part | None:
         """The parameter whose gradient an operand is, which is then taken; None if there is none like it."""
@@ -210,13 +215,20 @@ class _Reader:
             instruction = instructions.get(name)
             if instruction is None:
                 break
-            scopes = _scopes(instruction.op_name)
+            scopes = scopes_of_operands(instruction.op_name, 1)[0]
             if layer := next((scope for scope in scopes if scope in self._layers), ""):
                 return layer
             if instruction.opcode not in _PASSES_ON or not instruction.operands:
                 break
             name = instruction.operands[0]
         return ""
+
+
+def phase_of(part: Part, collective: Collective) -> str:
+    """What a part of an exchange is for, where XLA combined several: a phase, or "padding"."""
+    if part.tensor in ("statistics", "padding"):
+        return {"statistics": "batch_statistics"}.get(part.tensor, part.tensor)
+    return collective.phase if part.layer or collective.phase in ("metrics", "other") else "metrics"
 
 
 def group_size(instruction: Instruction, num_devices: int) -> int:
@@ -253,6 +265,19 @@ def _buffers(instruction: Instruction, kind: str, group: int) -> tuple[Array, ..
     if kind == "reduce_scatter":
         arrays = tuple(replace(array, shape=(group, *array.shape)) for array in arrays)
     return arrays
+
+
+def scopes_of_operands(op_name: str, count: int) -> list[list[str]]:
+    """The scopes of each operand of an exchange.
+
+    XLA lists the names of what it combined, as `jit(f)/while/body/(metrics/psum:gradients/dense_1/kernel/psum)`. Where the list
+    is not of this length, all operands have the scopes that stand before it.
+    """
+    before, _, listed = op_name.partition("/(")
+    names = listed.removesuffix(")").split(":") if listed.endswith(")") and "/(" in op_name else []
+    if len(names) == count:
+        return [[*_scopes(before), *_scopes(name)] for name in names]
+    return [_scopes(before if listed else op_name)] * count
 
 
 def _scopes(op_name: str) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nnjax.checks.plan import Plan
 from nnjax.interconnect.collective import Collective
-from nnjax.interconnect.compiled import Reading
+from nnjax.interconnect.compiled import Reading, phase_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ class StepFacts:
         return sum(
             part.count * collective.size // collective.count
             for collective in self.of_step
-            if collective.phase == "gradients"
             for part in collective.parts
-            if part.layer
+            if phase_of(part, collective) == "gradients"
         )

@@ -21,7 +21,7 @@ from nnjax.config.schema import Config
 from nnjax.data.abstract_dataset import abstract_dataset
 from nnjax.interconnect.collective import Collective, Part
 from nnjax.interconnect.compiled import Leaf, read_collectives
-from nnjax.interconnect.operations import product_flops
+from nnjax.interconnect.products import product_flops
 from nnjax.interconnect.program_text import ProgramTextError, parse_program
 from nnjax.interconnect.step_facts import StepFacts
 from nnjax.models.layer_summary import summarize
@@ -96,8 +96,11 @@ def simulated_devices(config: Config, num_devices: int) -> list[jax.Device]:
     parallel = config.parallel
     platform = "cpu" if parallel.platform == "auto" else parallel.platform
     most = min(num_devices, MOST_SIMULATED) if platform == "cpu" else num_devices
-    if jax_started() and platform == "cpu":
-        most = min(most, len(jax.devices("cpu")))
+    if platform == "cpu":
+        if jax_started():
+            most = min(most, len(jax.devices("cpu")))
+        else:  # their number stays, and a later job of a sweep may want more
+            jax.config.update("jax_num_cpu_devices", MOST_SIMULATED)
     count = next(count for count in range(most, 0, -1) if num_devices % count == 0)
     if count < num_devices and (config.training.seeds > 1 or config.training.vary.learning_rate):
         raise ConfigError(
@@ -194,5 +197,4 @@ def buckets_of(experiment: Experiment, params: Any, num_devices: int) -> dict[st
 
 def _less(memory: dict[str, int], size: int) -> dict[str, int]:
     """Memory without a part of the state, which is an argument, an output, and the memory that both share."""
-    left = {part: memory[part] - size for part in ("arguments", "outputs", "aliased", "total") if part in memory}
-    return {**memory, **left}
+    return {part: held - (0 if part == "temporary" else size) for part, held in memory.items()}

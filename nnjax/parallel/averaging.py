@@ -19,8 +19,8 @@ A reader of a compiled program finds each exchange by its scope, the end of `op_
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -54,9 +54,9 @@ class Averaging:
         return self.gradients == "sharded"
 
     @property
-    def combines(self) -> bool:
-        """Whether XLA may combine all-reduces of one step; see `compile_lowered`."""
-        return self.gradients in ("automatic", "sharded")  # the latter's have other kinds
+    def in_turn(self) -> bool:
+        """Whether buffers are sent one after another, in a fixed order; such a program is compiled for it."""
+        return self.gradients != "automatic"
 
     def buckets(self, tree: Any, num_devices: int) -> tuple[Bucket, ...]:
         """The buffers that are sent, in the order in which they are issued; of `automatic` each tensor is one.
@@ -66,7 +66,10 @@ class Averaging:
             num_devices: that share a batch.
         """
         most: float = {"buckets": self.bucket_bytes, "sharded": self.bucket_bytes, "flat": math.inf}.get(self.gradients, 0)
-        return plan_buckets(tree, self.layers, most, num_devices if self.is_sharded else 1)
+        found = plan_buckets(tree, self.layers, most, num_devices if self.is_sharded else 1)
+        if self.gradients not in ("automatic", "per_tensor"):
+            return found
+        return tuple(replace(bucket, name=bucket.tensors[0].name) for bucket in found)
 
     def mean(self, grads: Any) -> Any:
         """The mean of each gradient over the devices: the same numbers in every way, within the rounding of their sum."""
@@ -76,16 +79,14 @@ class Averaging:
             with jax.named_scope(GRADIENTS_SCOPE):
                 return mean_over_devices(grads)
         leaves, structure = jax.tree.flatten(grads)
-        means, chain = list(leaves), _Chain()
+
+        def buffer(bucket: Bucket) -> jax.Array:
+            return jnp.concatenate([leaves[tensor.place].ravel() for tensor in bucket.tensors])
+
         with jax.named_scope(GRADIENTS_SCOPE):
-            for bucket in self.buckets(grads, 1):
-                alone = bucket.tensors[0] if self.gradients == "per_tensor" else None
-                with jax.named_scope(bucket.name if alone is None else alone.name):
-                    buffer = jnp.concatenate([leaves[tensor.place].ravel() for tensor in bucket.tensors])
-                    mean = chain.add(lax.pmean(chain.after(buffer), AXIS))
-                    for tensor, part in _parts(mean, bucket.tensors):
-                        means[tensor.place] = part.reshape(tensor.shape)
-        return jax.tree.unflatten(structure, means)
+            for tensor, part in _in_turn(self.buckets(grads, 1), buffer, lambda buffer: lax.pmean(buffer, AXIS)):
+                leaves[tensor.place] = part.reshape(tensor.shape)
+        return jax.tree.unflatten(structure, leaves)
 
     def scatter(self, grads: Any) -> Any:
         """This device's share of the mean of each gradient.
@@ -98,15 +99,15 @@ class Averaging:
         """
         count = lax.axis_size(AXIS)
         leaves, structure = jax.tree.flatten(grads)
-        shares, chain = list(leaves), _Chain()
+
+        def buffer(bucket: Bucket) -> jax.Array:
+            return jnp.concatenate([_rows(leaves[tensor.place], count) for tensor in bucket.tensors], axis=1)
+
         with jax.named_scope(GRADIENTS_SCOPE):
-            for bucket in self.buckets(grads, count):
-                with jax.named_scope(bucket.name):
-                    rows = jnp.concatenate([_rows(leaves[tensor.place], count) for tensor in bucket.tensors], axis=1)
-                    sums = chain.add(lax.psum_scatter(chain.after(rows), AXIS))
-                    for tensor, part in _parts(sums / count, bucket.tensors):
-                        shares[tensor.place] = part.reshape(share_shape(tensor.shape, count))
-        return jax.tree.unflatten(structure, shares)
+            buckets = self.buckets(grads, count)
+            for tensor, part in _in_turn(buckets, buffer, lambda rows: lax.psum_scatter(rows, AXIS) / count):
+                leaves[tensor.place] = part.reshape(share_shape(tensor.shape, count))
+        return jax.tree.unflatten(structure, leaves)
 
     def norm(self, shares: Any) -> jax.Array:
         """The L2 norm over all numbers of a tree of which each device holds its share."""
@@ -131,15 +132,15 @@ class Averaging:
             like: whole arrays, for their shapes.
         """
         leaves, structure = jax.tree.flatten(shares)
-        whole, chain = list(leaves), _Chain()
+
+        def buffer(bucket: Bucket) -> jax.Array:
+            return jnp.concatenate([leaves[tensor.place].ravel() for tensor in bucket.tensors])
+
         with jax.named_scope(PARAMETERS_SCOPE):
-            for bucket in self.buckets(like, lax.axis_size(AXIS)):
-                with jax.named_scope(bucket.name):
-                    own = jnp.concatenate([leaves[tensor.place].ravel() for tensor in bucket.tensors])
-                    rows = chain.add(lax.all_gather(chain.after(own), AXIS))
-                    for tensor, part in _parts(rows, bucket.tensors):
-                        whole[tensor.place] = part.ravel()[: tensor.size].reshape(tensor.shape)
-        return jax.tree.unflatten(structure, whole)
+            buckets = self.buckets(like, lax.axis_size(AXIS))
+            for tensor, rows in _in_turn(buckets, buffer, lambda own: lax.all_gather(own, AXIS)):
+                leaves[tensor.place] = rows.ravel()[: tensor.size].reshape(tensor.shape)
+        return jax.tree.unflatten(structure, leaves)
 
 
 AUTOMATIC = Averaging()
@@ -156,31 +157,30 @@ def _rows(x: jax.Array, count: int) -> jax.Array:
     return jnp.pad(x.ravel(), (0, -x.size % count)).reshape(count, -1)
 
 
-def _parts(buffer: jax.Array, tensors: Iterable[Tensor]) -> Iterable[tuple[Tensor, jax.Array]]:
-    """Cuts the last axis of a buffer into its tensors' parts."""
-    first = 0
-    for tensor in tensors:
-        yield tensor, buffer[..., first : first + tensor.share]
-        first += tensor.share
+def _in_turn(
+    buckets: Sequence[Bucket], buffer: Callable[[Bucket], jax.Array], exchange: Callable[[jax.Array], jax.Array]
+) -> Iterator[tuple[Tensor, jax.Array]]:
+    """Exchanges one buffer after another, so that XLA neither combines nor reorders them; see `compile_lowered`.
 
+    Args:
+        buckets: in order.
+        buffer: makes the buffer of a bucket, [..., numbers], in the order of its tensors.
+        exchange: does it.
 
-class _Chain:
-    """Issues exchanges one after another, so that XLA neither combines nor reorders them.
-
-    XLA's CPU backend removes the barriers before it combines all-reduces: it needs `compile_lowered(…, combines=False)`, too.
+    Yields:
+        Each tensor with its part of the result, in which it has the place that its shares have in the buffer.
     """
-
-    def __init__(self) -> None:
-        self._last: jax.Array | None = None
-
-    def after(self, value: jax.Array) -> jax.Array:
-        """The value, available only when the exchange before is done."""
-        if self._last is None:
-            return value
-        value, _ = lax.optimization_barrier((value, self._last))
-        return value
-
-    def add(self, exchanged: jax.Array) -> jax.Array:
-        """Notes the result of an exchange."""
-        self._last = exchanged
-        return exchanged
+    results: list[jax.Array] = []
+    for bucket in buckets:
+        with jax.named_scope(bucket.name):
+            sent = buffer(bucket)
+            if results:
+                # The last result passes the barrier, too: without a use of it, XLA would take it out.
+                sent, results[-1] = lax.optimization_barrier((sent, results[-1]))
+            results.append(exchange(sent))
+    for bucket, result in zip(buckets, results, strict=True):
+        first = 0
+        with jax.named_scope(bucket.name):
+            for tensor in bucket.tensors:
+                yield tensor, result[..., first : first + tensor.share]
+                first += tensor.share

@@ -50,7 +50,7 @@ class Bucket:
     """Tensors that travel in one buffer.
 
     Attributes:
-        name: `bucket_1`, `bucket_2`, … in the order in which they are issued; also the scope in a compiled program.
+        name: `bucket_1`, `bucket_2`, … in the order of issue, or its only tensor's name; also a scope in compiled programs.
         dtype: of all its numbers.
         tensors: in the order in which they lie in the buffer.
         shares: parts into which each tensor is cut, padded with zeros to equal length; 1 does not cut.

@@ -30,9 +30,9 @@ _LEAST_FREE = 2**24  # bytes that the programs of one experiment may take
 # places of all images, as BatchNorm needs them, take ten times as long as YNNPACK's.
 _YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
-# XLA's CPU backend removes optimization barriers before this pass, which then combines all-reduces that follow one another. A
-# name that a jaxlib does not have is passed over.
-_APART = {"xla_disable_hlo_passes": "cpu-all-reduce-combiner"}
+# XLA's CPU backend removes all optimization barriers, in this pass, before it combines all-reduces and orders what is left.
+_WITH_BARRIERS = {"xla_disable_hlo_passes": "cse_barrier_expander"}
+_UNCOMBINED = {"xla_disable_hlo_passes": "cpu-all-reduce-combiner"}  # for a version that cannot do without the pass above
 
 
 def keep_compiled(echo: Callable[[str], None]) -> None:
@@ -73,22 +73,25 @@ def check_cache(echo: Callable[[str], None]) -> None:
         jax.config.update("jax_enable_compilation_cache", False)
 
 
-def compile_lowered(lowered: Any, platform: str, *, combines: bool = True) -> Any:
+def compile_lowered(lowered: Any, platform: str, *, in_turn: bool = False) -> Any:
     """Compiles a lowered program with the settings that are fastest for training on a platform.
 
     Args:
         lowered: as from `jax.jit(…).lower(…)`.
         platform: the platform of its devices.
-        combines: whether XLA may combine all-reduces into one.
+        in_turn: whether exchanges that are separated by optimization barriers keep their order and are not combined.
     """
-    if platform == "cpu":
+    if platform != "cpu":
+        return lowered.compile()
+    more: dict[str, str] = {}
+    for more in (_WITH_BARRIERS, _UNCOMBINED) if in_turn else ({},):
         try:
-            return lowered.compile(compiler_options=_YNNPACK if combines else _YNNPACK | _APART)
+            return lowered.compile(compiler_options=_YNNPACK | more)
         except jax.errors.JaxRuntimeError as error:
-            if not any(setting in str(error) for setting in _YNNPACK):
+            if more is not _WITH_BARRIERS and not any(setting in str(error) for setting in _YNNPACK):
                 raise
-            # This jaxlib has no such setting: its programs are slower, and equally correct.
-    return lowered.compile()
+    # This jaxlib has no such setting: its programs are slower, and equally correct.
+    return lowered.compile(compiler_options=more)
 
 
 def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:

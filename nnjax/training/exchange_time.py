@@ -34,7 +34,7 @@ def exchange_seconds(placement: Placement, params: Any, averaging: Averaging = A
     def exchange(grads: Any) -> Any:
         return averaging.gather(averaging.scatter(grads), grads) if averaging.is_sharded else averaging.mean(grads)
 
-    average = compile_lowered(placement.compile(exchange).lower(params), placement.platform, combines=averaging.combines)
+    average = compile_lowered(placement.compile(exchange).lower(params), placement.platform, in_turn=averaging.in_turn)
     computed(average(params))  # connects
     times = []
     for _ in range(_ROUNDS):

@@ -217,7 +217,7 @@ def compiled_chunk(
     arguments = (state, *numbers, loader(0, 1), placement.replicate(np.int32(0)))
     donate = () if config.debug.strict else (0,)
     lowered = placement.compile(chunk, donate).lower(*arguments)
-    return compile_lowered(lowered, placement.platform, combines=experiment.recipe.averaging.combines), numbers
+    return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn), numbers
 
 
 def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:

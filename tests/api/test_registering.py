@@ -156,6 +156,15 @@ def test_a_registered_optimizer_has_what_all_have(tiny):
     assert len({row["test_loss"] for row in trials.summary["trials"]}) == 2
 
 
+def test_a_registered_optimizer_may_need_whole_tensors(tiny):
+    @nnjax.register_optimizer("plain")
+    def plain(options: Nothing, learning_rate):
+        return optax.sgd(learning_rate)
+
+    with pytest.raises(nnjax.ConfigError, match=r"gradients=sharded: .* optimizer=plain may need whole tensors; choose"):
+        nnjax.fit(tiny("optimizer=plain", "parallel.gradients=sharded"))
+
+
 def halves(count, shift=0.0):
     x = np.random.default_rng(0).normal(size=(count, 3)) + shift
     return x, (x[:, 0] > shift).astype(int)

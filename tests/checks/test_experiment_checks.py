@@ -288,6 +288,18 @@ BAD_PAIRS = [
         ONE_PIXEL | {"model.blocks": [], "data.augment.cutout": 1},
         "data.augment.cutout=1: greys out all of a 1×1 image; must be 0",
     ),
+    (
+        "optimizer=muon",
+        {"parallel.gradients": "sharded"},
+        "parallel.gradients=sharded: needs an optimizer that updates each number by itself; optimizer=muon needs whole tensors"
+        "; choose automatic, per_tensor, buckets or flat",
+    ),
+    (
+        "optimizer=muon_sgd",
+        {"parallel.gradients": "sharded", "parallel.devices": 1},
+        "parallel.gradients=sharded: needs an optimizer that updates each number by itself; optimizer=muon_sgd needs whole "
+        "tensors; choose automatic, per_tensor, buckets or flat",
+    ),
 ]
 
 
@@ -338,6 +350,9 @@ def test_a_bad_pair_is_named_and_nothing_else(
         ("model=fnn data=textbook", {}),
         (TEXTBOOK, {"data.inputs": [[1, 2, 3]] * 2, "data.targets": [[1], [0]]}),
         (f"{TEXTBOOK} data=synthetic loss=mse", REGRESSION | {"data.input_shape": [3]}),
+        ("optimizer=muon", {"parallel.gradients": "flat"}),
+        ("optimizer=lion", {"parallel.gradients": "sharded", "optimizer.clip_norm": 1.0}),
+        (TEXTBOOK, {"parallel.gradients": "sharded"}),
         (TEXTBOOK, {"training.precision": "bfloat16", "data.limit_test": 1, "data.normalize": True}),
     ],
 )

@@ -79,6 +79,20 @@ def test_devices_that_share_the_host_add_up():
     assert part(two, "the initial state") == part(one, "the initial state")
 
 
+def test_devices_share_the_optimizers_memory():
+    words = (*FNN, "parallel.gradients=sharded")
+    gpus, cpus = Machine("accelerator", 2, all_devices=4), Machine("cpu", 2)
+    device = training(*words, machine=gpus, where="device")
+    assert part(device, "memory of the optimizer") == 2 * PARAMS // 4
+    assert part(device, "the initial state") == PARAMS + 2 * PARAMS // 4
+    assert part(device, "parameters") == PARAMS
+    assert part(training(*words, machine=cpus), "memory of the optimizer") == 2 * PARAMS
+    assert part(training(*FNN, machine=cpus), "memory of the optimizer") == 4 * PARAMS
+    assert part(training(*words, "training.seeds=2", machine=cpus), "memory of the optimizer") == 4 * PARAMS  # one each
+    saving = needs(*words, machine=gpus)["to save a checkpoint", "host"]
+    assert part(saving, "a copy of the state") == 3 * PARAMS
+
+
 def test_accelerators_have_memory_of_their_own():
     machine = Machine("accelerator", 2)
     device, host = training(*FNN, machine=machine, where="device"), training(*FNN, machine=machine)

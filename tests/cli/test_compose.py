@@ -23,6 +23,7 @@ from nnjax.config.schema import (
     TrainConfig,
     VerifyConfig,
 )
+from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
 
@@ -40,12 +41,15 @@ ROOTS = {
     "neuron": NeuronConfig,
     "trace": TraceConfig,
     "netlab": NetlabConfig,
+    "traffic": TrafficConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
 NEEDS = {
     "data=textbook": ["model=two_neuron"],
     "training=textbook": ["model=two_neuron"],
     "data=airline": ["model=rnn"],
+    "link=custom": ["link.bandwidth=1e9", "link.latency=1e-3"],
+    "device=custom": ["device.peak_flops=1e12", "device.flops_share=0.3"],
     "data=series": ["model=rnn", f"data.file={A_SERIES}", "data.column=passengers"],
 }
 
@@ -67,7 +71,8 @@ def message(overrides: list[str], *directories: Path, verb: str = "train", schem
 def test_every_option_composes(option: str) -> None:
     group, _, name = option.partition("=")
     needs = ["model=two_neuron"] if option.startswith("step_size=") else NEEDS.get(option, [])
-    config = compose_train([option, *needs])
+    verb, schema = ("traffic", TrafficConfig) if group in ("link", "device") else ("train", TrainConfig)
+    config = compose_config(verb, [option, *needs], schema)
     assert getattr(getattr(config, group, None), "name", name) == name
 
 

@@ -37,6 +37,10 @@ LONG = [
 CASES = {
     "one network, pmap": (2, [*SMALL, "parallel.devices=2", "training.duration=2epochs"]),
     "one network, shard_map": (2, [*SMALL, "parallel=shard_map", "parallel.devices=4", "training.duration=2epochs"]),
+    "each a share of the optimizer's memory": (
+        2,
+        [*SMALL, "parallel.devices=4", "parallel.gradients=sharded", "parallel.bucket_bytes=2kB", "training.duration=2epochs"],
+    ),
     "convolutions, the best of four": (
         4,
         ["model=cnn", "report.figures=false", "parallel.devices=4", "debug=fast", "data.validation=0.2", "training.test=best"],

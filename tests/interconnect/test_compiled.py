@@ -9,6 +9,7 @@ from nnjax.interconnect.collective import Part
 from nnjax.interconnect.compiled import Leaf, group_size, read_collectives
 from nnjax.interconnect.program_text import Instruction, ProgramTextError, parse_program
 from nnjax.interconnect.step_program import compiled_step, scaled
+from nnjax.training import step
 
 IMAGES = [
     "data=synthetic",
@@ -38,7 +39,10 @@ def facts_of(*overrides, devices=2):
     return compiled_step(config, devices)
 
 
-@pytest.mark.parametrize("name", MODELS)
+FAST = ("two_neuron", "fnn", "cnn", "rnn")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in MODELS])
 def test_the_gradients_of_every_model_have_the_bytes_of_its_parameters(name):
     facts = facts_of(*MODELS[name])
     assert facts.gradient_bytes == facts.parameters > 0
@@ -46,14 +50,49 @@ def test_the_gradients_of_every_model_have_the_bytes_of_its_parameters(name):
     assert {c.kind for c in gradients} == {"all_reduce"}
     named = [(part.layer, part.tensor) for collective in gradients for part in collective.parts]
     assert len(named) == len(set(named))
-    assert all(layer for layer, _ in named)
+    assert {tensor for layer, tensor in named if not layer} <= {"loss"}  # of a stop rule that the devices check
     assert all(collective.group_size == 2 and collective.dtype == "float32" for collective in facts.reading.collectives)
     metrics = facts.of_call
     assert [c.phase for c in metrics] == ["metrics"]
     assert metrics[0].size == 3 * 4 * facts.steps_per_call
 
 
-@pytest.mark.parametrize("wrapper", ["pmap", "shard_map"])
+WAYS = {
+    "per_tensor": ("all_reduce", 8),
+    "buckets": ("all_reduce", 2),
+    "flat": ("all_reduce", 1),
+    "sharded": ("reduce_scatter", 2),
+}
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "sharded" else pytest.mark.slow) for way in WAYS])
+def test_each_way_to_average_gradients_sends_every_parameter(way):
+    kind, exchanges = WAYS[way]
+    model = ["model=fnn", "model.hidden=[9,7]", "model.normalization=batch"]
+    facts = facts_of(*IMAGES, *model, f"parallel.gradients={way}", "parallel.bucket_bytes=1kB", devices=4)
+    automatic = facts_of(*IMAGES, *model, devices=4)
+    assert facts.gradient_bytes == facts.parameters == automatic.parameters
+    gradients = [c for c in facts.of_step if c.phase == "gradients"]
+    assert {c.kind for c in gradients} == {kind}
+    assert len(gradients) == exchanges
+    parameters = [c for c in facts.of_step if c.phase == "parameters"]
+    if way == "sharded":
+        assert {c.kind for c in parameters} == {"all_gather"}
+        assert [c.parts for c in parameters] == [c.parts for c in gradients]
+        assert facts.optimizer < automatic.optimizer / 3
+        assert facts.memory["arguments"] < automatic.memory["arguments"]
+    else:
+        assert (parameters, facts.optimizer) == ([], automatic.optimizer)
+
+
+def test_a_gradient_that_is_not_averaged_is_found(monkeypatch):
+    averages = step.mean_over_devices
+    monkeypatch.setattr(step, "mean_over_devices", lambda tree: {**averages(tree), "output": tree["output"]})
+    with pytest.raises(ProgramTextError, match="exchanges no gradient of output/bias"):
+        facts_of(*IMAGES, "model=fnn", "model.hidden=[8]")
+
+
+@pytest.mark.parametrize("wrapper", ["pmap", pytest.param("shard_map", marks=pytest.mark.slow)])
 def test_the_statistics_of_batch_norm_are_traffic(wrapper):
     facts = facts_of(*IMAGES, "model=fnn", "model.hidden=[8,4]", "model.normalization=batch", f"parallel={wrapper}", devices=4)
     statistics = [c for c in facts.of_step if c.phase == "batch_statistics"]
@@ -137,8 +176,8 @@ ENTRY %main (in: f32[2,3]) -> f32[2,3] {{
 A, B = (f', metadata={{op_name="jit(f)/while/body/transpose(jvp({layer}))/dot"}}' for layer in "ab")
 
 
-def read(first="", second="", leaves=LEAVES, text=TEXT, **buckets):
-    psum = 'metadata={op_name="jit(f)/while/body/psum"}'
+def read(first="", second="", leaves=LEAVES, text=TEXT, scope="psum", **buckets):
+    psum = f'metadata={{op_name="jit(f)/while/body/{scope}"}}'
     program = parse_program(text.format(first=first, second=second, psum=psum).replace("condition=%body, ", ""))
     return read_collectives(program, leaves, ("a", "b"), buckets)
 
@@ -147,6 +186,12 @@ def test_operands_of_one_shape_are_told_apart_by_their_scopes():
     (collective,) = read(B, A).collectives
     assert [part.layer for part in collective.parts] == ["b", "a", "b"]
     assert collective.buffers == 3
+
+
+def test_names_that_xla_lists_for_what_it_combined_come_first():
+    listed = "(gradients/b/kernel/psum:gradients/a/kernel/psum:gradients/b/bias/psum)"
+    (collective,) = read(A, B, scope=listed).collectives
+    assert [(part.layer, part.tensor) for part in collective.parts] == [("b", "kernel"), ("a", "kernel"), ("b", "bias")]
 
 
 def test_without_scopes_the_order_of_the_tree_counts_and_is_said():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnjax.interconnect.operations import product_flops
+from nnjax.interconnect.products import product_flops
 from nnjax.interconnect.program_text import Array, ProgramTextError, is_collective, parse_program
 
 PROGRAM = """HloModule jit_f, is_scheduled=true, num_partitions=4, replica_count=1

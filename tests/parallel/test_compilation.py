@@ -115,3 +115,13 @@ def test_an_error_of_the_program_itself_is_raised():
 
     with pytest.raises(jax.errors.JaxRuntimeError, match="out of memory"):
         compile_lowered(Broken(), "cpu")
+
+
+def test_a_version_that_cannot_keep_barriers_leaves_exchanges_uncombined():
+    class Lowered:
+        def compile(self, compiler_options):
+            if compiler_options["xla_disable_hlo_passes"] == "cse_barrier_expander":
+                raise jax.errors.JaxRuntimeError("UNIMPLEMENTED: opt-barrier")
+            return compiler_options
+
+    assert compile_lowered(Lowered(), "cpu", in_turn=True) == compilation._YNNPACK | compilation._UNCOMBINED
