@@ -1,7 +1,7 @@
 """The parts of `experiments.netlab`: each opens a lab, trains in it, and returns rows of plain numbers.
 
     lab = LabSession(config, programs, run_dir, console)
-    measure_grid(lab)                           # rows of calibration and of judged points
+    measure_grid(lab)                           # rows of calibration, and of judged points
     measure_bytes(lab), measure_faults(lab), measure_straggler(lab)
 
 Every row has the same names of columns; `nnjax.reporting.netlab_tables` shows them.
@@ -188,14 +188,22 @@ def _at(network: Network, team: Team, conditions: LinkConditions, seconds: float
 def _calibrated(lab: LabSession, network: Network, team: Team, layers: int) -> tuple[float, list[Row]]:
     """Measures a step with a delay that no judged point has; returns the seconds that the links do not hide.
 
-    A step without any limit is measured, too, and shown.
+    A step without any limit is measured, too, and shown; nothing follows from it.
     """
     ranks, seconds, rows = network.lab.ranks, lab.config.seconds, list[Row]()
     found = {conditions: _at(network, team, conditions, seconds) for conditions in (LinkConditions(), _CALIBRATION)}
     computing = lab.computing(layers, ranks, _CALIBRATION, found[_CALIBRATION].step_time)
     for conditions, measured in found.items():
         expected = lab.expect(layers, ranks, conditions, computing, measured.step_time)
-        rows.append(_row("calibration", network, Point(layers, conditions, seconds), measured, expected))
+        rows.append(
+            _row(
+                "calibration" if conditions == _CALIBRATION else "unlimited",
+                network,
+                Point(layers, conditions, seconds),
+                measured,
+                expected,
+            )
+        )
     return computing, rows
 
 

@@ -33,6 +33,7 @@ from nnjax.reporting.files import replacing
 from nnjax.reporting.netlab_tables import fault_table, link_table, point_table
 from nnjax.reporting.run_summary import environment, write_json
 
+_TIMED = ("unlimited", "calibration", "judged", "straggler")
 _MOST_COMMANDS = 60  # those that built the first lab, and shaped it once
 
 _PARTS: dict[str, Callable[[LabSession], list[Row]]] = {
@@ -115,14 +116,12 @@ def _written(config: NetlabConfig, rows: Sequence[Row], networks: Sequence[Netwo
     if judged:
         from nnjax.reporting.figures.lab_points import lab_points
 
-        lab_points(
-            [row for row in rows if row["kind"] in ("judged", "calibration", "straggler")], run_dir / "figures/netlab.png"
-        )
+        lab_points([row for row in rows if row["kind"] in _TIMED], run_dir / "figures/netlab.png")
     return summary
 
 
 def _show(rows: Sequence[Row], summary: Mapping[str, Any], console: RunConsole) -> None:
-    points = [row for row in rows if row["kind"] in ("calibration", "judged", "bytes", "straggler")]
+    points = [row for row in rows if row["kind"] in (*_TIMED, "bytes")]
     if points:
         console.print(point_table(points))
     if any("link_use" in row for row in points):

@@ -50,8 +50,8 @@ def test_points_are_measured_drawn_and_written(tmp_path):
     done = start("netlab", "parts=[grid,straggler]", *ALONE, *axes, f"hydra.run.dir={tmp_path / 'run'}")
     rows = json.loads((tmp_path / "run/netlab.json").read_text())["rows"]
     kinds = [row["kind"] for row in rows]
-    assert [kinds.count(kind) for kind in ("calibration", "judged", "straggler")] == [4, 4, 2]
-    calibrated = {(row["bandwidth"], row["delay"]) for row in rows if row["kind"] == "calibration"}
+    assert [kinds.count(kind) for kind in ("unlimited", "calibration", "judged", "straggler")] == [2, 2, 4, 2]
+    calibrated = {(row["bandwidth"], row["delay"]) for row in rows if row["kind"] in ("unlimited", "calibration")}
     for row in rows:
         if row["kind"] == "judged":
             assert (row["bandwidth"], row["delay"]) not in calibrated

@@ -4,8 +4,8 @@
     points[0].label                                  # "4 tensors, 20 Mb/s, 1 ms, no loss"
     hidden_width(60_000, layers=6, inputs=64, outputs=10)          # 102
 
-The calibration points have links without any limit: they measure what the processes compute, gloo's own work included. No
-judged point is one of them.
+The calibration point has a delay and no limit of bandwidth: it measures what the links do not hide, computing and gloo's own
+work. No judged point is like it.
 """
 
 import math

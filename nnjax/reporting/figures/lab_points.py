@@ -11,7 +11,8 @@ from typing import Any
 from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, RED, canvas
 
 _KINDS: dict[str, dict[str, Any]] = {
-    "calibration": {"marker": "x", "color": GREY},
+    "unlimited": {"marker": "+", "color": GREY},
+    "calibration": {"marker": "x", "color": BLACK},
     "judged": {"marker": "o", "color": BLUE},
     "judged, loss": {"marker": "^", "color": RED},
     "straggler": {"marker": "s", "color": ORANGE},
@@ -23,7 +24,7 @@ def lab_points(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draws every point: at the left measured against predicted, at the right each error.
 
     Args:
-        rows: with kind, label, loss, measured, predicted (seconds) and error (a share of the measured time).
+        rows: with kind, processes, label, loss, measured, predicted (seconds) and error (a share of the measured time).
         path: the PNG file.
     """
     judged = [row for row in rows if row["kind"] == "judged"]
@@ -51,7 +52,7 @@ def lab_points(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         right.axvspan(-100 * _BAND, 100 * _BAND, color=GREY, alpha=0.15)
         right.barh(places, [100 * row["error"] for row in rows], color=colours, height=0.7)
         right.axvline(0, color=BLACK, linewidth=1)
-        right.set_yticks(places, [f"{row['label']}" for row in rows], fontsize=7.5)
+        right.set_yticks(places, [f"{row['processes']} ranks, {row['label']}" for row in rows], fontsize=7.5)
         right.yaxis.tick_right()
         right.set_xlabel("error of the prediction, %")
         typical = f"; median of {len(judged)} judged: {median(abs(row['error']) for row in judged):.1%}" if judged else ""
