@@ -40,6 +40,13 @@ def has_engines() -> bool:
     return os.getuid() == 0 and all(shutil.which(program) for program in programs)
 
 
+def has_lab() -> bool:
+    """Whether network namespaces can be made here."""
+    from nnjax.interconnect.netlab.system import missing_here
+
+    return not missing_here()
+
+
 def left_out() -> dict[str, str]:
     """From the markers whose tests cannot run here to what would run them. They are deselected: none skips."""
     return {
@@ -48,6 +55,8 @@ def left_out() -> dict[str, str]:
             ("browser", find_spec("playwright") is not None, "make test-browser"),
             ("torch", find_spec("torch") is not None, "make test-bench"),
             ("engines", has_engines(), "make test-engines, as root on Debian"),
+            ("netlab", has_lab(), "root on Linux, with iproute2 and /dev/net/tun"),
+            ("nft", shutil.which("nft") is not None, "apt install nftables"),
             ("real_data", has_real_data(), "experiments.prepare, and TFDS_DATA_DIR"),
         )
         if not is_here

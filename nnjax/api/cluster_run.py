@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nnjax.parallel.peers import Peers
     from nnjax.training.state import TrainState
 
-_AGREED = (PreemptedError, DivergedError, RunFinishedError)
+_AGREED = (PreemptedError, DivergedError)
 """Ends that all processes come to by themselves, at the same step."""
 
 
@@ -71,8 +71,14 @@ def take_part(config: TrainConfig, run_dir: Path | None, console: RunConsole, su
         yield config
     except BaseException as error:
         code = getattr(error, "exit_code", 1)
+        if isinstance(error, RunFinishedError):  # only process 0 reads the folder
+            peers.dismiss(code)
+            raise
         if not in_command:
-            peers.fail(code, str(error))
+            if isinstance(error, _AGREED):
+                peers.exchange({})
+            else:
+                peers.fail(code, str(error))
             raise
         if isinstance(error, _AGREED):
             peers.end_with(code)

@@ -212,9 +212,8 @@ def _train(
             console.print(f"Stopped: {result.reason}")
         if peers().count > 1:
             with clock("compile"):
-                averaging = experiment.recipe.averaging
-                seconds = exchange_seconds(placement, result.state.params, averaging)
-                summary["communication"] = seconds * result.progress.step
+                steps, averaging = result.progress.step - progress.step, experiment.recipe.averaging
+                summary["communication"] = exchange_seconds(placement, result.state.params, averaging) * steps
 
         # --- test: once, at the end; a signal that ends it leaves it to the next session ---
         ending.trained(summary)
@@ -249,6 +248,7 @@ def _train(
             show_trials(console, summary)
         callbacks.write(step, "test", evaluation.metrics)
     checkpoints.close()
+    peers().needs_nobody = peers().is_command
     trained = TrainedNetwork(experiment, tested, metrics.records(), summary)
     if run_dir is None:
         return trained

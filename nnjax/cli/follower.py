@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.compose import Composition, check
+from nnjax.cli.compose import Composition, check, compose_train
 from nnjax.cli.job import Task, plain_values
 from nnjax.cli.process import complain
 from nnjax.config.errors import DivergedError, PreemptedError, UserError
@@ -37,7 +37,7 @@ def told(tell: Tell, processes: Processes, run: Callable[[], int]) -> int:
         if processes.engine != LAUNCHER:  # which ends them
             tell(error.exit_code, str(error))
         raise
-    if processes.engine != LAUNCHER:
+    if processes.engine != LAUNCHER or code == 0:  # such as for a run that is complete
         tell(code, "")
     return code
 
@@ -54,9 +54,9 @@ def follow(schema: type, task: Task, composition: Composition, processes: Proces
     Raises:
         UserError: for a mistake in the config.
     """
-    values: dict[str, Any] = composition.values(schema)
-    if isinstance(values.get("resume"), str) or isinstance(values.get("rerun"), str):
-        config: Any = parse(schema, values, composition)
+    if any(composition.job.get(key) for key in ("resume", "rerun")):
+        # Other overrides are for the config of the earlier run, which comes from process 0.
+        config: Any = compose_train([text for text in composition.overrides if text.lstrip("+").startswith("parallel")])
     else:
         values, origins = plain_values(schema, composition)
         config = parse(schema, values, origins)

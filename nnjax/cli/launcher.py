@@ -9,6 +9,7 @@ launcher is killed, a pipe closes, and they stop as at SIGTERM. `parallel.superv
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,8 +23,10 @@ from pathlib import Path
 from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.process import complain
 from nnjax.config import leaving
+from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_words
-from nnjax.config.processes import COORDINATOR, COUNT, LOCAL_RANK, RANK
+from nnjax.config.paths import why
+from nnjax.config.processes import COORDINATOR, COUNT, LOCAL_RANK, RANK, TOKEN
 from nnjax.config.schema import TrainConfig
 
 _LIFELINE, _FOLDER, _CORES = "NNJAX_LIFELINE", "NNJAX_FOLDER", "NNJAX_CORES"
@@ -42,6 +45,11 @@ def launch(config: TrainConfig, gpus: Sequence[str] = (), *, automatic: bool) ->
         automatic: whether the command's own words resume the run, as with `resume=auto`.
     """
     assert isinstance(config.parallel.processes, int)
+    if gpus and config.parallel.processes > len(gpus):
+        raise ConfigError(
+            f"parallel.processes={config.parallel.processes}: each process needs a GPU of its own, and this machine "
+            f"has {len(gpus)}; choose at most {len(gpus)}, or parallel.platform=cpu"
+        )
     count, words, restarts = config.parallel.processes, sys.orig_argv[1:], 0
     while True:
         team = _Team(count, words, config.parallel.peer_timeout, gpus)
@@ -57,7 +65,12 @@ def launch(config: TrainConfig, gpus: Sequence[str] = (), *, automatic: bool) ->
             count = _fitting(config, max(1, count - len(team.killed)))
         if not automatic:
             plugins = [word for plugin in loaded_plugins() for word in ("--plugin", str(plugin.path))]
-            words = [*verb_words(), *plugins, f"resume={_quoted(folder)}"]
+            words = [
+                *verb_words(),
+                *plugins,
+                f"resume={_quoted(folder)}",
+                f"parallel.start_timeout={config.parallel.start_timeout}",
+            ]
         words = [word for word in words if not word.startswith("parallel.processes=")] + [f"parallel.processes={count}"]
         processes = "1 process" if count == 1 else f"{count} processes"
         complain(
@@ -100,7 +113,7 @@ class _Team:
         self._lifeline, writer = os.pipe()
         self._held = writer  # closed by the system, however this process ends
         self._said, said = os.pipe()
-        address = f"127.0.0.1:{_free_port()}"
+        address, token = f"127.0.0.1:{_free_port()}", secrets.token_hex()
         shares = _shares(count)
         self._processes = []
         for rank in range(count):
@@ -112,12 +125,13 @@ class _Team:
                 COUNT: str(count),
                 LOCAL_RANK: str(rank),
                 COORDINATOR: address,
+                TOKEN: token,
                 _LIFELINE: str(self._lifeline),
                 _FOLDER: str(said),
                 _CORES: shares[rank],
             }
-            self._processes.append(
-                subprocess.Popen(
+            try:
+                process = subprocess.Popen(
                     [sys.executable, *words],
                     env=environment,
                     pass_fds=(self._lifeline, said),
@@ -125,7 +139,10 @@ class _Team:
                     stdout=None if rank == 0 else subprocess.DEVNULL,
                     process_group=0,  # the terminal's Ctrl-C reaches the launcher only, which passes it on
                 )
-            )
+            except OSError as error:
+                self._send(signal.SIGKILL)
+                raise UserError(f"parallel.processes={count}: process {rank} cannot be started: {why(error)}") from error
+            self._processes.append(process)
         os.close(self._lifeline)
         os.close(said)
         leaving.receive(self._forward)
@@ -136,6 +153,7 @@ class _Team:
         failed: float | None = None
         last_since: float | None = None
         asked: float | None = None
+        codes: list[int | None] = []  # of those that ended by themselves
         while None in [process.poll() for process in self._processes]:
             time.sleep(_TICK)
             now = time.monotonic()
@@ -144,26 +162,29 @@ class _Team:
                 self._name_killed()
             first, *others = [process.returncode for process in self._processes]
             # Once all others have ended by themselves, process 0 is about to end, too.
-            if last_since is None and (first is not None or all(code is not None and code >= 0 for code in others)):
+            are_done = bool(others) and all(code is not None and code >= 0 for code in others)
+            if last_since is None and (first is not None or are_done):
                 last_since = now
                 self._end_frozen()
             late = (failed is not None and now - failed > self._limit) or (last_since is not None and now - last_since > _LAST)
             if late and asked is None:
-                asked = now
+                asked, codes = now, [process.returncode for process in self._processes]
                 self._send(signal.SIGTERM)
             elif asked is not None and now - asked > _LAST:
                 self._send(signal.SIGKILL)
-        self._name_killed()
+        if asked is None:
+            self._name_killed()
         leaving.at_end(None)
         leaving.receive(None)
         os.close(self._held)
         said = os.read(self._said, 2**16)
         os.close(self._said)
         self.folder = Path(os.fsdecode(said)) if said else None
-        first, *others = [process.returncode for process in self._processes]
-        if first > 0:
+        codes = codes or [process.returncode for process in self._processes]
+        first = codes[0]
+        if first is not None and (first > 0 or (first == 0 and asked is not None)):
             return first
-        return max((1 if code < 0 else code for code in (first, *others)), default=0)
+        return max((1 if code < 0 else code for code in codes if code is not None), default=1)
 
     def _end_frozen(self) -> None:
         """Ends the processes that are stopped (SIGSTOP), which no other signal would reach; Linux only."""

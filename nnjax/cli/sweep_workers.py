@@ -64,7 +64,7 @@ def launched(job: Job, composition: Composition, jobs: Sized | None, sweep_dir: 
         yield overrides
         return
     locks = sweep_dir / _LOCKS
-    locks.mkdir()
+    locks.mkdir(exist_ok=True)  # a sweep that was killed leaves it
     job.share = Share(SWEEP, at_a_time, str(locks), gpus, stops_with_parent=joblib)
     try:
         with _forwarded():

@@ -120,6 +120,8 @@ def take_part(share: Share, place: int) -> None:
 def _prepare(share: Share) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+    if hasattr(signal, "SIGUSR2"):  # submitit says so that the job's time is nearly over, and would end it without saving
+        signal.signal(signal.SIGUSR2, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
     if share.stops_with_parent:
         threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     if share.at_a_time > 1:

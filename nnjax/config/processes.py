@@ -9,6 +9,7 @@ inside a Slurm job of several tasks is one, too: nobody started its peers.
 """
 
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,10 +18,14 @@ from nnjax.config.errors import ConfigError
 RANK, COUNT, COORDINATOR, LOCAL_RANK = "NNJAX_RANK", "NNJAX_PROCESSES", "NNJAX_COORDINATOR", "NNJAX_LOCAL_RANK"
 """The environment variables that nnjax's launcher sets; a person may set the first three by hand."""
 
+TOKEN = "NNJAX_TOKEN"
+"""A secret that all processes of a job share, so that no other program can take the place of one; the launcher draws it."""
+
 LAUNCHER = "nnjax"
 """The engine of `parallel.processes`."""
 
 _KUBERNETES_PORT = 55527
+_JOB_NAMES = ("PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid")  # the same in all processes that one mpirun starts
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ def detect(environ: Mapping[str, str] | None = None) -> Processes:
         if found is not None:
             if not 0 <= found.rank < found.count:
                 raise ConfigError(f"{found.engine}: says that this is process {found.rank} of {found.count}, counted from 0")
+            if found.count > 1 and found.coordinator is not None:
+                _check_address(found.coordinator)
             return found if found.count > 1 else Processes()
     return Processes()
 
@@ -142,11 +149,18 @@ def _tpu_pod(environ: Mapping[str, str]) -> Processes | None:
     return Processes(_number(environ, "TPU_WORKER_ID"), len(names), "TPU pod", None, "gketpu")
 
 
+def _check_address(text: str) -> None:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigError(f"the address of process 0, {text}: must be HOST:PORT, with a port from 1 to 65535")
+
+
 def _on_this_machine(environ: Mapping[str, str], key: str, count: int) -> str | None:
-    """An address for processes that all run on this machine; its port follows from what they share, their parent."""
+    """An address for processes that all run on this machine; its port follows from the job's name, or from their parent."""
     if environ.get(key) != str(count):
         return None
-    return f"127.0.0.1:{61440 + os.getppid() % 4096}"
+    job = next((environ[name] for name in _JOB_NAMES if environ.get(name)), str(os.getppid()))
+    return f"127.0.0.1:{61440 + zlib.crc32(job.encode()) % 4096}"
 
 
 def _number(environ: Mapping[str, str], key: str) -> int:

@@ -11,25 +11,24 @@ that is frozen or cut off, after `silence` seconds without a sign of life, which
 are counted in looks: a process that was stopped itself, as a suspended job is, finds nobody missing afterwards.
 
 Messages are JSON with a payload of bytes: nothing in them can run code. The hub waits at the address that JAX's own service
-takes over afterwards, so that it can say which process did not come; XLA would abort instead.
+takes over afterwards, so that it can say which process did not come; XLA would abort instead. A stranger on its port is sent
+away; where all have the same token, as under the launcher, nobody else can take a process's place.
 """
 
-import json
+import hmac
 import queue
-import select
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-_LOOKS = 20  # in `silence` seconds
+from nnjax.parallel.messages import HELLO_SECONDS, LOOKS, receive, receive_hello, send
+
 _RETRY = 0.1  # seconds
-_HELLO = 5.0  # seconds for a connected process to say who it is
-_LARGEST_HEAD = 2**24
-_SIZES = struct.Struct("!IQ")
+_BEAT = 2.0  # seconds between signs of life, or less: the peer may be less patient
+_BLOCKED = 1.0  # seconds after which a message counts as one that its receiver does not take
 
 Ended = Callable[[int, Mapping[str, Any]], None]
 """Called in a thread, at most once for each peer: with its rank, and what it said: {} if it is gone without a word, {"silent":
@@ -44,6 +43,9 @@ class Line:
         rank: of the peer.
         silence: seconds without a sign of life after which it counts as gone.
         ended: see `Ended`.
+
+    Attributes:
+        silence: as given; may be changed, and counts from the next message on.
     """
 
     def __init__(self, connection: socket.socket, rank: int, silence: float, ended: Ended) -> None:
@@ -51,7 +53,7 @@ class Line:
         self.inbox: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
         self.is_over = False  # nothing more is expected of the peer
         self.closed = threading.Event()
-        self._connection, self._silence, self._ended = connection, silence, ended
+        self._connection, self.silence, self._ended = connection, silence, ended
         self._sending = threading.Lock()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -65,11 +67,8 @@ class Line:
 
         A peer that takes nothing any more blocks this call; `ended` is called meanwhile.
         """
-        text = json.dumps(head).encode()
         with self._sending, suppress(OSError):
-            self._connection.sendall(_SIZES.pack(len(text), len(payload)) + text)
-            if payload:
-                self._connection.sendall(payload)
+            send(self._connection, head, payload)
 
     def close(self) -> None:
         """Ends the connection; the peer takes that as the end of this process, unless it was told before."""
@@ -78,21 +77,21 @@ class Line:
 
     def _live(self) -> None:
         beat = threading.Event()
-        while not self.is_over and not beat.wait(self._silence / _LOOKS * 2):
+        while not self.is_over and not beat.wait(min(self.silence / LOOKS * 2, _BEAT)):
             self.send({"kind": "alive"})
 
     def _receive(self) -> None:
         try:
             while True:
-                head, payload = receive(self._connection, self._silence)
+                head, payload = receive(self._connection, self.silence)
                 if head["kind"] == "end":
                     self.is_over = True
                     self._ended(self.rank, head)
                 elif head["kind"] != "alive":
                     self.inbox.put((head, payload))
         except TimeoutError:
-            self._lost({"silent": self._silence})
-        except (OSError, ValueError, KeyError, TypeError):
+            self._lost({"silent": self.silence})
+        except Exception:  # the connection ended, or what came is no message
             self._lost({})
         finally:
             self._connection.close()
@@ -101,6 +100,10 @@ class Line:
     def _lost(self, said: Mapping[str, Any]) -> None:
         if not self.is_over:
             self.is_over = True
+            if self._sending.acquire(timeout=_BLOCKED):
+                self._sending.release()
+            else:  # a message that the peer does not take would keep this process from telling the others
+                self.close()
             self._ended(self.rank, said)
 
 
@@ -112,17 +115,19 @@ class Hub:
         silence: see `Line`.
         ended: see `Ended`.
         port: where the others connect; 0 takes a free one.
+        host: where they reach this machine; at a loopback address, nobody else can.
+        token: what they must know.
 
     Attributes:
-        port: the one taken, on all of the machine's addresses.
+        port: the one taken, on all of the machine's addresses, or on the loopback address.
 
     Raises:
         OSError: if another program has the port.
     """
 
-    def __init__(self, count: int, silence: float, ended: Ended, port: int = 0) -> None:
-        self._count, self._silence, self._ended = count, silence, ended
-        self._server = _server(port)
+    def __init__(self, count: int, silence: float, ended: Ended, port: int = 0, *, host: str = "", token: str = "") -> None:
+        self._count, self._silence, self._ended, self._token = count, silence, ended, token
+        self._server = _server(host, port)
         self.port: int = self._server.getsockname()[1]
         self.lines: dict[int, Line] = {}
 
@@ -135,17 +140,24 @@ class Hub:
                 connection, _ = self._server.accept()
             except TimeoutError:
                 break
-            with suppress(OSError, ValueError, KeyError, TypeError):  # a stranger
-                head, _ = receive(connection, min(left, _HELLO))
-                rank = int(head["rank"])
-                if head["count"] == self._count and 0 < rank < self._count and rank not in self.lines:
-                    self.lines[rank] = Line(connection, rank, self._silence, self._ended)
-                    continue
-            connection.close()
+            rank = self._rank_of(connection, time.monotonic() + min(left, HELLO_SECONDS))
+            if rank is None:
+                connection.close()
+                continue
+            self.lines[rank] = line = Line(connection, rank, self._silence, self._ended)
+            line.begin()  # those who came early get signs of life
         self._server.close()
-        for line in self.lines.values():
-            line.begin()
         return [rank for rank in range(1, self._count) if rank not in self.lines]
+
+    def _rank_of(self, connection: socket.socket, until: float) -> int | None:
+        """The rank that a connected process has; None for a stranger, or a second one of the same rank."""
+        with suppress(Exception):  # whatever a stranger may send
+            head = receive_hello(connection, until)
+            rank = head["rank"]
+            known = head["count"] == self._count and hmac.compare_digest(str(head["token"]), self._token)
+            if known and isinstance(rank, int) and 0 < rank < self._count and rank not in self.lines:
+                return rank
+        return None
 
     def exchange(self, own: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Everybody's value, by rank; all processes call it, equally often."""
@@ -160,7 +172,7 @@ class Hub:
 
     def tell(self, head: Mapping[str, Any], payload: bytes = b"") -> None:
         """Sends a message to all others."""
-        for line in self.lines.values():
+        for line in list(self.lines.values()):  # another thread may add one
             line.send(head, payload)
 
 
@@ -175,15 +187,26 @@ class Member:
         silence: see `Line`.
         ended: see `Ended`.
         seconds: in which the hub must be reached; its machine may come later than this one.
+        token: the hub's.
 
     Raises:
         OSError: if it is not.
     """
 
-    def __init__(self, host: str, port: int, rank: int, count: int, silence: float, ended: Ended, seconds: float) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        rank: int,
+        count: int,
+        silence: float,
+        ended: Ended,
+        seconds: float,
+        token: str = "",
+    ) -> None:
         connection = _reach(host, port, seconds)
         self.lines = {0: Line(connection, 0, silence, ended)}
-        self.lines[0].send({"kind": "hello", "rank": rank, "count": count})
+        self.lines[0].send({"kind": "hello", "rank": rank, "count": count, "token": token})
         self.lines[0].begin()
 
     def exchange(self, own: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -201,50 +224,6 @@ class Member:
         self.lines[0].send(head, payload)
 
 
-def receive(connection: socket.socket, silence: float) -> tuple[dict[str, Any], bytes]:
-    """Waits for a message.
-
-    Raises:
-        TimeoutError: if nothing at all came for so many seconds, in which this process ran.
-        OSError: if the connection ended.
-        ValueError: if what came is no message.
-    """
-    head_size, size = _SIZES.unpack(_exactly(connection, _SIZES.size, silence))
-    if head_size > _LARGEST_HEAD:
-        raise ValueError("no message")
-    head = json.loads(_exactly(connection, head_size, silence))
-    if not isinstance(head, dict):
-        raise ValueError("no message")
-    return head, bytes(_exactly(connection, size, silence))
-
-
-def _exactly(connection: socket.socket, size: int, silence: float) -> bytearray:
-    data, looks = bytearray(), 0
-    connection.settimeout(None)
-    while len(data) < size:
-        try:
-            part = _some(connection, min(size - len(data), 2**20), silence / _LOOKS)
-        except TimeoutError:
-            looks += 1
-            if looks >= _LOOKS:
-                raise
-            continue
-        if not part:
-            raise ConnectionResetError
-        looks = 0
-        data += part
-    return data
-
-
-def _some(connection: socket.socket, size: int, seconds: float) -> bytes:
-    """Up to so many bytes, waiting at most so many seconds; the timeout of the socket, which also counts for sending, stays."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    if not poll.poll(seconds * 1000):
-        raise TimeoutError
-    return connection.recv(size)
-
-
 def _reach(host: str, port: int, seconds: float) -> socket.socket:
     """Connects, and tries again until the time is over."""
     until = time.monotonic() + seconds
@@ -257,8 +236,10 @@ def _reach(host: str, port: int, seconds: float) -> socket.socket:
             time.sleep(_RETRY)
 
 
-def _server(port: int) -> socket.socket:
-    """A listening socket, for both versions of IP where the machine has both."""
+def _server(host: str, port: int) -> socket.socket:
+    """A listening socket: at a loopback address, or else at all, for both versions of IP where the machine has both."""
+    if host == "localhost" or host.startswith("127."):
+        return socket.create_server((host, port), backlog=1024)
     if socket.has_dualstack_ipv6():
         with suppress(OSError):
             return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)

@@ -6,7 +6,7 @@ joined = join(detect(), Timeouts(peer=60, start=300))       # afterwards `nnjax.
 import socket
 
 from nnjax.config.processes import Processes
-from nnjax.parallel.jax_runtime import address_of_first, client, host_of_first, initialize, started
+from nnjax.parallel.jax_runtime import PeerError, address_of_first, client, host_of_first, initialize, started
 from nnjax.parallel.native_output import quiet_native_errors
 from nnjax.parallel.peers import Peers, Timeouts, alone, peers, register
 
@@ -29,10 +29,12 @@ def join(processes: Processes, timeouts: Timeouts) -> Peers:
         timeouts: of the waiting.
 
     Raises:
-        PeerError: if a process does not come in time, or process 0 cannot be reached.
+        PeerError: if a process does not come in time, process 0 cannot be reached, or a training of the program failed before.
         ConfigError: if the engine's address cannot be found.
     """
     if peers().count > 1:
+        if peers().is_over:
+            raise PeerError("one of the processes has failed, and they cannot train together any more; start the program again")
         return peers()
     running = started()
     processes = running or processes

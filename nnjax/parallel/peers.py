@@ -8,6 +8,7 @@ other one says so in one line and ends, whatever it does at the moment: a collec
 interrupted. Process 0 saves first what it can (`Peers.on_loss`).
 """
 
+import os
 import socket
 import threading
 import time
@@ -19,7 +20,7 @@ from typing import Any
 
 from nnjax.config import leaving
 from nnjax.config.paths import why
-from nnjax.config.processes import Processes
+from nnjax.config.processes import TOKEN, Processes
 from nnjax.parallel.channel import Hub, Member
 from nnjax.parallel.jax_runtime import PeerError, forget, missing
 
@@ -48,6 +49,7 @@ class Peers:
         names: the machine of each, by rank.
         folder: the run's folder, as process 0 names it.
         saved: the step of the last checkpoint, as far as this process knows; None for none.
+        needs_nobody: whether process 0 has a whole result, which the end of a peer cannot change any more.
         before_loss: called when a peer is gone, to save what can be saved.
         on_loss: called with the line about it, before this process ends; each returns what to add to the line, or "".
     """
@@ -56,6 +58,7 @@ class Peers:
         self.processes, self.timeouts = processes, timeouts
         self.names: list[str] = []
         self.folder: Path | None = None
+        self.needs_nobody = False
         self.before_loss: list[Callable[[], object]] = []
         self.on_loss: list[Callable[[str], str]] = []
         self.log: Callable[[str], object] = lambda line: None
@@ -71,6 +74,11 @@ class Peers:
     def is_command(self) -> bool:
         """Whether this is one of several processes of a command, not of a program that imports the package."""
         return self.count > 1 and leaving.has_begun()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether one of the processes has failed; nothing can be exchanged any more."""
+        return self._ending.locked()
 
     @property
     def rank(self) -> int:
@@ -106,9 +114,10 @@ class Peers:
         """
         host, _, port = address.rpartition(":")
         seconds, silence = self.timeouts.start, self.timeouts.peer
+        token = os.environ.get(TOKEN, "")
         if self.rank == 0:
             try:
-                self._line = hub = Hub(self.count, silence, self._ended, int(port))
+                self._line = hub = Hub(self.count, silence, self._ended, int(port), host=host, token=token)
             except OSError as error:
                 raise PeerError(f"{address}: process 0 cannot wait for the others there: {why(error)}") from error
             if absent := hub.accept(seconds):
@@ -118,13 +127,16 @@ class Peers:
                 raise PeerError(line)
         else:
             try:
-                self._line = Member(host.strip("[]"), int(port), self.rank, self.count, silence, self._ended, seconds)
+                self._line = Member(host.strip("[]"), int(port), self.rank, self.count, silence, self._ended, seconds, token)
             except OSError as error:
                 raise PeerError(
                     f"process {self.rank} of {self.count}: process 0 at {address} could not be reached within {seconds:g} s "
                     f"(parallel.start_timeout): {why(error)}"
                 ) from error
-        self.names = [value["host"] for value in self.exchange({"host": socket.gethostname()})]
+        answers = self.exchange({"host": socket.gethostname(), "silence": silence})
+        self.names = [answer["host"] for answer in answers]
+        for connection in self._line.lines.values():  # the others may not have the config of process 0 yet
+            connection.silence = answers[0]["silence"]
 
     def dismiss(self, code: int) -> None:
         """Ends the other processes, which wait for this one, without a word: process 0 has nothing to do."""
@@ -190,6 +202,8 @@ class Peers:
         """Waits whether a peer is gone, after an error of JAX in this process: it ends then. Returns if none is."""
         if self._line is not None and type(error).__name__ == "JaxRuntimeError":
             time.sleep(min(2.0, self.timeouts.peer) if "onnection" in str(error) else 0.2)
+            if self.is_over:  # the thread that noticed it saves what it can, and ends the process
+                threading.Event().wait()
 
     def _ended(self, rank: int, said: Mapping[str, Any]) -> None:
         """A peer has ended, or is gone; runs in a thread."""
@@ -210,6 +224,8 @@ class Peers:
                 self.log(message)
                 self._exit(self._code, "" if self._sits_beside(0) else message)
             self._finished.set()
+            return
+        if self.rank == 0 and self.needs_nobody:
             return
         if "code" in said:
             time.sleep(_SAME_FAULT)

@@ -119,6 +119,14 @@ class Placement:
         """Shards one batch [b, ...] that all trials share."""
         return self.replicate(tree) if self.whole_trials else self.split(tree)
 
+    def own_part(self, batch_size: int) -> slice:
+        """The part of a global batch that the devices of this process get; all of it where each trains whole trials."""
+        if self.whole_trials or self.num_processes == 1:
+            return slice(0, batch_size)
+        own = [place for place, device in enumerate(self.devices) if device.process_index == jax.process_index()]
+        part = batch_size // self.num_devices
+        return slice(own[0] * part, (own[-1] + 1) * part)
+
     def replicate(self, tree: Any) -> Any:
         """Copies each array [...] to every device: [num_devices, ...]."""
 

@@ -28,7 +28,8 @@ def goodput(seconds: Mapping[str, float], communication: float | None = None) ->
     Args:
         seconds: by phase, as in `summary.json`, with the wall time of all sessions as `total`; "lost" is the time of steps that
             were trained again after a restart, "replay" that of the repetition of a step that diverged.
-        communication: seconds for which training steps waited for an exchange between processes; None if it was not measured.
+        communication: seconds for which training steps of the last session waited for an exchange between processes; None if it
+            was not measured.
 
     Returns:
         `goodput`, from 0 to 1: time in training steps, without communication, over wall time. All others are seconds and add

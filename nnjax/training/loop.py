@@ -136,9 +136,13 @@ def fit(
         elif keeper is not None and runner is not None and error.step is not None:
             keeper.keep(runner, error.step)
         raise
+    except Exception as error:
+        joined.explain(error)  # while the newest state can still be saved: a peer that is gone ends this process
+        raise
     finally:  # the best before a divergence is of use, too
         saver.finish()
         joined.before_loss.remove(saver.save_newest)
+    stop.agree(0, clock)  # the last state is saved; before, a signal to a process that is ahead would end all
     stop.end()
     assert end is not None
     status, reason = end
@@ -201,13 +205,17 @@ class _Saver:
         self._next_hold = now + 100 * (now - started)
 
     def save_newest(self) -> None:
-        """Saves the newest state that is held, if it is newer than all that is saved; called in another thread."""
+        """Saves the best and the newest state that are held, if they are newer than all that is saved.
+
+        Called in another thread, once; nothing is saved afterwards.
+        """
         if not self._saving.acquire(timeout=_PATIENCE):
             return
-        newest, saved = self._newest, self._last_saved
-        if newest is not None and newest[1].step > saved:
-            self._checkpoints.save(*newest)
-            saved = newest[1].step
+        saved = self._last_saved
+        for held in (self._held, self._newest):  # the newest one's progress names the best
+            if held is not None and held[1].step > saved:
+                self._checkpoints.save(*held)
+                saved = held[1].step
         self._checkpoints.wait()
         if saved:
             peers().note(saved=saved)
@@ -230,7 +238,7 @@ class _Saver:
     def finish(self) -> None:
         """Saves the held state, if there is one, and waits until everything is on disk."""
         self._save_held()
-        with self._clock("checkpoint"):
+        with self._clock("checkpoint"), self._saving:
             self._checkpoints.wait()
 
     def give_up(self) -> None:
@@ -238,9 +246,9 @@ class _Saver:
         self._held = None
 
     def _save_held(self) -> None:
-        held, self._held = self._held, None  # what could not be written is not tried again
-        if held is not None:
+        if self._held is not None:
             with self._clock("checkpoint"), self._saving:
+                held, self._held = self._held, None  # what could not be written is not tried again
                 self._checkpoints.save(*held)  # the one before is complete now
                 if self._last_saved:
                     peers().note(saved=self._last_saved)

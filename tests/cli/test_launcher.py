@@ -1,6 +1,9 @@
 """How a machine is divided among its processes, and when a job starts again."""
 
+import errno
 import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,6 +12,7 @@ import pytest
 from nnjax.cli import launcher
 from nnjax.cli.compose import compose_train
 from nnjax.cli.launcher import _Team, launch
+from nnjax.config.errors import ConfigError, UserError
 
 CONFIG = compose_train(["model=fnn", "parallel.processes=2", "training.eval_batch_size=64"])
 
@@ -51,7 +55,10 @@ def test_a_failed_job_is_started_again_from_its_folder(monkeypatch, capsys):
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "experiments.train", "model=fnn", "seed=3"])
     attempts = Attempts(monkeypatch, (1, [1], False), (0, [], False))
     assert launch(supervised(), automatic=False) == 0
-    assert attempts.started[1] == (2, ["-m", "experiments.train", "resume='/runs/one'", "parallel.processes=2"])
+    assert attempts.started[1] == (
+        2,
+        ["-m", "experiments.train", "resume='/runs/one'", "parallel.start_timeout=300.0", "parallel.processes=2"],
+    )
     assert "restart 1 of 3, with 2 processes" in capsys.readouterr().err
 
 
@@ -86,3 +93,61 @@ def test_without_supervision_nothing_starts_again(monkeypatch):
     attempts = Attempts(monkeypatch, (1, [1], False))
     assert launch(CONFIG, automatic=False) == 1
     assert len(attempts.started) == 1
+
+
+def test_a_single_process_that_takes_its_time_is_not_stopped(monkeypatch):
+    """As in an elastic restart with one process left."""
+    monkeypatch.setattr(launcher, "_LAST", 0.2)
+    assert _Team(1, ["-c", "import time; time.sleep(1)"], 60.0).wait() == 0
+
+
+def test_the_code_is_that_of_the_processes_that_ended_by_themselves(monkeypatch):
+    """Process 0 found the run complete; the other one, which waits, is told to stop."""
+    monkeypatch.setattr(launcher, "_LAST", 0.5)
+    code = "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); "
+    code += "os.environ['NNJAX_RANK'] == '1' and time.sleep(60)"
+    assert _Team(2, ["-c", code], 60.0).wait() == 0
+
+
+def test_a_process_that_the_launcher_ended_is_not_counted_as_lost(monkeypatch):
+    """One of three is killed, and the others hang."""
+    for name in ("_LAST", "_GRACE"):
+        monkeypatch.setattr(launcher, name, 0.5)
+    code = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    code += "os.environ['NNJAX_RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
+    team = _Team(3, ["-c", code], 0.1)
+    assert team.wait() == 1
+    assert team.killed == [1]
+
+
+def test_more_processes_than_gpus_are_refused():
+    with pytest.raises(
+        ConfigError, match=r"parallel\.processes=2: each process needs a GPU of its own, and this machine has 1"
+    ):
+        launch(CONFIG, ["0"], automatic=False)
+
+
+def test_a_process_that_cannot_be_started_ends_the_others(monkeypatch):
+    started, popen = [], subprocess.Popen
+
+    def start(*args, **options):
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(popen(*args, **options))
+        return started[0]
+
+    monkeypatch.setattr(launcher.subprocess, "Popen", start)
+    with pytest.raises(UserError, match="process 1 cannot be started: Resource temporarily unavailable"):
+        _Team(2, ["-c", "import time; time.sleep(60)"], 60.0)
+    assert started[0].wait(10) == -signal.SIGKILL
+
+
+def test_a_process_killed_before_it_came_is_a_failure_of_the_machine(monkeypatch):
+    """Process 0, which waits for it, is told to stop, and says that it was."""
+    for name in ("_LAST", "_GRACE"):
+        monkeypatch.setattr(launcher, name, 0.5)
+    code = "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); "
+    code += "os.environ['NNJAX_RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
+    team = _Team(2, ["-c", code], 0.1)
+    assert team.wait() == 1
+    assert team.killed == [1]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,25 @@ def test_a_signal_ends_a_job_that_does_not_train(fresh):
     assert seen == []
     assert fresh.stopping
     assert not fresh.busy
+
+
+def test_submitits_word_that_the_time_is_nearly_up_stops_the_job(monkeypatch):
+    monkeypatch.setattr(worker, "_worker", worker._Worker())
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
+    seen = []
+
+    def job():
+        os.kill(os.getpid(), signal.SIGUSR2)
+        time.sleep(5)
+        seen.append("goes on")
+
+    try:
+        run_in_worker(Share("", 1, stops_with_parent=False), job, lambda: None)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert seen == []
+    assert worker._worker.stopping
 
 
 def test_a_preempted_job_does_not_end_the_process_and_no_further_one_starts(fresh):

@@ -1,6 +1,7 @@
 """`experiments.verify`: what it finds right, and what it finds wrong where something was broken on purpose."""
 
 import json
+import os
 
 import jax
 import pytest
@@ -87,19 +88,28 @@ def test_the_checkpoints_of_a_run(tmp_path, trained):
     assert f"\n  {file.name}: " in done.stderr
 
 
+CNN = ("model=cnn", "model.blocks=[{features: 4, batch_norm: true}]", "model.dense=[8]")
+BEST = ("data.validation=0.2", "training.evaluate_every=3steps", "training.test=best", "training.stop.patience=9")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["model=fnn", "model.hidden=[16]", "model.normalization=batch_norm", "optimizer=adam"],
-        ["model=cnn", "model.channels=[4]", "training.seeds=2", "data.validation=0.2", "training.test=best"],
+        ("model=fnn", "model.hidden=[16]", "model.normalization=batch", "optimizer=adam"),
+        CNN,
+        (*CNN, "training.seeds=2"),
+        ("model=fnn", "model.hidden=[16]", *BEST),
     ],
+    ids=["FNN", "CNN", "trials", "best"],
 )
 def test_killed_runs_are_resumed_exactly(tmp_path, overrides):
-    start("verify", "resume", *overrides, "data.limit_train=400", "steps=7", "kills=2", f"hydra.run.dir={tmp_path}")
+    """NNJAX_TRIALS sets the number of kills of each."""
+    kills = int(os.environ.get("NNJAX_TRIALS", "1"))
+    start("verify", "resume", *overrides, "data.limit_train=400", "steps=7", f"kills={kills}", f"hydra.run.dir={tmp_path}")
     verification = json.loads((tmp_path / "verification.json").read_text())
-    assert [run["equal"] for run in verification["runs"]] == [True, True]
-    assert (tmp_path / "killed-1/summary.json").is_file()
+    assert [run["equal"] for run in verification["runs"]] == [True] * kills
+    assert (tmp_path / f"killed-{kills}/summary.json").is_file()
 
 
 def test_a_trial_that_diverges_in_each_way_is_no_difference(tmp_path):

@@ -3,9 +3,11 @@
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
+from nnjax.parallel import channel
 from nnjax.parallel.channel import Hub, Member
 
 
@@ -118,11 +120,83 @@ def test_processes_that_do_not_come_are_named_and_strangers_are_none():
     ):
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" * 10)
         wrong.sendall(b"\0\0\0\x0e" + bytes(8) + b'{"kind": 1000}')
-        head = b'{"kind": "hello", "rank": 2, "count": 4}'
-        second.sendall(len(head).to_bytes(4, "big") + bytes(8) + head)
-        assert hub.accept(0.5) == [1, 3]
+        second.sendall(hello(b'{"kind": "hello", "rank": 2, "count": 4, "token": ""}'))
+        assert hub.accept(3) == [1, 3]
         hub.lines[2].is_over = True
     assert hub.lines[2].closed.wait(10)
+
+
+def hello(head, size=0):
+    return len(head).to_bytes(4, "big") + size.to_bytes(8, "big") + head
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        hello(b'{"rank": Infinity, "count": 2, "token": "secret"}'),
+        hello(b'{"rank": ' + b"[" * 1900 + b"1" + b"]" * 1900 + b"}"),
+        hello(b'{"rank": 1, "count": 2, "token": "secret"}', size=2**40),
+        hello(b'{"rank": 1, "count": 2, "token": "guess"}'),
+        hello(b'{"rank": 1, "count": 2}'),
+        hello(b'{"rank": true, "count": 2, "token": "secret"}'),
+        (2**23).to_bytes(4, "big") + bytes(8) + b" " * 8000,
+        b"",
+    ],
+    ids=["infinite", "nested", "large", "other token", "no token", "no number", "long", "silent"],
+)
+def test_a_stranger_takes_no_place_and_no_time(sent):
+    hub = Hub(2, 20.0, lambda peer, said: None, token="secret")
+    with socket.create_connection(("localhost", hub.port)) as stranger:
+        stranger.sendall(sent)
+        if not sent:
+            stranger.close()
+        member = threading.Thread(
+            target=lambda: Member("localhost", hub.port, 1, 2, 20.0, lambda peer, said: None, 10, "secret")
+        )
+        member.start()
+        assert hub.accept(20) == []
+        member.join()
+    for line in hub.lines.values():
+        line.is_over = True
+        line.close()
+
+
+def test_a_stranger_who_sends_byte_by_byte_does_not_hold_up_the_end_of_the_wait(monkeypatch):
+    monkeypatch.setattr(channel, "HELLO_SECONDS", 0.5)
+    hub, over = Hub(2, 20.0, lambda peer, said: None), threading.Event()
+
+    def drip():
+        with socket.create_connection(("localhost", hub.port)) as stranger, suppress(OSError):
+            while not over.wait(0.1):
+                stranger.sendall(b"\0")
+
+    threads = [threading.Thread(target=drip) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    waited = threading.Thread(target=hub.accept, args=(1.0,))
+    waited.start()
+    waited.join(20)
+    assert not waited.is_alive()
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_loopback_address_is_for_this_machine_only():
+    hub = Hub(1, 5.0, lambda peer, said: None, host="127.0.0.1")
+    assert hub._server.getsockname()[0] == "127.0.0.1"
+    assert hub.accept(1) == []
+
+
+def test_those_who_came_early_get_signs_of_life_while_the_hub_waits():
+    told = []
+    hub = Hub(3, 1.0, lambda peer, said: told.append(said))
+    early = Member("localhost", hub.port, 1, 3, 1.0, lambda peer, said: told.append(said), 10)
+    assert hub.accept(3) == [2]
+    assert told == []
+    for line in (early.lines[0], hub.lines[1]):
+        line.is_over = True
+        line.close()
 
 
 def test_nobody_listening_is_an_error_after_the_time():

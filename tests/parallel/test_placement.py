@@ -1,5 +1,7 @@
 """Arrays come back as they went, and each trial gets its own result, on any number of devices and under both wrappers."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
@@ -41,6 +43,16 @@ def test_split_along_another_axis_keeps_the_order():
     parts = np.asarray(placement.split(indices, axis=1))
     assert parts.shape == (4, 3, 2)
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), indices)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_part_of_a_process_is_what_its_devices_get(monkeypatch, rank):
+    devices = [SimpleNamespace(process_index=number // 2, platform="cpu") for number in range(4)]
+    placement = Placement("pmap", jax.devices()[:4])
+    assert placement.own_part(24) == slice(0, 24)
+    placement.devices, placement.num_processes = devices, 2
+    monkeypatch.setattr(jax, "process_index", lambda: rank)
+    assert placement.own_part(24) == [slice(0, 12), slice(12, 24)][rank]
 
 
 @pytest.mark.parametrize("name", ["pmap", "shard_map"])
