@@ -124,9 +124,13 @@ def test_the_operations_of_a_dense_network_are_those_of_the_formula():
     assert facts.product_flops < facts.flops < 1.1 * facts.product_flops
 
 
-def test_trials_that_share_devices_send_each_their_own():
-    one, three = (facts_of(*IMAGES, "model=fnn", "model.hidden=[8]", f"training.seeds={seeds}", devices=4) for seeds in (1, 3))
+@pytest.mark.parametrize(("hidden", "exchanges"), [(8, 1), (300, 3)])
+def test_trials_that_share_devices_send_each_their_own(hidden, exchanges):
+    """Small networks are computed as one batch of networks, larger ones in turn, each with an exchange of its own."""
+    model = [*IMAGES, "model=fnn", f"model.hidden=[{hidden}]"]
+    one, three = (facts_of(*model, f"training.seeds={seeds}", devices=4) for seeds in (1, 3))
     assert three.gradient_bytes == three.parameters == 3 * one.parameters
+    assert sum(collective.phase == "gradients" for collective in three.of_step) == exchanges
 
 
 def test_whole_trials_exchange_nothing():
