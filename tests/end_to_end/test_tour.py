@@ -97,7 +97,7 @@ def alike(expected, line):
     return all(math.isclose(float(one), float(other), rel_tol=0.1, abs_tol=0.01) for one, other in pairs)
 
 
-@pytest.mark.parametrize("page", [DOCS / "README.md", *PAGES], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*DOCS.glob("[a-zA-Z]*.md"), *PAGES], ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     for link in LINK.findall(page.read_text()):
         assert link.startswith("https://") or (page.parent / link).exists(), link
@@ -117,3 +117,15 @@ def test_images_are_small_and_used():
         assert path.stat().st_size < 80_000
         with Image.open(path) as image:
             assert image.format == "PNG"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "text"), [(command, text) for command, text, _ in shown(DOCS / "network.md")])
+def test_the_page_of_the_network(command, text, tmp_path):
+    verb, *arguments = words(command)
+    printed = run(verb, *arguments, *folders(tmp_path), COLUMNS="100").stdout
+    lines = iter(normal(printed.splitlines()))
+    for expected in normal(text):
+        assert expected == "…" or any(expected == line for line in lines), (
+            f"{expected!r} does not come, or not then, in\n{printed}"
+        )

@@ -81,7 +81,7 @@ def _draw_timeline(axes: "Axes", report: Mapping[str, Any]) -> None:
     axes.broken_barh([(forward, backward - forward)], (0.6, 0.8), color="#2A86C0", edgecolor="white", linewidth=0.5)
     total = max(end * factor, 1e-12)
     for name, start, stop in (("forward", 0.0, forward), ("backward, update", forward, backward)):
-        if (stop - start) / total > 0.013 * len(name):
+        if (stop - start) / total > 0.017 * len(name):
             axes.text((start + stop) / 2, 1.0, name, ha="center", va="center", fontsize=8, color="white")
     for row in rows:
         if not math.isfinite(row["end"]):
