@@ -34,17 +34,15 @@ def text_of(table, width=100):
 
 def test_every_point_has_a_row_with_its_link_and_its_error():
     text = text_of(point_table([row("calibration", 0.02, 0.02, bandwidth=None), row("judged", 0.1, 0.12, 0.001)]))
-    calibration, judged = (line.split("│")[1:-1] for line in text.splitlines() if "-1.0" in line)
-    assert [cell.strip() for cell in judged] == [
-        *("judged", "2", "4", "20", "1", "0.1 %", "100.0", "120.0", "+20.0%", "2.0", "-1.0%")
-    ]
-    assert calibration[3].strip() == "–"
+    calibration, judged = (line.split() for line in text.splitlines() if "-1.0" in line)
+    assert judged == ["judged", "2", "4", "20", "1", "0.1%", "100.0", "120.0", "+20.0%", "2.0", "-1.0%"]
+    assert calibration[3] == "–"
     assert "…" not in text
 
 
 def test_bytes_are_shown_without_a_time_that_was_not_predicted():
     (line,) = (line for line in text_of(point_table([row("bytes", 0.1, 0.1)])).splitlines() if "bytes" in line)
-    assert [cell.strip() for cell in line.split("│")[7:10]] == ["100.0", "", ""]
+    assert line.split()[6:9] == ["100.0", "–", "–"]
 
 
 def test_the_slow_link_stands_out():
