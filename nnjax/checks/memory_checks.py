@@ -223,7 +223,7 @@ def _dominant(config: Config, spec: DatasetSpec, machine: Machine, purpose: Purp
         data = smaller.data
         # The rows of a file do not change, and are not counted again.
         shrunk = spec if isinstance(data, SeriesOptions) and data.window == config.data.window else dataset_spec(data)  # type: ignore[union-attr]
-        own = machine if smaller.parallel == config.parallel else replace(machine, num_devices=1)
+        own = machine if smaller.parallel == config.parallel else replace(machine, num_devices=1, all_devices=0)
         needs = memory_needs(smaller, shrunk, own, purpose)
         return next((other.total for other in needs if (other.when, other.where) == (need.when, need.where)), 0)
 

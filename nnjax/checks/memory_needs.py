@@ -41,7 +41,7 @@ class Machine:
             then only the parts that lie on the host in any case are counted.
         num_devices: the number of devices of this host, or a lower bound of it.
         runtime: bytes of the libraries that are not loaded yet.
-        all_devices: those of all hosts; 0 if there is no other host.
+        all_devices: those of all processes; 0 if they are those of `num_devices`.
     """
 
     platform: Literal["cpu", "accelerator"] | None

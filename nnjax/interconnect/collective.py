@@ -6,7 +6,8 @@
 Plain numbers without JAX: `nnjax.interconnect.compiled` reads them from a compiled program, the models of links take them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["all_reduce", "reduce_scatter", "all_gather", "all_to_all", "collective_permute", "broadcast"]
@@ -76,3 +77,25 @@ class Collective:
     def layers(self) -> tuple[str, ...]:
         """The layers whose tensors it carries, each once."""
         return tuple(dict.fromkeys(part.layer for part in self.parts if part.layer))
+
+
+def scaled(collectives: Sequence[Collective], simulated: int, num_devices: int) -> tuple[Collective, ...]:
+    """The collectives of a program for `simulated` devices, as they are for `num_devices`.
+
+    Each device's part of an all-gather or a reduce-scatter keeps its length where it is the device's own (BatchNorm's
+    statistics), so the whole buffer grows with the group. Of shared parameters and gradients the whole stays, and padding is
+    left out.
+    """
+    if simulated == num_devices:
+        return tuple(collectives)
+
+    def of_many(collective: Collective) -> Collective:
+        parts = collective.parts
+        if collective.kind == "all_gather" and collective.phase == "batch_statistics":
+            parts = tuple(replace(part, count=part.count * num_devices // simulated) for part in parts)
+        elif collective.kind in ("all_gather", "reduce_scatter"):
+            parts = tuple(part for part in parts if part.layer)
+        size = num_devices if collective.group_size == simulated else collective.group_size
+        return replace(collective, parts=parts, group_size=size)
+
+    return tuple(of_many(collective) for collective in collectives)

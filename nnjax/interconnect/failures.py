@@ -80,4 +80,5 @@ def time_without_checkpoints(seconds: float, restart_time: float, mean_time: flo
 
 def goodput_without_checkpoints(seconds: float, restart_time: float, mean_time: float) -> float:
     """The share of the time that advances a training of `seconds` without checkpoints: T / `time_without_checkpoints`."""
-    return seconds / time_without_checkpoints(seconds, restart_time, mean_time)
+    taken = time_without_checkpoints(seconds, restart_time, mean_time)
+    return 0.0 if math.isinf(taken) else seconds / taken if seconds else 1.0

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from nnjax.config.link_options import Algorithm, Device, Link, Transport
 from nnjax.interconnect import timing
 from nnjax.interconnect.catalogue import figure
-from nnjax.interconnect.collective import Collective
+from nnjax.interconnect.collective import Collective, scaled
 from nnjax.interconnect.collective_time import goodput_of, time_of
 from nnjax.interconnect.formula import Figure
 from nnjax.interconnect.predicted import CollectiveTime, FailureEffect, LossEffect, Prediction, RunTime, ScalingPoint, StepTime
@@ -160,7 +160,7 @@ def scaling(
     """Predicts the step with 2 to 4096 devices and each algorithm; hierarchical where a machine has several devices.
 
     Args:
-        collectives: of every step; their buffers keep their sizes.
+        collectives: of every step with `devices`; what BatchNorm gathers grows with the number of devices.
         link: as in `predict`.
         device: as in `predict`.
         alone: seconds that one of `devices` computes by itself.
@@ -172,10 +172,11 @@ def scaling(
     for number in SCALES:
         share = devices / number if fixed == "global_batch" else 1.0
         computing = replace(alone, value=alone.value * share)
+        sent = scaled(collectives, devices, number)
         for algorithm in get_args(Algorithm):
             if algorithm == "hierarchical" and (device.per_machine == 1 or number % min(number, device.per_machine)):
                 continue
-            step, _ = predict_step(collectives, link, device, alone=computing, devices=number, algorithm=algorithm, ready=ready)
+            step, _ = predict_step(sent, link, device, alone=computing, devices=number, algorithm=algorithm, ready=ready)
             seconds = step.step_time.value
             if fixed == "global_batch":
                 whole = alone.value * devices

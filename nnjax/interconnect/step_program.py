@@ -9,7 +9,6 @@ depend on the size of the group (an all-gather's whole buffer, padding) are scal
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import Config
 from nnjax.data.abstract_dataset import abstract_dataset
-from nnjax.interconnect.collective import Collective, Part
+from nnjax.interconnect.collective import Part, scaled
 from nnjax.interconnect.compiled import Leaf, read_collectives
 from nnjax.interconnect.products import product_flops
 from nnjax.interconnect.program_text import ProgramTextError, parse_program
@@ -134,28 +133,6 @@ def leaves_of(params: Any, num_trials: int) -> list[Leaf]:
         shape = tuple(leaf.shape[1:] if num_trials > 1 else leaf.shape)
         leaves.append(Leaf(layer, tensor, shape, np.dtype(leaf.dtype).name))
     return leaves
-
-
-def scaled(collectives: Sequence[Collective], simulated: int, num_devices: int) -> tuple[Collective, ...]:
-    """The collectives of a program for `simulated` devices, as they are for `num_devices`.
-
-    Each device's part of an all-gather or a reduce-scatter keeps its length where it is the device's own (BatchNorm's
-    statistics), so the whole buffer grows with the group. Of shared parameters and gradients the whole stays, and padding is
-    left out.
-    """
-    if simulated == num_devices:
-        return tuple(collectives)
-
-    def of_many(collective: Collective) -> Collective:
-        parts = collective.parts
-        if collective.kind == "all_gather" and collective.phase == "batch_statistics":
-            parts = tuple(replace(part, count=part.count * num_devices // simulated) for part in parts)
-        elif collective.kind in ("all_gather", "reduce_scatter"):
-            parts = tuple(part for part in parts if part.layer)
-        size = num_devices if collective.group_size == simulated else collective.group_size
-        return replace(collective, parts=parts, group_size=size)
-
-    return tuple(of_many(collective) for collective in collectives)
 
 
 def xla_flops(compiled: Any) -> float | None:

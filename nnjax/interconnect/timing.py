@@ -131,12 +131,14 @@ class Timeline:
     """One step.
 
     Attributes:
+        computing: seconds of both passes without any waiting.
         forward: seconds, when the forward pass ends.
         backward: seconds, when the backward pass ends.
         spans: (start, end) of each exchange, in seconds since the step's start.
         end: of the step.
     """
 
+    computing: float
     forward: float
     backward: float
     spans: tuple[tuple[float, float], ...]
@@ -145,26 +147,35 @@ class Timeline:
     @property
     def exposed(self) -> float:
         """Seconds in which the device only communicates."""
-        return self.end - self.backward
+        return self.end - self.computing
 
 
 def timeline(computing: float, exchanges: Sequence[Exchange], *, overlap: bool) -> Timeline:
     """Places exchanges beside the backward pass: each begins when its gradients are there and the one before has ended.
 
     Modelled, not measured: that communicating slows down computing (by its use of memory and processors) is left out, and the
-    optimizer's update counts as part of the backward pass. Exchanges that are not of the backward pass come after it.
+    optimizer's update counts as part of the backward pass. Exchanges before the first of the backward pass are BatchNorm's
+    statistics: the forward pass waits for each of them. Its sums in the backward pass are placed like gradients. Later ones
+    that are not of the backward pass come after it.
 
     Args:
         computing: seconds of forward and backward pass.
         exchanges: in the order in which they are issued.
         overlap: whether the platform runs both at once; without, all exchanges come after the backward pass.
     """
-    forward = (1 - BACKWARD_SHARE) * computing
+    first = next((number for number, one in enumerate(exchanges) if one.backward), 0) if overlap else 0
+    own = (1 - BACKWARD_SHARE) * computing
     free, spans = 0.0, []
-    for exchange in exchanges:
+    for exchange in exchanges[:first]:
+        start = free + own / (first + 1)
+        free = start + exchange.seconds
+        spans.append((start, free))
+    held = sum(exchange.seconds for exchange in exchanges[:first])
+    forward, backward = own + held, computing + held
+    for exchange in exchanges[first:]:
         early = overlap and exchange.backward
-        ready = forward + exchange.share * BACKWARD_SHARE * computing if early else computing
+        ready = forward + exchange.share * BACKWARD_SHARE * computing if early else backward
         start = max(ready, free)
         free = start + exchange.seconds
         spans.append((start, free))
-    return Timeline(forward, computing, tuple(spans), max(computing, free))
+    return Timeline(computing, forward, backward, tuple(spans), max(backward, free))

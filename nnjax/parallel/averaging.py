@@ -55,7 +55,7 @@ class Averaging:
 
     @property
     def in_turn(self) -> bool:
-        """Whether buffers are sent one after another, in a fixed order; such a program is compiled for it."""
+        """Whether buffers are sent one after another, in a fixed order; `compile_lowered` then needs `in_turn=True`."""
         return self.gradients != "automatic"
 
     def buckets(self, tree: Any, num_devices: int) -> tuple[Bucket, ...]:

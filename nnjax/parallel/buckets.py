@@ -81,8 +81,9 @@ def plan_buckets(tree: Any, layers: Sequence[str], most_bytes: float, shares: in
     """Collects the tensors of a tree into buckets.
 
     A bucket holds tensors of one type. It is full when the next tensor of that type would exceed `most_bytes`; a tensor that is
-    larger has a bucket of its own. PyTorch's DistributedDataParallel fills its buckets so, with 25 MiB (Li et al., "PyTorch
-    Distributed: Experiences on Accelerating Data Parallel Training", 2020).
+    larger has a bucket of its own. PyTorch's DistributedDataParallel has the same default, 25 MiB, but closes its first bucket
+    at 1 MiB, and any bucket only once it has reached its limit (Li et al., "PyTorch Distributed: Experiences on Accelerating
+    Data Parallel Training", 2020).
 
     Args:
         tree: nested dicts, layer by layer, of arrays or of their shapes.

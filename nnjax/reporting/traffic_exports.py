@@ -83,10 +83,10 @@ def write_astra_sim(
         "local-mem-bw": 0,
         "boost-mode": 0,
     }
-    # GB/s of 10⁹ bytes and ns, as the analytical model's own examples have them.
+    # GB/s of 2³⁰ bytes and ns, as the analytical model takes them.
     network = (
         f"topology: [ {'Ring' if ring else 'Switch'} ]\nnpus_count: [ {devices} ]\n"
-        f"bandwidth: [ {link['bandwidth'] / 8e9:g} ]  # GB/s\nlatency: [ {link['latency'] * 1e9:g} ]  # ns\n"
+        f"bandwidth: [ {link['bandwidth'] / 8 / 2**30:g} ]  # GB/s of 2³⁰ bytes\nlatency: [ {link['latency'] * 1e9:g} ]  # ns\n"
     )
     left_out += [
         "headers, packets, loss, jitter, oversubscription, the overhead of a call: the model has bandwidth and latency alone",
@@ -105,7 +105,7 @@ def write_astra_sim(
 
 
 def _workload(report: Mapping[str, Any], layer_flops: Mapping[str, float]) -> tuple[str, list[str]]:
-    """The text format of ASTRA-sim 1: a line for each layer with gradients, times in ns (cycles of 1 GHz), sizes in bytes."""
+    """The text format of ASTRA-sim 1: a line for each layer with gradients; µs, as Chakra takes them, and bytes."""
     gradients: dict[str, int] = {}
     rest: dict[str, int] = {}
     sharded = False
@@ -126,7 +126,7 @@ def _workload(report: Mapping[str, Any], layer_flops: Mapping[str, float]) -> tu
     seconds = _computing(report, layer_flops, order)
     lines = ["DATA", str(len(order))]
     for number, layer in enumerate(order):
-        third = round(seconds[layer] * 1e9 / 3)
+        third = math.ceil(seconds[layer] * 1e6 / 3)
         inputs = 0 if number == 0 else third  # nothing needs the gradient by the data
         kind = "REDUCESCATTER" if sharded else "ALLREDUCE"
         lines.append(f"{layer} -1 {third} NONE 0 {inputs} NONE 0 {third} {kind} {gradients[layer]} 0")
@@ -163,8 +163,8 @@ def _readme(devices: int, left_out: list[str]) -> str:
         "  AstraSim_Analytical_Congestion_Unaware --workload-configuration=step --system-configuration=system.json \\",
         "    --network-configuration=network.yml --remote-memory-configuration=remote_memory.json",
         "",
-        "Times of computing are predicted, in ns, and divided among layers in proportion to their operations: a third forward,",
-        "a third for the gradients by inputs, a third for those by weights.",
+        "Times of computing are predicted (µs, rounded up), and divided among layers in proportion to their operations: a third",
+        "forward, a third for the gradients by inputs, a third for those by weights.",
         "",
         "Left out:",
         *(f"  {line}" for line in left_out),

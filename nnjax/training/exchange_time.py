@@ -34,7 +34,10 @@ def exchange_seconds(placement: Placement, params: Any, averaging: Averaging = A
     def exchange(grads: Any) -> Any:
         return averaging.gather(averaging.scatter(grads), grads) if averaging.is_sharded else averaging.mean(grads)
 
-    average = compile_lowered(placement.compile(exchange).lower(params), placement.platform, in_turn=averaging.in_turn)
+    def of_each_trial(grads: Any) -> Any:
+        return placement.map(exchange, grads)
+
+    average = compile_lowered(placement.compile(of_each_trial).lower(params), placement.platform, in_turn=averaging.in_turn)
     computed(average(params))  # connects
     times = []
     for _ in range(_ROUNDS):

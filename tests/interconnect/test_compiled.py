@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from nnjax.cli.compose import compose_train
-from nnjax.interconnect.collective import Part
+from nnjax.interconnect.collective import Part, scaled
 from nnjax.interconnect.compiled import Leaf, group_size, read_collectives
 from nnjax.interconnect.program_text import Instruction, ProgramTextError, parse_program
-from nnjax.interconnect.step_program import compiled_step, scaled
+from nnjax.interconnect.step_program import compiled_step
 from nnjax.training import step
 
 IMAGES = [

@@ -67,10 +67,18 @@ def test_the_moments_of_gradients_can_be_given():
     assert hidden.step.exposed.value == 0
 
 
-def test_only_exchanges_of_the_backward_pass_count_in_its_course():
+def test_statistics_hold_up_the_forward_pass_alone():
     others = [metrics(parts=(Part("", "statistics", 10**6),)), all_reduce(), all_reduce()]
     hidden = predicted(others, device=plain_device(overlap=True))
-    assert hidden.collectives[0].start == 1.0  # after the backward pass, and all behind it wait
+    held = hidden.collectives[0].time
+    assert hidden.collectives[0].start == pytest.approx(1 / 6)
+    assert hidden.collectives[1].start == pytest.approx(2 / 3 + held)
+    without = predicted(others[1:], device=plain_device(overlap=True))
+    assert hidden.step.exposed.value == pytest.approx(without.step.exposed.value + held)
+
+
+def test_only_exchanges_of_the_backward_pass_count_in_its_course():
+    others = [metrics(parts=(Part("", "statistics", 10**6),)), all_reduce(), all_reduce()]
     early = predicted([all_reduce(), others[0], all_reduce()], device=plain_device(overlap=True))
     assert early.collectives[0].start == pytest.approx(2 / 3)
     assert early.collectives[2].start == early.collectives[1].end

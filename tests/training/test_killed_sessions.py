@@ -130,7 +130,8 @@ def train(folder, run, session):
     rules = StopRules(None, None, run.patience, None)
     experiment = SimpleNamespace(
         plan=SimpleNamespace(steps=steps),
-        placement=SimpleNamespace(put=lambda tree: tree, get=lambda tree: tree),
+        placement=SimpleNamespace(whole_trials=True),
+        layout=SimpleNamespace(put=lambda tree: tree, get=lambda tree: tree),
         config=SimpleNamespace(training=SimpleNamespace(stop=rules)),
     )
     with (

@@ -44,7 +44,8 @@ class Record:
         self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._write()
-        new.rename(path)
+        os.link(new, path)  # fails where another lab has the name
+        new.unlink()
         self.hosts_file.write_text(hosts)
 
     def add_process(self, pid: int) -> None:
