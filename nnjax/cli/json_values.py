@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nnjax.cli.hydra_internals import Quote, QuotedString
+from nnjax.config.stored_files import with_unique_keys
 
 _KEY = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _QUOTED = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(?P<colon>\s*:)?""")
@@ -57,7 +58,7 @@ def _values(text: str) -> list[Any]:
     Raises:
         ValueError: if it holds anything else, or a key twice.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_unique)
+    decoder = json.JSONDecoder(object_pairs_hook=with_unique_keys)
     found, place = [], 0
     while True:
         place += len(text[place:]) - len(text[place:].lstrip())
@@ -69,13 +70,6 @@ def _values(text: str) -> list[Any]:
         if rest[0] != ",":
             raise ValueError(f"no JSON at {rest}")
         place = len(text) - len(rest) + 1
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
 
 
 def _write(value: Any) -> str:

@@ -110,7 +110,7 @@ def parse_json(text: str) -> Any:
         ValueError: for text that is no JSON, is nested deeper than 64 levels, or holds a key twice.
     """
     try:
-        values = json.loads(text, object_pairs_hook=_unique)
+        values = json.loads(text, object_pairs_hook=with_unique_keys)
     except RecursionError:
         values = None
         levels = _MOST_LEVELS + 1
@@ -159,7 +159,12 @@ def replaced(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def with_unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping from pairs, as `json` hands them over (`object_pairs_hook`).
+
+    Raises:
+        ValueError: if a key stands twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands twice")

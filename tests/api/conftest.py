@@ -1,19 +1,10 @@
 """One tiny training, and a registry that forgets what a test registered."""
 
 import pytest
+from small_runs import TINY
 
 import nnjax
 from nnjax.config import registry
-
-TINY = (
-    "model=fnn",
-    "model.hidden=[8]",
-    "data.limit_train=80",
-    "data.limit_test=30",
-    "training.global_batch_size=24",
-    "training.duration=2epochs",
-    "parallel.devices=1",
-)
 
 
 @pytest.fixture(scope="session")

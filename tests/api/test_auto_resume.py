@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from small_runs import TINY
 
 import nnjax
 from experiments import train
@@ -11,17 +12,7 @@ from nnjax.cli.runs import locked
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.run_summary import read_summary
 
-OVERRIDES = (
-    "model=fnn",
-    "model.hidden=[8]",
-    "data.limit_train=80",
-    "data.limit_test=30",
-    "training.global_batch_size=24",
-    "training.duration=2epochs",
-    "parallel.devices=1",
-    "report.figures=false",
-    "resume=auto",
-)
+OVERRIDES = (*TINY, "report.figures=false", "resume=auto")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from small_runs import SERIES
 
 import nnjax
 from nnjax.cli.finished_runs import check_summary, finished
@@ -105,17 +106,6 @@ def test_a_killed_extension_is_not_taken_for_a_finished_run(completed, stopped):
 
 def interrupted(*arguments, **keywords):
     raise KeyboardInterrupt
-
-
-SERIES = (
-    "model=rnn",
-    "data=series",
-    "data.window=3",
-    "data.holdout=3",
-    "data.season=1",
-    "training.duration=2epochs",
-    "report.figures=false",
-)
 
 
 def csv(path, rows=36, last=18):

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from orbax_writer import save_arrays_as_orbax
+from small_runs import SERIES
 
 import nnjax
 from nnjax.config.run_identity import RUN_FILE
@@ -131,18 +132,6 @@ def everything(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-SERIES = (
-    "model=rnn",
-    "data=series",
-    "data.window=3",
-    "data.holdout=3",
-    "data.season=1",
-    "data.validation=0.2",
-    "training.duration=2epochs",
-    "report.figures=false",
-)
-
-
 def csv(folder, last=18):
     folder.mkdir(exist_ok=True)
     rows = [f"20{10 + year}-{month:02d},{10 + year + month}" for year in range(3) for month in range(1, 13)]
@@ -152,7 +141,7 @@ def csv(folder, last=18):
 
 def test_other_data_is_refused_and_another_place_is_not(tmp_path):
     run, moved = tmp_path / "run", csv(tmp_path / "moved")
-    nnjax.fit(nnjax.compose(*SERIES, f"data.file={csv(tmp_path / 'first')}"), run)
+    nnjax.fit(nnjax.compose(*SERIES, "data.validation=0.2", f"data.file={csv(tmp_path / 'first')}"), run)
     checkpoints = everything(run / "checkpoints")
     other = csv(tmp_path / "other", last=99)
     with pytest.raises(

@@ -109,13 +109,20 @@ def test_the_code_is_that_of_the_processes_that_ended_by_themselves(monkeypatch)
     assert _Team(2, ["-c", code], 60.0).wait() == 0
 
 
-def test_a_process_that_the_launcher_ended_is_not_counted_as_lost(monkeypatch):
-    """One of three is killed, and the others hang."""
+@pytest.mark.parametrize(
+    ("count", "answer"),
+    [
+        pytest.param(3, "signal.SIG_IGN", id="hang, and are ended, which does not count as lost"),
+        pytest.param(2, "lambda *_: sys.exit(75)", id="say that they were told to stop, as one that waits for its start does"),
+    ],
+)
+def test_a_killed_process_is_a_failure_of_the_machine_whatever_the_others_answer(monkeypatch, count, answer):
+    """Process 1 is killed; the others are told to stop."""
     for name in ("_LAST", "_GRACE"):
         monkeypatch.setattr(launcher, name, 0.5)
-    code = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    code = f"import os, signal, sys, time; signal.signal(signal.SIGTERM, {answer}); "
     code += "os.environ['NNJAX_RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
-    team = _Team(3, ["-c", code], 0.1)
+    team = _Team(count, ["-c", code], 0.1)
     assert team.wait() == 1
     assert team.killed == [1]
 
@@ -140,14 +147,3 @@ def test_a_process_that_cannot_be_started_ends_the_others(monkeypatch):
     with pytest.raises(UserError, match="process 1 cannot be started: Resource temporarily unavailable"):
         _Team(2, ["-c", "import time; time.sleep(60)"], 60.0)
     assert started[0].wait(10) == -signal.SIGKILL
-
-
-def test_a_process_killed_before_it_came_is_a_failure_of_the_machine(monkeypatch):
-    """Process 0, which waits for it, is told to stop, and says that it was."""
-    for name in ("_LAST", "_GRACE"):
-        monkeypatch.setattr(launcher, name, 0.5)
-    code = "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); "
-    code += "os.environ['NNJAX_RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
-    team = _Team(2, ["-c", code], 0.1)
-    assert team.wait() == 1
-    assert team.killed == [1]

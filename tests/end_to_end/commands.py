@@ -15,7 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,3 +72,27 @@ def metrics_of(run_dir):
 
 def code_blocks(markdown, language):
     return re.findall(rf"^```{language}\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL)
+
+
+def last_state(run_dir):
+    """The arrays of the newest checkpoint."""
+    paths = (Path(run_dir) / "checkpoints").glob("*.safetensors")
+    newest = max(paths, key=lambda path: int(path.name.partition("-")[0]))
+    return {key: array for key, array in load_file(newest).items() if key.startswith(".")}
+
+
+def assert_same_run(one, other, tolerance=0.0):
+    """Asserts that two runs have the same records, and the same arrays in their last checkpoints."""
+    first, second = metrics_of(one), metrics_of(other)
+    assert [record["step"] for record in first] == [record["step"] for record in second]
+    for left, right in zip(first, second, strict=True):
+        assert left.keys() == right.keys()
+        for key, value in left.items():
+            if isinstance(value, str):
+                assert value == right[key]
+            else:
+                np.testing.assert_allclose(np.float64(right[key]), np.float64(value), rtol=tolerance)
+    arrays, others = last_state(one), last_state(other)
+    assert arrays.keys() == others.keys()
+    for key, array in arrays.items():
+        np.testing.assert_allclose(others[key], array, rtol=tolerance, atol=tolerance)

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import ROOT, environment, metrics_of, start, summary_of
-from safetensors.numpy import load_file
+from commands import ROOT, assert_same_run, environment, last_state, metrics_of, start, summary_of
 
 pytestmark = pytest.mark.slow
 
@@ -54,37 +53,13 @@ FAULTS = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP, "told to stop": si
 CODES = {"killed": 1, "frozen": 1, "told to stop": 75, "launcher killed": -signal.SIGKILL}
 
 
-def last_state(run_dir):
-    """The arrays of the newest checkpoint."""
-    paths = (Path(run_dir) / "checkpoints").glob("*.safetensors")
-    newest = max(paths, key=lambda path: int(path.name.partition("-")[0]))
-    return {key: array for key, array in load_file(newest).items() if key.startswith(".")}
-
-
-def same(one, other, tolerance=0.0):
-    """Whether two runs have the same records, and the same parameters."""
-    first, second = metrics_of(one), metrics_of(other)
-    assert [record["step"] for record in first] == [record["step"] for record in second]
-    for left, right in zip(first, second, strict=True):
-        assert left.keys() == right.keys()
-        for key, value in left.items():
-            if isinstance(value, str):
-                assert value == right[key]
-            else:
-                np.testing.assert_allclose(np.float64(right[key]), np.float64(value), rtol=tolerance)
-    arrays, others = last_state(one), last_state(other)
-    assert arrays.keys() == others.keys()
-    for key, array in arrays.items():
-        np.testing.assert_allclose(others[key], array, rtol=tolerance, atol=tolerance)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_several_processes_compute_what_one_does(tmp_path, case):
     count, config = CASES[case]
     alone, together = tmp_path / "alone", tmp_path / "together"
     start("train", *config, f"hydra.run.dir={alone}")
     start("train", *config, f"parallel.processes={count}", f"hydra.run.dir={together}")
-    same(alone, together, tolerance=1e-5)
+    assert_same_run(alone, together, tolerance=1e-5)
     one, several = summary_of(alone), summary_of(together)
     assert (one["num_processes"], several["num_processes"]) == (1, count)
     for key in ("status", "num_devices", "test_examples", "tested_step", "steps", "data_hash"):
@@ -117,7 +92,7 @@ def test_an_override_of_an_earlier_runs_option_is_known_to_all(tmp_path):
     start("train", *again, f"hydra.run.dir={tmp_path / 'second'}")
     assert summary_of(tmp_path / "second")["num_processes"] == 2
     start("train", *config, "optimizer.momentum=0.9", f"hydra.run.dir={tmp_path / 'alone'}")
-    same(tmp_path / "alone", tmp_path / "second", tolerance=1e-5)
+    assert_same_run(tmp_path / "alone", tmp_path / "second", tolerance=1e-5)
     complete = start("train", f"resume={tmp_path / 'second'}")
     assert "complete" in complete.stdout + complete.stderr
 
@@ -193,7 +168,7 @@ def test_nobody_hangs_when_a_process_is_gone_and_a_resume_is_exact(tmp_path, und
         assert "at step" in said
         assert "checkpoint" in said
     start("train", f"resume={run_dir}")
-    same(undisturbed, run_dir)
+    assert_same_run(undisturbed, run_dir)
     for key in ("test", "tested_step"):
         assert summary_of(run_dir)[key] == summary_of(undisturbed)[key]
 
@@ -232,4 +207,4 @@ def test_a_supervised_job_starts_again_by_itself(tmp_path, undisturbed, elastic)
     _, said = job.communicate(timeout=600)
     assert job.returncode == 0, said
     assert f"restart 1 of 3, with {COUNT - 1 if elastic else COUNT} process" in said
-    same(undisturbed, run_dir, tolerance=0.05 if elastic else 0.0)  # over 1500 steps, rounding grows
+    assert_same_run(undisturbed, run_dir, tolerance=0.05 if elastic else 0.0)  # over 1500 steps, rounding grows
