@@ -44,11 +44,12 @@ def autopsy(config: AutopsyConfig, run_dir: Path) -> Mapping[str, Any]:
         if isinstance(cause, BadOperation):
             plain = {**asdict(cause), "backward": cause.is_backward, "place": _short(cause.place)}
             del plain["is_backward"]
-        course, layers = [asdict(row) for row in replay.course()], [asdict(row) for row in replay.layers()]
+        rows, layers = replay.course(), [asdict(row) for row in replay.layers()]
+        course = [asdict(row) for row in rows]
         console.print(cause_text(found.step, found.split, plain))
         grown = {}
         for name, words in (("gradients", "norm of the gradient"), ("params", "norm of the parameters")):
-            if (since := growth(replay.course()[:-1], name)) is not None:
+            if (since := growth(rows[:-1], name)) is not None:
                 grown[name] = {"step": since[0], "times": since[1]}
                 console.print(growth_text(words, *since, found.step - 1))
         console.print(layer_table(layers))

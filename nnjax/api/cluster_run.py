@@ -20,7 +20,15 @@ import numpy as np
 
 from nnjax.api.resuming import Start
 from nnjax.config import leaving
-from nnjax.config.errors import ConfigError, DataError, DivergedError, PreemptedError, RunFinishedError, UserError
+from nnjax.config.errors import (
+    ConfigError,
+    DataError,
+    DivergedError,
+    PreemptedError,
+    RunFinishedError,
+    StorageError,
+    UserError,
+)
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.processes import Processes, detect
@@ -179,9 +187,6 @@ class NoCheckpoints:
     def wait(self) -> None:
         """Returns at once."""
 
-    def close(self) -> None:
-        """Returns at once."""
-
 
 def tell_others(code: int, message: str) -> None:
     """Ends the other processes where process 0 ends before it has joined them, such as at a finished run."""
@@ -231,6 +236,6 @@ def _note_loss(line: str, run_dir: Path | None, summary: dict[str, Any]) -> str:
     """Writes the summary of a run that a peer's end ends; returns how to go on."""
     if run_dir is None:
         return ""
-    with suppress(OSError):
+    with suppress(StorageError):
         write_json(run_dir / "summary.json", {**summary, "status": "failed", "error": line})
     return f"; resume with: {verb_command('train')} {shell_word(f'resume={run_dir}')}"

@@ -55,5 +55,5 @@ def note_divergence(
         console.warn(keeper.note)
         return
     command = f"{verb_command('autopsy')} {shell_word(f'run={run_dir}')}{plugin_words()}"
-    summary["diverged"] = str(FOLDER)
+    summary["diverged"] = FOLDER
     console.print(f"The step that diverged is kept; to find the layer and the operation: {command}")

@@ -30,10 +30,10 @@ def main(experiment: Path, run: Path, step: int, seconds: float, plugins: Sequen
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def save_or_die(self: Checkpoints, state: Any, progress: Any, *more: Any, **named: Any) -> None:
+    def save_or_die(self: Checkpoints, state: Any, progress: Any) -> None:
         if armed.is_set():
             kill()
-        save(self, state, progress, *more, **named)
+        save(self, state, progress)
         if progress.step >= step:
             self.wait()
             armed.set()

@@ -39,6 +39,3 @@ class MemoryCheckpoints:
 
     def wait(self) -> None:
         """Returns at once."""
-
-    def close(self) -> None:
-        """Returns at once."""

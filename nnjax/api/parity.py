@@ -123,14 +123,13 @@ def _relative(values: NDArray[Any], other: NDArray[Any]) -> float:
 
 def _trained(config: TrainConfig, dataset: "Dataset") -> tuple[float, dict[str, NDArray[Any]]]:
     """Trains without a folder; returns the training loss, and the state's arrays by path."""
-    import jax
-
     from nnjax.api.training_run import run_training
+    from nnjax.training.state import arrays_by_path
 
     with RunConsole(None, quiet=True) as quiet:
         trained = run_training(config, None, quiet, dataset)
     state = trained.experiment.layout.get(trained.state)
-    arrays = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
+    arrays = arrays_by_path(state)
     losses = [record["loss"] for record in trained.records if record["split"] == "train"]
     if losses[-1] is None:
         raise DivergedError("the training loss is not finite within these steps: there is nothing to compare")

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from nnjax.api.parity import shortened
-from nnjax.cli.plugins import loaded_plugins
+from nnjax.cli.hydra_runner import quoted
+from nnjax.cli.plugins import loaded_plugins, plugin_arguments
 from nnjax.cli.runs import write_config
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.leaving import code_of, on_leaving, shown_name
@@ -72,11 +73,11 @@ def check_resume(config: TrainConfig, steps: int, kills: int, folder: Path, cons
     experiment.mkdir()
     write_config(_short(config, steps), experiment)
     plugins = [str(plugin.path) for plugin in loaded_plugins()]
-    flags = [word for plugin in plugins for word in ("--plugin", plugin)]
+    flags = plugin_arguments()
     train = ["-m", "experiments.train"]
     whole = folder / "uninterrupted"
     console.print(f"Training {2 * steps} steps without a break")
-    _run([*train, f"rerun='{experiment}'", f"hydra.run.dir='{whole}'", *flags])
+    _run([*train, quoted("rerun", experiment), quoted("hydra.run.dir", whole), *flags])
     if (done := read_summary(whole)["steps"]) <= steps:
         raise ConfigError(f"steps={steps}: a stop rule ends this training at step {done}; choose fewer steps, or no such rule")
     found: list[ResumedRun] = []
@@ -89,20 +90,21 @@ def check_resume(config: TrainConfig, steps: int, kills: int, folder: Path, cons
         _run(
             ["-m", "nnjax.api.killed_training", str(experiment), str(run), str(steps), str(seconds), *plugins], -signal.SIGKILL
         )
-        _run([*train, f"resume='{run}'", *flags])
+        _run([*train, quoted("resume", run), *flags])
         found.append(_compared(run, whole, seconds))
     return found
 
 
 def _short(config: TrainConfig, steps: int) -> TrainConfig:
     """The experiment with a checkpoint after `steps` steps and its end after twice as many; its evaluations stay."""
+    short = shortened(config, 2 * steps)
     training = replace(
-        shortened(config, 2 * steps).training,
+        short.training,
         evaluate_every=config.training.evaluate_every,
         checkpoint_every=Duration(float(steps), "steps"),
         test=config.training.test,
     )
-    return replace(shortened(config, 2 * steps), training=training)
+    return replace(short, training=training)
 
 
 def _run(arguments: Sequence[str], wanted: int = 0) -> None:

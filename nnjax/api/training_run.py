@@ -247,7 +247,6 @@ def _train(
                 write_trials(rows, run_dir / "trials.csv")
             show_trials(console, summary)
         callbacks.write(step, "test", evaluation.metrics)
-    checkpoints.close()
     peers().needs_nobody = peers().is_command
     trained = TrainedNetwork(experiment, tested, metrics.records(), summary)
     if run_dir is None:

@@ -1,4 +1,4 @@
-"""`resume=auto`: a job that a cluster restarts with the same command line goes on with its run, or starts it.
+"""`resume=auto`: a job that a cluster restarts with the same command line resumes its run, or starts it.
 
 config = settled(config, run_dir, origins)      # resume is None for a new run, and else the folder
 occupy_again(run_dir, "hydra.run.dir")          # makes the folder of a new run

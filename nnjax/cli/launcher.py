@@ -20,8 +20,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from nnjax.cli.plugins import loaded_plugins
+from nnjax.cli.hydra_runner import quoted
+from nnjax.cli.plugins import plugin_arguments
 from nnjax.cli.process import complain
+from nnjax.cli.worker import part_of
 from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_words
@@ -64,13 +66,8 @@ def launch(config: TrainConfig, gpus: Sequence[str] = (), *, automatic: bool) ->
         if config.parallel.elastic:
             count = _fitting(config, max(1, count - len(team.killed)))
         if not automatic:
-            plugins = [word for plugin in loaded_plugins() for word in ("--plugin", str(plugin.path))]
-            words = [
-                *verb_words(),
-                *plugins,
-                f"resume={_quoted(folder)}",
-                f"parallel.start_timeout={config.parallel.start_timeout}",
-            ]
+            timeout = f"parallel.start_timeout={config.parallel.start_timeout}"
+            words = [*verb_words(), *plugin_arguments(), quoted("resume", folder), timeout]
         words = [word for word in words if not word.startswith("parallel.processes=")] + [f"parallel.processes={count}"]
         processes = "1 process" if count == 1 else f"{count} processes"
         complain(
@@ -117,7 +114,7 @@ class _Team:
         shares = _shares(count)
         self._processes = []
         for rank in range(count):
-            own = gpus[rank * len(gpus) // count : (rank + 1) * len(gpus) // count]
+            own = part_of(gpus, rank, count)
             environment = {
                 **os.environ,
                 **({"CUDA_VISIBLE_DEVICES": ",".join(own)} if gpus else {}),
@@ -248,8 +245,3 @@ def _name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _quoted(folder: Path) -> str:
-    text = str(folder).replace("'", r"\'")
-    return f"'{text}'"

@@ -100,6 +100,11 @@ def plugins_summary() -> dict[str, Any]:
     return {"plugins": [{"file": plugin.name, "sha256": plugin.sha256} for plugin in loaded_plugins()]} if _loaded else {}
 
 
+def plugin_arguments() -> list[str]:
+    """The words of a command line that load the same plugins: ``["--plugin", "/home/…/my_models.py"]``."""
+    return [word for plugin in loaded_plugins() for word in ("--plugin", str(plugin.path))]
+
+
 def plugin_words() -> str:
     """Returns the flags that a command needs again, each after a space."""
     return "".join(f" --plugin {shell_word(plugin.name)}" for plugin in loaded_plugins())

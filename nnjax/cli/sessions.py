@@ -103,7 +103,7 @@ def begin_session(config: TrainConfig, run_dir: Path) -> None:
 
 
 def _earlier_sessions(config: TrainConfig, run_dir: Path) -> tuple[list[Session], int]:
-    """The sessions whose steps a new session goes on from, and the number of these steps."""
+    """The sessions whose steps a new session builds on, and the number of these steps."""
     done = steps_done(run_dir) if config.resume is not None else 0
     return [session for session in read_sessions(run_dir) if session.from_step < done] if done else [], done
 

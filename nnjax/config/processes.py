@@ -128,17 +128,15 @@ def _kubernetes(environ: Mapping[str, str]) -> Processes | None:
         return None
     coordinator = environ.get("JAX_COORDINATOR_ADDRESS")
     if "JAX_NUM_PROCESSES" not in environ:
-        return None if coordinator is None else _refuse_kubernetes()
+        if coordinator is None:
+            return None
+        raise ConfigError("JAX_NUM_PROCESSES: missing; must be the number of pods, `completions` in the job's file")
     if coordinator is not None and ":" not in coordinator:
         coordinator = f"{coordinator}:{_KUBERNETES_PORT}"
     rank, count = _number(environ, "JOB_COMPLETION_INDEX"), _number(environ, "JAX_NUM_PROCESSES")
     if count > 1 and coordinator is None:
         raise ConfigError("JAX_COORDINATOR_ADDRESS: missing; must be the name of the job's first pod, JOB-0.SERVICE:PORT")
     return Processes(rank, count, "Kubernetes", coordinator)
-
-
-def _refuse_kubernetes() -> Processes:
-    raise ConfigError("JAX_NUM_PROCESSES: missing; must be the number of pods, `completions` in the job's file")
 
 
 def _tpu_pod(environ: Mapping[str, str]) -> Processes | None:

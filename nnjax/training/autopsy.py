@@ -8,9 +8,9 @@
 Everything is computed on one device, the whole batch at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -21,7 +21,7 @@ from flax import nnx
 from nnjax.config.schema import Config
 from nnjax.data.dataset import Dataset, Split
 from nnjax.data.dataset_spec import DatasetSpec
-from nnjax.parallel.placement import AXIS
+from nnjax.training.diagnosis import alone
 from nnjax.training.diverged_files import DivergedStep
 from nnjax.training.experiment import Experiment, set_up
 from nnjax.training.losses import example_loss
@@ -115,7 +115,7 @@ class Replay:
 
     @cached_property
     def _step(self) -> Any:
-        return jax.jit(self._alone(lambda *args: train_step(self._recipe, *args)))
+        return jax.jit(partial(alone, lambda *args: train_step(self._recipe, *args)))
 
     def take(self) -> tuple[TrainState, float]:
         """Repeats the step; returns the state after it, and the mean loss of its batch."""
@@ -171,16 +171,7 @@ class Replay:
             after, (loss, _) = train_step(self._recipe, state, inputs, targets, examples)
             return {"loss": loss, "params": after.params, "model_state": after.model_state, "slow": after.slow}
 
-        return first_bad_operation(self._alone(results), state, *batch, names=names)
-
-    def _alone(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that uses collectives, as the only device of their axis."""
-
-        def called(*args: Any) -> Any:
-            one = jax.vmap(function, axis_name=AXIS)(*jax.tree.map(lambda x: x[None], args))
-            return jax.tree.map(lambda x: x[0], one)
-
-        return called
+        return first_bad_operation(partial(alone, results), state, *batch, names=names)
 
     def _evaluated(self, state: TrainState, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         from nnjax.training.hyperparams import normalized
@@ -213,7 +204,7 @@ class Replay:
             (loss, outputs), gradients = jax.value_and_grad(batch_loss, has_aux=True)(state.params)
             return loss, outputs, gradients
 
-        return jax.jit(self._alone(measure))
+        return jax.jit(partial(alone, measure))
 
 
 def growth(course: list[StepNorms], name: str) -> tuple[int, float] | None:

@@ -10,14 +10,13 @@ process, without any exchange with others; reading changes nothing.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from nnjax.config.errors import DataError, StorageError
-from nnjax.config.storage import size_text
+from nnjax.config.errors import StorageError
+from nnjax.config.storage import free_bytes, size_text
 from nnjax.training.background import Background
 from nnjax.training.checkpoint_choice import Which, find, newest_intact
 from nnjax.training.checkpoint_file import Notes, Saved, remove_parts, write_checkpoint
@@ -57,9 +56,6 @@ class CheckpointStore(Protocol):
 
     def wait(self) -> None:
         """Waits until everything is saved."""
-
-    def close(self) -> None:
-        """Waits, and lets go of the storage."""
 
 
 class Restored(NamedTuple):
@@ -119,7 +115,9 @@ class Checkpoints:
         self.wait()
         if not self._is_made:
             self._make_folder()
-        arrays, records = _flatten(state), self._records(progress.step)
+        from nnjax.training.state import arrays_by_path
+
+        arrays, records = arrays_by_path(state), self._records(progress.step)
         self._writing = Background(lambda: self._write(arrays, progress, records))
 
     def restore(self, template: "TrainState", which: Which) -> "tuple[TrainState, TrainingProgress]":
@@ -141,7 +139,7 @@ class Checkpoints:
         entry = find(list_checkpoints(self._folder, self._known), which, self._folder, self._run_id)
         saved = read_entry(entry.path)
         check_run(saved.path, saved.notes, self._run_id)
-        return Restored(_unflatten(template, saved), saved.notes.progress, saved)
+        return Restored(_restored(template, saved), saved.notes.progress, saved)
 
     def restore_newest(
         self,
@@ -165,7 +163,7 @@ class Checkpoints:
         choice = newest_intact(list_checkpoints(self._folder, self._known), self._folder, self._run_id)
         if choice is None:
             return None
-        state = _unflatten(template, choice.saved)
+        state = _restored(template, choice.saved)
         accept(choice.saved)
         for warning in choice.warnings:
             warn(warning)
@@ -188,10 +186,6 @@ class Checkpoints:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
-
-    def close(self) -> None:
-        """Waits; the name is that of other storage."""
-        self.wait()
 
     def _make_folder(self) -> None:
         if self._folder.is_symlink():
@@ -229,10 +223,8 @@ class Checkpoints:
 
     def _refused(self, error: OSError, size: int, step: int | None) -> StorageError:
         """The system's refusal to write, in a line, with the space that is needed and free."""
-        try:
-            free = f", and {size_text(shutil.disk_usage(self._folder).free)} are free"
-        except OSError:
-            free = ""
+        bytes_left = free_bytes(self._folder)
+        free = "" if bytes_left is None else f", and {size_text(bytes_left)} are free"
         what = (
             f"the checkpoint of step {step} takes {size_text(size)}{free}" if step is not None else "no checkpoint can be saved"
         )
@@ -247,26 +239,7 @@ def _is_same(one: TrainingProgress, other: TrainingProgress) -> bool:
     return texts[0] == texts[1]
 
 
-def _flatten(state: "TrainState") -> dict[str, Any]:
-    import jax
-    import numpy as np
+def _restored(template: "TrainState", saved: Saved) -> "TrainState":
+    from nnjax.training.state import with_arrays
 
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
-
-
-def _unflatten(template: "TrainState", saved: Saved) -> "TrainState":
-    import jax
-    import numpy as np
-
-    wanted, found = _flatten(template), saved.arrays
-    differing = sorted(wanted.keys() ^ found.keys()) + [
-        key for key in wanted.keys() & found.keys() if np.shape(wanted[key]) != np.shape(found[key])
-    ]
-    if differing:
-        raise DataError(
-            f"{saved.path}: the checkpoint is of another network or optimizer than the config describes; differs in"
-            f" {differing[0]} and {len(differing) - 1} more"
-        )
-    leaves = [np.asarray(found[key], leaf.dtype) for key, leaf in wanted.items()]
-    state: TrainState = jax.tree.unflatten(jax.tree.structure(template), leaves)
-    return state
+    return with_arrays(template, saved.arrays, saved.path, "the checkpoint")

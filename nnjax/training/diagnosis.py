@@ -3,7 +3,7 @@
 first_nonfinite(experiment, state_before_the_step, inputs, targets, examples)      # "the output of layer conv_2"
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -40,15 +40,16 @@ def first_nonfinite(experiment: Experiment, state: TrainState, inputs: Any, targ
     return "the update of the parameters"
 
 
+def alone(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls a function that uses collectives as the only device of their axis."""
+    one = jax.vmap(function, axis_name=AXIS)(*jax.tree.map(lambda x: jnp.asarray(x)[None], args))
+    return jax.tree.map(lambda x: x[0], one)
+
+
 def _quantities(
     experiment: Experiment, state: TrainState, inputs: jax.Array, targets: jax.Array, examples: jax.Array
 ) -> Iterator[tuple[str, Pytree]]:
     recipe = experiment.recipe
-
-    def alone(function: Any, *args: Any) -> Any:
-        """Calls a function that uses collectives as the only device of their axis."""
-        one = jax.vmap(function, axis_name=AXIS)(*jax.tree.map(lambda x: jnp.asarray(x)[None], args))
-        return jax.tree.map(lambda x: x[0], one)
 
     for path, value in jax.tree_util.tree_leaves_with_path(state.params):
         yield f"the parameter {_path(path)}, before the step", value

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nnjax.config.errors import DataError
 from nnjax.data.dataset_spec import DatasetSpec
-from nnjax.training.state import TrainState
+from nnjax.training.state import TrainState, arrays_by_path, with_arrays
 
 ABOUT_FILE = "about.json"
 
@@ -71,10 +71,10 @@ def write_diverged(found: DivergedStep, folder: Path) -> None:
     arrays: dict[str, Any] = {"mean": found.mean, "std": found.std}
     for number, batch in found.batches.items():
         arrays |= {f"{name}_{number}": array for name, array in zip(("inputs", "targets", "examples"), batch, strict=True)}
-    files = {"state": _flat(found.state), "earlier": _flat(found.earlier), "batches": arrays}
+    files = {"state": arrays_by_path(found.state), "earlier": arrays_by_path(found.earlier), "batches": arrays}
     digests = {}
     for name, content in files.items():
-        data = save({key: np.ascontiguousarray(value).reshape(np.shape(value)) for key, value in content.items()})
+        data = save({key: np.asarray(value, order="C") for key, value in content.items()})
         (folder / f"{name}.safetensors").write_bytes(data)
         digests[f"{name}.safetensors"] = hashlib.sha256(data).hexdigest()
     # As the step draws them: see `nnjax.training.step.prepare_batch`.
@@ -121,8 +121,8 @@ def read_diverged(folder: Path, template: Callable[[DatasetSpec], TrainState]) -
     like = template(spec)
     return DivergedStep(
         **{name: about[name] for name in ("step", "split", "trial", "seed", "learning_rate", "rate", "is_repeated")},
-        state=_of_flat(like, content["state"], folder / "state.safetensors"),
-        earlier=_of_flat(like, content["earlier"], folder / "earlier.safetensors"),
+        state=with_arrays(like, content["state"], folder / "state.safetensors", "it"),
+        earlier=with_arrays(like, content["earlier"], folder / "earlier.safetensors", "it"),
         batches={
             number: (arrays[f"inputs_{number}"], arrays[f"targets_{number}"], arrays[f"examples_{number}"])
             for number in about["batches"]
@@ -158,18 +158,3 @@ def _own_digest(about: Mapping[str, Any]) -> str:
     """The checksum of everything else in `about.json`, independent of its layout."""
     others = {key: value for key, value in about.items() if key != "own_sha256"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
-
-
-def _flat(state: TrainState) -> dict[str, NDArray[Any]]:
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
-
-
-def _of_flat(like: TrainState, saved: Mapping[str, NDArray[Any]], path: Path) -> TrainState:
-    wanted = _flat(like)
-    differing = sorted(
-        wanted.keys() ^ saved.keys() | {key for key in wanted.keys() & saved.keys() if wanted[key].shape != saved[key].shape}
-    )
-    if differing:
-        raise DataError(f"{path}: is of another network or optimizer than the config describes; differs in {differing[0]}")
-    state: TrainState = jax.tree.unflatten(jax.tree.structure(like), [saved[key].astype(wanted[key].dtype) for key in wanted])
-    return state

@@ -20,7 +20,7 @@ from jax.extend import core
 
 from nnjax.training.operations import WORDS, BadOperation, Facts, Operation, facts_of
 
-# By parameter: the operations that only call a function, or run it as often as there are steps.
+# The parameters that hold the program of an operation that only calls it.
 _CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
 
@@ -40,7 +40,7 @@ def first_bad_operation(function: Callable[..., Any], *args: Any, names: Sequenc
     leaves = jax.tree_util.tree_leaves_with_path(args)
     recorder = _Recorder()
     inputs = [recorder.new(jnp.asarray(leaf) if not hasattr(leaf, "dtype") else leaf) for _, leaf in leaves]
-    outputs = recorder.run(closed, [recorder.values[number] for number in inputs], inputs, "")
+    outputs = recorder.run(closed, inputs, "")
     paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(shape)]
     for path, number in zip(paths, outputs, strict=True):
         if not recorder.facts[number].is_finite:
@@ -73,10 +73,10 @@ class _Recorder:
         self._written: set[int] = set()
         self._count = 0
 
-    def new(self, value: Any) -> int:
-        """Numbers a value."""
+    def new(self, value: Any, facts: Facts | None = None) -> int:
+        """Numbers a value, whose facts may be known already."""
         self._count += 1
-        self.values[self._count], self.facts[self._count] = value, facts_of(value)
+        self.values[self._count], self.facts[self._count] = value, facts or facts_of(value)
         return self._count
 
     def _constant(self, value: Any) -> int:
@@ -93,10 +93,10 @@ class _Recorder:
         if bad and self._written.issuperset(bad):
             self._written |= {number for number in operation.outputs if not self.facts[number].nans}
 
-    def run(self, closed: Any, values: Sequence[Any], numbers: Sequence[int | None], scopes: str) -> list[int]:
-        """Computes a closed jaxpr; returns the numbers of its results."""
+    def run(self, closed: Any, numbers: Sequence[int], scopes: str) -> list[int]:
+        """Computes a closed jaxpr, from and to numbered values."""
         jaxpr = closed.jaxpr
-        known: dict[Any, int] = {}
+        known: dict[Any, int] = dict(zip(jaxpr.invars, numbers, strict=True))
 
         def number_of(atom: Any) -> int:
             if isinstance(atom, core.Literal):
@@ -105,8 +105,6 @@ class _Recorder:
 
         for variable, constant in zip(jaxpr.constvars, closed.consts, strict=True):
             known[variable] = self._constant(constant)
-        for variable, value, number in zip(jaxpr.invars, values, numbers, strict=True):
-            known[variable] = self.new(value) if number is None else number
         for equation in jaxpr.eqns:
             taken = [number_of(atom) for atom in equation.invars]
             for variable, number in zip(equation.outvars, self._compute(equation, taken, scopes), strict=True):
@@ -122,7 +120,8 @@ class _Recorder:
         results = equation.primitive.bind(*functions, *values, **params)
         results = list(results) if equation.primitive.multiple_results else [results]
         scopes = "/".join(part for part in (scopes, str(equation.source_info.name_stack)) if part)
-        if not all(facts_of(result).is_finite for result in results):
+        facts = [facts_of(result) for result in results]
+        if not all(item.is_finite for item in facts):
             if equation.primitive.name == "scan":
                 return self._scan(equation, taken, scopes)
             if equation.primitive.name == "while":
@@ -130,13 +129,13 @@ class _Recorder:
             if equation.primitive.name == "cond":
                 branches = equation.params["branches"]
                 branch = branches[int(np.clip(int(values[0]), 0, len(branches) - 1))]
-                return self.run(branch, values[1:], taken[1:], scopes)
+                return self.run(branch, taken[1:], scopes)
             inner = next((equation.params[name] for name in _CALLS if name in equation.params), None)
             if inner is not None:
                 closed = inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ())
                 if len(closed.jaxpr.invars) == len(taken):
-                    return self.run(closed, values, taken, scopes)
-        numbers = [self.new(result) for result in results]
+                    return self.run(closed, taken, scopes)
+        numbers = [self.new(*pair) for pair in zip(results, facts, strict=True)]
         bad = next((self.facts[number] for number in numbers if not self.facts[number].is_finite), None)
         operation = Operation(
             equation.primitive.name,
@@ -157,12 +156,8 @@ class _Recorder:
         num_cond, num_body = params["cond_nconsts"], params["body_nconsts"]
         cond_consts, body_consts = taken[:num_cond], taken[num_cond : num_cond + num_body]
         carry = list(taken[num_cond + num_body :])
-
-        def run(closed: Any, numbers: Sequence[int]) -> list[int]:
-            return self.run(closed, [self.values[number] for number in numbers], numbers, scopes)
-
-        while bool(self.values[run(params["cond_jaxpr"], [*cond_consts, *carry])[0]]):
-            carry = run(params["body_jaxpr"], [*body_consts, *carry])
+        while bool(self.values[self.run(params["cond_jaxpr"], [*cond_consts, *carry], scopes)[0]]):
+            carry = self.run(params["body_jaxpr"], [*body_consts, *carry], scopes)
         return carry
 
     def _scan(self, equation: Any, taken: Sequence[int], scopes: str) -> list[int]:
@@ -179,7 +174,7 @@ class _Recorder:
         for step in order:
             slices = [self._derived([number], self.values[number][step], "slice", scopes) for number in xs]
             numbers = [*consts, *carry, *slices]
-            results = self.run(params["jaxpr"], [self.values[number] for number in numbers], numbers, scopes)
+            results = self.run(params["jaxpr"], numbers, scopes)
             carry, row = results[:num_carry], results[num_carry:]
             rows.append(row)
         if params["reverse"]:
@@ -210,7 +205,7 @@ class _Recorder:
         return number
 
     def _bad_inputs(self, operation: Operation) -> Iterator[int]:
-        return (taken for taken in operation.inputs if taken is not None and not self.facts[taken].is_finite)
+        return (taken for taken in operation.inputs if not self.facts[taken].is_finite)
 
 
 def _place(equation: Any) -> str:

@@ -72,7 +72,7 @@ class Operation:
         name: of JAX's primitive.
         scopes: the named scopes around it, such as "jvp(dense_1)".
         place: file, line and function in the source; empty if unknown.
-        inputs: numbers of its inputs; None for constants.
+        inputs: numbers of its inputs.
         facts: of its inputs.
         outputs: numbers of its results.
         result: of its first result that is not finite; None if all are.
@@ -82,7 +82,7 @@ class Operation:
     name: str
     scopes: str
     place: str
-    inputs: tuple[int | None, ...]
+    inputs: tuple[int, ...]
     facts: tuple[Facts, ...]
     outputs: tuple[int, ...]
     result: Facts | None

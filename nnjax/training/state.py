@@ -9,11 +9,16 @@ A `TrainState` is a plain pytree of arrays in nested dicts. Flax NNX modules are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 from flax import nnx
+from numpy.typing import NDArray
+
+from nnjax.config.errors import DataError
 
 if TYPE_CHECKING:
     from nnjax.models.network import Network
@@ -100,6 +105,37 @@ def split_network(network: "Network") -> tuple[SplitNetwork, Pytree, Pytree]:
         nnx.to_pure_dict(params),
         nnx.to_pure_dict(model_state),
     )
+
+
+def arrays_by_path(state: TrainState) -> dict[str, NDArray[Any]]:
+    """A state's arrays, as NumPy's, by the path of each, such as ``.params['dense']['kernel']``."""
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
+
+
+def with_arrays(template: TrainState, arrays: Mapping[str, NDArray[Any]], path: Path, what: str) -> TrainState:
+    """A state of the template's structure and types, with other arrays.
+
+    Args:
+        template: of the same shapes.
+        arrays: as from `arrays_by_path`.
+        path: of the file that they come from, for the error.
+        what: that file, in words: "the checkpoint".
+
+    Raises:
+        DataError: if the arrays have other paths or shapes.
+    """
+    wanted = arrays_by_path(template)
+    differing = sorted(wanted.keys() ^ arrays.keys()) + [
+        key for key in wanted.keys() & arrays.keys() if np.shape(wanted[key]) != np.shape(arrays[key])
+    ]
+    if differing:
+        raise DataError(
+            f"{path}: {what} is of another network or optimizer than the config describes; differs in"
+            f" {differing[0]} and {len(differing) - 1} more"
+        )
+    leaves = [np.asarray(arrays[key], leaf.dtype) for key, leaf in wanted.items()]
+    state: TrainState = jax.tree.unflatten(jax.tree.structure(template), leaves)
+    return state
 
 
 def state_bytes(state: TrainState) -> int:

@@ -88,7 +88,7 @@ def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
     result = fit(
         experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
-    checkpoints.close()
+    checkpoints.wait()
     after = experiment.placement.fetch(result.state.params)
     changed = jax.tree.map(lambda a, b: not np.array_equal(a, b), before, after)
     assert any(jax.tree.leaves(changed))

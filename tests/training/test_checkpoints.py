@@ -24,7 +24,7 @@ def state(value, width=3):
 def checkpoints(tmp_path):
     made = Checkpoints(tmp_path / "checkpoints", keep=2)
     yield made
-    made.close()
+    made.wait()
 
 
 def save(checkpoints, losses):
@@ -71,7 +71,7 @@ def test_a_later_process_reads_them(checkpoints, tmp_path):
     save(checkpoints, [0.5, 0.4])
     later = Checkpoints(tmp_path / "checkpoints")
     assert later.restore(state(0), "best")[1].step == 2
-    later.close()
+    later.wait()
 
 
 def test_a_torn_checkpoint_is_not_taken_for_one(checkpoints, tmp_path):
@@ -81,7 +81,7 @@ def test_a_torn_checkpoint_is_not_taken_for_one(checkpoints, tmp_path):
     (torn / "state").write_text("half")
     later = Checkpoints(tmp_path / "checkpoints")
     assert later.steps == [1]
-    later.close()
+    later.wait()
 
 
 def test_going_on_passes_over_a_damaged_one(checkpoints, tmp_path):
@@ -91,7 +91,7 @@ def test_going_on_passes_over_a_damaged_one(checkpoints, tmp_path):
     warnings = []
     later = Checkpoints(tmp_path / "checkpoints")
     restored = later.restore_newest(state(0), warnings.append)
-    later.close()
+    later.wait()
     assert restored is not None
     assert restored[1].step == 1
     assert "cannot be read" in warnings[0]
@@ -100,7 +100,7 @@ def test_going_on_passes_over_a_damaged_one(checkpoints, tmp_path):
     again.save(state(2), TrainingProgress(step=2))
     again.wait()
     assert again.restore(state(0), 2)[1].step == 2
-    again.close()
+    again.wait()
 
 
 def test_there_may_be_nothing_to_go_on_from(checkpoints):

@@ -47,7 +47,7 @@ def trained(folder, values, *overrides):
     result = fit(
         experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
-    checkpoints.close()
+    checkpoints.wait()
     return experiment, result.state
 
 

@@ -70,7 +70,7 @@ def run(folder, *overrides, recorder=None, resume=False):
             experiment, state, progress, checkpoints=checkpoints, callback=recorder, stop=stop, clock=Clock(progress.seconds)
         )
     steps = checkpoints.steps
-    checkpoints.close()
+    checkpoints.wait()
     return experiment.placement.fetch(result.state), result, recorder.evaluations, steps
 
 
@@ -79,7 +79,7 @@ def best_step(folder):
     _, state = set_up(config, load(config.data), jax.devices()[:1])
     checkpoints = Checkpoints(folder)
     _, progress = checkpoints.restore(state, "best")
-    checkpoints.close()
+    checkpoints.wait()
     return progress.step
 
 

@@ -66,7 +66,7 @@ def test_it_trains(tmp_path):
     result = fit(
         experiment, state, TrainingProgress(), checkpoints=checkpoints, callback=Silent(), stop=StopSignal(), clock=Clock()
     )
-    checkpoints.close()
+    checkpoints.wait()
     after = experiment.evaluate(result.state, experiment.dataset.test)
     assert before.loss == pytest.approx(0.25 * ((np.asarray(experiment.dataset.test.targets) - before.outputs) ** 4).mean())
     assert 0 < after.loss < before.loss

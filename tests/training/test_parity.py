@@ -109,7 +109,7 @@ def run(overrides, sharding, num_devices, tmp_path):
         stop=StopSignal(),
         clock=Clock(),
     )
-    checkpoints.close()
+    checkpoints.wait()
     evaluation = experiment.evaluate(result.state, experiment.dataset.test)
     replicas = jax.device_get(result.state)
     for leaf in jax.tree.leaves((replicas.params, replicas.model_state)):

@@ -80,7 +80,7 @@ class Trained:
                 clock=Clock(),
             )
         finally:
-            checkpoints.close()
+            checkpoints.wait()
         self.state = self.experiment.placement.get(self.result.state)
         self.test = self.experiment.evaluate(self.result.state, self.experiment.dataset.test)
 
