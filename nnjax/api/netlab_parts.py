@@ -4,7 +4,7 @@
     measure_grid(lab)                           # rows of calibration, and of judged points
     measure_bytes(lab), measure_faults(lab), measure_straggler(lab)
 
-Every row has the same names of columns; `nnjax.reporting.netlab_tables` shows them.
+A row's columns follow from its `kind`; `nnjax.reporting.netlab_tables` shows them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

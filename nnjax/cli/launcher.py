@@ -28,10 +28,10 @@ from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_words
 from nnjax.config.paths import why
-from nnjax.config.processes import COORDINATOR, COUNT, LOCAL_RANK, RANK, TOKEN
+from nnjax.config.processes import COORDINATOR, CORES, COUNT, LIFELINE, LOCAL_RANK, RANK, TOKEN
 from nnjax.config.schema import TrainConfig
 
-_LIFELINE, _FOLDER, _CORES = "NNJAX_LIFELINE", "NNJAX_FOLDER", "NNJAX_CORES"
+_FOLDER = "NNJAX_FOLDER"
 _TICK = 0.05
 _GRACE = 20.0  # seconds, besides `peer_timeout`, in which process 0 ends after the first failure
 _LAST = 10.0  # seconds in which the last ones end, and a process ends after SIGTERM
@@ -77,12 +77,12 @@ def launch(config: TrainConfig, gpus: Sequence[str] = (), *, automatic: bool) ->
 
 def begin_rank() -> None:
     """Prepares a process that a launcher started: its cores, and its end when the launcher is gone. Does nothing in another."""
-    if _LIFELINE not in os.environ:
+    if LIFELINE not in os.environ:
         return
-    if hasattr(os, "sched_setaffinity") and (cores := os.environ.pop(_CORES, "")):
+    if hasattr(os, "sched_setaffinity") and (cores := os.environ.pop(CORES, "")):
         with suppress(OSError, ValueError):
             os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
-    threading.Thread(target=_watch_launcher, args=(int(os.environ.pop(_LIFELINE)),), name="launcher", daemon=True).start()
+    threading.Thread(target=_watch_launcher, args=(int(os.environ.pop(LIFELINE)),), name="launcher", daemon=True).start()
 
 
 def say_folder(run_dir: Path) -> None:
@@ -123,9 +123,9 @@ class _Team:
                 LOCAL_RANK: str(rank),
                 COORDINATOR: address,
                 TOKEN: token,
-                _LIFELINE: str(self._lifeline),
+                LIFELINE: str(self._lifeline),
                 _FOLDER: str(said),
-                _CORES: shares[rank],
+                CORES: shares[rank],
             }
             try:
                 process = subprocess.Popen(

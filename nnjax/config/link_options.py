@@ -1,4 +1,4 @@
-"""The links between devices, and the devices: the groups `link` and `device` of `experiments.traffic` and `experiments.netlab`.
+"""The links between devices, and the devices: the groups `link` and `device` of `experiments.traffic`.
 
     python -m experiments.traffic link=roce_100g link.loss=1e-4 device=a100
 

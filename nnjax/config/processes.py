@@ -21,6 +21,9 @@ RANK, COUNT, COORDINATOR, LOCAL_RANK = "NNJAX_RANK", "NNJAX_PROCESSES", "NNJAX_C
 TOKEN = "NNJAX_TOKEN"
 """A secret that all processes of a job share, so that no other program can take the place of one; the launcher draws it."""
 
+LIFELINE, CORES = "NNJAX_LIFELINE", "NNJAX_CORES"
+"""Of a process that another nnjax process started: the pipe with whose end it stops, and its cores."""
+
 LAUNCHER = "nnjax"
 """The engine of `parallel.processes`."""
 

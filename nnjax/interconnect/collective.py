@@ -69,9 +69,14 @@ class Collective:
         return sum(part.count for part in self.parts)
 
     @property
+    def item_size(self) -> int:
+        """Bytes of one number."""
+        return ITEM_SIZES[self.dtype]
+
+    @property
     def size(self) -> int:
         """Bytes of the whole buffer, as nccl-tests' `size`."""
-        return self.count * ITEM_SIZES[self.dtype]
+        return self.count * self.item_size
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -72,12 +72,11 @@ def predict(
     every_step = tuple(collective for collective in collectives if collective.per_step)
     alone = computing_alone(device, flops)
     step, timed = predict_step(every_step, link, device, alone=alone, devices=devices, algorithm=algorithm, ready=ready)
+    seconds = None if steps is None else figure("run", "run_time", step=step.step_time.value, steps=steps, goodput=1.0)
     failures = None
-    run = None
-    if steps is not None:
-        run = _run(step.step_time.value, steps, device, devices)
     if device.failure_hours is not None:
-        failures = predict_failures(device, devices, run.seconds.value if run else None)
+        failures = predict_failures(device, devices, None if seconds is None else seconds.value)
+    run = None if seconds is None or steps is None else _run(seconds, step.step_time.value, steps, device, devices, failures)
     points = scaling(every_step, link, device, alone=alone, devices=devices, fixed=fixed, ready=ready)
     losses = _losses(every_step, link, device, alone, devices, algorithm, ready) if devices > 1 else ()
     notes = [
@@ -213,11 +212,9 @@ def predict_failures(device: Device, devices: int, seconds: float | None = None)
     )
 
 
-def _run(step: float, steps: int, device: Device, devices: int) -> RunTime:
-    seconds = figure("run", "run_time", step=step, steps=steps, goodput=1.0)
+def _run(seconds: Figure, step: float, steps: int, device: Device, devices: int, failures: FailureEffect | None) -> RunTime:
     expected, without = None, None
-    if device.failure_hours is not None:
-        failures = predict_failures(device, devices)
+    if failures is not None:
         expected = figure("run with failures", "run_time", step=step, steps=steps, goodput=failures.goodput.value)
         inputs = {"seconds": seconds.value, "restart_time": device.restart_time, "mean_time": failures.mean_time.value}
         without = figure("run without checkpoints", "time_without_checkpoints", **inputs)

@@ -61,7 +61,7 @@ class StepFacts:
     def gradient_bytes(self) -> int:
         """Bytes of the gradients that a step exchanges, without padding."""
         return sum(
-            part.count * collective.size // collective.count
+            part.count * collective.item_size
             for collective in self.of_step
             for part in collective.parts
             if phase_of(part, collective) == "gradients"

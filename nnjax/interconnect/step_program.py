@@ -24,7 +24,9 @@ from nnjax.interconnect.products import product_flops
 from nnjax.interconnect.program_text import ProgramTextError, parse_program
 from nnjax.interconnect.step_facts import StepFacts
 from nnjax.models.layer_summary import summarize
+from nnjax.parallel.buckets import scope_name
 from nnjax.parallel.devices import select_devices
+from nnjax.parallel.environment import jax_started
 from nnjax.training.experiment import Experiment, set_up
 from nnjax.training.initial_state import abstract_network
 from nnjax.training.recording import spans_evaluations
@@ -113,13 +115,6 @@ def simulated_devices(config: Config, num_devices: int) -> list[jax.Device]:
     return select_devices(replace(config, parallel=replace(parallel, devices=count, platform=platform)))
 
 
-def jax_started() -> bool:
-    """Whether JAX has made its devices, whose number stays."""
-    from jax._src import xla_bridge  # no public function answers this without making them
-
-    return bool(xla_bridge.backends_are_initialized())
-
-
 def leaves_of(params: Any, num_trials: int) -> list[Leaf]:
     """The trained tensors of one network, in the order of the gradient tree.
 
@@ -129,7 +124,7 @@ def leaves_of(params: Any, num_trials: int) -> list[Leaf]:
     """
     leaves = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        layer, _, tensor = jax.tree_util.keystr(path, simple=True, separator="/").partition("/")
+        layer, _, tensor = scope_name(path).partition("/")
         shape = tuple(leaf.shape[1:] if num_trials > 1 else leaf.shape)
         leaves.append(Leaf(layer, tensor, shape, np.dtype(leaf.dtype).name))
     return leaves

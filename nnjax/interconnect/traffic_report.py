@@ -65,8 +65,12 @@ def traffic_report(facts: StepFacts, link: Link, device: Device, *, algorithm: A
     sent = sum(timed.sent_bytes for timed in prediction.collectives)
     report = {
         "settings": settings(facts, link, device, algorithm),
-        "compiled": {"platform": facts.platform, "simulated_devices": facts.simulated, "remarks": list(facts.reading.remarks)}
-        | {"named_by_order": list(facts.reading.by_order)},
+        "compiled": {
+            "platform": facts.platform,
+            "simulated_devices": facts.simulated,
+            "remarks": list(facts.reading.remarks),
+            "named_by_order": list(facts.reading.by_order),
+        },
         "collectives": rows,
         "layers": layer_bytes(facts.of_step, tuple(facts.layer_flops)),
         "bytes": {
@@ -195,7 +199,7 @@ def layer_bytes(collectives: Sequence[Collective], layers: Sequence[str]) -> lis
         for part in one.parts:
             phases = found.setdefault(part.layer, {})
             phase = phase_of(part, one)
-            phases[phase] = phases.get(phase, 0) + part.count * one.size // one.count
+            phases[phase] = phases.get(phase, 0) + part.count * one.item_size
     return [{"layer": layer, **phases} for layer, phases in found.items() if phases]
 
 

@@ -171,6 +171,13 @@ def platform_said() -> str:
     )
 
 
+def jax_started() -> bool:
+    """Whether JAX has made its devices, whose number stays."""
+    from jax._src import xla_bridge  # no public function answers this without making them
+
+    return bool(xla_bridge.backends_are_initialized())
+
+
 def _check_xla_flags() -> None:
     """Tries XLA_FLAGS in another process, in half a second: XLA ends the process at an unknown flag.
 
@@ -178,9 +185,7 @@ def _check_xla_flags() -> None:
         ConfigError: if that process ended so.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    from jax._src import xla_bridge
-
-    if _COUNT_ONLY.fullmatch(flags) or xla_bridge.backends_are_initialized():
+    if _COUNT_ONLY.fullmatch(flags) or jax_started():
         return
     command = [sys.executable, "-c", _START_XLA]
     try:

@@ -33,6 +33,8 @@ from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
+from nnjax.parallel.buckets import scope_name
+
 AXIS = "data"
 """Name of the mapped axis: the devices that share a batch."""
 
@@ -43,7 +45,7 @@ def mean_over_devices(tree: Any) -> Any:
     """The mean of each array over the devices of `AXIS`, inside a compiled function, where its path is a scope."""
 
     def mean(path: Any, x: Any) -> Any:
-        with jax.named_scope(jax.tree_util.keystr(path, simple=True, separator="/")):
+        with jax.named_scope(scope_name(path)):
             return lax.pmean(x, AXIS)
 
     # With one device XLA would copy the arrays: 8 % of the time of an FNN's step.

@@ -21,8 +21,8 @@ from nnjax.reporting.best import measured_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.run_summary import read_summary
-from nnjax.reporting.tables import sweep_errors, sweep_table
-from nnjax.reporting.text import short_names
+from nnjax.reporting.tables import differing_overrides, sweep_errors, sweep_table
+from nnjax.reporting.text import numbered, short_names
 
 _MAX_LINES = 12  # more are indistinguishable
 _MAX_NAME_LENGTH = 60
@@ -115,17 +115,12 @@ def _names(results: Sequence[JobResult]) -> list[str]:
 
     Jobs with equal overrides are numbered.
     """
-    settings = [dict(override.partition("=")[::2] for override in result.overrides) for result in results]
-    keys = list(dict.fromkeys(key for setting in settings for key in setting))
-    differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
+    settings, differing = differing_overrides([result.overrides for result in results])
     names = []
     for setting in settings:
         words = [setting.get(key, "") if len(differing) == 1 else f"{key}={setting.get(key, '')}" for key in differing]
         names.append(" ".join(words))
-    return [
-        f"{name} (job {result.number})".lstrip() if names.count(name) > 1 or not name else name
-        for name, result in zip(names, results, strict=True)
-    ]
+    return numbered(names, [result.number for result in results])
 
 
 def _loss_names(losses: Mapping[str, Mapping[str, object]]) -> dict[str, str]:

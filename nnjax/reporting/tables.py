@@ -163,9 +163,7 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
         jobs: mappings with the keys number (the first part of the folder's name), overrides (list of ``key=value``), status,
             `test` (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), and those of `best_jobs`.
     """
-    settings = [_settings(job.get("overrides", ())) for job in jobs]
-    keys = list(dict.fromkeys(key for setting in settings for key in setting))
-    differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
+    settings, differing = differing_overrides([job.get("overrides", ()) for job in jobs])
     last_parts = [key.rpartition(".")[2] for key in differing]
     metrics = [("test", name) for name in dict.fromkeys(name for job in jobs for name in job.get("test") or {})]
     metrics += [("forecast", name) for name in ("rmse", "mae") if any(job.get("forecast") for job in jobs)]
@@ -254,9 +252,11 @@ def _trials_text(summary: Mapping[str, Any]) -> str:
     return f"{rates} learning rates" + (f" × {trials // rates} seeds" if trials > rates else "")
 
 
-def _settings(overrides: Sequence[str]) -> dict[str, str]:
-    parts = (override.partition("=") for override in overrides)
-    return {key: value for key, _, value in parts}
+def differing_overrides(jobs: Sequence[Sequence[str]]) -> tuple[list[dict[str, str]], list[str]]:
+    """Each job's overrides (``key=value``) by key, and the keys in which the jobs differ."""
+    settings = [dict(override.partition("=")[::2] for override in overrides) for overrides in jobs]
+    keys = list(dict.fromkeys(key for setting in settings for key in setting))
+    return settings, [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
 
 
 def _metrics_text(metrics: Mapping[str, Any], summary: Mapping[str, Any], split: str) -> str:

@@ -72,12 +72,57 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
 
 
+def bytes_text(size: float | None) -> str:
+    """Bytes in powers of ten: "1.05 MB"."""
+    return "" if size is None else unit_text(size, "B")
+
+
+def unit_text(value: float, unit: str) -> str:
+    """Three digits, a magnitude and a unit: "1.05 MB", "82.5 FLOP"."""
+    text = si_text(value)
+    return f"{text}{unit}" if " " in text else f"{text} {unit}"
+
+
+def time_text(seconds: float) -> str:
+    """A duration with three digits: "12.3 µs", "4.50 ms", "1.20 s", "3.4 h", "2.1 d"."""
+    if not math.isfinite(seconds):
+        return "never ends"
+    for limit, factor, unit in (
+        (1e-3, 1e6, "µs"),
+        (1, 1e3, "ms"),
+        (120, 1, "s"),
+        (7200, 1 / 60, "min"),
+        (172800, 1 / 3600, "h"),
+    ):
+        if seconds < limit:
+            return f"{three_digits(seconds * factor)} {unit}"
+    return f"{three_digits(seconds / 86400)} d"
+
+
+def three_digits(value: float) -> str:
+    """A number with three digits, or all before the point."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The factor and the unit of an axis whose longest time this is: µs, ms or s."""
+    return (1e6, "µs") if seconds < 1e-3 else (1e3, "ms") if seconds < 1 else (1, "s")
+
+
 def shorten(text: str, length: int) -> str:
     """`text` cut to `length` characters with … in the middle, since long names differ at their ends."""
     if len(text) <= length:
         return text
     tail = (length - 1) // 3
     return f"{text[: length - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
+
+
+def numbered(names: Sequence[str], numbers: Sequence[int]) -> list[str]:
+    """Names of jobs, with the number of each job whose name is empty or another one's, too."""
+    return [
+        f"{name} (job {number})".lstrip() if names.count(name) > 1 or not name else name
+        for name, number in zip(names, numbers, strict=True)
+    ]
 
 
 def short_names(names: Sequence[str], length: int) -> list[str]:

@@ -11,8 +11,8 @@ from nnjax.cli.sweep_results import JobResult
 from nnjax.config.shell import shell_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
-from nnjax.reporting.text import short_names
-from nnjax.reporting.traffic_tables import bytes_text, time_text
+from nnjax.reporting.tables import differing_overrides, sweep_errors
+from nnjax.reporting.text import bytes_text, numbered, short_names, time_text
 
 _MOST_BARS = 40
 _MAX_NAME_LENGTH = 60
@@ -23,9 +23,8 @@ def show_traffic_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     names = short_names(_names(results), _MAX_NAME_LENGTH)
     with RunConsole(sweep_dir / "sweep.log") as console:
         console.print(traffic_sweep_table(names, results))
-        for result in results:
-            if result.error:
-                console.print(f"job {result.number}: {result.error}")
+        if errors := sweep_errors([{"number": r.number, "status": r.status, "error": r.error} for r in results]):
+            console.print(errors)
         counted = "1 job, its folder" if len(results) == 1 else f"{len(results)} jobs, their folders"
         console.print(f"{counted} NUMBER_… in {shell_text(sweep_dir)}")
         done = {name: result.summary for name, result in zip(names, results, strict=True) if result.summary is not None}
@@ -61,10 +60,6 @@ def _seconds(value: float | None) -> float:
 
 def _names(results: Sequence[JobResult]) -> list[str]:
     """Names the jobs by the overrides in which they differ."""
-    settings = [dict(override.partition("=")[::2] for override in result.overrides) for result in results]
-    keys = list(dict.fromkeys(key for setting in settings for key in setting))
-    differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1] or keys[:1]
-    return [
-        " ".join(f"{key}={setting.get(key, '')}" for key in differing) or f"job {result.number}"
-        for setting, result in zip(settings, results, strict=True)
-    ]
+    settings, differing = differing_overrides([result.overrides for result in results])
+    names = [" ".join(f"{key}={setting.get(key, '')}" for key in differing or list(setting)[:1]) for setting in settings]
+    return numbered(names, [result.number for result in results])

@@ -7,12 +7,11 @@ Columns are named as in nccl-tests. Bytes are exact or in powers of ten (kB, MB,
 GB/s of 10⁹ bytes.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
-from nnjax.reporting.text import si_text
+from nnjax.reporting.text import bytes_text, three_digits, time_text, unit_text
 
 _MOST_ROWS = 40  # of collectives in the terminal; the files have all
 _MOST_LAYERS = 2  # of which all are named
@@ -79,9 +78,9 @@ def collective_table(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
             row["type"],
             row["redop"],
             str(row["buffers"]),
-            _short(row["time"] * 1e6),
-            _short(row["algbw"]),
-            _short(row["busbw"]),
+            three_digits(row["time"] * 1e6),
+            three_digits(row["algbw"]),
+            three_digits(row["busbw"]),
         ]
         for row in rows[:_MOST_ROWS]
     ]
@@ -188,8 +187,8 @@ def _formula_lines(rows: Sequence[Mapping[str, Any]]) -> str:
 def _computing_lines(report: Mapping[str, Any]) -> Iterator[str]:
     flops, memory = report["flops"], report["memory"]
     ratio = flops["per_byte_sent"]
-    sent = f", {_unit(ratio, 'FLOP')} for each byte that a device sends" if ratio else ""
-    yield f"Computing: {_unit(flops['step'], 'FLOP')} a step and device{sent}"
+    sent = f", {unit_text(ratio, 'FLOP')} for each byte that a device sends" if ratio else ""
+    yield f"Computing: {unit_text(flops['step'], 'FLOP')} a step and device{sent}"
     if memory.get("total") is not None:
         parts = ", ".join(f"{name} {bytes_text(memory[name])}" for name in ("parameters", "optimizer", "temporary"))
         room = f"; the device has {bytes_text(memory['device'])}" + (", LESS" if memory["total"] > memory["device"] else "")
@@ -202,7 +201,7 @@ def _prediction_line(prediction: Mapping[str, Any], settings: Mapping[str, Any])
     return (
         f"Predicted step: {time_text(step['step_time'])} = computing {time_text(step['computing'])} + waiting for the network "
         f"{time_text(step['exposed'])}; devices compute {step['utilisation']:.1%} of the time; computing : communicating "
-        f"{_short(ratio or 0.0)}; overlap {prediction['overlap']} (formulas {prediction['step_time']['formula']}, "
+        f"{three_digits(ratio or 0.0)}; overlap {prediction['overlap']} (formulas {prediction['step_time']['formula']}, "
         f"{prediction['computing']['formula']}; {settings['algorithm']})"
     )
 
@@ -218,34 +217,3 @@ def _run_lines(prediction: Mapping[str, Any]) -> Iterator[str]:
         every, young, daly = (time_text(failures[name]["value"]) for name in ("mean_time", "young", "daly"))
         goodput = failures["goodput"]["value"]
         yield f"Failures: one in {every}; a checkpoint every {daly} (Daly; Young {young}) leaves a goodput of {goodput:.2%}"
-
-
-def bytes_text(size: float | None) -> str:
-    """Bytes in powers of ten: "1.05 MB"."""
-    return "" if size is None else _unit(size, "B")
-
-
-def _unit(value: float, unit: str) -> str:
-    """Three digits, a magnitude and a unit: "1.05 MB", "82.5 FLOP"."""
-    text = si_text(value)
-    return f"{text}{unit}" if " " in text else f"{text} {unit}"
-
-
-def time_text(seconds: float) -> str:
-    """A duration with three digits: "12.3 µs", "4.50 ms", "1.20 s", "3.4 h", "2.1 d"."""
-    if not math.isfinite(seconds):
-        return "never ends"
-    for limit, factor, unit in (
-        (1e-3, 1e6, "µs"),
-        (1, 1e3, "ms"),
-        (120, 1, "s"),
-        (7200, 1 / 60, "min"),
-        (172800, 1 / 3600, "h"),
-    ):
-        if seconds < limit:
-            return f"{_short(seconds * factor)} {unit}"
-    return f"{_short(seconds / 86400)} d"
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

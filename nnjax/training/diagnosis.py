@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from nnjax.parallel.buckets import scope_name
 from nnjax.parallel.placement import AXIS
 from nnjax.training.experiment import Experiment
 from nnjax.training.losses import example_loss
@@ -52,7 +53,7 @@ def _quantities(
     recipe = experiment.recipe
 
     for path, value in jax.tree_util.tree_leaves_with_path(state.params):
-        yield f"the parameter {_path(path)}, before the step", value
+        yield f"the parameter {scope_name(path)}, before the step", value
     x = alone(lambda inputs, step: prepare_batch(recipe, step, inputs, examples)[0], inputs, state.step)
     yield "the normalised inputs", x
 
@@ -73,8 +74,4 @@ def _quantities(
     grads = alone(jax.grad(batch_loss), state.params, x, state.step)
     for name in reversed(recipe.network.layer_names):
         for path, value in jax.tree_util.tree_leaves_with_path(grads.get(name, {})):
-            yield f"the gradient of {name}/{_path(path)}", value
-
-
-def _path(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")
+            yield f"the gradient of {name}/{scope_name(path)}", value

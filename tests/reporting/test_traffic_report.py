@@ -14,12 +14,14 @@ from nnjax.config.traffic_options import TrafficConfig
 from nnjax.interconnect.catalogue import FORMULAS
 from nnjax.interconnect.collective import Collective, Part
 from nnjax.interconnect.compiled import Reading
+from nnjax.interconnect.netlab.points import hidden_width
 from nnjax.interconnect.step_facts import StepFacts
 from nnjax.interconnect.traffic_report import layer_bytes, traffic_report, way_row
 from nnjax.reporting.figures.traffic_figure import draw_traffic
+from nnjax.reporting.text import bytes_text, time_text
 from nnjax.reporting.traffic_exports import write_astra_sim, write_chrome
 from nnjax.reporting.traffic_files import COLUMNS, write_csv
-from nnjax.reporting.traffic_tables import bytes_text, time_text, traffic_tables
+from nnjax.reporting.traffic_tables import traffic_tables
 
 STATISTICS = Collective("all_gather", "float32", (Part("norm", "statistics", 96),), 4, "batch_statistics", backward=False)
 TENSORS = (Part("dense_1", "kernel", 5000), Part("norm", "scale", 8), Part("output", "bias", 10))
@@ -60,6 +62,17 @@ def printed(report, width=100):
         for part in traffic_tables(report):
             console.print(part)
     return capture.get()
+
+
+@pytest.mark.parametrize(("ranks", "counted"), [(2, 263_600), (3, 357_000), (4, 407_700)])
+def test_a_report_is_near_what_interfaces_counted(ranks, counted):
+    """docs/network.md has the counts, of networks of 64 inputs, `width` neurons and 10 outputs."""
+    width = hidden_width(60_000, layers=1)
+    tensors = tuple(Part("layer", "tensor", count) for count in (10, 10 * width, width, 64 * width))
+    sent = Collective("all_reduce", "float32", tensors, ranks, "gradients", buffers=4)
+    report = report_of(sent, devices=ranks, overrides=["link=ethernet_1g", "training.global_batch_size=48"])
+    ring = next(row for row in report["bytes"]["by_algorithm"] if row["algorithm"] == "ring")
+    assert ring["interface_per_step"] == pytest.approx(counted, rel=0.1)
 
 
 def test_a_ring_sends_two_times_three_quarters_of_each_buffer():

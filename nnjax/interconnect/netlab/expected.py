@@ -2,21 +2,21 @@
 
     expected_step(collectives, conditions, ranks=2, computing=0.014, mtu=1500)       # Expected(step_time=…, …)
 
-`nnjax.interconnect.prediction` has the times of the exchanges. Added here is what is the lab's own: gloo's notes, which need
-bandwidth besides the data, and what happens once a call of several steps and once a record. A call takes about 0.3 s, so a
-slow link makes calls of fewer steps, and the sums that each call exchanges weigh more.
+`nnjax.interconnect.collective_time` has the times of the exchanges. Added here is what is the lab's own: gloo's notes, which
+need bandwidth besides the data, and what happens once a call of several steps and once a record. A call takes about 0.3 s, so
+a slow link makes calls of fewer steps, and the sums that each call exchanges weigh more.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nnjax.config.link_options import Device, Link
 from nnjax.config.types import MemorySize
-from nnjax.interconnect.collective import ITEM_SIZES, Collective
+from nnjax.interconnect.collective import Collective
+from nnjax.interconnect.collective_time import time_of
 from nnjax.interconnect.gloo import ETHERNET, RingCost, all_reduce_cost, hidden_time
 from nnjax.interconnect.netlab.points import STEPS_PER_RECORD
 from nnjax.interconnect.netlab.shaping import LinkConditions
-from nnjax.interconnect.prediction import predict
 
 HEADERS = 52
 """Bytes of the headers of IP and TCP in a packet, with the time stamps that Linux sends."""
@@ -27,6 +27,25 @@ PURE_ACKS = 0.2
 _UNLIMITED = 1e12  # bit/s, where the lab limits nothing
 _SECONDS_PER_CALL = 0.3  # of `nnjax.training.runner`
 _MOST_ROUNDS = 50
+
+# One in each machine, which is all that the times of exchanges need.
+_ALONE = Device(
+    name="measured",
+    peak_flops=1.0,
+    flops_share=1.0,
+    memory=MemorySize.parse("1GB"),
+    run=None,
+    step_time=None,
+    overlap=False,
+    spread=0.0,
+    per_machine=1,
+    inner_bandwidth=None,
+    inner_latency=None,
+    failure_hours=None,
+    checkpoint_time=1.0,
+    restart_time=0.0,
+    price=None,
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +112,7 @@ def expected_step(
     """
     link = lab_link(conditions, mtu)
     each_step = [collective for collective in collectives if collective.per_step]
-    each_call = [replace(collective, per_step=True, backward=False) for collective in collectives if not collective.per_step]
+    each_call = [collective for collective in collectives if not collective.per_step]
     step_seconds, call_seconds = (_communicating(some, link, ranks) for some in (each_step, each_call))
     meeting = link.round_trip  # once a record, all agree on the number of steps, and nothing hides that
     steps = steps_per_call(measured, 0.0) if measured else steps_per_call(computing + step_seconds, call_seconds)
@@ -144,7 +163,7 @@ def costs(collectives: Sequence[Collective], ranks: int, payload: int) -> list[R
     """
     found: list[RingCost] = []
     for collective in collectives:
-        item = ITEM_SIZES[collective.dtype]
+        item = collective.item_size
         parts = [part.count for part in collective.parts]
         sizes = parts if collective.buffers == len(parts) else [sum(parts)]
         whole = [all_reduce_cost(count * item, item, ranks, payload) for count in sizes]
@@ -154,31 +173,12 @@ def costs(collectives: Sequence[Collective], ranks: int, payload: int) -> list[R
 
 def _communicating(collectives: Sequence[Collective], link: Link, ranks: int) -> float:
     """Seconds of some exchanges; gloo's notes included, and without what gloo hides by two segments at a time."""
-    if not collectives:
-        return 0.0
-    nothing = Device(
-        name="measured",
-        peak_flops=1.0,
-        flops_share=1.0,
-        memory=MemorySize.parse("1GB"),
-        run=None,
-        step_time=1e-9,
-        overlap=False,
-        spread=0.0,
-        per_machine=1,
-        inner_bandwidth=None,
-        inner_latency=None,
-        failure_hours=None,
-        checkpoint_time=1.0,
-        restart_time=0.0,
-        price=None,
-    )
-    found = predict(collectives, link, nothing, flops=0.0, devices=ranks)
+    timed = [time_of(collective, link, _ALONE, devices=ranks, algorithm="ring") for collective in collectives]
     every = costs(collectives, ranks, link.payload)
     sent = sum(cost.wire_bytes(link.header_bytes) for cost in every)
-    data = sum(time.wire_bytes for time in found.collectives)
+    data = sum(one.wire_bytes for one in timed)
     hidden = sum(hidden_time(cost, link.round_trip, link.bandwidth, link.header_bytes) for cost in every)
-    return found.step.communicating.value + 8 * max(0.0, sent - data) / link.bandwidth - hidden
+    return sum(one.time for one in timed) + 8 * max(0.0, sent - data) / link.bandwidth - hidden
 
 
 def _bytes(found: Sequence[RingCost]) -> float:

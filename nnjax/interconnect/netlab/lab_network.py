@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO
 
@@ -46,7 +46,7 @@ class Counters:
 
     def since(self, earlier: "Counters") -> "Counters":
         """The difference to an earlier count."""
-        return Counters(*(now - before for now, before in zip(_values(self), _values(earlier), strict=True)))
+        return Counters(*(now - before for now, before in zip(astuple(self), astuple(earlier), strict=True)))
 
 
 class Network:
@@ -190,13 +190,3 @@ def parse_counters(text: str) -> Counters:
         raise UserError(f"ip -j -s link show: printed no counters: {text.strip()[:100]}") from None
     sent, received = stats["tx"], stats["rx"]
     return Counters(sent["bytes"], sent["packets"], received["bytes"], received["packets"], sent["dropped"])
-
-
-def _values(counters: Counters) -> tuple[int, ...]:
-    return (
-        counters.sent_bytes,
-        counters.sent_packets,
-        counters.received_bytes,
-        counters.received_packets,
-        counters.dropped_packets,
-    )

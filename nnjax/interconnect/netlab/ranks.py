@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnjax.config.errors import UserError
-from nnjax.config.processes import COORDINATOR, COUNT, RANK
+from nnjax.config.processes import COORDINATOR, CORES, COUNT, LIFELINE, RANK
 from nnjax.interconnect.netlab.lab_network import Counters, Network
 
-_LIFELINE, _CORES = "NNJAX_LIFELINE", "NNJAX_CORES"  # of `nnjax.cli.launcher`
 _PORT = 29_500
 _TICK = 0.002
 _PARTING = 20.0  # seconds in which a training ends after SIGTERM
@@ -68,8 +67,8 @@ class Team:
                 RANK: str(rank),
                 COUNT: str(network.lab.ranks),
                 COORDINATOR: f"{network.lab.address(0)}:{_PORT}",
-                _LIFELINE: str(self._lifeline),
-                _CORES: str(cores[rank % len(cores)]),
+                LIFELINE: str(self._lifeline),
+                CORES: str(cores[rank % len(cores)]),
             }
             words = [sys.executable, "-m", "experiments.train", *overrides, f"hydra.run.dir='{folder.absolute()}'"]
             with self._outputs[rank].open("wb") as output:

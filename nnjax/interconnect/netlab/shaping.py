@@ -26,7 +26,7 @@ class LinkConditions:
     """What a rank's link does.
 
     Attributes:
-        bandwidth: bit/s (10⁰) in each direction, Ethernet headers included; None for no limit.
+        bandwidth: bit/s in each direction, Ethernet headers included; None for no limit.
         delay: seconds that a packet takes to the rank.
         jitter: seconds, the half width of a uniform distribution around the delay; the order of packets is kept.
         loss: share of the packets to the rank that are lost, each by itself.

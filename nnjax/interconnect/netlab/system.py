@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nnjax.config.errors import UserError
 from nnjax.interconnect.netlab.shaping import Means
-from nnjax.interconnect.netlab.topology import Command
+from nnjax.interconnect.netlab.topology import Command, in_namespace
 
 TUN = Path("/dev/net/tun")
 _TOOLS = {"ip": "iproute2", "tc": "iproute2", "unshare": "util-linux", "hostname": "hostname", "mount": "mount"}
@@ -113,9 +113,9 @@ def probe(commands: Commands, namespace: str) -> Means:
     finally:
         commands.run(("ip", *inside, "link", "del", _PROBE))
     numgen = "table inet nnl { chain input { type filter hook input priority 0; numgen random mod 9 < 0 drop; }; }"
-    nft = shutil.which("nft") is not None and _works(commands, ("ip", "netns", "exec", namespace, "nft", numgen))
+    nft = shutil.which("nft") is not None and _works(commands, in_namespace(namespace, "nft", numgen))
     if nft:
-        commands.run(("ip", "netns", "exec", namespace, "nft", "delete table inet nnl"))
+        commands.run(in_namespace(namespace, "nft", "delete table inet nnl"))
     return Means(netem, nft)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, RED, canvas
-from nnjax.reporting.text import shorten, si_text
+from nnjax.reporting.text import shorten, si_text, time_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def _draw_timeline(axes: "Axes", report: Mapping[str, Any]) -> None:
     prediction, settings = report["prediction"], report["settings"]
     rows = [row for row in report["collectives"] if row["per"] == "step"]
     end = max([prediction["backward_end"], *(row["end"] for row in rows if math.isfinite(row["end"]))])
-    factor, unit = next((f, u) for limit, f, u in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (float("inf"), 1, "s")) if end < limit)
+    factor, unit = time_unit(end)
     forward, backward = prediction["forward_end"] * factor, prediction["backward_end"] * factor
     axes.broken_barh([(0, forward)], (0.6, 0.8), color="#7FB7DA", edgecolor="white", linewidth=0.5)
     axes.broken_barh([(forward, backward - forward)], (0.6, 0.8), color="#2A86C0", edgecolor="white", linewidth=0.5)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.reporting.figures.canvas import BLUE, ORANGE, canvas
+from nnjax.reporting.text import time_unit
 
 _FAR = 100  # a wait of more times the shortest step makes the axis logarithmic
 
@@ -23,7 +24,7 @@ def draw_traffic_sweep(jobs: Mapping[str, Mapping[str, Any]], path: Path) -> Non
     steps = {name: summary["step_time"] for name, summary in jobs.items()}
     finite = [step for step in steps.values() if step is not None and math.isfinite(step)]
     longest = max(finite, default=1.0)
-    factor, unit = next((f, u) for limit, f, u in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (math.inf, 1, "s")) if longest < limit)
+    factor, unit = time_unit(longest)
     with canvas(path, width=7.2, height=1.2 + 0.28 * len(jobs)) as figure:
         axes = figure.add_subplot()
         for place, (name, summary) in enumerate(jobs.items()):

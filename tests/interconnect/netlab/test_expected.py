@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from nnjax.interconnect.collective import Collective, Part
+from nnjax.interconnect.netlab import expected as expected_module
 from nnjax.interconnect.netlab.expected import computing_time, costs, expected_step, lab_link, steps_per_call
 from nnjax.interconnect.netlab.shaping import LinkConditions
+from nnjax.training import runner
 
 
 def program(tensors=4, count=5000, sums=1365):
@@ -17,6 +19,10 @@ def program(tensors=4, count=5000, sums=1365):
         "all_reduce", "float32", (Part("", "loss", sums),) * 3, 2, "metrics", per_step=False, backward=False, buffers=3
     )
     return [gradients, metrics]
+
+
+def test_a_call_takes_as_long_as_the_training_makes_it():
+    assert expected_module._SECONDS_PER_CALL == runner._SECONDS_PER_CALL
 
 
 def test_a_perfect_link_takes_no_time():
