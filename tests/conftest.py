@@ -36,7 +36,7 @@ start_xla()
 
 def has_engines() -> bool:
     """Whether Open MPI and Slurm can be started here."""
-    programs = ("mpirun", "munged", "slurmctld", "slurmd", "srun", "setpriv", "unshare")
+    programs = ("mpirun", "munged", "slurmctld", "slurmd", "srun", "sbatch", "setpriv", "unshare")
     return os.getuid() == 0 and all(shutil.which(program) for program in programs)
 
 

@@ -205,13 +205,11 @@ def tell_others(code: int, message: str) -> None:
 
 def _processes(config: TrainConfig) -> Processes | None:
     """The processes to join; None for one."""
-    import sys
+    from nnjax.parallel.jax_runtime import started
 
     found, wanted = detect(), config.parallel.processes
     if found.count == 1:
-        runtime = sys.modules["jax._src.distributed"].global_state  # a trainer may have started it
-        if runtime.client is not None and runtime.num_processes > 1:
-            found = Processes(runtime.process_id, runtime.num_processes, "JAX")
+        found = started() or found  # a trainer may have started JAX's runtime
     if wanted != "auto" and wanted != found.count:
         if found.count == 1:
             reason = "this is one process; the command starts so many in a single run, not in a sweep or from Python"

@@ -4,7 +4,7 @@
     begin_rank()                                    # in each process that it started
 
 The first process has the terminal and the run's folder. SIGTERM and Ctrl-C are passed on to all, which agree on the step after
-which they stop. If one fails, the others end by themselves (see `nnjax.parallel.cluster`), and are ended if they do not. If the
+which they stop. If one fails, the others end by themselves (see `nnjax.parallel.peers`), and are ended if they do not. If the
 launcher is killed, a pipe closes, and they stop as at SIGTERM. `parallel.supervise=true` starts a failed job again.
 """
 
@@ -221,10 +221,8 @@ def _shares(count: int) -> list[str]:
     if not hasattr(os, "sched_getaffinity"):
         return [""] * count
     cores = sorted(os.sched_getaffinity(0))
-    if count > len(cores):
-        return [str(cores[rank % len(cores)]) for rank in range(count)]
-    size = len(cores) // count
-    return [",".join(map(str, cores[rank * size : (rank + 1) * size])) for rank in range(count)]
+    equal = cores[: len(cores) // count * count] or cores
+    return [",".join(map(str, part_of(equal, rank, count))) for rank in range(count)]
 
 
 def _fitting(config: TrainConfig, most: int) -> int:

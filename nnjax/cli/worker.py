@@ -1,4 +1,4 @@
-"""A launcher's worker process: takes its share of the machine, and stops when it is told to.
+"""A worker process of a sweep (joblib, submitit): takes its share of the machine, and stops when it is told to.
 
     share = Share(SWEEP, at_a_time=4, locks="…/.workers", gpus=("0", "1"))           # in the process of the sweep
     run_in_worker(share, run_job, skip_job)                                          # in a worker, before JAX starts

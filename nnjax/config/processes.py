@@ -51,11 +51,6 @@ class Processes:
     method: str | None = None
     local_rank: int = 0
 
-    @property
-    def is_first(self) -> bool:
-        """Whether this process writes the run's folder and speaks for all."""
-        return self.rank == 0
-
 
 def detect(environ: Mapping[str, str] | None = None) -> Processes:
     """Finds out what started this process, from its environment.

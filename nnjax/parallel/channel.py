@@ -76,8 +76,7 @@ class Line:
             self._connection.shutdown(socket.SHUT_RDWR)
 
     def _live(self) -> None:
-        beat = threading.Event()
-        while not self.is_over and not beat.wait(min(self.silence / LOOKS * 2, _BEAT)):
+        while not self.is_over and not self.closed.wait(min(self.silence / LOOKS * 2, _BEAT)):
             self.send({"kind": "alive"})
 
     def _receive(self) -> None:

@@ -115,7 +115,7 @@ def _shared_devices(devices: list[jax.Device], count: int, config: Config) -> li
     if wanted == "auto":
         sizes = (config.training.global_batch_size, config.training.eval_batch_size)
         if kind == "cpu" and trials == 1:
-            most = 1 if isinstance(config.model, FNN) else min(most, max(1, min(sizes) // _SMALLEST_CPU_SHARE // count))
+            most = min(most, max(1, _useful_cpu_devices(config) // count))
         fits = (
             own
             for own in range(most, 0, -1)
@@ -168,11 +168,17 @@ def _worthwhile(most: int, platform: str, config: Config) -> int:
     trials = num_trials(config)
     batch_sizes = (config.training.global_batch_size, config.training.eval_batch_size)
     if platform == "cpu":
-        alone = 1 if isinstance(config.model, FNN) else max(1, min(batch_sizes) // _SMALLEST_CPU_SHARE)
-        most = min(most, _cores(), trials if trials > 1 else alone)
+        most = min(most, _cores(), trials if trials > 1 else _useful_cpu_devices(config))
     if has_whole_trials(trials, most):
         return most
     return next(count for count in range(most, 0, -1) if all(size % count == 0 for size in batch_sizes))
+
+
+def _useful_cpu_devices(config: Config) -> int:
+    """The most simulated devices that shorten a single network's step, given cores enough."""
+    training = config.training
+    smallest = min(training.global_batch_size, training.eval_batch_size)
+    return 1 if isinstance(config.model, FNN) else max(1, smallest // _SMALLEST_CPU_SHARE)
 
 
 def _cores() -> int:

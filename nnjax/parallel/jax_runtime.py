@@ -102,12 +102,6 @@ def _no_address(processes: Processes, said: str) -> str:
     )
 
 
-def missing(ranks: list[int], count: int, seconds: float) -> str:
-    """The line about processes that did not come."""
-    names = f"process {ranks[0]}" if len(ranks) == 1 else "processes " + ", ".join(map(str, ranks))
-    return f"{names} of {count} did not come within {seconds:g} s (parallel.start_timeout)"
-
-
 def forget() -> None:
     """Leaves the runtime without its goodbye, which would wait for peers that are gone."""
     state = distributed.global_state

@@ -5,7 +5,7 @@
 
 When process 0 is killed, XLA's client in every other process prints a page and aborts, 40 ms later; nothing in JAX's options
 changes that, and its callback for it crashes (jaxlib 0.10.2). So the abort is delayed by some seconds, in which the process
-says in one line what happened (see `nnjax.parallel.cluster`).
+says in one line what happened (see `nnjax.parallel.peers`).
 """
 
 import ctypes

@@ -22,7 +22,7 @@ from nnjax.config import leaving
 from nnjax.config.paths import why
 from nnjax.config.processes import TOKEN, Processes
 from nnjax.parallel.channel import Hub, Member
-from nnjax.parallel.jax_runtime import PeerError, forget, missing
+from nnjax.parallel.jax_runtime import PeerError, forget
 
 _PARTING = 10  # seconds for the last goodbye
 _SAME_FAULT = 0.5  # seconds in which process 0 may come to the same error, and say it without a prefix
@@ -46,12 +46,14 @@ class Peers:
 
     Attributes:
         processes: as they were started.
+        timeouts: of the waiting.
         names: the machine of each, by rank.
         folder: the run's folder, as process 0 names it.
         saved: the step of the last checkpoint, as far as this process knows; None for none.
         needs_nobody: whether process 0 has a whole result, which the end of a peer cannot change any more.
         before_loss: called when a peer is gone, to save what can be saved.
         on_loss: called with the line about it, before this process ends; each returns what to add to the line, or "".
+        log: called with the last line, for the run's log.
     """
 
     def __init__(self, processes: Processes, timeouts: Timeouts) -> None:
@@ -121,7 +123,7 @@ class Peers:
             except OSError as error:
                 raise PeerError(f"{address}: process 0 cannot wait for the others there: {why(error)}") from error
             if absent := hub.accept(seconds):
-                line = missing(absent, self.count, seconds)
+                line = _missing(absent, self.count, seconds)
                 self._ending.acquire(blocking=False)
                 hub.tell({"kind": "end", "code": PeerError.exit_code, "message": line})
                 raise PeerError(line)
@@ -259,6 +261,12 @@ class Peers:
 
     def _exit(self, code: int, line: str) -> None:
         leaving.end(code, line)
+
+
+def _missing(ranks: list[int], count: int, seconds: float) -> str:
+    """The line about processes that did not come."""
+    names = f"process {ranks[0]}" if len(ranks) == 1 else "processes " + ", ".join(map(str, ranks))
+    return f"{names} of {count} did not come within {seconds:g} s (parallel.start_timeout)"
 
 
 def alone() -> Peers:

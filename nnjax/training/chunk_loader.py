@@ -108,7 +108,7 @@ class HostLoader(ChunkLoader):
     def __call__(self, first_step: int, num_steps: int) -> ChunkBatch:
         """See `ChunkLoader`."""
         indices = self._all_indices(first_step, num_steps)
-        # Of each batch, what this process's devices need; the system gives no memory for the rest, which nothing is written to.
+        # Of each batch, what this process's devices need. The rest is never written, so the system gives it no memory.
         own = self._placement.own_part(indices.shape[-1])
         used = (slice(None),) * (indices.ndim - 2) + (slice(num_steps), own)
         batches = []

@@ -90,7 +90,7 @@ class ChunkRunner:
         self._experiment, self._stop, self._clock = experiment, stop, clock
         self._mark = ""  # of the newest losses
         # The loss at which a call ends by itself; None for never.
-        self._end_below = None if stop_below is None else np.float32(stop_below * (1 + _MARGIN))
+        self._end_below = _end_below(stop_below)
         flops = 6 * num_params(state.params) / placement.num_devices * config.training.global_batch_size
         easy = 1 if config.debug.strict else max(1, int(_FIRST_CALL_FLOPS / flops))
         self._steps_per_call = min(easy, _FIRST_CALL_RECORDS if spans else self._loader.max_steps, self._loader.max_steps)
@@ -209,15 +209,21 @@ def compiled_chunk(
     """
     config, placement = experiment.config, experiment.placement
     chunk = chunk_of_all(experiment, loader.max_steps, record_params=record_params)
+    end_below = _end_below(stop_below)
     numbers = (
         placement.put(experiment.trial_params),
         placement.replicate(experiment.hyperparams),
-        None if stop_below is None else placement.replicate(np.float32(stop_below * (1 + _MARGIN))),
+        None if end_below is None else placement.replicate(end_below),
     )
     arguments = (state, *numbers, loader(0, 1), placement.replicate(np.int32(0)))
     donate = () if config.debug.strict else (0,)
     lowered = placement.compile(chunk, donate).lower(*arguments)
     return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn), numbers
+
+
+def _end_below(stop_below: float | None) -> np.float32 | None:
+    """The loss at which a call ends by itself, a little above that of the stop rule; None for never."""
+    return None if stop_below is None else np.float32(stop_below * (1 + _MARGIN))
 
 
 def chunk_of_all(experiment: Experiment, max_steps: int, *, record_params: bool) -> Callable[..., Any]:

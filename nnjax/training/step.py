@@ -22,8 +22,8 @@ from jax import lax
 from nnjax.config.data_options import Augment
 from nnjax.config.training_options import Lookahead, Loss
 from nnjax.data.augment import alternating_flip, augment_images
-from nnjax.parallel.averaging import GRADIENTS_SCOPE, Averaging
-from nnjax.parallel.placement import AXIS, mean_over_devices
+from nnjax.parallel.averaging import Averaging
+from nnjax.parallel.placement import AXIS
 from nnjax.training.hyperparams import Normalization, normalized
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
@@ -183,9 +183,6 @@ def _updated(recipe: StepRecipe, state: TrainState, grads: Pytree) -> tuple[Pytr
     is_shared = averaging.is_sharded and lax.axis_size(AXIS) > 1
     if is_shared:
         grads, params = averaging.scatter(grads), averaging.share(params)
-    elif averaging.gradients == "automatic":
-        with jax.named_scope(GRADIENTS_SCOPE):
-            grads = mean_over_devices(grads)
     else:
         grads = averaging.mean(grads)
     with jax.named_scope(OPTIMIZER_SCOPE):

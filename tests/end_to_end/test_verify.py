@@ -7,7 +7,7 @@ import jax
 import pytest
 from commands import run, start
 
-from nnjax.training import step
+from nnjax.parallel import averaging
 
 QUICK = ("model=fnn", "model.hidden=[8]", "data.limit_train=200", "data.limit_test=50", "training.global_batch_size=8")
 
@@ -30,7 +30,7 @@ def test_parity_of_wrappers_and_devices(tmp_path):
     ],
 )
 def test_a_wrong_average_is_found(tmp_path, monkeypatch, optimizer, average):
-    monkeypatch.setattr(step, "mean_over_devices", average)
+    monkeypatch.setattr(averaging, "mean_over_devices", average)
     done = run("verify", "parity", *QUICK, f"optimizer={optimizer}", "steps=3", f"hydra.run.dir={tmp_path}", check=1)
     assert "tolerance=0.001: ." in done.stderr
     assert "with pmap on 2 devices after 3 steps" in done.stderr

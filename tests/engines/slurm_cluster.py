@@ -38,12 +38,6 @@ class Cluster:
             command, env=environment, capture_output=True, text=True, errors="replace", timeout=timeout, **options
         )
 
-    def submit(self, file: Path, *options: str, cwd: Path) -> str:
-        """Submits a job file; returns the job's number."""
-        done = self.call("sbatch", "--parsable", *options, str(file), cwd=cwd)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
     def state(self, job: str) -> dict[str, str]:
         """The fields of a job, such as JobState, ExitCode and Restarts."""
         shown = self.call("scontrol", "show", "job", job).stdout
@@ -56,12 +50,6 @@ class Cluster:
             assert time.monotonic() < end, f"job {job} is {found.get('JobState')} ({found.get('Reason')}), not {states}"
             time.sleep(0.2)
         return found
-
-
-def is_installed() -> bool:
-    """Whether Slurm and munge are there, and this process may start them."""
-    programs = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "setpriv", "unshare")
-    return os.getuid() == 0 and all(shutil.which(name) for name in programs)
 
 
 @contextmanager

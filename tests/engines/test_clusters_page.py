@@ -19,6 +19,7 @@ RUN_BY = {
 
 def test_every_command_has_its_test():
     assert [line for line in commands() if not line.startswith("pip install -e '.[")] == list(RUN_BY)
+    assert all(list(PAGE.parents[1].glob(f"tests/*/{name}")) for name in RUN_BY.values())
 
 
 def test_links_lead_somewhere():

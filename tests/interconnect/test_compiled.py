@@ -9,7 +9,7 @@ from nnjax.interconnect.collective import Part, scaled
 from nnjax.interconnect.compiled import Leaf, group_size, read_collectives
 from nnjax.interconnect.program_text import Instruction, ProgramTextError, parse_program
 from nnjax.interconnect.step_program import compiled_step
-from nnjax.training import step
+from nnjax.parallel import averaging
 
 IMAGES = [
     "data=synthetic",
@@ -86,8 +86,8 @@ def test_each_way_to_average_gradients_sends_every_parameter(way):
 
 
 def test_a_gradient_that_is_not_averaged_is_found(monkeypatch):
-    averages = step.mean_over_devices
-    monkeypatch.setattr(step, "mean_over_devices", lambda tree: {**averages(tree), "output": tree["output"]})
+    averages = averaging.mean_over_devices
+    monkeypatch.setattr(averaging, "mean_over_devices", lambda tree: {**averages(tree), "output": tree["output"]})
     with pytest.raises(ProgramTextError, match="exchanges no gradient of output/bias"):
         facts_of(*IMAGES, "model=fnn", "model.hidden=[8]")
 

@@ -11,9 +11,9 @@ import pytest
 
 from nnjax.cli.compose import compose_train
 from nnjax.data.load import load
+from nnjax.parallel import averaging
 from nnjax.parallel.placement import AXIS
 from nnjax.parallel.preemption import StopSignal
-from nnjax.training import step as step_module
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
@@ -167,12 +167,12 @@ def test_shardings_equal_one_device(model, num_devices, sharding, alone, tmp_pat
 )
 def test_a_wrong_average_is_noticed(mutation, sharding, alone, tmp_path, monkeypatch):
     right = alone("fnn")
-    mean = step_module.mean_over_devices
+    mean = averaging.mean_over_devices
 
     def mutated(grads):
         # A gradient that arrives summed already, and is averaged as if it were not, is the doubled reduction.
         return grads if mutation == "removed" else mean(jax.lax.psum(grads, AXIS))
 
-    monkeypatch.setattr(step_module, "mean_over_devices", mutated)
+    monkeypatch.setattr(averaging, "mean_over_devices", mutated)
     with pytest.raises(AssertionError):
         assert_same(run(overrides_of("fnn"), sharding, 4, tmp_path), right)
