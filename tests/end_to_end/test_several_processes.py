@@ -3,9 +3,11 @@
 NNJAX_TRIALS=20 pytest -m slow tests/end_to_end/test_several_processes.py -s      # so many faults of each kind; prints them
 """
 
+import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -82,6 +84,37 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
     arrays = last_state(whole)
     for key, array in last_state(parts).items():
         np.testing.assert_allclose(array, arrays[key], rtol=1e-5, atol=1e-5)
+
+
+PROGRAM = """
+import json, sys
+import jax
+import nnjax
+address, rank, *overrides = sys.argv[1:]
+jax.config.update("jax_num_cpu_devices", 2 if address == "alone" else 1)
+if address != "alone":
+    jax.distributed.initialize(address, 2, int(rank))
+summary = nnjax.fit(nnjax.compose(*overrides, "parallel.devices=2")).summary
+print(json.dumps({key: summary[key] for key in ("num_processes", "steps", "test")}))
+"""
+
+
+def test_a_program_that_has_started_jaxs_runtime_itself_trains_with_its_processes():
+    """As Ray's trainer does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    words, pipe = [*SMALL, "training.duration=2epochs"], subprocess.PIPE
+    programs = [
+        subprocess.Popen([sys.executable, "-c", PROGRAM, *start, *words], cwd=ROOT, env=environment(), stdout=pipe, text=True)
+        for start in ((address, "0"), (address, "1"), ("alone", "0"))
+    ]
+    said = [json.loads(program.communicate(timeout=300)[0].splitlines()[-1]) for program in programs]
+    assert [program.returncode for program in programs] == [0, 0, 0]
+    assert [answer["num_processes"] for answer in said] == [2, 2, 1]
+    assert said[0] == said[1]
+    assert said[0]["steps"] == said[2]["steps"]
+    for key, value in said[2]["test"].items():
+        np.testing.assert_allclose(said[0]["test"][key], value, rtol=1e-5)
 
 
 def test_an_override_of_an_earlier_runs_option_is_known_to_all(tmp_path):
