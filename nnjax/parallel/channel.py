@@ -154,7 +154,7 @@ class Hub:
             head = receive_hello(connection, until)
             rank = head["rank"]
             known = head["count"] == self._count and hmac.compare_digest(str(head["token"]), self._token)
-            if known and isinstance(rank, int) and 0 < rank < self._count and rank not in self.lines:
+            if known and type(rank) is int and 0 < rank < self._count and rank not in self.lines:
                 return rank
         return None
 

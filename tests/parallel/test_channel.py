@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -150,13 +151,12 @@ def test_a_stranger_takes_no_place_and_no_time(sent):
         stranger.sendall(sent)
         if not sent:
             stranger.close()
-        member = threading.Thread(
-            target=lambda: Member("localhost", hub.port, 1, 2, 20.0, lambda peer, said: None, 10, "secret")
-        )
-        member.start()
-        assert hub.accept(20) == []
-        member.join()
-    for line in hub.lines.values():
+        with ThreadPoolExecutor() as pool:
+            member = pool.submit(Member, "localhost", hub.port, 1, 2, 20.0, lambda peer, said: None, 10, "secret")
+            assert hub.accept(20) == []
+            values = pool.submit(member.result().exchange, {"from": 1})
+            assert hub.exchange({"from": 0}) == values.result() == [{"from": 0}, {"from": 1}]
+    for line in (hub.lines[1], member.result().lines[0]):
         line.is_over = True
         line.close()
 
