@@ -54,7 +54,8 @@ class Reliability:
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     """Probabilities [..., k] of logits [..., k]."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float64)
+    z = np.asarray(logits, np.float64)
+    powers = np.exp(z - z.max(axis=-1, keepdims=True))
     result: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return result
 
