@@ -60,7 +60,7 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return result
 
 
-def fit_temperature(logits: NDArray[Any], labels: NDArray[np.int32]) -> float:
+def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     """Returns the temperature that makes a network's probabilities fit the labels best (Guo et al., 2017).
 
     It minimises, over β = 1 / T, Σ −log softmax(β z)_label + (β − 1)² / 2. The sum is the cross-entropy over the examples, and
@@ -93,7 +93,7 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[np.int32]) -> float:
     return float(1 / beta)
 
 
-def reliability(probabilities: NDArray[Any], labels: NDArray[np.int32]) -> Reliability:
+def reliability(probabilities: NDArray[Any], labels: NDArray[Any]) -> Reliability:
     """Measures the agreement of confidence and accuracy.
 
     Args:

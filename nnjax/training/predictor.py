@@ -29,6 +29,9 @@ class Predictor:
     Args:
         experiment: its recipe, with the views of an image that are averaged (`training.test_views`).
         state: as NumPy arrays, as on one device; with several trials [trials, ...].
+
+    Attributes:
+        num_trials: networks that answer.
     """
 
     def __init__(self, experiment: Experiment, state: TrainState) -> None:
@@ -44,7 +47,7 @@ class Predictor:
         self._targets: tuple[tuple[int, ...], Any] = ((), np.int32)
         if spec.task == "regression":
             self._targets = ((spec.num_outputs,), np.float32)
-        self._trials = plan.num_trials
+        self.num_trials = plan.num_trials
 
     def __call__(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Returns the outputs [trials, n, k] of [n, *input_shape] inputs, n > 0, of the stored type."""
@@ -55,7 +58,7 @@ class Predictor:
         shape, dtype = self._targets
         evaluate = next(evaluate for size, evaluate in self._evaluators.items() if size >= len(inputs))
         outputs = evaluate(self._state, Split(inputs, np.zeros((len(inputs), *shape), dtype))).outputs
-        return outputs.reshape(self._trials, len(inputs), -1)
+        return outputs.reshape(self.num_trials, len(inputs), -1)
 
 
 def _batches(count: int) -> Iterator[slice]:

@@ -88,7 +88,7 @@ def test_the_temperature_has_limits():
 
 @given(st.integers(0, 100), st.floats(LOWEST, HIGHEST))
 def test_a_temperature_keeps_the_most_probable_class(seed, temperature):
-    logits, labels = examples(50, 2.0, seed)
+    logits, _ = examples(50, 2.0, seed)
     scaled = softmax(logits / temperature)
     np.testing.assert_array_equal(scaled.argmax(axis=1), logits.argmax(axis=1))
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
