@@ -179,7 +179,7 @@ def _search(grey: Grey) -> _Found | None:
         ink = ((ground - darkest) / np.maximum(ground, 0.05)).astype(np.float32)
         levels = _levels(ink)
         for _ in range(2):
-            if levels is None or 10 * _spread_of(ink)[1] < levels[1] - levels[0]:
+            if levels is not None and 10 * _spread_of(ink)[1] < levels[1] - levels[0]:
                 break
             ink = _smoothed(ink)  # pencil, and the noise of a dark room
             levels = _levels(ink)
@@ -216,7 +216,8 @@ def _pooled(grey: Grey, shape: tuple[int, ...]) -> Grey:
     """The largest value in each pixel's area, after the mean over a quarter of its side (against noise)."""
     height, width = shape
     times = min(4, grey.shape[0] // height, grey.shape[1] // width)
-    return resized(grey, (height * times, width * times)).reshape(height, times, width, times).max((1, 3))
+    areas = resized(grey, (height * times, width * times)).reshape(height, times, width, times)
+    return np.asarray(areas.max((1, 3)))
 
 
 def _levels(ink: Grey) -> tuple[float, float] | None:
@@ -276,4 +277,4 @@ def _cut(grey: Grey, found: _Found) -> Grey | None:
     # Half of the level is the edge of a stroke; values near it keep the antialiasing.
     ink = np.clip(2 * (ink - none) / (full - none) - 0.5, 0, 1) * on
     top, bottom, left, right = box_of(ink)
-    return ink[top:bottom, left:right].astype(np.float32)
+    return np.asarray(ink[top:bottom, left:right], np.float32)
