@@ -67,8 +67,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], texts: Mapping[
             digest.update(piece)
             file.write(piece)
         file.write(digest.digest())
-        size = file.tell()
-    return size
+        return file.tell()
 
 
 def read_arrays(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -153,7 +152,8 @@ def _dtype(code: str) -> np.dtype[Any]:
     if code == "BF16":
         import ml_dtypes  # comes with JAX
 
-        return np.dtype(ml_dtypes.bfloat16)
+        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return bfloat16
     return np.dtype(_DTYPES[code])
 
 

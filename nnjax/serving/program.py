@@ -1,18 +1,16 @@
 """The program of a model: a function of weights and inputs as StableHLO, which every later JAX can compile.
 
-    program = export_program(function, weights, facts)     # function(weights, inputs), traced once
-    run = RunProgram(program, facts)
-    run(inputs)                                            # [trials, n, num_outputs]
+    program = export_program(function, weights, facts)     # of nnjax.serving.running
+    signature_of(program, facts)                           # "(tensor<i32>, tensor<784x10xf32>, …) -> tensor<1x?x10xf32>"
 
-`jax.export` traces the function with a symbolic number of examples, for CPU, GPU and TPU at once. Weights are arguments, so
-the program stays small. A reader takes nothing but StableHLO from a file: what surrounds it (arguments, shapes, platforms)
-follows from the facts and the weights' shapes, by exporting an empty function of the same signature.
+Weights are arguments of the program, which so stays small. This module needs no JAX.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.serving.facts import ModelFacts
@@ -40,39 +38,16 @@ class Program:
     weights: Mapping[str, NDArray[Any]]
 
 
-def export_program(
-    function: Callable[[Mapping[str, Any], Any], Any],
-    weights: Mapping[str, NDArray[Any]],
-    facts: ModelFacts,
-    platforms: Sequence[Platform] = PLATFORMS,
-) -> Program:
-    """Traces a function and lowers it.
-
-    Args:
-        function: of weights by name and inputs [b, *shape] of the stored type; returns [trials, b, num_outputs] float32.
-        weights: NumPy arrays by name.
-        facts: give the inputs' shape and type, and the outputs'.
-        platforms: to lower for.
-
-    Raises:
-        ValueError: if the outputs have another shape, or the program holds operations that a file may not.
-    """
-    raise NotImplementedError
+def signature_of(program: Program, facts: ModelFacts) -> str:
+    """The type of a program's main function, as its weights and facts require it, in MLIR's words."""
+    platform = ["tensor<i32>"] if len(program.platforms) > 1 else []  # which of the platforms it runs on
+    weights = [_tensor(weight.shape, weight.dtype) for _, weight in sorted(program.weights.items())]
+    inputs = _tensor(("?", *facts.inputs.shape), np.dtype(facts.inputs.dtype))
+    outputs = _tensor((facts.num_trials, "?", facts.num_outputs), np.dtype(np.float32))
+    return f"({', '.join([*platform, *weights, inputs])}) -> {outputs}"
 
 
-class RunProgram:
-    """Compiles a program for the batch sizes that are needed, and runs it; safe to be called from several threads.
-
-    A number of examples that is in `SIZES` is computed as one batch of exactly this size.
-    """
-
-    def __init__(self, program: Program, facts: ModelFacts) -> None:
-        raise NotImplementedError
-
-    def compile(self, sizes: Sequence[int]) -> None:
-        """Compiles for the given numbers of examples, so that calls with them, or fewer, need not."""
-        raise NotImplementedError
-
-    def __call__(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """[n, *shape] inputs of the stored type → [trials, n, num_outputs] float32."""
-        raise NotImplementedError
+def _tensor(shape: Sequence[int | str], dtype: np.dtype[Any]) -> str:
+    kinds = {"b": "i1", "i": f"i{8 * dtype.itemsize}", "u": f"ui{8 * dtype.itemsize}", "f": f"f{8 * dtype.itemsize}"}
+    kind = "bf16" if dtype.name == "bfloat16" else kinds[dtype.kind]
+    return f"tensor<{''.join(f'{size}x' for size in shape)}{kind}>"

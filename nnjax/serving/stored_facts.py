@@ -156,7 +156,7 @@ def _read_fields(cls: Any, values: Any, key: str) -> Any:
     return cls(**{name: _read(hints[name], value, _join(key, name)) for name, value in values.items()})
 
 
-def _scalar(kind: type, value: Any, key: str) -> Any:
+def _scalar(kind: Any, value: Any, key: str) -> Any:
     if kind is float and type(value) is int and abs(value) < 2**63:
         value = float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
