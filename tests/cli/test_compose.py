@@ -14,6 +14,7 @@ from nnjax.cli.overrides import translate
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
+from nnjax.config.predict_options import PredictConfig
 from nnjax.config.schema import (
     AutopsyConfig,
     EvaluateConfig,
@@ -37,6 +38,7 @@ ROOTS = {
     "verify": VerifyConfig,
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
+    "predict": PredictConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,
