@@ -23,7 +23,7 @@ from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path, why
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import kind_of, one_line, parse_json
-from nnjax.serving.array_file import header_length, read_arrays, write_arrays
+from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, write_arrays
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.model import Model
 from nnjax.serving.program import PLATFORMS, Program, signature_of
@@ -90,6 +90,16 @@ def read_model(path: Path, *, isolated: bool = True) -> Model:
     except ValueError as error:
         raise ModelFileError(f"{shown_path(path)}: {_refusal(data, one_line(error))}") from error
     return Model(facts, run, typical)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a file has the form of an exported model, damaged or not."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            return _NAME.encode() in file.read(min(int.from_bytes(head, "little"), MOST_HEADER))
+    except OSError:
+        return False
 
 
 def _bytes(path: Path) -> bytes:
