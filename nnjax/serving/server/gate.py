@@ -22,12 +22,13 @@ OPEN_PATHS = ("/", "/health", "/ready", "/docs", "/openapi.json")
 NOTES = "nnjax.notes"
 """The key of a request's scope under which its path's template, model and examples stand, for log and metrics."""
 
+FAILED = "the server failed at this request; its log has the reason"
 _LONGEST_PATH = 120
 
 
 def error_body(reason: str) -> bytes:
     """The JSON of an error."""
-    return json.dumps({"error": reason}).encode()
+    return json.dumps({"error": reason}).encode() + b"\n"
 
 
 async def send_json(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -76,7 +77,7 @@ class Gate:
         except Exception:
             self._log_failure()
             if not status:
-                await send_json(watched, 500, error_body("the server failed at this request; its log has the reason"), {})
+                await send_json(watched, 500, error_body(FAILED), {})
         finally:
             seconds = time.perf_counter() - start
             self._count(notes["path"], status, seconds)

@@ -28,7 +28,7 @@ from nnjax.serving.preparing import Prepared, prepare
 from nnjax.serving.rows import rows_from_csv, rows_from_lists
 from nnjax.serving.server.request_error import RequestError, request_error_of
 
-_PICTURES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "image/x-ms-bmp", "application/octet-stream")
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
 _TYPES = "image/png, image/jpeg, image/bmp, image/gif, image/webp, multipart/form-data, text/csv or application/json"
 _AFTER_FORM = 1024  # bytes that may follow the end of a form
 _KEYS = ("image", "images", "rows", "inputs")
@@ -61,7 +61,7 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
     if not body:
         raise RequestError(400, "the body is empty: send a picture, rows or JSON")
     try:
-        if kind_text in _PICTURES:
+        if kind_text in PICTURE_TYPES:
             return _pictures([body], facts, settings)
         if kind_text == "multipart/form-data":
             return _pictures(_files(body, options.get(b"boundary", b""), settings.examples), facts, settings)

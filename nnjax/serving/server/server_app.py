@@ -29,7 +29,7 @@ from nnjax.serving.model import Model
 from nnjax.serving.page.drawing_page import page_response
 from nnjax.serving.server.answer_json import answer_values, explanation_values, model_values
 from nnjax.serving.server.api_page import api_page
-from nnjax.serving.server.gate import NOTES, Gate, error_body
+from nnjax.serving.server.gate import FAILED, NOTES, Gate, error_body
 from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
 from nnjax.serving.server.request_inputs import Taken, read_body
@@ -66,7 +66,7 @@ class ServerApp:
         self._models = {
             name: ServedModel(model, settings, self._worker, self._metrics.observer(name)) for name, model in models.items()
         }
-        self._document = json.dumps(api_document([model.facts for model in self._models.values()], settings)).encode()
+        self._document = api_document([model.facts for model in self._models.values()], settings)
         routes = [
             Route("/", self._page),
             Route("/docs", self._docs),
@@ -79,7 +79,7 @@ class ServerApp:
             Route("/predict", self._predict, methods=["POST"]),
             Route("/ready", self._ready),
         ]
-        handlers: Any = {RequestError: _refused, HTTPException: _not_routed}
+        handlers: Any = {RequestError: _refused, HTTPException: _not_routed, Exception: _failed}
         self._routes = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
         self._gate = Gate(self._routes, token, log, self._metrics.request)
 
@@ -197,7 +197,7 @@ class ServerApp:
 
     async def _openapi(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/openapi.json"
-        return Response(self._document, media_type="application/json")
+        return _json(self._document)
 
     async def _health(self, request: Request) -> Response:
         """Whether the process is alive: it answers, and its worker is not stuck."""
@@ -246,7 +246,7 @@ def make_app(
 
 
 def _json(values: Mapping[str, Any]) -> Response:
-    return Response(json.dumps(values), media_type="application/json")
+    return Response(json.dumps(values) + "\n", media_type="application/json")
 
 
 def _flag(request: Request, name: str) -> bool:
@@ -259,6 +259,10 @@ def _flag(request: Request, name: str) -> bool:
 async def _refused(request: Request, refusal: RequestError) -> Response:
     request.scope[NOTES]["reason"] = refusal.reason
     return Response(error_body(refusal.reason), refusal.status, refusal.headers, "application/json")
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return Response(error_body(FAILED), 500, media_type="application/json")  # Starlette raises the error again, for the log
 
 
 async def _not_routed(request: Request, error: HTTPException) -> Response:
