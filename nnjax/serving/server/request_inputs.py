@@ -2,7 +2,7 @@
 
 taken = read_body(body, "image/png", model.facts, limits)
 taken.inputs                                           # [1, 28, 28, 1]
-taken.prepared[0].steps                                # how the picture was brought to this form
+taken.seen[0].notes                                    # how the picture was brought to this form
 
 JSON holds one of `image` (base64 or a data URL), `images`, `rows` and `inputs`: nested lists of the network's own inputs.
 """
@@ -23,9 +23,10 @@ from python_multipart.multipart import parse_options_header
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.pictures import PictureLimits, open_picture
-from nnjax.serving.preparing import Prepared, prepare
+from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
+from nnjax.serving.preparing import prepare
 from nnjax.serving.rows import rows_from_csv, rows_from_lists
+from nnjax.serving.server.data_urls import data_url
 from nnjax.serving.server.request_error import RequestError, request_error_of
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
@@ -38,20 +39,42 @@ JSON_SHARE = 4
 
 
 @dataclass(frozen=True)
+class Seen:
+    """How a picture was prepared.
+
+    Attributes:
+        notes: what was done or found, in words.
+        empty: whether no figure was found.
+        steps: names and data URLs of pictures, where they are wanted.
+    """
+
+    notes: tuple[str, ...]
+    empty: bool
+    steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Taken:
     """The inputs of a request.
 
     Attributes:
         inputs: [n, *shape] of the stored type.
-        prepared: of each picture; empty where none was given.
+        seen: of each picture; empty where none was given.
     """
 
     inputs: NDArray[Any]
-    prepared: tuple[Prepared, ...] = ()
+    seen: tuple[Seen, ...] = ()
 
 
-def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: ServerSettings) -> Taken:
-    """Reads a body; takes as long as decoding its pictures takes.
+def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: ServerSettings, *, steps: bool = False) -> Taken:
+    """Reads a body; takes as long as decoding its pictures takes, and holds one decoded picture at a time.
+
+    Args:
+        body: not yet trusted.
+        content_type: the header.
+        facts: of the model that answers.
+        settings: limits.
+        steps: whether the steps of the preparation are wanted.
 
     Raises:
         RequestError: in one line, for whatever cannot be read.
@@ -62,13 +85,14 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
         raise RequestError(400, "the body is empty: send a picture, rows or JSON")
     try:
         if kind_text in PICTURE_TYPES:
-            return _pictures([body], facts, settings)
+            return _pictures([body], facts, settings, steps=steps)
         if kind_text == "multipart/form-data":
-            return _pictures(_files(body, options.get(b"boundary", b""), settings.examples), facts, settings)
+            files = _files(body, options.get(b"boundary", b""), settings.examples)
+            return _pictures(files, facts, settings, steps=steps)
         if kind_text == "text/csv":
             return _checked(rows_from_csv(_text(body), facts, "the rows"), settings)
         if kind_text == "application/json":
-            return _json(body, facts, settings)
+            return _json(body, facts, settings, steps=steps)
     except UserError as error:
         raise request_error_of(error) from None
     raise RequestError(415, f"Content-Type: {kind_text[:60] or 'none'}: must be {_TYPES}")
@@ -107,18 +131,27 @@ def _files(body: bytes, boundary: bytes, most: int) -> list[bytes]:
     return files
 
 
-def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSettings) -> Taken:
+def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSettings, *, steps: bool) -> Taken:
     if facts.inputs.preparation is None:
         raise RequestError(422, f"{facts.name} takes rows of numbers, no pictures")
-    limits = PictureLimits(max_bytes=settings.body, max_pixels=settings.pixels)
-    prepared = []
+    left, inputs, seen = settings.pixels, [], []
     for number, file in enumerate(files):
         name = "the picture" if len(files) == 1 else f"picture {number + 1} of {len(files)}"
-        prepared.append(prepare(open_picture(file, limits, name), facts.inputs))
-    return Taken(np.stack([one.inputs for one in prepared]), tuple(prepared))
+        try:
+            picture = open_picture(file, PictureLimits(max_bytes=settings.body, max_pixels=max(1, left)), name)
+        except PictureError as error:
+            if error.fault == "too large" and number:
+                raise RequestError(413, f"the pictures have more than {settings.pixels} pixels together") from None
+            raise
+        left -= picture.width * picture.height
+        prepared = prepare(picture, facts.inputs)
+        inputs.append(prepared.inputs)
+        shown = tuple((step, data_url(image)) for step, image in prepared.steps) if steps else ()
+        seen.append(Seen(prepared.notes, prepared.empty, shown))
+    return Taken(np.stack(inputs), tuple(seen))
 
 
-def _json(body: bytes, facts: ModelFacts, settings: ServerSettings) -> Taken:
+def _json(body: bytes, facts: ModelFacts, settings: ServerSettings, *, steps: bool) -> Taken:
     most = settings.body // JSON_SHARE
     if len(body) > most:
         raise RequestError(413, f"JSON of more than {most} bytes; send a large picture as the body itself")
@@ -138,7 +171,7 @@ def _json(body: bytes, facts: ModelFacts, settings: ServerSettings) -> Taken:
     texts = [value] if key == "image" else _list(key, value)
     if len(texts) > settings.examples:
         raise RequestError(413, f"more than {settings.examples} pictures in a request")
-    return _pictures([_decoded(text) for text in texts], facts, settings)
+    return _pictures([_decoded(text) for text in texts], facts, settings, steps=steps)
 
 
 def _list(key: str, value: object) -> list[Any]:

@@ -11,9 +11,11 @@ import asyncio
 import gc
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -134,7 +136,7 @@ class ServerApp:
     ) -> list[dict[str, Any]]:
         content_type = request.headers.get("content-type", "")
         with model.batcher.coming():
-            taken = await self._read(body, content_type, model)
+            taken = await self._read(body, content_type, model, steps=explain)
             admission.grow(len(taken.inputs) * (EXPLAINED if explain and model.explains else 1))
             waiting = asyncio.ensure_future(model.answer(taken.inputs))
             await asyncio.sleep(0)  # so that the inputs are in the queue before the context ends
@@ -142,17 +144,17 @@ class ServerApp:
             given = await waiting
         except UserError as error:
             raise request_error_of(error) from None
-        prepared = taken.prepared or (None,) * len(given)
-        answers = [answer_values(answer, one) for answer, one in zip(given, prepared, strict=True)]
+        seen = taken.seen or (None,) * len(given)
+        answers = [answer_values(answer, one) for answer, one in zip(given, seen, strict=True)]
         if explain:
-            for values, inputs, answer, one in zip(answers, taken.inputs, given, prepared, strict=True):
+            for values, inputs, answer, one in zip(answers, taken.inputs, given, seen, strict=True):
                 looked = await model.looked(inputs, answer) if model.explains else None
                 values |= explanation_values(one, looked)
         return answers
 
-    async def _read(self, body: bytes, content_type: str, model: ServedModel) -> Taken:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, read_body, body, content_type, model.facts, self._settings)
+    async def _read(self, body: bytes, content_type: str, model: ServedModel, *, steps: bool) -> Taken:
+        read = partial(read_body, body, content_type, model.facts, self._settings, steps=steps)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
     async def _body(self, request: Request, admission: Admission) -> bytes:
         """Reads the body within its bounds of bytes and seconds."""
@@ -238,8 +240,6 @@ def make_app(
     Raises:
         ValueError: if there is no model, or one has another name in its facts.
     """
-    import sys
-
     if not models or any(name != model.facts.name for name, model in models.items()):
         raise ValueError(f"models by the names in their facts, at least one: {list(models)}")
     return ServerApp(models, settings, token, log or RequestLog(sys.stderr, quiet=True), say)
