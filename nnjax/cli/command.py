@@ -42,10 +42,12 @@ from nnjax.cli.sweep_results import JobResult, collect
 from nnjax.cli.sweep_workers import launched, usable_gpus
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.export_options import ExportConfig
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.predict_options import PredictConfig
 from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
@@ -53,7 +55,8 @@ from nnjax.config.traffic_options import TrafficConfig
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
-_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
+_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows", "to")
+_WITH_PLUGINS = (TrainConfig, EvaluateConfig, PredictConfig, ExportConfig, AutopsyConfig, VerifyConfig, TrafficConfig)
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
@@ -102,8 +105,8 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig, VerifyConfig, TrafficConfig):
-            others = "train, evaluate, autopsy, verify and traffic"
+        if plugins and self.schema not in _WITH_PLUGINS:
+            others = "train, evaluate, predict, export, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

@@ -12,8 +12,10 @@ from nnjax.cli.compose import compose, compose_config, compose_train, conf_dir, 
 from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
 from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.export_options import ExportConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
+from nnjax.config.predict_options import PredictConfig
 from nnjax.config.schema import (
     AutopsyConfig,
     EvaluateConfig,
@@ -37,6 +39,8 @@ ROOTS = {
     "verify": VerifyConfig,
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
+    "predict": PredictConfig,
+    "export": ExportConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,
