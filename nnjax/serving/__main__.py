@@ -1,17 +1,18 @@
 """Runs an exported model: `python -m nnjax.serving model.nnjax photo.png`, with jax, numpy and pillow alone.
 
-`python -m experiments.export run=…` writes such a file. Exit codes: 0 answered; 2 usage; 3 a file that cannot be read; 130 after
-Ctrl-C; 1 anything else.
+`python -m experiments.export run=…` writes such a file. Exit codes: 0 answered; 2 usage; 3 a file that cannot be read; 130
+after Ctrl-C; 1 anything else.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from nnjax.config.errors import ConfigError, DataError, UserError
+from nnjax.config.errors import ConfigError, UserError
 
 _EXAMPLES = """examples:
   python -m nnjax.serving model.nnjax photo.png scans/ 'more/*.png'
@@ -21,6 +22,7 @@ _EXAMPLES = """examples:
   python -m nnjax.serving model.nnjax --info
   python -m nnjax.serving model.nnjax another.nnjax --http :8080
 """
+_LARGEST_PORT = 65_535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from nnjax.serving.model_file import read_facts, read_model
+    from nnjax.serving.model_file import ModelFile
 
     model_path = Path(arguments.model)
     if arguments.http is not None:
@@ -65,25 +67,36 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.info:
         from nnjax.serving.facts_text import facts_text
 
-        print(facts_text(read_facts(model_path)))
+        print(facts_text(ModelFile(model_path).facts))
         return 0
     if not arguments.inputs and arguments.rows is None:
         raise ConfigError("no picture is given; write its name behind the model's, or --rows FILE.csv, --info, --http :8080")
     from nnjax.serving.answers_command import answer
 
-    return answer(lambda: read_model(model_path), read_facts(model_path), arguments)
+    return answer(ModelFile(model_path), arguments)
 
 
 def _serve(paths: Sequence[Path], address: str) -> int:
     """Serves models, if the packages of the extra are here."""
-    from importlib.util import find_spec
+    from nnjax.config.serve_options import ServerSettings
 
-    if find_spec("nnjax.serving.server") is None or any(find_spec(name) is None for name in ("starlette", "uvicorn")):
-        raise ConfigError("--http: needs the packages of the extra: pip install 'nnjax[serve]'")
-    from nnjax.serving.model_file import read_model
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or int(port) > _LARGEST_PORT:
+        raise ConfigError(f"--http {address}: must be HOST:PORT or :PORT, such as :8080")
+    settings = ServerSettings(host=host.strip("[]") or "127.0.0.1", port=int(port))
+    try:
+        from nnjax.serving.server.listening import bound, serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"--http: needs {error.name}: pip install 'nnjax[serve]'") from error
+    from nnjax.serving.model_file import ModelFile
 
-    models = [read_model(path) for path in paths]
-    raise NotImplementedError(models, address)
+    with bound(settings) as listening:
+        files = [ModelFile(path) for path in paths]
+        names = [file.facts.name for file in files]
+        if len(set(names)) < len(names):  # two runs of one network and dataset
+            names = [path.stem for path in paths]
+        serve(dict(zip(names, (file.model() for file in files), strict=True)), settings, listening)
+    return 0
 
 
 def _positive(text: str) -> int:
@@ -96,10 +109,8 @@ def _positive(text: str) -> int:
 def _end(code: int) -> NoReturn:
     """Ends the process without the clean-up of JAX, which takes a tenth of a second."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with suppress(BrokenPipeError):
             stream.flush()
-        except BrokenPipeError:
-            pass
     os._exit(code)
 
 
