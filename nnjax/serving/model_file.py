@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path, why
 from nnjax.config.storage import writing
-from nnjax.config.stored_files import kind_of, one_line, parse_json
-from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, write_arrays
+from nnjax.config.stored_files import kind_of, one_line
+from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, read_json_text, write_arrays
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.model import Model
 from nnjax.serving.program import PLATFORMS, Program, signature_of
@@ -176,7 +176,7 @@ def _parts(data: bytes) -> tuple[ModelFacts, Typical | None, Program]:
 
 def _json(texts: Mapping[str, str], name: str) -> Any:
     try:
-        return parse_json(texts[name])
+        return read_json_text(texts[name])
     except KeyError as error:
         raise ValueError(f"it holds no {name}") from error
     except ValueError as error:
