@@ -129,7 +129,8 @@ def _bytes(path: Path) -> bytes:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
                 raise ModelFileError(f"{shown_path(path)}: is {kind_of(state.st_mode)}, and must be a file")
-            data = b"" if state.st_size > MOST_BYTES else file.read(MOST_BYTES + 1)
+            # Not MOST_BYTES: Python takes as much memory as is asked for before it reads.
+            data = b"" if state.st_size > MOST_BYTES else file.read(state.st_size + 1)
     except FileNotFoundError as error:
         raise ModelFileError(f"{shown_path(path)}: no such file") from error
     except (OSError, ValueError) as error:
