@@ -78,8 +78,8 @@ def test_a_batch_that_grows_without_bound_is_refused_before_it_runs():
 
     def greedy(weights, inputs):
         count = inputs.shape[0]
-        large = jnp.sin(jnp.arange(count * 2**34, dtype=jnp.float32))
-        return jnp.zeros((2, count, 3)) + jnp.sum(jnp.sort(large))
+        large = jnp.arange(count * 2**20, dtype=jnp.float32)[:, None] + jnp.arange(2**15)
+        return jnp.zeros((2, count, 3)) + jnp.sort(large, axis=0).sum()
 
     program = export_program(greedy, {}, FACTS, ["cpu"])
     with pytest.raises(OutOfMemoryError, match="is the most for a model's file"):
