@@ -26,13 +26,13 @@ MOST_PROGRAM_BYTES = 2**28
 
 _CUSTOM_CALLS = {"shape_assertion"}  # compares shapes while a program is compiled
 _STABLEHLO = """
-    abs add and atan2 broadcast_in_dim case cbrt ceil clamp clz compare concatenate constant convert convolution cosine
+    abs add and atan2 broadcast_in_dim case cbrt ceil cholesky clamp clz compare concatenate constant convert convolution cosine
     count_leading_zeros divide dot_general dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad
     dynamic_reshape dynamic_slice dynamic_update_slice exponential exponential_minus_one fft floor gather get_dimension_size if
     iota is_finite log log_plus_one logistic map maximum minimum multiply negate not optimization_barrier or pad popcnt power
     real_dynamic_slice reduce reduce_precision reduce_window remainder reshape return reverse round_nearest_afz
     round_nearest_even rsqrt scatter select select_and_scatter shift_left shift_right_arithmetic shift_right_logical sign sine
-    slice sort sqrt subtract tan tanh transpose while xor
+    slice sort sqrt subtract tan tanh transpose triangular_solve while xor
 """
 _CHLO = """
     acos acosh asin asinh atan atanh bessel_i1e constant cosh digamma erf erf_inv erfc is_inf is_neg_inf is_pos_inf lgamma
