@@ -77,17 +77,12 @@ def check_program(artifact: bytes, signature: str) -> None:
             raise ValueError(f"its program is no StableHLO that this JAX can read: {_line(error)}") from error
         if not readable:
             raise ValueError("its program is no valid StableHLO")
-        found = None
-        for number, operation in enumerate(_operations(module.operation)):
-            if number >= MOST_OPERATIONS:
-                raise ValueError(f"its program has more than {MOST_OPERATIONS:,} operations")
-            _check_operation(operation)
-            if operation.name == "func.func" and _text(operation, "sym_name") == "main":
-                found = str(operation.attributes["function_type"])
-        if found != signature:
-            raise ValueError(
-                f"its program takes and returns {_short(found)}, and its weights and facts need {_short(signature)}"
-            )
+        try:
+            found = _walk(module.operation)
+        except RuntimeError as error:  # of MLIR's bindings
+            raise ValueError(f"its program holds a name that is no text: {_line(error)}") from error
+    if found != signature:
+        raise ValueError(f"its program takes and returns {_short(found)}, and its weights and facts need {_short(signature)}")
 
 
 def check_program_apart(artifact: bytes, signature: str) -> None:
@@ -130,6 +125,18 @@ def _main() -> int:
         print(error)
         return _REFUSED
     return 0
+
+
+def _walk(top: Any) -> str | None:
+    """Checks all operations, and returns the type of the main function."""
+    found = None
+    for number, operation in enumerate(_operations(top)):
+        if number >= MOST_OPERATIONS:
+            raise ValueError(f"its program has more than {MOST_OPERATIONS:,} operations")
+        _check_operation(operation)
+        if operation.name == "func.func" and _text(operation, "sym_name") == "main":
+            found = str(operation.attributes["function_type"])
+    return found
 
 
 def _operations(top: Any) -> Iterator[Any]:

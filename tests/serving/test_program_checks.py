@@ -115,6 +115,14 @@ def test_what_is_no_program_is_refused(monkeypatch):
         check_program(program_of(TEXT), SIGNATURE)
 
 
+def test_forged_bytes_are_refused_or_end_their_reader_alone():
+    """Of names that are no text, some end MLIR's reader."""
+    content = program_of(TEXT.replace("jax.result_info", "jax.result_nono"))
+    assert content.count(b"nono") == 1
+    with pytest.raises(ValueError, match=r"its program holds a name that is no text|can read|ends the process"):
+        check_program_apart(content.replace(b"nono", b"\xff\xfe\xfd\xfc"), SIGNATURE)
+
+
 def test_a_process_of_its_own_finds_the_same():
     program = small_program()
     check_program_apart(program.stablehlo, signature_of(program, FACTS))
