@@ -27,7 +27,7 @@ from nnjax.serving.facts import ModelFacts
 from nnjax.serving.program import PLATFORMS, SIZES, Platform, Program, signature_of
 from nnjax.serving.program_checks import check_program
 
-_MOST_MEMORY = 2**33  # bytes that a batch may take besides weights and inputs: a forged program can ask for any number
+_MOST_MEMORY = 2**32  # bytes that a batch may take besides weights and inputs: a forged program can ask for any number
 
 
 def export_program(

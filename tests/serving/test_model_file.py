@@ -249,8 +249,8 @@ def test_a_forged_file_with_the_right_checksum_is_refused(name, data, tmp_path):
 def test_a_program_that_is_garbage_is_refused(tmp_path):
     program = forged_program(b"ML\xefR" + bytes(range(256)) * 8)
     write_model(tmp_path / "model.nnjax", FACTS, None, program)
-    with pytest.raises(ModelFileError, match=r"its program is no StableHLO that this JAX can read|its program ends"):
-        read_model(tmp_path / "model.nnjax")
+    with pytest.raises(ModelFileError, match="its program is no StableHLO that this JAX can read"):
+        read_model(tmp_path / "model.nnjax", isolated=False)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
