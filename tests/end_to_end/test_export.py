@@ -58,7 +58,7 @@ def test_another_place_and_platform(folder):
         ("platforms=[cpu,cpu]", 2, "must be at least one of cpu, cuda, rocm, tpu, each once"),
         ("platforms=[cpus]", 2, "platforms.0=cpus: must be one of cpu, cuda, rocm, tpu; did you mean cpu?"),
         ("checkpoint=7777", 3, "7777"),
-        ("format=onnx", 2, "format=onnx"),
+        ("format=tflite", 2, "format=tflite: is not there: the way from JAX leads through all of TensorFlow"),
     ],
 )
 def test_a_mistake_is_one_line(folder, word, code, message):
