@@ -14,8 +14,8 @@ import numpy as np
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import InputFacts, ModelFacts
 from nnjax.serving.model import Model
+from nnjax.serving.server.listening import Server, bound
 from nnjax.serving.server.request_log import RequestLog
-from nnjax.serving.server.running import Server, bound
 from nnjax.serving.server.server_app import make_app
 
 SHAPE = (4, 4, 1)
