@@ -25,6 +25,7 @@ from nnjax.config.schema import (
     TrainConfig,
     VerifyConfig,
 )
+from nnjax.config.serve_options import ServeConfig
 from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
@@ -40,6 +41,7 @@ ROOTS = {
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
     "predict": PredictConfig,
+    "serve": ServeConfig,
     "export": ExportConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,

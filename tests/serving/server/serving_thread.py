@@ -14,8 +14,8 @@ import numpy as np
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import InputFacts, ModelFacts
 from nnjax.serving.model import Model
+from nnjax.serving.server.listening import Server, bound
 from nnjax.serving.server.request_log import RequestLog
-from nnjax.serving.server.running import Server, bound
 from nnjax.serving.server.server_app import make_app
 
 SHAPE = (4, 4, 1)
@@ -162,3 +162,8 @@ class HandModel(Model):
             Answer(row, row * 0, self.facts.labels[int(row.argmax())], float(row.max()))
             for row in self.probabilities(inputs).mean(0)
         ]
+
+
+def hand_occlusion(model, inputs, label):
+    """Until occlusion_map is there."""
+    return model.probabilities(np.stack([inputs] * 50))[0, :16, 0].reshape(4, 4)
