@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.table import Table
 
-from nnjax.api.exporting import Exported, check_target, export_run
+from nnjax.api.exporting import Exported, Write, check_target, export_model, export_run
 from nnjax.api.jax_session import jax_session
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
@@ -51,9 +52,8 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
         out_of_memory_explained(read_config(TrainConfig, run), "evaluate"),
         jax_session(console.warn),
     ):
-        written = export_run(
-            run, config.checkpoint, config.memory_limit, target or run_dir, console, config.platforms, _form(config)
-        )
+        path = target or run_dir / f"{run.name}.{config.format}"
+        written = export_run(run, config.checkpoint, config.memory_limit, path, console, _write(config))
         summary = {
             "run": str(run),
             "checkpoint": config.checkpoint,
@@ -76,8 +76,13 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
     return summary
 
 
-def _form(config: ExportConfig) -> Literal["nnjax", "onnx"]:
-    return "onnx" if config.format == "onnx" else "nnjax"
+def _write(config: ExportConfig) -> Write:
+    """What writes the format."""
+    if config.format == "onnx":
+        from nnjax.api.onnx_exporting import export_onnx
+
+        return export_onnx
+    return partial(export_model, platforms=config.platforms)
 
 
 def _table(written: Exported, config: ExportConfig) -> Table:

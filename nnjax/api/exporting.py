@@ -1,7 +1,7 @@
 """Writes a run's network to one file that runs elsewhere, with jax, numpy and pillow alone.
 
     with jax_session(console.warn):
-        export_run(run, "tested", "auto", path, console)   # "…/model.nnjax"
+        export_run(run, "tested", "auto", path, console, export_model)
     nnjax.serving.model_file.read_model(path).answer(inputs)
 
 `experiments.export` and `nnjax.load_run(…).export` both write files so.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,14 +54,16 @@ class Exported:
     facts: ModelFacts
 
 
+Write = Callable[["Experiment", "TrainState", Model, Path], Exported]
+
+
 def export_run(
     run: Path,
     checkpoint: "Checkpoint",
     memory_limit: MemoryLimit,
     target: Path,
     console: RunConsole,
-    platforms: Sequence[Platform] = PLATFORMS,
-    form: Literal["nnjax", "onnx"] = "nnjax",
+    write: Write,
 ) -> Exported:
     """Writes the network of a run's checkpoint; inside of `jax_session`.
 
@@ -69,10 +71,9 @@ def export_run(
         run: the run's folder.
         checkpoint: which; see `nnjax.load_run`.
         memory_limit: as `parallel.memory_limit`.
-        target: the file, or a folder for a file of the model's name.
+        target: the file.
         console: receives notices of slow or unusual events.
-        platforms: that the program is for.
-        form: of the file.
+        write: writes the file: `export_model`, or `nnjax.api.onnx_exporting.export_onnx`.
 
     Raises:
         ConfigError: if the config is damaged, or the network cannot be exported or needs more memory than there is.
@@ -80,12 +81,7 @@ def export_run(
         StorageError: if the file cannot be written; nothing is left behind.
     """
     experiment, state, model = opened_model(run, checkpoint, memory_limit, console)
-    path = target / f"{model.facts.name}.{form}" if target.is_dir() else target
-    if form == "onnx":
-        from nnjax.api.onnx_exporting import export_onnx
-
-        return export_onnx(experiment, state, model, path)
-    return export_model(experiment, state, model, path, platforms)
+    return write(experiment, state, model, target)
 
 
 def export_model(

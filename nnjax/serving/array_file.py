@@ -166,7 +166,8 @@ def _dtype(code: str) -> np.dtype[Any]:
     if code == "BF16":  # NumPy has none of its own; networks of bfloat16 parameters are rare
         import jax.numpy as jnp
 
-        return np.dtype(jnp.bfloat16)
+        found: np.dtype[Any] = np.dtype(jnp.bfloat16)
+        return found
     return np.dtype(_DTYPES[code])
 
 

@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,13 +24,16 @@ from typing import IO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.errors import UserError
 from nnjax.serving.facts import ModelFacts
 
-_MEMORY = 2**32  # bytes that the process may take besides four times the file
 _SECONDS = 60  # until a program for one example is compiled
-_HEAD = 9  # bytes of a frame's letter and length
-_READY, _OUTPUTS, _ERROR = b"r", b"o", b"e"
+HEAD = 9  # bytes of a frame's letter and length
+READY, OUTPUTS, ERROR, INPUTS = b"r", b"o", b"e", b"i"
+
+
+def framed(letter: bytes, content: bytes) -> bytes:
+    """A frame: the letter, the length, the content."""
+    return letter + len(content).to_bytes(HEAD - 1, "little") + content
 
 
 class ModelProcess:
@@ -47,7 +49,7 @@ class ModelProcess:
     def __init__(self, path: Path, digest: str, facts: ModelFacts, *, is_check: bool = False) -> None:
         # The caller's own path: a checkout that is found by the current folder alone is found by the process, too.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
-        words = [sys.executable, "-P", "-m", __name__, str(path), digest, "check" if is_check else "run"]
+        words = [sys.executable, "-P", "-m", "nnjax.serving.model_worker", str(path), digest, "check" if is_check else "run"]
         self._facts, self._is_ready = facts, False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
         try:
@@ -68,7 +70,7 @@ class ModelProcess:
             said, _ = self._process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise ValueError(f"its program could not be read in {_SECONDS} seconds") from error
-        self._content(said[:1], said[_HEAD:])
+        self._content(said[:1], said[HEAD:])
 
     def __call__(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
         """[n, *shape] inputs of the stored type → [trials, n, num_outputs] outputs.
@@ -82,7 +84,7 @@ class ModelProcess:
         stdin = self._process.stdin
         assert stdin is not None
         with suppress(BrokenPipeError):  # the answer tells why
-            stdin.write(_framed(b"i", np.ascontiguousarray(inputs).tobytes()))
+            stdin.write(framed(INPUTS, np.ascontiguousarray(inputs).tobytes()))
             stdin.flush()
         if not self._is_ready:
             self._receive()
@@ -93,11 +95,11 @@ class ModelProcess:
     def _receive(self) -> bytes:
         stdout = self._process.stdout
         assert stdout is not None
-        head = stdout.read(_HEAD)
+        head = stdout.read(HEAD)
         return self._content(head[:1], stdout.read(int.from_bytes(head[1:], "little")))
 
     def _content(self, letter: bytes, content: bytes) -> bytes:
-        if letter == _ERROR:
+        if letter == ERROR:
             raise ValueError(content.decode(errors="replace"))
         if letter:
             return content
@@ -122,62 +124,3 @@ class ModelProcess:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _framed(letter: bytes, content: bytes) -> bytes:
-    return letter + len(content).to_bytes(_HEAD - 1, "little") + content
-
-
-def _main(path: Path, digest: str, what: str) -> None:
-    """The process: reads the model, then answers inputs until there are no more."""
-    _bound_memory(path)
-    # What a library prints must not come between the frames.
-    with os.fdopen(os.dup(1), "wb") as out:
-        os.dup2(2, 1)
-
-        def send(letter: bytes, content: bytes) -> None:
-            out.write(_framed(letter, content))
-            out.flush()
-
-        try:
-            _answer(path, digest, what, send)
-        except UserError as error:
-            send(_ERROR, str(error).encode())
-        except MemoryError:
-            send(_ERROR, b"its program takes more memory than a model may")
-
-
-def _answer(path: Path, digest: str, what: str, send: Callable[[bytes, bytes], None]) -> None:
-    from nnjax.serving.model_file import ModelFile
-
-    file = ModelFile(path)
-    if file.digest != digest:
-        raise UserError("it was changed while it was read")
-    run = file.program()
-    if what == "check":
-        run.compile([1])
-        send(_READY, b"")
-        return
-    send(_READY, b"")
-    inputs = file.facts.inputs
-    while head := sys.stdin.buffer.read(_HEAD):
-        content = sys.stdin.buffer.read(int.from_bytes(head[1:], "little"))
-        array = np.frombuffer(content, inputs.dtype).reshape(-1, *inputs.shape)
-        send(_OUTPUTS, np.ascontiguousarray(run(array), "<f4").tobytes())
-
-
-def _bound_memory(path: Path) -> None:
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return
-    most = _MEMORY + 4 * path.stat().st_size
-    with suppress(ValueError, OSError):  # a lower limit is set already
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-if __name__ == "__main__":
-    _main(Path(sys.argv[1]), *sys.argv[2:4])
-    sys.stdout.flush()
-    os._exit(0)

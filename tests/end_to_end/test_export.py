@@ -28,7 +28,7 @@ def export(folder, *words, check=0):
 
 def test_a_file_in_the_command_s_own_folder(folder):
     said = export(folder).stdout
-    path = folder / "out" / "fnn_digits.nnjax"
+    path = folder / "out" / "run.nnjax"
     model = ModelFile(path)
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert model.facts.metrics == pytest.approx(summary["test"])
