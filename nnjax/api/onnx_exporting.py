@@ -10,6 +10,7 @@ JSON. A picture's preparation is no part of it. What was written is run once, an
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,8 +47,9 @@ def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, pat
         StorageError: if the file cannot be written; nothing is left behind.
     """
     try:
-        import onnxruntime
-        from jax2onnx import to_onnx
+        with _quiet():
+            import onnxruntime
+            from jax2onnx import to_onnx
     except ModuleNotFoundError as error:
         raise ConfigError(f"format=onnx: needs {error.name}: pip install 'nnjax[onnx]'") from error
 
@@ -103,11 +105,18 @@ def _answers_of(weights: Any, function: Any, model: Model) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the converter's remarks on types that it leaves out."""
-    logger = logging.getLogger("onnx_ir")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without the converter's remarks on types that it leaves out, and on names of JAX that are old.
+
+    It would take an error that such a warning becomes for a missing operation.
+    """
+    loggers = [logging.getLogger(name) for name in ("onnx_ir", "jax2onnx")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -3,6 +3,7 @@
 python -m nnjax.serving.model_worker model.nnjax 3f9a… check
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ _MEMORY = 2**32  # bytes that this process may take besides four times the file
 def _main(path: Path, digest: str, what: str) -> None:
     """The process: reads the model, then answers inputs until there are no more."""
     _bound_memory(path)
+    gc.disable()  # what is imported stays: the search for garbage takes a fifth of JAX's import
     # What a library prints must not come between the frames.
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)
@@ -47,6 +49,8 @@ def _answer(path: Path, digest: str, what: str, send: Callable[[bytes, bytes], N
         send(READY, b"")
         return
     send(READY, b"")
+    gc.freeze()
+    gc.enable()
     inputs = file.facts.inputs
     while head := sys.stdin.buffer.read(HEAD):
         content = sys.stdin.buffer.read(int.from_bytes(head[1:], "little"))
