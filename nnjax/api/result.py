@@ -25,6 +25,7 @@ from nnjax.reporting.trial_results import means
 from nnjax.serving.model import Answer, Model
 from nnjax.serving.pictures import open_picture
 from nnjax.serving.preparing import prepare
+from nnjax.serving.program import PLATFORMS, Platform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,6 +163,34 @@ class Result:
                 return of_model(inputs)
 
         return replace(model, outputs_of=outputs_of)
+
+    def export(self, path: str | Path, platforms: Sequence[Platform] = PLATFORMS) -> Path:
+        """Writes the network to one file, as `python -m experiments.export` does.
+
+        `python -m nnjax.serving model.nnjax photo.png` runs it with jax, numpy and pillow alone; in Python,
+        `nnjax.serving.model_file.read_model(path).answer(inputs)`.
+
+        Args:
+            path: the file; another exported model there is replaced.
+            platforms: that the program is for.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigError: if the path is a folder or another file, or the network cannot be exported.
+            StorageError: if the file cannot be written.
+
+        Example:
+            >>> result.export("model.nnjax")
+        """
+        from nnjax.api.exporting import check_target, export_model
+
+        target = Path(path)
+        check_target(target, "path")
+        with unchanged_process(), jax_session(lambda text: None):
+            export_model(self._experiment, self._state, self.model, target, platforms)
+        return target
 
     def evaluate(self, split: str | Split) -> dict[str, float]:
         """Returns the mean loss, and for classification the accuracy, over all examples of a split.

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.checks.experiment_checks import check_config
+from nnjax.checks.export_checks import check_export
 from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
@@ -39,6 +40,7 @@ from nnjax.cli.plugins import registered_option, values_and_place
 from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
+from nnjax.config.export_options import ExportConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
@@ -111,6 +113,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_neuron(config, origins)
     if isinstance(config, PredictConfig):
         check_predict(config, origins)
+    if isinstance(config, ExportConfig):
+        check_export(config, origins)
     return plan
 
 
