@@ -90,6 +90,13 @@ class ServerApp:
         """ASGI."""
         await self._gate(scope, receive, send)
 
+    def refusal(self, client: Any, url: bytes) -> RequestError | None:
+        """The refusal of a request for an answer while the queue is full, counted and logged; see `connection.Refusing`."""
+        refused = self.state.refusal()
+        if refused is not None:
+            self._gate.refused({"client": client, "method": "POST", "path": url.decode("latin-1")}, refused)
+        return refused
+
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         starting = asyncio.create_task(self._start())
