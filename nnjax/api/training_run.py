@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.calibrating import calibration_of
 from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, take_part
 from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
@@ -225,6 +226,7 @@ def _train(
                 note_best(summary, progress, result.progress)
             try:
                 evaluation = experiment.evaluate(tested, dataset.test, stop)
+                calibration = calibration_of(experiment, tested, evaluation, stop)
             except EvaluationStoppedError:
                 summary |= {"status": "preempted", "reason": stop.requested}
                 return None
@@ -233,6 +235,7 @@ def _train(
                 raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
             forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
         summary |= {"test": means(evaluation.metrics), "test_examples": evaluation.count, "tested_step": step}
+        summary |= {} if calibration is None else {"calibration": calibration}
         if forecasts:
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
             if run_dir is not None:
@@ -259,7 +262,7 @@ def _train(
         with clock("figures"):
             trials = summary.get("trials", ())
             summary["figures"] = draw_figures(
-                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console
+                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console, calibration
             )
     return trained
 

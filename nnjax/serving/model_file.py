@@ -1,0 +1,176 @@
+"""A model in one file: facts, program, weights and statistics of the training inputs; no pickle, no code.
+
+    write_model(path, facts, typical, program)             # program from nnjax.serving.program.export_program
+    model = read_model(path)                               # nnjax.serving.model.Model
+
+The file has the format of `nnjax.serving.array_file`. It is verified before anything in it is used: the checksum, the types
+and limits of every value, the operations of the program (`nnjax.serving.program_checks`).
+"""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.config.errors import DataError
+from nnjax.config.paths import shown_path, why
+from nnjax.config.storage import writing
+from nnjax.config.stored_files import kind_of, one_line, parse_json
+from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, write_arrays
+from nnjax.serving.facts import ModelFacts
+from nnjax.serving.model import Model
+from nnjax.serving.program import PLATFORMS, Program, signature_of
+from nnjax.serving.program_checks import check_program, check_program_apart
+from nnjax.serving.stored_facts import facts_from_json, facts_to_json
+from nnjax.serving.typical import Typical
+
+FORMAT = 1
+"""The version of the format that this nnjax writes; it reads this and earlier ones."""
+
+MOST_BYTES = 2**32
+"""The largest file that is read."""
+
+_NAME = "nnjax-model"
+_PROGRAM, _WEIGHTS, _TYPICAL = "program", "weights.", "typical."
+
+
+class ModelFileError(DataError):
+    """A file that is missing, damaged, hostile, or no model."""
+
+
+def write_model(path: Path, facts: ModelFacts, typical: Typical | None, program: Program) -> int:
+    """Writes a model, whole or not at all, and returns the file's size in bytes.
+
+    Raises:
+        StorageError: if it cannot be written; nothing is left behind.
+        ValueError: if facts, weights or program do not fit together.
+    """
+    arrays: dict[str, NDArray[Any]] = {_PROGRAM: np.frombuffer(program.stablehlo, np.uint8)}
+    arrays |= {_WEIGHTS + name: weight for name, weight in program.weights.items()}
+    arrays |= {_TYPICAL + name: array for name, array in (typical.arrays() if typical is not None else {}).items()}
+    described = {"calling_convention": program.calling_convention, "platforms": list(program.platforms)}
+    texts = {
+        "format": _NAME,
+        "version": str(FORMAT),
+        "facts": json.dumps(facts_to_json(facts), separators=(",", ":"), ensure_ascii=False),
+        _PROGRAM: json.dumps(described),
+    }
+    with writing(path, sum(array.nbytes for array in arrays.values())):
+        return write_arrays(path, arrays, texts)
+
+
+def read_model(path: Path, *, isolated: bool = True) -> Model:
+    """Reads a model, and verifies all of it.
+
+    Args:
+        path: of the file.
+        isolated: whether a process of its own reads the program first, since MLIR's reader can crash on a forged one. It takes
+            no longer than the import of JAX here, which it runs beside.
+
+    Raises:
+        ModelFileError: in one line, for anything else than an exported model.
+    """
+    data = _bytes(path)
+    try:
+        facts, typical, program = _parts(data)
+        with ThreadPoolExecutor(1) as pool:
+            signature = signature_of(program, facts)
+            checked = pool.submit(check_program_apart if isolated else check_program, program.stablehlo, signature)
+            from nnjax.serving.running import RunProgram  # imports JAX meanwhile
+
+            run = RunProgram(program, facts)
+            checked.result()
+    except ValueError as error:
+        raise ModelFileError(f"{shown_path(path)}: {_refusal(data, one_line(error))}") from error
+    return Model(facts, run, typical)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a file has the form of an exported model, damaged or not."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            return _NAME.encode() in file.read(min(int.from_bytes(head, "little"), MOST_HEADER))
+    except OSError:
+        return False
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file, or of one that a link leads to, as in a Kubernetes volume."""
+    # A pipe without a writer is not waited for.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise ModelFileError(f"{shown_path(path)}: is {kind_of(state.st_mode)}, and must be a file")
+            data = b"" if state.st_size > MOST_BYTES else file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{shown_path(path)}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{shown_path(path)}: cannot be read: {why(error) or error}") from error
+    if max(state.st_size, len(data)) > MOST_BYTES:
+        raise ModelFileError(f"{shown_path(path)}: is larger than {MOST_BYTES:,} bytes")
+    return data
+
+
+def _parts(data: bytes) -> tuple[ModelFacts, Typical | None, Program]:
+    """Facts, statistics and program from a file's bytes.
+
+    Raises:
+        ValueError: in one line.
+    """
+    arrays, texts = read_arrays(data)
+    if texts.get("format") != _NAME:
+        raise ValueError("it is no exported model")
+    if not re.fullmatch("[1-9][0-9]{0,3}", version := texts.get("version", "")):
+        raise ValueError("the version of its format is no number")
+    if int(version) > FORMAT:
+        raise ValueError(f"it was made by a newer nnjax, whose format is {version}; this one reads up to {FORMAT}")
+    facts = facts_from_json(_json(texts, "facts"))
+    described = _json(texts, _PROGRAM)
+    match described:
+        case {"calling_convention": int(convention), "platforms": [*platforms]} if len(described) == 2:
+            pass
+        case _:
+            raise ValueError("its program has no calling convention, or no platforms")
+    if not platforms or len(set(map(str, platforms))) < len(platforms) or not all(name in PLATFORMS for name in platforms):
+        raise ValueError(f"the platforms of its program must be some of {', '.join(PLATFORMS)}")
+    groups: dict[str, dict[str, NDArray[Any]]] = {_WEIGHTS: {}, _TYPICAL: {}}
+    artifact = arrays.pop(_PROGRAM, None)
+    if artifact is None or artifact.dtype != np.uint8:
+        raise ValueError("it holds no program")
+    for name, array in arrays.items():
+        group = next((group for group in groups if name.startswith(group)), None)
+        if group is None:
+            raise ValueError(f"it holds the unknown array {name}")
+        groups[group][name.removeprefix(group)] = array
+    typical = Typical.from_arrays(groups[_TYPICAL]) if groups[_TYPICAL] else None
+    return facts, typical, Program(artifact.tobytes(), convention, tuple(platforms), groups[_WEIGHTS])
+
+
+def _json(texts: Mapping[str, str], name: str) -> Any:
+    try:
+        return parse_json(texts[name])
+    except KeyError as error:
+        raise ValueError(f"it holds no {name}") from error
+    except ValueError as error:
+        raise ValueError(f"its {name} are no JSON: {error}") from error
+
+
+def _refusal(data: bytes, reason: str) -> str:
+    """A reason, or for a file of another kind what it should be."""
+    try:
+        length = header_length(data)
+    except ValueError:
+        length = 0
+    if _NAME.encode() not in data[: 8 + length]:
+        return f"is no exported model; python -m experiments.export run=… writes one ({reason})"
+    return f"cannot be used: {reason}"
