@@ -60,12 +60,11 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         if calibration is not None:
             evaluation["calibration"] = calibration
         splits, made = {"test": result.metrics}, []
-        console.print(
-            _comparison("test", evaluation["test"], summary.get("test", {}), f"{result.count:,} examples", progress.step)
+        measured, recorded = (
+            evaluation["test"] | _measured(calibration),
+            (summary.get("test") or {}) | _measured(summary.get("calibration")),
         )
-        if calibration is not None:
-            examples, recorded = f"{result.count:,} examples", summary.get("calibration") or {}
-            console.print(_comparison("calibration", _measured(calibration), recorded, examples, progress.step))
+        console.print(_comparison("test", measured, recorded, f"{result.count:,} examples", progress.step))
         if dataset.series is not None:
             made = make_forecasts(experiment, state, dataset.series)
             forecasts = [forecast.summary for forecast in made]
@@ -97,10 +96,11 @@ def _is_drawn(asked: bool | Literal["auto"], wanted: bool, run: Path, summary: M
     return wanted and missing and (run / "metrics.jsonl").exists()
 
 
-def _measured(calibration: Mapping[str, Any]) -> Mapping[str, Any]:
+def _measured(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
     """The numbers of a calibration that are compared; the temperatures of several trials stand in the file."""
     names = ("temperature", "ece_before", "ece_after")
-    return {name: calibration[name] for name in names if not isinstance(calibration[name], list)}
+    found = {name: (calibration or {}).get(name) for name in names}
+    return {name: value for name, value in found.items() if isinstance(value, float)}
 
 
 def _comparison(what: str, measured: Mapping[str, float], recorded: Mapping[str, Any], rows: str, step: int) -> Table:

@@ -101,7 +101,9 @@ def export_model(
         program = _program(experiment, state, model, platforms)
     except Exception as error:
         # A registered model may hold anything; JAX's own words name what it cannot export.
-        raise ConfigError(f"{name}: cannot be exported: {one_line(error) or type(error).__name__}") from error
+        reason = one_line(error) or type(error).__name__
+        hint = "; its number of examples is symbolic: x.shape[0] has it, where len(x) and int() need a number"
+        raise ConfigError(f"{name}: cannot be exported: {reason}{hint if '_DimExpr' in reason else ''}") from error
     weights = program.weights.values()
     return Exported(
         path=path,

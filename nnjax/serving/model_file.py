@@ -11,8 +11,9 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,30 +67,47 @@ def write_model(path: Path, facts: ModelFacts, typical: Typical | None, program:
         return write_arrays(path, arrays, texts)
 
 
-def read_model(path: Path, *, isolated: bool = True) -> Model:
-    """Reads a model, and verifies all of it.
+class ModelFile:
+    """A file of which all is verified but the program; without JAX.
 
     Args:
         path: of the file.
-        isolated: whether a process of its own reads the program first, since MLIR's reader can crash on a forged one. It takes
-            no longer than the import of JAX here, which it runs beside.
+
+    Attributes:
+        facts: of the model.
 
     Raises:
         ModelFileError: in one line, for anything else than an exported model.
     """
-    data = _bytes(path)
-    try:
-        facts, typical, program = _parts(data)
-        with ThreadPoolExecutor(1) as pool:
-            signature = signature_of(program, facts)
-            checked = pool.submit(check_program_apart if isolated else check_program, program.stablehlo, signature)
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._data = path, _bytes(path)
+        with _refused(path, self._data):
+            self.facts, self._typical, self._program = _parts(self._data)
+
+    def model(self, *, isolated: bool = True) -> Model:
+        """Verifies the program, and returns the model.
+
+        Args:
+            isolated: whether a process of its own reads the program first, since MLIR's reader can crash on a forged one. It
+                takes hardly longer than the import of JAX here, which it runs beside.
+
+        Raises:
+            ModelFileError: in one line, for a program that is refused.
+        """
+        check = check_program_apart if isolated else check_program
+        with _refused(self._path, self._data), ThreadPoolExecutor(1) as pool:
+            checked = pool.submit(check, self._program.stablehlo, signature_of(self._program, self.facts))
             from nnjax.serving.running import RunProgram  # imports JAX meanwhile
 
-            run = RunProgram(program, facts)
+            run = RunProgram(self._program, self.facts)
             checked.result()
-    except ValueError as error:
-        raise ModelFileError(f"{shown_path(path)}: {_refusal(data, one_line(error))}") from error
-    return Model(facts, run, typical)
+        return Model(self.facts, run, self._typical)
+
+
+def read_model(path: Path, *, isolated: bool = True) -> Model:
+    """Reads a model, and verifies all of it; see `ModelFile`."""
+    return ModelFile(path).model(isolated=isolated)
 
 
 def is_model_file(path: Path) -> bool:
@@ -165,12 +183,20 @@ def _json(texts: Mapping[str, str], name: str) -> Any:
         raise ValueError(f"its {name} are no JSON: {error}") from error
 
 
-def _refusal(data: bytes, reason: str) -> str:
-    """A reason, or for a file of another kind what it should be."""
+@contextmanager
+def _refused(path: Path, data: bytes) -> Iterator[None]:
+    """Turns the reason why bytes cannot be used into an error that names the file."""
     try:
-        length = header_length(data)
+        yield
+    except ValueError as error:
+        reason = f"cannot be used: {one_line(error)}"
+        if not _claims_model(data):
+            reason = f"is no exported model; python -m experiments.export run=… writes one ({one_line(error)})"
+        raise ModelFileError(f"{shown_path(path)}: {reason}") from error
+
+
+def _claims_model(data: bytes) -> bool:
+    try:
+        return _NAME.encode() in data[: 8 + header_length(data)]
     except ValueError:
-        length = 0
-    if _NAME.encode() not in data[: 8 + length]:
-        return f"is no exported model; python -m experiments.export run=… writes one ({reason})"
-    return f"cannot be used: {reason}"
+        return False

@@ -65,8 +65,10 @@ def find_pictures(word: str, key: str) -> Sequence[PictureFile]:
         raise ConfigError(f"{shown}: no such file{_near(path)}")
     else:
         base = Path(path.anchor)
+        # Python takes ** for a whole part of a path only; in part of one a shell reads it as *.
+        pattern = re.sub(r"\*{2,}(?=[^/])|(?<=[^/])\*{2,}", "*", str(path.relative_to(base)))
         with reaching(key, path):
-            found = sorted(each for each in base.glob(str(path.relative_to(base))) if is_file(each))
+            found = sorted(each for each in base.glob(pattern) if is_file(each))
         if not found:
             raise ConfigError(f"{shown}: no file has such a name")
     return [PictureFile(str(each), each) for each in found]

@@ -27,7 +27,7 @@ def reliability_diagram(calibration: Mapping[str, Any], path: Path) -> None:
     bins = calibration["bins"]
     states = ("before", "after") if calibration["fitted_on"] else ("before",)
     with canvas(path, width=3.9 * len(states) + 0.2 * (len(states) == 1), height=4.7) as figure:
-        grid = figure.subplots(2, len(states), height_ratios=[3.4, 1], squeeze=False, sharex=True)
+        grid = figure.subplots(2, len(states), height_ratios=[3.4, 1], squeeze=False, sharex=True, sharey="row")
         for column, state in enumerate(states):
             upper, lower = grid[:, column]
             _draw_bins(upper, bins, state)
@@ -37,11 +37,13 @@ def reliability_diagram(calibration: Mapping[str, Any], path: Path) -> None:
             if column == 0:
                 upper.set_ylabel("accuracy")
                 lower.set_ylabel("examples")
+        kinds = {label: line for axes in grid[0] for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        figure.legend(kinds.values(), kinds, loc="outside lower left", ncols=2, fontsize=8)
 
 
 def _titles(calibration: Mapping[str, Any]) -> Mapping[str, str]:
     if not calibration["fitted_on"]:
-        return {"before": "as trained; no validation split to fit a temperature on"}
+        return {"before": "as trained; nothing was fitted"}
     return {"before": "as trained", "after": temperature_text(calibration["temperature"])}
 
 
@@ -53,6 +55,8 @@ def _draw_bins(axes: "Axes", bins: Sequence[Mapping[str, Any]], state: str) -> N
     axes.plot(x, y, color=BLUE, linewidth=0.8, alpha=0.5)
     for few, face in ((False, BLUE), (True, "white")):
         shown = [each for each in filled if (each["count"] < 10) == few]
+        if not shown:  # a line of no points has no extent, which the layout cannot take
+            continue
         axes.plot(
             [each["confidence"] for each in shown],
             [each["accuracy"] for each in shown],
@@ -62,12 +66,11 @@ def _draw_bins(axes: "Axes", bins: Sequence[Mapping[str, Any]], state: str) -> N
             color=BLUE,
             markerfacecolor=face,
             clip_on=False,
-            label="fewer than ten examples" if few else "a bin's examples",
+            label="a bin of fewer than ten" if few else "a bin of ten examples or more",
         )
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def _draw_counts(axes: "Axes", bins: Sequence[Mapping[str, Any]], state: str) -> None:
