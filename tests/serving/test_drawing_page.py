@@ -4,22 +4,20 @@ import base64
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
 import time
 from html.parser import HTMLParser
-from importlib import import_module
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from browsing import draw, settled, until
 from drawn_digits import drawn_digits
 from PIL import Image
 
 from nnjax.serving.page.drawing_page import page_response
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SITE = "http://model.test/"
+SEVEN = [[(80, 60), (140, 60), (200, 60), (160, 150), (120, 240)]]
 NASTY = "</script><img src=x onerror=alert(1)>"
 
 
@@ -110,17 +108,6 @@ def test_whatever_the_script_looks_for_is_there_once_and_labelled(text):
 # --- In a browser: make test-browser brings Playwright, and the system's packages bring Chromium. ---
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = import_module("playwright.sync_api")
-    chromium = os.environ.get("NNJAX_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert chromium, "no Chromium here; on Debian: apt install chromium; or NNJAX_CHROMIUM=PATH"
-    with playwright.sync_playwright() as manager:
-        browser = manager.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 class Server:
     """Stands in for the server: answers what it is told to, and keeps what it was asked.
 
@@ -179,33 +166,9 @@ def visit(browser):
     assert complaints == []
 
 
-def draw(page, strokes=(((80, 60), (200, 60), (120, 240)),)):
-    """Draws strokes, given in the pad's units, with the mouse."""
-    box = page.locator("#pad").bounding_box()
-    for first, *others in strokes:
-        page.mouse.move(box["x"] + first[0] * box["width"] / 280, box["y"] + first[1] * box["height"] / 280)
-        page.mouse.down()
-        for x, y in others:
-            page.mouse.move(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280, steps=4)
-        page.mouse.up()
-
-
 def sent(server):
     """The last picture that the server got."""
     return Image.open(io.BytesIO(server.asked[-1][2]))
-
-
-def settled(page):
-    """Waits until the page has asked for its newest drawing, and has the answer."""
-    until(page, "!asking.busy && asking.sent === state.changes")
-
-
-def until(page, condition):
-    """Waits until JavaScript is true; Playwright's own way needs eval, which the page's policy forbids."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(20)
 
 
 @pytest.mark.browser
@@ -215,7 +178,7 @@ def test_a_drawing_is_answered_while_it_is_drawn(visit):
     page.wait_for_selector("#pad")
     assert page.title() == "Draw a digit · mnist"
     assert "right on 99.31 % of its test examples · mean of 3 networks" in page.inner_text("#strength")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     assert len(server.asked) > 1
     query, headers, _ = server.asked[-1]
@@ -322,7 +285,7 @@ def test_the_newest_drawing_is_asked_and_an_old_answer_is_dropped(visit):
     assert len(server.asked) <= (time.monotonic() - began) / server.slow + 1  # one at a time
     assert sent(server).convert("L").getpixel((240, 100)) == 255
     page.click("#clear")
-    draw(page)
+    draw(page, SEVEN)
     page.wait_for_timeout(100)  # it is asked, and not answered yet
     page.click("#clear")
     page.wait_for_timeout(900)
@@ -356,7 +319,7 @@ def test_a_picture_is_dropped_or_pasted(visit, way):
     server = Server(model())
     page = visit(server)
     page.wait_for_selector("#pad")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     page.evaluate(
         """([way, content]) => {
@@ -423,18 +386,18 @@ def test_a_server_that_is_busy_or_gone_is_asked_again(visit, reply, said):
     page = visit(server)
     page.wait_for_selector("#pad")
     server.reply = reply
-    draw(page)
+    draw(page, SEVEN)
     page.wait_for_selector("#state-panel:not([hidden])")
     assert page.inner_text("#state") == said
     assert len(server.asked) == 1
-    draw(page)  # is not asked at once
+    draw(page, SEVEN)  # is not asked at once
     page.wait_for_timeout(300)
     assert len(server.asked) == 1
     server.reply = (200, {}, answer("3"))
     page.wait_for_selector("#state-panel", state="hidden")
     assert page.inner_text("#label") == "3"
     server.reply = reply
-    draw(page)
+    draw(page, SEVEN)
     page.wait_for_selector("#again")
     server.reply = (200, {}, answer("4"))
     page.click("#again")
@@ -454,7 +417,7 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(visit):
     page.keyboard.type("secret")
     page.keyboard.press("Enter")
     page.wait_for_selector("#pad:visible")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     assert page.inner_text("#label") == "7"
     page.reload()
@@ -508,7 +471,7 @@ def test_a_doubtful_answer_carries_its_warnings(visit):
     server.reply = (200, {}, answer(warnings=["unlike the training data"]))
     page = visit(server)
     page.wait_for_selector("#pad")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     assert page.inner_text("#sure") == "90.0 %, with a warning"
     assert page.inner_text("#warnings") == "unlike the training data"
@@ -523,7 +486,7 @@ def test_nothing_is_wider_than_the_screen(visit, width, scheme):
     server.reply = (200, {}, answer(warnings=["unlike the training data " * 5, "x" * 200], notes=["y" * 200]))
     page = visit(server, width, color_scheme=scheme)
     page.wait_for_selector("#pad")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     light = page.evaluate("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])") > 128
@@ -547,7 +510,7 @@ def test_markup_in_names_is_shown_as_it_is(visit):
     server.reply = (200, {}, answer(warnings=[NASTY], notes=[NASTY]) | {"label": NASTY})
     page = visit(server)
     page.wait_for_selector("#pad")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     assert page.text_content("#label") == NASTY
     assert page.text_content("#warnings") == NASTY
@@ -559,7 +522,7 @@ def test_it_works_below_a_prefix(visit):
     server = Server(model())
     page = visit(server, site=SITE + "some/prefix/")
     page.wait_for_selector("#pad")
-    draw(page)
+    draw(page, SEVEN)
     settled(page)
     assert page.inner_text("#label") == "7"
 
