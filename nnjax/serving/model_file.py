@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path, why
 from nnjax.config.storage import writing
-from nnjax.config.stored_files import kind_of, one_line, parse_json
-from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, write_arrays
+from nnjax.config.stored_files import kind_of, one_line
+from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, read_json_text, write_arrays
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.model import Model
 from nnjax.serving.program import PLATFORMS, Program, signature_of
@@ -129,7 +129,8 @@ def _bytes(path: Path) -> bytes:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
                 raise ModelFileError(f"{shown_path(path)}: is {kind_of(state.st_mode)}, and must be a file")
-            data = b"" if state.st_size > MOST_BYTES else file.read(MOST_BYTES + 1)
+            # Not MOST_BYTES: Python takes as much memory as is asked for before it reads.
+            data = b"" if state.st_size > MOST_BYTES else file.read(state.st_size + 1)
     except FileNotFoundError as error:
         raise ModelFileError(f"{shown_path(path)}: no such file") from error
     except (OSError, ValueError) as error:
@@ -176,7 +177,7 @@ def _parts(data: bytes) -> tuple[ModelFacts, Typical | None, Program]:
 
 def _json(texts: Mapping[str, str], name: str) -> Any:
     try:
-        return parse_json(texts[name])
+        return read_json_text(texts[name])
     except KeyError as error:
         raise ValueError(f"it holds no {name}") from error
     except ValueError as error:

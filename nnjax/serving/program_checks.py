@@ -107,11 +107,11 @@ def check_program_apart(artifact: bytes, signature: str) -> None:
         raise ValueError(f"its program cannot be checked: no process can be started: {error.strerror}") from error
     if result.returncode == _REFUSED:
         raise ValueError(_short(result.stdout.decode(errors="replace").strip()))
+    if result.returncode < 0:
+        raise ValueError(f"its program ends the process that reads it (signal {-result.returncode})")
     if result.returncode:
         last = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise ValueError(
-            f"its program ends the process that reads it (code {result.returncode}): {_line(last[0] if last else '')}"
-        )
+        raise ValueError(f"its program cannot be checked: {_line(last[0] if last else f'exit code {result.returncode}')}")
 
 
 def _main() -> int:

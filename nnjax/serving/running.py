@@ -59,9 +59,23 @@ class RunProgram:
     """Compiles a program for the batch sizes that are needed, and runs it; safe to be called from several threads.
 
     A number of examples that is in `SIZES` is computed as one batch of exactly this size.
+
+    Args:
+        program: whose operations are checked; see `nnjax.serving.program_checks`.
+        facts: of the model.
+
+    Raises:
+        ValueError: if this JAX is too old or too new for the program.
     """
 
     def __init__(self, program: Program, facts: ModelFacts) -> None:
+        oldest, newest = (
+            export.minimum_supported_calling_convention_version,
+            export.maximum_supported_calling_convention_version,
+        )
+        if not oldest <= program.calling_convention <= newest:
+            found = f"its program has version {program.calling_convention} of jax.export's calling convention"
+            raise ValueError(f"{found}, and JAX {jax.__version__} reads {oldest} to {newest}")
         self._arguments = _arguments(program.weights, facts)
         # A program of the same signature, which computes nothing, gives everything besides the program itself.
         empty = export.export(

@@ -66,16 +66,17 @@ def draw_answer(
 
 def _draw_picture(axes: "Axes", picture: NDArray[Any], title: str) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_title(textwrap.fill(title, 24), fontsize=9)
-    axes.set_axis_off()
+    axes.set_title("\n".join(textwrap.fill(line, 24) for line in title.splitlines()), fontsize=9)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set(visible=True, color=GREY, linewidth=0.5)  # a white picture has no edge of its own
 
 
 def _draw_overlay(axes: "Axes", picture: NDArray[Any], looked: NDArray[Any]) -> None:
-    """The network's picture in pale grey under blue where it speaks for the answer, and red where it speaks against it."""
-    _draw_picture(axes, (picture * 0.6).astype(np.uint8), "where it looked: blue for\nthe answer, red against it")
+    """The network's picture in pale grey, under blue where it speaks for the answer and red where it speaks against it."""
+    _draw_picture(axes, (160 + picture * (95 / 255)).astype(np.uint8), "where it looked:\nblue for, red against")
     limit = float(np.abs(looked).max()) or 1.0
-    share = np.abs(looked) / limit
-    axes.imshow(looked, cmap="RdBu", vmin=-limit, vmax=limit, alpha=0.75 * share, interpolation="bilinear")
+    axes.imshow(looked, cmap="RdBu", vmin=-limit, vmax=limit, alpha=0.8 * np.abs(looked) / limit, interpolation="nearest")
 
 
 def _draw_bars(axes: "Axes", labels: Sequence[str], values: NDArray[Any], spread: NDArray[Any], is_class: bool) -> None:

@@ -46,8 +46,8 @@ def bound(settings: ServerSettings) -> Iterator[socket.socket]:
     key = f"host={settings.host}"
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ConfigError(f"{key}: no address of this machine: {error.strerror or error}") from None
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"{key}: no address of this machine: {getattr(error, 'strerror', None) or error}") from None
     family, kind, protocol, _, address = found[0]
     with socket.socket(family, kind, protocol) as sock:
         if os.name == "posix":
@@ -89,6 +89,8 @@ def serve(
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; call it in the main thread.
 
+    Where accepted requests are not answered in time after the signal, the process ends here, with exit code 1.
+
     Args:
         models: by name.
         settings: see there.
@@ -118,8 +120,11 @@ def serve(
         log.close()
         gc.unfreeze()
     if app.state.failure is not None:
-        raise UserError(f"a model cannot be started: {app.state.failure}") from app.state.failure
-    say("stopped; all accepted requests are answered" if not app.state.requests else f"stopped; {app.state.requests} lost")
+        failure = app.state.failure
+        raise UserError(f"a model cannot be started: {str(failure) or type(failure).__name__}") from failure
+    if lost := app.state.lost:  # the worker's thread is still at them, and cannot be ended otherwise
+        leaving.end(1, f"stopped; {lost} accepted request{'' if lost == 1 else 's'} without an answer")
+    say("stopped; all accepted requests are answered")
 
 
 def exposure(host: str, token: str | None) -> str | None:
@@ -154,7 +159,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=1,
                 backlog=_BACKLOG,
             )
         )

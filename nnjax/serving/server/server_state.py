@@ -5,6 +5,7 @@ with state.accepted(examples=3):                       # RequestError 429 where 
     ...
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -28,13 +29,14 @@ class ServerState:
         failure: the reason of "failed".
         examples: accepted and not answered.
         requests: accepted and not answered.
+        lost: accepted requests that were cancelled at the end.
         buffered: bytes of bodies in memory.
     """
 
     def __init__(self, queue: int, body: int) -> None:
         self.phase: Phase = "starting"
         self.failure: BaseException | None = None
-        self.examples = self.requests = self.buffered = 0
+        self.examples = self.requests = self.buffered = self.lost = 0
         self._queue, self._bytes = queue, _BUFFERED * body
 
     def check_ready(self) -> None:
@@ -58,6 +60,9 @@ class ServerState:
         self.requests += 1
         try:
             yield admission
+        except asyncio.CancelledError:
+            self.lost += 1
+            raise
         finally:
             self.requests -= 1
             admission.release()

@@ -1,16 +1,12 @@
 """A model by hand, and its network."""
 
-import numpy as np
 import pytest
-from serving_thread import HandModel, Network, facts_of
+from serving_thread import HandModel, Network, facts_of, hand_occlusion
 
 
 @pytest.fixture(autouse=True)
 def _until_pictures(monkeypatch):
-    monkeypatch.setattr(
-        "nnjax.serving.server.served_model.occlusion_map",
-        lambda model, inputs, label: model.probabilities(np.stack([inputs] * 50))[0, :16, 0].reshape(4, 4),
-    )
+    monkeypatch.setattr("nnjax.serving.server.served_model.occlusion_map", hand_occlusion)
 
 
 @pytest.fixture
