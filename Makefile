@@ -90,7 +90,7 @@ clean-cache:  ## Remove compiled programs and decoded data, which the next start
 .venv-bench/.installed: .venv/.installed benchmarks/requirements.txt
 	@echo "Installing PyTorch, Keras and the project into .venv-bench ..."
 	@$(BIN)/python -m venv --without-pip .venv-bench
-	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable '.[serve]'
 	@touch $@
 
 .venv-bench/.installed-dev: .venv-bench/.installed

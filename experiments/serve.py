@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +50,16 @@ def serve(config: ServeConfig, run_dir: Path) -> Mapping[str, Any]:
     ):
         models: dict[str, Model] = {}
         for run in runs:
-            model = _with_own_name(model_of_run(run, config.checkpoint, config.memory_limit, console), models)
-            models[model.facts.name] = model
+            model = model_of_run(run, config.checkpoint, config.memory_limit, console)
+            models[_own_name(model.facts.name, models)] = model
         listen(models, config, sock, console.print)
     return {"models": list(models)}
 
 
-def _with_own_name(model: Model, others: Mapping[str, Model]) -> Model:
-    """The model, under a name that no other one has: `cnn_digits`, `cnn_digits_2`, ..."""
-    name, number = model.facts.name, 1
-    while name in others:
-        number += 1
-        name = f"{model.facts.name}_{number}"
-    return replace(model, facts=replace(model.facts, name=name))
+def _own_name(name: str, others: Mapping[str, Model]) -> str:
+    """A name that no other model has: `cnn_digits`, `cnn_digits_2`, ..."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(new for new in chain([name], numbered) if new not in others)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,11 @@ class Gate:
             self._count(notes["path"], status, seconds)
             self._log.line(_line(scope, notes, status, seconds))
 
+    def refused(self, scope: Scope, error: RequestError) -> None:
+        """Counts and logs a request that was refused before it came here."""
+        self._count("/predict", error.status, 0.0)
+        self._log.line(_line(scope, {"reason": error.reason}, error.status, 0.0))
+
     def _check_token(self, scope: Scope) -> None:
         if self._token is None or scope["path"] in OPEN_PATHS:
             return

@@ -16,6 +16,7 @@ _TEXTS = {"type": "array", "items": {"type": "string"}}
 _NESTED = {"type": "array", "items": {"anyOf": [{"type": "number"}, _NUMBERS, {"type": "array", "items": {}}]}}
 _REFUSALS = {
     400: "The body is empty, damaged, or no JSON",
+    401: "Without the server's token",
     404: "No model of that name",
     408: "The body did not arrive in time",
     413: "More bytes, pixels or examples than the server takes",
@@ -55,7 +56,8 @@ def api_document(models: Sequence[ModelFacts], settings: ServerSettings) -> dict
             "title": "nnjax",
             "version": "1",
             "description": f"Answers of {', '.join(names)}. At most {settings.examples} examples in a request, "
-            f"{settings.body} bytes in a body ({settings.body // JSON_SHARE} of JSON), {settings.pixels} pixels in a picture.",
+            f"{settings.body:,} bytes in a body ({settings.body // JSON_SHARE:,} of JSON), "
+            f"{settings.pixels:,} pixels in its pictures.",
         },
         "paths": {
             "/predict": {"post": _predict("The model's answers", "predict", [chosen, explain], models)},

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ from nnjax.serving.server.api_page import api_page
 from nnjax.serving.server.gate import FAILED, NOTES, Gate, error_body
 from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
-from nnjax.serving.server.request_inputs import Taken, read_body
+from nnjax.serving.server.request_inputs import Taken, is_quick, read_body
 from nnjax.serving.server.request_log import RequestLog
 from nnjax.serving.server.served_model import EXPLAINED, ServedModel
 from nnjax.serving.server.server_metrics import CONTENT_TYPE, ServerMetrics
@@ -88,6 +89,13 @@ class ServerApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         await self._gate(scope, receive, send)
+
+    def refusal(self, client: Any, url: bytes) -> RequestError | None:
+        """The refusal of a request for an answer while the queue is full, counted and logged; see `connection.Refusing`."""
+        refused = self.state.refusal()
+        if refused is not None:
+            self._gate.refused({"client": client, "method": "POST", "path": url.decode("latin-1")}, refused)
+        return refused
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -154,6 +162,8 @@ class ServerApp:
 
     async def _read(self, body: bytes, content_type: str, model: ServedModel, *, steps: bool) -> Taken:
         read = partial(read_body, body, content_type, model.facts, self._settings, steps=steps)
+        if is_quick(body, content_type) and not steps:
+            return read()
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
     async def _body(self, request: Request, admission: Admission) -> bytes:
@@ -235,14 +245,9 @@ def make_app(
     log: RequestLog | None = None,
     say: Say = lambda line: None,
 ) -> ServerApp:
-    """The app of some models, each by its name.
-
-    Raises:
-        ValueError: if there is no model, or one has another name in its facts.
-    """
-    if not models or any(name != model.facts.name for name, model in models.items()):
-        raise ValueError(f"models by the names in their facts, at least one: {list(models)}")
-    return ServerApp(models, settings, token, log or RequestLog(sys.stderr, quiet=True), say)
+    """The app of at least one model; the names given here take the place of those in the facts."""
+    named = {name: replace(model, facts=replace(model.facts, name=name)) for name, model in models.items()}
+    return ServerApp(named, settings, token, log or RequestLog(sys.stderr, quiet=True), say)
 
 
 def _json(values: Mapping[str, Any]) -> Response:

@@ -77,9 +77,17 @@ class ServerState:
         if self.buffered > self._bytes:
             raise RequestError(429, "the bodies of the present requests fill the server's memory", retry_after=1)
 
+    def refusal(self) -> RequestError | None:
+        """The refusal of one more request, if the queue is full."""
+        return _full() if self.phase == "ready" and self.room() < 1 else None
+
     def room(self) -> int:
         """Examples that can still be accepted."""
         return self._queue - self.examples
+
+
+def _full() -> RequestError:
+    return RequestError(429, "the queue is full", retry_after=1)
 
 
 class Admission:
@@ -96,7 +104,7 @@ class Admission:
         """
         more = examples - self._examples
         if more > self._state.room() and self._state.examples > self._examples:
-            raise RequestError(429, "the queue is full", retry_after=1)
+            raise _full()
         self._state.examples += more
         self._examples = examples
 
