@@ -128,7 +128,7 @@ def _train(
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.exchange_time import exchange_seconds
         from nnjax.training.experiment import set_up
-        from nnjax.training.forecast import make_forecasts
+        from nnjax.training.forecast import errors_together, make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
         from nnjax.training.state import state_bytes
@@ -234,9 +234,9 @@ def _train(
             forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
         summary |= {"test": means(evaluation.metrics), "test_examples": evaluation.count, "tested_step": step}
         if forecasts:
-            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
+            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(forecasts)
             if run_dir is not None:
-                write_forecast(forecasts[shown], run_dir / "forecast.csv")
+                write_forecast(forecasts[shown], run_dir / "forecast.csv", forecasts[shown].baselines)
         if placement.many:
             splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
             if forecasts:

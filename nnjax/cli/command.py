@@ -42,6 +42,7 @@ from nnjax.cli.sweep_results import JobResult, collect
 from nnjax.cli.sweep_workers import launched, usable_gpus
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
@@ -53,6 +54,7 @@ from nnjax.config.traffic_options import TrafficConfig
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
+_WITH_PLUGINS = (TrainConfig, EvaluateConfig, ForecastConfig, AutopsyConfig, VerifyConfig, TrafficConfig)
 _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
@@ -102,8 +104,8 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, EvaluateConfig, AutopsyConfig, VerifyConfig, TrafficConfig):
-            others = "train, evaluate, autopsy, verify and traffic"
+        if plugins and self.schema not in _WITH_PLUGINS:
+            others = "train, evaluate, forecast, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

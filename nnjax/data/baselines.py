@@ -58,9 +58,12 @@ def season_growth(known: Values, season: int, horizon: int) -> Values | None:
     ahead = np.arange(horizon) // season + 1
     last = np.resize(seasons[-1], horizon)
     means = seasons.mean(axis=1)
+    forecast: Values
     if known.min() > 0:
-        return last * (means[-1] / means[0]) ** (ahead / (count - 1))
-    return last + ahead * (means[-1] - means[0]) / (count - 1)
+        forecast = last * (means[-1] / means[0]) ** (ahead / (count - 1))
+    else:
+        forecast = last + ahead * (means[-1] - means[0]) / (count - 1)
+    return forecast
 
 
 def lag_regression(series: TimeSeries, horizon: int) -> Values | None:

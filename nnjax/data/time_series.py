@@ -47,10 +47,11 @@ class Transform:
 
     def inverse(self, scaled: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
         """[..., h] scaled changes of the rows that follow the values `before` → [..., h] values."""
-        levels: list[Any] = list(np.log(before) if self.log else before)
+        levels: list[Any] = list((np.log(before) if self.log else before)[-max(1, self.difference) :])
+        known = len(levels)
         for change in np.moveaxis(scaled * self.std + self.mean, -1, 0):
             levels.append(levels[-self.difference] + change if self.difference else change)
-        ahead = np.moveaxis(np.array(levels[len(before) :]), 0, -1) if scaled.shape[-1] else scaled
+        ahead = np.moveaxis(np.array(levels[known:]), 0, -1) if scaled.shape[-1] else scaled
         with np.errstate(over="ignore"):  # a forecast of an untrained network may overflow
             return np.exp(ahead) if self.log else ahead
 
@@ -97,7 +98,7 @@ class TimeSeries:
         views = sliding_window_view(changes[first - self.window : stop], self.window, axis=0)  # [n + 1, 1, window]
         return views[: len(rows)].swapaxes(1, 2), changes[first:stop]
 
-    def restored(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    def restored(self, outputs: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Converts forecast changes [..., h] of the rows after the known ones to the series' unit."""
         return self.transform.inverse(outputs.astype(np.float64), self.known)
 

@@ -1,11 +1,11 @@
 """The forecast of the rows after the end of a series, with intervals, and how often such intervals held what came.
 
-    future = forecast_future(experiment, state, series, horizon=12, levels=(0.8, 0.95), paths=1000, seed=0)
+    future = forecast_future(experiment, state, series, labels=labels, levels=(0.8, 0.95), paths=1000, seed=0)
     future.values, future.lower[0.8]                     # [12] each, in the unit of the series
     future.coverage[0].inside[0.8], future.coverage[0].count     # 20 of 24 held-out values
 
-A trial's paths add its own one-step errors to its outputs, step by step; the intervals are quantiles over the paths of all trials,
-so that they hold the trials' differences, too.
+A trial's paths add its own one-step errors to its outputs, step by step; the intervals are quantiles over the paths of all
+trials, so that they hold the trials' differences, too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +65,7 @@ class FutureForecast:
 
     Attributes:
         name: of the values.
+        labels: [h] the rows' dates.
         values: [h] the mean over the trials.
         lower: by level, [h] the lower ends of the intervals.
         upper: by level, [h] the upper ends.
@@ -76,6 +77,7 @@ class FutureForecast:
     """
 
     name: str
+    labels: tuple[str, ...]
     values: Values
     lower: Mapping[float, Values]
     upper: Mapping[float, Values]
@@ -108,7 +110,7 @@ def forecast_future(
     state: TrainState,
     series: TimeSeries,
     *,
-    horizon: int,
+    labels: Sequence[str],
     levels: Sequence[float],
     paths: int,
     seed: int,
@@ -121,7 +123,7 @@ def forecast_future(
         experiment: a run's, with the series that it was trained on.
         state: as placed on the devices.
         series: all of whose values are known (`holdout` is 0), in the run's scale: the run's own, or one with more rows.
-        horizon: rows to forecast.
+        labels: of the rows to forecast.
         levels: of the intervals, such as 0.8.
         paths: number of simulated courses, over all trials.
         seed: of their errors.
@@ -132,7 +134,7 @@ def forecast_future(
     Raises:
         DataError: if no trial's forecast is finite, or there are no such errors.
     """
-    own, spec = _own(experiment), experiment.dataset.spec
+    own, spec, horizon = _own(experiment), experiment.dataset.spec, len(labels)
     end = range(validation_rows(own, spec).start, len(own.values))
     reach = series.transform.difference + series.window
     more = range(max(reach, len(series.values) - newer), len(series.values))
@@ -143,7 +145,7 @@ def forecast_future(
     windows = series.last_window[None]
     noise = drawn(residuals, origins=1, paths=share, horizon=horizon, seed=seed)
     trials = series.restored(rolled(experiment, state, windows, np.zeros((len(residuals), 1, 1, horizon), np.float32))[:, 0, 0])
-    good = np.isfinite(trials).all(axis=1)
+    good: NDArray[np.bool_] = np.array([bool(np.isfinite(ahead).all()) for ahead in trials])
     if not good.any():
         raise DataError(f"the forecast of {series.name} is not finite; train with a smaller optimizer.learning_rate")
     courses = series.restored(rolled(experiment, state, windows, noise)[good, 0]).reshape(-1, horizon)
@@ -151,6 +153,7 @@ def forecast_future(
     measured = _Measuring(experiment, state, good, levels, share, seed)
     return FutureForecast(
         series.name,
+        tuple(labels),
         trials[good].mean(axis=0),
         lower,
         upper,

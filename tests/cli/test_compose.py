@@ -12,6 +12,7 @@ from nnjax.cli.compose import compose, compose_config, compose_train, conf_dir, 
 from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
 from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.schema import (
@@ -37,6 +38,7 @@ ROOTS = {
     "verify": VerifyConfig,
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
+    "forecast": ForecastConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,
