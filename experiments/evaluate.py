@@ -14,8 +14,12 @@ from nnjax.api.opened_run import open_run, read_run
 from nnjax.api.run_drawing import draw_figures
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
+from nnjax.config.data_options import SeriesOptions
+from nnjax.config.errors import ConfigError
+from nnjax.config.invocation import verb_command
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import EvaluateConfig
-from nnjax.config.shell import shell_text
+from nnjax.config.shell import shell_text, shell_word
 from nnjax.reporting.baselines_table import baselines_table
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import write_json
@@ -37,6 +41,9 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     run = Path(config.run)
     run_config, summary = read_run(run, config.checkpoint, config.memory_limit)
+    if isinstance(run_config.data, SeriesOptions) and not run_config.data.holdout:
+        advice = f"forecast with {verb_command('forecast')} {shell_word(f'run={shown_path(run)}')}"
+        raise ConfigError(f"run={shown_path(run)}: has nothing to measure, since data.holdout=0 holds no row out; {advice}")
     with (
         RunConsole(run_dir / "evaluate.log") as console,
         out_of_memory_explained(run_config, "evaluate"),

@@ -12,7 +12,6 @@ from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
-from nnjax.config.errors import ConfigError
 from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.paths import shown_path
 from nnjax.config.shell import shell_text
@@ -33,8 +32,6 @@ def forecast(config: ForecastConfig, run_dir: Path) -> Mapping[str, Any]:
         ConfigError: if the run was trained on other data than a series, or the machine lacks its devices.
         DataError: if the data or the checkpoint is missing or damaged, or the newer file does not go on the run's series.
     """
-    if not config.levels:
-        raise ConfigError("levels=[]: must hold at least one level between 0 and 1, such as levels=[0.8,0.95]")
     run = Path(config.run)
     run_config, summary = read_run(run, config.checkpoint, config.memory_limit)
     known = series_of(run_config, f"run={shown_path(run)}", config.data.file)
@@ -56,8 +53,8 @@ def forecast(config: ForecastConfig, run_dir: Path) -> Mapping[str, Any]:
         )
         for line in known.notes:
             console.warn(line)
-        if line := held_out_note(known):
-            console.print(line)
+        if note := held_out_note(known):
+            console.print(note)
         if future.diverged:
             console.warn(f"{len(future.diverged)} of {len(future.trials)} trials are left out: their forecasts are not finite")
         console.print(future_table(future))

@@ -5,11 +5,14 @@ future = future_of(experiment, state, known, horizon=12, levels=(0.8, 0.95), pat
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nnjax.checks.forecast_checks import check_forecast
 from nnjax.config.data_options import AirlineData, SeriesData
+from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError
-from nnjax.config.forecast_options import ErrorSource
+from nnjax.config.forecast_options import ErrorSource, ForecastConfig
+from nnjax.config.parsing import parse
 from nnjax.config.schema import TrainConfig
 from nnjax.data.newer_series import KnownRows, known_rows
 
@@ -67,6 +70,18 @@ def future_of(
         source=residuals,
         newer=known.newer,
     )
+
+
+def checked_options(**options: Any) -> dict[str, Any]:
+    """Returns the keyword arguments of `future_of`, checked as those of the command are.
+
+    Raises:
+        ConfigError: for a value that is not allowed.
+    """
+    rest = {"run": "", "checkpoint": "tested", "data": {"file": None}, "figures": False, "memory_limit": "auto"}
+    config = parse(ForecastConfig, {**rest, **options, "levels": list(options["levels"])})
+    check_forecast(config, NO_ORIGINS)
+    return {name: getattr(config, name) for name in options}
 
 
 def held_out_note(known: KnownRows) -> str | None:

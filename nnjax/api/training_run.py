@@ -21,9 +21,11 @@ from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.config.data_options import SeriesOptions
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
 from nnjax.config.storage import check_free
+from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -223,22 +225,27 @@ def _train(
                 state, progress = shared_state(*checkpoints.restore(state, "best"), state)
                 tested, step = experiment.layout.put(state), progress.step
                 note_best(summary, progress, result.progress)
-            try:
-                evaluation = experiment.evaluate(tested, dataset.test, stop)
-            except EvaluationStoppedError:
-                summary |= {"status": "preempted", "reason": stop.requested}
-                return None
-            shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
-            if shown is None:
-                raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
-            forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
-        summary |= {"test": means(evaluation.metrics), "test_examples": evaluation.count, "tested_step": step}
-        if forecasts:
+            evaluation, shown = None, None
+            if len(dataset.test):  # data.holdout=0 holds no row of a series out
+                try:
+                    evaluation = experiment.evaluate(tested, dataset.test, stop)
+                except EvaluationStoppedError:
+                    summary |= {"status": "preempted", "reason": stop.requested}
+                    return None
+                shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
+                if shown is None:
+                    raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
+            held_out = dataset.series is not None and evaluation is not None
+            forecasts = make_forecasts(experiment, tested, dataset.series) if held_out else []
+        summary |= {"test": means(evaluation.metrics)} if evaluation else {}
+        summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
+        if forecasts and shown is not None:
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(forecasts)
             if run_dir is not None:
                 write_forecast(forecasts[shown], run_dir / "forecast.csv", forecasts[shown].baselines)
         if placement.many:
-            splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
+            splits: dict[str, Mapping[str, Numbers]] = dict(result.progress.trials)
+            splits |= {"test": evaluation.metrics} if evaluation else {}
             if forecasts:
                 splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
             rows = rows_of(plan.trials, splits, steps=step, diverged=result.progress.diverged)
@@ -246,7 +253,8 @@ def _train(
             if run_dir is not None:
                 write_trials(rows, run_dir / "trials.csv")
             show_trials(console, summary)
-        callbacks.write(step, "test", evaluation.metrics)
+        if evaluation:
+            callbacks.write(step, "test", evaluation.metrics)
     peers().needs_nobody = peers().is_command
     trained = TrainedNetwork(experiment, tested, metrics.records(), summary)
     if run_dir is None:
@@ -270,6 +278,8 @@ def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile
+            if isinstance(config.data, SeriesOptions) and config.data.holdout:
+                preload_smoothing()
             if config.report.figures:
                 preload()
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.checks.experiment_checks import check_config
+from nnjax.checks.forecast_checks import check_forecast
 from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
@@ -38,6 +39,7 @@ from nnjax.cli.plugins import registered_option, values_and_place
 from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
@@ -103,6 +105,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_trace(config, origins, plan.spec)
     if isinstance(config, TrafficConfig):
         check_traffic(config, origins)
+    if isinstance(config, ForecastConfig):
+        check_forecast(config, origins)
     if isinstance(config, NetlabConfig):
         check_netlab(config, origins)
     if isinstance(config, NeuronConfig):

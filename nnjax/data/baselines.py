@@ -6,21 +6,17 @@
 Each uses the known values alone. `nnjax.training.forecast` adds the two naive forecasts, which only repeat values.
 """
 
-import importlib.util
-import warnings
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.data.smoothing import smoothed
 from nnjax.data.time_series import TimeSeries
 
 Values = NDArray[np.float64]
 
 _MOST_NUMBERS = 20_000_000  # of a regression's windows, 160 MB
-_LONGEST = 2_000  # values that Holt-Winters smooths: its fit takes a second for each thousand
 
 
 def baselines(series: TimeSeries) -> dict[str, Values]:
@@ -33,8 +29,8 @@ def baselines(series: TimeSeries) -> dict[str, Values]:
     methods: Mapping[str, Callable[[], Values | None]] = {
         "season_growth": lambda: season_growth(known, season, horizon),
         "lag_regression": lambda: lag_regression(series, horizon),
-        "holt_winters_additive": lambda: holt_winters(known, season, horizon, "add"),
-        "holt_winters_multiplicative": lambda: holt_winters(known, season, horizon, "mul"),
+        "holt_winters_additive": lambda: smoothed(known, season, horizon, "add"),
+        "holt_winters_multiplicative": lambda: smoothed(known, season, horizon, "mul"),
     }
     found = {name: forecast() for name, forecast in methods.items()} if horizon else {}
     return {name: ahead for name, ahead in found.items() if ahead is not None and np.isfinite(ahead).all()}
@@ -91,46 +87,3 @@ def lag_regression(series: TimeSeries, horizon: int) -> Values | None:
         with np.errstate(over="ignore", invalid="ignore"):  # an unstable recursion
             changes.append(float(np.dot(changes[-window:], weights[:-1]) + weights[-1]))
     return series.restored(np.array(changes[window:]))
-
-
-def holt_winters(known: Values, season: int, horizon: int, kind: Literal["add", "mul"]) -> Values | None:
-    """Forecasts by exponential smoothing with a trend and a season (Winters, 1960).
-
-    Args:
-        known: [n] values.
-        season: values until the pattern repeats.
-        horizon: number of values to forecast.
-        kind: whether trend and season are added, or multiply, which needs values above 0.
-
-    Returns:
-        [horizon] forecasts by statsmodels; None where it is not installed, or for fewer than two seasons, no season, or more
-        values than it fits within seconds.
-    """
-    fits = season >= 2 and 2 * season < len(known) <= _LONGEST and (kind == "add" or known.min() > 0)
-    if not fits or not has_statsmodels():
-        return None
-    return np.array(_smoothed(tuple(known.tolist()), season, horizon, kind))
-
-
-@lru_cache(maxsize=16)  # jobs of a sweep ask for the same
-def _smoothed(known: tuple[float, ...], season: int, horizon: int, kind: Literal["add", "mul"]) -> tuple[float, ...]:
-    smoothing = statsmodels_smoothing()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a fit that does not converge forecasts worse
-        model = smoothing(
-            np.array(known), trend=kind, seasonal=kind, seasonal_periods=season, initialization_method="estimated"
-        )
-        ahead = model.fit().forecast(horizon)
-    return tuple(map(float, ahead))
-
-
-def has_statsmodels() -> bool:
-    """Whether Holt-Winters can be fitted; imports nothing."""
-    return importlib.util.find_spec("statsmodels") is not None
-
-
-def statsmodels_smoothing() -> Any:
-    """Imports statsmodels' exponential smoothing, which takes a second; call it in a thread while the devices compute."""
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing
-
-    return ExponentialSmoothing

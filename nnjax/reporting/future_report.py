@@ -21,12 +21,11 @@ Values = NDArray[np.float64]
 
 _MAX_ROWS = 24
 _ROWS = {
-    "held_out": "held out, from the last known row",
-    "held_out_rolling": "held out, from later rows, too",
-    "newer": "newer than the run's data",
-    "trained": "of the training itself",
+    "held_out": "held out, at once",
+    "held_out_rolling": "held out, rolling",
+    "newer": "newer, at once",
+    "trained": "trained on, rolling",
 }
-_SOURCES = {"unseen": "not trained on", "trained": "of the training"}
 
 
 class CoverageLike(Protocol):
@@ -101,26 +100,26 @@ def future_table(future: FutureLike) -> Table:
 def coverage_table(coverage: Sequence[CoverageLike]) -> Table:
     """How many known values lay inside such intervals: a row for each measurement."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("rows compared")
+    table.add_column("rows", no_wrap=True)
     table.add_column("origins", justify="right")
     table.add_column("values", justify="right")
-    table.add_column("errors drawn from")
+    table.add_column("errors of", no_wrap=True)
     for level in coverage[0].inside if coverage else ():
-        table.add_column(f"inside {percent(level)}", justify="right")
-        table.add_column("mean width", justify="right")
+        table.add_column(f"in {percent(level)}", justify="right")
+        table.add_column("width", justify="right")
     for found in coverage:
         cells = []
         for level, inside in found.inside.items():
             cells += [f"{inside / found.count:.0%}", f"{found.width[level]:.4g}"]
-        source = f"{found.residuals} rows {_SOURCES[found.source]}"
-        table.add_row(_ROWS[found.rows], str(found.origins), f"{found.count:,}", source, *cells)
+        table.add_row(_ROWS[found.rows], str(found.origins), f"{found.count:,}", f"{found.residuals} {found.source}", *cells)
     return table
 
 
 def coverage_remarks(future: FutureLike) -> list[str]:
     """What the intervals are made of, and how far the measured shares can be trusted."""
     size = future.residuals.shape[1]
-    remarks = [f"Intervals: one-step errors of {size} rows {_SOURCES[future.source]}, drawn again and again along each course"]
+    kind = "that the training did not use" if future.source == "unseen" else "of the training"
+    remarks = [f"Intervals: one-step errors of {size} rows {kind}, drawn again and again along each course"]
     if future.source == "trained":
         remarks.append("Errors of the training's own rows are too small where it overfits; data.validation=0.2 sets rows aside")
     if any(found.rows == "held_out" for found in future.coverage):
@@ -135,7 +134,7 @@ def coverage_remarks(future: FutureLike) -> list[str]:
 
 def write_future(future: FutureLike, path: Path) -> None:
     """Writes a row for each forecast value: label, forecast, lower and upper end of each level, and the trials' spread."""
-    ends = {f"{end}_{percent(level)}": values for level in future.lower for end, values in _ends(future, level)}
+    ends = {f"{end}_{percent(level)[:-1]}": values for level in future.lower for end, values in _ends(future, level)}
     columns = {"forecast": future.values, **ends, "trial_spread": future.spread}
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

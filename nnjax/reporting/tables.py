@@ -123,6 +123,8 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
             examples = _counted(summary, "test_examples", "example") if split == "test" else None
             ahead = "one step ahead, scaled" if summary.get("forecast") and split != "train" else None
             add(split, Text(_metrics_text(metrics, summary, split), style=style), examples, ahead)
+    if summary.get("test_examples") == 0:
+        add("test", "nothing was held out (data.holdout=0), so nothing was tested")
     if forecast := summary.get("forecast"):
         rows = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
         add("forecast", Text(errors_text(forecast), style="bold"), rows)
