@@ -235,8 +235,8 @@ def _train(
                 shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
                 if shown is None:
                     raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
-            held_out = dataset.series is not None and evaluation is not None
-            forecasts = make_forecasts(experiment, tested, dataset.series) if held_out else []
+            series = dataset.series if evaluation else None
+            forecasts = [] if series is None else make_forecasts(experiment, tested, series)
         summary |= {"test": means(evaluation.metrics)} if evaluation else {}
         summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
         if forecasts and shown is not None:

@@ -85,9 +85,7 @@ ALIASES = {
 }
 
 
-_MORE_ROWS = (
-    "it measures the run's own test split; forecasts from a file with more rows: experiments.forecast run=… data.file=…"
-)
+_MORE_ROWS = "it measures the run's own test split; forecasts from newer rows: experiments.forecast run=… data.file=…"
 ELSEWHERE = {("EvaluateConfig", "data.file"): _MORE_ROWS}
 """What to do in place of a key that a schema cannot have, by the schema's name and the key."""
 
