@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from nnjax.api.calibrating import calibration_of
 from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
 from nnjax.api.run_drawing import draw_figures
@@ -63,10 +64,15 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             "test": means(result.metrics),
             "test_examples": result.count,
         }
+        calibration = calibration_of(experiment, state, result)
+        if calibration is not None:
+            evaluation["calibration"] = calibration
         splits, made = {"test": result.metrics}, []
-        console.print(
-            _comparison("test", evaluation["test"], summary.get("test", {}), f"{result.count:,} examples", progress.step)
+        measured, recorded = (
+            evaluation["test"] | _measured(calibration),
+            (summary.get("test") or {}) | _measured(summary.get("calibration")),
         )
+        console.print(_comparison("test", measured, recorded, f"{result.count:,} examples", progress.step))
         if dataset.series is not None:
             made = make_forecasts(experiment, state, dataset.series)
             forecasts = [forecast.summary for forecast in made]
@@ -82,7 +88,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         write_json(run_dir / "evaluation.json", evaluation)
         if _is_drawn(config.figures, run_config.report.figures, run, summary):
             trials = evaluation.get("trials", ())
-            figures = draw_figures(run, run_dir / "figures", experiment, state, result, made, trials, console)
+            figures = draw_figures(run, run_dir / "figures", experiment, state, result, made, trials, console, calibration)
             evaluation["figures"] = figures
             write_json(run_dir / "evaluation.json", evaluation)
             console.print(f"Drawn in {shell_text(run_dir / 'figures')}")
@@ -97,6 +103,13 @@ def _is_drawn(asked: bool | Literal["auto"], wanted: bool, run: Path, summary: M
     names = [Path(path).name for path in summary.get("figures") or ()]  # written after the last one
     missing = not names or any(not (run / "figures" / name).exists() for name in names)
     return wanted and missing and (run / "metrics.jsonl").exists()
+
+
+def _measured(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The numbers of a calibration that are compared; the temperatures of several trials stand in the file."""
+    names = ("temperature", "ece_before", "ece_after")
+    found = {name: (calibration or {}).get(name) for name in names}
+    return {name: value for name, value in found.items() if isinstance(value, float)}
 
 
 def _comparison(what: str, measured: Mapping[str, float], recorded: Mapping[str, Any], rows: str, step: int) -> Table:

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
     "nnjax.interconnect": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
+    "nnjax.serving": {"nnjax.config"},
 }
 MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}
 MAY_IMPORT["experiments"] = {*MAY_IMPORT, "nnjax"}

@@ -3,11 +3,12 @@
 result = nnjax.fit(config)                   # or nnjax.load_run("outputs/train/…")
 result.metrics["test"]["accuracy"]           # 0.98
 result.predict(images)                       # [n, 10] probabilities
+result.answer("photo.png").label             # "7"
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ from nnjax.data.dataset import Dataset, Split
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.reporting.probabilities import probabilities
 from nnjax.reporting.trial_results import means
+from nnjax.serving.model import Answer, Model
+from nnjax.serving.pictures import open_picture
+from nnjax.serving.preparing import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +121,50 @@ class Result:
             trials = (self._experiment.plan.num_trials,) if self._experiment.placement.many else ()
             outputs = np.zeros((*trials, 0, spec.num_outputs), np.float32)
         return probabilities(outputs, self.config.loss.from_logits) if classes else outputs
+
+    def answer(self, picture: str | Path | bytes) -> Answer:
+        """Answers one picture of any size, as `python -m experiments.predict` does.
+
+        It is brought to the form of the training images: see `nnjax.serving.preparing`. Several trials answer as one. The
+        probabilities are calibrated (`summary["calibration"]`), where those of `predict` are the network's own.
+
+        Args:
+            picture: a file's path, or its bytes: PNG, JPEG, BMP, GIF or WebP.
+
+        Returns:
+            Label and probability; probabilities [classes] and their spread over the trials; warnings, such as for a picture
+            unlike the training data. For regression, values in the place of probabilities.
+
+        Raises:
+            DataError: if the picture cannot be read.
+            InputError: a ValueError, if the network takes no pictures.
+
+        Example:
+            >>> result.answer("photo.png").label
+            '7'
+        """
+        return self.answers([picture])[0]
+
+    def answers(self, pictures: Iterable[str | Path | bytes]) -> list[Answer]:
+        """Answers several pictures; see `answer`."""
+        sources = [Path(picture) if isinstance(picture, str) else picture for picture in pictures]
+        inputs = [prepare(open_picture(source), self.model.facts.inputs).inputs for source in sources]
+        return list(self.model.answer(np.stack(inputs))) if inputs else []
+
+    @cached_property
+    def model(self) -> Model:
+        """The network as a model that answers, for `nnjax.serving`."""
+        from nnjax.api.predicting import model_of
+
+        with unchanged_process(), jax_session(lambda text: None):
+            model = model_of(self._experiment, self._state, self.summary, {})
+        of_model = model.outputs_of
+
+        def outputs_of(inputs: NDArray[Any]) -> NDArray[np.float32]:
+            with unchanged_process(), jax_session(lambda text: None):
+                return of_model(inputs)
+
+        return replace(model, outputs_of=outputs_of)
 
     def evaluate(self, split: str | Split) -> dict[str, float]:
         """Returns the mean loss, and for classification the accuracy, over all examples of a split.

@@ -24,6 +24,7 @@ def draw_figures(
     forecasts: Sequence[Any],
     trials: Sequence[Mapping[str, Any]],
     console: RunConsole,
+    calibration: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Draws; a figure that fails is named in a warning, and changes no result.
 
@@ -36,6 +37,7 @@ def draw_figures(
         forecasts: one for each trial, if the data is a series.
         trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
         console: shows warnings.
+        calibration: as from `nnjax.api.calibrating.calibration_of`.
 
     Returns:
         The files, in reading order.
@@ -62,6 +64,7 @@ def draw_figures(
             kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
             forecast=forecasts[shown] if forecasts else None,
             trials=trials,
+            calibration=calibration,
             folder=folder,
             warn=console.warn,
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.calibrating import calibration_of
 from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, take_part
 from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
@@ -225,10 +226,11 @@ def _train(
                 state, progress = shared_state(*checkpoints.restore(state, "best"), state)
                 tested, step = experiment.layout.put(state), progress.step
                 note_best(summary, progress, result.progress)
-            evaluation, shown = None, None
+            evaluation, shown, calibration = None, None, None
             if len(dataset.test):  # data.holdout=0 holds no row of a series out
                 try:
                     evaluation = experiment.evaluate(tested, dataset.test, stop)
+                    calibration = calibration_of(experiment, tested, evaluation, stop)
                 except EvaluationStoppedError:
                     summary |= {"status": "preempted", "reason": stop.requested}
                     return None
@@ -239,6 +241,7 @@ def _train(
             forecasts = [] if series is None else make_forecasts(experiment, tested, series)
         summary |= {"test": means(evaluation.metrics)} if evaluation else {}
         summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
+        summary |= {} if calibration is None else {"calibration": calibration}
         if forecasts and shown is not None:
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(forecasts)
             if run_dir is not None:
@@ -267,7 +270,7 @@ def _train(
         with clock("figures"):
             trials = summary.get("trials", ())
             summary["figures"] = draw_figures(
-                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console
+                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console, calibration
             )
     return trained
 

@@ -47,6 +47,7 @@ from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_writable, is_dir
+from nnjax.config.predict_options import PredictConfig
 from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.shell import shell_text
@@ -54,8 +55,8 @@ from nnjax.config.traffic_options import TrafficConfig
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
-_WITH_PLUGINS = (TrainConfig, EvaluateConfig, ForecastConfig, AutopsyConfig, VerifyConfig, TrafficConfig)
-_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives")
+_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows")
+_WITH_PLUGINS = (TrainConfig, EvaluateConfig, PredictConfig, ForecastConfig, AutopsyConfig, VerifyConfig, TrafficConfig)
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
@@ -105,7 +106,7 @@ class _Command:
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
         if plugins and self.schema not in _WITH_PLUGINS:
-            others = "train, evaluate, forecast, autopsy, verify and traffic"
+            others = "train, evaluate, predict, forecast, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

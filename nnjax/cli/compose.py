@@ -20,6 +20,7 @@ from nnjax.checks.forecast_checks import check_forecast
 from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
+from nnjax.checks.predict_checks import check_predict
 from nnjax.checks.trace_checks import check_trace
 from nnjax.checks.traffic_checks import check_traffic
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
@@ -43,6 +44,7 @@ from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
+from nnjax.config.predict_options import PredictConfig
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 from nnjax.config.traffic_options import TrafficConfig
 
@@ -111,6 +113,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_netlab(config, origins)
     if isinstance(config, NeuronConfig):
         check_neuron(config, origins)
+    if isinstance(config, PredictConfig):
+        check_predict(config, origins)
     return plan
 
 

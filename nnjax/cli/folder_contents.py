@@ -23,6 +23,7 @@ FILES = frozenset(
         *("autopsy.log", "autopsy.json", "reproduce.py", "verify.log", "verification.json"),
         *("forecast.log", "forecast.json"),
         *("netlab.log", "netlab.json", "netlab.csv"),
+        *("predict.log", "predictions.jsonl"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
     }

@@ -14,8 +14,8 @@ from typing import Any, Literal
 Preparation = Literal["plain", "mnist", "digits"]
 """How a picture is brought to the form of the training images.
 
-`plain` crops to the middle and resizes. `mnist` finds light strokes on dark, or dark on light; scales their box to 20 pixels and
-centres their mass in 28 × 28 (LeCun et al., 1998). `digits` does likewise for scikit-learn's 8 × 8 images of 0 to 16.
+`plain` crops to the middle and resizes. `mnist` finds light strokes on dark, or dark on light; scales their box to 20 pixels
+and centres their mass in 28 × 28 (LeCun et al., 1998). `digits` does likewise for scikit-learn's 8 × 8 images of 0 to 16.
 """
 
 

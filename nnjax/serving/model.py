@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.serving.facts import ModelFacts
+from nnjax.serving.typical import Typical
 
 OutputsOf = Callable[[NDArray[Any]], NDArray[np.float32]]
 """[n, *shape] inputs, as the dataset stores them → [trials, n, num_outputs] outputs. n may be any number above 0."""
@@ -28,6 +29,8 @@ class Answer:
     Attributes:
         probabilities: [k] the mean over the trials of their calibrated probabilities; for regression, of their values.
         spread: [k] their standard deviation over the trials; 0 for one.
+        label: the most probable class; None for regression.
+        probability: the label's; None for regression.
         warnings: reasons to doubt the answer, such as an input unlike the training data.
     """
 
@@ -40,11 +43,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Model:
-    """See the module. `typical` judges inputs; see `nnjax.serving.typical`."""
+    """See the module. `typical` judges inputs; None where nothing was fitted."""
 
     facts: ModelFacts
     outputs_of: OutputsOf
-    typical: Any
+    typical: Typical | None
+
+    def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """[trials, n, k] each trial's calibrated probabilities of [n, *shape] inputs; for regression, the outputs."""
+        raise NotImplementedError
 
     def answer(self, inputs: NDArray[Any]) -> Sequence[Answer]:
         """Answers [n, *facts.inputs.shape] inputs of the stored type."""

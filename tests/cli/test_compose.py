@@ -15,6 +15,7 @@ from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
+from nnjax.config.predict_options import PredictConfig
 from nnjax.config.schema import (
     AutopsyConfig,
     EvaluateConfig,
@@ -39,6 +40,7 @@ ROOTS = {
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
     "forecast": ForecastConfig,
+    "predict": PredictConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,

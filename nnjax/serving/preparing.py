@@ -1,0 +1,184 @@
+"""Brings a picture to the form of the training images, the way these were made.
+
+    prepared = prepare(open_picture(path), facts.inputs)
+    prepared.inputs                                        # [28, 28, 1] uint8, a digit as in MNIST
+    for name, image in prepared.steps: ...                 # each [h, w] or [h, w, 3] uint8, to show what was done
+
+A picture that already has the network's size and colours stays as it is.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nnjax.config.errors import InputError
+from nnjax.serving.facts import InputFacts
+from nnjax.serving.strokes import Figure, Grey, box_of, find_figure, is_dark_on_light, resized, stroke_width, with_stroke_width
+
+_LARGEST = 1200  # pixels a side, beyond which a picture holds nothing that a network's input could show
+_MNIST_BOX = 20  # pixels of the longer side, in 28
+_MNIST_STROKE = (1.8, 2.4, 3.8)  # pixels: the 10th, 50th and 97th per cent of MNIST's training images
+_DIGITS_BITMAP = 32  # pixels a side, of which 4 × 4 are counted
+_DIGITS_INK = (0.25, 0.305, 0.36)  # share of the bitmap: about the 5th, 50th and 95th per cent of scikit-learn's digits
+_DIGITS_WIDEST = 28
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An input of the network, and how it was made.
+
+    Attributes:
+        inputs: [h, w, c] of the stored dtype, `facts.shape`.
+        steps: names and pictures, [h, w] or [h, w, 3] uint8, from the given one to the network's; the last shows `inputs`.
+        notes: what was done or found, in words, such as "dark on light: inverted".
+        empty: whether no figure was found: `inputs` shows nothing.
+    """
+
+    inputs: NDArray[Any]
+    steps: tuple[tuple[str, NDArray[np.uint8]], ...]
+    notes: tuple[str, ...] = ()
+    empty: bool = False
+
+
+def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
+    """Prepares one picture by `facts.preparation`; a picture that already has the network's size and colours stays as it is.
+
+    Args:
+        picture: of mode "L" or "RGB", as `open_picture` returns it.
+        facts: of the network's input.
+
+    Raises:
+        InputError: if the network takes no images.
+    """
+    if facts.preparation is None or facts.largest is None or len(facts.shape) != 3:
+        raise InputError(f"the network takes no pictures: its inputs have the shape {facts.shape}")
+    given = _in_colours(picture, facts.shape[2])
+    shown = ("as given", np.asarray(picture))
+    if given.shape == facts.shape and (facts.preparation == "plain" or not is_dark_on_light(_grey(picture))):
+        if facts.largest < 255 and given.max() <= facts.largest:
+            return _prepared(given / np.float32(facts.largest), facts, (shown,), ("already the network's size: unchanged",))
+        return _prepared(given / np.float32(255), facts, (shown,), ("already the network's size: unchanged",))
+    if facts.preparation == "plain":
+        cropped = _cropped(picture, facts.shape[0] / facts.shape[1])
+        small = cropped.resize((facts.shape[1], facts.shape[0]), Image.Resampling.BILINEAR)
+        notes = () if cropped.size == picture.size else (f"cut to its middle {cropped.size[0]} × {cropped.size[1]} pixels",)
+        steps = (shown, ("cropped", np.asarray(cropped)))
+        return _prepared(_in_colours(small, facts.shape[2]) / np.float32(255), facts, steps, notes)
+    figure = find_figure(_grey(picture))
+    if figure is None:
+        nothing = np.zeros(facts.shape, np.float32)
+        return _prepared(nothing, facts, (shown,), ("nothing stands out from the ground: an empty picture",), empty=True)
+    notes = ["dark on light: inverted"] if figure.dark_on_light else []
+    if figure.parts > 1:
+        notes.append(f"{figure.parts} separate strokes were taken as one figure")
+    place = _as_mnist if facts.preparation == "mnist" else _as_digits
+    small, figure_ink, note = place(figure)
+    notes += [note] if note else []
+    steps = (shown, ("ink", _bytes(figure.seen)), ("figure", _bytes(figure_ink)))
+    return _prepared(small[..., None], facts, steps, tuple(notes))
+
+
+def _prepared(
+    shares: NDArray[np.float32],
+    facts: InputFacts,
+    steps: tuple[tuple[str, NDArray[np.uint8]], ...],
+    notes: tuple[str, ...],
+    empty: bool = False,
+) -> Prepared:
+    """From shares of white, [h, w, c] 0 to 1, to stored values."""
+    assert facts.largest is not None
+    values = shares * np.float32(facts.largest)
+    inputs = np.rint(values).astype(np.uint8) if facts.dtype == "uint8" else values.astype(np.float32)
+    last = _bytes(inputs / np.float32(facts.largest))
+    return Prepared(inputs, (*steps, ("as the network sees it", last[..., 0] if last.shape[2] == 1 else last)), notes, empty)
+
+
+def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+
+
+def _in_colours(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """[h, w, c] grey or coloured; equal channels make the same grey, and back."""
+    pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    return pixels[..., None] if channels == 1 else pixels
+
+
+def _grey(picture: Image.Image) -> Grey:
+    """[h, w] 0 to 1, of at most 1200 pixels a side."""
+    factor = -(-max(picture.size) // _LARGEST)
+    small = picture.reduce(factor) if factor > 1 else picture
+    return np.asarray(small.convert("L"), np.float32) / np.float32(255)
+
+
+def _cropped(picture: Image.Image, aspect: float) -> Image.Image:
+    """The largest middle part whose height is `aspect` times its width."""
+    width, height = picture.size
+    if height > width * aspect:
+        size = width, max(1, round(width * aspect))
+    else:
+        size = max(1, round(height / aspect)), height
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    return picture.crop((left, top, left + size[0], top + size[1]))
+
+
+def _as_mnist(figure: Figure) -> tuple[Grey, Grey, str]:
+    """[28, 28] as the NIST digits were put into MNIST, the ink that was scaled, and what was changed."""
+    ink, note = figure.ink, ""
+    for _ in range(2):  # wider strokes make a larger box, and are narrower in it
+        scale = max(ink.shape) / _MNIST_BOX
+        thinnest, usual, widest = _MNIST_STROKE
+        width = stroke_width(ink) / scale
+        if thinnest <= width <= widest:
+            break
+        note = (
+            note or f"strokes of {width:.1f} pixels, MNIST's are {usual:.1f}: made {'wider' if width < usual else 'narrower'}"
+        )
+        ink = _to_box(with_stroke_width(ink, (usual if width < usual else widest) * scale))
+    height, width = (max(1, round(side * _MNIST_BOX / max(ink.shape))) for side in ink.shape)
+    small = np.clip(resized(ink, (height, width)), 0, 1)
+    canvas = np.zeros((28, 28), np.float32)
+    top, left = (_centred(small.sum(axis), 28) for axis in (1, 0))
+    canvas[top : top + height, left : left + width] = small
+    return canvas, ink, note
+
+
+def _centred(mass: NDArray[np.float32], side: int) -> int:
+    """Where a figure begins so that its centre of mass is at the middle pixel, side / 2."""
+    middle = float((mass * np.arange(len(mass))).sum() / max(float(mass.sum()), 1e-6))
+    return min(max(round(side / 2 - middle), 0), side - len(mass))
+
+
+def _as_digits(figure: Figure) -> tuple[Grey, Grey, str]:
+    """[8, 8] counts of a bitmap's pixels as shares of 16, as scikit-learn's digits were made (Alpaydin and Kaynak, 1998)."""
+    ink, note = figure.ink, ""
+    for _ in range(3):
+        bitmap = _bitmap(ink)
+        thin, usual, bold = _DIGITS_INK
+        share = float(bitmap.mean())
+        if thin <= share <= bold:
+            break
+        note = note or f"ink on {share:.0%} of the box, the training images have {usual:.0%}: strokes made wider or narrower"
+        ink = _to_box(with_stroke_width(ink, stroke_width(ink) * usual / max(share, 0.05)))
+    counts = _bitmap(ink).reshape(8, 4, 8, 4).sum((1, 3))
+    return (counts / np.float32(16)).astype(np.float32), ink, note
+
+
+def _bitmap(ink: Grey) -> Grey:
+    """[32, 32] 0 or 1: the figure fills the height, and its centre of mass is in the middle of the width."""
+    height = _DIGITS_BITMAP
+    width = max(1, round(ink.shape[1] * height / ink.shape[0]))
+    if width > _DIGITS_WIDEST:
+        height, width = max(1, round(height * _DIGITS_WIDEST / width)), _DIGITS_WIDEST
+    small = (resized(ink, (height, width)) > 0.5).astype(np.float32)
+    canvas = np.zeros((_DIGITS_BITMAP, _DIGITS_BITMAP), np.float32)
+    top, left = (_DIGITS_BITMAP - height) // 2, _centred(small.sum(0), _DIGITS_BITMAP)
+    canvas[top : top + height, left : left + width] = small
+    return canvas
+
+
+def _to_box(ink: Grey) -> Grey:
+    top, bottom, left, right = box_of(ink)
+    return ink[top:bottom, left:right]

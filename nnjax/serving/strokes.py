@@ -1,0 +1,237 @@
+"""Finds a drawn or written figure on its ground: dark on light or light on dark, under uneven light.
+
+    figure = find_figure(grey)                             # [h, w] float32, 0 black to 1 white
+    figure.ink                                             # [a, b] float32, 1 on strokes, 0 elsewhere, cut to the figure
+    with_stroke_width(figure.ink, 9.0)                     # its strokes 9 pixels wide
+
+The ground is found by a morphological closing (Serra, 1982): it fills strokes, which are narrow, and keeps shadows, which are
+wide. Ink is measured as a share of the ground at its place, so that pencil in a shadow counts as much as in the light.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nnjax.serving.components import components
+
+Grey = NDArray[np.float32]
+
+_COARSE = 160  # pixels of the longer side, where the figure is searched
+_FINE = 160  # of the figure's longer side
+_WIDEST_STROKE = 0.3  # of the picture's longer side
+_LEAST_CONTRAST = 0.05  # between ink and ground, as a share of the ground
+_SPECK = 0.03  # a component of less ink, as a share of the largest's, is dirt
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that was found.
+
+    Attributes:
+        ink: [a, b] 1 on strokes, 0 on the ground, cut to the figure's box.
+        seen: [h, w] ink in the whole picture at a coarse size, 0 to 1, to show.
+        dark_on_light: whether strokes are darker than the ground.
+        contrast: between strokes and ground, as a share of the ground.
+        parts: the number of separate pieces that were kept.
+    """
+
+    ink: Grey
+    seen: Grey
+    dark_on_light: bool
+    contrast: float
+    parts: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A figure at the coarse size, for one of the two polarities; `step` is how much darker it is than a frame around it."""
+
+    ground: Grey
+    seen: Grey
+    mask: NDArray[np.bool_]
+    level: float
+    parts: int
+    step: float
+
+
+def find_figure(grey: Grey) -> Figure | None:
+    """Returns the figure in a picture; None if nothing stands out from the ground.
+
+    Both polarities are tried. Strokes differ from a frame around them. Gaps between strokes do not: a frame around a gap shows
+    more of the same ground.
+
+    Args:
+        grey: [h, w] 0 for black to 1 for white.
+    """
+    dark, light = _search(grey), _search(1 - grey)
+    if dark is None and light is None:
+        return None
+    is_dark = light is None or (dark is not None and dark.step >= light.step)
+    found = dark if is_dark else light
+    assert found is not None
+    ink = _cut(grey if is_dark else 1 - grey, found)
+    return None if ink is None else Figure(ink, found.seen, is_dark, found.level, found.parts)
+
+
+def is_dark_on_light(grey: Grey) -> bool:
+    """Whether more differs downwards from the border's median than upwards."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    middle = np.median(border)
+    return bool(middle - grey.min() > grey.max() - middle)
+
+
+def stroke_width(ink: Grey) -> float:
+    """The mean width of strokes in pixels: twice the area divided by the length of its edge; 0 without ink.
+
+    A stroke of width w and length l ≫ w has the area wl and the edge 2l. The edge is the total variation, which an antialiased
+    edge does not change.
+    """
+    padded = np.pad(ink, 1)
+    down, right = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
+    edge = float(np.sqrt(down**2 + right**2).sum())
+    return 2 * float(ink.sum()) / edge if edge else 0.0
+
+
+def with_stroke_width(ink: Grey, width: float) -> Grey:
+    """Widens or narrows strokes to a mean width in pixels; the array grows by as much as strokes do, on all sides."""
+    steps = round((width - stroke_width(ink)) / 2)
+    if steps > 0:
+        ink = np.pad(ink, steps)
+    for step in range(abs(steps)):  # crosses and squares in turn make octagons
+        ink = _spread(ink, step % 2 == 1) if steps > 0 else 1 - _spread(1 - ink, step % 2 == 1)
+    return ink
+
+
+def box_of(ink: Grey, above: float = 0.5) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right (bottom and right exclusive) of what lies above a value; the whole array if nothing does."""
+    rows, columns = np.flatnonzero((ink > above).any(1)), np.flatnonzero((ink > above).any(0))
+    if not len(rows):
+        return 0, ink.shape[0], 0, ink.shape[1]
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def resized(grey: Grey, scale: float | tuple[int, int]) -> Grey:
+    """Resizes [h, w] by a factor, or to (h, w): the mean over each pixel's area, bicubic where it grows."""
+    height, width = grey.shape
+    size = scale if isinstance(scale, tuple) else (max(1, round(height * scale)), max(1, round(width * scale)))
+    if size == grey.shape:
+        return grey
+    method = Image.Resampling.BOX if size[0] <= height and size[1] <= width else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(grey).resize(size[::-1], method))
+
+
+def _spread(ink: Grey, square: bool) -> Grey:
+    """The largest of each pixel and its four neighbours, or its eight."""
+    padded = np.pad(ink, 1, mode="edge")
+    middle = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1])
+    if square:
+        return np.maximum(np.maximum(middle[:, :-2], middle[:, 2:]), middle[:, 1:-1])
+    return np.maximum(np.maximum(padded[1:-1, :-2], padded[1:-1, 2:]), middle[:, 1:-1])
+
+
+def _closing(grey: Grey, size: int) -> Grey:
+    """Fills whatever is darker than its surroundings and narrower than a square of `size` pixels."""
+    half = size // 2
+    for axis in (0, 1):
+        grey = _running(np.maximum, grey, half, axis)
+    for axis in (0, 1):
+        grey = _running(np.minimum, grey, half, axis)
+    return grey
+
+
+def _running(largest: np.ufunc, grey: Grey, half: int, axis: int) -> Grey:
+    """The largest (or smallest) of the 2·half + 1 pixels around each, along an axis; by doubling, in log₂ steps."""
+    widths = [(0, 0), (0, 0)]
+    widths[axis] = (half, half)
+    values = np.moveaxis(np.pad(grey, widths, mode="edge"), axis, 0)
+    reach = 1  # each value already covers so many
+    while reach < 2 * half + 1:
+        step = min(reach, 2 * half + 1 - reach)
+        values = largest(values[:-step], values[step:])
+        reach += step
+    return np.moveaxis(values, 0, axis)
+
+
+def _search(grey: Grey) -> _Found | None:
+    """Finds a figure that is darker than its ground."""
+    scale = min(1.0, _COARSE / max(grey.shape))
+    coarse = resized(grey, scale)
+    ground = _closing(coarse, max(3, round(_WIDEST_STROKE * max(coarse.shape))))
+    darkest = -_pooled(-grey, coarse.shape)  # of each pixel's area, where a thin stroke would pale in the mean
+    ink = ((ground - darkest) / np.maximum(ground, 0.05)).astype(np.float32)
+    levels = _levels(ink)
+    if levels is None:
+        return None
+    none, full = levels
+    mask, parts = _figure_mask(ink, none + 0.5 * (full - none))
+    seen = np.clip((ink - none) / (full - none), 0, 1)
+    return _Found(ground, seen, mask, full - none, parts, _step(coarse, darkest, mask)) if parts else None
+
+
+def _step(grey: Grey, darkest: Grey, mask: NDArray[np.bool_]) -> float:
+    """How much darker a figure is than a frame around its box."""
+    top, bottom, left, right = box_of(mask.astype(np.float32))
+    margin = 2 + max(bottom - top, right - left) // 8
+    around = grey[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+    frame = np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]])
+    return float(np.median(frame) - np.median(darkest[mask]))
+
+
+def _pooled(grey: Grey, shape: tuple[int, ...]) -> Grey:
+    """The largest value in each pixel's area, after the mean over a quarter of its side (against noise)."""
+    height, width = shape
+    times = min(4, grey.shape[0] // height, grey.shape[1] // width)
+    return resized(grey, (height * times, width * times)).reshape(height, times, width, times).max((1, 3))
+
+
+def _levels(ink: Grey) -> tuple[float, float] | None:
+    """The usual ink of the ground and of strokes; None where strokes do not stand out from the noise of the ground."""
+    none = float(np.median(ink))
+    noise = float(np.median(np.abs(ink - none))) / 0.6745
+    on = ink[ink > none + max(_LEAST_CONTRAST, 5 * noise)]
+    if not len(on):
+        return None
+    full = float(np.quantile(on, 0.8))
+    return none, float(np.median(ink[ink > none + 0.5 * (full - none)]))
+
+
+def _figure_mask(ink: Grey, above: float) -> tuple[NDArray[np.bool_], int]:
+    """Where the figure is, and of how many pieces: without specks, and without what reaches in over the border."""
+    labels, count = components(ink > above)
+    if not count:
+        return np.zeros(ink.shape, bool), 0
+    mass = np.bincount(labels.ravel(), ink.ravel(), count + 1)
+    mass[0] = 0
+    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    inner = mass.copy()
+    inner[border] = 0
+    if inner.max() < 0.1 * mass.max():
+        inner = np.where(mass == mass.max(), mass, 0)  # the figure itself reaches the border
+    kept = inner >= _SPECK * inner.max()
+    kept[0] = False
+    return kept[labels], int(kept.sum())
+
+
+def _cut(grey: Grey, found: _Found) -> Grey | None:
+    """Ink of the figure alone, from the picture at its full size, cut to the figure's box."""
+    wide = _spread(_spread(found.mask.astype(np.float32), True), True)
+    top, bottom, left, right = box_of(wide)
+    down, along = grey.shape[0] / wide.shape[0], grey.shape[1] / wide.shape[1]
+    cut = np.ascontiguousarray(grey[int(top * down) : round(bottom * down), int(left * along) : round(right * along)])
+    factor = _FINE / max(cut.shape)
+    shape = max(1, round(cut.shape[0] * factor)), max(1, round(cut.shape[1] * factor))
+    ground, near = (resized(np.ascontiguousarray(part[top:bottom, left:right]), shape) for part in (found.ground, wide))
+    fine = resized(cut, shape) if factor > 0.5 else -_pooled(-cut, shape)
+    ink = ((ground - fine) / np.maximum(ground, 0.05)).astype(np.float32)
+    on = near > 0.5
+    none = float(np.median(ink[~on])) if (~on).any() else 0.0
+    above = ink[on & (ink > none + 0.5 * found.level)]
+    if not len(above):
+        return None
+    full = float(np.median(above))
+    # Half of the level is the edge of a stroke; values near it keep the antialiasing.
+    ink = np.clip(2 * (ink - none) / (full - none) - 0.5, 0, 1) * on
+    top, bottom, left, right = box_of(ink)
+    return ink[top:bottom, left:right].astype(np.float32)
