@@ -22,7 +22,6 @@ from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.config.data_options import SeriesOptions
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
 from nnjax.config.storage import check_free
@@ -41,6 +40,7 @@ from nnjax.reporting.trial_tables import show_trials
 
 if TYPE_CHECKING:
     from nnjax.data.dataset import Dataset
+    from nnjax.data.time_series import TimeSeries
     from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
@@ -174,7 +174,7 @@ def _train(
 
     # --- training; signals are the caller's where there is no folder to save to ---
     with (
-        _preloaded(config, run_dir),  # while XLA compiles and computes
+        _preloaded(config, run_dir, dataset.series),  # while XLA compiles and computes
         MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
@@ -276,13 +276,13 @@ def _train(
 
 
 @contextmanager
-def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
+def _preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | None") -> Iterator[None]:
     """Imports modules in a background thread; import errors surface at first use."""
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile
-            if isinstance(config.data, SeriesOptions) and config.data.holdout:
-                preload_smoothing()
+            if series is not None and series.holdout:
+                preload_smoothing(series.known, series.season, series.holdout)
             if config.report.figures:
                 preload()
 

@@ -1,22 +1,34 @@
-"""Exponential smoothing by statsmodels, where it is installed.
+"""Exponential smoothing by statsmodels, where it is installed; a forecast once made is kept in the cache.
 
-ahead = smoothed(known, season=12, horizon=24, kind="mul")
+    ahead = smoothed(known, season=12, horizon=24, kind="mul")
+
+Importing statsmodels and fitting take two seconds, as long as a small training; with the forecast in `cache_directory()`, later
+runs on the same values, such as a sweep's, read it in a millisecond.
 """
 
-import importlib.util
+import hashlib
+import json
 import warnings
-from functools import lru_cache
-from typing import Any, Literal
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.paths import cache_directory
+from nnjax.config.stored_files import write_text
+
 Values = NDArray[np.float64]
+Kind = Literal["add", "mul"]
 
 _LONGEST = 2_000  # values: a fit takes a second for each thousand
+_MOST_BYTES = 1_000_000  # of an entry of the cache
 
 
-def smoothed(known: Values, season: int, horizon: int, kind: Literal["add", "mul"]) -> Values | None:
+def smoothed(known: Values, season: int, horizon: int, kind: Kind) -> Values | None:
     """Forecasts by exponential smoothing with a trend and a season (Winters, 1960).
 
     Args:
@@ -29,36 +41,70 @@ def smoothed(known: Values, season: int, horizon: int, kind: Literal["add", "mul
         [horizon] forecasts; None where statsmodels is not installed, or for fewer than two seasons, no season, or more values
         than it fits within seconds.
     """
-    fits = season >= 2 and 2 * season < len(known) <= _LONGEST and (kind == "add" or known.min() > 0)
-    if not fits or not has_statsmodels():
+    if (entry := _entry(known, season, horizon, kind)) is None:
         return None
-    return np.array(_fitted(tuple(known.tolist()), season, horizon, kind))
+    found = _read(entry, horizon)
+    if found is None:
+        found = _fitted(known, season, horizon, kind)
+        _write(entry, found)
+    return np.array(found)
 
 
-@lru_cache(maxsize=16)  # jobs of a sweep ask for the same
-def _fitted(known: tuple[float, ...], season: int, horizon: int, kind: Literal["add", "mul"]) -> tuple[float, ...]:
-    smoothing = _import_smoothing()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a fit that does not converge forecasts worse
-        model = smoothing(
-            np.array(known), trend=kind, seasonal=kind, seasonal_periods=season, initialization_method="estimated"
-        )
-        ahead = model.fit().forecast(horizon)
-    return tuple(map(float, ahead))
+def statsmodels_version() -> str | None:
+    """The installed version; None without statsmodels. Imports nothing."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version("statsmodels")
+    return None
 
 
-def has_statsmodels() -> bool:
-    """Whether Holt-Winters can be fitted; imports nothing."""
-    return importlib.util.find_spec("statsmodels") is not None
+def preload_smoothing(known: Values, season: int, horizon: int) -> None:
+    """Imports statsmodels where forecasts of these values will need it; call it in a thread while the devices compute."""
+    kinds: tuple[Kind, ...] = ("add", "mul")
+    entries = [_entry(known, season, horizon, kind) for kind in kinds]
+    if any(entry is not None and not entry.exists() for entry in entries):
+        import statsmodels.tsa.holtwinters  # noqa: F401
 
 
-def preload_smoothing() -> None:
-    """Imports statsmodels where it is installed, which takes a second; call it in a thread while the devices compute."""
-    if has_statsmodels():
-        _import_smoothing()
-
-
-def _import_smoothing() -> Any:
+def _fitted(known: Values, season: int, horizon: int, kind: Kind) -> list[float]:
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
-    return ExponentialSmoothing
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # a fit that does not converge forecasts worse
+        model = ExponentialSmoothing(
+            known, trend=kind, seasonal=kind, seasonal_periods=season, initialization_method="estimated"
+        )
+        return list(map(float, model.fit().forecast(horizon)))
+
+
+# --- cache ---
+
+
+def _entry(known: Values, season: int, horizon: int, kind: Kind) -> Path | None:
+    """The file of a forecast, named after all that it depends on; None where there is no forecast."""
+    fits = season >= 2 and 2 * season < len(known) <= _LONGEST and (kind == "add" or known.min() > 0)
+    version = statsmodels_version() if fits else None
+    if version is None:
+        return None
+    about = json.dumps([version, np.__version__, season, horizon, kind, known.tolist()])
+    return cache_directory() / f"smoothing-{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+
+
+def _read(entry: Path, horizon: int) -> list[float] | None:
+    """A forecast from its file; None where that is missing or damaged."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        if entry.stat().st_size <= _MOST_BYTES:
+            stored = json.loads(entry.read_text(encoding="utf-8"))
+            ahead = [float(value) for value in stored["forecast"]]
+            if len(ahead) == horizon and stored["checksum"] == _checksum(ahead):
+                return ahead
+    return None
+
+
+def _write(entry: Path, ahead: Sequence[float]) -> None:
+    with suppress(OSError):  # no place for a cache
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_text(entry, json.dumps({"forecast": list(ahead), "checksum": _checksum(ahead)}))
+
+
+def _checksum(ahead: Sequence[float]) -> str:
+    return hashlib.sha256(json.dumps(list(ahead)).encode()).hexdigest()

@@ -63,9 +63,45 @@ def test_smoothing_needs_statsmodels_seasons_and_positive_values(monkeypatch):
     assert smoothing.smoothed(SALES[:24], 12, 3, "add") is None
     assert smoothing.smoothed(SALES, 1, 3, "add") is None
     assert smoothing.smoothed(np.concatenate([SALES, [0.0]]), 12, 3, "mul") is None
-    monkeypatch.setattr(smoothing, "has_statsmodels", lambda: False)
+    monkeypatch.setattr(smoothing, "statsmodels_version", lambda: None)
     assert smoothing.smoothed(SALES, 12, 3, "add") is None
     assert list(baselines(series_of(SALES, holdout=12, season=12))) == ["season_growth", "lag_regression"]
+
+
+@pytest.fixture
+def own_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("NNJAX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_forecast_is_fitted_once(own_cache_folder, monkeypatch):
+    first = smoothing.smoothed(SALES, 12, 3, "add")
+    fits = []
+    monkeypatch.setattr(smoothing, "_fitted", lambda *about: fits.append(about) or [0.0] * 3)
+    np.testing.assert_array_equal(smoothing.smoothed(SALES, 12, 3, "add"), first)
+    assert fits == []
+    assert len(list(own_cache_folder.iterdir())) == 1
+    for other in (lambda: smoothing.smoothed(SALES + 1, 12, 3, "add"), lambda: smoothing.smoothed(SALES, 12, 3, "mul")):
+        other()
+    assert len(fits) == 2
+    monkeypatch.setattr(smoothing, "statsmodels_version", lambda: "another")
+    smoothing.smoothed(SALES, 12, 3, "add")
+    assert len(fits) == 3
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"forecast": [1, 2, 3], "checksum": "x"}', '{"forecast": 5}'])
+def test_a_damaged_forecast_is_fitted_again(own_cache_folder, content):
+    first = smoothing.smoothed(SALES, 12, 3, "add")
+    (entry,) = own_cache_folder.iterdir()
+    entry.write_text(content)
+    np.testing.assert_array_equal(smoothing.smoothed(SALES, 12, 3, "add"), first)
+    assert "checksum" in entry.read_text()
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NNJAX_CACHE", str(tmp_path / "file"))
+    assert len(smoothing.smoothed(SALES, 12, 3, "add")) == 3
 
 
 def test_all_see_the_known_values_alone():
