@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.api.forecasting import future_of, held_out_note, series_of
+from nnjax.api.forecasting import as_trained, future_of, held_out_note, series_of
 from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
 from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.paths import shown_path
+from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
+from nnjax.data.newer_series import KnownRows
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.future_report import coverage_remarks, coverage_table, future_json, future_table, write_future
 from nnjax.reporting.run_summary import write_json
@@ -34,7 +36,21 @@ def forecast(config: ForecastConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     run = Path(config.run)
     run_config, summary = read_run(run, config.checkpoint, config.memory_limit)
-    known = series_of(run_config, f"run={shown_path(run)}", config.data.file)
+    with as_trained(run_config, summary, config.data.file) as (run_config, file):
+        known = series_of(run_config, f"run={shown_path(run)}", file)
+        return _forecast(config, run_config, summary, known, file, run_dir)
+
+
+def _forecast(
+    config: ForecastConfig,
+    run_config: TrainConfig,
+    summary: Mapping[str, Any],
+    known: KnownRows,
+    file: str | None,
+    run_dir: Path,
+) -> Mapping[str, Any]:
+    """Forecasts from rows that were read; imports JAX."""
+    run = Path(config.run)
     with (
         RunConsole(run_dir / "forecast.log") as console,
         out_of_memory_explained(run_config, "evaluate"),
@@ -65,7 +81,7 @@ def forecast(config: ForecastConfig, run_dir: Path) -> Mapping[str, Any]:
             "run": str(run),
             "checkpoint": config.checkpoint,
             "step": opened.progress.step,
-            "file": config.data.file,
+            "file": file,
             "known": {"first": known.series.labels[0], "last": known.series.labels[-1], "count": len(known.series.values)},
             "newer": known.newer,
             **future_json(future),

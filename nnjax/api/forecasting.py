@@ -4,22 +4,62 @@ known = series_of(run_config, "run=…", file=None)                # before JAX 
 future = future_of(experiment, state, known, horizon=12, levels=(0.8, 0.95), paths=1000, residuals="auto", seed=0)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from nnjax.checks.forecast_checks import check_forecast
 from nnjax.config.data_options import AirlineData, SeriesData
 from nnjax.config.diagnostics import NO_ORIGINS
-from nnjax.config.errors import ConfigError
+from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.forecast_options import ErrorSource, ForecastConfig
 from nnjax.config.parsing import parse
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
 from nnjax.data.newer_series import KnownRows, known_rows
+from nnjax.data.series_file import read_series
 
 if TYPE_CHECKING:
     from nnjax.training.experiment import Experiment
     from nnjax.training.future_forecast import FutureForecast
     from nnjax.training.state import TrainState
+
+
+@contextmanager
+def as_trained(config: TrainConfig, summary: Mapping[str, Any], file: str | None) -> Iterator[tuple[TrainConfig, str | None]]:
+    """Yields a run's config and the file to forecast from, also where rows were added to the file that it was trained on.
+
+    Of a file that has grown, the rows of the training are copied to a temporary file, which the config then names; the grown
+    one is the file with more rows. The checkpoint's hash still decides whether those are the training's rows.
+
+    Args:
+        config: the run's.
+        summary: the run's, with the sizes of its splits.
+        file: a CSV file with more rows; None takes the run's own data.
+
+    Raises:
+        DataError: if the run's file cannot be read, or its rows are not those of the training.
+    """
+    data, sizes = config.data, [summary.get(f"{split}_examples") for split in ("train", "validation")]
+    known = [size for size in sizes if isinstance(size, int)]
+    if not isinstance(data, SeriesData) or data.limit_train is not None or data.order == "sorted" or len(known) < 2:
+        yield config, file
+        return
+    read, path = read_series(data), Path(data.file).expanduser()
+    count = sum(known) + data.window + data.difference + data.holdout
+    if count >= len(read.values):
+        yield config, file
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[: read.lines[count] - 1]))
+        try:
+            yield replace(config, data=replace(data, file=str(copy))), file or data.file
+        except DataError as error:
+            raise DataError(str(error).replace(shown_path(copy), shown_path(path))) from error
 
 
 def series_of(config: TrainConfig, run: str, file: str | None) -> KnownRows:

@@ -57,6 +57,22 @@ def test_a_newer_file_is_gone_on_from_its_end(project, tmp_path):
     ]
 
 
+def test_rows_may_be_added_to_the_file_of_the_training(tmp_path):
+    (tmp_path / "my.csv").write_text(text(ROWS))
+    run("train", *SMALL, "data.file=my.csv", "hydra.run.dir=run", cwd=tmp_path)
+    (tmp_path / "my.csv").write_text(text(ROWS + 4, blank=1))
+    (tmp_path / "newer.csv").write_text(text(ROWS + 4, blank=1))
+    words = ["forecast", "run=run", "figures=false"]
+    grown = run(*words, "hydra.run.dir=grown", cwd=tmp_path)
+    assert "2024-05" in grown.stdout
+    (tmp_path / "my.csv").write_text(text(ROWS))
+    run(*words, "data.file=newer.csv", "hydra.run.dir=newer", cwd=tmp_path)
+    assert (tmp_path / "grown" / "forecast.csv").read_text() == (tmp_path / "newer" / "forecast.csv").read_text()
+    (tmp_path / "my.csv").write_text(text(ROWS + 4).replace("2020-05;", "2020-05;9"))
+    refused = run(*words, "hydra.run.dir=other", cwd=tmp_path, check=3)
+    assert re.match(r"data\.file=my\.csv: holds other data \(", refused.stderr)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
