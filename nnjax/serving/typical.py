@@ -32,8 +32,8 @@ class Judgement:
 class Typical:
     """Statistics of the training inputs."""
 
-    def judge(self, inputs: NDArray[Any]) -> Sequence[Judgement]:
-        """Judges [n, ...] inputs, of the stored type, one by one."""
+    def judge(self, inputs: NDArray[Any], features: Sequence[str] = ()) -> Sequence[Judgement]:
+        """Judges [n, ...] inputs, of the stored type, one by one; `features` are names for warnings."""
         raise NotImplementedError
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
