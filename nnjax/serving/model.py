@@ -98,8 +98,8 @@ def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Se
 
     Args:
         outputs: [trials, n, k].
-        from_logits: whether outputs are logits. Else they were trained to be 1 for the true class and 0 for the others: they are
-            clipped to (0, 1] and divided by their sum, and their logarithms serve as logits.
+        from_logits: whether outputs are logits. Else they were trained to be 1 for the true class and 0 for the others: they
+            are clipped to (0, 1] and divided by their sum, and their logarithms serve as logits.
         temperatures: one for each trial, above 0.
     """
     logits = outputs if from_logits else np.log(np.clip(outputs, 1e-6, 1))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nnjax.serving.components import components
+from nnjax.serving.pieces import pieces
 
 Grey = NDArray[np.float32]
 
@@ -238,7 +238,7 @@ def _spread_of(values: Grey) -> tuple[float, float]:
 
 def _figure_mask(ink: Grey, above: float) -> tuple[NDArray[np.bool_], int]:
     """Where the figure is, and of how many pieces: without specks, and without what reaches in over the border."""
-    labels, count = components(ink > above)
+    labels, count = pieces(ink > above)
     if not count:
         return np.zeros(ink.shape, bool), 0
     mass = np.bincount(labels.ravel(), ink.ravel(), count + 1)
