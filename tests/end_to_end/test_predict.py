@@ -101,7 +101,7 @@ def test_each_picture_is_explained(folder, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["image=scans/2.png"], "image=scans/2.png: no such file; did you mean scans/0.png?"),
+        (["image=scans/phto.jpg"], "image=scans/phto.jpg: no such file; did you mean scans/photo.jpg?"),
         (["image=texts"], "image=texts: the folder holds no picture (.png, .jpg, .jpeg, .bmp, .gif, .webp), and 1 other file"),
         (["rows=x.csv"], "rows=x.csv: the network of "),
         ([], "image: missing; must be a picture"),
@@ -131,8 +131,9 @@ def test_rows_of_numbers(tmp_path):
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [record["source"] for record in records] == ["row 1", "row 2", "row 3"]
     assert [record["label"] for record in records] == result.predict(inputs).argmax(axis=1).astype(str).tolist()
+    drawing(tmp_path / "a.png")
     refused = run("predict", f"run={tmp_path}/run", "image=a.png", "hydra.run.dir=no", cwd=tmp_path, check=2)
-    assert refused.stderr.startswith("image=a.png: no such file")
+    assert refused.stderr.endswith("takes rows of numbers (3); give rows=FILE.csv\n")
 
 
 def test_the_next_value_of_a_series(tmp_path):
