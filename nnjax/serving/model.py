@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.config.errors import InputError
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.typical import Typical
 
@@ -29,7 +30,7 @@ class Answer:
     Attributes:
         probabilities: [k] the mean over the trials of their calibrated probabilities; for regression, of their values.
         spread: [k] their standard deviation over the trials; 0 for one.
-        label: the most probable class; None for regression.
+        label: the most probable class; None for regression, or if the outputs are not finite.
         probability: the label's; None for regression.
         warnings: reasons to doubt the answer, such as an input unlike the training data.
     """
@@ -50,9 +51,58 @@ class Model:
     typical: Typical | None
 
     def probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """[trials, n, k] each trial's calibrated probabilities of [n, *shape] inputs; for regression, the outputs."""
-        raise NotImplementedError
+        """Returns [trials, n, k] each trial's calibrated probabilities; for regression, its outputs.
+
+        Args:
+            inputs: [n, *facts.inputs.shape] of the stored type.
+
+        Raises:
+            InputError: if the inputs have another shape or type.
+        """
+        wanted = self.facts.inputs
+        if inputs.ndim != 1 + len(wanted.shape) or inputs.shape[1:] != wanted.shape:
+            raise InputError(f"inputs of shape {inputs.shape}: must be [n, {', '.join(map(str, wanted.shape))}]")
+        if inputs.dtype != wanted.dtype:
+            raise InputError(f"inputs of type {inputs.dtype}: must be {wanted.dtype}, as the training data are stored")
+        if not len(inputs):
+            return np.zeros((self.facts.num_trials, 0, self.facts.num_outputs), np.float32)
+        outputs = np.asarray(self.outputs_of(inputs))
+        if self.facts.task == "regression":
+            return outputs
+        return calibrated(outputs, self.facts.from_logits, self.facts.temperatures)
 
     def answer(self, inputs: NDArray[Any]) -> Sequence[Answer]:
-        """Answers [n, *facts.inputs.shape] inputs of the stored type."""
-        raise NotImplementedError
+        """Answers [n, *facts.inputs.shape] inputs of the stored type.
+
+        Raises:
+            InputError: if they have another shape or type.
+        """
+        by_trial = self.probabilities(inputs)
+        doubts = self.typical.judge(inputs, self.facts.inputs.features) if self.typical and len(inputs) else None
+        answers = []
+        for index, (means, spread) in enumerate(zip(by_trial.mean(0), by_trial.std(0), strict=True)):
+            warning = doubts[index].warning if doubts else None
+            warnings = (warning,) if warning else ()
+            label = probability = None
+            if not np.isfinite(means).all():
+                warnings = (*warnings, "the network's outputs are no finite numbers")
+            elif self.facts.task == "classification":
+                best = int(means.argmax())
+                label, probability = self.facts.labels[best], float(means[best])
+            answers.append(Answer(means, spread, label, probability, warnings))
+        return answers
+
+
+def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Sequence[float]) -> NDArray[np.float32]:
+    """Returns [trials, n, k] probabilities: the softmax of logits divided by each trial's temperature (Guo et al., 2017).
+
+    Args:
+        outputs: [trials, n, k].
+        from_logits: whether outputs are logits. Else they were trained to be 1 for the true class and 0 for the others: they
+            are clipped to (0, 1] and divided by their sum, and their logarithms serve as logits.
+        temperatures: one for each trial, above 0.
+    """
+    logits = outputs if from_logits else np.log(np.clip(outputs, 1e-6, 1))
+    scaled = logits / np.asarray(temperatures, np.float32).reshape(-1, 1, 1)
+    powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))

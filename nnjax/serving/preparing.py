@@ -25,6 +25,8 @@ _DIGITS_BITMAP = 32  # pixels a side, of which 4 × 4 are counted
 _DIGITS_INK = (0.25, 0.305, 0.36)  # share of the bitmap: about the 5th, 50th and 95th per cent of scikit-learn's digits
 _DIGITS_WIDEST = 28
 
+_Step = tuple[str, NDArray[np.uint8]]
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -56,35 +58,35 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
     if facts.preparation is None or facts.largest is None or len(facts.shape) != 3:
         raise InputError(f"the network takes no pictures: its inputs have the shape {facts.shape}")
     given = _in_colours(picture, facts.shape[2])
-    shown = ("as given", np.asarray(picture))
+    shown: _Step = ("as given", np.asarray(_reduced(picture)))
     if given.shape == facts.shape and (facts.preparation == "plain" or not is_dark_on_light(_grey(picture))):
-        if facts.largest < 255 and given.max() <= facts.largest:
-            return _prepared(given / np.float32(facts.largest), facts, (shown,), ("already the network's size: unchanged",))
-        return _prepared(given / np.float32(255), facts, (shown,), ("already the network's size: unchanged",))
+        white = facts.largest if given.max() <= facts.largest else 255.0  # scikit-learn's digits may come as 0 to 16
+        return _prepared(_shares(given, white), facts, (shown,), ("already the network's size: unchanged",))
     if facts.preparation == "plain":
         cropped = _cropped(picture, facts.shape[0] / facts.shape[1])
         small = cropped.resize((facts.shape[1], facts.shape[0]), Image.Resampling.BILINEAR)
-        notes = () if cropped.size == picture.size else (f"cut to its middle {cropped.size[0]} × {cropped.size[1]} pixels",)
-        steps = (shown, ("cropped", np.asarray(cropped)))
-        return _prepared(_in_colours(small, facts.shape[2]) / np.float32(255), facts, steps, notes)
+        cut = f"cut to its middle {cropped.size[0]} × {cropped.size[1]} pixels"
+        return _prepared(
+            _shares(_in_colours(small, facts.shape[2])),
+            facts,
+            (shown, ("cropped", np.asarray(cropped))),
+            () if cropped.size == picture.size else (cut,),
+        )
     figure = find_figure(_grey(picture))
     if figure is None:
         nothing = np.zeros(facts.shape, np.float32)
         return _prepared(nothing, facts, (shown,), ("nothing stands out from the ground: an empty picture",), empty=True)
-    notes = ["dark on light: inverted"] if figure.dark_on_light else []
-    if figure.parts > 1:
-        notes.append(f"{figure.parts} separate strokes were taken as one figure")
-    place = _as_mnist if facts.preparation == "mnist" else _as_digits
-    small, figure_ink, note = place(figure)
-    notes += [note] if note else []
-    steps = (shown, ("ink", _bytes(figure.seen)), ("figure", _bytes(figure_ink)))
-    return _prepared(small[..., None], facts, steps, tuple(notes))
+    digit, ink, changed = (_as_mnist if facts.preparation == "mnist" else _as_digits)(figure)
+    parts = f"{figure.parts} separate strokes taken as one figure" if figure.parts > 1 else ""
+    notes = ("dark on light: inverted" if figure.dark_on_light else "", parts, changed)
+    steps = (shown, ("ink", _bytes(figure.seen)), ("figure", _bytes(ink)))
+    return _prepared(digit[..., None], facts, steps, tuple(filter(None, notes)))
 
 
 def _prepared(
     shares: NDArray[np.float32],
     facts: InputFacts,
-    steps: tuple[tuple[str, NDArray[np.uint8]], ...],
+    steps: tuple[_Step, ...],
     notes: tuple[str, ...],
     empty: bool = False,
 ) -> Prepared:
@@ -92,8 +94,12 @@ def _prepared(
     assert facts.largest is not None
     values = shares * np.float32(facts.largest)
     inputs = np.rint(values).astype(np.uint8) if facts.dtype == "uint8" else values.astype(np.float32)
-    last = _bytes(inputs / np.float32(facts.largest))
+    last = _bytes(_shares(inputs, facts.largest))
     return Prepared(inputs, (*steps, ("as the network sees it", last[..., 0] if last.shape[2] == 1 else last)), notes, empty)
+
+
+def _shares(values: NDArray[Any], white: float = 255.0) -> NDArray[np.float32]:
+    return values.astype(np.float32) / np.float32(white)
 
 
 def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -108,18 +114,18 @@ def _in_colours(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
 
 def _grey(picture: Image.Image) -> Grey:
     """[h, w] 0 to 1, of at most 1200 pixels a side."""
+    return _shares(np.asarray(_reduced(picture).convert("L")))
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
     factor = -(-max(picture.size) // _LARGEST)
-    small = picture.reduce(factor) if factor > 1 else picture
-    return np.asarray(small.convert("L"), np.float32) / np.float32(255)
+    return picture.reduce(factor) if factor > 1 else picture
 
 
 def _cropped(picture: Image.Image, aspect: float) -> Image.Image:
     """The largest middle part whose height is `aspect` times its width."""
     width, height = picture.size
-    if height > width * aspect:
-        size = width, max(1, round(width * aspect))
-    else:
-        size = max(1, round(height / aspect)), height
+    size = min(width, max(1, round(height / aspect))), min(height, max(1, round(width * aspect)))
     left, top = (width - size[0]) // 2, (height - size[1]) // 2
     return picture.crop((left, top, left + size[0], top + size[1]))
 

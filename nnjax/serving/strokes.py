@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nnjax.serving.components import components
+from nnjax.serving.pieces import pieces
 
 Grey = NDArray[np.float32]
 
 _COARSE = 160  # pixels of the longer side, where the figure is searched
 _FINE = 160  # of the figure's longer side
 _WIDEST_STROKE = 0.3  # of the picture's longer side
+_GROUND_STROKES = 3.5  # mean widths of a stroke that the ground is searched over
+_LIKELIER = 1.3  # are dark strokes on a bright ground, which shadows fall upon
 _LEAST_CONTRAST = 0.05  # between ink and ground, as a share of the ground
+_NOISE = 0.08  # of the ground, as a share of the ink of strokes: more is smoothed away
 _SPECK = 0.03  # a component of less ink, as a share of the largest's, is dirt
 
 
@@ -68,7 +71,8 @@ def find_figure(grey: Grey) -> Figure | None:
     dark, light = _search(grey), _search(1 - grey)
     if dark is None and light is None:
         return None
-    is_dark = light is None or (dark is not None and dark.step >= light.step)
+    likelier = _LIKELIER if _border(grey) > 0.3 else 1.0  # on paper; on a board or a screen nothing speaks for dark strokes
+    is_dark = light is None or (dark is not None and likelier * dark.step >= light.step)
     found = dark if is_dark else light
     assert found is not None
     ink = _cut(grey if is_dark else 1 - grey, found)
@@ -77,9 +81,12 @@ def find_figure(grey: Grey) -> Figure | None:
 
 def is_dark_on_light(grey: Grey) -> bool:
     """Whether more differs downwards from the border's median than upwards."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    middle = np.median(border)
+    middle = _border(grey)
     return bool(middle - grey.min() > grey.max() - middle)
+
+
+def _border(grey: Grey) -> float:
+    return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
 
 
 def stroke_width(ink: Grey) -> float:
@@ -131,6 +138,13 @@ def _spread(ink: Grey, square: bool) -> Grey:
     return np.maximum(np.maximum(padded[1:-1, :-2], padded[1:-1, 2:]), middle[:, 1:-1])
 
 
+def _smoothed(ink: Grey) -> Grey:
+    """The mean of 3 × 3 pixels."""
+    padded = np.pad(ink, 1, mode="edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9))
+
+
 def _closing(grey: Grey, size: int) -> Grey:
     """Fills whatever is darker than its surroundings and narrower than a square of `size` pixels."""
     half = size // 2
@@ -158,38 +172,57 @@ def _search(grey: Grey) -> _Found | None:
     """Finds a figure that is darker than its ground."""
     scale = min(1.0, _COARSE / max(grey.shape))
     coarse = resized(grey, scale)
-    ground = _closing(coarse, max(3, round(_WIDEST_STROKE * max(coarse.shape))))
     darkest = -_pooled(-grey, coarse.shape)  # of each pixel's area, where a thin stroke would pale in the mean
-    ink = ((ground - darkest) / np.maximum(ground, 0.05)).astype(np.float32)
-    levels = _levels(ink)
-    if levels is None:
-        return None
-    none, full = levels
-    mask, parts = _figure_mask(ink, none + 0.5 * (full - none))
-    seen = np.clip((ink - none) / (full - none), 0, 1)
-    return _Found(ground, seen, mask, full - none, parts, _step(coarse, darkest, mask)) if parts else None
+    size, found = max(3, round(_WIDEST_STROKE * max(coarse.shape))), None
+    while True:
+        ground = _closing(coarse, size)
+        ink = ((ground - darkest) / np.maximum(ground, 0.05)).astype(np.float32)
+        levels = _levels(ink)
+        for _ in range(2):
+            if levels is not None and 10 * _spread_of(ink)[1] < levels[1] - levels[0]:
+                break
+            ink = _smoothed(ink)  # pencil, and the noise of a dark room
+            levels = _levels(ink)
+        if levels is None:
+            return found
+        none, full = levels
+        mask, parts = _figure_mask(ink, none + 0.5 * (full - none))
+        if not parts:
+            return found
+        seen = np.clip((ink - none) / (full - none), 0, 1)
+        found = _Found(ground, seen, mask, full - none, parts, _step(coarse, darkest, mask))
+        narrower = max(5, round(_GROUND_STROKES * stroke_width(mask.astype(np.float32))))
+        if narrower > 0.7 * size:
+            return found
+        size = narrower  # fills strokes still, and less of a shadow's corners
 
 
 def _step(grey: Grey, darkest: Grey, mask: NDArray[np.bool_]) -> float:
-    """How much darker a figure is than a frame around its box."""
+    """How much darker a figure is than frames around its box; half as much where it reaches the border, as shadows do.
+
+    The least of three frames counts, near and far: around a gap the near one may lie on strokes.
+    """
     top, bottom, left, right = box_of(mask.astype(np.float32))
-    margin = 2 + max(bottom - top, right - left) // 8
-    around = grey[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
-    frame = np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]])
-    return float(np.median(frame) - np.median(darkest[mask]))
+    steps = []
+    for share in (0.125, 0.5, 1.0):
+        margin = 2 + round(share * max(bottom - top, right - left))
+        around = grey[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+        steps.append(_border(around) - float(np.median(darkest[mask])))
+    reaches = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
+    return min(steps) * (0.5 if reaches else 1.0)
 
 
 def _pooled(grey: Grey, shape: tuple[int, ...]) -> Grey:
     """The largest value in each pixel's area, after the mean over a quarter of its side (against noise)."""
     height, width = shape
     times = min(4, grey.shape[0] // height, grey.shape[1] // width)
-    return resized(grey, (height * times, width * times)).reshape(height, times, width, times).max((1, 3))
+    areas = resized(grey, (height * times, width * times)).reshape(height, times, width, times)
+    return np.asarray(areas.max((1, 3)))
 
 
 def _levels(ink: Grey) -> tuple[float, float] | None:
     """The usual ink of the ground and of strokes; None where strokes do not stand out from the noise of the ground."""
-    none = float(np.median(ink))
-    noise = float(np.median(np.abs(ink - none))) / 0.6745
+    none, noise = _spread_of(ink)
     on = ink[ink > none + max(_LEAST_CONTRAST, 5 * noise)]
     if not len(on):
         return None
@@ -197,9 +230,15 @@ def _levels(ink: Grey) -> tuple[float, float] | None:
     return none, float(np.median(ink[ink > none + 0.5 * (full - none)]))
 
 
+def _spread_of(values: Grey) -> tuple[float, float]:
+    """Median, and the standard deviation by the median deviation, which strokes hardly change."""
+    middle = float(np.median(values))
+    return middle, float(np.median(np.abs(values - middle))) / 0.6745
+
+
 def _figure_mask(ink: Grey, above: float) -> tuple[NDArray[np.bool_], int]:
     """Where the figure is, and of how many pieces: without specks, and without what reaches in over the border."""
-    labels, count = components(ink > above)
+    labels, count = pieces(ink > above)
     if not count:
         return np.zeros(ink.shape, bool), 0
     mass = np.bincount(labels.ravel(), ink.ravel(), count + 1)
@@ -226,7 +265,11 @@ def _cut(grey: Grey, found: _Found) -> Grey | None:
     fine = resized(cut, shape) if factor > 0.5 else -_pooled(-cut, shape)
     ink = ((ground - fine) / np.maximum(ground, 0.05)).astype(np.float32)
     on = near > 0.5
-    none = float(np.median(ink[~on])) if (~on).any() else 0.0
+    for _ in range(4):
+        none, noise = _spread_of(ink[~on]) if (~on).any() else (0.0, 0.0)
+        if noise < _NOISE * found.level:
+            break
+        ink = _smoothed(ink)
     above = ink[on & (ink > none + 0.5 * found.level)]
     if not len(above):
         return None
@@ -234,4 +277,4 @@ def _cut(grey: Grey, found: _Found) -> Grey | None:
     # Half of the level is the edge of a stroke; values near it keep the antialiasing.
     ink = np.clip(2 * (ink - none) / (full - none) - 0.5, 0, 1) * on
     top, bottom, left, right = box_of(ink)
-    return ink[top:bottom, left:right].astype(np.float32)
+    return np.asarray(ink[top:bottom, left:right], np.float32)
