@@ -3,13 +3,14 @@
 `python -m nnjax.serving model.nnjax photo.png` runs it with jax, numpy and pillow alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from nnjax.api.exporting import Exported, check_target, export_run
+from nnjax.api.exporting import Exported, Write, check_target, export_model, export_run
 from nnjax.api.jax_session import jax_session
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
@@ -51,34 +52,48 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
         out_of_memory_explained(read_config(TrainConfig, run), "evaluate"),
         jax_session(console.warn),
     ):
-        written = export_run(run, config.checkpoint, config.memory_limit, target or run_dir, console, config.platforms)
+        path = target or run_dir / f"{run.name}.{config.format}"
+        written = export_run(run, config.checkpoint, config.memory_limit, path, console, _write(config))
         summary = {
             "run": str(run),
             "checkpoint": config.checkpoint,
+            "format": config.format,
             "file": str(written.path),
             "bytes": written.size,
             "weights": written.num_weights,
             "trials": written.facts.num_trials,
             "program_bytes": written.program_bytes,
-            "platforms": config.platforms,
+            "platforms": config.platforms if config.format == "nnjax" else None,
             "test": written.facts.metrics,
         }
         write_json(run_dir / "export.json", summary)
-        console.print(_table(written, config.platforms))
-        given = "photo.png" if written.facts.inputs.preparation is not None else "--rows new.csv"
-        console.print(f"Written to {shown_path(written.path)}; use it with jax, numpy and pillow alone:")
-        console.print(f"python -m nnjax.serving {shell_word(shown_path(written.path))} {given}")
+        console.print(_table(written, config))
+        console.print(f"Written to {shown_path(written.path)}")
+        if config.format == "nnjax":
+            given = "photo.png" if written.facts.inputs.preparation is not None else "--rows new.csv"
+            console.print("Use it with jax, numpy and pillow alone:")
+            console.print(f"python -m nnjax.serving {shell_word(shown_path(written.path))} {given}")
     return summary
 
 
-def _table(written: Exported, platforms: Sequence[str]) -> Table:
+def _write(config: ExportConfig) -> Write:
+    """What writes the format."""
+    if config.format == "onnx":
+        from nnjax.api.onnx_exporting import export_onnx
+
+        return export_onnx
+    return partial(export_model, platforms=config.platforms)
+
+
+def _table(written: Exported, config: ExportConfig) -> Table:
     """What the file holds."""
     facts = written.facts
     table = Table(show_header=False)
     table.add_row("file", size_text(written.size))
     trials = f" × {facts.num_trials} trials" if facts.num_trials > 1 else ""
     table.add_row("weights", f"{written.num_weights // facts.num_trials:,}{trials}, {size_text(written.weights_bytes)}")
-    table.add_row("program", f"{size_text(written.program_bytes)} for {', '.join(platforms)}")
+    runs_on = f" for {', '.join(config.platforms)}" if config.format == "nnjax" else " as ONNX"
+    table.add_row("program", f"{size_text(written.program_bytes)}{runs_on}")
     table.add_row("input", f"{' × '.join(map(str, facts.inputs.shape))} {facts.inputs.dtype}")
     shown = ", ".join(facts.labels[:_MOST_LABELS]) + (", …" if len(facts.labels) > _MOST_LABELS else "")
     table.add_row("output", f"{facts.num_outputs} classes: {shown}" if facts.labels else count(facts.num_outputs, "value"))

@@ -1,18 +1,20 @@
 """Writes a run's network to one file that runs elsewhere, with jax, numpy and pillow alone.
 
     with jax_session(console.warn):
-        export_run(run, "tested", "auto", path, console)   # "…/model.nnjax"
+        export_run(run, "tested", "auto", path, console, export_model)
     nnjax.serving.model_file.read_model(path).answer(inputs)
 
 `experiments.export` and `nnjax.load_run(…).export` both write files so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnjax.api.predicting import finite_trials, opened_model
 from nnjax.config.errors import ConfigError
@@ -23,7 +25,7 @@ from nnjax.reporting.console import RunConsole
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.model import Model
 from nnjax.serving.model_file import is_model_file, write_model
-from nnjax.serving.program import PLATFORMS, Platform, Program
+from nnjax.serving.program import PLATFORMS, Platform
 
 if TYPE_CHECKING:
     from nnjax.api.opened_run import Checkpoint
@@ -52,13 +54,16 @@ class Exported:
     facts: ModelFacts
 
 
+Write = Callable[["Experiment", "TrainState", Model, Path], Exported]
+
+
 def export_run(
     run: Path,
     checkpoint: "Checkpoint",
     memory_limit: MemoryLimit,
     target: Path,
     console: RunConsole,
-    platforms: Sequence[Platform] = PLATFORMS,
+    write: Write,
 ) -> Exported:
     """Writes the network of a run's checkpoint; inside of `jax_session`.
 
@@ -66,9 +71,9 @@ def export_run(
         run: the run's folder.
         checkpoint: which; see `nnjax.load_run`.
         memory_limit: as `parallel.memory_limit`.
-        target: the file, or a folder for a file of the model's name.
+        target: the file.
         console: receives notices of slow or unusual events.
-        platforms: that the program is for.
+        write: writes the file: `export_model`, or `nnjax.api.onnx_exporting.export_onnx`.
 
     Raises:
         ConfigError: if the config is damaged, or the network cannot be exported or needs more memory than there is.
@@ -76,8 +81,7 @@ def export_run(
         StorageError: if the file cannot be written; nothing is left behind.
     """
     experiment, state, model = opened_model(run, checkpoint, memory_limit, console)
-    path = target / f"{model.facts.name}.nnjax" if target.is_dir() else target
-    return export_model(experiment, state, model, path, platforms)
+    return write(experiment, state, model, target)
 
 
 def export_model(
@@ -96,14 +100,11 @@ def export_model(
         ConfigError: if the network cannot be exported.
         StorageError: if the file cannot be written; nothing is left behind.
     """
-    name = f"model={experiment.config.model.name}"
-    try:
-        program = _program(experiment, state, model, platforms)
-    except Exception as error:
-        # A registered model may hold anything; JAX's own words name what it cannot export.
-        reason = one_line(error) or type(error).__name__
-        hint = "; its number of examples is symbolic: x.shape[0] has it, where len(x) and int() need a number"
-        raise ConfigError(f"{name}: cannot be exported: {reason}{hint if '_DimExpr' in reason else ''}") from error
+    from nnjax.serving.running import export_program
+
+    with exporting(experiment):
+        weights_by_name, function = network_function(experiment, state)
+        program = export_program(function, weights_by_name, model.facts, platforms)
     weights = program.weights.values()
     return Exported(
         path=path,
@@ -115,8 +116,24 @@ def export_model(
     )
 
 
+@contextmanager
+def exporting(experiment: "Experiment") -> Iterator[None]:
+    """Turns whatever a conversion raises into one line: a registered model may hold anything.
+
+    Raises:
+        ConfigError: with the reason in JAX's or the converter's own words.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = one_line(error) or type(error).__name__
+        hint = "; its number of examples is symbolic: x.shape[0] has it, where len(x) and int() need a number"
+        name = f"model={experiment.config.model.name}"
+        raise ConfigError(f"{name}: cannot be exported: {reason}{hint if '_DimExpr' in reason else ''}") from error
+
+
 def check_target(path: Path, key: str) -> None:
-    """Checks that a file can be written to a path, and that it replaces nothing but an exported model.
+    """Checks that a file can be written to a path, and that it replaces nothing but an exported model, or one of ONNX's name.
 
     Raises:
         ConfigError: if not.
@@ -125,15 +142,20 @@ def check_target(path: Path, key: str) -> None:
         raise ConfigError(f"{key}={shown_path(path)}: is a folder; write {shown_path(path / 'model.nnjax')}")
     if not path.parent.is_dir():
         raise ConfigError(f"{key}={shown_path(path)}: there is no folder {shown_path(path.parent)}")
-    if path.exists() and not is_model_file(path):
+    if path.exists() and path.suffix != ".onnx" and not is_model_file(path):
         raise ConfigError(f"{key}={shown_path(path)}: is there already, and is no exported model; choose another name")
 
 
-def _program(experiment: "Experiment", state: "TrainState", model: Model, platforms: Sequence[Platform]) -> Program:
+def network_function(
+    experiment: "Experiment", state: "TrainState"
+) -> tuple[dict[str, NDArray[Any]], Callable[[Mapping[str, Any], Any], Any]]:
+    """A trained network as weights by name, and a function of them and of inputs [b, ...] as the dataset stores them.
+
+    The function returns the outputs [trials, b, k] of all trials that did not diverge.
+    """
     import jax
     from jax import lax
 
-    from nnjax.serving.running import export_program
     from nnjax.training.evaluation import make_outputs
     from nnjax.training.hyperparams import normalized
 
@@ -155,7 +177,7 @@ def _program(experiment: "Experiment", state: "TrainState", model: Model, platfo
         # One trial after another, as `Predictor` does: convolutions of several kernels at once are slow.
         return lax.map(of_trial, own) if many else of_trial(own)[None]
 
-    return export_program(function, weights, model.facts, platforms)
+    return weights, function
 
 
 def _name(path: Any) -> str:

@@ -37,19 +37,17 @@ def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
     """
     facts = file.facts
     pictures = _pictures(facts, arguments)
-    if arguments.rows is not None:
-        rows = rows_from_csv(arguments.rows, facts)
-        for place, given in enumerate(file.model().answer(rows), 1):
-            _print(answer_record(f"row {place}", given, facts, top=arguments.top), as_json=arguments.json)
-        return 0
+    rows = None if arguments.rows is None else rows_from_csv(arguments.rows, facts)
     failed = 0
-    model = file.model()
-    for answered in answer_pictures(model, pictures):
-        record = _record(answered, facts, arguments.top)
-        failed += "error" in record
-        _print(record, as_json=arguments.json)
-        if arguments.explain is not None and answered.answer is not None:
-            _explain(model, answered, arguments.explain)
+    with file.model_apart() as model:
+        for place, given in enumerate(() if rows is None else model.answer(rows), 1):
+            _print(answer_record(f"row {place}", given, facts, top=arguments.top), as_json=arguments.json)
+        for answered in answer_pictures(model, pictures):
+            record = _record(answered, facts, arguments.top)
+            failed += "error" in record
+            _print(record, as_json=arguments.json)
+            if arguments.explain is not None and answered.answer is not None:
+                _explain(model, answered, arguments.explain)
     return DataError.exit_code if failed else 0
 
 

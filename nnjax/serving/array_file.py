@@ -154,18 +154,20 @@ def _entry(code: str, shape: tuple[int, ...], begin: int, end: int) -> dict[str,
 
 
 def _code(name: str, dtype: np.dtype[Any]) -> str:
-    for code in _DTYPES:
-        if dtype == _dtype(code):
+    if dtype.name == "bfloat16":
+        return "BF16"
+    for code, text in _DTYPES.items():
+        if code != "BF16" and dtype == np.dtype(text):
             return code
     raise ValueError(f"{name}: a file cannot hold {dtype}; only {', '.join(_DTYPES)}")
 
 
 def _dtype(code: str) -> np.dtype[Any]:
-    if code == "BF16":
-        import ml_dtypes  # comes with JAX
+    if code == "BF16":  # NumPy has none of its own; networks of bfloat16 parameters are rare
+        import jax.numpy as jnp
 
-        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return bfloat16
+        found: np.dtype[Any] = np.dtype(jnp.bfloat16)
+        return found
     return np.dtype(_DTYPES[code])
 
 

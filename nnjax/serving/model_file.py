@@ -12,10 +12,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +26,13 @@ from nnjax.config.stored_files import kind_of, one_line
 from nnjax.serving.array_file import MOST_HEADER, header_length, read_arrays, read_json_text, write_arrays
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.model import Model
+from nnjax.serving.model_process import ModelProcess
 from nnjax.serving.program import PLATFORMS, Program, signature_of
-from nnjax.serving.program_checks import check_program, check_program_apart
 from nnjax.serving.stored_facts import facts_from_json, facts_to_json
 from nnjax.serving.typical import Typical
+
+if TYPE_CHECKING:
+    from nnjax.serving.running import RunProgram
 
 FORMAT = 1
 """The version of the format that this nnjax writes; it reads this and earlier ones."""
@@ -75,6 +77,7 @@ class ModelFile:
 
     Attributes:
         facts: of the model.
+        digest: the file's checksum in hexadecimal.
 
     Raises:
         ModelFileError: in one line, for anything else than an exported model.
@@ -82,27 +85,70 @@ class ModelFile:
 
     def __init__(self, path: Path) -> None:
         self._path, self._data = path, _bytes(path)
-        with _refused(path, self._data):
+        with self._refused():
             self.facts, self._typical, self._program = _parts(self._data)
+        self.digest = self._data[-32:].hex()
 
     def model(self, *, isolated: bool = True) -> Model:
-        """Verifies the program, and returns the model.
+        """Verifies the program, and returns the model, which runs in this process, on its GPU if there is one.
 
         Args:
-            isolated: whether a process of its own reads the program first, since MLIR's reader can crash on a forged one. It
-                takes hardly longer than the import of JAX here, which it runs beside.
+            isolated: whether another process reads and compiles the program first, since a forged one can end it.
 
         Raises:
             ModelFileError: in one line, for a program that is refused.
         """
-        check = check_program_apart if isolated else check_program
-        with _refused(self._path, self._data), ThreadPoolExecutor(1) as pool:
-            checked = pool.submit(check, self._program.stablehlo, signature_of(self._program, self.facts))
-            from nnjax.serving.running import RunProgram  # imports JAX meanwhile
+        if not isolated:
+            return Model(self.facts, self.program(), self._typical)
+        with self._refused(), ModelProcess(self._path, self.digest, self.facts, is_check=True) as process:
+            import nnjax.serving.running  # noqa: F401  (imports JAX meanwhile)
 
-            run = RunProgram(self._program, self.facts)
-            checked.result()
-        return Model(self.facts, run, self._typical)
+            process.check()
+        return Model(self.facts, self.program(), self._typical)
+
+    @contextmanager
+    def model_apart(self) -> Iterator[Model]:
+        """Yields the model, which runs in a process of its own, on the CPU; this one needs no JAX, and is ready sooner.
+
+        Raises:
+            ModelFileError: in one line, for a program that is refused; when the model is called, too.
+        """
+        with self._refused():
+            process = ModelProcess(self._path, self.digest, self.facts)
+        with process:
+
+            def outputs_of(inputs: NDArray[Any]) -> NDArray[np.float32]:
+                with self._refused():
+                    return process(inputs)
+
+            yield Model(self.facts, outputs_of, self._typical)
+
+    def program(self) -> "RunProgram":
+        """Verifies the program in this process, and returns the function from inputs to outputs.
+
+        Raises:
+            ModelFileError: in one line, for a program that is refused.
+        """
+        from nnjax.serving.program_checks import check_program
+        from nnjax.serving.running import RunProgram
+
+        with self._refused():
+            check_program(self._program.stablehlo, signature_of(self._program, self.facts))
+            return RunProgram(self._program, self.facts)
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        """Turns the reason why the file cannot be used into an error that names it."""
+        try:
+            yield
+        except ValueError as error:
+            text = str(error)
+            if not text.startswith(shown := f"{shown_path(self._path)}: "):
+                reason = one_line(text)
+                is_model = _claims_model(self._data)
+                writes = "is no exported model; python -m experiments.export run=… writes one"
+                text = f"{shown}cannot be used: {reason}" if is_model else f"{shown}{writes} ({reason})"
+            raise ModelFileError(text) from error
 
 
 def read_model(path: Path, *, isolated: bool = True) -> Model:
@@ -182,18 +228,6 @@ def _json(texts: Mapping[str, str], name: str) -> Any:
         raise ValueError(f"it holds no {name}") from error
     except ValueError as error:
         raise ValueError(f"its {name} are no JSON: {error}") from error
-
-
-@contextmanager
-def _refused(path: Path, data: bytes) -> Iterator[None]:
-    """Turns the reason why bytes cannot be used into an error that names the file."""
-    try:
-        yield
-    except ValueError as error:
-        reason = f"cannot be used: {one_line(error)}"
-        if not _claims_model(data):
-            reason = f"is no exported model; python -m experiments.export run=… writes one ({one_line(error)})"
-        raise ModelFileError(f"{shown_path(path)}: {reason}") from error
 
 
 def _claims_model(data: bytes) -> bool:

@@ -1,21 +1,16 @@
 """Checks the program of a model's file before anything compiles it: it may compute, and nothing else.
 
     check_program(artifact, "(tensor<i32>, tensor<?x784xf32>) -> tensor<1x?x10xf32>")
-    check_program_apart(artifact, …)                       # the same in a process of its own, with bounded memory
 
 StableHLO has operations that reach outside of a program: a custom call runs any function that is registered in the process,
 among them JAX's callbacks into Python, which take raw pointers; others wait for other devices. So every operation must be on a
-list of operations that only compute. MLIR's reader of bytecode is not made for forged bytes: of 600 programs with changed
-bytes, four ended the process. So a program from a file is first read by a process that may end.
+list of operations that only compute. Bytes of which nobody knows where they come from are read in a process of their own; see
+`nnjax.serving.model_process`.
 """
 
 import math
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 MOST_TENSOR_BYTES = 2**31
@@ -26,13 +21,13 @@ MOST_PROGRAM_BYTES = 2**28
 
 _CUSTOM_CALLS = {"shape_assertion"}  # compares shapes while a program is compiled
 _STABLEHLO = """
-    abs add and atan2 broadcast_in_dim case cbrt ceil clamp clz compare concatenate constant convert convolution cosine
+    abs add and atan2 broadcast_in_dim case cbrt ceil cholesky clamp clz compare concatenate constant convert convolution cosine
     count_leading_zeros divide dot_general dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad
     dynamic_reshape dynamic_slice dynamic_update_slice exponential exponential_minus_one fft floor gather get_dimension_size if
     iota is_finite log log_plus_one logistic map maximum minimum multiply negate not optimization_barrier or pad popcnt power
     real_dynamic_slice reduce reduce_precision reduce_window remainder reshape return reverse round_nearest_afz
     round_nearest_even rsqrt scatter select select_and_scatter shift_left shift_right_arithmetic shift_right_logical sign sine
-    slice sort sqrt subtract tan tanh transpose while xor
+    slice sort sqrt subtract tan tanh transpose triangular_solve while xor
 """
 _CHLO = """
     acos acosh asin asinh atan atanh bessel_i1e constant cosh digamma erf erf_inv erfc is_inf is_neg_inf is_pos_inf lgamma
@@ -49,9 +44,6 @@ _FOREIGN_ATTRIBUTES = {
     *("mhlo.num_partitions", "mhlo.num_replicas"),
 }
 _TENSOR = re.compile(r"tensor<((?:(?:\?|\d{1,12})x)*)(i1|u?i(?:8|16|32|64)|f16|f32|f64|bf16|f8E\w{1,12})>")
-_MEMORY = 2**32  # bytes that the process of `check_program_apart` may take
-_SECONDS = 60
-_REFUSED = 3
 
 
 def check_program(artifact: bytes, signature: str) -> None:
@@ -77,59 +69,24 @@ def check_program(artifact: bytes, signature: str) -> None:
             raise ValueError(f"its program is no StableHLO that this JAX can read: {_line(error)}") from error
         if not readable:
             raise ValueError("its program is no valid StableHLO")
-        found = None
-        for number, operation in enumerate(_operations(module.operation)):
-            if number >= MOST_OPERATIONS:
-                raise ValueError(f"its program has more than {MOST_OPERATIONS:,} operations")
-            _check_operation(operation)
-            if operation.name == "func.func" and _text(operation, "sym_name") == "main":
-                found = str(operation.attributes["function_type"])
-        if found != signature:
-            raise ValueError(
-                f"its program takes and returns {_short(found)}, and its weights and facts need {_short(signature)}"
-            )
+        try:
+            found = _walk(module.operation)
+        except RuntimeError as error:  # of MLIR's bindings
+            raise ValueError(f"its program holds a name that is no text: {_line(error)}") from error
+    if found != signature:
+        raise ValueError(f"its program takes and returns {_short(found)}, and its weights and facts need {_short(signature)}")
 
 
-def check_program_apart(artifact: bytes, signature: str) -> None:
-    """`check_program` in a process of its own, whose memory is bounded and whose end does no harm.
-
-    Raises:
-        ValueError: as `check_program`, and if the process ended for another reason.
-    """
-    # The caller's own path: a checkout that is found by the current folder alone is found by the process, too.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-P", "-m", __name__, signature]
-    try:
-        result = subprocess.run(command, input=artifact, capture_output=True, env=environment, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ValueError(f"its program could not be read in {_SECONDS} seconds") from error
-    except OSError as error:
-        raise ValueError(f"its program cannot be checked: no process can be started: {error.strerror}") from error
-    if result.returncode == _REFUSED:
-        raise ValueError(_short(result.stdout.decode(errors="replace").strip()))
-    if result.returncode < 0:
-        raise ValueError(f"its program ends the process that reads it (signal {-result.returncode})")
-    if result.returncode:
-        last = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise ValueError(f"its program cannot be checked: {_line(last[0] if last else f'exit code {result.returncode}')}")
-
-
-def _main() -> int:
-    """The process of `check_program_apart`: the program comes through stdin."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        pass
-    else:
-        with suppress(ValueError, OSError):  # a lower limit is set already
-            resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        check_program(sys.stdin.buffer.read(), sys.argv[1])
-    except ValueError as error:
-        print(error)
-        return _REFUSED
-    return 0
+def _walk(top: Any) -> str | None:
+    """Checks all operations, and returns the type of the main function."""
+    found = None
+    for number, operation in enumerate(_operations(top)):
+        if number >= MOST_OPERATIONS:
+            raise ValueError(f"its program has more than {MOST_OPERATIONS:,} operations")
+        _check_operation(operation)
+        if operation.name == "func.func" and _text(operation, "sym_name") == "main":
+            found = str(operation.attributes["function_type"])
+    return found
 
 
 def _operations(top: Any) -> Iterator[Any]:
@@ -193,7 +150,3 @@ def _line(error: object) -> str:
 def _short(value: object) -> str:
     text = "".join(letter if letter.isprintable() else "?" for letter in str(value))
     return text if len(text) <= 120 else text[:119] + "…"
-
-
-if __name__ == "__main__":
-    sys.exit(_main())

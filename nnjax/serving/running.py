@@ -21,12 +21,13 @@ import numpy as np
 from jax import export
 from numpy.typing import NDArray
 
-from nnjax.config.errors import OutOfMemoryError
+from nnjax.config.errors import DataError, OutOfMemoryError
+from nnjax.config.stored_files import one_line
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.program import PLATFORMS, SIZES, Platform, Program, signature_of
 from nnjax.serving.program_checks import check_program
 
-_MOST_MEMORY = 2**33  # bytes that a batch may take besides weights and inputs: a forged program can ask for any number
+_MOST_MEMORY = 2**32  # bytes that a batch may take besides weights and inputs: a forged program can ask for any number
 
 
 def export_program(
@@ -76,6 +77,7 @@ class RunProgram:
         if not oldest <= program.calling_convention <= newest:
             found = f"its program has version {program.calling_convention} of jax.export's calling convention"
             raise ValueError(f"{found}, and JAX {jax.__version__} reads {oldest} to {newest}")
+        self._name = facts.name
         self._arguments = _arguments(program.weights, facts)
         # A program of the same signature, which computes nothing, gives everything besides the program itself.
         empty = export.export(
@@ -130,7 +132,10 @@ class RunProgram:
             if size not in self._compiled:
                 weights, inputs = self._arguments
                 inputs = jax.ShapeDtypeStruct((size, *self._inputs.shape), inputs.dtype)
-                compiled = self._call.lower(weights, inputs).compile()
+                try:
+                    compiled = self._call.lower(weights, inputs).compile()
+                except (ValueError, TypeError, RuntimeError) as error:  # such as for a forged file: sizes that do not fit
+                    raise DataError(f"{self._name}: its program cannot be compiled: {one_line(error)}") from error
                 _check_memory(compiled, size)
                 self._compiled[size] = compiled
             return self._compiled[size]

@@ -9,6 +9,7 @@ import re
 import tracemalloc
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from forged import FACTS, forged_program, function, joined_file, small_file, small_program, split_file, weights
@@ -249,8 +250,8 @@ def test_a_forged_file_with_the_right_checksum_is_refused(name, data, tmp_path):
 def test_a_program_that_is_garbage_is_refused(tmp_path):
     program = forged_program(b"ML\xefR" + bytes(range(256)) * 8)
     write_model(tmp_path / "model.nnjax", FACTS, None, program)
-    with pytest.raises(ModelFileError, match=r"its program is no StableHLO that this JAX can read|its program ends"):
-        read_model(tmp_path / "model.nnjax")
+    with pytest.raises(ModelFileError, match="its program is no StableHLO that this JAX can read"):
+        read_model(tmp_path / "model.nnjax", isolated=False)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -281,9 +282,7 @@ def test_metrics_that_are_not_finite_are_left_out(tmp_path):
 
 
 def test_all_types_of_arrays_come_back(tmp_path):
-    import ml_dtypes
-
-    types = [np.float32, np.int32, np.uint32, np.float16, ml_dtypes.bfloat16, np.int8, np.uint8, np.bool_]
+    types = [np.float32, np.int32, np.uint32, np.float16, jnp.bfloat16, np.int8, np.uint8, np.bool_]
     arrays = {f"a{place}": np.arange(6).reshape(2, 3).astype(each) for place, each in enumerate(types)}
     arrays["scalar"], arrays["empty"] = np.array(3, np.float32), np.zeros((0, 4), np.float32)
     write_arrays(tmp_path / "arrays", arrays, {"a": "1"})

@@ -1,15 +1,13 @@
 """A program may compute, and nothing else."""
 
 import re
-import stat
-import sys
 
 import pytest
 from forged import FACTS, forged_program, module_text, program_of, small_program
 
 from nnjax.serving import program_checks
 from nnjax.serving.program import signature_of
-from nnjax.serving.program_checks import check_program, check_program_apart
+from nnjax.serving.program_checks import check_program
 
 TEXT, SIGNATURE = module_text()
 PRODUCT = "    %1 = stablehlo.multiply %arg0, %0 : tensor<4xf32>\n"
@@ -113,31 +111,6 @@ def test_what_is_no_program_is_refused(monkeypatch):
     monkeypatch.setattr(program_checks, "MOST_PROGRAM_BYTES", 100)
     with pytest.raises(ValueError, match=r"its program takes .* bytes, and 100 is the most"):
         check_program(program_of(TEXT), SIGNATURE)
-
-
-def test_a_process_of_its_own_finds_the_same():
-    program = small_program()
-    check_program_apart(program.stablehlo, signature_of(program, FACTS))
-    text, reason = HOSTILE["a callback"]
-    with pytest.raises(ValueError, match=reason):
-        check_program_apart(program_of(text), SIGNATURE)
-
-
-def test_a_program_that_ends_its_reader_is_refused(tmp_path, monkeypatch):
-    """MLIR's reader can crash on forged bytes: the process that reads them does, and no other."""
-    fake = tmp_path / "python"
-    monkeypatch.setattr(sys, "executable", str(fake))
-    fake.write_text("#!/bin/sh\ncat > /dev/null\nkill -11 $$\n")
-    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    with pytest.raises(ValueError, match=r"its program ends the process that reads it \(signal 11\)"):
-        check_program_apart(b"x", SIGNATURE)
-    fake.write_text("#!/bin/sh\ncat > /dev/null\nexec sleep 60\n")
-    monkeypatch.setattr(program_checks, "_SECONDS", 0.2)
-    with pytest.raises(ValueError, match="could not be read in"):
-        check_program_apart(b"x", SIGNATURE)
-    fake.unlink()
-    with pytest.raises(ValueError, match="no process can be started"):
-        check_program_apart(b"x", SIGNATURE)
 
 
 def test_signature_of_a_program_for_one_platform():

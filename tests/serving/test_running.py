@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from forged import FACTS, function, small_program, weights
+from forged import FACTS, function, program_of, small_program, weights
 
-from nnjax.config.errors import OutOfMemoryError
+from nnjax.config.errors import DataError, OutOfMemoryError
 from nnjax.serving import running
+from nnjax.serving.program import Program, signature_of
+from nnjax.serving.program_checks import check_program
 from nnjax.serving.running import RunProgram, export_program
 
 INPUTS = np.random.default_rng(0).integers(0, 256, (600, 4, 4, 1)).astype(np.uint8)
@@ -84,6 +86,21 @@ def test_a_batch_that_grows_without_bound_is_refused_before_it_runs():
     program = export_program(greedy, {}, FACTS, ["cpu"])
     with pytest.raises(OutOfMemoryError, match="is the most for a model's file"):
         RunProgram(program, FACTS)(INPUTS[:1])
+
+
+def test_a_program_whose_sizes_do_not_fit_is_refused_when_it_is_compiled():
+    """With two examples and one, a symbolic size is another than what a forged program says."""
+    text = """func.func @main(%0: tensor<2x16x8xf32>, %1: tensor<2x8x3xf32>, %2: tensor<?x4x4x1xui8>) -> tensor<2x?x3xf32> {
+      %3 = stablehlo.constant dense<[2, 5, 3]> : tensor<3xi32>
+      %4 = stablehlo.constant dense<0.0> : tensor<f32>
+      %5 = stablehlo.dynamic_broadcast_in_dim %4, %3, dims = [] : (tensor<f32>, tensor<3xi32>) -> tensor<2x?x3xf32>
+      return %5 : tensor<2x?x3xf32>
+    }"""
+    forged = Program(program_of(text), small_program().calling_convention, ("cpu",), weights())
+    check_program(forged.stablehlo, signature_of(forged, FACTS))
+    with pytest.raises(DataError, match="small: its program cannot be compiled: ") as refused:
+        RunProgram(forged, FACTS)(INPUTS[:1])
+    assert "\n" not in str(refused.value)
 
 
 def test_outputs_of_another_shape_are_refused():

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,8 +48,7 @@ def folder(tmp_path_factory):
 def run(folder, monkeypatch, capsys):
     """Runs the command in the folder, with the program read in this process."""
     monkeypatch.chdir(folder)
-    whole = ModelFile.model
-    monkeypatch.setattr(ModelFile, "model", lambda self: whole(self, isolated=False))
+    monkeypatch.setattr(ModelFile, "model_apart", lambda self: nullcontext(self.model(isolated=False)))
 
     def called(*words):
         code = main(["small.nnjax", *words])
@@ -148,11 +149,14 @@ def test_a_file_that_is_no_model(run, folder, capsys):
 
 def test_the_process_needs_jax_numpy_and_pillow_alone(folder):
     """As in an environment without the other packages: a module that is None in sys.modules cannot be imported."""
-    program = f"""import runpy, sys
-sys.modules.update(dict.fromkeys({NOT_THERE!r}))
-sys.argv[:] = ["serving", "small.nnjax", "scans/a.png", "--json"]
-runpy.run_module("nnjax.serving", run_name="__main__")"""
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    absent = folder / "absent"
+    absent.mkdir()
+    (absent / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({NOT_THERE!r}))")
+    path = os.pathsep.join([str(absent), *sys.path])
+    words = [sys.executable, "-m", "nnjax.serving", "small.nnjax", "scans/a.png", "--json"]
+    done = subprocess.run(
+        words, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     shares = {each["label"]: each["probability"] for each in json.loads(done.stdout)["top"]}
     np.testing.assert_allclose([shares[label] for label in FACTS.labels], expected(folder, "a"), atol=1e-6)
