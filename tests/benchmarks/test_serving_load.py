@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import uvloop
+
 from benchmarks import open_loop, sections
 
 RESULT = {
@@ -56,7 +58,7 @@ def test_the_rate_does_not_fall_with_the_answers(monkeypatch):
     while not ports:
         pass
     try:
-        result = asyncio.run(open_loop.send(ports[0], b"picture", rate=200.0, seconds=1.0))
+        result = uvloop.run(open_loop.send(ports[0], b"picture", rate=200.0, seconds=1.0))
     finally:
         ended.set()
         thread.join()

@@ -150,7 +150,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=connection_class(settings),
+                http=connection_class(settings, app),
                 ws="none",
                 lifespan="on",
                 log_config=None,

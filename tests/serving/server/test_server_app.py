@@ -107,6 +107,34 @@ def test_a_full_queue_refuses_and_loses_nobody(models, network):
         assert served.labels(square(1)) == ["top right"]
 
 
+def test_refusals_of_a_full_queue_leave_their_connections_open_and_are_counted(models, network, tmp_path):
+    held, body = threading.Event(), json.dumps({"inputs": square(2).tolist()})
+    log = (tmp_path / "log").open("w+")
+    with running(models, ServerSettings(queue=1), log=log) as served:
+        network.hook = lambda inputs: held.wait(10)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(served.labels, square(0))
+            while served.app.state.examples < 1:
+                pass
+            connection = served.connect()
+            for sent in (body, [body[:9].encode(), body[9:].encode()], body):  # the second one in chunks
+                connection.request("POST", "/predict", sent, {"content-type": "application/json"})
+                response = connection.getresponse()
+                assert (response.status, response.read()) == (429, b'{"error": "the queue is full"}\n')
+            connection.request("GET", "/ready")
+            assert connection.getresponse().read().startswith(b'{"status": "ready"')
+            assert served.ask("POST", "/predict", body, {"connection": "close"})[0] == 429
+            held.set()
+            assert asked.result() == ["top left"]
+        connection.request("POST", "/predict", body, {"content-type": "application/json"})
+        assert json.loads(connection.getresponse().read())["answers"][0]["label"] == "bottom left"
+        connection.close()
+        text = served.ask("GET", "/metrics")[2].decode()
+    assert 'nnjax_http_requests_total{path="/predict",status="429"} 4.0' in text
+    log.seek(0)
+    assert log.read().count(" POST /predict 429 0.0 ms: the queue is full\n") == 3
+
+
 def test_a_request_that_alone_is_larger_than_the_queue_is_answered(models):
     with running(models, ServerSettings(queue=4, batch=2)) as served:
         assert len(served.labels(np.stack([square(0)] * 10))) == 10
