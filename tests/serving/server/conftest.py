@@ -1,7 +1,7 @@
 """A model by hand, and its network."""
 
 import pytest
-from serving_thread import HandModel, Network, facts_of, hand_occlusion
+from serving_thread import Model, Network, facts_of, hand_occlusion
 
 
 @pytest.fixture(autouse=True)
@@ -17,4 +17,4 @@ def network():
 @pytest.fixture
 def models(network):
     facts = facts_of()
-    return {facts.name: HandModel(facts, network, None)}
+    return {facts.name: Model(facts, network, None)}

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from serving_thread import HandModel, Network, facts_of, hand_occlusion
+from serving_thread import Model, Network, facts_of, hand_occlusion
 
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
@@ -23,7 +23,7 @@ def main():
     settings = ServerSettings(port=port, batch=2, drain=drain)
     try:
         with bound(settings) as sock:
-            serve({"squares": HandModel(facts_of(), network, None)}, settings, sock, lambda line: print(line, flush=True))
+            serve({"squares": Model(facts_of(), network, None)}, settings, sock, lambda line: print(line, flush=True))
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
