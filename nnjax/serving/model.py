@@ -9,7 +9,7 @@ commands, the server and the page use either in the same way.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnjax.config.errors import InputError
 from nnjax.serving.facts import ModelFacts
+from nnjax.serving.preparing import Prepared
 from nnjax.serving.typical import Typical
 
 OutputsOf = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -91,6 +92,16 @@ class Model:
                 label, probability = self.facts.labels[best], float(means[best])
             answers.append(Answer(means, spread, label, probability, warnings))
         return answers
+
+    def answer_pictures(self, pictures: Sequence[Prepared]) -> Sequence[Answer]:
+        """Answers pictures that `nnjax.serving.preparing.prepare` made, with its warnings before the answers' own."""
+        if not pictures:
+            return []
+        answers = self.answer(np.stack([picture.inputs for picture in pictures]))
+        return [
+            replace(answer, warnings=(*picture.warnings, *answer.warnings))
+            for picture, answer in zip(pictures, answers, strict=True)
+        ]
 
 
 def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Sequence[float]) -> NDArray[np.float32]:
