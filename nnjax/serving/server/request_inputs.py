@@ -50,12 +50,12 @@ class Seen:
 
     Attributes:
         notes: what was done or found, in words.
-        empty: whether no figure was found.
+        warnings: reasons to doubt the answer.
         steps: names and data URLs of pictures, where they are wanted.
     """
 
     notes: tuple[str, ...]
-    empty: bool
+    warnings: tuple[str, ...]
     steps: tuple[tuple[str, str], ...]
 
 
@@ -161,7 +161,7 @@ def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSetting
         prepared = prepare(picture, facts.inputs)
         inputs.append(prepared.inputs)
         shown = tuple((step, data_url(image)) for step, image in prepared.steps) if steps else ()
-        seen.append(Seen(prepared.notes, prepared.empty, shown))
+        seen.append(Seen(prepared.notes, prepared.warnings, shown))
     return Taken(np.stack(inputs), tuple(seen))
 
 

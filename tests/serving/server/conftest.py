@@ -1,12 +1,9 @@
 """A model by hand, and its network."""
 
 import pytest
-from serving_thread import Model, Network, facts_of, hand_occlusion
+from serving_thread import Network, facts_of
 
-
-@pytest.fixture(autouse=True)
-def _until_pictures(monkeypatch):
-    monkeypatch.setattr("nnjax.serving.server.served_model.occlusion_map", hand_occlusion)
+from nnjax.serving.model import Model
 
 
 @pytest.fixture

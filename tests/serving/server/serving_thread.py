@@ -145,8 +145,3 @@ def running(models, settings=None, token=None, log=None, *, ready=True):
             thread.join(20)
             lines.close()
             assert not thread.is_alive()
-
-
-def hand_occlusion(model, inputs, label):
-    """Until occlusion_map is there."""
-    return model.probabilities(np.stack([inputs] * 50))[0, :16, 0].reshape(4, 4)

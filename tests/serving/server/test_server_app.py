@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from serving_thread import Compiled, Model, Network, facts_of, running, square
+from serving_thread import Compiled, Network, facts_of, running, square
 
 from nnjax.config.errors import InputError
 from nnjax.config.serve_options import ServerSettings
+from nnjax.serving.model import Model
 
 
 def test_one_input_and_many_are_answered_in_order(models):
