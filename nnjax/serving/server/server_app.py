@@ -149,10 +149,8 @@ class ServerApp:
         with model.batcher.coming():
             taken = await self._read(body, content_type, model, steps=explain)
             admission.grow(len(taken.inputs) * (EXPLAINED if explain and model.explains else 1))
-            waiting = asyncio.ensure_future(model.answer(taken.inputs))
-            await asyncio.sleep(0)  # so that the inputs are in the queue before the context ends
         try:
-            given = await waiting
+            given = await model.answer(taken.inputs)
         except UserError as error:
             raise request_error_of(error) from None
         if taken.last is not None and model.facts.series is not None:
