@@ -13,7 +13,6 @@ from nnjax.api.predicting import model_of_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
 from nnjax.cli.runs import read_config
-from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.paths import shown_path
 from nnjax.config.predict_options import PredictConfig
@@ -69,9 +68,11 @@ def predict(config: PredictConfig, run_dir: Path) -> Mapping[str, Any]:
             console.print(f"Drawn in {shown_path(run_dir / 'figures')}")
         console.print(f"Written to {shown_path(file)}")
     failed = [record["error"] for record in done if "error" in record]
+    if failed and len(done) == 1:
+        raise DataError(failed[0])
     if failed:
         others = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise DataError(f"{len(failed)} of {count(len(done), 'picture')} could not be read: {failed[0]}{others}")
+        raise DataError(f"{len(failed)} of {len(done)} pictures could not be read: {failed[0]}{others}")
     return {"answered": len(done), "failed": len(failed)}
 
 
