@@ -299,7 +299,9 @@ def test_a_picture_is_chosen_by_keyboard(visit, tmp_path):
     page.wait_for_selector("#pad")
     (tmp_path / "seven.png").write_bytes(picture())
     choosers = []
-    page.on("filechooser", choosers.append)  # long before the key: Chromium is told of it asynchronously
+    page.on(
+        "filechooser", lambda chooser: choosers.append(chooser)
+    )  # long before the key: Chromium is told of it asynchronously
     for _ in range(10):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "file":
