@@ -20,7 +20,6 @@ def other_forecasts(forecast: Mapping[str, Any]) -> Iterator[tuple[str, str, Map
     Args:
         forecast: as in `summary.json`: rmse, mae, and `naive`, `baselines` (both by method) and `together`.
     """
-
     own = forecast.get("together") or forecast  # several trials answer as one
 
     def is_better(errors: Mapping[str, float]) -> bool:
