@@ -148,8 +148,7 @@ class Result:
     def answers(self, pictures: Iterable[str | Path | bytes]) -> list[Answer]:
         """Answers several pictures; see `answer`."""
         sources = [Path(picture) if isinstance(picture, str) else picture for picture in pictures]
-        inputs = [prepare(open_picture(source), self.model.facts.inputs).inputs for source in sources]
-        return list(self.model.answer(np.stack(inputs))) if inputs else []
+        return list(self.model.answer_pictures([prepare(open_picture(each), self.model.facts.inputs) for each in sources]))
 
     @cached_property
     def model(self) -> Model:

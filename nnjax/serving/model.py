@@ -9,7 +9,7 @@ commands, the server and the page use either in the same way.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnjax.config.errors import InputError
 from nnjax.serving.facts import ModelFacts
+from nnjax.serving.preparing import Prepared
 from nnjax.serving.typical import Typical
 
 OutputsOf = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -92,14 +93,24 @@ class Model:
             answers.append(Answer(means, spread, label, probability, warnings))
         return answers
 
+    def answer_pictures(self, pictures: Sequence[Prepared]) -> Sequence[Answer]:
+        """Answers pictures that `nnjax.serving.preparing.prepare` made, with its warnings before the answers' own."""
+        if not pictures:
+            return []
+        answers = self.answer(np.stack([picture.inputs for picture in pictures]))
+        return [
+            replace(answer, warnings=(*picture.warnings, *answer.warnings))
+            for picture, answer in zip(pictures, answers, strict=True)
+        ]
+
 
 def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Sequence[float]) -> NDArray[np.float32]:
     """Returns [trials, n, k] probabilities: the softmax of logits divided by each trial's temperature (Guo et al., 2017).
 
     Args:
         outputs: [trials, n, k].
-        from_logits: whether outputs are logits. Else they were trained to be 1 for the true class and 0 for the others: they are
-            clipped to (0, 1] and divided by their sum, and their logarithms serve as logits.
+        from_logits: whether outputs are logits. Else they were trained to be 1 for the true class and 0 for the others: they
+            are clipped to (0, 1] and divided by their sum, and their logarithms serve as logits.
         temperatures: one for each trial, above 0.
     """
     logits = outputs if from_logits else np.log(np.clip(outputs, 1e-6, 1))

@@ -7,7 +7,7 @@
 A picture that already has the network's size and colours stays as it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ _MNIST_STROKE = (1.8, 2.4, 3.8)  # pixels: the 10th, 50th and 97th per cent of M
 _DIGITS_BITMAP = 32  # pixels a side, of which 4 × 4 are counted
 _DIGITS_INK = (0.25, 0.305, 0.36)  # share of the bitmap: about the 5th, 50th and 95th per cent of scikit-learn's digits
 _DIGITS_WIDEST = 28
+_CLUTTER = 0.3  # pencil on paper in a noisy photo has 0.25 at most, half of the photos of cats more
+_MOST_PARTS = 4
 
 _Step = tuple[str, NDArray[np.uint8]]
 
@@ -37,12 +39,14 @@ class Prepared:
         steps: names and pictures, [h, w] or [h, w, 3] uint8, from the given one to the network's; the last shows `inputs`.
         notes: what was done or found, in words, such as "dark on light: inverted".
         empty: whether no figure was found: `inputs` shows nothing.
+        warnings: reasons to doubt that the picture shows a figure on an even ground.
     """
 
     inputs: NDArray[Any]
     steps: tuple[tuple[str, NDArray[np.uint8]], ...]
     notes: tuple[str, ...] = ()
     empty: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
@@ -75,12 +79,23 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
     figure = find_figure(_grey(picture))
     if figure is None:
         nothing = np.zeros(facts.shape, np.float32)
-        return _prepared(nothing, facts, (shown,), ("nothing stands out from the ground: an empty picture",), empty=True)
+        nowhere = "no figure stands out from the ground: taken as an empty picture"
+        return replace(_prepared(nothing, facts, (shown,), ()), empty=True, warnings=(nowhere,))
     digit, ink, changed = (_as_mnist if facts.preparation == "mnist" else _as_digits)(figure)
     parts = f"{figure.parts} separate strokes taken as one figure" if figure.parts > 1 else ""
     notes = ("dark on light: inverted" if figure.dark_on_light else "", parts, changed)
     steps = (shown, ("ink", _bytes(figure.seen)), ("figure", _bytes(ink)))
-    return _prepared(digit[..., None], facts, steps, tuple(filter(None, notes)))
+    prepared = _prepared(digit[..., None], facts, steps, tuple(filter(None, notes)))
+    return replace(prepared, warnings=_doubts(figure))
+
+
+def _doubts(figure: Figure) -> tuple[str, ...]:
+    """Reasons to believe that a picture is no drawing: of a cat, pieces stand out everywhere, and of all shades."""
+    if figure.clutter > _CLUTTER:
+        return ("more than one figure stands out from the ground, as in a photo of a scene",)
+    if figure.parts > _MOST_PARTS:
+        return (f"the figure has {figure.parts} separate pieces",)
+    return ()
 
 
 def _prepared(
@@ -88,14 +103,13 @@ def _prepared(
     facts: InputFacts,
     steps: tuple[_Step, ...],
     notes: tuple[str, ...],
-    empty: bool = False,
 ) -> Prepared:
     """From shares of white, [h, w, c] 0 to 1, to stored values."""
     assert facts.largest is not None
     values = shares * np.float32(facts.largest)
     inputs = np.rint(values).astype(np.uint8) if facts.dtype == "uint8" else values.astype(np.float32)
     last = _bytes(_shares(inputs, facts.largest))
-    return Prepared(inputs, (*steps, ("as the network sees it", last[..., 0] if last.shape[2] == 1 else last)), notes, empty)
+    return Prepared(inputs, (*steps, ("as the network sees it", last[..., 0] if last.shape[2] == 1 else last)), notes)
 
 
 def _shares(values: NDArray[Any], white: float = 255.0) -> NDArray[np.float32]:

@@ -1,39 +1,63 @@
 """Reads rows of numbers, from CSV text or lists, as inputs of a network of vectors or of a time series.
 
-inputs = rows_from_csv(Path("new.csv"), facts)         # [n, d], or [1, window, 1] of a series' last rows
-inputs = rows_from_lists([[5.1, 3.5, 1.4, 0.2]], facts)
+    inputs = rows_from_csv(Path("new.csv"), facts)         # [n, d], or [1, window, 1] of a series' last rows
+    inputs = rows_from_lists([[5.1, 3.5, 1.4, 0.2]], facts)
+
+Of a series, rows are values in its unit; they become the scaled changes that the network was trained on
+(`nnjax.data.time_series`).
 """
 
+import csv
+import io
+import math
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.serving.facts import ModelFacts
+from nnjax.config.errors import DataError
+from nnjax.config.paths import shown_path
+from nnjax.serving.facts import ModelFacts, SeriesFacts
+
+_MAX_BYTES = 64 * 2**20
+_SEPARATORS = ",;\t"
 
 
-def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None) -> NDArray[np.float32]:
+def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None, max_bytes: int = _MAX_BYTES) -> NDArray[Any]:
     """Reads CSV text, or the file of a path: one input a row; of a series, one value a row.
 
-    Columns stand by name where the facts name features and the file has a header, else by place.
+    Columns stand by name where the facts name features and the text has a header, else by place. A series' values are the
+    column of its name, or the only column. Commas, semicolons or tabs separate; blank lines at the end are left out.
 
     Args:
         source: the text or the path.
         facts: of the model.
         name: of the text in errors; by default the path, or "the rows".
+        max_bytes: of the file or text.
 
     Returns:
-        [n, *facts.inputs.shape] inputs. Of a series, n is 1: the last rows, transformed as in training.
+        [n, *facts.inputs.shape] inputs of the stored type. Of a series, n is 1: the last rows, transformed as in training.
 
     Raises:
         DataError: in one line with the line and column: for a wrong count, a word, a blank, a number that is not finite.
     """
-    raise NotImplementedError
+    name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
+    lines = _lines(_text(source, name, max_bytes), name)
+    header = lines.pop(0)[1] if lines and not any(_number(cell) is not None for cell in lines[0][1]) else None
+    if not lines:
+        raise DataError(f"{name}: holds no rows of numbers")
+    wanted = (facts.series.name,) if facts.series else facts.inputs.features
+    count = 1 if facts.series else math.prod(facts.inputs.shape)
+    places = _places(header, wanted, count, len(lines[0][1]), name)
+    width = len(header or lines[0][1])
+    table = np.array([_values(cells, places, width, f"{name}, line {line}", header) for line, cells in lines])
+    return _inputs(table[:, 0] if facts.series else table, facts, name)
 
 
-def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows") -> NDArray[np.float32]:
+def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows") -> NDArray[Any]:
     """Makes inputs of nested lists of numbers, such as JSON's: one input or several; of a series, its last values.
 
     Returns:
@@ -42,4 +66,129 @@ def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows"
     Raises:
         DataError: in one line: for another shape or something that is no finite number.
     """
-    raise NotImplementedError
+    try:
+        table = np.array(values)
+    except ValueError:
+        raise DataError(f"{name}: its lists are of different lengths; must be {_wanted(facts)}") from None
+    if table.dtype.kind not in "iuf" or not table.size:  # not of booleans, texts or nulls, which become numbers in silence
+        raise DataError(f"{name}={_short(values)}: must be numbers, {_wanted(facts)}")
+    if not np.isfinite(table).all():
+        raise DataError(f"{name}={_short(values)}: must be finite numbers")
+    return _inputs(table.astype(np.float64), facts, name)
+
+
+def _inputs(table: NDArray[np.float64], facts: ModelFacts, name: str) -> NDArray[Any]:
+    """[n, *shape] of finite numbers in any nesting that fits."""
+    shape = facts.inputs.shape
+    if facts.series:
+        if table.ndim > 1 and table.size != len(table):
+            raise DataError(f"{name}: has the shape {list(table.shape)}; must be {_wanted(facts)}")
+        return _window(table.ravel(), facts.series, shape[0], name)
+    size = math.prod(shape)
+    if table.shape in (shape, (size,)):
+        table = table[None]
+    if table.shape[1:] not in (shape, (size,)):
+        raise DataError(f"{name}: has the shape {list(table.shape)}; must be {_wanted(facts)}")
+    table = table.reshape(-1, *shape)
+    if facts.inputs.dtype == "uint8":
+        largest = facts.inputs.largest or 255
+        if (table != np.rint(table)).any() or table.min() < 0 or table.max() > largest:
+            raise DataError(f"{name}: must be whole numbers from 0 to {largest:g}")
+        return table.astype(np.uint8)
+    with np.errstate(over="ignore"):
+        inputs = table.astype(np.float32)
+    if not np.isfinite(inputs).all():
+        raise DataError(f"{name}: holds a number beyond ±3.4e38")
+    return inputs
+
+
+def _window(values: NDArray[np.float64], series: SeriesFacts, window: int, name: str) -> NDArray[np.float32]:
+    """[1, window, 1] the last scaled changes of a series."""
+    needed = window + series.difference
+    if len(values) < needed:
+        raise DataError(f"{name}: has {len(values)} values of {series.name}; must have at least {needed}, the last ones known")
+    last = values[-needed:]
+    if series.log and last.min() <= 0:
+        raise DataError(f"{name}: {series.name} holds {last.min():g}; must be above 0, for its logarithm is taken")
+    levels = np.log(last) if series.log else last
+    changes = levels[series.difference :] - levels[: -series.difference] if series.difference else levels
+    return ((changes - series.mean) / series.std)[None, :, None].astype(np.float32)
+
+
+def _text(source: str | Path, name: str, max_bytes: int) -> str:
+    if isinstance(source, str):
+        data = source.encode()
+    else:
+        try:
+            with source.open("rb") as file:
+                data = file.read(max_bytes + 1)
+        except OSError as error:
+            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    if len(data) > max_bytes:
+        raise DataError(f"{name}: holds more than {max_bytes:,} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: is no text in UTF-8: byte {error.start}") from None
+
+
+def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
+    """Line numbers and cells, without blank lines at the end."""
+    start = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=start.count)
+    reader = csv.reader(io.StringIO(text.rstrip()), delimiter=separator)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num}: no CSV: {error}") from None
+    for line, cells in lines:
+        if not cells:
+            raise DataError(f"{name}, line {line}: is blank; must hold numbers")
+    return lines
+
+
+def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: int, name: str) -> list[int]:
+    """The column of each value."""
+    if header and wanted and (set(wanted) & set(header) or len(header) != count):
+        for feature in wanted:
+            if header.count(feature) != 1:
+                near = get_close_matches(feature, header, n=1)
+                found = f"has {header.count(feature)} columns {feature}" if feature in header else f"has no column {feature}"
+                raise DataError(f"{name}: {found}{f'; did you mean {near[0]}?' if near else ''} There are: {', '.join(header)}")
+        return [header.index(feature) for feature in wanted]
+    if width != count:
+        raise DataError(f"{name}, line 1: has {width} columns; must have {count}{': ' + ', '.join(wanted) if wanted else ''}")
+    return list(range(count))
+
+
+def _values(cells: list[str], places: list[int], width: int, where: str, header: list[str] | None) -> list[float]:
+    if len(cells) != width:
+        raise DataError(f"{where}: has {len(cells)} columns; must have {width}")
+    row = []
+    for place in places:
+        number = _number(cells[place])
+        if number is None or not math.isfinite(number):
+            column = f"column {place + 1}" + (f" ({header[place]})" if header else "")
+            found = f"'{cells[place][:40]}'" if cells[place] else "is blank"
+            raise DataError(f"{where}, {column}: {found}; must be a finite number")
+        row.append(number)
+    return row
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)  # Python accepts 1_000
+    except ValueError:
+        return None
+
+
+def _wanted(facts: ModelFacts) -> str:
+    if facts.series:
+        return f"a list of the last {facts.inputs.shape[0] + facts.series.difference} or more values of {facts.series.name}"
+    size = " × ".join(map(str, facts.inputs.shape))
+    return f"lists of {size} numbers" + (f": {', '.join(facts.inputs.features)}" if facts.inputs.features else "")
+
+
+def _short(values: object) -> str:
+    text = repr(values[:3] if isinstance(values, list) else values)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nnjax.serving.components import components
+from nnjax.serving.pieces import pieces
 
 Grey = NDArray[np.float32]
 
@@ -38,6 +38,7 @@ class Figure:
         dark_on_light: whether strokes are darker than the ground.
         contrast: between strokes and ground, as a share of the ground.
         parts: the number of separate pieces that were kept.
+        clutter: ink around the figure, as a share of the figure's: its 95th per cent.
     """
 
     ink: Grey
@@ -45,6 +46,7 @@ class Figure:
     dark_on_light: bool
     contrast: float
     parts: int
+    clutter: float
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def find_figure(grey: Grey) -> Figure | None:
     found = dark if is_dark else light
     assert found is not None
     ink = _cut(grey if is_dark else 1 - grey, found)
-    return None if ink is None else Figure(ink, found.seen, is_dark, found.level, found.parts)
+    return None if ink is None else Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found))
 
 
 def is_dark_on_light(grey: Grey) -> bool:
@@ -212,6 +214,18 @@ def _step(grey: Grey, darkest: Grey, mask: NDArray[np.bool_]) -> float:
     return min(steps) * (0.5 if reaches else 1.0)
 
 
+def _clutter(found: _Found) -> float:
+    """Ink near the figure but off it: its 95th per cent, within half the figure's size."""
+    top, bottom, left, right = box_of(found.mask.astype(np.float32))
+    reach = 4 + max(bottom - top, right - left) // 2
+    near = np.s_[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach]
+    figure = found.mask.astype(np.float32)
+    for _ in range(3):  # its edges are half ink
+        figure = _spread(figure, True)
+    around = found.seen[near][figure[near] < 0.5]
+    return float(np.quantile(around, 0.95)) if len(around) else 0.0
+
+
 def _pooled(grey: Grey, shape: tuple[int, ...]) -> Grey:
     """The largest value in each pixel's area, after the mean over a quarter of its side (against noise)."""
     height, width = shape
@@ -238,7 +252,7 @@ def _spread_of(values: Grey) -> tuple[float, float]:
 
 def _figure_mask(ink: Grey, above: float) -> tuple[NDArray[np.bool_], int]:
     """Where the figure is, and of how many pieces: without specks, and without what reaches in over the border."""
-    labels, count = components(ink > above)
+    labels, count = pieces(ink > above)
     if not count:
         return np.zeros(ink.shape, bool), 0
     mass = np.bincount(labels.ravel(), ink.ravel(), count + 1)

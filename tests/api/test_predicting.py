@@ -34,7 +34,8 @@ def opened():
 def run(tiny, tmp_path_factory):
     """A run on two devices, with two checkpoints."""
     folder = tmp_path_factory.mktemp("run")
-    config = tiny("parallel.devices=2", "training.checkpoint_every=1epoch", "training.keep=2", "data.validation=0.25")
+    lengths = ("training.duration=24epochs", "training.checkpoint_every=12epochs", "training.keep=2")
+    config = tiny("parallel.devices=2", "data.validation=0.25", *lengths)
     return folder, nnjax.fit(config, run_dir=folder)
 
 
@@ -74,8 +75,8 @@ def test_the_facts_are_those_of_the_run(run, opened):
 
 def test_another_checkpoint_has_a_temperature_of_its_own(run, opened):
     folder, result = run
-    first = opened(folder, 2).facts
-    assert first.provenance["step"] == 2 != result.summary["tested_step"]
+    first = opened(folder, 24).facts
+    assert first.provenance["step"] == 24 != result.summary["tested_step"]
     assert first.temperatures != opened(folder).facts.temperatures
     assert first.temperatures[0] != 1
 

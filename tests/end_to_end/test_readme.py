@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from archives import prepare_made
 from commands import ROOT, code_blocks, environment, run, start
+from PIL import Image, ImageDraw
 
 from nnjax.cli import command, compose, hydra_runner
 
@@ -33,6 +34,13 @@ def parameters():
             yield pytest.param(line, marks=pytest.mark.slow if is_slow else ())
 
 
+def draw_digit(path):
+    """A one, dark on light."""
+    picture = Image.new("L", (300, 300), 220)
+    ImageDraw.Draw(picture).line([(150, 60), (148, 240)], fill=30, width=26)
+    picture.save(path)
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of the project with small official datasets at hand, so that outputs/ of the real one stays as it is."""
@@ -41,6 +49,7 @@ def checkout(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "my_models.py").write_text(PLUGIN)
+    draw_digit(folder / "photo.png")
     for name, num_train in (("mnist", 300), ("cifar10", 500), ("cifar100", 300)):  # 500: a batch of the narrow airbench
         prepare_made(name, folder, num_train=num_train, num_test=100)
     return folder
@@ -147,10 +156,10 @@ def test_an_option_is_added_as_the_diff_says(number, line, checkout, tmp_path):
 
 
 def a_run(checkout, *, series=False):
-    """The folder of a finished run, for the commands that speak of an earlier one; of a series, where it has to be."""
-    name = "*/*_airline" if series else "*/*"
-    runs = sorted((checkout / "outputs" / "train").glob(name))
-    if not runs:
-        run("train", "debug=fast", *(["experiment=airline_rnn"] if series else []), cwd=checkout)
-        runs = sorted((checkout / "outputs" / "train").glob(name))
+    """The folder of a finished run, for the commands that speak of an earlier one: on the digits, or of a series."""
+    data, overrides = ("airline", ["experiment=airline_rnn"]) if series else ("digits", [])
+    folder, name = checkout / "outputs" / "train", f"*/*_{data}*"
+    if not any(folder.glob(name)):
+        run("train", "debug=fast", *overrides, cwd=checkout)
+    runs = sorted(folder.glob(name))
     return runs[0]

@@ -1,13 +1,13 @@
 """Labels the connected pieces of a mask; scipy.ndimage.label where scipy is not installed.
 
-labels, count = components(mask)                           # [h, w], 0 off the mask, 1 to count on it
+labels, count = pieces(mask)                           # [h, w], 0 off the mask, 1 to count on it
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+def pieces(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     """Labels pieces that touch by an edge or a corner.
 
     Runs of each row are joined with the runs of the row above that they touch (union and find; Rosenfeld and Pfaltz, 1966).
