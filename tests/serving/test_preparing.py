@@ -157,6 +157,7 @@ def classifier(images, labels):
     return lambda inputs: (hidden(inputs) @ solved).argmax(1)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_real_digits_survive_paper_shadows_and_pencil():
     data = tfds_data("mnist", REAL_DATA)
