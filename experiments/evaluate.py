@@ -9,13 +9,19 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from nnjax.api.calibrating import calibration_of
 from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
 from nnjax.api.run_drawing import draw_figures
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
+from nnjax.config.data_options import SeriesOptions
+from nnjax.config.errors import ConfigError
+from nnjax.config.invocation import verb_command
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import EvaluateConfig
-from nnjax.config.shell import shell_text
+from nnjax.config.shell import shell_text, shell_word
+from nnjax.reporting.baselines_table import baselines_table
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import write_json
 from nnjax.reporting.trial_results import forecast_errors, mean_forecast, means, rows_of, trials_summary
@@ -36,12 +42,15 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     run = Path(config.run)
     run_config, summary = read_run(run, config.checkpoint, config.memory_limit)
+    if isinstance(run_config.data, SeriesOptions) and not run_config.data.holdout:
+        advice = f"forecast with {verb_command('forecast')} {shell_word(f'run={shown_path(run)}')}"
+        raise ConfigError(f"run={shown_path(run)}: has nothing to measure, since data.holdout=0 holds no row out; {advice}")
     with (
         RunConsole(run_dir / "evaluate.log") as console,
         out_of_memory_explained(run_config, "evaluate"),
         jax_session(console.warn),
     ):
-        from nnjax.training.forecast import make_forecasts
+        from nnjax.training.forecast import errors_together, make_forecasts
 
         opened = open_run(run_config, run, summary, config.checkpoint, console)
         experiment, state, progress = opened.experiment, opened.state, opened.progress
@@ -55,17 +64,23 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             "test": means(result.metrics),
             "test_examples": result.count,
         }
+        calibration = calibration_of(experiment, state, result)
+        if calibration is not None:
+            evaluation["calibration"] = calibration
         splits, made = {"test": result.metrics}, []
-        console.print(
-            _comparison("test", evaluation["test"], summary.get("test", {}), f"{result.count:,} examples", progress.step)
+        measured, recorded = (
+            evaluation["test"] | _measured(calibration),
+            (summary.get("test") or {}) | _measured(summary.get("calibration")),
         )
+        console.print(_comparison("test", measured, recorded, f"{result.count:,} examples", progress.step))
         if dataset.series is not None:
             made = make_forecasts(experiment, state, dataset.series)
             forecasts = [forecast.summary for forecast in made]
-            evaluation["forecast"] = forecast = mean_forecast(forecasts)
+            evaluation["forecast"] = forecast = mean_forecast(forecasts) | errors_together(made)
             splits["forecast"] = forecast_errors(forecasts)
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
+            console.print(baselines_table(forecast))
         if experiment.placement.many:
             trials = rows_of(experiment.plan.trials, splits, steps=progress.step, diverged=progress.diverged)
             evaluation |= trials_summary(trials)
@@ -73,7 +88,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         write_json(run_dir / "evaluation.json", evaluation)
         if _is_drawn(config.figures, run_config.report.figures, run, summary):
             trials = evaluation.get("trials", ())
-            figures = draw_figures(run, run_dir / "figures", experiment, state, result, made, trials, console)
+            figures = draw_figures(run, run_dir / "figures", experiment, state, result, made, trials, console, calibration)
             evaluation["figures"] = figures
             write_json(run_dir / "evaluation.json", evaluation)
             console.print(f"Drawn in {shell_text(run_dir / 'figures')}")
@@ -88,6 +103,13 @@ def _is_drawn(asked: bool | Literal["auto"], wanted: bool, run: Path, summary: M
     names = [Path(path).name for path in summary.get("figures") or ()]  # written after the last one
     missing = not names or any(not (run / "figures" / name).exists() for name in names)
     return wanted and missing and (run / "metrics.jsonl").exists()
+
+
+def _measured(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The numbers of a calibration that are compared; the temperatures of several trials stand in the file."""
+    names = ("temperature", "ece_before", "ece_after")
+    found = {name: (calibration or {}).get(name) for name in names}
+    return {name: value for name, value in found.items() if isinstance(value, float)}
 
 
 def _comparison(what: str, measured: Mapping[str, float], recorded: Mapping[str, Any], rows: str, step: int) -> Table:

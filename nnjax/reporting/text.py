@@ -19,6 +19,19 @@ def metric_text(name: str, value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
+def percent_text(share: float) -> str:
+    """A share as percent, with two digits below 10 %: "0.84%", "98.6%"."""
+    percent = 100 * share
+    return f"{percent:.1f}%" if percent >= 9.995 else f"{percent:.2f}%"
+
+
+def temperature_text(temperature: float | Sequence[float | None]) -> str:
+    """The temperature that a classifier's logits are divided by; of several trials the range."""
+    known = [each for each in temperature if each is not None] if isinstance(temperature, Sequence) else [temperature]
+    low, high = f"{min(known):.3g}", f"{max(known):.3g}"
+    return f"temperature {low}" if low == high else f"temperatures {low} to {high}"
+
+
 def spread_text(name: str, spread: Mapping[str, float]) -> str:
     """A metric's mean ± standard deviation [95 % interval of the mean] over several trials; for one trial only the mean.
 

@@ -17,6 +17,7 @@ from nnjax.reporting.figures.curves import learning_curves, regression_fit
 from nnjax.reporting.figures.filters import first_layer_filters
 from nnjax.reporting.figures.forecast_curve import ForecastLike, draw_forecast
 from nnjax.reporting.figures.learning_rates import draw_learning_rates
+from nnjax.reporting.figures.reliability import reliability_diagram
 from nnjax.reporting.figures.weight_curves import weight_curves
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.probabilities import probabilities
@@ -27,17 +28,18 @@ def draw_run(
     *,
     inputs: NDArray[Any],
     targets: NDArray[Any],
-    outputs: NDArray[np.float32],
-    losses: NDArray[np.float32],
+    outputs: NDArray[np.float32] | None,
+    losses: NDArray[np.float32] | None,
     class_names: Sequence[str],
     from_logits: bool,
     kernel: NDArray[Any] | None = None,
     forecast: ForecastLike | None = None,
     trials: Sequence[Mapping[str, Any]] = (),
+    calibration: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Draws learning curves, test results, the first layer's filters and a forecast, as far as the run has them.
+    """Draws learning curves, test results, calibration, the first layer's filters and a forecast, as far as the run has them.
 
     For several trials, the learning curves and the figure over the learning rates (if these vary) show all of them; the other
     figures show one network.
@@ -46,13 +48,14 @@ def draw_run(
         run_dir: the run's folder, with its metrics.
         inputs: [n, ...] the test split's inputs; images are [n, h, w, c].
         targets: [n] class numbers, or [n, k] values.
-        outputs: [n, k] the network's outputs.
-        losses: [n] each example's loss.
+        outputs: [n, k] the network's outputs; None where nothing was tested.
+        losses: [n] each example's loss; None where nothing was tested.
         class_names: one for each class; empty for regression.
         from_logits: whether the outputs are logits (softmax gives probabilities); else they are probabilities.
         kernel: [kh, kw, c, features] of the first layer, if it is a convolution.
         forecast: the test split's forecast, if the data is a series.
         trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
+        calibration: as in `summary.json`; None where nothing was measured.
         folder: where to draw; None is `run_dir`/figures.
         warn: called with a line about each figure that could not be drawn; the others are drawn all the same. None raises.
 
@@ -66,7 +69,9 @@ def draw_run(
         figures["learning_rates"] = lambda path: draw_learning_rates(trials, path)
     if any(record["split"] == "weights" for record in records):
         figures["weights"] = lambda path: weight_curves(records, path)
-    if class_names:
+    if outputs is None or losses is None:
+        pass
+    elif class_names:
         predictions = outputs.argmax(axis=1)
         figures["confusion_matrix"] = lambda path: confusion_matrix(targets, predictions, class_names, path)
         if inputs.ndim == 4:
@@ -76,6 +81,8 @@ def draw_run(
                 worst_mistakes(inputs, targets, predictions, losses, confidence, class_names, path)
 
             figures["worst_mistakes"] = mistakes
+        if calibration is not None:
+            figures["calibration"] = lambda path: reliability_diagram(calibration, path)
     else:
         figures["regression_fit"] = lambda path: regression_fit(targets, outputs, path)
     if forecast is not None:

@@ -1,0 +1,150 @@
+"""A run's network as a model that answers: the run's own outputs, whatever number of examples, trials or devices."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+import nnjax
+from nnjax.api.jax_session import jax_session, unchanged_process
+from nnjax.api.predicting import input_facts, model_of_run, preparation_of
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.probabilities import probabilities
+from nnjax.training.predictor import BATCH_SIZES
+
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+@pytest.fixture
+def opened():
+    """Makes a model of a run's folder, as a command does."""
+
+    def opened(folder, checkpoint="tested"):
+        with unchanged_process(), RunConsole(None, quiet=True) as console, jax_session(console.warn):
+            return model_of_run(folder, checkpoint, "auto", console)
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory):
+    """A run on two devices, with two checkpoints."""
+    folder = tmp_path_factory.mktemp("run")
+    lengths = ("training.duration=24epochs", "training.checkpoint_every=12epochs", "training.keep=2")
+    config = tiny("parallel.devices=2", "data.validation=0.25", *lengths)
+    return folder, nnjax.fit(config, run_dir=folder)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 30])
+def test_outputs_are_those_of_the_run(run, opened, count):
+    folder, result = run
+    inputs = result.dataset.test.inputs[:count]
+    model = opened(folder)
+    outputs = model.outputs_of(inputs)
+    assert (outputs.shape, outputs.dtype) == ((1, count, 10), np.float32)
+    np.testing.assert_allclose(probabilities(outputs[0], from_logits=True), result.predict(inputs), atol=1e-6)
+
+
+def test_more_examples_than_the_largest_batch(run, opened):
+    folder, result = run
+    inputs = np.concatenate([result.dataset.test.inputs] * 20)
+    assert len(inputs) > 2 * BATCH_SIZES[-1]
+    outputs = opened(folder).outputs_of(inputs)
+    np.testing.assert_allclose(probabilities(outputs[0], from_logits=True), result.predict(inputs), atol=1e-6)
+
+
+def test_the_facts_are_those_of_the_run(run, opened):
+    folder, result = run
+    facts = opened(folder).facts
+    assert (facts.name, facts.task, facts.num_outputs, facts.num_trials) == ("fnn_digits", "classification", 10, 1)
+    assert facts.labels == tuple("0123456789")
+    assert (facts.inputs.shape, facts.inputs.dtype) == ((8, 8, 1), "uint8")
+    assert (facts.inputs.preparation, facts.inputs.largest) == ("digits", 16)
+    assert facts.calibration == result.summary["calibration"]
+    assert facts.temperatures == (result.summary["calibration"]["temperature"],)
+    assert facts.metrics == result.metrics["test"]
+    assert facts.provenance["run"] == folder.name
+    assert facts.provenance["step"] == result.summary["tested_step"]
+    assert facts.provenance["data_hash"] == result.summary["data_hash"]
+    assert facts.provenance["run_id"]
+
+
+def test_another_checkpoint_has_a_temperature_of_its_own(run, opened):
+    folder, result = run
+    first = opened(folder, 24).facts
+    assert first.provenance["step"] == 24 != result.summary["tested_step"]
+    assert first.temperatures != opened(folder).facts.temperatures
+    assert first.temperatures[0] != 1
+
+
+@pytest.mark.parametrize("kept", [None, "nothing", {"temperature": "hot"}, {"temperature": -1.0}, {"temperature": [1.0, 2.0]}])
+def test_a_summary_without_a_whole_calibration_has_it_fitted_again(run, opened, kept):
+    folder, result = run
+    path = folder / "summary.json"
+    before = path.read_text()
+    summary = json.loads(before)
+    del summary["calibration"]  # as of a version before 0.3
+    try:
+        path.write_text(json.dumps(summary | ({} if kept is None else {"calibration": kept})))
+        assert opened(folder).facts.temperatures == pytest.approx([result.summary["calibration"]["temperature"]])
+    finally:
+        path.write_text(before)
+
+
+def test_trials_answer_as_one(tiny):
+    result = nnjax.fit(tiny("training.seeds=3", "parallel.devices=2"))
+    model, inputs = result.model, result.dataset.test.inputs[:5]
+    assert model.facts.num_trials == 3
+    assert list(model.facts.temperatures) == result.summary["calibration"]["temperature"]
+    each = result.predict(inputs)
+    np.testing.assert_allclose(probabilities(model.outputs_of(inputs), from_logits=True), each, atol=1e-6)
+    plain = replace(model, facts=replace(model.facts, temperatures=(1.0,) * 3))
+    answers = plain.answer(inputs)
+    np.testing.assert_allclose([answer.probabilities for answer in answers], each.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose([answer.spread for answer in answers], each.std(axis=0), atol=1e-6)
+
+
+def test_a_diverged_trial_takes_no_part(tiny):
+    result = nnjax.fit(tiny("training.vary.learning_rate=[1e-3,1e30]", "optimizer=sgd", "training.duration=3epochs"))
+    model, inputs = result.model, result.dataset.test.inputs[:5]
+    assert model.facts.num_trials == len(model.facts.temperatures) == 1
+    assert model.outputs_of(inputs).shape == (1, 5, 10)
+    assert all(np.isfinite(answer.probabilities).all() for answer in model.answer(inputs))
+
+
+def test_a_regression_answers_with_values():
+    result = nnjax.fit(nnjax.compose("model=two_neuron", "training.duration=3steps"))
+    inputs = result.dataset.test.inputs
+    model = result.model
+    assert (model.facts.task, model.facts.labels, model.facts.temperatures) == ("regression", (), (1.0,))
+    (answer, *_) = model.answer(inputs)
+    np.testing.assert_allclose(answer.probabilities, result.predict(inputs)[0], atol=1e-6)
+    assert (answer.label, answer.probability) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "preparation"),
+    [
+        (("data=synthetic", "data.input_shape=[8,8,1]"), None),
+        (("data=synthetic", "data.input_shape=[5]"), None),
+        (("data=digits",), "digits"),
+    ],
+)
+def test_only_images_with_a_black_can_be_given_as_pictures(overrides, preparation):
+    assert preparation_of(nnjax.load_data(nnjax.compose("model=fnn", *overrides))) == preparation
+
+
+def test_registered_images_are_cropped_and_resized(own_registry):
+    images = np.random.default_rng(0).uniform(0, 0.5, (20, 6, 6, 3)).astype(np.float32)
+
+    @nnjax.register_dataset("bright")
+    def bright(options: Nothing):
+        return (images, np.arange(20) % 2), (images, np.arange(20) % 2)
+
+    facts = input_facts(nnjax.load_data(nnjax.compose("model=fnn", "data=bright", "training.global_batch_size=4")))
+    assert (facts.preparation, facts.dtype) == ("plain", "float32")
+    assert 0.45 < facts.largest <= 0.5

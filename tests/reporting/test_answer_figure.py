@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnjax.reporting.figures.answer_figure import draw_answer
+
+RANDOM = np.random.default_rng(0)
+STEPS = [(f"step {place}", RANDOM.integers(0, 255, (30, 40), np.uint8)) for place in range(3)]
+GIVEN = ("as given", RANDOM.integers(0, 255, (60, 40, 3), np.uint8))
+
+
+def drawn(tmp_path, steps=(GIVEN, *STEPS), classes=10, looked="some", spread=0.0, is_class=True, **options):
+    values = np.linspace(0.01, 0.2, classes).astype(np.float32)
+    heat = RANDOM.normal(size=steps[-1][1].shape[:2]).astype(np.float32) if isinstance(looked, str) else looked
+    path = tmp_path / "folder" / "figure.png"
+    draw_answer(
+        path,
+        name=options.get("name", "photo.png"),
+        steps=steps,
+        looked=heat,
+        labels=[f"class {place}" for place in range(classes)],
+        values=values,
+        spread=np.full(classes, spread, np.float32),
+        is_class=is_class,
+        remarks=options.get("remarks", ()),
+    )
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_a_figure_grows_with_its_panels(tmp_path):
+    widths = [drawn(tmp_path, looked=looked).shape[1] for looked in ("some", None)]
+    assert widths[0] > widths[1]
+    assert drawn(tmp_path, steps=[GIVEN]).shape[1] < widths[1]
+
+
+@pytest.mark.parametrize("classes", [1, 2, 12, 100])
+def test_any_number_of_classes(tmp_path, classes):
+    height, width, _ = drawn(tmp_path, classes=classes).shape
+    assert 200 < height < 800
+    assert 800 < width < 2400
+
+
+def test_many_steps_are_shortened(tmp_path):
+    steps = [GIVEN, *STEPS * 5]
+    assert drawn(tmp_path, steps=steps).shape[1] < 2400
+
+
+def test_what_is_shown_shows(tmp_path):
+    plain = drawn(tmp_path, looked=np.zeros((30, 40), np.float32))
+    for options in ({"spread": 0.05}, {"is_class": False}, {"remarks": ["unlike the training data"]}, {"name": "other.png"}):
+        other = drawn(tmp_path, looked=np.zeros((30, 40), np.float32), **options)
+        assert other.shape != plain.shape or (other != plain).any(), options
+
+
+def test_a_name_of_any_length_and_letters(tmp_path):
+    drawn(tmp_path, name="$x$ " * 60, remarks=["a long remark " * 30])

@@ -1,0 +1,61 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from nnjax.serving.answer_records import answer_record, columns, csv_line, json_line
+from nnjax.serving.facts import InputFacts, ModelFacts
+from nnjax.serving.model import Answer
+
+
+def facts(task="classification", labels=("cat", 'the "dog", at home', "cow")):
+    inputs = InputFacts((2,), "float32")
+    count = len(labels) or 2
+    return ModelFacts("model", task, inputs, labels, count, 1, True, (1.0,), None, {}, None, {})
+
+
+CLASSES = Answer(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0.05, 0], np.float32), "…", 0.7, ("unlike", "pale"))
+VALUES = Answer(np.array([1.5, -2e-9], np.float32), np.zeros(2, np.float32), None, None)
+
+
+def test_classes_come_by_their_probability():
+    record = answer_record("a.png", CLASSES, facts(), top=2, notes=["inverted"])
+    assert [each["label"] for each in record["top"]] == ['the "dog", at home', "cat"]
+    assert (record["label"], record["probability"]) == ('the "dog", at home', pytest.approx(0.7))
+    assert record["spread"] == pytest.approx(0.05)
+    assert (record["source"], record["warnings"], record["notes"]) == ("a.png", ["unlike", "pale"], ["inverted"])
+    assert len(answer_record("a.png", CLASSES, facts(), top=9)["top"]) == 3
+
+
+def test_values_of_a_regression():
+    record = answer_record("row 1", VALUES, facts("regression", ()), top=3)
+    assert record["values"] == pytest.approx([1.5, -2e-9])
+    assert "label" not in record
+
+
+def test_json_is_strict_and_in_one_line():
+    record = {"source": "caf\udce9\n.png", "values": [float("nan"), 1.0], "error": None}
+    text = json_line(record)
+    assert "\n" not in text
+    assert text.encode()
+    assert json.loads(text) == {"source": "caf\udce9\n.png", "values": [None, 1.0], "error": None}
+
+
+@pytest.mark.parametrize(("answer", "of"), [(CLASSES, facts()), (VALUES, facts("regression", ()))])
+def test_csv_is_read_back(answer, of):
+    record = answer_record('a,"b".png', answer, of, top=2)
+    names = columns(of, 2)
+    (row,) = csv.DictReader([",".join(names), csv_line(record, names)])
+    assert row["source"] == 'a,"b".png'
+    if of.task == "regression":
+        assert [float(row[f"value_{place}"]) for place in (1, 2)] == pytest.approx([1.5, -2e-9])
+    else:
+        assert (row["label"], row["label_2"], row["warnings"]) == ('the "dog", at home', "cat", "unlike; pale")
+        assert float(row["probability_2"]) == pytest.approx(0.2)
+
+
+def test_an_error_has_a_line_too():
+    names = columns(facts(), 3)
+    (row,) = csv.DictReader([",".join(names), csv_line({"source": "x.png", "error": "x.png: is damaged"}, names)])
+    assert (row["source"], row["error"], row["label"]) == ("x.png", "x.png: is damaged", "")
