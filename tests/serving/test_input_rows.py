@@ -7,7 +7,7 @@ from models import facts_of, series_facts
 from nnjax.config.errors import DataError
 from nnjax.data.time_series import Transform
 from nnjax.serving.facts import InputFacts
-from nnjax.serving.rows import rows_from_csv, rows_from_lists
+from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
 
 NAMED = facts_of(inputs=InputFacts((2,), "float32", features=("width", "length")))
 PLAIN = facts_of((2,))
