@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.future_labels import form_of_labels, future_labels, step_of
 from nnjax.data.series_file import Series, read_series
 from nnjax.data.time_series import TimeSeries, time_series
+
+Moment = TypeVar("Moment", int, datetime)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
     _check(own, read, data, path)
     both, newer = _shared(own.labels, read.labels)
     notes = []
-    if not both and newer < len(read.values):
-        notes.append(f"{shown_path(path)}: ends before the run's data begins; the forecast follows its last row")
+    if not newer and (both[-1][1] if both else -1) < len(own.values) - 1:
+        where = f"with {read.labels[-1]}, before the run's data does, with {own.labels[-1]}"
+        notes.append(f"{shown_path(path)}: ends {where}; the forecast follows the file's last row")
     elif not both:
         notes.append(f"{shown_path(path)}: shares no row with the run's data, which ends with {own.labels[-1]}")
     other = [(new, old) for new, old in both if read.values[new] != own.values[old]]
@@ -111,12 +114,21 @@ def _check(own: TimeSeries, read: Series, data: AirlineData | SeriesData, path: 
 def _shared(own: Sequence[str], labels: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
     """Pairs of indices, new and old, of the rows that both have, and the number of rows after the last old one.
 
-    Rows are matched by their dates; without dates, by their places from the beginning.
+    Rows are matched by their dates, where they are months apart by their months, since 2019-01 is 2019-01-31 in another file;
+    without dates, by their places from the beginning.
     """
     old, new = _moments(own), _moments(labels)
     if old is None or new is None:
         size = min(len(own), len(labels))
         return [(row, row) for row in range(size)], len(labels) - size
+    step = step_of(own)
+    if step is not None and step.months:
+        before, now = ([12 * moment.year + moment.month for moment in moments] for moments in (old, new))
+        return _matched(before, now)
+    return _matched(old, new)
+
+
+def _matched(old: Sequence[Moment], new: Sequence[Moment]) -> tuple[list[tuple[int, int]], int]:
     places = {moment: row for row, moment in enumerate(old)}
     both = [(row, places[moment]) for row, moment in enumerate(new) if moment in places]
     return both, sum(moment > old[-1] for moment in new)
