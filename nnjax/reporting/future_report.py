@@ -223,7 +223,8 @@ def future_json(future: FutureLike) -> dict[str, Any]:
         "trials": future.trials.tolist(),
         "trial_spread": future.spread.tolist(),
         "answering": {"trials": list(future.used), "learning_rate": future.learning_rate},
-        "residuals": {"of": future.source, "count": future.residuals.shape[1], "measured": is_measured(future)},
+        "residuals": {"of": future.source, "count": future.residuals.shape[1]},
+        "intervals_measured": is_measured(future),
         "bias": dict(zip(("mean", "standard_error"), future.bias, strict=True)),
         "courses": {"count": future.courses, "not_finite": future.lost},
         "coverage": [

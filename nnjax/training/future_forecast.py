@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nnjax.config.errors import DataError
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.data.time_series import TimeSeries
-from nnjax.training.answering import answering_trials
+from nnjax.training.answering_trials import answering_trials
 from nnjax.training.experiment import Experiment
 from nnjax.training.forecast_coverage import FEWEST_ERRORS, Coverage, Measuring, Source, coverages
 from nnjax.training.forecast_paths import drawn, intervals, one_step_residuals, roller

@@ -98,7 +98,7 @@ def test_intervals_that_no_measurement_is_of_are_named():
     for other in (coverage_of(source="trained"), coverage_of(residuals=12)):
         future = future_of(coverage=(other,))
         assert any("No share is of these very intervals" in line for line in coverage_remarks(future))
-        assert future_json(future)["residuals"]["measured"] is False
+        assert future_json(future)["intervals_measured"] is False
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,8 @@ def test_the_file_holds_every_number(tmp_path):
 def test_the_same_as_plain_values():
     found = json.loads(to_json(future_json(future_of())))
     assert found["intervals"][1] == {"level": 0.95, "lower": [100 - 1 / 3, 115 - 1 / 3, 130 - 1 / 3], "upper": [109, 124, 139]}
-    assert found["residuals"] == {"of": "unseen", "count": 31, "measured": True}
+    assert found["residuals"] == {"of": "unseen", "count": 31}
+    assert found["intervals_measured"] is True
     assert found["courses"] == {"count": 1000, "not_finite": 0}
     assert found["answering"] == {"trials": [0, 1], "learning_rate": None}
     assert found["coverage"][0]["levels"][0] == {"level": 0.8, "inside": 18, "share": 0.75, "mean_width": 12.5}

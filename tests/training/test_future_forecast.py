@@ -266,7 +266,7 @@ def test_intervals_of_courses_that_run_away_stay_numbers(tmp_path):
     experiment, state = experiment_of(tmp_path, values, "data.transform=none")
 
     def steep(output):
-        output["kernel"][2] = 4e7
+        output["kernel"][2] = 5e7
 
     future = forecast_of(experiment, with_outputs(state, experiment, steep), horizon=5)
     assert np.isfinite(future.values).all()
