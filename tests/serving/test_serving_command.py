@@ -64,7 +64,8 @@ def run(folder, monkeypatch, capsys):
 
 
 def expected(folder, name):
-    inputs = np.asarray(Image.open(folder / "scans" / f"{name}.png"))[None, ..., None]
+    with Image.open(folder / "scans" / f"{name}.png") as picture:
+        inputs = np.asarray(picture)[None, ..., None]
     logits = np.asarray(function(weights(), inputs), np.float64)[:, 0] / np.array(FACTS.temperatures)[:, None]
     shares = np.exp(logits - logits.max(1, keepdims=True))
     return (shares / shares.sum(1, keepdims=True)).mean(0)
@@ -185,6 +186,6 @@ def test_the_picture_that_explains(run, folder):
     code, _, complained = run("scans/a.png", "--explain", "out.png")
     assert code == 0
     assert complained == "Drawn in out.png\n"
-    drawn = Image.open(folder / "out.png")
-    assert drawn.mode == "RGB"
-    assert len(set(drawn.getdata())) > 20
+    with Image.open(folder / "out.png") as drawn:
+        assert drawn.mode == "RGB"
+        assert len(np.unique(np.asarray(drawn).reshape(-1, 3), axis=0)) > 20
