@@ -120,6 +120,7 @@ class Server:
     def __init__(self, *models):
         self.models, self.replies, self.reply, self.asked = list(models), [], (200, {}, answer()), []
         self.slow, self.token = 0.0, None
+        self.hold, self.held = False, []  # with hold, a request waits in held
 
     def handle(self, route, request):
         path = urlsplit(request.url).path.rpartition("/")[2]
@@ -132,6 +133,8 @@ class Server:
             return self._send(route, (200, {}, {"models": self.models}))
         assert path == "predict"
         self.asked.append((parse_qs(urlsplit(request.url).query), request.headers, request.post_data_buffer))
+        if self.hold:
+            return self.held.append(route)
         time.sleep(self.slow)
         return self._send(route, self.replies.pop(0) if self.replies else self.reply)
 
@@ -291,10 +294,14 @@ def test_the_newest_drawing_is_asked_and_an_old_answer_is_dropped(visit):
     assert len(server.asked) < 12 + 12 * 2  # and not one for each event
     assert sent(server).convert("L").getpixel((240, 100)) == 255
     page.click("#clear")
+    server.hold = True
     draw(page, SEVEN)
-    page.wait_for_timeout(100)  # it is asked, and not answered yet
+    while not server.held:
+        page.wait_for_timeout(20)
     page.click("#clear")
-    page.wait_for_timeout(900)
+    for route in server.held:
+        server._send(route, server.reply)
+    page.wait_for_timeout(300)
     assert page.inner_text("#label") == ""
 
 
