@@ -13,7 +13,6 @@ from nnjax.api.predicting import model_of_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
 from nnjax.cli.runs import read_config
-from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.paths import shown_path
 from nnjax.config.predict_options import PredictConfig
@@ -24,9 +23,10 @@ from nnjax.reporting.counting_bar import counting
 from nnjax.reporting.files import replacing
 from nnjax.serving.answer_records import Record, answer_record, columns, csv_line, json_line
 from nnjax.serving.answering import Answered, answer_pictures
+from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Model
+from nnjax.serving.next_value import next_value
 from nnjax.serving.picture_files import PictureFile, find_pictures
-from nnjax.serving.rows import rows_from_csv
 
 
 def main() -> None:
@@ -69,9 +69,11 @@ def predict(config: PredictConfig, run_dir: Path) -> Mapping[str, Any]:
             console.print(f"Drawn in {shown_path(run_dir / 'figures')}")
         console.print(f"Written to {shown_path(file)}")
     failed = [record["error"] for record in done if "error" in record]
+    if failed and len(done) == 1:
+        raise DataError(failed[0])
     if failed:
         others = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise DataError(f"{len(failed)} of {count(len(done), 'picture')} could not be read: {failed[0]}{others}")
+        raise DataError(f"{len(failed)} of {len(done)} pictures could not be read: {failed[0]}{others}")
     return {"answered": len(done), "failed": len(failed)}
 
 
@@ -93,11 +95,13 @@ def _records(
     model: Model, config: PredictConfig, pictures: Sequence[PictureFile], run_dir: Path
 ) -> tuple[Iterator[Record], int]:
     """The answers, each computed when it is asked for, and their number."""
+    if config.rows is not None and model.facts.series is not None:
+        answer = next_value(model, Path(config.rows))
+        return iter([answer_record("the next row", answer, model.facts, top=config.top)]), 1
     if config.rows is not None:
-        rows = rows_from_csv(Path(config.rows), model.facts)
-        answers = model.answer(rows)
+        answers = model.answer(rows_from_csv(Path(config.rows), model.facts))
         named = enumerate(answers, 1)
-        return (answer_record(f"row {place}", answer, model.facts, top=config.top) for place, answer in named), len(rows)
+        return (answer_record(f"row {place}", answer, model.facts, top=config.top) for place, answer in named), len(answers)
     answered = answer_pictures(model, pictures)
     draw = None
     if config.explain:

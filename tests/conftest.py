@@ -14,6 +14,7 @@ os.environ.pop("COLUMNS", None)  # the width of the terminal that pytest runs in
 import hypothesis
 import jax
 import pytest
+from browsing import browser  # noqa: F401  (a fixture)
 from compiling import start_xla
 from composed_values import delete, values_of  # noqa: F401  (fixtures)
 from hydra.core.plugins import Plugins

@@ -94,7 +94,7 @@ def open_run(
     devices = select_devices(config)
     check_devices(config, devices, "evaluate", config.parallel.memory_limit, "memory_limit")
     dataset = load(config.data, echo=console.print)
-    experiment, template = set_up(config, dataset, devices)
+    experiment, template = set_up(config, dataset, devices, draws=False)
     if checkpoint == "tested":
         if "tested_step" not in summary:
             status = summary.get("status", "failed")

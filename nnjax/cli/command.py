@@ -43,6 +43,7 @@ from nnjax.cli.sweep_workers import launched, usable_gpus
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.export_options import ExportConfig
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
@@ -57,7 +58,16 @@ from nnjax.config.traffic_options import TrafficConfig
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
 _PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows", "to", "token_file")
-_OF_RUNS = (EvaluateConfig, PredictConfig, ExportConfig, ServeConfig, AutopsyConfig, VerifyConfig, TrafficConfig)
+_OF_RUNS = (
+    EvaluateConfig,
+    PredictConfig,
+    ForecastConfig,
+    ExportConfig,
+    ServeConfig,
+    AutopsyConfig,
+    VerifyConfig,
+    TrafficConfig,
+)
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
@@ -107,7 +117,7 @@ class _Command:
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
         if plugins and self.schema not in (TrainConfig, *_OF_RUNS):
-            others = "train, evaluate, predict, export, serve, autopsy, verify and traffic"
+            others = "train, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

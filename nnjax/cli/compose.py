@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.export_checks import check_export
+from nnjax.checks.forecast_checks import check_forecast
 from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
@@ -41,6 +42,7 @@ from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_default
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.export_options import ExportConfig
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
@@ -107,6 +109,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_trace(config, origins, plan.spec)
     if isinstance(config, TrafficConfig):
         check_traffic(config, origins)
+    if isinstance(config, ForecastConfig):
+        check_forecast(config, origins)
     if isinstance(config, NetlabConfig):
         check_netlab(config, origins)
     if isinstance(config, NeuronConfig):

@@ -41,7 +41,7 @@ def _classes(record: Mapping[str, Any]) -> list[str]:
     if "top" not in record:
         return ["", "", ""]
     first, *others = record["top"]
-    then = ", ".join(f"{each['label']} {share_text(each['probability'])}" for each in others)
+    then = ", ".join(f"{each['label']}\N{NO-BREAK SPACE}{share_text(each['probability'])}" for each in others)
     return [first["label"], share_text(first["probability"], first["spread"]), then]
 
 
@@ -53,8 +53,10 @@ def _values(record: Mapping[str, Any]) -> str:
 
 
 def _remarks(record: Mapping[str, Any]) -> str:
-    return record["error"] if "error" in record else "; ".join(record["warnings"])
+    if "error" in record:
+        return str(record["error"]).removeprefix(f"{record['source']}: ")  # the name stands in the first column
+    return "; ".join(record["warnings"])
 
 
 def _styles(record: Mapping[str, Any], column: int) -> Sequence[tuple[int, str]]:
-    return ((column, "red"),) if "error" in record else ((column, "yellow"),) if record["warnings"] else ()
+    return ((column, "red"),) if "error" in record else ((column, "yellow"),) if record.get("warnings") else ()

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
-
 from nnjax.serving.model import Answer, Model
 from nnjax.serving.picture_files import PictureFile
 from nnjax.serving.pictures import DEFAULT_LIMITS, PictureError, PictureLimits, open_picture
@@ -51,8 +49,7 @@ def answer_pictures(
     waiting = iter(pictures)
     while batch := list(islice(waiting, _BATCH)):
         read = [_read(model, picture, limits) for picture in batch]
-        inputs = [prepared.inputs for prepared in read if isinstance(prepared, Prepared)]
-        answers = iter(model.answer(np.stack(inputs)) if inputs else ())
+        answers = iter(model.answer_pictures([prepared for prepared in read if isinstance(prepared, Prepared)]))
         for picture, prepared in zip(batch, read, strict=True):
             if isinstance(prepared, Prepared):
                 yield Answered(picture.name, prepared, next(answers), None)

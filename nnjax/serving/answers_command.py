@@ -15,10 +15,10 @@ from nnjax.config.stored_files import one_line
 from nnjax.serving.answer_records import answer_record, json_line
 from nnjax.serving.answering import Answered, answer_pictures
 from nnjax.serving.facts import ModelFacts
+from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Model
 from nnjax.serving.model_file import ModelFile
 from nnjax.serving.picture_files import PictureFile, find_pictures
-from nnjax.serving.rows import rows_from_csv
 
 
 def answer(file: ModelFile, arguments: argparse.Namespace) -> int:

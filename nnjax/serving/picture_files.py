@@ -81,7 +81,7 @@ def _of(count: int) -> str:
 def _near(path: Path) -> str:
     """A picture beside it with a similar name."""
     try:
-        names = [each.name for each in path.parent.iterdir() if each.suffix.lower() in SUFFIXES]
+        names = sorted(each.name for each in path.parent.iterdir() if each.suffix.lower() in SUFFIXES)
     except OSError:
         return ""
     near = get_close_matches(path.name, names, n=1)

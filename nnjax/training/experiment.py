@@ -81,7 +81,12 @@ class Experiment:
 
 
 def set_up(
-    config: Config, dataset: Dataset, devices: Sequence[jax.Device], *, standing_for: int | None = None
+    config: Config,
+    dataset: Dataset,
+    devices: Sequence[jax.Device],
+    *,
+    standing_for: int | None = None,
+    draws: bool = True,
 ) -> tuple[Experiment, TrainState]:
     """Makes an experiment and its initial state, as NumPy arrays or on the first device.
 
@@ -91,6 +96,7 @@ def set_up(
         devices: as from `nnjax.parallel.devices.select_devices`.
         standing_for: a number of devices, for an experiment of which programs are compiled and never run: the state has shapes
             in the place of arrays, and each device has the share of one of so many.
+        draws: whether to draw the initial state; else it has shapes in the place of arrays, for those of a checkpoint.
 
     Raises:
         ConfigError: if the dataset turns out smaller than its kind usually is, without one whole batch.
@@ -103,7 +109,8 @@ def set_up(
         )
     plan = make_plan(config, spec)
     optimizer = make_optimizer(config.optimizer, plan.relative_rate, plan.steps.of)
-    if standing_for is None:
+    is_drawn = draws and standing_for is None
+    if is_drawn:
         network, state = create_state(config, spec, optimizer)
         state = _with_whitening(state, config, dataset)
     else:
@@ -117,7 +124,7 @@ def set_up(
     places = (config.parallel.name, devices, plan.num_trials, at_once)
     placement = Placement(*places) if standing_for is None else AbstractPlacement(*places, standing_for)
     layout = StateLayout(placement, recipe.averaging, optimizer, state.params)
-    if layout.is_sharded and standing_for is None:  # no device holds all of the optimizer's memory
+    if layout.is_sharded and is_drawn:  # no device holds all of the optimizer's memory
         state = replace(state, opt_state=jax.device_get(state.opt_state))
     # One small program, where eager operations are ten.
     relative = jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))

@@ -116,7 +116,7 @@ def with_arrays(template: TrainState, arrays: Mapping[str, NDArray[Any]], path: 
     """A state of the template's structure and types, with other arrays.
 
     Args:
-        template: of the same shapes.
+        template: of the same shapes; its leaves may be shapes.
         arrays: as from `arrays_by_path`.
         path: of the file that they come from, for the error.
         what: that file, in words: "the checkpoint".
@@ -124,7 +124,7 @@ def with_arrays(template: TrainState, arrays: Mapping[str, NDArray[Any]], path: 
     Raises:
         DataError: if the arrays have other paths or shapes.
     """
-    wanted = arrays_by_path(template)
+    wanted = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(template)}
     differing = sorted(wanted.keys() ^ arrays.keys()) + [
         key for key in wanted.keys() & arrays.keys() if np.shape(wanted[key]) != np.shape(arrays[key])
     ]

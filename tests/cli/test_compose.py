@@ -13,6 +13,7 @@ from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.export_options import ExportConfig
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.predict_options import PredictConfig
@@ -40,6 +41,7 @@ ROOTS = {
     "verify": VerifyConfig,
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
+    "forecast": ForecastConfig,
     "predict": PredictConfig,
     "serve": ServeConfig,
     "export": ExportConfig,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from archives import prepare_made
 from commands import ROOT, code_blocks, environment, run, start
+from PIL import Image, ImageDraw
 
 from nnjax.cli import command, compose, hydra_runner
 
@@ -33,6 +34,13 @@ def parameters():
             yield pytest.param(line, marks=pytest.mark.slow if is_slow else ())
 
 
+def draw_digit(path):
+    """A one, dark on light."""
+    picture = Image.new("L", (300, 300), 220)
+    ImageDraw.Draw(picture).line([(150, 60), (148, 240)], fill=30, width=26)
+    picture.save(path)
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of the project with small official datasets at hand, so that outputs/ of the real one stays as it is."""
@@ -41,6 +49,7 @@ def checkout(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "my_models.py").write_text(PLUGIN)
+    draw_digit(folder / "photo.png")
     for name, num_train in (("mnist", 300), ("cifar10", 500), ("cifar100", 300)):  # 500: a batch of the narrow airbench
         prepare_made(name, folder, num_train=num_train, num_test=100)
     return folder
@@ -81,7 +90,8 @@ def inside(checkout, monkeypatch):
 def test_command(line, inside):
     python, module, verb, *arguments = shlex.split(line)
     assert (python, module, verb.split(".")[0]) == ("python", "-m", "experiments"), f"what is {line!r}, and who tests it?"
-    arguments = [f"{word.split('=')[0]}={a_run(inside)}" if "=outputs/" in word else word for word in arguments]
+    series = verb == "experiments.forecast"
+    arguments = [f"{word.split('=')[0]}={a_run(inside, series=series)}" if "=outputs/" in word else word for word in arguments]
     run(verb.removeprefix("experiments."), *arguments, cwd=inside, TFDS_DATA_DIR=str(inside / "tfds"))
 
 
@@ -145,10 +155,11 @@ def test_an_option_is_added_as_the_diff_says(number, line, checkout, tmp_path):
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "copy", env=environment(), check=True)
 
 
-def a_run(checkout):
-    """The folder of a finished run, for the commands that speak of an earlier one."""
-    runs = sorted((checkout / "outputs" / "train").glob("*/*"))
-    if not runs:
-        run("train", "debug=fast", cwd=checkout)
-        runs = sorted((checkout / "outputs" / "train").glob("*/*"))
+def a_run(checkout, *, series=False):
+    """The folder of a finished run, for the commands that speak of an earlier one: on the digits, or of a series."""
+    data, overrides = ("airline", ["experiment=airline_rnn"]) if series else ("digits", [])
+    folder, name = checkout / "outputs" / "train", f"*/*_{data}*"
+    if not any(folder.glob(name)):
+        run("train", "debug=fast", *overrides, cwd=checkout)
+    runs = sorted(folder.glob(name))
     return runs[0]

@@ -9,7 +9,8 @@ The page sends these requests to the server that it came from, and expects these
     POST predict?model=NAME&explain=true, the body a picture
                         {"model": NAME, "answers": [{
                           "label": "7", "probability": 0.998, "probabilities": [k numbers], "spread": [k numbers],
-                          "warnings": [text, …],
+                          (for regression "values": [k numbers] instead of label and probabilities)
+                          "warnings": [text, …], "notes": [text, …],
                           "steps": [{"name": text, "image": "data:image/png;base64,…"}, …], the last as the network sees it,
                           "looked": [[h × w numbers]], > 0 where the picture speaks for the label, < 0 against it
                         }]}

@@ -25,9 +25,9 @@ from python_multipart.multipart import parse_options_header
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import ModelFacts
+from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
 from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
 from nnjax.serving.preparing import prepare
-from nnjax.serving.rows import rows_from_csv, rows_from_lists
 from nnjax.serving.server.data_urls import data_url
 from nnjax.serving.server.request_error import RequestError, request_error_of
 
