@@ -8,7 +8,7 @@ PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadgroup
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-all test-browser test-engines test-bench test-newest bench check format clean clean-cache
+.PHONY: help install train test test-all test-browser test-engines test-onnx test-bench test-newest bench check format clean clean-cache
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-browser: .venv/.installed-browser  ## Walk through the page of a trace in C
 test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which it installs where it can (root on Debian)
 	tests/engines/install
 	$(BIN)/python -m pytest -m engines $(ARGS) || { [ $$? = 5 ] && [ -z "$$NNJAX_NO_SKIPS" ]; }  # 5: left out, see the first lines
+
+test-onnx: .venv/.installed-onnx  ## Export to ONNX, and run the graphs in ONNX Runtime
+	$(BIN)/python -m pytest -m onnx $(ARGS)
 
 test-bench: .venv-bench/.installed-dev  ## Compare with PyTorch, in the environment of bench
 	.venv-bench/bin/python -m pytest -m torch $(ARGS)
@@ -86,11 +89,16 @@ clean-cache:  ## Remove compiled programs and decoded data, which the next start
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[engines]'
 	@touch $@
 
+.venv/.installed-onnx: .venv/.installed-dev
+	@echo "Installing the converter to ONNX ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[onnx]'
+	@touch $@
+
 # .venv has pip in any case, and puts everything into this one.
 .venv-bench/.installed: .venv/.installed benchmarks/requirements.txt
 	@echo "Installing PyTorch, Keras and the project into .venv-bench ..."
 	@$(BIN)/python -m venv --without-pip .venv-bench
-	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	@$(PIP) --python .venv-bench/bin/python install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt --editable '.[serve]'
 	@touch $@
 
 .venv-bench/.installed-dev: .venv-bench/.installed

@@ -39,6 +39,7 @@ KINDS = {
     "seeds": Kind("Many seeds in one run", sections.seeds),
     "devices": Kind("One device, or two on the same cores", sections.devices),
     "startup": Kind("Start", sections.startup),
+    "serving": Kind("A server", sections.serving),
 }
 
 

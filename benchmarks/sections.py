@@ -141,3 +141,37 @@ def startup(result: Mapping[str, Any]) -> str:
         phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in runs[-1].items())
         rows += ["", f"Of the last {temperature} training: {phases} s."]
     return "\n".join(rows)
+
+
+def serving(result: Mapping[str, Any]) -> str:
+    """Returns a table of requests a second and latencies by number of clients, then memory and overload in words."""
+    rows = ["| | clients | requests/s | median, ms | p99, ms | nnjax's requests/s × | its p99 × |", "|" + "---|" * 7]
+    ours = result["contestants"]["nnjax"]["turns"]
+    for title, found in result["contestants"].items():
+        if "failed" in found:
+            rows.append(f"| {title} | {found['failed'].replace('|', '/')} | | | | | |")
+            continue
+        for clients, turns in found["turns"].items():
+            cells = [spread([turn["rate"] for turn in turns]).text()]
+            cells += [spread([1e3 * turn[name] for turn in turns]).text() for name in ("p50", "p99")]
+            if title != "nnjax":
+                both = list(zip(ours[clients], turns, strict=True))
+                cells += [spread([a[name] / b[name] for a, b in both]).text(2) for name in ("rate", "p99")]
+            else:
+                cells += ["", ""]
+            failed = sum(turn["failed"] for turn in turns)
+            cells[0] += f", {failed} failed" if failed else ""
+            rows.append(f"| {title} | {clients} | {' | '.join(cells)} |")
+    memory, overload = result["memory"], result["overload"]
+    few, many = memory["mib"]
+    rows += ["", f"Memory after {memory['few']} requests: {few:.0f} MiB; after {memory['many']}: {many:.0f} MiB."]
+    accepted, refused = (overload["statuses"].get(status, 0) for status in ("200", "429"))
+    times = {name: number_text(1e3 * seconds) for name, seconds in overload["seconds"].items()}
+    rows += [
+        "",
+        f"Overload, {overload['seconds_long']:g} s: {number_text(overload['rate'], 4)} requests/s sent, "
+        f"{number_text(overload['rate'] / overload['capacity'], 2)} times what 64 clients reached; {accepted} answered, "
+        f"{refused} refused with 429, {overload['unanswered']} without an answer. Answered after {times['p50']} ms (median), "
+        f"{times['p99']} ms (p99), at most {times['most']} ms.",
+    ]
+    return "\n".join(rows)

@@ -15,8 +15,13 @@ from nnjax.api.opened_run import open_run, read_run
 from nnjax.api.run_drawing import draw_figures
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
+from nnjax.config.data_options import SeriesOptions
+from nnjax.config.errors import ConfigError
+from nnjax.config.invocation import verb_command
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import EvaluateConfig
-from nnjax.config.shell import shell_text
+from nnjax.config.shell import shell_text, shell_word
+from nnjax.reporting.baselines_table import baselines_table
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import write_json
 from nnjax.reporting.trial_results import forecast_errors, mean_forecast, means, rows_of, trials_summary
@@ -37,12 +42,15 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     run = Path(config.run)
     run_config, summary = read_run(run, config.checkpoint, config.memory_limit)
+    if isinstance(run_config.data, SeriesOptions) and not run_config.data.holdout:
+        advice = f"forecast with {verb_command('forecast')} {shell_word(f'run={shown_path(run)}')}"
+        raise ConfigError(f"run={shown_path(run)}: has nothing to measure, since data.holdout=0 holds no row out; {advice}")
     with (
         RunConsole(run_dir / "evaluate.log") as console,
         out_of_memory_explained(run_config, "evaluate"),
         jax_session(console.warn),
     ):
-        from nnjax.training.forecast import make_forecasts
+        from nnjax.training.forecast import errors_together, make_forecasts
 
         opened = open_run(run_config, run, summary, config.checkpoint, console)
         experiment, state, progress = opened.experiment, opened.state, opened.progress
@@ -68,10 +76,11 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         if dataset.series is not None:
             made = make_forecasts(experiment, state, dataset.series)
             forecasts = [forecast.summary for forecast in made]
-            evaluation["forecast"] = forecast = mean_forecast(forecasts)
+            evaluation["forecast"] = forecast = mean_forecast(forecasts) | errors_together(made)
             splits["forecast"] = forecast_errors(forecasts)
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))
+            console.print(baselines_table(forecast))
         if experiment.placement.many:
             trials = rows_of(experiment.plan.trials, splits, steps=progress.step, diverged=progress.diverged)
             evaluation |= trials_summary(trials)

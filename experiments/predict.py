@@ -23,10 +23,10 @@ from nnjax.reporting.counting_bar import counting
 from nnjax.reporting.files import replacing
 from nnjax.serving.answer_records import Record, answer_record, columns, csv_line, json_line
 from nnjax.serving.answering import Answered, answer_pictures
+from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Model
 from nnjax.serving.next_value import next_value
 from nnjax.serving.picture_files import PictureFile, find_pictures
-from nnjax.serving.rows import rows_from_csv
 
 
 def main() -> None:

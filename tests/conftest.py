@@ -14,6 +14,7 @@ os.environ.pop("COLUMNS", None)  # the width of the terminal that pytest runs in
 import hypothesis
 import jax
 import pytest
+from browsing import browser  # noqa: F401  (a fixture)
 from compiling import start_xla
 from composed_values import delete, values_of  # noqa: F401  (fixtures)
 from hydra.core.plugins import Plugins
@@ -53,6 +54,7 @@ def left_out() -> dict[str, str]:
         marker: needed
         for marker, is_here, needed in (
             ("browser", find_spec("playwright") is not None, "make test-browser"),
+            ("onnx", find_spec("jax2onnx") is not None, "make test-onnx"),
             ("torch", find_spec("torch") is not None, "make test-bench"),
             ("engines", has_engines(), "make test-engines, as root on Debian"),
             ("netlab", has_lab(), "root on Linux, with iproute2 and /dev/net/tun"),

@@ -43,6 +43,13 @@ def model_of_run(run: Path, checkpoint: "Checkpoint", memory_limit: MemoryLimit,
         ConfigError: if the config is damaged, or the network needs more memory than there is.
         DataError: if the data or the checkpoint is missing or damaged.
     """
+    return opened_model(run, checkpoint, memory_limit, console)[2]
+
+
+def opened_model(
+    run: Path, checkpoint: "Checkpoint", memory_limit: MemoryLimit, console: RunConsole
+) -> tuple["Experiment", "TrainState", Model]:
+    """As `model_of_run`, with the experiment on one device and the state as NumPy arrays."""
     from nnjax.api.opened_run import open_run, read_run
     from nnjax.config.run_identity import read_run_id
 
@@ -52,7 +59,8 @@ def model_of_run(run: Path, checkpoint: "Checkpoint", memory_limit: MemoryLimit,
     parallel = replace(config.parallel, devices=1, processes="auto", platform=platform, gradients="automatic")
     opened = open_run(replace(config, parallel=parallel), run, summary, checkpoint, console)
     state = opened.experiment.layout.get(opened.state)
-    return model_of(opened.experiment, state, summary, {"run": run.name, "run_id": read_run_id(run)})
+    model = model_of(opened.experiment, state, summary, {"run": run.name, "run_id": read_run_id(run)})
+    return opened.experiment, state, model
 
 
 def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Model:
@@ -70,7 +78,7 @@ def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str
     from nnjax.training.predictor import Predictor
 
     dataset, config = experiment.dataset, experiment.config
-    used, step = _finite_trials(experiment, state), int(np.max(state.step))
+    used, step = finite_trials(experiment, state), int(np.max(state.step))
     calibration = _calibration(experiment, state, summary if summary.get("tested_step") == step else {})
     predict = Predictor(experiment, state)
     outputs_of: OutputsOf = predict if len(used) == predict.num_trials else lambda inputs: predict(inputs)[used]
@@ -123,7 +131,7 @@ def preparation_of(dataset: Dataset) -> Preparation | None:
     )
 
 
-def _finite_trials(experiment: "Experiment", state: "TrainState") -> NDArray[np.intp]:
+def finite_trials(experiment: "Experiment", state: "TrainState") -> NDArray[np.intp]:
     """The trials whose parameters are finite; all, if none has finite ones."""
     import jax
 

@@ -6,6 +6,7 @@ result.predict(images)                       # [n, 10] probabilities
 result.answer("photo.png").label             # "7"
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnjax.api.jax_session import jax_session, unchanged_process
 from nnjax.config.errors import InputError
+from nnjax.config.forecast_options import ErrorSource
 from nnjax.config.schema import TrainConfig
 from nnjax.data.dataset import Dataset, Split
 from nnjax.data.dataset_spec import DatasetSpec
@@ -25,12 +27,14 @@ from nnjax.reporting.trial_results import means
 from nnjax.serving.model import Answer, Model
 from nnjax.serving.pictures import open_picture
 from nnjax.serving.preparing import prepare
+from nnjax.serving.program import PLATFORMS, Platform
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nnjax.training.evaluation import Evaluation
     from nnjax.training.experiment import Experiment
+    from nnjax.training.future_forecast import FutureForecast
     from nnjax.training.state import TrainState
 
 
@@ -162,6 +166,34 @@ class Result:
 
         return replace(model, outputs_of=outputs_of)
 
+    def export(self, path: str | Path, platforms: Sequence[Platform] = PLATFORMS) -> Path:
+        """Writes the network to one file, as `python -m experiments.export` does.
+
+        `python -m nnjax.serving model.nnjax photo.png` runs it with jax, numpy and pillow alone; in Python,
+        `nnjax.serving.model_file.read_model(path).answer(inputs)`.
+
+        Args:
+            path: the file; another exported model there is replaced.
+            platforms: that the program is for.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigError: if the path is a folder or another file, or the network cannot be exported.
+            StorageError: if the file cannot be written.
+
+        Example:
+            >>> result.export("model.nnjax")
+        """
+        from nnjax.api.exporting import check_target, export_model
+
+        target = Path(path)
+        check_target(target, "path")
+        with unchanged_process(), jax_session(lambda text: None):
+            export_model(self._experiment, self._state, self.model, target, platforms)
+        return target
+
     def evaluate(self, split: str | Split) -> dict[str, float]:
         """Returns the mean loss, and for classification the accuracy, over all examples of a split.
 
@@ -179,6 +211,45 @@ class Result:
             {'loss': 0.0712, 'accuracy': 0.9806}
         """
         return means(self._measure(_checked_split(split, self.dataset)).metrics)
+
+    def forecast(
+        self,
+        horizon: int | None = None,
+        *,
+        file: str | Path | None = None,
+        levels: Sequence[float] = (0.8, 0.95),
+        paths: int = 1000,
+        residuals: ErrorSource = "auto",
+        seed: int = 0,
+    ) -> "FutureForecast":
+        """Forecasts the rows after the end of a series, as `python -m experiments.forecast` does; all known rows are used.
+
+        Args:
+            horizon: number of rows; None: the dated rows without a value at the end of the file, else a season.
+            file: a CSV file of the same series with more rows; None takes the run's own data.
+            levels: of the intervals.
+            paths: number of simulated courses, over all trials, that the intervals are quantiles of.
+            residuals: the one-step errors that they draw: "unseen" in training, "trained", or "auto".
+            seed: of the draws.
+
+        Returns:
+            `labels` and `values` [h], `lower` and `upper` [h] by level, `trials` [trials, h], `spread` [h] and `coverage`.
+
+        Raises:
+            ConfigError: if the run was not trained on a series, or an argument is out of its range.
+            DataError: if the file cannot be read or does not go on the series, or the forecast is not finite.
+
+        Example:
+            >>> nnjax.load_run("outputs/train/…_rnn_airline").forecast(12).upper[0.95]
+        """
+        from nnjax.api.forecasting import checked_options, future_of, series_of
+
+        options = checked_options(horizon=horizon, levels=levels, paths=paths, residuals=residuals, seed=seed)
+        known = series_of(self.config, "this run", None if file is None else str(file))
+        for note in known.notes:
+            warnings.warn(note, stacklevel=2)
+        with unchanged_process(), jax_session(lambda text: None):
+            return future_of(self._experiment, self._on_devices, known, **options)
 
     def _measure(self, split: Split) -> "Evaluation":
         with unchanged_process(), jax_session(lambda text: None):
@@ -227,6 +298,8 @@ def _checked_split(split: str | Split, dataset: Dataset) -> Split:
         if split not in names:
             raise InputError(f"split={split}: must be one of {', '.join(names)}, or a nnjax.Split")
         found: Split = getattr(dataset, split)
+        if not len(found) and split == "test":
+            raise InputError(f"split={split}: is empty; data.holdout=24 holds the last 24 values out")
         if not len(found):
             raise InputError(f"split={split}: is empty; data.validation=0.1 sets a tenth of the training examples aside")
         return found

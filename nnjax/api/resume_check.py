@@ -138,7 +138,7 @@ def _compared(run: Path, whole: Path, seconds: float) -> ResumedRun:
         differing.append("progress")
     if _records(run) != _records(whole):
         differing.append("metrics.jsonl")
-    if read_summary(run)["test"] != read_summary(whole)["test"]:
+    if read_summary(run).get("test") != read_summary(whole).get("test"):
         differing.append("test")
     return ResumedRun(run, seconds, len(ours), tuple(differing))
 

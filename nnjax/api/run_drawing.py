@@ -20,7 +20,7 @@ def draw_figures(
     folder: Path,
     experiment: "Experiment",
     state: "TrainState",
-    evaluation: "Evaluation",
+    evaluation: "Evaluation | None",
     forecasts: Sequence[Any],
     trials: Sequence[Mapping[str, Any]],
     console: RunConsole,
@@ -33,7 +33,7 @@ def draw_figures(
         folder: where to draw.
         experiment: with its dataset.
         state: the network's, on the devices.
-        evaluation: of the test split.
+        evaluation: of the test split; None where nothing was held out.
         forecasts: one for each trial, if the data is a series.
         trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
         console: shows warnings.
@@ -45,7 +45,7 @@ def draw_figures(
     from nnjax.reporting.figures.run_figures import draw_run
 
     placement, dataset, config = experiment.placement, experiment.dataset, experiment.config
-    shown = evaluation.first_finite()  # the trial that stands for one network
+    shown = 0 if evaluation is None else evaluation.first_finite()  # the trial that stands for one network
     if shown is None:
         return []
     first = experiment.recipe.network.layer_names[0]
@@ -57,8 +57,8 @@ def draw_figures(
             run_dir,
             inputs=dataset.test.inputs,
             targets=dataset.test.targets,
-            outputs=placement.one_of(evaluation.outputs, shown),
-            losses=placement.one_of(evaluation.losses, shown),
+            outputs=None if evaluation is None else placement.one_of(evaluation.outputs, shown),
+            losses=None if evaluation is None else placement.one_of(evaluation.losses, shown),
             class_names=dataset.class_names,
             from_logits=config.loss.from_logits,
             kernel=kernel if kernel is not None and kernel.ndim == 4 else None,

@@ -25,6 +25,7 @@ from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
 from nnjax.config.storage import check_free
+from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
@@ -39,6 +40,7 @@ from nnjax.reporting.trial_tables import show_trials
 
 if TYPE_CHECKING:
     from nnjax.data.dataset import Dataset
+    from nnjax.data.time_series import TimeSeries
     from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
@@ -129,7 +131,7 @@ def _train(
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.exchange_time import exchange_seconds
         from nnjax.training.experiment import set_up
-        from nnjax.training.forecast import make_forecasts
+        from nnjax.training.forecast import errors_together, make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
         from nnjax.training.state import state_bytes
@@ -172,7 +174,7 @@ def _train(
 
     # --- training; signals are the caller's where there is no folder to save to ---
     with (
-        _preloaded(config, run_dir),  # while XLA compiles and computes
+        _preloaded(config, run_dir, dataset.series),  # while XLA compiles and computes
         MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
@@ -224,24 +226,29 @@ def _train(
                 state, progress = shared_state(*checkpoints.restore(state, "best"), state)
                 tested, step = experiment.layout.put(state), progress.step
                 note_best(summary, progress, result.progress)
-            try:
-                evaluation = experiment.evaluate(tested, dataset.test, stop)
-                calibration = calibration_of(experiment, tested, evaluation, stop)
-            except EvaluationStoppedError:
-                summary |= {"status": "preempted", "reason": stop.requested}
-                return None
-            shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
-            if shown is None:
-                raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
-            forecasts = [] if dataset.series is None else make_forecasts(experiment, tested, dataset.series)
-        summary |= {"test": means(evaluation.metrics), "test_examples": evaluation.count, "tested_step": step}
+            evaluation, shown, calibration = None, None, None
+            if len(dataset.test):  # data.holdout=0 holds no row of a series out
+                try:
+                    evaluation = experiment.evaluate(tested, dataset.test, stop)
+                    calibration = calibration_of(experiment, tested, evaluation, stop)
+                except EvaluationStoppedError:
+                    summary |= {"status": "preempted", "reason": stop.requested}
+                    return None
+                shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
+                if shown is None:
+                    raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
+            series = dataset.series if evaluation else None
+            forecasts = [] if series is None else make_forecasts(experiment, tested, series)
+        summary |= {"test": means(evaluation.metrics)} if evaluation else {}
+        summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
         summary |= {} if calibration is None else {"calibration": calibration}
-        if forecasts:
-            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts])
+        if forecasts and shown is not None:
+            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(forecasts)
             if run_dir is not None:
-                write_forecast(forecasts[shown], run_dir / "forecast.csv")
+                write_forecast(forecasts[shown], run_dir / "forecast.csv", forecasts[shown].baselines)
         if placement.many:
-            splits: dict[str, Mapping[str, Numbers]] = {**result.progress.trials, "test": evaluation.metrics}
+            splits: dict[str, Mapping[str, Numbers]] = dict(result.progress.trials)
+            splits |= {"test": evaluation.metrics} if evaluation else {}
             if forecasts:
                 splits["forecast"] = forecast_errors([forecast.summary for forecast in forecasts])
             rows = rows_of(plan.trials, splits, steps=step, diverged=result.progress.diverged)
@@ -249,7 +256,8 @@ def _train(
             if run_dir is not None:
                 write_trials(rows, run_dir / "trials.csv")
             show_trials(console, summary)
-        callbacks.write(step, "test", evaluation.metrics)
+        if evaluation:
+            callbacks.write(step, "test", evaluation.metrics)
     peers().needs_nobody = peers().is_command
     trained = TrainedNetwork(experiment, tested, metrics.records(), summary)
     if run_dir is None:
@@ -268,11 +276,13 @@ def _train(
 
 
 @contextmanager
-def _preloaded(config: TrainConfig, run_dir: Path | None) -> Iterator[None]:
+def _preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | None") -> Iterator[None]:
     """Imports modules in a background thread; import errors surface at first use."""
 
     def preload_all() -> None:
         with suppress(Exception):  # at the latest where the process ends meanwhile
+            if series is not None and series.holdout:
+                preload_smoothing(series.known, series.season, series.holdout)
             if config.report.figures:
                 preload()
 

@@ -42,7 +42,8 @@ def device_shares(config: Config, spec: DatasetSpec, num_devices: int) -> Device
     """
     trials, batch_size = num_trials(config), config.training.global_batch_size
     whole = has_whole_trials(trials, num_devices)
-    largest_split = math.ceil(max(spec.num_validation, spec.num_test) / num_devices) * num_devices
+    largest_split = max(spec.num_validation, spec.num_test) or spec.num_train  # nothing may be held out of a series
+    largest_split = math.ceil(largest_split / num_devices) * num_devices
     eval_batch_size = min(config.training.eval_batch_size, largest_split)
     return DeviceShares(
         whole_trials=whole,

@@ -42,6 +42,8 @@ from nnjax.cli.sweep_results import JobResult, collect
 from nnjax.cli.sweep_workers import launched, usable_gpus
 from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.export_options import ExportConfig
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.parsing import parse
@@ -49,13 +51,23 @@ from nnjax.config.paths import absence, check_writable, is_dir
 from nnjax.config.predict_options import PredictConfig
 from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
+from nnjax.config.serve_options import ServeConfig
 from nnjax.config.shell import shell_text
 from nnjax.config.traffic_options import TrafficConfig
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
-_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows")
-_WITH_PLUGINS = (TrainConfig, EvaluateConfig, PredictConfig, AutopsyConfig, VerifyConfig, TrafficConfig)
+_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows", "to", "token_file")
+_OF_RUNS = (
+    EvaluateConfig,
+    PredictConfig,
+    ForecastConfig,
+    ExportConfig,
+    ServeConfig,
+    AutopsyConfig,
+    VerifyConfig,
+    TrafficConfig,
+)
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
@@ -104,8 +116,8 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in _WITH_PLUGINS:
-            others = "train, evaluate, predict, autopsy, verify and traffic"
+        if plugins and self.schema not in (TrainConfig, *_OF_RUNS):
+            others = "train, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
@@ -260,6 +272,8 @@ def quoted_path(text: str, *, sweep: bool) -> str:
     In a sweep, commas separate several paths, and each path gets quotes of its own.
     """
     key, _, value = text.partition("=")
+    if key == "run" and re.fullmatch(r"\[.*\]", value):  # a list of runs
+        return f"run=[{','.join(quoted_path(f'run={path.strip()}', sweep=False)[4:] for path in value[1:-1].split(','))}]"
     several = sweep and key in _PATHS and not re.search(r"(^|,)\s*(['\"]|\w+\(.*\)$)", value)
     paths = value.split(",") if several else [value]
     plain = all(re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", path, re.ASCII) or "${" in path for path in paths)

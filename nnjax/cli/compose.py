@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.checks.experiment_checks import check_config
+from nnjax.checks.export_checks import check_export
+from nnjax.checks.forecast_checks import check_forecast
 from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
@@ -39,6 +41,8 @@ from nnjax.cli.plugins import registered_option, values_and_place
 from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
+from nnjax.config.export_options import ExportConfig
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
@@ -105,12 +109,16 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_trace(config, origins, plan.spec)
     if isinstance(config, TrafficConfig):
         check_traffic(config, origins)
+    if isinstance(config, ForecastConfig):
+        check_forecast(config, origins)
     if isinstance(config, NetlabConfig):
         check_netlab(config, origins)
     if isinstance(config, NeuronConfig):
         check_neuron(config, origins)
     if isinstance(config, PredictConfig):
         check_predict(config, origins)
+    if isinstance(config, ExportConfig):
+        check_export(config, origins)
     return plan
 
 

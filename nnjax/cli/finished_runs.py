@@ -73,7 +73,8 @@ def finished_summary(run_dir: Path) -> Mapping[str, Any]:
     with suppress(OSError, ConfigError, ValueError):
         summary = read_json(run_dir / "summary.json", MOST_RESULTS)
         check_summary(summary)
-        if summary.get("status") in _FINISHED and summary.get("test") and summary.get("steps"):
+        has_ended = summary.get("test") or summary.get("test_examples") == 0  # of a series, nothing may be held out
+        if summary.get("status") in _FINISHED and has_ended and summary.get("steps"):
             return summary  # type: ignore[no-any-return]
     return {}
 
@@ -110,10 +111,10 @@ def check_summary(summary: object) -> None:
 def finished_line(config: TrainConfig, run_dir: Path, summary: Mapping[str, Any]) -> str:
     """Returns the line that says that a run is complete."""
     ended = "complete" if summary["status"] == "completed" else f"complete, since {one_line(summary.get('reason'))}"
-    test = ", ".join(
-        f"{one_line(name)} {value:.4g}" for name, value in summary["test"].items() if isinstance(value, int | float)
-    )
-    line = f"{shown_path(run_dir)}: {ended}: {count(summary['steps'], 'step')}, test {test}"
+    results = summary.get("test") or {}
+    test = ", ".join(f"{one_line(name)} {value:.4g}" for name, value in results.items() if isinstance(value, int | float))
+    tested = f"test {test}" if results else "nothing held out"
+    line = f"{shown_path(run_dir)}: {ended}: {count(summary['steps'], 'step')}, {tested}"
     missing = "; its figures are missing" if config.report.figures and not summary.get("figures") else ""
     return f"{line}; see {shown_path(run_dir / 'summary.json')}{missing}"
 

@@ -21,8 +21,9 @@ FILES = frozenset(
         *(".lock", "config.yaml", "metrics.jsonl", "summary.json", "evaluation.json", "multirun.yaml"),
         *("train.log", "evaluate.log", "trace.log", "neuron.log", "prepare.log", "sweep.log"),
         *("autopsy.log", "autopsy.json", "reproduce.py", "verify.log", "verification.json"),
+        *("forecast.log", "forecast.json"),
         *("netlab.log", "netlab.json", "netlab.csv"),
-        *("predict.log", "predictions.jsonl"),
+        *("predict.log", "predictions.jsonl", "export.log", "export.json", "serve.log"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
     }

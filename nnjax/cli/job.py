@@ -122,6 +122,12 @@ def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[objec
     return on_leaving(remove)
 
 
+def _found(run: str, key: str, composition: Composition) -> str:
+    folder = find_run(run, key, composition)
+    require_plugins(folder, key, complain)
+    return str(folder)
+
+
 def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any], Origins]:
     """The config as plain data, its folders absolute; with `resume=FOLDER` or `rerun`, the earlier run's config."""
     values = composition.values(schema)
@@ -131,9 +137,10 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         if values[key] == "???":
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
+        if isinstance(values[key], list) and all(isinstance(run, str) for run in values[key]):  # of a verb that takes several
+            values[key] = [_found(run, key, composition) for run in values[key]]
         if isinstance(values[key], str) and (key, values[key]) != ("resume", AUTO):
-            values[key] = str(find_run(values[key], key, composition))
-            require_plugins(Path(values[key]), key, complain)
+            values[key] = _found(values[key], key, composition)
     earlier = ("run",) if schema in _OF_A_RUN else ("resume", "rerun")
     given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:

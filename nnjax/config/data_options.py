@@ -106,14 +106,14 @@ class SeriesOptions(DataOptions):
 
     Attributes:
         window: number of consecutive values in an input.
-        holdout: number of values at the end that are forecast and never trained on.
+        holdout: number of values at the end that are forecast and never trained on; 0 trains on all, and tests nothing.
         season: number of values until the pattern repeats, such as 12 for months; the naive forecast repeats the last season.
         transform: applied to each value first; `log` turns growth by a factor into growth by a sum, and needs values above 0.
         difference: inputs and targets are changes over this many values; 0 is off.
     """
 
     window: PositiveInt
-    holdout: PositiveInt
+    holdout: NonNegativeInt
     season: PositiveInt
     transform: Literal["none", "log"]
     difference: NonNegativeInt

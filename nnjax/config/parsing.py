@@ -28,7 +28,7 @@ from nnjax.config.annotations import TEXTS, choice, describe, hints_of, is_mappi
 from nnjax.config.confusions import clarify, is_plural
 from nnjax.config.diagnostics import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.registry import cached_until_registered
-from nnjax.config.suggest import suggest
+from nnjax.config.suggest import ELSEWHERE, suggest
 from nnjax.config.types import LARGEST_INT, Bounds
 
 __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "parse", "to_mapping"]
@@ -214,7 +214,9 @@ class _Reader:
                 self.unknown(f"{key}.{name}", item, (), place, {})
             return
         reason = "unknown key"
-        if owners:
+        if elsewhere := ELSEWHERE.get((self.schema.__name__, key)):
+            reason += f"; {elsewhere}"
+        elif owners:
             reason += f" for {place}; {' and '.join(owners)} can have it"
         elif len(self.problems) < _MOST_SUGGESTIONS and (meant := suggest(key, keys_of(self.schema), beside, value)):
             reason += f"; did you mean {meant}?"

@@ -85,6 +85,11 @@ ALIASES = {
 }
 
 
+_MORE_ROWS = "it measures the run's own test split; forecasts from newer rows: experiments.forecast run=… data.file=…"
+ELSEWHERE = {("EvaluateConfig", "data.file"): _MORE_ROWS}
+"""What to do in place of a key that a schema cannot have, by the schema's name and the key."""
+
+
 def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), value: object = None) -> str | None:
     """Returns the key (or the whole override) that was probably meant.
 

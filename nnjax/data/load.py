@@ -12,7 +12,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.config.data_options import AirlineData, Data, DigitsData, SeriesData, SyntheticData, TextbookData, TfdsData
+from nnjax.config.data_options import (
+    AirlineData,
+    Data,
+    DigitsData,
+    SeriesData,
+    SeriesOptions,
+    SyntheticData,
+    TextbookData,
+    TfdsData,
+)
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
 from nnjax.data.dataset import Dataset, Split
@@ -77,6 +86,7 @@ def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) ->
     series = time_series(data, spec)
     if isinstance(data, SeriesData) and data.column not in (None, series.name):
         echo(f"data.column={data.column} is {series.name}")
+    _tell_future(data, echo)
     held_out = len(series.values) - data.holdout
     validation = held_out - spec.num_validation
     return Dataset(
@@ -90,6 +100,15 @@ def _load_series(data: AirlineData | SeriesData, echo: Callable[[str], None]) ->
         series=series,
         options=data,
     )
+
+
+def _tell_future(data: SeriesOptions, echo: Callable[[str], None]) -> None:
+    """Reports rows without a value at the end of a file, which training leaves out."""
+    from nnjax.data.series_file import read_series
+
+    if future := read_series(data).future:
+        rows = f"row {future[0]} has" if len(future) == 1 else f"{len(future)} rows, {future[0]} to {future[-1]}, have"
+        echo(f"{rows} no value at the end of the file: left out here; experiments.forecast forecasts them")
 
 
 def _read(

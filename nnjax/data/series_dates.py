@@ -236,7 +236,7 @@ def _gap(labels: Sequence[str], ticks: Sequence[int], form: Form) -> tuple[int, 
     if monthly:
         first, hint = form.period(datetime(missing[0] // 12, missing[0] % 12 + 1, 1)), ""
     else:
-        first = _written(moment + usual * _TICK, labels[index - 1], form)
+        first = written(moment + usual * _TICK, labels[index - 1], form)
         hint = _set_forward(form, moment, form.parse(labels[index]))
     what = f"{first} is missing" if len(missing) == 1 else f"{len(missing)} rows are missing, from {first} on"
     return index, f"goes from {labels[index - 1]} to {labels[index]}; {what}{hint}"
@@ -263,8 +263,8 @@ def _median_low(counts: Counter[Number]) -> Number:
     raise ValueError("nothing was counted")
 
 
-def _written(moment: datetime, like: str, form: Form) -> str:
-    """Writes a moment in the form of a label, with the same offset from UTC."""
+def written(moment: datetime, like: str, form: Form) -> str:
+    """Writes a moment in the form of a label in ISO 8601, digits or seconds, with the same offset from UTC."""
     if form.name == "epoch":
         unit = int(str(form.detail[0]))
         seconds, rest = divmod((moment - datetime.fromtimestamp(0, moment.tzinfo)) // _TICK, 10**6)

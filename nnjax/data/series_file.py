@@ -43,20 +43,22 @@ class Series:
         labels: each row's cell in the first column of dates, else in the first other column, else its number.
         values: one per row, finite.
         lines: the line of the file in which each row starts.
+        future: labels of rows at the end whose value is empty: the moments to forecast.
     """
 
     name: str
     labels: tuple[str, ...]
     values: tuple[float, ...]
     lines: Sequence[int]
+    future: tuple[str, ...] = ()
 
 
 def read_series(data: SeriesOptions) -> Series:
     """Returns the series that the options name; a file is read once, until it changes.
 
     Raises:
-        DataError: if the file cannot be read, the column is no series of finite numbers, one of them is outside the domain of
-            `data.transform`, or the rows' dates are out of order or have gaps.
+        DataError: if the file cannot be read, the column is no series of finite numbers (only dated rows at its end may be
+            empty), one of them is outside the domain of `data.transform`, or the rows' dates are out of order or have gaps.
     """
     file, column, order = (
         (data.file, data.column, data.order) if isinstance(data, SeriesData) else (str(AIRLINE_FILE), "passengers", "checked")
@@ -99,6 +101,8 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
             elif others:
                 labels.extend(chunk.columns[others[0]])
         last = [chunk.columns[other][-1] for other in others]
+    if order != "sorted":
+        _check_gaps(path, name, values, lines, dated=clock is not None)
     if clock and clock.refusal and order != "as_is":
         fail(path, f"{clock.name} {clock.refusal[0]}", clock.refusal[1])
     labels = labels or [str(row) for row in range(1, len(values) + 1)]
@@ -110,6 +114,7 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
         labels = [labels[row] for row in rows]
         values = array("d", [values[row] for row in rows])
         lines = array("q", [lines[row] for row in rows])
+        _check_gaps(path, name, values, lines, dated=clock is not None)
     if clock and order != "as_is":
         problem = (
             problem_of_moments(labels, clock.form) if clock.form else problem_of_counts(labels, is_index=clock.parts == (0,))
@@ -119,7 +124,25 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
             # Irregular events, or days without Sundays, are no mistake: the message names the way to allow them.
             way_out = AS_IS if re.search(" missing|in the row before", reason) and AS_IS not in reason else ""
             fail(path, f"{clock.name} {reason}{way_out}", lines[row])
-    return Series(name, tuple(labels), tuple(values), lines)
+    known = _count_known(values)
+    return Series(name, tuple(labels[:known]), tuple(values[:known]), lines[:known], tuple(labels[known:]))
+
+
+def _count_known(values: "array[float]") -> int:
+    """Returns the number of rows before the empty ones at the end."""
+    known = len(values)
+    while known and math.isnan(values[known - 1]):
+        known -= 1
+    return known
+
+
+def _check_gaps(path: Path, name: str, values: "array[float]", lines: Sequence[int], *, dated: bool) -> None:
+    """Refuses empty values; dated rows at the end may be empty, if there are others."""
+    known = _count_known(values)
+    rows = range(known) if dated and known else range(len(values))
+    gap = next((row for row in rows if math.isnan(values[row])), None)
+    if gap is not None:
+        fail(path, f"{name} {_wrong_cell('')}", lines[gap])
 
 
 def _joined(before: Sequence[int], after: Sequence[int]) -> Sequence[int]:
@@ -146,9 +169,10 @@ def _add_numbers(path: Path, name: str, chunk: Chunk, index: int, values: "array
     except ValueError:
         pass
     for line, cell in zip(chunk.lines, cells, strict=True):
-        value = number(cell)
-        if value is None or not math.isfinite(value):
+        value = number(cell) if cell else math.nan  # an empty cell may stand for a moment to forecast
+        if value is None or (cell and not math.isfinite(value)):
             fail(path, f"{name} {_wrong_cell(cell)}", line)
+        values.append(value)
 
 
 def _sorted_rows(path: Path, clock: Clock | None, labels: Sequence[str], lines: Sequence[int]) -> list[int]:
@@ -184,6 +208,7 @@ def _check_total(
     for other, cell in zip(others, last, strict=True):
         if _TOTAL.fullmatch(cell):
             fail(path, f"{header[other]} is {cell}; the values must be one a moment: take the line out", line)
+    values = array("d", filter(math.isfinite, values)) if any(map(math.isnan, values)) else values
     if len(values) > 12 and min(values) > 0 and math.isclose(sum(values) - values[-1], values[-1], rel_tol=1e-9):
         fail(path, f"{name} is {values[-1]:g}, the sum of all rows above; take the line out", line)
 

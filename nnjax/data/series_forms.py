@@ -92,6 +92,14 @@ def form_of(text: str) -> Form | None:
     return _text_form(text) or next((form for form, pattern in _numbers() if pattern.fullmatch(text)), None)
 
 
+def groups_of(text: str) -> dict[str, tuple[int, str]]:
+    """Returns the named parts of a label, such as year and month, with where each starts; empty for digits alone."""
+    for pattern in _patterns().values():
+        if match := pattern.fullmatch(text):
+            return {part: (match.start(part), found) for part, found in match.groupdict().items() if found}
+    return {}
+
+
 def form_of_texts(texts: Sequence[str]) -> Form | None:
     """Returns the most frequent form of some labels, if at least half of those that are not empty have one."""
     find = form_of_shape()

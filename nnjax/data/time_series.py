@@ -10,6 +10,7 @@ the rows of the training windows alone.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -45,11 +46,12 @@ class Transform:
         return (changes - self.mean) / self.std
 
     def inverse(self, scaled: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[h] scaled changes of the rows that follow the values `before` → [h] values."""
-        levels = list(np.log(before) if self.log else before)
-        for change in scaled * self.std + self.mean:
+        """[..., h] scaled changes of the rows that follow the values `before` → [..., h] values."""
+        levels: list[Any] = list((np.log(before) if self.log else before)[-max(1, self.difference) :])
+        known = len(levels)
+        for change in np.moveaxis(scaled * self.std + self.mean, -1, 0):
             levels.append(levels[-self.difference] + change if self.difference else change)
-        ahead = np.array(levels[len(before) :])
+        ahead = np.moveaxis(np.array(levels[known:]), 0, -1) if scaled.shape[-1] else scaled
         with np.errstate(over="ignore"):  # a forecast of an untrained network may overflow
             return np.exp(ahead) if self.log else ahead
 
@@ -62,7 +64,7 @@ class TimeSeries:
         name: the value column's name.
         labels: each value's date, where the file has one.
         values: [n] in their unit.
-        holdout: number of values at the end that training does not use.
+        holdout: number of values at the end that training does not use; may be 0.
         window: number of changes in an input.
         season: number of values until the pattern repeats.
         transform: from values to the network's inputs and targets.
@@ -79,7 +81,7 @@ class TimeSeries:
     @property
     def known(self) -> NDArray[np.float64]:
         """[n − holdout] the values before the held-out ones."""
-        return self.values[: -self.holdout]
+        return self.values[: len(self.values) - self.holdout]
 
     @property
     def last_window(self) -> NDArray[np.float32]:
@@ -96,8 +98,8 @@ class TimeSeries:
         views = sliding_window_view(changes[first - self.window : stop], self.window, axis=0)  # [n + 1, 1, window]
         return views[: len(rows)].swapaxes(1, 2), changes[first:stop]
 
-    def restored(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Converts forecast changes [h] of the rows after the known ones to the series' unit."""
+    def restored(self, outputs: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Converts forecast changes [..., h] of the rows after the known ones to the series' unit."""
         return self.transform.inverse(outputs.astype(np.float64), self.known)
 
 

@@ -72,7 +72,7 @@ class Recurrent(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Maps `inputs` [b, t, num_features] to every step's state [b, t, size], or to the last state [b, size]."""
-        zeros = jnp.zeros((len(inputs), self.size), self.dtype)
+        zeros = jnp.zeros((inputs.shape[0], self.size), self.dtype)  # not len(inputs): an export has a symbolic batch
         start: Any = (zeros, zeros) if self.kind == "lstm" else zeros  # c and h, or h
 
         def step(state: Any, x: Array) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnjax.config.shell import shell_text
+from nnjax.reporting.baselines_table import errors_text, other_forecasts
 from nnjax.reporting.best import best_jobs
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import (
@@ -130,13 +131,15 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
             examples = _counted(summary, "test_examples", "example") if split == "test" else None
             ahead = "one step ahead, scaled" if summary.get("forecast") and split != "train" else None
             add(split, Text(_metrics_text(metrics, summary, split), style=style), examples, ahead)
+    if summary.get("test_examples") == 0:
+        add("test", "nothing was held out (data.holdout=0), so nothing was tested")
     if calibration := summary.get("calibration"):
         add("calibration", *_calibration_texts(calibration))
     if forecast := summary.get("forecast"):
         rows = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
-        add("forecast", Text(_errors_text(forecast), style="bold"), rows)
-        for method, errors in forecast["naive"].items():
-            add("naive", _errors_text(errors), method.replace("_", " "))
+        add("forecast", Text(errors_text(forecast), style="bold"), rows)
+        for label, method, errors, is_better in other_forecasts(forecast):
+            add(label, errors_text(errors), method, "better than the network" if is_better else None)
     if summary.get("trials"):
         add("trials", _trials_text(summary), "mean ± standard deviation [95 % interval of the mean]")
     add("trained", _counted(summary, "epochs", "epoch"), _counted(summary, "steps", "step"))
@@ -284,10 +287,6 @@ def _metrics_text(metrics: Mapping[str, Any], summary: Mapping[str, Any], split:
         for name, value in metrics.items()
     )
     return "   ".join(f"{name} {text}" for name, text in zip(metrics, texts, strict=True))
-
-
-def _errors_text(errors: Mapping[str, float]) -> str:
-    return f"rmse {errors['rmse']:.4g}   mae {errors['mae']:.4g}"
 
 
 def _relative(path: str | Path) -> str:

@@ -35,7 +35,7 @@ def trials_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """A row for each trial; for more than twelve, the three best and the three worst.
 
     `trials.csv` has all trials and more columns. The best trial has the lowest forecast RMSE; without a forecast, the highest
-    test accuracy; without an accuracy, the lowest test loss.
+    test accuracy; without an accuracy, the lowest test loss; without a test, the lowest training loss.
 
     Args:
         rows: from `nnjax.reporting.trial_results.rows_of`.
@@ -93,7 +93,9 @@ def _shown(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[Mapping[str, Any
     if len(rows) <= _MAX_ROWS:
         return [(row, "") for row in rows]
     name, sign = next(
-        (name, sign) for name, sign in (("forecast_rmse", 1), ("test_accuracy", -1), ("test_loss", 1)) if name in rows[0]
+        (name, sign)
+        for name, sign in (("forecast_rmse", 1), ("test_accuracy", -1), ("test_loss", 1), ("train_loss", 1))
+        if name in rows[0]
     )
     # Results that are not finite come last.
     ordered = sorted(rows, key=lambda row: (not abs(row[name]) < float("inf"), sign * row[name]))

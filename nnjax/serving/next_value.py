@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Answer, Model
-from nnjax.serving.rows import rows_from_csv
 
 
 def next_value(model: Model, source: Path) -> Answer:

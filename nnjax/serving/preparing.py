@@ -16,7 +16,8 @@ from PIL import Image
 
 from nnjax.config.errors import InputError
 from nnjax.serving.facts import InputFacts
-from nnjax.serving.strokes import Figure, Grey, box_of, find_figure, is_dark_on_light, resized, stroke_width, with_stroke_width
+from nnjax.serving.grey_pictures import Grey, box_of, resized, stroke_width, with_stroke_width
+from nnjax.serving.strokes import Figure, find_figure, is_dark_on_light
 
 _LARGEST = 1200  # pixels a side, beyond which a picture holds nothing that a network's input could show
 _MNIST_BOX = 20  # pixels of the longer side, in 28

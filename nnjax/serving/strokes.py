@@ -2,7 +2,6 @@
 
     figure = find_figure(grey)                             # [h, w] float32, 0 black to 1 white
     figure.ink                                             # [a, b] float32, 1 on strokes, 0 elsewhere, cut to the figure
-    with_stroke_width(figure.ink, 9.0)                     # its strokes 9 pixels wide
 
 The ground is found by a morphological closing (Serra, 1982): it fills strokes, which are narrow, and keeps shadows, which are
 wide. Ink is measured as a share of the ground at its place, so that pencil in a shadow counts as much as in the light.
@@ -12,11 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from nnjax.serving.grey_pictures import Grey, box_of, closing, resized, smoothed, spread, stroke_width
 from nnjax.serving.pieces import pieces
-
-Grey = NDArray[np.float32]
 
 _COARSE = 160  # pixels of the longer side, where the figure is searched
 _FINE = 160  # of the figure's longer side
@@ -60,6 +57,17 @@ class _Found:
     parts: int
     step: float
 
+    def is_gap_in(self, other: "_Found") -> bool:
+        """Whether it is small, and within the other's box: thick strokes leave such gaps."""
+        (top, bottom, left, right), outer = self.box, other.box
+        within = outer[0] <= top and bottom <= outer[1] and outer[2] <= left and right <= outer[3]
+        return within and self.mask.sum() < 0.2 * other.mask.sum() and other.step > 0.6 * self.step
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """As of `box_of`."""
+        return box_of(self.mask.astype(np.float32))
+
 
 def find_figure(grey: Grey) -> Figure | None:
     """Returns the figure in a picture; None if nothing stands out from the ground.
@@ -73,8 +81,10 @@ def find_figure(grey: Grey) -> Figure | None:
     dark, light = _search(grey), _search(1 - grey)
     if dark is None and light is None:
         return None
-    likelier = _LIKELIER if _border(grey) > 0.3 else 1.0  # on paper; on a board or a screen nothing speaks for dark strokes
-    is_dark = light is None or (dark is not None and likelier * dark.step >= light.step)
+    if dark is None or light is None or dark.is_gap_in(light) or light.is_gap_in(dark):
+        is_dark = light is None or (dark is not None and light.is_gap_in(dark))
+    else:  # on paper; on a board or a screen nothing speaks for dark strokes
+        is_dark = (_LIKELIER if _border(grey) > 0.3 else 1.0) * dark.step >= light.step
     found = dark if is_dark else light
     assert found is not None
     ink = _cut(grey if is_dark else 1 - grey, found)
@@ -91,85 +101,6 @@ def _border(grey: Grey) -> float:
     return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
 
 
-def stroke_width(ink: Grey) -> float:
-    """The mean width of strokes in pixels: twice the area divided by the length of its edge; 0 without ink.
-
-    A stroke of width w and length l ≫ w has the area wl and the edge 2l. The edge is the total variation, which an antialiased
-    edge does not change.
-    """
-    padded = np.pad(ink, 1)
-    down, right = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
-    edge = float(np.sqrt(down**2 + right**2).sum())
-    return 2 * float(ink.sum()) / edge if edge else 0.0
-
-
-def with_stroke_width(ink: Grey, width: float) -> Grey:
-    """Widens or narrows strokes to a mean width in pixels; the array grows by as much as strokes do, on all sides."""
-    steps = round((width - stroke_width(ink)) / 2)
-    if steps > 0:
-        ink = np.pad(ink, steps)
-    for step in range(abs(steps)):  # crosses and squares in turn make octagons
-        ink = _spread(ink, step % 2 == 1) if steps > 0 else 1 - _spread(1 - ink, step % 2 == 1)
-    return ink
-
-
-def box_of(ink: Grey, above: float = 0.5) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right (bottom and right exclusive) of what lies above a value; the whole array if nothing does."""
-    rows, columns = np.flatnonzero((ink > above).any(1)), np.flatnonzero((ink > above).any(0))
-    if not len(rows):
-        return 0, ink.shape[0], 0, ink.shape[1]
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-
-
-def resized(grey: Grey, scale: float | tuple[int, int]) -> Grey:
-    """Resizes [h, w] by a factor, or to (h, w): the mean over each pixel's area, bicubic where it grows."""
-    height, width = grey.shape
-    size = scale if isinstance(scale, tuple) else (max(1, round(height * scale)), max(1, round(width * scale)))
-    if size == grey.shape:
-        return grey
-    method = Image.Resampling.BOX if size[0] <= height and size[1] <= width else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(grey).resize(size[::-1], method))
-
-
-def _spread(ink: Grey, square: bool) -> Grey:
-    """The largest of each pixel and its four neighbours, or its eight."""
-    padded = np.pad(ink, 1, mode="edge")
-    middle = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1])
-    if square:
-        return np.maximum(np.maximum(middle[:, :-2], middle[:, 2:]), middle[:, 1:-1])
-    return np.maximum(np.maximum(padded[1:-1, :-2], padded[1:-1, 2:]), middle[:, 1:-1])
-
-
-def _smoothed(ink: Grey) -> Grey:
-    """The mean of 3 × 3 pixels."""
-    padded = np.pad(ink, 1, mode="edge")
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9))
-
-
-def _closing(grey: Grey, size: int) -> Grey:
-    """Fills whatever is darker than its surroundings and narrower than a square of `size` pixels."""
-    half = size // 2
-    for axis in (0, 1):
-        grey = _running(np.maximum, grey, half, axis)
-    for axis in (0, 1):
-        grey = _running(np.minimum, grey, half, axis)
-    return grey
-
-
-def _running(largest: np.ufunc, grey: Grey, half: int, axis: int) -> Grey:
-    """The largest (or smallest) of the 2·half + 1 pixels around each, along an axis; by doubling, in log₂ steps."""
-    widths = [(0, 0), (0, 0)]
-    widths[axis] = (half, half)
-    values = np.moveaxis(np.pad(grey, widths, mode="edge"), axis, 0)
-    reach = 1  # each value already covers so many
-    while reach < 2 * half + 1:
-        step = min(reach, 2 * half + 1 - reach)
-        values = largest(values[:-step], values[step:])
-        reach += step
-    return np.moveaxis(values, 0, axis)
-
-
 def _search(grey: Grey) -> _Found | None:
     """Finds a figure that is darker than its ground."""
     scale = min(1.0, _COARSE / max(grey.shape))
@@ -177,13 +108,13 @@ def _search(grey: Grey) -> _Found | None:
     darkest = -_pooled(-grey, coarse.shape)  # of each pixel's area, where a thin stroke would pale in the mean
     size, found = max(3, round(_WIDEST_STROKE * max(coarse.shape))), None
     while True:
-        ground = _closing(coarse, size)
+        ground = closing(coarse, size)
         ink = ((ground - darkest) / np.maximum(ground, 0.05)).astype(np.float32)
         levels = _levels(ink)
         for _ in range(2):
             if levels is not None and 10 * _spread_of(ink)[1] < levels[1] - levels[0]:
                 break
-            ink = _smoothed(ink)  # pencil, and the noise of a dark room
+            ink = smoothed(ink)  # pencil, and the noise of a dark room
             levels = _levels(ink)
         if levels is None:
             return found
@@ -202,13 +133,12 @@ def _search(grey: Grey) -> _Found | None:
 def _step(grey: Grey, darkest: Grey, mask: NDArray[np.bool_]) -> float:
     """How much darker a figure is than frames around its box; half as much where it reaches the border, as shadows do.
 
-    The least of three frames counts, near and far: around a gap the near one may lie on strokes.
+    The least of several frames counts, near and far: around a gap the near one may lie on strokes.
     """
     top, bottom, left, right = box_of(mask.astype(np.float32))
-    steps = []
-    for share in (0.125, 0.5, 1.0):
-        margin = 2 + round(share * max(bottom - top, right - left))
-        around = grey[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+    size, widest, steps = max(bottom - top, right - left), round(0.2 * max(grey.shape)), []
+    for margin in (size // 8, size // 2, size, max(size, widest)):
+        around = grey[max(0, top - margin - 2) : bottom + margin + 2, max(0, left - margin - 2) : right + margin + 2]
         steps.append(_border(around) - float(np.median(darkest[mask])))
     reaches = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
     return min(steps) * (0.5 if reaches else 1.0)
@@ -216,12 +146,12 @@ def _step(grey: Grey, darkest: Grey, mask: NDArray[np.bool_]) -> float:
 
 def _clutter(found: _Found) -> float:
     """Ink near the figure but off it: its 95th per cent, within half the figure's size."""
-    top, bottom, left, right = box_of(found.mask.astype(np.float32))
+    top, bottom, left, right = found.box
     reach = 4 + max(bottom - top, right - left) // 2
     near = np.s_[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach]
     figure = found.mask.astype(np.float32)
     for _ in range(3):  # its edges are half ink
-        figure = _spread(figure, True)
+        figure = spread(figure, True)
     around = found.seen[near][figure[near] < 0.5]
     return float(np.quantile(around, 0.95)) if len(around) else 0.0
 
@@ -269,7 +199,7 @@ def _figure_mask(ink: Grey, above: float) -> tuple[NDArray[np.bool_], int]:
 
 def _cut(grey: Grey, found: _Found) -> Grey | None:
     """Ink of the figure alone, from the picture at its full size, cut to the figure's box."""
-    wide = _spread(_spread(found.mask.astype(np.float32), True), True)
+    wide = spread(spread(found.mask.astype(np.float32), True), True)
     top, bottom, left, right = box_of(wide)
     down, along = grey.shape[0] / wide.shape[0], grey.shape[1] / wide.shape[1]
     cut = np.ascontiguousarray(grey[int(top * down) : round(bottom * down), int(left * along) : round(right * along)])
@@ -283,7 +213,7 @@ def _cut(grey: Grey, found: _Found) -> Grey | None:
         none, noise = _spread_of(ink[~on]) if (~on).any() else (0.0, 0.0)
         if noise < _NOISE * found.level:
             break
-        ink = _smoothed(ink)
+        ink = smoothed(ink)
     above = ink[on & (ink > none + 0.5 * found.level)]
     if not len(above):
         return None

@@ -110,7 +110,7 @@ class Typical:
         place = np.unravel_index(int(beyond.argmax()), beyond.shape)
         excess = float(beyond[place]) / _MARGIN
         threshold, warning = float(self.threshold[0]), None
-        if excess > max(1, score):
+        if excess > 1 and excess >= score:
             channel = int(place[-1])
             name = (
                 features[channel] if channel < len(features) else f"value {int(np.ravel_multi_index(place, beyond.shape)) + 1}"
@@ -121,7 +121,7 @@ class Typical:
         return Judgement(max(excess, score, 0.0), threshold, warning)
 
     def arrays(self) -> dict[str, Floats]:
-        """Returns the statistics as float32 arrays by name, below 300 kB for inputs of up to 12 288 values."""
+        """Returns the statistics as float32 arrays by name, below 300 kB for images."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @staticmethod

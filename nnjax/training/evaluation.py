@@ -8,7 +8,7 @@ The last batch is padded; the outputs of the padding are discarded on the host b
 measured separately, on the same batches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from nnjax.parallel.placement import Placement
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.hyperparams import Normalization, as_arrays, normalized
 from nnjax.training.losses import example_loss
-from nnjax.training.state import Pytree, TrainState
+from nnjax.training.state import Pytree, SplitNetwork, TrainState
 from nnjax.training.step import StepRecipe
 from nnjax.training.training_progress import Numbers, mask_nonfinite
 
@@ -64,6 +64,30 @@ class Evaluation:
         return next((trial for trial, loss in enumerate(np.atleast_1d(self.loss)) if np.isfinite(loss)), None)
 
 
+def make_outputs(network: SplitNetwork, test_views: Literal[1, 2, 6]) -> Callable[[Pytree, Pytree, jax.Array], jax.Array]:
+    """Makes a network's forward pass in evaluation mode.
+
+    Args:
+        network: the static half.
+        test_views: the number of views of an image whose outputs are averaged.
+
+    Returns:
+        A function of parameters, model state and normalised inputs [b, ...], which returns the outputs [b, k].
+    """
+
+    def outputs_of(params: Pytree, model_state: Pytree, x: jax.Array) -> jax.Array:
+        def of_view(view: jax.Array) -> jax.Array:
+            return network.apply(params, model_state, view, train=False)[0]
+
+        if test_views == 1:
+            return of_view(x)
+        # One view after another, as all at once would take as many times the memory.
+        seen, weights = views(x, test_views)
+        return jnp.einsum("v,vbk->bk", weights, lax.map(of_view, seen))
+
+    return outputs_of
+
+
 class Evaluator:
     """A compiled forward pass in evaluation mode; compiles at the first call and serves splits of every size."""
 
@@ -76,23 +100,13 @@ class Evaluator:
             batch_size: examples per call, over all devices; a multiple of their number.
             test_views: the number of views of an image whose outputs are averaged.
         """
-        network = recipe.network
+        outputs_of = make_outputs(recipe.network, test_views)
 
         def forward(
             params: Pytree, model_state: Pytree, numbers: _Numbers, inputs: jax.Array, targets: jax.Array
         ) -> tuple[jax.Array, jax.Array]:
             normalization, loss = numbers
-            x = normalized(inputs, normalization)
-
-            def outputs_of(view: jax.Array) -> jax.Array:
-                return network.apply(params, model_state, view, train=False)[0]
-
-            if test_views == 1:
-                outputs = outputs_of(x)
-            else:
-                # One view after another, as all at once would take as many times the memory.
-                seen, weights = views(x, test_views)
-                outputs = jnp.einsum("v,vbk->bk", weights, lax.map(outputs_of, seen))
+            outputs = outputs_of(params, model_state, normalized(inputs, normalization))
             return example_loss(with_numbers(recipe.loss, loss), outputs, targets), outputs
 
         def forward_of_all(

@@ -6,8 +6,8 @@
 The network gets the last known window and then its own forecasts, one after another: it sees no held-out value.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from nnjax.data.baselines import baselines
 from nnjax.data.time_series import TimeSeries
 from nnjax.training.experiment import Experiment
 from nnjax.training.state import Pytree, TrainState
@@ -32,6 +33,7 @@ class Forecast:
         season: values until the pattern repeats.
         methods: [holdout] forecasts of the last values. `network`, and `last_season`, which repeats the last known season,
             use the same values; `season_before`, the true value of one season earlier, uses later ones where holdout > season.
+        baselines: [holdout] forecasts by further methods, from `nnjax.data.baselines`.
     """
 
     name: str
@@ -39,11 +41,15 @@ class Forecast:
     values: NDArray[np.float64]
     season: int
     methods: Mapping[str, NDArray[np.float64]]
+    baselines: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def errors(self) -> dict[str, dict[str, float]]:
-        """Root mean squared error and mean absolute error of each method, in the unit of the series."""
-        off = {name: ahead - self.values[-len(ahead) :] for name, ahead in self.methods.items()}
+        """Root mean squared error and mean absolute error of each of `methods`, in the unit of the series."""
+        return self._errors(self.methods)
+
+    def _errors(self, methods: Mapping[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
+        off = {name: ahead - self.values[-len(ahead) :] for name, ahead in methods.items()}
         with np.errstate(over="ignore", invalid="ignore"):  # a network that learned nothing may forecast anything
             return {
                 name: {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(np.mean(np.abs(error)))}
@@ -52,11 +58,13 @@ class Forecast:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The part of `summary.json`: rows, the network's errors, and the naive methods' errors."""
+        """The part of `summary.json`: rows, the network's errors, the naive methods', and those of `baselines`, if any."""
         labels = self.labels[-len(self.methods["network"]) :]
         naive = self.errors
         network = naive.pop("network")
-        return {"of": self.name, "first": labels[0], "last": labels[-1], "count": len(labels), **network, "naive": naive}
+        rows = {"of": self.name, "first": labels[0], "last": labels[-1], "count": len(labels)}
+        others = {"baselines": self._errors(self.baselines)} if self.baselines else {}
+        return {**rows, **network, "naive": naive, **others}
 
 
 def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries) -> list[Forecast]:
@@ -86,7 +94,18 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
         "last_season": np.resize(known[first:], series.holdout),
         "season_before": series.values[first : first + series.holdout],
     }
+    others = baselines(series)
     return [
-        Forecast(series.name, series.labels, series.values, series.season, {"network": series.restored(ahead), **naive})
+        Forecast(series.name, series.labels, series.values, series.season, {"network": series.restored(ahead), **naive}, others)
         for ahead in outputs.reshape(len(experiment.plan.trials), -1)
     ]
+
+
+def errors_together(forecasts: Sequence[Forecast]) -> dict[str, dict[str, float]]:
+    """The errors of several trials' mean forecast, as `together`; empty for one. Forecasts that are not finite are left out."""
+    ahead = [forecast.methods["network"] for forecast in forecasts]
+    finite = [values for values in ahead if np.isfinite(values).all()]
+    if len(forecasts) < 2 or not finite:
+        return {}
+    one = replace(forecasts[0], methods={"network": np.mean(finite, axis=0)})
+    return {"together": one.errors["network"]}

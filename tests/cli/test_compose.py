@@ -12,6 +12,8 @@ from nnjax.cli.compose import compose, compose_config, compose_train, conf_dir, 
 from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
 from nnjax.config.errors import ConfigError, IncompatibleError
+from nnjax.config.export_options import ExportConfig
+from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.predict_options import PredictConfig
@@ -24,6 +26,7 @@ from nnjax.config.schema import (
     TrainConfig,
     VerifyConfig,
 )
+from nnjax.config.serve_options import ServeConfig
 from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
@@ -38,7 +41,10 @@ ROOTS = {
     "verify": VerifyConfig,
     "autopsy": AutopsyConfig,
     "evaluate": EvaluateConfig,
+    "forecast": ForecastConfig,
     "predict": PredictConfig,
+    "serve": ServeConfig,
+    "export": ExportConfig,
     "prepare": PrepareConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,

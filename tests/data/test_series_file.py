@@ -309,3 +309,33 @@ def test_a_slip_in_a_column_of_epochs_is_found(read, step, unit):
         read("time,sales\n" + "".join(f"{time},{row}\n" for row, time in enumerate(times)))
     problem = f"{times[20]} stands in the row before as well" if step == 1 else f"{times[1]} comes after {times[0]}"
     assert str(raised.value).startswith(f"data.file=my.csv: line {22 if step == 1 else 3}: time {problem}")
+
+
+def test_dated_rows_without_a_value_at_the_end_are_those_to_forecast(read):
+    series = read(GOOD + "1951-07,\n1951-08,\n")
+    assert (series.labels, series.values) == (tuple(MONTHS), tuple(range(100, 130)))
+    assert series.future == ("1951-07", "1951-08")
+    assert len(series.lines) == 30
+    assert read(GOOD).future == ()
+
+
+def test_rows_to_forecast_stand_at_the_end_once_they_are_sorted(read):
+    rows = GOOD.splitlines()[1:]
+    assert read("\n".join(["month,sales", "1951-07,", *rows[::-1]]), order="sorted").future == ("1951-07",)
+    with pytest.raises(DataError, match="line 2: sales is empty; a series has no gaps"):
+        read("\n".join(["month,sales", "1948-12,", *rows[::-1]]), order="sorted")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD + "1951-07,\n1951-08,5\n", "line 32: sales is empty; a series has no gaps: fill it in"),
+        (GOOD + "1951-09,\n", "line 32: month goes from 1951-06 to 1951-09; 2 rows are missing, from 1951-07 on"),
+        (GOOD + "Source: me,\n", "line 32: month is Source: me; must be a date that exists, written like 1949-01"),
+        ("month,sales\n2024-01,\n2024-02,\n", "line 2: sales is empty"),
+        ("what,sales\nx,1\ny,2\nz,\n", "line 4: sales is empty"),  # nothing dates the row
+    ],
+)
+def test_other_empty_values_stay_refused(read, content, message):
+    with pytest.raises(DataError, match=message):
+        read(content, "sales")

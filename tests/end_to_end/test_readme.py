@@ -90,7 +90,8 @@ def inside(checkout, monkeypatch):
 def test_command(line, inside):
     python, module, verb, *arguments = shlex.split(line)
     assert (python, module, verb.split(".")[0]) == ("python", "-m", "experiments"), f"what is {line!r}, and who tests it?"
-    arguments = [f"{word.split('=')[0]}={a_run(inside)}" if "=outputs/" in word else word for word in arguments]
+    series = verb == "experiments.forecast"
+    arguments = [f"{word.split('=')[0]}={a_run(inside, series=series)}" if "=outputs/" in word else word for word in arguments]
     run(verb.removeprefix("experiments."), *arguments, cwd=inside, TFDS_DATA_DIR=str(inside / "tfds"))
 
 
@@ -154,10 +155,11 @@ def test_an_option_is_added_as_the_diff_says(number, line, checkout, tmp_path):
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "copy", env=environment(), check=True)
 
 
-def a_run(checkout):
-    """The folder of a finished run on the digits, for the commands that speak of an earlier one."""
-    runs = sorted((checkout / "outputs" / "train").glob("*/*_digits*"))
-    if not runs:
-        run("train", "debug=fast", cwd=checkout)
-        runs = sorted((checkout / "outputs" / "train").glob("*/*_digits*"))
+def a_run(checkout, *, series=False):
+    """The folder of a finished run, for the commands that speak of an earlier one: on the digits, or of a series."""
+    data, overrides = ("airline", ["experiment=airline_rnn"]) if series else ("digits", [])
+    folder, name = checkout / "outputs" / "train", f"*/*_{data}*"
+    if not any(folder.glob(name)):
+        run("train", "debug=fast", *overrides, cwd=checkout)
+    runs = sorted(folder.glob(name))
     return runs[0]

@@ -1,11 +1,8 @@
 """The page of a trace: its text, and, in a browser, what a reader does with it."""
 
 import json
-import os
 import re
-import shutil
 from html.parser import HTMLParser
-from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -15,7 +12,6 @@ from nnjax.reporting.files import to_json
 from nnjax.reporting.trace_page import write_trace_page
 
 NASTY = "</script><script>alert(1)</script><!-- & <b>x</b> @TRACE@ @TITLE@ \u2028"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PHASES = ("forward", "error", "backward", "adjust", "update")
 
 
@@ -190,17 +186,6 @@ def test_an_older_page_is_replaced(tmp_path):
 
 
 # --- In a browser: make test-browser brings Playwright, and the system's packages bring Chromium. ---
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = import_module("playwright.sync_api")
-    chromium = os.environ.get("NNJAX_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert chromium, "no Chromium here; on Debian: apt install chromium; or NNJAX_CHROMIUM=PATH"
-    with playwright.sync_playwright() as manager:
-        browser = manager.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -93,12 +93,12 @@ def _draw(axes: "Axes", forecast: ForecastLike, first: int, methods: Sequence[st
     axes.set_ylim(max(axes.get_ylim()[0], low - margin), min(axes.get_ylim()[1], high + margin))
     axes.set_xlim(first - 0.5, count - 0.5)
     axes.set_ylabel(forecast.name)
-    step = _tick_step(count - first, forecast.season, max(map(len, forecast.labels[first:])))
+    step = tick_step(count - first, forecast.season, max(map(len, forecast.labels[first:])))
     ticks = [row for row in range(first, count) if (row - start) % step == 0]
     axes.set_xticks(ticks, [forecast.labels[row] for row in ticks])
 
 
-def _tick_step(count: int, season: int, label_length: int) -> int:
+def tick_step(count: int, season: int, label_length: int) -> int:
     """Rows between labels: the smallest divisor or multiple of the season for which the labels fit."""
     room = max(1, _LETTERS // (label_length + 2))
     steps = [step for step in range(1, season) if season % step == 0] + list(range(season, count + season, season))

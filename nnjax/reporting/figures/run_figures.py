@@ -28,8 +28,8 @@ def draw_run(
     *,
     inputs: NDArray[Any],
     targets: NDArray[Any],
-    outputs: NDArray[np.float32],
-    losses: NDArray[np.float32],
+    outputs: NDArray[np.float32] | None,
+    losses: NDArray[np.float32] | None,
     class_names: Sequence[str],
     from_logits: bool,
     kernel: NDArray[Any] | None = None,
@@ -48,8 +48,8 @@ def draw_run(
         run_dir: the run's folder, with its metrics.
         inputs: [n, ...] the test split's inputs; images are [n, h, w, c].
         targets: [n] class numbers, or [n, k] values.
-        outputs: [n, k] the network's outputs.
-        losses: [n] each example's loss.
+        outputs: [n, k] the network's outputs; None where nothing was tested.
+        losses: [n] each example's loss; None where nothing was tested.
         class_names: one for each class; empty for regression.
         from_logits: whether the outputs are logits (softmax gives probabilities); else they are probabilities.
         kernel: [kh, kw, c, features] of the first layer, if it is a convolution.
@@ -69,7 +69,9 @@ def draw_run(
         figures["learning_rates"] = lambda path: draw_learning_rates(trials, path)
     if any(record["split"] == "weights" for record in records):
         figures["weights"] = lambda path: weight_curves(records, path)
-    if class_names:
+    if outputs is None or losses is None:
+        pass
+    elif class_names:
         predictions = outputs.argmax(axis=1)
         figures["confusion_matrix"] = lambda path: confusion_matrix(targets, predictions, class_names, path)
         if inputs.ndim == 4:

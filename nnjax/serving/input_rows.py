@@ -136,7 +136,7 @@ def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
     """Line numbers and cells, without blank lines at the end."""
     start = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=start.count)
-    reader = csv.reader(io.StringIO(text.rstrip()), delimiter=separator)
+    reader = csv.reader(io.StringIO(text.rstrip()), delimiter=separator, skipinitialspace=True)
     try:
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
@@ -151,10 +151,12 @@ def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: 
     """The column of each value."""
     if header and wanted and (set(wanted) & set(header) or len(header) != count):
         for feature in wanted:
-            if header.count(feature) != 1:
+            if feature not in header:
                 near = get_close_matches(feature, header, n=1)
-                found = f"has {header.count(feature)} columns {feature}" if feature in header else f"has no column {feature}"
-                raise DataError(f"{name}: {found}{f'; did you mean {near[0]}?' if near else ''} There are: {', '.join(header)}")
+                meant = f"; did you mean {near[0]}?" if near else "."
+                raise DataError(f"{name}: has no column {feature}{meant} There are: {', '.join(header)}")
+            if header.count(feature) > 1:
+                raise DataError(f"{name}: has {header.count(feature)} columns {feature}; must have one")
         return [header.index(feature) for feature in wanted]
     if width != count:
         raise DataError(f"{name}, line 1: has {width} columns; must have {count}{': ' + ', '.join(wanted) if wanted else ''}")
@@ -190,5 +192,8 @@ def _wanted(facts: ModelFacts) -> str:
 
 
 def _short(values: object) -> str:
-    text = repr(values[:3] if isinstance(values, list) else values)
+    try:
+        text = repr(values[:3] if isinstance(values, list) else values)
+    except ValueError:  # Python writes no integer of more than 4 300 digits
+        return "…"
     return text if len(text) <= 60 else f"{text[:57]}…"

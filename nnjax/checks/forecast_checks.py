@@ -1,0 +1,27 @@
+"""Checks the values of a forecast's config against each other.
+
+check_forecast(config, origins)
+# ConfigError: levels=[]: must hold at least one value
+"""
+
+from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.forecast_options import ForecastConfig
+
+_FEWEST = 20  # paths beyond an end, for a quantile that is no accident of a few
+
+
+def check_forecast(config: ForecastConfig, origins: Origins = NO_ORIGINS) -> None:
+    """Checks that there are levels, and enough paths for the ends of their intervals.
+
+    Raises:
+        ConfigError: it names all faults.
+    """
+    problems = []
+    if not config.levels:
+        problems.append(Problem("levels", [], "must hold at least one value, such as levels=[0.8,0.95]"))
+    elif (needed := round(2 * _FEWEST / (1 - max(config.levels)))) > config.paths:
+        reason = (
+            f"the ends of levels={max(config.levels):g} need at least {needed:,} paths; make paths larger, or the level smaller"
+        )
+        problems.append(Problem("paths", config.paths, reason))
+    raise_problems(problems, origins)

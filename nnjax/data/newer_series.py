@@ -1,0 +1,133 @@
+"""The rows that a forecast starts from: a run's own series, or a file of the same series with more rows.
+
+    found = known_rows(config.data, file="newer.csv")
+    found.series.values, found.newer, found.future       # all values, 3 rows that the run lacks, labels of rows to forecast
+
+Reads CSV files only, so that a mistake is reported before JAX is imported.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from nnjax.config.data_options import AirlineData, SeriesData
+from nnjax.config.diagnostics import count
+from nnjax.config.errors import DataError
+from nnjax.config.paths import shown_path
+from nnjax.data.dataset_spec import dataset_spec
+from nnjax.data.future_labels import form_of_labels, future_labels, step_of
+from nnjax.data.series_file import Series, read_series
+from nnjax.data.time_series import TimeSeries, time_series
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """What a forecast starts from.
+
+    Attributes:
+        series: all values, with a holdout of 0, in the run's scale.
+        newer: number of rows at the end that the run's own data does not have.
+        held_out: number of rows at the end of the run's own data that training did not use.
+        future: labels of the rows without a value at the end of the file.
+        notes: what a person should know about the file.
+    """
+
+    series: TimeSeries
+    newer: int
+    held_out: int
+    future: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def labels(self, horizon: int | None) -> tuple[str, ...]:
+        """The labels of the rows to forecast; None: those without a value, else a season."""
+        horizon = horizon or len(self.future) or self.series.season
+        more = horizon - len(self.future)
+        following = future_labels([*self.series.labels, *self.future], more) if more > 0 else []
+        return tuple([*self.future, *following][:horizon])
+
+
+def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> KnownRows:
+    """Returns the rows of a run's series, or of a file with more of them.
+
+    Args:
+        data: the run's options.
+        file: path of the file; None takes the run's own data.
+
+    Raises:
+        DataError: if a file cannot be read, its rows are another time apart than the run's, or it has fewer than a window.
+    """
+    own = time_series(data, dataset_spec(data))
+    if file is None:
+        return KnownRows(replace(own, holdout=0), 0, own.holdout, read_series(data).future)
+    options = _options(data, file)
+    read, path = read_series(options), Path(file).expanduser()
+    _check(own, read, data, path)
+    both, newer = _shared(own.labels, read.labels)
+    notes = []
+    if not both and newer < len(read.values):
+        notes.append(f"{shown_path(path)}: ends before the run's data begins; the forecast follows its last row")
+    elif not both:
+        notes.append(f"{shown_path(path)}: shares no row with the run's data, which ends with {own.labels[-1]}")
+    other = [(new, old) for new, old in both if read.values[new] != own.values[old]]
+    if other:
+        new, old = other[0]
+        notes.append(
+            f"{shown_path(path)}: line {read.lines[new]}: {read.name} of {read.labels[new]} is {read.values[new]:g}, "
+            f"and {own.values[old]:g} in the run's data; {count(len(other), 'row')} of {len(both)} shared ones differ"
+        )
+    values = np.array(read.values)
+    series = replace(own, name=read.name, labels=read.labels, values=values, holdout=0)
+    return KnownRows(series, newer, 0, read.future, tuple(notes))
+
+
+def _options(data: AirlineData | SeriesData, file: str) -> SeriesData:
+    """The options that read another file by the run's rules."""
+    if isinstance(data, SeriesData):
+        return replace(data, file=file)
+    shared = {name: getattr(data, name) for name in data.__dataclass_fields__ if name != "name"}
+    return SeriesData(name="series", file=file, column=None, **shared)
+
+
+def _check(own: TimeSeries, read: Series, data: AirlineData | SeriesData, path: Path) -> None:
+    def fail(reason: str) -> NoReturn:
+        raise DataError(f"data.file={shown_path(path)}: {reason}")
+
+    parts = {"data.window": data.window, "data.difference": data.difference}
+    needed = sum(parts.values())
+    if len(read.values) < needed:
+        terms = " + ".join(f"{key}={part}" for key, part in parts.items() if part)
+        fail(f"has {count(len(read.values), 'value')}; a forecast by this run needs at least {needed}: {terms}")
+    before, now = step_of(own.labels), step_of(read.labels)
+    if before is not None and now is None and len(read.labels) > 1:
+        fail(f"its rows have no dates, such as {read.labels[0]}; those of the run's data have, such as {own.labels[0]}")
+    if before is not None and now is not None and (before.months, before.ticks) != (now.months, now.ticks):
+        fail(f"its rows are {now} apart, and {before} in the run's data; must be the same series with more rows")
+
+
+def _shared(own: Sequence[str], labels: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
+    """Pairs of indices, new and old, of the rows that both have, and the number of rows after the last old one.
+
+    Rows are matched by their dates; without dates, by their places from the beginning.
+    """
+    old, new = _moments(own), _moments(labels)
+    if old is None or new is None:
+        size = min(len(own), len(labels))
+        return [(row, row) for row in range(size)], len(labels) - size
+    places = {moment: row for row, moment in enumerate(old)}
+    both = [(row, places[moment]) for row, moment in enumerate(new) if moment in places]
+    return both, sum(moment > old[-1] for moment in new)
+
+
+def _moments(labels: Sequence[str]) -> list[datetime] | None:
+    form = form_of_labels(labels)
+    if form is None:
+        return None
+    try:
+        found = [form.parse(label) for label in labels]
+    except ValueError:
+        return None
+    return [moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in found]

@@ -1,0 +1,118 @@
+"""Runs an exported model: `python -m nnjax.serving model.nnjax photo.png`, with jax, numpy and pillow alone.
+
+`python -m experiments.export run=…` writes such a file. Exit codes: 0 answered; 2 usage; 3 a file that cannot be read; 130
+after Ctrl-C; 1 anything else.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from nnjax.config.errors import ConfigError, UserError
+
+_EXAMPLES = """examples:
+  python -m nnjax.serving model.nnjax photo.png scans/ 'more/*.png'
+  python -m nnjax.serving model.nnjax --json - < photo.png
+  python -m nnjax.serving model.nnjax photo.png --explain out.png
+  python -m nnjax.serving model.nnjax --rows new.csv
+  python -m nnjax.serving model.nnjax --info
+  python -m nnjax.serving model.nnjax another.nnjax --http :8080
+"""
+_LARGEST_PORT = 65_535
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command with its arguments; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _run(arguments)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read the answers has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m nnjax.serving",
+        description="Answers pictures or rows with an exported model, in a terminal or over HTTP.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", help="a file that python -m experiments.export has written")
+    parser.add_argument("inputs", nargs="*", metavar="picture", help="a picture, a folder, a pattern, or - for standard input")
+    parser.add_argument("--rows", metavar="FILE.csv", type=Path, help="rows of numbers, for a model of vectors or of a series")
+    parser.add_argument("--json", action="store_true", help="print JSON lines, with what was done to each picture")
+    parser.add_argument("--top", type=_positive, default=3, metavar="N", help="name the N most probable classes (3)")
+    parser.add_argument("--explain", metavar="OUT.png", type=Path, help="draw how the picture was prepared, and what decided")
+    parser.add_argument("--info", action="store_true", help="print what the file says about the model")
+    parser.add_argument("--http", metavar="HOST:PORT", help="serve the models over HTTP; further arguments are models, too")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from nnjax.serving.model_file import ModelFile
+
+    model_path = Path(arguments.model)
+    if arguments.http is not None:
+        return _serve([model_path, *map(Path, arguments.inputs)], arguments.http)
+    if arguments.info:
+        from nnjax.serving.facts_text import facts_text
+
+        print(facts_text(ModelFile(model_path).facts))
+        return 0
+    if not arguments.inputs and arguments.rows is None:
+        raise ConfigError("no picture is given; write its name behind the model's, or --rows FILE.csv, --info, --http :8080")
+    from nnjax.serving.answers_command import answer
+
+    return answer(ModelFile(model_path), arguments)
+
+
+def _serve(paths: Sequence[Path], address: str) -> int:
+    """Serves models, if the packages of the extra are here."""
+    from nnjax.config.serve_options import ServerSettings
+
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or int(port) > _LARGEST_PORT:
+        raise ConfigError(f"--http {address}: must be HOST:PORT or :PORT, such as :8080")
+    settings = ServerSettings(host=host.strip("[]") or "127.0.0.1", port=int(port))
+    try:
+        from nnjax.serving.server.listening import bound, serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"--http: needs {error.name}: pip install 'nnjax[serve]'") from error
+    from nnjax.serving.model_file import ModelFile
+
+    with bound(settings) as listening:
+        files = [ModelFile(path) for path in paths]
+        names = [file.facts.name for file in files]
+        if len(set(names)) < len(names):  # two runs of one network and dataset
+            names = [path.stem for path in paths]
+        serve(dict(zip(names, (file.model() for file in files), strict=True)), settings, listening)
+    return 0
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _end(code: int) -> NoReturn:
+    """Ends the process without the clean-up of JAX, which takes a tenth of a second."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _end(main())

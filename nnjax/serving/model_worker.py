@@ -1,0 +1,75 @@
+"""The process of `nnjax.serving.model_process`: reads a model, then answers inputs until there are no more.
+
+python -m nnjax.serving.model_worker model.nnjax 3f9a… check
+"""
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from nnjax.config.errors import UserError
+from nnjax.serving.model_file import ModelFile
+from nnjax.serving.model_process import ERROR, HEAD, OUTPUTS, READY, framed
+
+_MEMORY = 2**32  # bytes that this process may take besides four times the file
+
+
+def _main(path: Path, digest: str, what: str) -> None:
+    """The process: reads the model, then answers inputs until there are no more."""
+    _bound_memory(path)
+    gc.disable()  # what is imported stays: the search for garbage takes a fifth of JAX's import
+    # What a library prints must not come between the frames.
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)
+
+        def send(letter: bytes, content: bytes) -> None:
+            out.write(framed(letter, content))
+            out.flush()
+
+        try:
+            _answer(path, digest, what, send)
+        except UserError as error:
+            send(ERROR, str(error).encode())
+        except MemoryError:
+            send(ERROR, b"its program takes more memory than a model may")
+
+
+def _answer(path: Path, digest: str, what: str, send: Callable[[bytes, bytes], None]) -> None:
+    file = ModelFile(path)
+    if file.digest != digest:
+        raise UserError("it was changed while it was read")
+    run = file.program()
+    if what == "check":
+        run.compile([1])
+        send(READY, b"")
+        return
+    send(READY, b"")
+    gc.freeze()
+    gc.enable()
+    inputs = file.facts.inputs
+    while head := sys.stdin.buffer.read(HEAD):
+        content = sys.stdin.buffer.read(int.from_bytes(head[1:], "little"))
+        array = np.frombuffer(content, inputs.dtype).reshape(-1, *inputs.shape)
+        send(OUTPUTS, np.ascontiguousarray(run(array), "<f4").tobytes())
+
+
+def _bound_memory(path: Path) -> None:
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return
+    most = _MEMORY + 4 * path.stat().st_size
+    with suppress(ValueError, OSError):  # a lower limit is set already
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), *sys.argv[2:4])
+    sys.stdout.flush()
+    os._exit(0)

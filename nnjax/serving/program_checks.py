@@ -1,0 +1,152 @@
+"""Checks the program of a model's file before anything compiles it: it may compute, and nothing else.
+
+    check_program(artifact, "(tensor<i32>, tensor<?x784xf32>) -> tensor<1x?x10xf32>")
+
+StableHLO has operations that reach outside of a program: a custom call runs any function that is registered in the process,
+among them JAX's callbacks into Python, which take raw pointers; others wait for other devices. So every operation must be on a
+list of operations that only compute. Bytes of which nobody knows where they come from are read in a process of their own; see
+`nnjax.serving.model_process`.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+MOST_TENSOR_BYTES = 2**31
+"""The largest array in a program, for each example of a batch."""
+
+MOST_OPERATIONS = 200_000
+MOST_PROGRAM_BYTES = 2**28
+
+_CUSTOM_CALLS = {"shape_assertion"}  # compares shapes while a program is compiled
+_STABLEHLO = """
+    abs add and atan2 broadcast_in_dim case cbrt ceil cholesky clamp clz compare concatenate constant convert convolution cosine
+    count_leading_zeros divide dot_general dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad
+    dynamic_reshape dynamic_slice dynamic_update_slice exponential exponential_minus_one fft floor gather get_dimension_size if
+    iota is_finite log log_plus_one logistic map maximum minimum multiply negate not optimization_barrier or pad popcnt power
+    real_dynamic_slice reduce reduce_precision reduce_window remainder reshape return reverse round_nearest_afz
+    round_nearest_even rsqrt scatter select select_and_scatter shift_left shift_right_arithmetic shift_right_logical sign sine
+    slice sort sqrt subtract tan tanh transpose triangular_solve while xor
+"""
+_CHLO = """
+    acos acosh asin asinh atan atanh bessel_i1e constant cosh digamma erf erf_inv erfc is_inf is_neg_inf is_pos_inf lgamma
+    next_after polygamma sinh square tan top_k zeta
+"""
+_OPERATIONS = {
+    *("builtin.module", "func.func", "func.call", "func.return", "stablehlo.composite", "stablehlo.custom_call"),
+    *(f"stablehlo.{name}" for name in re.findall(r"\w+", _STABLEHLO)),
+    *(f"chlo.{name}" for name in re.findall(r"\w+", _CHLO)),
+}
+# Attributes of a dialect that is not the operation's own; their names have a dot.
+_FOREIGN_ATTRIBUTES = {
+    *("jax.uses_shape_polymorphism", "jax.global_constant", "jax.result_info"),
+    *("mhlo.num_partitions", "mhlo.num_replicas"),
+}
+_TENSOR = re.compile(r"tensor<((?:(?:\?|\d{1,12})x)*)(i1|u?i(?:8|16|32|64)|f16|f32|f64|bf16|f8E\w{1,12})>")
+
+
+def check_program(artifact: bytes, signature: str) -> None:
+    """Reads a program and walks through its operations.
+
+    Args:
+        artifact: StableHLO, as `jax.export` serializes it.
+        signature: the type of its main function that is expected.
+
+    Raises:
+        ValueError: in one line, for a program that cannot be read, may do more than compute, or has another signature.
+    """
+    from jax.extend.mlir import deserialize_portable_artifact
+    from jax.interpreters.mlir import make_ir_context
+
+    if len(artifact) > MOST_PROGRAM_BYTES:
+        raise ValueError(f"its program takes {len(artifact):,} bytes, and {MOST_PROGRAM_BYTES:,} is the most")
+    with make_ir_context():
+        try:
+            module = deserialize_portable_artifact(artifact)
+            readable = module.operation.verify()
+        except Exception as error:
+            raise ValueError(f"its program is no StableHLO that this JAX can read: {_line(error)}") from error
+        if not readable:
+            raise ValueError("its program is no valid StableHLO")
+        try:
+            found = _walk(module.operation)
+        except RuntimeError as error:  # of MLIR's bindings
+            raise ValueError(f"its program holds a name that is no text: {_line(error)}") from error
+    if found != signature:
+        raise ValueError(f"its program takes and returns {_short(found)}, and its weights and facts need {_short(signature)}")
+
+
+def _walk(top: Any) -> str | None:
+    """Checks all operations, and returns the type of the main function."""
+    found = None
+    for number, operation in enumerate(_operations(top)):
+        if number >= MOST_OPERATIONS:
+            raise ValueError(f"its program has more than {MOST_OPERATIONS:,} operations")
+        _check_operation(operation)
+        if operation.name == "func.func" and _text(operation, "sym_name") == "main":
+            found = str(operation.attributes["function_type"])
+    return found
+
+
+def _operations(top: Any) -> Iterator[Any]:
+    """All operations, in any order, without recursion: a forged program may be nested deeply."""
+    waiting = [top]
+    while waiting:
+        operation = waiting.pop()
+        yield operation
+        for region in operation.regions:
+            for block in region:
+                waiting.extend(inner.operation for inner in block)
+
+
+def _check_operation(operation: Any) -> None:
+    name = operation.name
+    if name not in _OPERATIONS:
+        raise ValueError(f"its program holds the operation {_short(name)}, which is not on the list of those that only compute")
+    if name == "stablehlo.custom_call" and (target := _text(operation, "call_target_name")) not in _CUSTOM_CALLS:
+        raise ValueError(f"its program calls {_short(target)}, a function outside of it")
+    # A composite has a decomposition beside it, which must hold the same operations; a backend may have its own for the name.
+    if name == "stablehlo.composite" and not (composed := _text(operation, "name")).startswith("chlo."):
+        raise ValueError(f"its program holds the composite {_short(composed)}, which is not on the list")
+    for key in operation.attributes:
+        _check_attribute(getattr(key, "name", key))
+    if name == "func.func":
+        for group in ("arg_attrs", "res_attrs"):
+            if group in operation.attributes:
+                for each in operation.attributes[group]:
+                    for key in each:
+                        _check_attribute(getattr(key, "name", key))
+    for value in (
+        *operation.results,
+        *(argument for region in operation.regions for block in region for argument in block.arguments),
+    ):
+        _check_type(str(value.type))
+
+
+def _check_attribute(name: str) -> None:
+    if "." in name and name not in _FOREIGN_ATTRIBUTES:
+        raise ValueError(f"its program has the attribute {_short(name)}, which may change what is compiled")
+
+
+def _check_type(text: str) -> None:
+    match = _TENSOR.fullmatch(text)
+    if match is None:
+        raise ValueError(f"its program holds a value of the type {_short(text)}, which is no plain array")
+    sizes = [int(size) for size in match[1].split("x") if size not in ("", "?")]
+    bits = int(re.search(r"\d+", match[2])[0])  # type: ignore[index]
+    if math.prod(sizes) * max(bits, 8) // 8 > MOST_TENSOR_BYTES:
+        raise ValueError(f"its program holds an array of {_short(text)}, more than {MOST_TENSOR_BYTES:,} bytes")
+
+
+def _text(operation: Any, key: str) -> str:
+    return str(operation.attributes[key].value)
+
+
+def _line(error: object) -> str:
+    return _short(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _short(value: object) -> str:
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value))
+    return text if len(text) <= 120 else text[:119] + "…"

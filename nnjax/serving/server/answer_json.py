@@ -1,0 +1,55 @@
+"""Models and answers as plain values for JSON.
+
+answer_values(answer, seen)            # {"label": "7", "probability": 0.998, "probabilities": [...], ...}
+model_values(facts)                    # {"name": "digits", "task": "classification", "labels": [...], ...}
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnjax.serving.facts import ModelFacts
+from nnjax.serving.model import Answer
+from nnjax.serving.server.request_inputs import Seen
+
+_DIGITS = 7  # float32 has no more
+
+
+def model_values(facts: ModelFacts) -> dict[str, Any]:
+    """The facts that a client may need: all but a series' values."""
+    values = asdict(facts)
+    series = values.pop("series")
+    if series is not None:
+        values["series"] = {"name": series["name"], "last": list(series["labels"][-1:]), "known": len(series["values"])}
+    return values
+
+
+def answer_values(answer: Answer, seen: Seen | None = None) -> dict[str, Any]:
+    """An answer: of classes with label and probabilities, of values with these."""
+    mean, spread = (_rounded(numbers) for numbers in (answer.probabilities, answer.spread))
+    if answer.label is None:
+        made: dict[str, Any] = {"values": mean, "spread": spread}
+    else:
+        probability = round(float(answer.probability or 0.0), _DIGITS)
+        made = {"label": answer.label, "probability": probability, "probabilities": mean, "spread": spread}
+    warnings = list(answer.warnings)
+    if seen is not None:
+        if seen.empty:
+            warnings.insert(0, "no figure was found in the picture")
+        made["notes"] = list(seen.notes)
+    return made | {"warnings": warnings}
+
+
+def explanation_values(seen: Seen | None, looked: NDArray[np.float32] | None) -> dict[str, Any]:
+    """How a picture was prepared, and where the network looked: [h][w], the fall of the label's probability."""
+    steps = () if seen is None else seen.steps
+    return {
+        "steps": [{"name": name, "image": image} for name, image in steps],
+        "looked": None if looked is None else _rounded(looked),
+    }
+
+
+def _rounded(numbers: NDArray[np.float32]) -> Any:
+    return np.round(numbers.astype(np.float64), _DIGITS).tolist()

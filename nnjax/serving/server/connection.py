@@ -1,0 +1,149 @@
+"""A connection of uvicorn with the bounds that it lacks: on time, on the size of a request's head, and on their number.
+
+uvicorn.Config(app, http=connection_class(settings, app))
+
+Without them, a client that sends nothing, or a byte a minute, holds a connection for ever; and a head that never ends fills
+the memory. While the queue is full, requests are refused here, in a tenth of the time that the app would take: otherwise a
+server that is asked five times as much as it can answer would spend its time on refusals.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from nnjax.config.serve_options import ServerSettings
+from nnjax.serving.server.gate import error_body
+from nnjax.serving.server.request_error import RequestError
+
+_LARGEST_HEAD = 2**15  # bytes; a browser's has 1 to 4 thousand
+
+
+class Refusing(Protocol):
+    """An app that may be too busy."""
+
+    def refusal(self, client: Any, url: bytes) -> RequestError | None:
+        """The refusal of a request for an answer at this moment, counted and logged; None if the app shall be asked."""
+        ...
+
+
+def connection_class(settings: ServerSettings, app: Refusing) -> type[HttpToolsProtocol]:
+    """Returns a protocol for these settings; `uvicorn.Config` takes a class without arguments of ours."""
+
+    class Connection(_Connection):
+        seconds, most, refusing = settings.timeout, settings.connections, app
+
+    return Connection
+
+
+class _Connection(HttpToolsProtocol):
+    seconds: float
+    most: int
+    refusing: Refusing
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head = 0  # bytes of the present head
+        self._skipping = False  # the body of a request that was refused here
+        self._skipped = False  # all of it
+        self._for_head: asyncio.TimerHandle | None = None
+        self._for_reader: asyncio.TimerHandle | None = None
+
+    @property
+    def _idle(self) -> bool:
+        """Whether the client's next word must be a request's head."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._refuse(503, f"more than {self.most} connections are open", {"retry-after": "1"})
+            return
+        self._for_head = self.loop.call_later(self.seconds, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop("_for_head")
+        self._stop("_for_reader")
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._idle and not self._is_discarding:
+            self._head += len(data)
+        self._skipped = False
+        super().data_received(data)
+        if self.transport is None or self.transport.is_closing():
+            return
+        if not self._idle or self._skipped:
+            self._head = 0
+            self._stop("_for_head")
+            if self._idle:
+                self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        elif self._head > _LARGEST_HEAD:
+            self._refuse(431, f"the request's head has more than {_LARGEST_HEAD} bytes")
+        elif self._for_head is None:
+            self._for_head = self.loop.call_later(self.seconds, self._too_slow)
+
+    @property
+    def _is_discarding(self) -> bool:
+        """Whether the rest of a body arrives whose request is answered already, such as with 413."""
+        return self._skipping or (self.cycle is not None and self.cycle.more_body)
+
+    def on_headers_complete(self) -> None:
+        asks = self.parser.get_method() == b"POST" and self.url.startswith((b"/predict", b"/models/"))
+        if asks and self._idle and not self.parser.should_upgrade() and self.parser.should_keep_alive():
+            refused = self.refusing.refusal(self.client, self.url)
+            if refused is not None:
+                self._skipping, self._head = True, 0
+                self.transport.write(_response(refused.status, refused.reason, refused.headers))
+                return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._skipping:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._skipping:
+            self._skipping, self._skipped = False, True
+        else:
+            super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stop("_for_reader")
+        self._for_reader = self.loop.call_later(self.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop("_for_reader")
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "no HTTP request")
+
+    def _too_slow(self) -> None:
+        self._for_head = None
+        if self._idle and not self.transport.is_closing():
+            self._refuse(408, f"no request arrived within {self.seconds:g} s")
+
+    def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Answers outside of any request, and closes."""
+        self.transport.write(_response(status, reason, {**headers, "connection": "close"}))
+        self.transport.close()
+
+    def _stop(self, timer: str) -> None:
+        handle: asyncio.TimerHandle | None = getattr(self, timer)
+        if handle is not None:
+            handle.cancel()
+            setattr(self, timer, None)
+
+
+def _response(status: int, reason: str, headers: Mapping[str, str]) -> bytes:
+    body = error_body(reason)
+    lines = (f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    return f"{head}{''.join(lines)}\r\n".encode() + body

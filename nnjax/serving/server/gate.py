@@ -1,0 +1,113 @@
+"""The outermost part of the app: token, log line, metrics, and JSON for whatever goes wrong inside.
+
+app = Gate(routes, token="…", log=log, count=metrics.request)
+"""
+
+import json
+import secrets
+import time
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nnjax.serving.server.request_error import RequestError
+from nnjax.serving.server.request_log import RequestLog
+
+OPEN_PATHS = ("/", "/health", "/ready", "/docs", "/openapi.json")
+"""Paths that need no token: probes, and pages that hold nothing secret."""
+
+NOTES = "nnjax.notes"
+"""The key of a request's scope under which its path's template, model and examples stand, for log and metrics."""
+
+FAILED = "the server failed at this request; its log has the reason"
+_LONGEST_PATH = 120
+
+
+def error_body(reason: str) -> bytes:
+    """The JSON of an error."""
+    return json.dumps({"error": reason}).encode() + b"\n"
+
+
+async def send_json(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
+    """Sends a whole response."""
+    fields = {"content-type": "application/json", "content-length": str(len(body)), **headers}
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Gate:
+    """See the module.
+
+    Args:
+        app: the routes.
+        token: that requests must bring; None for no authentication.
+        log: of lines, one a request.
+        count: called with each request's path template, status and seconds.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None, log: RequestLog, count: Callable[[str, int, float], None]) -> None:
+        self._app, self._log, self._count = app, log, count
+        self._token = None if token is None else f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, whatever happens."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 0
+        notes: dict[str, Any] = {"path": "other"}
+        scope[NOTES] = notes
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
+            await send(message)
+
+        try:
+            self._check_token(scope)
+            await self._app(scope, receive, watched)
+        except RequestError as refusal:
+            await send_json(watched, refusal.status, error_body(refusal.reason), refusal.headers)
+        except Exception:
+            self._log_failure()
+            if not status:
+                await send_json(watched, 500, error_body(FAILED), {})
+        finally:
+            seconds = time.perf_counter() - start
+            self._count(notes["path"], status, seconds)
+            self._log.line(_line(scope, notes, status, seconds))
+
+    def refused(self, scope: Scope, error: RequestError) -> None:
+        """Counts and logs a request that was refused before it came here."""
+        self._count("/predict", error.status, 0.0)
+        self._log.line(_line(scope, {"reason": error.reason}, error.status, 0.0))
+
+    def _check_token(self, scope: Scope) -> None:
+        if self._token is None or scope["path"] in OPEN_PATHS:
+            return
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        if not secrets.compare_digest(given, self._token):
+            raise RequestError(401, "needs the header Authorization: Bearer TOKEN, with the server's token")
+
+    def _log_failure(self) -> None:
+        for line in traceback.format_exc().splitlines():
+            self._log.line(line)
+
+
+def _line(scope: Scope, notes: dict[str, Any], status: int, seconds: float) -> str:
+    """`127.0.0.1 POST /predict 200 3.1 ms digits 1 example`; without the query, which may hold anything."""
+    client = (scope.get("client") or ("-",))[0]
+    path = scope["path"][:_LONGEST_PATH]
+    reached = str(status) if status else "gone"
+    line = f"{client} {scope['method']} {path} {reached} {1000 * seconds:.1f} ms"
+    if "examples" in notes:
+        line += f" {notes['model']} {notes['examples']} example{'' if notes['examples'] == 1 else 's'}"
+    if status >= HTTPStatus.BAD_REQUEST and "reason" in notes:
+        line += f": {notes['reason']}"
+    return line

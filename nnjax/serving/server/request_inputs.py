@@ -1,0 +1,230 @@
+"""Reads a request's body as inputs of a model: a picture, pictures in a form, CSV, or JSON.
+
+taken = read_body(body, "image/png", model.facts, limits)
+taken.inputs                                           # [1, 28, 28, 1]
+taken.seen[0].notes                                    # how the picture was brought to this form
+
+JSON holds one of `image` (base64 or a data URL), `images`, `rows` and `inputs`: nested lists of the network's own inputs.
+"""
+
+import base64
+import binascii
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from python_multipart import FormParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+
+from nnjax.config.errors import UserError
+from nnjax.config.serve_options import ServerSettings
+from nnjax.serving.facts import ModelFacts
+from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
+from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
+from nnjax.serving.preparing import prepare
+from nnjax.serving.server.data_urls import data_url
+from nnjax.serving.server.request_error import RequestError, request_error_of
+
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
+_TYPES = "image/png, image/jpeg, image/bmp, image/gif, image/webp, multipart/form-data, text/csv or application/json"
+_AFTER_FORM = 1024  # bytes that may follow the end of a form
+_KEYS = ("image", "images", "rows", "inputs")
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_QUICK_BYTES = 2**13
+_QUICK_PIXELS = 64 * 64  # whose preparation takes about 0.3 ms
+
+JSON_SHARE = 4
+"""JSON may have a fourth of a body's bytes: parsed, it takes up to 25 times as much memory."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a picture was prepared.
+
+    Attributes:
+        notes: what was done or found, in words.
+        empty: whether no figure was found.
+        steps: names and data URLs of pictures, where they are wanted.
+    """
+
+    notes: tuple[str, ...]
+    empty: bool
+    steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The inputs of a request.
+
+    Attributes:
+        inputs: [n, *shape] of the stored type.
+        seen: of each picture; empty where none was given.
+    """
+
+    inputs: NDArray[Any]
+    seen: tuple[Seen, ...] = ()
+
+
+def is_quick(body: bytes, content_type: str) -> bool:
+    """Whether `read_body` takes less time than handing the body to another thread: a PNG of few pixels, or few numbers."""
+    if body[:8] == _PNG:
+        return len(body) <= _QUICK_BYTES and math.prod(struct.unpack(">II", body[16:24].ljust(8, b"\xff"))) <= _QUICK_PIXELS
+    is_text = content_type.startswith(("application/json", "text/csv"))
+    return is_text and len(body) <= _QUICK_BYTES and b'"image' not in body
+
+
+def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: ServerSettings, *, steps: bool = False) -> Taken:
+    """Reads a body; takes as long as decoding its pictures takes, and holds one decoded picture at a time.
+
+    Args:
+        body: not yet trusted.
+        content_type: the header.
+        facts: of the model that answers.
+        settings: limits.
+        steps: whether the steps of the preparation are wanted.
+
+    Raises:
+        RequestError: in one line, for whatever cannot be read.
+    """
+    kind, options = parse_options_header(content_type)
+    kind_text = kind.decode("latin-1").lower()
+    if not body:
+        raise RequestError(400, "the body is empty: send a picture, rows or JSON")
+    try:
+        if kind_text in PICTURE_TYPES:
+            return _pictures([body], facts, settings, steps=steps)
+        if kind_text == "multipart/form-data":
+            files = _files(body, options.get(b"boundary", b""), settings.examples)
+            return _pictures(files, facts, settings, steps=steps)
+        if kind_text == "text/csv":
+            return _checked(rows_from_csv(_text(body), facts, "the rows"), settings)
+        if kind_text == "application/json":
+            return _json(body, facts, settings, steps=steps)
+    except UserError as error:
+        raise request_error_of(error) from None
+    raise RequestError(415, f"Content-Type: {kind_text[:60] or 'none'}: must be {_TYPES}")
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(400, f"the body is not UTF-8 at byte {error.start}") from None
+
+
+def _files(body: bytes, boundary: bytes, most: int) -> list[bytes]:
+    """The files of a form, whatever their fields are called."""
+    if not boundary or boundary + b"--" not in body[-len(boundary) - _AFTER_FORM :]:
+        raise RequestError(400, "multipart/form-data: without a boundary, or cut off before its end")
+    files: list[bytes] = []
+
+    def take(file: Any) -> None:
+        if len(files) == most:
+            raise RequestError(413, f"more than {most} pictures in a request")
+        file.file_object.seek(0)
+        files.append(file.file_object.read())
+        file.close()
+
+    # Nothing is written to the disk: the body is in memory, and so are its parts.
+    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1, "MAX_FIELDS": most, "MAX_FIELD_SIZE": 4096}
+    form = FormParser("multipart/form-data", lambda field: None, take, boundary=boundary, config=config)
+    try:
+        form.write(body)
+        form.finalize()
+    except FormParserError:
+        raise RequestError(400, "multipart/form-data: the form is damaged") from None
+    if not files:
+        raise RequestError(400, "multipart/form-data: holds no file")
+    return files
+
+
+def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSettings, *, steps: bool) -> Taken:
+    if facts.inputs.preparation is None:
+        raise RequestError(422, f"{facts.name} takes rows of numbers, no pictures")
+    left, inputs, seen = settings.pixels, [], []
+    for number, file in enumerate(files):
+        name = "the picture" if len(files) == 1 else f"picture {number + 1} of {len(files)}"
+        try:
+            picture = open_picture(file, PictureLimits(max_bytes=settings.body, max_pixels=max(1, left)), name)
+        except PictureError as error:
+            if error.fault == "too large" and number:
+                raise RequestError(413, f"the pictures have more than {settings.pixels} pixels together") from None
+            raise
+        left -= picture.width * picture.height
+        prepared = prepare(picture, facts.inputs)
+        inputs.append(prepared.inputs)
+        shown = tuple((step, data_url(image)) for step, image in prepared.steps) if steps else ()
+        seen.append(Seen(prepared.notes, prepared.empty, shown))
+    return Taken(np.stack(inputs), tuple(seen))
+
+
+def _json(body: bytes, facts: ModelFacts, settings: ServerSettings, *, steps: bool) -> Taken:
+    most = settings.body // JSON_SHARE
+    if len(body) > most:
+        raise RequestError(413, f"JSON of more than {most} bytes; send a large picture as the body itself")
+    try:
+        given = json.loads(_text(body))
+    except (ValueError, RecursionError) as error:
+        place = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise RequestError(400, f"the body is no JSON{place}") from None
+    keys = [key for key in _KEYS if isinstance(given, dict) and key in given]
+    if len(keys) != 1 or len(given) != 1:
+        raise RequestError(422, f"JSON: must be an object with one of the keys {', '.join(_KEYS)}")
+    key, value = keys[0], given[keys[0]]
+    if key == "rows":
+        return _checked(rows_from_lists(_list(key, value), facts), settings)
+    if key == "inputs":
+        return _checked(_network_inputs(_list(key, value), facts), settings)
+    texts = [value] if key == "image" else _list(key, value)
+    if len(texts) > settings.examples:
+        raise RequestError(413, f"more than {settings.examples} pictures in a request")
+    return _pictures([_decoded(text) for text in texts], facts, settings, steps=steps)
+
+
+def _list(key: str, value: object) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise RequestError(422, f"{key}: must be a list, and not empty")
+    return value
+
+
+def _decoded(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise RequestError(422, "image: must be base64 text or a data URL")
+    try:
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
+    except (binascii.Error, ValueError):
+        raise RequestError(422, "image: is no base64") from None
+
+
+def _network_inputs(values: list[Any], facts: ModelFacts) -> NDArray[Any]:
+    """The network's own inputs: one, or several."""
+    shape, dtype = facts.inputs.shape, np.dtype(facts.inputs.dtype)
+    wanted = f"inputs: must be numbers of the shape {list(shape)}, or a list of these"
+    try:
+        inputs = np.asarray(values)
+    except ValueError:  # lists of unequal lengths
+        raise RequestError(422, wanted) from None
+    if inputs.shape == shape:
+        inputs = inputs[np.newaxis]
+    if inputs.shape[1:] != shape or inputs.dtype.kind not in "iuf":
+        raise RequestError(422, wanted)
+    if dtype == np.uint8 and not (np.all(inputs >= 0) and np.all(inputs <= 255) and np.all(inputs == np.floor(inputs))):
+        raise RequestError(422, "inputs: must be whole numbers from 0 to 255")
+    with np.errstate(over="ignore"):
+        made = inputs.astype(dtype)
+    if not np.all(np.isfinite(made)):
+        raise RequestError(422, "inputs: must be finite numbers")
+    return made
+
+
+def _checked(inputs: NDArray[Any], settings: ServerSettings) -> Taken:
+    if len(inputs) > settings.examples:
+        raise RequestError(413, f"{len(inputs)} examples in a request; at most {settings.examples}")
+    return Taken(inputs)

@@ -1,0 +1,52 @@
+"""Chromium for the tests of pages, and what a person does on the drawing page.
+
+def test_it(browser): page = browser.new_page()        # a fixture; needs the marker `browser`
+draw(page, [[(80, 60), (200, 60), (120, 240)]])        # a seven
+settled(page)
+"""
+
+import os
+import shutil
+import time
+from importlib import import_module
+
+import pytest
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+SIDE = 280  # of the pad, in the units of strokes
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = import_module("playwright.sync_api")
+    chromium = os.environ.get("NNJAX_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert chromium, "no Chromium here; on Debian: apt install chromium; or NNJAX_CHROMIUM=PATH"
+    with playwright.sync_playwright() as manager:
+        browser = manager.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def draw(page, strokes):
+    """Draws strokes on the pad with the mouse, which moves from point to point."""
+    box = page.locator("#pad").bounding_box()
+    for stroke in strokes:
+        places = [(box["x"] + x * box["width"] / SIDE, box["y"] + y * box["height"] / SIDE) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place)
+        page.mouse.up()
+
+
+def settled(page):
+    """Waits until the page has asked for its newest drawing, and has the answer."""
+    until(page, "!asking.busy && asking.sent === state.changes")
+
+
+def until(page, condition):
+    """Waits until JavaScript is true; Playwright's own way needs eval, which the page's policy forbids."""
+    deadline = time.monotonic() + 30
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(20)

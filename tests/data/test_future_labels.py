@@ -1,0 +1,91 @@
+"""The dates of the rows to come: every form of dates goes on as it did."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from nnjax.data.future_labels import future_labels, step_of
+from nnjax.data.series_dates import problem_of_moments
+
+MONTHS = ["January", "February", "March", "April", "May", "June", "July"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "following"),
+    [
+        (["1960-10", "1960-11", "1960-12"], ["1961-01", "1961-02"]),
+        (["2024-8", "2024-9", "2024-10"], ["2024-11", "2024-12", "2025-1"]),
+        (["2024M10", "2024M11", "2024M12"], ["2025M01"]),
+        (["M9 2024", "M10 2024"], ["M11 2024"]),
+        (["2024-01-31", "2024-02-29", "2024-03-31"], ["2024-04-30", "2024-05-31"]),
+        (["2023-12-29", "2024-01-31", "2024-02-29", "2024-03-29"], ["2024-04-30", "2024-05-31"]),  # last working days
+        (["2024-01-30", "2024-02-29", "2024-03-30"], ["2024-04-30", "2024-05-30"]),
+        (["2024-01-15", "2024-02-15", "2024-03-15"], ["2024-04-15"]),
+        (["2024-03-31", "2024-06-30", "2024-09-30"], ["2024-12-31", "2025-03-31"]),
+        (["2024-Q2", "2024-Q3"], ["2024-Q4", "2025-Q1"]),
+        (["Q2 2024", "Q3 2024"], ["Q4 2024", "Q1 2025"]),
+        (["2023-H2", "2024-H1"], ["2024-H2"]),
+        (["2023/2024", "2024/2025"], ["2025/2026"]),
+        (["FY2023", "FY2024"], ["FY2025"]),
+        (["Mar 2006", "Apr 2006", "May 2006"], ["Jun 2006", "Jul 2006"]),
+        (["March 2006", "April 2006", "May 2006"], ["June 2006"]),
+        (["2006 MAR", "2006 APR"], ["2006 MAY"]),
+        (["2024-W51", "2024-W52"], ["2025-W01"]),
+        (["2020-W52", "2020-W53"], ["2021-W01"]),
+        (["2024-W51-1", "2024-W52-1"], ["2025-W01-1"]),
+        (["2024-12-30", "2024-12-31"], ["2025-01-01"]),
+        (["20241230", "20241231"], ["20250101"]),
+        (["202411", "202412"], ["202501"]),
+        (["2022", "2023", "2024"], ["2025", "2026"]),
+        (["2024-12-31 22:00", "2024-12-31 23:00"], ["2025-01-01 00:00"]),
+        (["2024-12-31T22:00:00Z", "2024-12-31T23:00:00Z"], ["2025-01-01T00:00:00Z"]),
+        (["2024-10-27T01:00+02:00", "2024-10-27T02:00+02:00"], ["2024-10-27T03:00+02:00"]),
+        (["1700000000", "1700003600", "1700007200"], ["1700010800"]),
+        (["30 Dec 2024", "31 Dec 2024"], ["1 Jan 2025"]),
+        (["30 Jan 2024", "31 Jan 2024", "01 Feb 2024"], ["02 Feb 2024"]),
+        (["8 Feb 2024", "9 Feb 2024", "10 Feb 2024"], ["11 Feb 2024"]),
+        (["Mon, 30 Dec 2024", "Tue, 31 Dec 2024"], ["Wed, 1 Jan 2025"]),
+        (["Dec 30, 2024", "Dec 31, 2024"], ["Jan 1, 2025"]),
+        (["1", "2", "3"], ["4", "5"]),
+        (["0.5", "1.0", "1.5"], ["2", "2.5"]),
+        (["a", "b", "c"], ["+1", "+2"]),
+    ],
+)
+def test_labels_go_on_in_their_form(labels, following):
+    assert future_labels(labels, len(following)) == following
+
+
+def test_days_without_weekends_go_on_without_them():
+    days = [date(2024, 1, 1) + timedelta(number) for number in range(40)]
+    labels = [str(day) for day in days if day.weekday() < 5]
+    assert labels[-1] == "2024-02-09"
+    assert future_labels(labels, 3) == ["2024-02-12", "2024-02-13", "2024-02-14"]
+    assert str(step_of(labels)) == "1 working day"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[f"{year}-{month:02}-28" for year in (2023, 2024) for month in range(1, 13)], [f"{name} 2024" for name in MONTHS]],
+)
+def test_what_goes_on_is_in_order_with_what_was(labels):
+    assert problem_of_moments([*labels, *future_labels(labels, 30)]) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["2024-01", "2024-02"], "1 month"),
+        (["2023", "2024"], "1 year"),
+        (["2024-Q1", "2024-Q2"], "3 months"),
+        (["2024-01-01", "2024-01-08"], "7 days"),
+        (["2024-01-01 10:00", "2024-01-01 10:15"], "15 minutes"),
+    ],
+)
+def test_a_step_in_words(labels, words):
+    assert str(step_of(labels)) == words
+
+
+def test_labels_without_dates_have_no_step():
+    assert step_of(["a", "b"]) is None
+    assert step_of(["2024-02", "2024-01"]) is None
+    assert step_of(["2024-02"]) is None

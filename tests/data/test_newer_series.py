@@ -1,0 +1,111 @@
+"""The rows that a forecast starts from: the run's own, or a file with more of the same series."""
+
+import numpy as np
+import pytest
+from archives import PLAIN
+
+from nnjax.config.data_options import AirlineData, SeriesData
+from nnjax.config.errors import DataError
+from nnjax.data.newer_series import known_rows
+
+OPTIONS = {**PLAIN, "window": 3, "holdout": 2, "season": 4, "transform": "none", "difference": 1, "normalize": True}
+MONTHS = [f"{2020 + month // 12}-{month % 12 + 1:02}" for month in range(40)]
+
+
+def text(months, values=None, form="{}"):
+    values = values or [100 + number % 7 + number for number in range(len(MONTHS))]
+    lines = [f"{form.format(month)},{values[MONTHS.index(month)]}" for month in months]
+    return "\n".join(["month,sales", *lines]) + "\n"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Writes the run's file with 30 months, and another one; returns the rows that are known from them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.csv").write_text(text(MONTHS[:30]))
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=None, **OPTIONS)
+
+    def read(content=None):
+        if content is None:
+            return known_rows(data)
+        (tmp_path / "newer.csv").write_text(content)
+        return known_rows(data, str(tmp_path / "newer.csv"))
+
+    return read
+
+
+def test_all_rows_of_a_run_are_known(files):
+    known = files()
+    assert (len(known.series.known), known.newer, known.held_out, known.notes) == (30, 0, 2, ())
+    assert known.labels(3) == ("2022-07", "2022-08", "2022-09")
+    assert len(known.labels(None)) == 4  # a season
+
+
+def test_a_file_with_more_rows_keeps_the_scale_of_the_run(files):
+    own, known = files(), files(text(MONTHS[:35]))
+    assert (len(known.series.known), known.newer, known.held_out, known.notes) == (35, 5, 0, ())
+    assert known.series.transform == own.series.transform
+    assert known.series.labels[-1] == "2022-11"
+
+
+def test_a_file_may_hold_the_newest_rows_alone(files):
+    known = files(text(MONTHS[26:35]))
+    assert (len(known.series.known), known.newer, known.notes) == (9, 5, ())
+    known = files(text(MONTHS[31:37]))
+    assert known.newer == 6
+    assert known.notes == ("newer.csv: shares no row with the run's data, which ends with 2022-06",)
+
+
+def test_rows_without_a_value_are_to_be_forecast(files):
+    known = files(text(MONTHS[:35]) + "2022-12,\n2023-01,\n")
+    assert known.future == ("2022-12", "2023-01")
+    assert known.labels(None) == known.future
+    assert known.labels(1) == ("2022-12",)
+    assert known.labels(3) == ("2022-12", "2023-01", "2023-02")
+
+
+def test_the_first_row_that_differs_is_named(files):
+    values = [100 + number % 7 + number for number in range(len(MONTHS))]
+    values[11] += 1
+    values[20] += 1
+    (note,) = files(text(MONTHS[:35], values)).notes
+    assert note == ("newer.csv: line 13: sales of 2020-12 is 116, and 115 in the run's data; 2 rows of 30 shared ones differ")
+
+
+def test_rows_are_matched_by_their_dates_in_any_form(files):
+    assert files(text(MONTHS[5:35], form="{}-01")).newer == 5
+    assert files(text(MONTHS[5:35], form="{}-01")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (text(MONTHS[:3]), r"newer\.csv: has 3 values; a forecast by this run needs at least 4: data.window=3 \+ data.diff"),
+        ("day,sales\n2024-01-01,1\n2024-01-08,2\n2024-01-15,3\n2024-01-22,4\n", "its rows are 7 days apart, and 1 month in"),
+        ("number,sales\na1,1\na2,2\na3,3\na4,4\na5,5\n", "its rows have no dates, such as a1; those of the run's data have"),
+        ("month,sales\n2020-01,1\n2020-03,2\n", "has 2 values"),
+    ],
+)
+def test_a_file_that_does_not_go_on_the_series_is_refused(files, content, message):
+    with pytest.raises(DataError, match=message):
+        files(content)
+
+
+def test_a_series_without_dates_goes_on_by_its_numbers(tmp_path):
+    (tmp_path / "own.csv").write_text("sales\n" + "".join(f"{number % 5 + number}\n" for number in range(20)))
+    (tmp_path / "newer.csv").write_text("sales\n" + "".join(f"{number % 5 + number}\n" for number in range(23)))
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=None, **OPTIONS)
+    known = known_rows(data, str(tmp_path / "newer.csv"))
+    assert (known.newer, known.notes, known.labels(2)) == (3, (), ("24", "25"))
+
+
+def test_the_shipped_series_goes_on_in_a_file(tmp_path):
+    months = [f"{1949 + month // 12}-{month % 12 + 1:02}" for month in range(150)]
+    data = AirlineData(name="airline", **OPTIONS)
+    own = known_rows(data).series.values
+    values = [*own.astype(int), *range(500, 506)]
+    lines = [f"{month},{value}" for month, value in zip(months, values, strict=True)]
+    (tmp_path / "more.csv").write_text("\n".join(["Month,Passengers", *lines]) + "\n")
+    known = known_rows(data, str(tmp_path / "more.csv"))
+    assert (known.newer, known.notes) == (6, ())
+    np.testing.assert_array_equal(known.series.values[:144], own)

@@ -1,0 +1,164 @@
+"""Clients that are slow, silent, too many or no clients at all."""
+
+import socket
+import time
+
+import pytest
+from serving_thread import running, square
+
+from nnjax.config.serve_options import ServerSettings
+
+
+def said(sock):
+    """All that the server sends until it closes the connection."""
+    text = b""
+    while part := sock.recv(65536):
+        text += part
+    return text.decode()
+
+
+def opened(served):
+    return socket.create_connection(("127.0.0.1", served.port), timeout=20)
+
+
+def closed_in_time(served, *parts):
+    """Sends parts, and returns what the server says, which must close the connection."""
+    with opened(served) as sock:
+        for part in parts:
+            sock.sendall(part)
+            time.sleep(0.02)
+        return said(sock)
+
+
+HEAD = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (b"GE",),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n", b"a: b\r\n"),
+        (b"\r\n",),
+    ],
+    ids=["nothing", "a part of a line", "no end of the head", "an empty line"],
+)
+def test_a_head_that_does_not_come_is_given_up(models, parts):
+    with running(models, ServerSettings(timeout=0.3)) as served:
+        answer = closed_in_time(served, *parts)
+        assert answer.startswith("HTTP/1.1 408 ")
+        assert '{"error": "no request arrived within 0.3 s"}' in answer
+        assert served.labels(square(0)) == ["top left"]
+
+
+def test_a_body_that_does_not_come_is_given_up(models):
+    with running(models, ServerSettings(timeout=0.3)) as served:
+        answer = closed_in_time(served, HEAD + b"content-length: 100\r\n\r\n", b"{", b"}")
+        assert answer.startswith("HTTP/1.1 408 ")
+        assert "the body did not arrive within 0.3 s" in answer
+        assert (served.app.state.examples, served.app.state.buffered) == (0, 0)
+
+
+def test_a_second_head_that_does_not_come_is_given_up(models):
+    with running(models, ServerSettings(timeout=0.3)) as served:
+        answer = closed_in_time(served, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n", b"GET /hea")
+        assert [line for line in answer.splitlines() if line.startswith("HTTP/1.1")][1].startswith("HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)), 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + b"a: " + b"b" * 40_000, 431),
+        (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 10_000, 431),
+        (b"GET /" + b"a" * 40_000, 431),
+        (HEAD + b"content-length: -1\r\n\r\n", 400),
+        (HEAD + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ],
+    ids=["TLS", "version", "SSH", "long header", "many headers", "long path", "negative length", "smuggling"],
+)
+def test_what_is_no_request_is_refused_as_json(models, sent, status):
+    with running(models) as served:
+        answer = closed_in_time(served, sent)
+        assert answer.startswith(f"HTTP/1.1 {status} ")
+        assert '{"error": ' in answer
+        assert served.labels(square(0)) == ["top left"]
+
+
+def test_more_connections_than_allowed_are_refused(models):
+    with running(models, ServerSettings(connections=3)) as served:
+        open_ones = [opened(served) for _ in range(3)]
+        time.sleep(0.1)
+        with opened(served) as sock:
+            answer = said(sock)
+        assert answer.startswith("HTTP/1.1 503 ")
+        assert "more than 3 connections are open" in answer
+        for sock in open_ones:
+            sock.close()
+        time.sleep(0.1)
+        assert served.labels(square(0)) == ["top left"]
+
+
+def test_a_thousand_silent_connections_do_not_keep_others_out(models):
+    with running(models, ServerSettings(connections=1100)) as served:
+        silent = [opened(served) for _ in range(1000)]
+        try:
+            assert served.labels(square(3)) == ["bottom right"]
+        finally:
+            for sock in silent:
+                sock.close()
+
+
+def test_a_client_that_leaves_before_its_answer_costs_nobody_else(models):
+    body = b'{"inputs": ' + str(square(1).tolist()).encode() + b"}"
+    with running(models) as served:
+        for _ in range(50):
+            with opened(served) as sock:
+                sock.sendall(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+        with opened(served) as sock:  # in the middle of its body
+            sock.sendall(HEAD + b"content-length: 1000\r\n\r\n" + body)
+        assert served.labels(square(1)) == ["top right"]
+        limit = time.monotonic() + 10
+        while served.app.state.examples or served.app.state.buffered:
+            assert time.monotonic() < limit
+
+
+def test_pipelined_requests_are_answered_in_order(models):
+    with running(models) as served:
+        requests = b"".join(
+            b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n\r\n" for path in (b"/health", b"/nothing", b"/ready", b"/health")
+        )
+        with opened(served) as sock:
+            sock.sendall(requests[:-2] + b"connection: close\r\n\r\n")
+            answer = said(sock)
+    assert [line.split()[1] for line in answer.splitlines() if line.startswith("HTTP/1.1")] == ["200", "404", "200", "200"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_above_the_bound_is_refused_while_it_streams(models, chunked):
+    most = 4096
+    with running(models, ServerSettings(body=most)) as served:
+        with opened(served) as sock:
+            if chunked:
+                sock.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+                for _ in range(5):
+                    sock.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
+            else:
+                sock.sendall(HEAD + b"content-length: 100000000000\r\n\r\n")
+            answer = sock.recv(65536).decode()  # while the body is not at its end
+        assert answer.startswith("HTTP/1.1 413 ")
+        assert f"the body has more than {most} bytes" in answer
+        assert served.app.state.buffered == 0
+
+
+def test_after_a_refused_body_the_same_connection_serves(models):
+    with running(models, ServerSettings(body=4096)) as served:
+        connection = served.connect()
+        connection.request("POST", "/predict", b" " * 100_000, {"content-type": "application/json"})
+        response = connection.getresponse()
+        assert (response.status, response.read()[:9]) == (413, b'{"error":')
+        connection.request("GET", "/health")
+        assert connection.getresponse().status == 200
+        connection.close()

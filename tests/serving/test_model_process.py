@@ -1,0 +1,92 @@
+"""A process that runs a model's file: the model's outputs, or one line about its end."""
+
+import stat
+import sys
+
+import numpy as np
+import pytest
+from forged import FACTS, forged_program, function, program_of, small_file, weights
+from test_program_checks import HOSTILE, TEXT
+
+from nnjax.serving import model_process
+from nnjax.serving.model_file import ModelFile, ModelFileError, read_model, write_model
+from nnjax.serving.model_process import ModelProcess
+
+INPUTS = np.random.default_rng(0).integers(0, 256, (70, 4, 4, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return ModelFile(small_file(tmp_path_factory.mktemp("process") / "small.nnjax"))
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Replaces Python by a script."""
+    path = tmp_path / "python"
+    monkeypatch.setattr(sys, "executable", str(path))
+
+    def write(text):
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    return write
+
+
+def refusal(path, program):
+    write_model(path, FACTS, None, program)
+    with pytest.raises(ModelFileError) as refused, ModelFile(path).model_apart() as model:
+        model.outputs_of(INPUTS[:1])
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_outputs_are_those_of_the_model(file):
+    with file.model_apart() as model:
+        for count in (1, 5, 70):
+            expected = function(weights(), INPUTS[:count])
+            np.testing.assert_allclose(model.outputs_of(INPUTS[:count]), expected, rtol=1e-5, atol=1e-6)
+        with pytest.raises(ModelFileError, match="inputs must be"):
+            model.outputs_of(INPUTS[:, :2])
+
+
+def test_a_hostile_program_is_refused_with_its_reason(tmp_path):
+    text, reason = HOSTILE["a callback"]
+    found = refusal(tmp_path / "model.nnjax", forged_program(program_of(text)))
+    assert f"cannot be used: {reason}" in found
+    with pytest.raises(ModelFileError, match=reason):
+        read_model(tmp_path / "model.nnjax")
+
+
+def test_forged_bytes_are_refused_or_end_their_reader_alone(tmp_path):
+    """Of names that are no text, some end MLIR's reader."""
+    content = program_of(TEXT.replace("jax.result_info", "jax.result_nono"))
+    assert content.count(b"nono") == 1
+    found = refusal(tmp_path / "model.nnjax", forged_program(content.replace(b"nono", b"\xff\xfe\xfd\xfc")))
+    assert any(reason in found for reason in ("a name that is no text", "can read", "ends the process"))
+
+
+def test_a_process_that_is_killed(file, fake):
+    fake("kill -11 $$")
+    with pytest.raises(ModelFileError, match=r"its program ends the process that reads it \(signal 11\)"):
+        file.model()
+    with pytest.raises(ModelFileError, match="signal 11"), file.model_apart() as model:
+        model.outputs_of(INPUTS[:1])
+    fake("echo first >&2; echo no room >&2; exit 9")
+    with pytest.raises(ModelFileError, match=r"ends the process that reads it: no room$"):
+        file.model()
+
+
+def test_a_process_that_hangs_or_cannot_start(file, fake, monkeypatch):
+    fake("exec sleep 60")
+    monkeypatch.setattr(model_process, "_SECONDS", 0.2)
+    with pytest.raises(ModelFileError, match=r"could not be read in 0\.2 seconds"):
+        file.model()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ModelFileError, match="no process can be started to read it: No such file"):
+        file.model()
+
+
+def test_a_file_that_changes_meanwhile(file):
+    with ModelProcess(file._path, "0" * 64, file.facts) as process, pytest.raises(ValueError, match="it was changed while"):
+        process(INPUTS[:1])

@@ -1,0 +1,171 @@
+"""`python -m nnjax.serving`: answers, usage, errors and exit codes."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from forged import FACTS, function, small_file, weights
+from PIL import Image
+
+from nnjax.serving.__main__ import main
+from nnjax.serving.model_file import ModelFile
+
+NOT_THERE = (
+    "flax",
+    "hydra",
+    "omegaconf",
+    "optax",
+    "rich",
+    "yaml",
+    "matplotlib",
+    "sklearn",
+    "safetensors",
+    "humanize",
+    "psutil",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model and four pictures, one of which is none."""
+    folder = tmp_path_factory.mktemp("serving")
+    small_file(folder / "small.nnjax")
+    rng = np.random.default_rng(1)
+    (folder / "scans").mkdir()
+    for name in ("a", "b", "c"):
+        Image.fromarray(rng.integers(0, 256, (4, 4)).astype(np.uint8)).save(folder / "scans" / f"{name}.png")
+    (folder / "scans" / "d.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture
+def run(folder, monkeypatch, capsys):
+    """Runs the command in the folder, with the program read in this process."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(ModelFile, "model_apart", lambda self: nullcontext(self.model(isolated=False)))
+
+    def called(*words):
+        code = main(["small.nnjax", *words])
+        return code, *capsys.readouterr()
+
+    return called
+
+
+def expected(folder, name):
+    inputs = np.asarray(Image.open(folder / "scans" / f"{name}.png"))[None, ..., None]
+    logits = np.asarray(function(weights(), inputs), np.float64)[:, 0] / np.array(FACTS.temperatures)[:, None]
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return (shares / shares.sum(1, keepdims=True)).mean(0)
+
+
+def test_json_lines_hold_the_calibrated_mean_of_the_trials(run, folder):
+    code, said, complained = run("scans/a.png", "scans/b.png", "--json")
+    assert (code, complained) == (0, "")
+    for line, name in zip(said.splitlines(), "ab", strict=True):
+        record = json.loads(line)
+        assert record["source"] == f"scans/{name}.png"
+        shares = {each["label"]: each["probability"] for each in record["top"]}
+        np.testing.assert_allclose([shares[label] for label in FACTS.labels], expected(folder, name), atol=1e-6)
+
+
+def test_a_line_for_a_person(run, folder):
+    code, said, _ = run("scans/a.png", "--top", "1")
+    shares = expected(folder, "a")
+    assert code == 0
+    assert said.startswith(f"scans/a.png: {FACTS.labels[shares.argmax()]} {100 * shares.max():.1f}% ± ")
+
+
+def test_one_bad_picture_does_not_stop_the_others(run):
+    code, said, complained = run("scans")
+    assert code == 3
+    assert [line.partition(":")[0] for line in said.splitlines() if line[0] != " "] == [f"scans/{name}.png" for name in "abc"]
+    assert complained.startswith("scans/d.png: ")
+    assert complained.count("\n") == 1
+
+
+def test_a_picture_on_standard_input(run, folder, monkeypatch):
+    content = (folder / "scans" / "a.png").read_bytes()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    code, said, _ = run("-", "--json")
+    assert code == 0
+    assert json.loads(said)["source"] == "standard input"
+
+
+def test_what_the_file_says(run):
+    code, said, complained = run("--info")
+    assert (code, complained) == (0, "")
+    lines = dict(line.split(maxsplit=1) for line in said.splitlines())
+    assert lines["answers"] == "3 classes: nought, one, two"
+    assert lines["takes"] == "4 × 4 × 1 uint8: pictures, prepared as plain"
+    assert lines["trials"] == "2, which answer together"
+    assert lines["test"] == "accuracy 0.9"
+    assert lines["versions"] == "jax 0.10.2"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((), 2, "no picture is given"),
+        (("none.png",), 2, "picture=none.png: no such file"),
+        (("--rows", "new.csv"), 2, "--rows new.csv: the model takes pictures (4 × 4 × 1)"),
+        (("scans/a.png", "--rows", "new.csv"), 2, "--rows: pictures and --explain do not go with it"),
+        (("scans/a.png", "scans/b.png", "--explain", "x.png"), 2, "--explain x.png: draws one picture, and 2 are given"),
+        (("--http", "here"), 2, "--http here: must be HOST:PORT or :PORT"),
+        (("--http", ":99999"), 2, "--http :99999: must be HOST:PORT or :PORT"),
+    ],
+)
+def test_a_mistake_is_one_line(run, words, code, message):
+    found, said, complained = run(*words)
+    assert (found, said) == (code, "")
+    assert complained.startswith(message)
+    assert complained.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--top", "0"], ["--top", "many"], ["--wrong"]])
+def test_usage(run, capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        run(*words)
+    assert ended.value.code == 2
+    assert "usage: python -m nnjax.serving" in capsys.readouterr().err
+
+
+def test_help_has_examples(run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("--help")
+    assert ended.value.code == 0
+    assert "python -m nnjax.serving model.nnjax photo.png --explain out.png" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_model(run, folder, capsys):
+    assert main(["scans/a.png", "scans/b.png"]) == 3
+    assert capsys.readouterr().err.startswith("scans/a.png: is no exported model; ")
+
+
+def test_the_process_needs_jax_numpy_and_pillow_alone(folder):
+    """As in an environment without the other packages: a module that is None in sys.modules cannot be imported."""
+    absent = folder / "absent"
+    absent.mkdir()
+    (absent / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({NOT_THERE!r}))")
+    path = os.pathsep.join([str(absent), *sys.path])
+    words = [sys.executable, "-m", "nnjax.serving", "small.nnjax", "scans/a.png", "--json"]
+    done = subprocess.run(
+        words, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    shares = {each["label"]: each["probability"] for each in json.loads(done.stdout)["top"]}
+    np.testing.assert_allclose([shares[label] for label in FACTS.labels], expected(folder, "a"), atol=1e-6)
+
+
+def test_the_picture_that_explains(run, folder):
+    code, _, complained = run("scans/a.png", "--explain", "out.png")
+    assert code == 0
+    assert complained == "Drawn in out.png\n"
+    drawn = Image.open(folder / "out.png")
+    assert drawn.mode == "RGB"
+    assert len(set(drawn.getdata())) > 20
