@@ -37,6 +37,7 @@ from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
 from nnjax.serving.server.request_inputs import Taken, is_quick, read_body
 from nnjax.serving.server.request_log import RequestLog
+from nnjax.serving.server.series_values import next_value
 from nnjax.serving.server.served_model import EXPLAINED, ServedModel
 from nnjax.serving.server.server_metrics import CONTENT_TYPE, ServerMetrics
 from nnjax.serving.server.server_state import Admission, ServerState, queue_full
@@ -148,12 +149,12 @@ class ServerApp:
         with model.batcher.coming():
             taken = await self._read(body, content_type, model, steps=explain)
             admission.grow(len(taken.inputs) * (EXPLAINED if explain and model.explains else 1))
-            waiting = asyncio.ensure_future(model.answer(taken.inputs))
-            await asyncio.sleep(0)  # so that the inputs are in the queue before the context ends
         try:
-            given = await waiting
+            given = await model.answer(taken.inputs)
         except UserError as error:
             raise request_error_of(error) from None
+        if taken.last is not None and model.facts.series is not None:
+            given = [next_value(answer, taken.last, model.facts.series) for answer in given]
         seen = taken.seen or (None,) * len(given)
         answers = [answer_values(answer, one) for answer, one in zip(given, seen, strict=True)]
         if explain:
