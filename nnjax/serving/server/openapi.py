@@ -56,8 +56,8 @@ def api_document(models: Sequence[ModelFacts], settings: ServerSettings) -> dict
             "title": "nnjax",
             "version": "1",
             "description": f"Answers of {', '.join(names)}. At most {settings.examples} examples in a request, "
-            f"{settings.body:,} bytes in a body ({settings.body // JSON_SHARE:,} of JSON, {settings.body // CSV_SHARE:,} of CSV), "
-            f"{settings.pixels:,} pixels in its pictures.",
+            f"{settings.body:,} bytes in a body ({settings.body // JSON_SHARE:,} of JSON, {settings.body // CSV_SHARE:,} of "
+            f"CSV), {settings.pixels:,} pixels in its pictures.",
         },
         "paths": {
             "/predict": {"post": _predict("The model's answers", "predict", [chosen, explain], models)},
