@@ -56,10 +56,9 @@ class _Load:
         self.request = request
         self.free: deque[_Client] = deque()
         self.clients: list[_Client] = []
-        self.due: deque[float] = deque()
         self.statuses: Counter[int] = Counter()
         self.seconds: list[float] = []
-        self.closed = self.sent = 0
+        self.closed = self.sent = self.unsent = 0
 
     def answered(self, status: int, due: float) -> None:
         self.statuses[status] += 1
@@ -67,17 +66,14 @@ class _Load:
             self.seconds.append(time.perf_counter() - due)
 
     def release(self, client: _Client) -> None:
-        if self.due:
-            client.send(self.due.popleft())
-        else:
-            self.free.append(client)
+        self.free.append(client)
 
     def ask(self, due: float) -> None:
-        self.sent += 1
         if self.free:
+            self.sent += 1
             self.free.popleft().send(due)
         else:
-            self.due.append(due)  # every connection waits for an answer
+            self.unsent += 1
 
 
 async def send(port: int, body: bytes, rate: float, seconds: float) -> dict[str, object]:
@@ -101,6 +97,7 @@ async def send(port: int, body: bytes, rate: float, seconds: float) -> dict[str,
     times = sorted(load.seconds)
     return {
         "sent": load.sent,
+        "unsent": load.unsent,  # every connection waited for an answer
         "rate": load.sent / took,
         "statuses": dict(load.statuses),
         "unanswered": load.sent - sum(load.statuses.values()),

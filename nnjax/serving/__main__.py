@@ -65,9 +65,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.http is not None:
         return _serve([model_path, *map(Path, arguments.inputs)], arguments.http)
     if arguments.info:
+        from nnjax.serving.answers_command import print_out
         from nnjax.serving.facts_text import facts_text
 
-        print(facts_text(ModelFile(model_path).facts))
+        print_out(facts_text(ModelFile(model_path).facts))
         return 0
     if not arguments.inputs and arguments.rows is None:
         raise ConfigError("no picture is given; write its name behind the model's, or --rows FILE.csv, --info, --http :8080")
@@ -109,7 +110,7 @@ def _positive(text: str) -> int:
 def _end(code: int) -> NoReturn:
     """Ends the process without the clean-up of JAX, which takes a tenth of a second."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             stream.flush()
     os._exit(code)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.errors import ConfigError, DataError, StorageError
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import one_line
 from nnjax.serving.answer_records import answer_record, json_line
@@ -51,6 +51,21 @@ def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
     return DataError.exit_code if failed else 0
 
 
+def print_out(text: str) -> None:
+    """Prints to standard output.
+
+    Raises:
+        StorageError: if it cannot be written, such as to a full disk.
+        BrokenPipeError: if nobody reads it.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(f"standard output: cannot be written: {error.strerror}") from error
+
+
 def _pictures(facts: ModelFacts, arguments: argparse.Namespace) -> Sequence[PictureFile]:
     shape = " × ".join(map(str, facts.inputs.shape))
     if arguments.rows is not None:
@@ -76,12 +91,10 @@ def _record(answered: Answered, facts: ModelFacts, top: int) -> Mapping[str, Any
 
 
 def _print(record: Mapping[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print(json_line(record), flush=True)
-    elif "error" in record:
+    if "error" in record and not as_json:
         print(one_line(record["error"]), file=sys.stderr)
-    else:
-        print("\n".join(_lines(record)), flush=True)
+        return
+    print_out(json_line(record) if as_json else "\n".join(_lines(record)))
 
 
 def _lines(record: Mapping[str, Any]) -> Iterator[str]:

@@ -40,7 +40,7 @@ def explained_picture(model: Model, answered: Answered) -> Image.Image:
     font = ImageFont.load_default(14)
     line = 20
     width = max(_GAP + len(squares) * (_SIDE + _GAP), 420)
-    height = _GAP + _CAPTION + _SIDE + _GAP + line * (len(bars) + len(remarks)) + _GAP
+    height = _GAP + _CAPTION + _SIDE + _GAP + line * (len(bars) + len(remarks)) + 2 * _GAP
     drawn = Image.new("RGB", (width, height), _BACK)
     draw = ImageDraw.Draw(drawn)
     for place, (name, image) in enumerate(squares):
@@ -51,10 +51,11 @@ def explained_picture(model: Model, answered: Answered) -> Image.Image:
     for name, share, text in bars:
         draw.text((_GAP, top), _shortened(draw, name, font, 110), _INK, font)
         draw.rectangle((130, top + 3, 330, top + 15), _FAINT)
-        if share > 0:
-            draw.rectangle((130, top + 3, 130 + round(200 * min(share, 1)), top + 15), _BAR)
+        if length := round(200 * min(share, 1)):
+            draw.rectangle((130, top + 3, 130 + length, top + 15), _BAR)
         draw.text((340, top), text, _INK, font)
         top += line
+    top += _GAP // 2
     for remark in remarks:
         draw.text((_GAP, top), _shortened(draw, remark, font, width - 2 * _GAP), _INK, font)
         top += line

@@ -1,4 +1,4 @@
-"""The program of a model: a function of weights and inputs as StableHLO, which every later JAX can compile.
+"""The program of a model: a function of weights and inputs as StableHLO, which later versions of JAX compile, too.
 
     program = export_program(function, weights, facts)     # of nnjax.serving.running
     signature_of(program, facts)                           # "(tensor<i32>, tensor<784x10xf32>, …) -> tensor<1x?x10xf32>"

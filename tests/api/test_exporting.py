@@ -55,13 +55,6 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def untyped(monkeypatch):
-    from nnjax.api import predicting
-
-    monkeypatch.setattr(predicting, "fit_typical", lambda inputs: None)
-
-
 def examples(result, count):
     inputs = result.dataset.test.inputs
     return np.concatenate([inputs] * (count // len(inputs) + 1))[:count]

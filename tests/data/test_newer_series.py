@@ -56,6 +56,12 @@ def test_a_file_may_hold_the_newest_rows_alone(files):
     assert known.notes == ("newer.csv: shares no row with the run's data, which ends with 2022-06",)
 
 
+def test_rows_before_the_run_s_own_are_not_newer(files):
+    earlier = "".join(f"2019-{month:02},50\n" for month in range(1, 13))
+    known = files(text(MONTHS[:35]).replace("month,sales\n", f"month,sales\n{earlier}"))
+    assert (len(known.series.known), known.newer, known.notes) == (47, 5, ())
+
+
 def test_rows_without_a_value_are_to_be_forecast(files):
     known = files(text(MONTHS[:35]) + "2022-12,\n2023-01,\n")
     assert known.future == ("2022-12", "2023-01")

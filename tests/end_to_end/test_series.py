@@ -39,6 +39,28 @@ def test_the_airline_forecast_beats_both_naive_ones_with_every_seed(tmp_path):
     assert "one step ahead, scaled" in result.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("experiment", "rmse"), [("airline_linear", 15.16), ("airline_fnn", 14.66)])
+def test_the_airline_forecasts_of_the_readme_beside_those_without_a_network(tmp_path, experiment, rmse):
+    result = run("train", f"experiment={experiment}", "report.figures=false", f"hydra.run.dir={tmp_path}")
+    forecast = summary_of(tmp_path)["forecast"]
+    # eight networks of some hundred steps differ a little between machines; a ridge regression does not
+    assert forecast.get("together", forecast)["rmse"] == pytest.approx(
+        rmse, abs=0.05 if experiment == "airline_linear" else 0.6
+    )
+    expected = {
+        "season_growth": 17.28,
+        "lag_regression": 15.42,
+        "holt_winters_additive": 35.76,
+        "holt_winters_multiplicative": 13.88,
+    }
+    assert {name: errors["rmse"] for name, errors in forecast["baselines"].items()} == pytest.approx(expected, abs=0.02)
+    (line,) = [line for line in result.stdout.splitlines() if "holt winters multiplicative" in line]
+    assert "better than the network" in line
+    with (tmp_path / "forecast.csv").open(newline="") as file:
+        assert list(next(csv.reader(file)))[-4:] == list(expected)
+
+
 def test_a_persons_own_file_from_their_own_folder(tmp_path):
     (tmp_path / "my.csv").write_text(FILE)
     run("train", *SMALL, "hydra.run.dir=run", "data.validation=0.2", cwd=tmp_path)

@@ -47,6 +47,13 @@ def test_a_network_that_forecasts_nothing_beats_nothing():
     assert not any(is_better for _, _, _, is_better in other_forecasts(FORECAST | {"rmse": 0.0}))
 
 
+def test_several_trials_are_compared_as_one():
+    better = [
+        method for _, method, _, is_better in other_forecasts(FORECAST | {"together": {"rmse": 13.95, "mae": 1}}) if is_better
+    ]
+    assert better == ["holt winters multiplicative"]
+
+
 def test_all_are_sorted_by_their_error():
     lines = lines_of(baselines_table(FORECAST | {"together": {"rmse": 15.2, "mae": 12.9}}))
     rows = [line for line in lines if line[-1:].isdigit()]

@@ -22,9 +22,14 @@ def drawn(tmp_path, *arguments, **options):
         return np.asarray(image.convert("RGB"))
 
 
-def test_both_states_are_drawn_side_by_side(tmp_path):
-    both, alone = drawn(tmp_path), drawn(tmp_path, None, 1.0)
-    assert both.shape[1] > 1.6 * alone.shape[1]
+def colours(picture):
+    return {tuple(pixel) for pixel in np.unique(picture.reshape(-1, 3), axis=0).tolist()}
+
+
+def test_both_states_are_drawn_and_one_where_nothing_was_fitted(tmp_path):
+    orange, blue = (0xE6, 0x9F, 0x00), (0x00, 0x72, 0xB2)
+    assert {orange, blue} <= colours(drawn(tmp_path))
+    assert colours(drawn(tmp_path, None, 1.0)) & {orange, blue} == {blue}
 
 
 def test_few_examples_look_otherwise(tmp_path):

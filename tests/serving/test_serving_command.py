@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,6 +30,11 @@ NOT_THERE = (
     "humanize",
     "psutil",
 )
+
+
+def environment(*more):
+    """For a process that finds what this one finds, from any folder."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, more), *sys.path])}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,8 @@ def run(folder, monkeypatch, capsys):
 
 
 def expected(folder, name):
-    inputs = np.asarray(Image.open(folder / "scans" / f"{name}.png"))[None, ..., None]
+    with Image.open(folder / "scans" / f"{name}.png") as picture:
+        inputs = np.asarray(picture)[None, ..., None]
     logits = np.asarray(function(weights(), inputs), np.float64)[:, 0] / np.array(FACTS.temperatures)[:, None]
     shares = np.exp(logits - logits.max(1, keepdims=True))
     return (shares / shares.sum(1, keepdims=True)).mean(0)
@@ -152,20 +159,33 @@ def test_the_process_needs_jax_numpy_and_pillow_alone(folder):
     absent = folder / "absent"
     absent.mkdir()
     (absent / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({NOT_THERE!r}))")
-    path = os.pathsep.join([str(absent), *sys.path])
     words = [sys.executable, "-m", "nnjax.serving", "small.nnjax", "scans/a.png", "--json"]
-    done = subprocess.run(
-        words, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(words, cwd=folder, env=environment(absent), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     shares = {each["label"]: each["probability"] for each in json.loads(done.stdout)["top"]}
     np.testing.assert_allclose([shares[label] for label in FACTS.labels], expected(folder, "a"), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (["scans/a.png"], 1, "standard output: cannot be written: No space left on device\n"),
+        (["--info"], 1, "standard output: cannot be written: No space left on device\n"),
+    ],
+)
+def test_a_full_disk_behind_standard_output(folder, words, code, complaint):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "nnjax.serving", "small.nnjax", *words]
+        done = subprocess.run(
+            command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment()
+        )
+    assert (done.returncode, done.stderr) == (code, complaint)
 
 
 def test_the_picture_that_explains(run, folder):
     code, _, complained = run("scans/a.png", "--explain", "out.png")
     assert code == 0
     assert complained == "Drawn in out.png\n"
-    drawn = Image.open(folder / "out.png")
-    assert drawn.mode == "RGB"
-    assert len(set(drawn.getdata())) > 20
+    with Image.open(folder / "out.png") as drawn:
+        assert drawn.mode == "RGB"
+        assert len(np.unique(np.asarray(drawn).reshape(-1, 3), axis=0)) > 20

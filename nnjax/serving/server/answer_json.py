@@ -34,12 +34,9 @@ def answer_values(answer: Answer, seen: Seen | None = None) -> dict[str, Any]:
     else:
         probability = round(float(answer.probability or 0.0), _DIGITS)
         made = {"label": answer.label, "probability": probability, "probabilities": mean, "spread": spread}
-    warnings = list(answer.warnings)
-    if seen is not None:
-        if seen.empty:
-            warnings.insert(0, "no figure was found in the picture")
-        made["notes"] = list(seen.notes)
-    return made | {"warnings": warnings}
+    if seen is None:
+        return made | {"warnings": list(answer.warnings)}
+    return made | {"warnings": [*seen.warnings, *answer.warnings], "notes": list(seen.notes)}
 
 
 def explanation_values(seen: Seen | None, looked: NDArray[np.float32] | None) -> dict[str, Any]:

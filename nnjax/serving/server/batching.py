@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,6 @@ class Batcher:
         self._coming = 0
         self._timer: asyncio.TimerHandle | None = None
         self._sent: float | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def busy_for(self) -> float:
@@ -60,13 +60,15 @@ class Batcher:
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """While the context is open, a request is being prepared, for which a batch may wait."""
+        """While the context is open, a request is being prepared, for which a batch may wait; `answer` must come next."""
         self._coming += 1
         try:
             yield
-        finally:
+        except BaseException:
             self._coming -= 1
             self._begin()
+            raise
+        self._coming -= 1
 
     async def answer(self, inputs: NDArray[Any]) -> Sequence[Answer]:
         """Answers [n, ...] inputs, as `compute` does.
@@ -93,9 +95,7 @@ class Batcher:
             self._timer = asyncio.get_running_loop().call_later(left, self._begin)
             return
         self._sent = time.monotonic()
-        task = asyncio.get_running_loop().create_task(self._run(self._next()))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._executor.submit(self._work, self._next(), asyncio.get_running_loop())
 
     def _next(self) -> list[_Waiting]:
         """Takes the next batch from the queue: whole requests, at least one."""
@@ -108,29 +108,34 @@ class Batcher:
                 examples += len(waiting.inputs)
         return batch
 
-    async def _run(self, batch: list[_Waiting]) -> None:
-        try:
-            await self._answer(batch)
-        finally:
-            self._sent = None
-            self._begin()
-
-    async def _answer(self, batch: list[_Waiting]) -> None:
+    def _work(self, batch: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        """Computes a batch, in the worker's thread."""
         start = time.perf_counter()
+        results = self._results(batch)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(self._finish, batch, results, time.perf_counter() - start)
+
+    def _results(self, batch: list[_Waiting]) -> list[Sequence[Answer] | Exception]:
+        """The answers of each request, or the exception that its inputs raise."""
+        inputs = batch[0].inputs if len(batch) == 1 else np.concatenate([waiting.inputs for waiting in batch])
         try:
-            inputs = batch[0].inputs if len(batch) == 1 else np.concatenate([waiting.inputs for waiting in batch])
-            answers = await asyncio.get_running_loop().run_in_executor(self._executor, self._compute, inputs)
+            answers = self._compute(inputs)
         except Exception as error:
             if len(batch) == 1:
-                with suppress(asyncio.InvalidStateError):
-                    batch[0].done.set_exception(error)
-                return
-            for waiting in batch:  # one request's inputs must not fail the others
-                await self._answer([waiting])
-            return
-        self._observe(len(inputs), time.perf_counter() - start)
-        place = 0
-        for waiting in batch:
-            if not waiting.done.done():
-                waiting.done.set_result(answers[place : place + len(waiting.inputs)])
-            place += len(waiting.inputs)
+                return [error]
+            return [result for waiting in batch for result in self._results([waiting])]  # one must not fail the others
+        ends = list(accumulate(len(waiting.inputs) for waiting in batch))
+        return [answers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    def _finish(self, batch: list[_Waiting], results: list[Sequence[Answer] | Exception], seconds: float) -> None:
+        """Hands the results to the requests, and begins the next batch."""
+        self._sent = None
+        self._begin()
+        self._observe(sum(len(waiting.inputs) for waiting in batch), seconds)
+        for waiting, result in zip(batch, results, strict=True):
+            if waiting.done.done():
+                continue
+            if isinstance(result, Exception):
+                waiting.done.set_exception(result)
+            else:
+                waiting.done.set_result(result)

@@ -8,15 +8,12 @@ server that is asked five times as much as it can answer would spend its time on
 """
 
 import asyncio
-from collections.abc import Mapping
-from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from nnjax.config.serve_options import ServerSettings
-from nnjax.serving.server.gate import error_body
+from nnjax.serving.server.gate import whole_response
 from nnjax.serving.server.request_error import RequestError
 
 _LARGEST_HEAD = 2**15  # bytes; a browser's has 1 to 4 thousand
@@ -25,8 +22,8 @@ _LARGEST_HEAD = 2**15  # bytes; a browser's has 1 to 4 thousand
 class Refusing(Protocol):
     """An app that may be too busy."""
 
-    def refusal(self, client: Any, url: bytes) -> RequestError | None:
-        """The refusal of a request for an answer at this moment, counted and logged; None if the app shall be asked."""
+    def refusal(self, client: Any, url: bytes) -> bytes | None:
+        """The response that refuses a request for an answer now, counted and logged; None if the app shall be asked."""
         ...
 
 
@@ -60,7 +57,7 @@ class _Connection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if len(self.connections) > self.most:
-            self._refuse(503, f"more than {self.most} connections are open", {"retry-after": "1"})
+            self._refuse(503, f"more than {self.most} connections are open", retry_after=1)
             return
         self._for_head = self.loop.call_later(self.seconds, self._too_slow)
 
@@ -99,7 +96,7 @@ class _Connection(HttpToolsProtocol):
             refused = self.refusing.refusal(self.client, self.url)
             if refused is not None:
                 self._skipping, self._head = True, 0
-                self.transport.write(_response(refused.status, refused.reason, refused.headers))
+                self.transport.write(refused)
                 return
         super().on_headers_complete()
 
@@ -130,9 +127,9 @@ class _Connection(HttpToolsProtocol):
         if self._idle and not self.transport.is_closing():
             self._refuse(408, f"no request arrived within {self.seconds:g} s")
 
-    def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _refuse(self, status: int, reason: str, retry_after: int | None = None) -> None:
         """Answers outside of any request, and closes."""
-        self.transport.write(_response(status, reason, {**headers, "connection": "close"}))
+        self.transport.write(whole_response(RequestError(status, reason, retry_after=retry_after, close=True)))
         self.transport.close()
 
     def _stop(self, timer: str) -> None:
@@ -140,10 +137,3 @@ class _Connection(HttpToolsProtocol):
         if handle is not None:
             handle.cancel()
             setattr(self, timer, None)
-
-
-def _response(status: int, reason: str, headers: Mapping[str, str]) -> bytes:
-    body = error_body(reason)
-    lines = (f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    return f"{head}{''.join(lines)}\r\n".encode() + body

@@ -31,12 +31,23 @@ def error_body(reason: str) -> bytes:
     return json.dumps({"error": reason}).encode() + b"\n"
 
 
+def whole_response(error: RequestError) -> bytes:
+    """A refusal as it goes over the wire, for requests that do not come to the app."""
+    body = error_body(error.reason)
+    fields = {"content-type": "application/json", "content-length": str(len(body)), **error.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n{lines}\r\n".encode() + body
+
+
 async def send_json(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
     """Sends a whole response."""
     fields = {"content-type": "application/json", "content-length": str(len(body)), **headers}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+Count = Callable[[str, int, float | None], None]
 
 
 class Gate:
@@ -46,10 +57,12 @@ class Gate:
         app: the routes.
         token: that requests must bring; None for no authentication.
         log: of lines, one a request.
-        count: called with each request's path template, status and seconds.
+        count: called with each request's path template, status and seconds; None where it took no time.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, log: RequestLog, count: Callable[[str, int, float], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str | None, log: RequestLog, count: Callable[[str, int, float | None], None]
+    ) -> None:
         self._app, self._log, self._count = app, log, count
         self._token = None if token is None else f"Bearer {token}".encode()
 
@@ -85,7 +98,7 @@ class Gate:
 
     def refused(self, scope: Scope, error: RequestError) -> None:
         """Counts and logs a request that was refused before it came here."""
-        self._count("/predict", error.status, 0.0)
+        self._count("/predict", error.status, None)
         self._log.line(_line(scope, {"reason": error.reason}, error.status, 0.0))
 
     def _check_token(self, scope: Scope) -> None:

@@ -12,8 +12,8 @@ import binascii
 import json
 import math
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
 from nnjax.serving.preparing import prepare
 from nnjax.serving.server.data_urls import data_url
 from nnjax.serving.server.request_error import RequestError, request_error_of
+from nnjax.serving.server.series_values import last_values
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
 _TYPES = "image/png, image/jpeg, image/bmp, image/gif, image/webp, multipart/form-data, text/csv or application/json"
@@ -50,12 +51,12 @@ class Seen:
 
     Attributes:
         notes: what was done or found, in words.
-        empty: whether no figure was found.
+        warnings: reasons to doubt the answer.
         steps: names and data URLs of pictures, where they are wanted.
     """
 
     notes: tuple[str, ...]
-    empty: bool
+    warnings: tuple[str, ...]
     steps: tuple[tuple[str, str], ...]
 
 
@@ -66,10 +67,12 @@ class Taken:
     Attributes:
         inputs: [n, *shape] of the stored type.
         seen: of each picture; empty where none was given.
+        last: of a series, the values that the window is made of; see `nnjax.serving.server.series_values`.
     """
 
     inputs: NDArray[Any]
     seen: tuple[Seen, ...] = ()
+    last: NDArray[np.float64] | None = None
 
 
 def is_quick(body: bytes, content_type: str) -> bool:
@@ -104,7 +107,8 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
             files = _files(body, options.get(b"boundary", b""), settings.examples)
             return _pictures(files, facts, settings, steps=steps)
         if kind_text == "text/csv":
-            return _checked(rows_from_csv(_text(body), facts, "the rows"), settings)
+            text = _text(body)
+            return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body), facts, settings)
         if kind_text == "application/json":
             return _json(body, facts, settings, steps=steps)
     except UserError as error:
@@ -161,7 +165,7 @@ def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSetting
         prepared = prepare(picture, facts.inputs)
         inputs.append(prepared.inputs)
         shown = tuple((step, data_url(image)) for step, image in prepared.steps) if steps else ()
-        seen.append(Seen(prepared.notes, prepared.empty, shown))
+        seen.append(Seen(prepared.notes, prepared.warnings, shown))
     return Taken(np.stack(inputs), tuple(seen))
 
 
@@ -179,7 +183,8 @@ def _json(body: bytes, facts: ModelFacts, settings: ServerSettings, *, steps: bo
         raise RequestError(422, f"JSON: must be an object with one of the keys {', '.join(_KEYS)}")
     key, value = keys[0], given[keys[0]]
     if key == "rows":
-        return _checked(rows_from_lists(_list(key, value), facts), settings)
+        rows = _list(key, value)
+        return _rows(lambda facts: rows_from_lists(rows, facts), facts, settings)
     if key == "inputs":
         return _checked(_network_inputs(_list(key, value), facts), settings)
     texts = [value] if key == "image" else _list(key, value)
@@ -222,6 +227,11 @@ def _network_inputs(values: list[Any], facts: ModelFacts) -> NDArray[Any]:
     if not np.all(np.isfinite(made)):
         raise RequestError(422, "inputs: must be finite numbers")
     return made
+
+
+def _rows(read: Callable[[ModelFacts], NDArray[Any]], facts: ModelFacts, settings: ServerSettings) -> Taken:
+    taken = _checked(read(facts), settings)
+    return taken if facts.series is None else replace(taken, last=last_values(read, facts))
 
 
 def _checked(inputs: NDArray[Any], settings: ServerSettings) -> Taken:

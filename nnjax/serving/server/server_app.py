@@ -32,14 +32,15 @@ from nnjax.serving.model import Model
 from nnjax.serving.page.drawing_page import page_response
 from nnjax.serving.server.answer_json import answer_values, explanation_values, model_values
 from nnjax.serving.server.api_page import api_page
-from nnjax.serving.server.gate import FAILED, NOTES, Gate, error_body
+from nnjax.serving.server.gate import FAILED, NOTES, Gate, error_body, whole_response
 from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
 from nnjax.serving.server.request_inputs import Taken, is_quick, read_body
 from nnjax.serving.server.request_log import RequestLog
+from nnjax.serving.server.series_values import next_value
 from nnjax.serving.server.served_model import EXPLAINED, ServedModel
 from nnjax.serving.server.server_metrics import CONTENT_TYPE, ServerMetrics
-from nnjax.serving.server.server_state import Admission, ServerState
+from nnjax.serving.server.server_state import Admission, ServerState, queue_full
 
 _STUCK = 120.0  # seconds after which a batch counts as stuck, and the server as dead
 _GONE = 499  # of a client that has closed its connection; no standard status
@@ -63,6 +64,8 @@ class ServerApp:
     ) -> None:
         self.state = ServerState(settings.queue, settings.body)
         self._settings, self._say = settings, say
+        self._full = queue_full()
+        self._full_response = whole_response(self._full)
         self._worker = ThreadPoolExecutor(1, "nnjax-worker")
         self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "nnjax-reader")
         self._metrics = ServerMetrics(self.state, models)
@@ -90,12 +93,12 @@ class ServerApp:
         """ASGI."""
         await self._gate(scope, receive, send)
 
-    def refusal(self, client: Any, url: bytes) -> RequestError | None:
-        """The refusal of a request for an answer while the queue is full, counted and logged; see `connection.Refusing`."""
-        refused = self.state.refusal()
-        if refused is not None:
-            self._gate.refused({"client": client, "method": "POST", "path": url.decode("latin-1")}, refused)
-        return refused
+    def refusal(self, client: Any, url: bytes) -> bytes | None:
+        """The response to a request for an answer while the queue is full, counted and logged; see `connection.Refusing`."""
+        if not self.state.is_full:
+            return None
+        self._gate.refused({"client": client, "method": "POST", "path": url.decode("latin-1")}, self._full)
+        return self._full_response
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -146,12 +149,12 @@ class ServerApp:
         with model.batcher.coming():
             taken = await self._read(body, content_type, model, steps=explain)
             admission.grow(len(taken.inputs) * (EXPLAINED if explain and model.explains else 1))
-            waiting = asyncio.ensure_future(model.answer(taken.inputs))
-            await asyncio.sleep(0)  # so that the inputs are in the queue before the context ends
         try:
-            given = await waiting
+            given = await model.answer(taken.inputs)
         except UserError as error:
             raise request_error_of(error) from None
+        if taken.last is not None and model.facts.series is not None:
+            given = [next_value(answer, taken.last, model.facts.series) for answer in given]
         seen = taken.seen or (None,) * len(given)
         answers = [answer_values(answer, one) for answer, one in zip(given, seen, strict=True)]
         if explain:

@@ -44,6 +44,7 @@ class ServerMetrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._requests = Counter("nnjax_http_requests", "Requests by path and status", ["path", "status"], registry=registry)
+        self._counted: dict[tuple[str, int], Counter] = {}
         self._seconds = Histogram(
             "nnjax_http_request_seconds", "Seconds of a request", ["path"], buckets=_SECONDS, registry=registry
         )
@@ -61,10 +62,13 @@ class ServerMetrics:
             lambda: float(state.phase == "ready")
         )
 
-    def request(self, path: str, status: int, seconds: float) -> None:
-        """Counts a request; `path` is a route's."""
-        self._requests.labels(path, status).inc()
-        self._seconds.labels(path).observe(seconds)
+    def request(self, path: str, status: int, seconds: float | None) -> None:
+        """Counts a request; `path` is a route's, and `seconds` None where it was refused before it came to the app."""
+        if (path, status) not in self._counted:
+            self._counted[path, status] = self._requests.labels(path, status)
+        self._counted[path, status].inc()
+        if seconds is not None:
+            self._seconds.labels(path).observe(seconds)
 
     def answered(self, model: str, examples: int, doubted: int) -> None:
         """Counts answers of a model, and those among them that came with a warning."""

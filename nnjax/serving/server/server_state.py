@@ -77,16 +77,18 @@ class ServerState:
         if self.buffered > self._bytes:
             raise RequestError(429, "the bodies of the present requests fill the server's memory", retry_after=1)
 
-    def refusal(self) -> RequestError | None:
-        """The refusal of one more request, if the queue is full."""
-        return _full() if self.phase == "ready" and self.room() < 1 else None
+    @property
+    def is_full(self) -> bool:
+        """Whether the server is ready, and has no room for one more example."""
+        return self.phase == "ready" and self.room() < 1
 
     def room(self) -> int:
         """Examples that can still be accepted."""
         return self._queue - self.examples
 
 
-def _full() -> RequestError:
+def queue_full() -> RequestError:
+    """The refusal of a request for which the queue has no room."""
     return RequestError(429, "the queue is full", retry_after=1)
 
 
@@ -104,7 +106,7 @@ class Admission:
         """
         more = examples - self._examples
         if more > self._state.room() and self._state.examples > self._examples:
-            raise _full()
+            raise queue_full()
         self._state.examples += more
         self._examples = examples
 

@@ -1,12 +1,9 @@
 """A model by hand, and its network."""
 
 import pytest
-from serving_thread import HandModel, Network, facts_of, hand_occlusion
+from serving_thread import Network, facts_of
 
-
-@pytest.fixture(autouse=True)
-def _until_pictures(monkeypatch):
-    monkeypatch.setattr("nnjax.serving.server.served_model.occlusion_map", hand_occlusion)
+from nnjax.serving.model import Model
 
 
 @pytest.fixture
@@ -17,4 +14,4 @@ def network():
 @pytest.fixture
 def models(network):
     facts = facts_of()
-    return {facts.name: HandModel(facts, network, None)}
+    return {facts.name: Model(facts, network, None)}

@@ -13,7 +13,6 @@ import numpy as np
 
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import InputFacts, ModelFacts
-from nnjax.serving.model import Model
 from nnjax.serving.server.listening import Server, bound
 from nnjax.serving.server.request_log import RequestLog
 from nnjax.serving.server.server_app import make_app
@@ -146,24 +145,3 @@ def running(models, settings=None, token=None, log=None, *, ready=True):
             thread.join(20)
             lines.close()
             assert not thread.is_alive()
-
-
-class HandModel(Model):
-    """Until Model answers."""
-
-    def probabilities(self, inputs):
-        logits = self.outputs_of(inputs)
-        return np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-
-    def answer(self, inputs):
-        from nnjax.serving.model import Answer
-
-        return [
-            Answer(row, row * 0, self.facts.labels[int(row.argmax())], float(row.max()))
-            for row in self.probabilities(inputs).mean(0)
-        ]
-
-
-def hand_occlusion(model, inputs, label):
-    """Until occlusion_map is there."""
-    return model.probabilities(np.stack([inputs] * 50))[0, :16, 0].reshape(4, 4)

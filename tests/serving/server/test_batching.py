@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -82,9 +83,8 @@ def test_a_batch_waits_for_a_request_that_is_being_prepared():
             first = asyncio.create_task(batcher.answer(numbers(1)))
             await asyncio.sleep(0.01)
             assert worker.batches == []
-            second = asyncio.create_task(batcher.answer(numbers(2)))
-            await asyncio.sleep(0)
-        assert await asyncio.gather(first, second) == [[2], [4]]
+        assert await batcher.answer(numbers(2)) == [4]
+        assert await first == [2]
         assert worker.batches == [2]
 
     run(test, wait=1000)
@@ -96,6 +96,17 @@ def test_but_no_longer_than_the_wait():
             assert await batcher.answer(numbers(1)) == [2]
 
     run(test, wait=0.01)
+
+
+def test_nobody_waits_for_a_request_that_is_refused():
+    async def test(worker, batcher):
+        with suppress(ValueError), batcher.coming():
+            first = asyncio.create_task(batcher.answer(numbers(1)))
+            await asyncio.sleep(0.01)
+            raise ValueError("no picture")
+        assert await first == [2]
+
+    run(test, wait=1000)
 
 
 def test_a_full_batch_waits_for_nobody():

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from serving_thread import Compiled, HandModel, Network, facts_of, running, square
+from serving_thread import Compiled, Network, facts_of, running, square
 
 from nnjax.config.errors import InputError
 from nnjax.config.serve_options import ServerSettings
+from nnjax.serving.model import Model
 
 
 def test_one_input_and_many_are_answered_in_order(models):
@@ -34,7 +35,7 @@ def test_an_answer_has_probabilities_and_their_spread(models):
 
 def test_no_request_compiles_whatever_its_size():
     network = Compiled()
-    models = {"squares": HandModel(facts_of(), network, None)}
+    models = {"squares": Model(facts_of(), network, None)}
     with running(models, ServerSettings(batch=8, queue=1000)) as served:
         compiled = list(network.traced)
         assert sorted(set(compiled)) == [1, 2, 4, 8]
@@ -77,7 +78,7 @@ def test_ready_only_after_all_is_compiled(models, network):
 
 
 def test_several_models_go_by_name():
-    models = {name: HandModel(facts_of(name), Network(), None) for name in ("one", "two")}
+    models = {name: Model(facts_of(name), Network(), None) for name in ("one", "two")}
     with running(models) as served:
         body = {"inputs": square(0).tolist()}
         assert served.post(body, "/models/two/predict")[2]["model"] == "two"

@@ -1,0 +1,51 @@
+"""A series over HTTP: its last values go in, its next value comes out, in its unit."""
+
+import numpy as np
+import pytest
+from serving_thread import facts_of, running
+
+from nnjax.serving.facts import InputFacts, SeriesFacts
+from nnjax.serving.model import Model
+
+MONTHS = np.array([100.0, 110, 121, 133.1, 146.41, 161.051, 177.1561])  # each 1.1 times the last one
+
+
+def series_model(log, difference):
+    """Two networks, which answer the last change in the window, and one spread of 0.5 more."""
+    mean, std = (0.25, 2.0)
+    series = SeriesFacts("sales", log, difference, mean, std, 12, tuple(MONTHS), (), ((0.0,),))
+    inputs = InputFacts(shape=(3, 1), dtype="float32")
+    values = {"task": "regression", "labels": (), "num_outputs": 1, "num_trials": 2, "temperatures": (1.0, 1.0)}
+    facts = facts_of("sales", inputs=inputs, series=series, **values)
+    return Model(facts, lambda given: np.stack([given[:, -1, :], given[:, -1, :] + 0.5]), None)
+
+
+def next_of(served, body, content_type):
+    status, _, answer = served.ask("POST", "/predict", body, {"content-type": content_type})
+    assert status == 200, answer
+    (one,) = answer["answers"]
+    return one["values"][0], one["spread"][0]
+
+
+@pytest.mark.parametrize(
+    ("log", "difference", "levels"),
+    [
+        (False, 0, MONTHS[-1] + np.array([0, 1])),  # the last value again
+        (False, 1, MONTHS[-1] + np.array([16.1051, 16.1051 + 1])),  # as much more again, and one more
+        (True, 1, MONTHS[-1] * np.array([1.1, 1.1 * np.e])),  # as much again
+        (True, 3, MONTHS[-3] * np.array([1.331, 1.331 * np.e])),  # three months after the third last
+    ],
+)
+def test_the_answer_is_the_next_value_in_its_unit(log, difference, levels):
+    with running({"sales": series_model(log, difference)}) as served:
+        listed = next_of(served, str({"rows": MONTHS.tolist()}).replace("'", '"'), "application/json")
+        text = next_of(served, "sales\n" + "\n".join(map(str, MONTHS)), "text/csv")
+    low, high = levels
+    middle = np.sqrt(low * high) if log else (low + high) / 2
+    np.testing.assert_allclose([listed, text], [(middle, (high - low) / 2)] * 2, rtol=1e-5)
+
+
+def test_too_few_values_are_refused():
+    with running({"sales": series_model(log=True, difference=1)}) as served:
+        status, _, answer = served.post({"rows": [1, 2, 3]})
+    assert (status, "must have at least 4" in answer["error"]) == (422, True)
