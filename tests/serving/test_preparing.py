@@ -163,6 +163,15 @@ def classifier(images, labels, white=255, spread=0.1):
     return lambda inputs: (hidden(inputs) @ solved).argmax(1)
 
 
+@pytest.mark.parametrize("digit", [0, 3, 7])
+def test_slanted_digits_stand_upright_as_sklearns_do(digit):
+    slanted = as_picture(drawn(digit)).transform((400, 280), Image.Transform.AFFINE, (1, 0.35, -120, 0, 1, 0))
+    upright, found = (prepare(picture, DIGITS).inputs.astype(int) for picture in (as_picture(drawn(digit)), slanted))
+    assert np.abs(found - upright).mean() < 2
+    aspect_of_mnist = prepare(slanted, MNIST).inputs.astype(int) - prepare(as_picture(drawn(digit)), MNIST).inputs
+    assert np.abs(aspect_of_mnist).mean() > 15  # MNIST's digits keep their slant
+
+
 def test_drawn_digits_are_recognised_by_what_sklearns_digits_teach():
     train, _ = digits()
     predict = classifier(train.inputs, train.targets, white=16, spread=0.25)
