@@ -25,8 +25,8 @@ _MNIST_STROKE = (1.8, 2.4, 3.8)  # pixels: the 10th, 50th and 97th per cent of M
 _DIGITS_BITMAP = 32  # pixels a side, of which 4 × 4 are counted
 _DIGITS_INK = (0.27, 0.305, 0.34)  # share of the bitmap: the middle half of scikit-learn's digits, about
 _DIGITS_WIDTH = 20
-_CLUTTER = 0.3  # pencil on paper in a noisy photo has 0.25 at most, half of the photos of cats more
-_SHADES = 0.5  # of digits 1 in 50 has more, where a photo is blurred; of photos of cats with a figure nearly all
+_CLUTTER = 0.3  # pencil on paper in a noisy photo has 0.25; two thirds of the photos of cats that show a figure have more
+_SHADES = 0.5  # MNIST's digits on paper have 0.46 at most; in a blurred photo 1 in 20 has more
 _MOST_PARTS = 4
 
 _Step = tuple[str, NDArray[np.uint8]]
