@@ -19,6 +19,7 @@ import uvloop
 
 CONNECTIONS = 900
 _PATIENCE = 30.0  # seconds for the last answers
+_TICK = 0.002  # seconds between looks at what is due
 _LENGTH = re.compile(rb"content-length: (\d+)")
 
 
@@ -84,10 +85,11 @@ async def send(port: int, body: bytes, rate: float, seconds: float) -> dict[str,
         await loop.create_connection(lambda: _Client(load), "127.0.0.1", port)
     start = due = time.perf_counter()
     while due < start + seconds:
-        while (due := due + draw.expovariate(rate)) <= time.perf_counter():
+        now = time.perf_counter()
+        while due <= now:
             load.ask(due)
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        load.ask(due)
+            due += draw.expovariate(rate)
+        await asyncio.sleep(_TICK)
     took = time.perf_counter() - start
     while sum(load.statuses.values()) < load.sent and time.perf_counter() < start + took + _PATIENCE:
         await asyncio.sleep(0.05)

@@ -5,6 +5,7 @@ The answers go to a table, or as JSON lines or CSV to standard output alone; `pr
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from nnjax.serving.answer_records import Record, answer_record, columns, csv_lin
 from nnjax.serving.answering import Answered, answer_pictures
 from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Model
-from nnjax.serving.next_value import next_value
 from nnjax.serving.picture_files import PictureFile, find_pictures
+from nnjax.serving.server.series_values import last_values, next_value
 
 
 def main() -> None:
@@ -95,13 +96,14 @@ def _records(
     model: Model, config: PredictConfig, pictures: Sequence[PictureFile], run_dir: Path
 ) -> tuple[Iterator[Record], int]:
     """The answers, each computed when it is asked for, and their number."""
-    if config.rows is not None and model.facts.series is not None:
-        answer = next_value(model, Path(config.rows))
-        return iter([answer_record("the next row", answer, model.facts, top=config.top)]), 1
+    facts, top = model.facts, config.top
     if config.rows is not None:
-        answers = model.answer(rows_from_csv(Path(config.rows), model.facts))
-        named = enumerate(answers, 1)
-        return (answer_record(f"row {place}", answer, model.facts, top=config.top) for place, answer in named), len(answers)
+        read = partial(rows_from_csv, Path(config.rows))
+        answers = model.answer(read(facts))
+        if facts.series is not None:
+            following = next_value(answers[0], last_values(read, facts), facts.series)
+            return iter([answer_record("the next row", following, facts, top=top)]), 1
+        return (answer_record(f"row {place}", each, facts, top=top) for place, each in enumerate(answers, 1)), len(answers)
     answered = answer_pictures(model, pictures)
     draw = None
     if config.explain:

@@ -6,12 +6,13 @@ config.training.duration.value               # 5.0
 
 from pathlib import Path
 
-from nnjax.cli.command import config_directories, quoted_path
+from nnjax.cli.command import config_directories
 from nnjax.cli.compose import check, override_texts
 from nnjax.cli.compose import compose as compose_values
 from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.job import plain_values
 from nnjax.cli.plugins import offer_to_hydra
+from nnjax.cli.quoted_paths import quoted_path
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse
 from nnjax.config.schema import TrainConfig

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.api.calibrating import calibration_of
+from nnjax.api.typical_cache import typical_of
 from nnjax.config.data_options import DigitsData, SyntheticData, TfdsData
 from nnjax.config.parallel_options import MemoryLimit
 from nnjax.data.dataset import Dataset
 from nnjax.reporting.console import RunConsole
 from nnjax.serving.facts import InputFacts, ModelFacts, Preparation, SeriesFacts
 from nnjax.serving.model import Model, OutputsOf
-from nnjax.serving.typical import fit_typical
 
 if TYPE_CHECKING:
     from nnjax.api.opened_run import Checkpoint
@@ -101,7 +101,7 @@ def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str
         },
     )
     is_series = dataset.series is not None
-    return Model(facts, outputs_of, None if is_series else fit_typical(dataset.train.inputs))
+    return Model(facts, outputs_of, None if is_series else typical_of(dataset.train.inputs))
 
 
 def input_facts(dataset: Dataset) -> InputFacts:

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nnjax.api.checked_arrays import checked_inputs, checked_split
 from nnjax.api.jax_session import jax_session, unchanged_process
-from nnjax.config.errors import InputError
 from nnjax.config.forecast_options import ErrorSource
 from nnjax.config.schema import TrainConfig
 from nnjax.data.dataset import Dataset, Split
-from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.reporting.probabilities import probabilities
 from nnjax.reporting.trial_results import means
 from nnjax.serving.model import Answer, Model
@@ -113,7 +112,7 @@ class Result:
             array([7, 2, 1])
         """
         spec = self.dataset.spec
-        checked = _checked_inputs(inputs, spec)
+        checked = checked_inputs(inputs, spec)
         classes = spec.task == "classification"
         targets = np.zeros(len(checked), np.int32) if classes else np.zeros((len(checked), spec.num_outputs), np.float32)
         if len(checked):
@@ -210,7 +209,7 @@ class Result:
             >>> result.evaluate("test")
             {'loss': 0.0712, 'accuracy': 0.9806}
         """
-        return means(self._measure(_checked_split(split, self.dataset)).metrics)
+        return means(self._measure(checked_split(split, self.dataset)).metrics)
 
     def forecast(
         self,
@@ -267,54 +266,3 @@ class Result:
 
 def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _copied(part) if isinstance(part, Mapping) else np.array(part) for name, part in params.items()}
-
-
-def _checked_inputs(inputs: ArrayLike, spec: DatasetSpec) -> NDArray[Any]:
-    """The inputs, [n, *input_shape], as the dataset stores them."""
-    wanted = f"inputs must be [n, {', '.join(map(str, spec.input_shape))}] {spec.input_dtype}, as data={spec.name} stores them"
-    try:
-        array = np.asarray(inputs)
-    except ValueError as error:  # rows of several lengths
-        raise InputError(f"{wanted}: {error}") from error
-    if array.shape[1:] != spec.input_shape or array.ndim != len(spec.input_shape) + 1:
-        hint = "; write inputs[None] for a single example" if array.shape == spec.input_shape else ""
-        raise InputError(f"{wanted}; they are {list(array.shape)}{hint}")
-    if spec.input_dtype == "float32":
-        if array.dtype.kind not in "biuf":
-            raise InputError(f"{wanted}; they are {array.dtype}")
-        return np.asarray(array, np.float32)
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "iu" and array.size:
-        raise InputError(f"{wanted}, whole numbers from 0 to 255; they are {array.dtype}")
-    if array.size and (array.min() < 0 or array.max() > 255):
-        raise InputError(f"{wanted}, whole numbers from 0 to 255; they are from {array.min()} to {array.max()}")
-    return array.astype(np.uint8)
-
-
-def _checked_split(split: str | Split, dataset: Dataset) -> Split:
-    names: Sequence[str] = ("train", "validation", "test")
-    if isinstance(split, str):
-        if split not in names:
-            raise InputError(f"split={split}: must be one of {', '.join(names)}, or a nnjax.Split")
-        found: Split = getattr(dataset, split)
-        if not len(found) and split == "test":
-            raise InputError(f"split={split}: is empty; data.holdout=24 holds the last 24 values out")
-        if not len(found):
-            raise InputError(f"split={split}: is empty; data.validation=0.1 sets a tenth of the training examples aside")
-        return found
-    if not isinstance(split, Split):
-        raise InputError(f"split must be one of {', '.join(names)}, or a nnjax.Split; it is a {type(split).__name__}")
-    spec = dataset.spec
-    inputs, targets = _checked_inputs(split.inputs, spec), np.asarray(split.targets)
-    if not len(inputs):
-        raise InputError("the split holds no example")
-    if spec.task == "regression":
-        if targets.shape != (len(inputs), spec.num_outputs) or targets.dtype.kind not in "biuf":
-            raise InputError(f"targets must be [{len(inputs)}, {spec.num_outputs}] numbers; they are {list(targets.shape)}")
-        return Split(inputs, targets.astype(np.float32))
-    if targets.shape != (len(inputs),) or targets.dtype.kind not in "iu":
-        raise InputError(f"targets must be [{len(inputs)}] class numbers; they are {list(targets.shape)} {targets.dtype}")
-    if targets.min() < 0 or targets.max() >= spec.num_outputs:
-        raise InputError(f"targets must be class numbers from 0 to {spec.num_outputs - 1}; they go up to {targets.max()}")
-    return Split(inputs, targets.astype(np.int32))

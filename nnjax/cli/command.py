@@ -11,7 +11,6 @@ launchers, shell completion. `--help` and `--explain [KEY]` are nnjax's.
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,13 +27,14 @@ from nnjax.cli.finished_runs import finished
 from nnjax.cli.follower import Tell, follow, told
 from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
-from nnjax.cli.hydra_runner import hand_over, quoted, run_composed, run_jobs, setting
+from nnjax.cli.hydra_runner import hand_over, run_composed, run_jobs, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.launcher import begin_rank, launch, say_folder
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
 from nnjax.cli.plugins import load_plugins, plugin_flags
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.cli.provenance import Provenance
+from nnjax.cli.quoted_paths import quoted_path
 from nnjax.cli.runs import occupy
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
@@ -57,7 +57,6 @@ from nnjax.config.traffic_options import TrafficConfig
 
 OnSweepEnd = Callable[[Path, list[JobResult]], None]
 
-_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows", "to", "token_file")
 _OF_RUNS = (
     EvaluateConfig,
     PredictConfig,
@@ -68,7 +67,6 @@ _OF_RUNS = (
     VerifyConfig,
     TrafficConfig,
 )
-_HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
 
 
 def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None, tell: Tell | None = None) -> NoReturn:
@@ -264,22 +262,6 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
     overrides = [quoted_path(text, sweep=arguments.multirun) for text in arguments.overrides]
     return arguments, overrides, [text for text in argv if text not in arguments.overrides]
-
-
-def quoted_path(text: str, *, sweep: bool) -> str:
-    """Returns an override with its path in quotes, where Hydra's grammar cannot read the path without them.
-
-    In a sweep, commas separate several paths, and each path gets quotes of its own.
-    """
-    key, _, value = text.partition("=")
-    if key == "run" and re.fullmatch(r"\[.*\]", value):  # a list of runs
-        return f"run=[{','.join(quoted_path(f'run={path.strip()}', sweep=False)[4:] for path in value[1:-1].split(','))}]"
-    several = sweep and key in _PATHS and not re.search(r"(^|,)\s*(['\"]|\w+\(.*\)$)", value)
-    paths = value.split(",") if several else [value]
-    plain = all(re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", path, re.ASCII) or "${" in path for path in paths)
-    if plain or key not in (*_PATHS, *_HYDRA_PATHS) or (sweep and key in _PATHS and not several):
-        return text
-    return f"{key}={','.join(quoted(key, path).partition('=')[2] for path in paths)}"
 
 
 def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:

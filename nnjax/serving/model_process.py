@@ -2,7 +2,7 @@
 
     with ModelProcess(path, digest, facts) as process:
         process(inputs)                                            # [trials, n, num_outputs], as the model's own function
-    ModelProcess(path, digest, facts, is_check=True).check()       # compiles for one example, and answers nothing
+    ModelProcess(path, digest, facts, is_check=True).check()       # computes one example, and answers nothing
 
 MLIR's reader of bytecode is not made for forged bytes: of 600 programs with changed bytes, four ended the process that read
 them. The process has a bound on its memory, and runs on the CPU. Only it imports JAX: the caller, which prepares pictures
@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,8 @@ from numpy.typing import NDArray
 
 from nnjax.serving.facts import ModelFacts
 
-_SECONDS = 60  # until a program for one example is compiled
+_SECONDS = 60  # until a program is read; of a check, until it has computed one example
+_ANSWER_SECONDS = 600  # until a batch is answered
 HEAD = 9  # bytes of a frame's letter and length
 READY, OUTPUTS, ERROR, INPUTS = b"r", b"o", b"e", b"i"
 
@@ -61,16 +63,12 @@ class ModelProcess:
             raise ValueError(f"no process can be started to read it: {error.strerror}") from error
 
     def check(self) -> None:
-        """Waits until the program is read and compiled.
+        """Waits until the program is read and has computed one example.
 
         Raises:
             ValueError: in one line, if it is refused, or ends the process.
         """
-        try:
-            said, _ = self._process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise ValueError(f"its program could not be read in {_SECONDS} seconds") from error
-        self._content(said[:1], said[HEAD:])
+        self._receive(_SECONDS)
 
     def __call__(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
         """[n, *shape] inputs of the stored type → [trials, n, num_outputs] outputs.
@@ -87,28 +85,46 @@ class ModelProcess:
             stdin.write(framed(INPUTS, np.ascontiguousarray(inputs).tobytes()))
             stdin.flush()
         if not self._is_ready:
-            self._receive()
+            self._receive(_SECONDS)
             self._is_ready = True
-        content = self._receive()
+        content = self._receive(_ANSWER_SECONDS)
         return np.frombuffer(content, "<f4").reshape(facts.num_trials, len(inputs), facts.num_outputs)
 
-    def _receive(self) -> bytes:
+    def _receive(self, seconds: float) -> bytes:
+        """The content of the next frame, which must come in time: forged bytes can keep MLIR's reader busy for ever."""
         stdout = self._process.stdout
         assert stdout is not None
-        head = stdout.read(HEAD)
-        return self._content(head[:1], stdout.read(int.from_bytes(head[1:], "little")))
+        late = threading.Event()
 
-    def _content(self, letter: bytes, content: bytes) -> bytes:
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.start()
+        try:
+            head = stdout.read(HEAD)
+            content = stdout.read(int.from_bytes(head[1:], "little"))
+        finally:
+            timer.cancel()
+            timer.join()
+        letter = head[:1]
         if letter == ERROR:
             raise ValueError(content.decode(errors="replace"))
         if letter:
             return content
+        if late.is_set():
+            raise ValueError(f"its program could not be read or run in {seconds:g} seconds")
+        raise ValueError(self._end())
+
+    def _end(self) -> str:
+        """How the process ended, in words."""
         code = self._process.wait()
         if code < 0:
-            raise ValueError(f"its program ends the process that reads it (signal {-code})")
+            return f"its program ends the process that reads it (signal {-code})"
         self._errors.seek(0)
         last = self._errors.read()[-10_000:].decode(errors="replace").strip().splitlines()[-1:]
-        raise ValueError(f"its program ends the process that reads it: {last[0] if last else f'exit code {code}'}")
+        return f"its program ends the process that reads it: {last[0] if last else f'exit code {code}'}"
 
     def close(self) -> None:
         """Ends the process."""

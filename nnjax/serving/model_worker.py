@@ -45,7 +45,7 @@ def _answer(path: Path, digest: str, what: str, send: Callable[[bytes, bytes], N
         raise UserError("it was changed while it was read")
     run = file.program()
     if what == "check":
-        run.compile([1])
+        run(np.zeros((1, *file.facts.inputs.shape), file.facts.inputs.dtype))  # a forged program may have no end
         send(READY, b"")
         return
     send(READY, b"")

@@ -14,13 +14,13 @@ from nnjax.serving.model import Model
 
 _SHARE = 5  # patches a side, without overlap
 _BATCH = 64
-_LEAST = 1e-6  # probability
+_LEAST = 1e-9  # probability
 
 
 def occlusion_map(model: Model, inputs: NDArray[Any], label: int) -> NDArray[np.float32]:
-    """Returns [h, w] the fall of the logarithm of a class's probability when a pixel is covered; below 0 where it rises.
+    """Returns [h, w] the fall of a class's log-odds, log p / (1 − p), when a pixel is covered; below 0 where they rise.
 
-    Each pixel has the mean over all patches that cover it. Logarithms show falls from 0.9999 to 0.99, which differences hide.
+    Each pixel has the mean over all patches that cover it. Log-odds show a fall from 0.9999 to 0.99, which differences hide.
 
     Args:
         model: only its `probabilities` are used, in batches of 64; the mean over its trials counts.
@@ -40,11 +40,12 @@ def occlusion_map(model: Model, inputs: NDArray[Any], label: int) -> NDArray[np.
     for index, (top, left) in enumerate(corners):
         masks[index, max(0, top) : top + sides[0], max(0, left) : left + sides[1]] = True
     covered[1:][masks] = cover
-    logs = np.concatenate([_log_probability(model, covered[at : at + _BATCH], label) for at in range(0, len(covered), _BATCH)])
+    logs = np.concatenate([_log_odds(model, covered[at : at + _BATCH], label) for at in range(0, len(covered), _BATCH)])
     falls = logs[0] - logs[1:]
     return np.asarray(np.tensordot(falls, masks, (0, 0)) / np.maximum(masks.sum(0), 1), np.float32)
 
 
-def _log_probability(model: Model, inputs: NDArray[Any], label: int) -> NDArray[np.float64]:
-    probabilities = model.probabilities(inputs)[:, :, label].mean(0)
-    return np.asarray(np.log(np.maximum(probabilities, _LEAST)), np.float64)
+def _log_odds(model: Model, inputs: NDArray[Any], label: int) -> NDArray[np.float64]:
+    means = model.probabilities(inputs).mean(0, dtype=np.float64)
+    others = np.delete(means, label, axis=1).sum(1)  # 1 − p would be rounding where p is near 1
+    return np.asarray(np.log(np.maximum(means[:, label], _LEAST)) - np.log(np.maximum(others, _LEAST)))

@@ -30,9 +30,10 @@ NETWORKS = {
     "fnn": TINY,
     "fnn with BatchNorm": (*TINY, "model.normalization=batch", "activation=gelu"),
     "fnn with LayerNorm": (*TINY, "model.normalization=layer", "model.dropout=0.2"),
-    "cnn": ("model=cnn", "model.blocks=[{features:4,batch_norm:true}]", "model.dense=[8]", *IMAGES),
+    "cnn": ("model=cnn", "model.blocks=[{features:4,batch_norm:true}]", "model.dense=[8]", *IMAGES, "training.test_views=6"),
     "bfloat16": ("model=cnn", "model.blocks=[{features:4}]", "model.dense=[8]", *IMAGES, "training.precision=bfloat16"),
     "trials": (*TINY, "training.seeds=3"),
+    "trials, one of which diverged": (*TINY, "training.vary.learning_rate=[0.001,1e30]"),
     "trials of a cnn": ("model=cnn", "model.blocks=[{features:4}]", "model.dense=[8]", *IMAGES, "training.seeds=2"),
     "airbench, six views": (
         "model=airbench",
@@ -60,7 +61,19 @@ def examples(result, count):
     return np.concatenate([inputs] * (count // len(inputs) + 1))[:count]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+SLOW = {
+    "fnn",
+    "airbench, six views",
+    "neurons",
+    "fnn with LayerNorm",
+    "trials, one of which diverged",
+    "trials of a cnn",
+    "simple cells",
+    "lstm",
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NETWORKS])
 def test_a_file_gives_the_run_s_outputs(name, tmp_path):
     result = nnjax.fit(nnjax.compose(*NETWORKS[name], "report.figures=false"))
     check(result, tmp_path / "model.nnjax", PRECISION.get(name, 1e-6))

@@ -293,7 +293,7 @@ def test_all_types_of_arrays_come_back(tmp_path):
         np.testing.assert_array_equal(found[name], array)
 
 
-@pytest.mark.parametrize("item", ["[]", '"ab"', "1.5", "{}"])
+@pytest.mark.parametrize("item", ["[]", '"ab"'])
 def test_a_forged_header_takes_little_memory(item, data, tmp_path):
     """The largest header that is read, of as many small values as fit, takes at most 150 MB."""
     header, arrays = split_file(data)

@@ -1,6 +1,7 @@
 """A process that runs a model's file: the model's outputs, or one line about its end."""
 
 import stat
+import subprocess
 import sys
 
 import numpy as np
@@ -80,11 +81,56 @@ def test_a_process_that_is_killed(file, fake):
 def test_a_process_that_hangs_or_cannot_start(file, fake, monkeypatch):
     fake("exec sleep 60")
     monkeypatch.setattr(model_process, "_SECONDS", 0.2)
-    with pytest.raises(ModelFileError, match=r"could not be read in 0\.2 seconds"):
+    with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"):
         file.model()
+    with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"), file.model_apart() as model:
+        model.outputs_of(INPUTS[:1])
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ModelFileError, match="no process can be started to read it: No such file"):
         file.model()
+
+
+@pytest.mark.slow
+def test_a_program_without_an_end_is_refused(tmp_path, monkeypatch):
+    text = """func.func @main(%0: tensor<i32>, %1: tensor<2x16x8xf32>, %2: tensor<2x8x3xf32>, %3: tensor<?x4x4x1xui8>)
+        -> tensor<2x?x3xf32> {
+      %largest = stablehlo.constant dense<2.0> : tensor<f32>
+      %part = stablehlo.slice %1 [0:1, 0:1, 0:1] : (tensor<2x16x8xf32>) -> tensor<1x1x1xf32>
+      %start = stablehlo.reshape %part : (tensor<1x1x1xf32>) -> tensor<f32>
+      %end = stablehlo.while(%x = %start) : tensor<f32> cond {
+        %more = stablehlo.compare LT, %x, %largest : (tensor<f32>, tensor<f32>) -> tensor<i1>
+        stablehlo.return %more : tensor<i1>
+      } do {
+        %next = stablehlo.sine %x : tensor<f32>
+        stablehlo.return %next : tensor<f32>
+      }
+      %n = stablehlo.get_dimension_size %3, dim = 0 : (tensor<?x4x4x1xui8>) -> tensor<i32>
+      %b = stablehlo.reshape %n : (tensor<i32>) -> tensor<1xi32>
+      %two = stablehlo.constant dense<2> : tensor<1xi32>
+      %three = stablehlo.constant dense<3> : tensor<1xi32>
+      %shape = stablehlo.concatenate %two, %b, %three, dim = 0 : (tensor<1xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<3xi32>
+      %out = stablehlo.dynamic_broadcast_in_dim %end, %shape, dims = [] : (tensor<f32>, tensor<3xi32>) -> tensor<2x?x3xf32>
+      return %out : tensor<2x?x3xf32>
+    }"""
+    write_model(tmp_path / "endless.nnjax", FACTS, None, forged_program(program_of(text)))
+    monkeypatch.setattr(model_process, "_SECONDS", 20)
+    with pytest.raises(ModelFileError, match="could not be read or run in 20 seconds"):
+        read_model(tmp_path / "endless.nnjax")
+
+
+def test_the_process_may_take_four_gigabytes_and_four_times_the_file(file):
+    program = """import sys
+from pathlib import Path
+from nnjax.serving import model_worker
+model_worker._bound_memory(Path(sys.argv[1]))
+for size in (2**20, 5 * 2**30):
+    try:
+        bytearray(size)
+        print("had")
+    except MemoryError:
+        print("refused")"""
+    done = subprocess.run([sys.executable, "-c", program, file._path], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["had", "refused"]
 
 
 def test_a_file_that_changes_meanwhile(file):

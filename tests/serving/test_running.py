@@ -3,6 +3,7 @@
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from forged import FACTS, function, program_of, small_program, weights
 
 from nnjax.config.errors import DataError, OutOfMemoryError
 from nnjax.serving import running
-from nnjax.serving.program import Program, signature_of
+from nnjax.serving.program import PLATFORMS, Program, signature_of
 from nnjax.serving.program_checks import check_program
 from nnjax.serving.running import RunProgram, export_program
 
@@ -101,6 +102,18 @@ def test_a_program_whose_sizes_do_not_fit_is_refused_when_it_is_compiled():
     with pytest.raises(DataError, match="small: its program cannot be compiled: ") as refused:
         RunProgram(forged, FACTS)(INPUTS[:1])
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_it_is_lowered_for_each_platform(run, platform):
+    """As far as a machine without the platform's devices can: not compiled."""
+    arguments = run._arguments[0], jax.ShapeDtypeStruct((3, 4, 4, 1), np.uint8)
+    lowered = run._call.trace(*arguments).lower(lowering_platforms=(platform,))
+    assert "call_exported" in lowered.as_text()
+    alone = RunProgram(export_program(function, weights(), FACTS, ["cpu"]), FACTS)
+    if platform != "cpu":
+        with pytest.raises(ValueError, match="was exported for platforms"):
+            alone._call.trace(*arguments).lower(lowering_platforms=(platform,))
 
 
 def test_outputs_of_another_shape_are_refused():

@@ -182,6 +182,28 @@ def test_a_full_disk_behind_standard_output(folder, words, code, complaint):
     assert (done.returncode, done.stderr) == (code, complaint)
 
 
+@pytest.mark.parametrize(
+    ("words", "address", "names"),
+    [
+        (["--http", ":8123"], ("127.0.0.1", 8123), ["small"]),
+        (["--http", "[::1]:0"], ("::1", 0), ["small"]),
+        (["again.nnjax", "--http", ":0"], ("127.0.0.1", 0), ["small", "again"]),  # by their files' names
+    ],
+)
+def test_models_are_served(run, folder, monkeypatch, words, address, names):
+    from nnjax.serving.server import listening
+
+    small_file(folder / "again.nnjax")
+    served = []
+    monkeypatch.setattr(listening, "bound", nullcontext)
+    monkeypatch.setattr(listening, "serve", lambda models, settings, sock: served.append((list(models), settings)))
+    whole = ModelFile.model
+    monkeypatch.setattr(ModelFile, "model", lambda self: whole(self, isolated=False))
+    assert run(*words) == (0, "", "")
+    ((found, settings),) = served
+    assert (found, (settings.host, settings.port)) == (names, address)
+
+
 def test_the_picture_that_explains(run, folder):
     code, _, complained = run("scans/a.png", "--explain", "out.png")
     assert code == 0

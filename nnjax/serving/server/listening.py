@@ -11,6 +11,7 @@ returns; a second one ends the process at once.
 import errno
 import gc
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -102,6 +103,7 @@ def serve(
         UserError: if a model cannot be compiled or run.
     """
     token = token_of(settings)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would write a line for each damaged form
     log = RequestLog(sys.stderr, quiet=not settings.log)
     app = make_app(models, settings, token, log, say)
     host, port = sock.getsockname()[:2]

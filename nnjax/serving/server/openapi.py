@@ -9,7 +9,7 @@ from typing import Any
 
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.server.request_inputs import JSON_SHARE, PICTURE_TYPES
+from nnjax.serving.server.request_inputs import CSV_SHARE, JSON_SHARE, PICTURE_TYPES
 
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
@@ -56,8 +56,8 @@ def api_document(models: Sequence[ModelFacts], settings: ServerSettings) -> dict
             "title": "nnjax",
             "version": "1",
             "description": f"Answers of {', '.join(names)}. At most {settings.examples} examples in a request, "
-            f"{settings.body:,} bytes in a body ({settings.body // JSON_SHARE:,} of JSON), "
-            f"{settings.pixels:,} pixels in its pictures.",
+            f"{settings.body:,} bytes in a body ({settings.body // JSON_SHARE:,} of JSON, {settings.body // CSV_SHARE:,} of "
+            f"CSV), {settings.pixels:,} pixels in its pictures.",
         },
         "paths": {
             "/predict": {"post": _predict("The model's answers", "predict", [chosen, explain], models)},

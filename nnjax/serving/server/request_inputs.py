@@ -42,7 +42,12 @@ _QUICK_BYTES = 2**13
 _QUICK_PIXELS = 64 * 64  # whose preparation takes about 0.3 ms
 
 JSON_SHARE = 4
-"""JSON may have a fourth of a body's bytes: parsed, it takes up to 25 times as much memory."""
+"""JSON may have a fourth of a body's bytes. Its values are bounded, too: the parser stops all threads while it works."""
+
+CSV_SHARE = 16
+"""CSV may have a sixteenth of a body's bytes: read, it takes up to 50 times as much memory."""
+
+_MORE_VALUES = 100_000  # of JSON, besides the inputs; parsing them takes 10 ms
 
 
 @dataclass(frozen=True)
@@ -107,13 +112,19 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
             files = _files(body, options.get(b"boundary", b""), settings.examples)
             return _pictures(files, facts, settings, steps=steps)
         if kind_text == "text/csv":
-            text = _text(body)
+            text = _text(_bounded(body, "CSV", settings.body // CSV_SHARE))
             return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body), facts, settings)
         if kind_text == "application/json":
             return _json(body, facts, settings, steps=steps)
     except UserError as error:
         raise request_error_of(error) from None
     raise RequestError(415, f"Content-Type: {kind_text[:60] or 'none'}: must be {_TYPES}")
+
+
+def _bounded(body: bytes, kind: str, most: int) -> bytes:
+    if len(body) > most:
+        raise RequestError(413, f"{kind} of more than {most} bytes; send a large picture as the body itself")
+    return body
 
 
 def _text(body: bytes) -> str:
@@ -170,11 +181,12 @@ def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSetting
 
 
 def _json(body: bytes, facts: ModelFacts, settings: ServerSettings, *, steps: bool) -> Taken:
-    most = settings.body // JSON_SHARE
-    if len(body) > most:
-        raise RequestError(413, f"JSON of more than {most} bytes; send a large picture as the body itself")
+    text = _text(_bounded(body, "JSON", settings.body // JSON_SHARE))
+    most = _MORE_VALUES + 4 * settings.examples * math.prod(facts.inputs.shape)
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > most:
+        raise RequestError(413, f"JSON of more than {most} values")
     try:
-        given = json.loads(_text(body))
+        given = json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise RequestError(400, f"the body is no JSON{place}") from None

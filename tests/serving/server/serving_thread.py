@@ -8,7 +8,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
 
 from nnjax.config.serve_options import ServerSettings
@@ -61,6 +60,8 @@ class Compiled(Network):
 
     def __init__(self):
         super().__init__()
+        import jax  # here, since a process without it starts in half the time
+
         self.traced, compute = [], super().logits
 
         def traced(inputs):

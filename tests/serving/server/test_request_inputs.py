@@ -97,7 +97,8 @@ def test_inputs_of_the_network_are_taken_as_they_are():
         (b"{", 400, "the body is no JSON at line 1, column 2"),
         (b"\xff\xfe", 400, "the body is not UTF-8 at byte 0"),
         (b"[" * 50_000, 413, "JSON of more than 25000 bytes"),
-        (b"[" * 20_000, 400, "the body is no JSON"),
+        (b"[" * 9_000, 400, "the body is no JSON"),
+        (b'{"inputs": [' + b"[]," * 7000 + b"[]]}", 413, "JSON of more than 10192 values"),
         (b'{"inputs": ' + b"9" * 5000 + b"}", 400, "the body is no JSON"),  # Python refuses to read so long a number
         ([], 422, "must be an object with one of the keys image, images, rows, inputs"),
         ({}, 422, "must be an object"),
@@ -127,6 +128,11 @@ def test_json_that_is_refused(value, status, reason):
     assert reason in found[1]
 
 
+@pytest.fixture(autouse=True)
+def _fewer_values(monkeypatch):
+    monkeypatch.setattr("nnjax.serving.server.request_inputs._MORE_VALUES", 10_000)
+
+
 def test_a_vector_must_be_finite():
     assert refused({"inputs": [1, 2, float("inf")]}, VECTORS) == (422, "inputs: must be finite numbers")
     assert refused({"inputs": [1, 2, 1e300]}, VECTORS) == (422, "inputs: must be finite numbers")
@@ -147,6 +153,8 @@ def test_a_vector_must_be_finite():
         (b"--abc\r\n\r\n--xyz--\r\n", FORM, 400, "multipart/form-data"),
         (form([b""] * 4), FORM, 413, "more than 3 pictures in a request"),
         (form([b"no picture"]), FORM, 415, ""),
+        (b"1,2,3\n" * 2000, "text/csv", 413, "CSV of more than 6250 bytes"),
+        (b"\xff", "text/csv", 400, "the body is not UTF-8 at byte 0"),
         (b"--xyz\r\n" + b"a: b\r\n" * 1000 + b"\r\n--xyz--\r\n", FORM, 400, "the form is damaged"),
     ],
 )

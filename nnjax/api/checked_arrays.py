@@ -1,0 +1,74 @@
+"""Arrays that a person gives to a trained network, checked and in the form that its dataset stores.
+
+checked_inputs([[[[0]]]], dataset.spec)                   # InputError: inputs must be [n, 8, 8, 1] uint8, …
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nnjax.config.errors import InputError
+from nnjax.data.dataset import Dataset, Split
+from nnjax.data.dataset_spec import DatasetSpec
+
+
+def checked_inputs(inputs: ArrayLike, spec: DatasetSpec) -> NDArray[Any]:
+    """Returns a person's inputs, [n, *input_shape], as the dataset stores them.
+
+    Raises:
+        InputError: for another shape or type.
+    """
+    wanted = f"inputs must be [n, {', '.join(map(str, spec.input_shape))}] {spec.input_dtype}, as data={spec.name} stores them"
+    try:
+        array = np.asarray(inputs)
+    except ValueError as error:  # rows of several lengths
+        raise InputError(f"{wanted}: {error}") from error
+    if array.shape[1:] != spec.input_shape or array.ndim != len(spec.input_shape) + 1:
+        hint = "; write inputs[None] for a single example" if array.shape == spec.input_shape else ""
+        raise InputError(f"{wanted}; they are {list(array.shape)}{hint}")
+    if spec.input_dtype == "float32":
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{wanted}; they are {array.dtype}")
+        return np.asarray(array, np.float32)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "iu" and array.size:
+        raise InputError(f"{wanted}, whole numbers from 0 to 255; they are {array.dtype}")
+    if array.size and (array.min() < 0 or array.max() > 255):
+        raise InputError(f"{wanted}, whole numbers from 0 to 255; they are from {array.min()} to {array.max()}")
+    return array.astype(np.uint8)
+
+
+def checked_split(split: str | Split, dataset: Dataset) -> Split:
+    """Returns a split by its name, or a person's own with arrays as the dataset stores them.
+
+    Raises:
+        InputError: for one that is not there or does not fit.
+    """
+    names: Sequence[str] = ("train", "validation", "test")
+    if isinstance(split, str):
+        if split not in names:
+            raise InputError(f"split={split}: must be one of {', '.join(names)}, or a nnjax.Split")
+        found: Split = getattr(dataset, split)
+        if not len(found) and split == "test":
+            raise InputError(f"split={split}: is empty; data.holdout=24 holds the last 24 values out")
+        if not len(found):
+            raise InputError(f"split={split}: is empty; data.validation=0.1 sets a tenth of the training examples aside")
+        return found
+    if not isinstance(split, Split):
+        raise InputError(f"split must be one of {', '.join(names)}, or a nnjax.Split; it is a {type(split).__name__}")
+    spec = dataset.spec
+    inputs, targets = checked_inputs(split.inputs, spec), np.asarray(split.targets)
+    if not len(inputs):
+        raise InputError("the split holds no example")
+    if spec.task == "regression":
+        if targets.shape != (len(inputs), spec.num_outputs) or targets.dtype.kind not in "biuf":
+            raise InputError(f"targets must be [{len(inputs)}, {spec.num_outputs}] numbers; they are {list(targets.shape)}")
+        return Split(inputs, targets.astype(np.float32))
+    if targets.shape != (len(inputs),) or targets.dtype.kind not in "iu":
+        raise InputError(f"targets must be [{len(inputs)}] class numbers; they are {list(targets.shape)} {targets.dtype}")
+    if targets.min() < 0 or targets.max() >= spec.num_outputs:
+        raise InputError(f"targets must be class numbers from 0 to {spec.num_outputs - 1}; they go up to {targets.max()}")
+    return Split(inputs, targets.astype(np.int32))
