@@ -66,8 +66,8 @@ def opened_model(
 def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Model:
     """Makes a model of a trained network; inside of `jax_session`.
 
-    Diverged trials take no part in its answers. The temperatures of `summary` are used if they are of this state; else they are
-    fitted again, which takes an evaluation of the validation and test splits.
+    Diverged trials, and those of a worse learning rate, take no part in its answers. The temperatures of `summary` are used if
+    they are of this state; else they are fitted again, which takes an evaluation of the validation and test splits.
 
     Args:
         experiment: as trained.
@@ -78,7 +78,7 @@ def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str
     from nnjax.training.predictor import Predictor
 
     dataset, config = experiment.dataset, experiment.config
-    used, step = finite_trials(experiment, state), int(np.max(state.step))
+    used, step = trials_that_answer(experiment, state), int(np.max(state.step))
     calibration = _calibration(experiment, state, summary if summary.get("tested_step") == step else {})
     predict = Predictor(experiment, state)
     outputs_of: OutputsOf = predict if len(used) == predict.num_trials else lambda inputs: predict(inputs)[used]
@@ -131,14 +131,20 @@ def preparation_of(dataset: Dataset) -> Preparation | None:
     )
 
 
-def finite_trials(experiment: "Experiment", state: "TrainState") -> NDArray[np.intp]:
-    """The trials whose parameters are finite; all, if none has finite ones."""
+def trials_that_answer(experiment: "Experiment", state: "TrainState") -> NDArray[np.intp]:
+    """The trials whose parameters are finite (all, if none has finite ones), of one learning rate where it varies.
+
+    See `nnjax.training.answering_trials`; inside of `jax_session`.
+    """
     import jax
+
+    from nnjax.training.answering_trials import answering_trials
 
     finite = np.ones(experiment.plan.num_trials, bool)
     for leaf in jax.tree.leaves(state.params):
         finite &= np.isfinite(leaf).reshape(len(finite), -1).all(axis=1)
-    return np.flatnonzero(finite) if finite.any() else np.arange(len(finite))
+    candidates = np.flatnonzero(finite) if finite.any() else np.arange(len(finite))
+    return answering_trials(experiment, experiment.layout.put(state), candidates)[1]
 
 
 def _calibration(experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -176,13 +182,18 @@ def _temperatures(calibration: Mapping[str, Any] | None, used: NDArray[np.intp])
 
 
 def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None:
-    """The series, with the errors of one-step forecasts of the training and validation windows."""
+    """The series with all its rows, and the one-step errors that a forecast takes.
+
+    They are those of rows that training did not see, if there are enough; else those of the training's rows.
+    """
+    from nnjax.training.future_forecast import FEWEST, trained_rows, validation_rows
+
     series = dataset.series
     if series is None:
         return None
-    errors = [
-        outputs_of(split.inputs)[..., 0] - split.targets[:, 0] for split in (dataset.train, dataset.validation) if len(split)
-    ]
+    unseen = range(validation_rows(series, dataset.spec).start, len(series.values))
+    inputs, targets = series.windows(unseen if len(unseen) >= FEWEST else trained_rows(series, dataset.spec))
+    errors = targets[:, 0] - outputs_of(np.ascontiguousarray(inputs))[..., 0]
     return SeriesFacts(
         name=series.name,
         log=series.transform.log,
@@ -190,7 +201,7 @@ def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None
         mean=series.transform.mean,
         std=series.transform.std,
         season=series.season,
-        values=tuple(series.known.tolist()),
-        labels=tuple(series.labels[: len(series.known)]),
-        residuals=tuple(tuple(row) for row in np.concatenate(errors, axis=1).tolist()),
+        values=tuple(series.values.tolist()),
+        labels=tuple(series.labels),
+        residuals=tuple(tuple(row) for row in errors.tolist()),
     )
