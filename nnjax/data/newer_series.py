@@ -19,9 +19,11 @@ from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.data.dataset_spec import dataset_spec
-from nnjax.data.future_labels import form_of_labels, future_labels, step_of
+from nnjax.data.future_labels import Step, form_of_labels, future_labels, step_of
 from nnjax.data.series_file import Series, read_series
 from nnjax.data.time_series import TimeSeries, time_series
+
+_FEW = 6  # dates, in which ends of months or days without weekends may not show
 
 Moment = TypeVar("Moment", int, datetime)
 
@@ -36,6 +38,7 @@ class KnownRows:
         held_out: number of rows at the end of the run's own data that training did not use.
         future: labels of the rows without a value at the end of the file.
         notes: what a person should know about the file.
+        step: between dated rows, where a file has too few of them to show it; None to find it.
     """
 
     series: TimeSeries
@@ -43,12 +46,13 @@ class KnownRows:
     held_out: int
     future: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    step: Step | None = None
 
     def labels(self, horizon: int | None) -> tuple[str, ...]:
         """The labels of the rows to forecast; None: those without a value, else a season."""
         horizon = horizon or len(self.future) or self.series.season
         more = horizon - len(self.future)
-        following = future_labels([*self.series.labels, *self.future], more) if more > 0 else []
+        following = future_labels([*self.series.labels, *self.future], more, self.step) if more > 0 else []
         return tuple([*self.future, *following][:horizon])
 
 
@@ -84,7 +88,8 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
         )
     values = np.array(read.values)
     series = replace(own, name=read.name, labels=read.labels, values=values, holdout=0)
-    return KnownRows(series, newer, 0, read.future, tuple(notes))
+    few = len(read.labels) <= _FEW and form_of_labels(read.labels) == form_of_labels(own.labels)
+    return KnownRows(series, newer, 0, read.future, tuple(notes), step_of(own.labels) if few else None)
 
 
 def _options(data: AirlineData | SeriesData, file: str) -> SeriesData:

@@ -2,6 +2,7 @@
 
 import re
 from calendar import monthrange
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -100,6 +101,15 @@ def test_months_written_as_their_last_days_are_the_same_months(files):
     assert "sales of 2021-09-30 is 127, and 126 in the run's data; 1 row of 25 shared ones differ" in note
     known = files(at_month_ends(text(MONTHS[30:35])))
     assert (known.newer, known.notes) == (5, ("newer.csv: shares no row with the run's data, which ends with 2022-06",))
+
+
+def test_a_few_newer_days_go_on_by_the_step_of_the_run(tmp_path):
+    days = [date(2024, 1, 1) + timedelta(number) for number in range(40)]
+    rows = [f"{day},{day.day % 7}\n" for day in days if day.weekday() < 5]
+    (tmp_path / "own.csv").write_text("day,sales\n" + "".join(rows[:20]))
+    (tmp_path / "newer.csv").write_text("day,sales\n" + "".join(rows[20:25]))  # a week, from Monday to Friday
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=None, **OPTIONS)
+    assert known_rows(data, str(tmp_path / "newer.csv")).labels(2) == ("2024-02-05", "2024-02-06")
 
 
 def test_a_file_that_ends_before_the_run_s_data_is_named(files):
