@@ -174,9 +174,10 @@ def coverage_remarks(future: FutureLike) -> list[str]:
     if future.source == "trained":
         remarks.append(f"Errors of the training's own rows are too small where it overfits; {_advice(future.unseen)}")
     if not is_measured(future):
+        nearest = next((found for found in future.coverage if found.source == future.source), None)
+        near = f"; the nearest: {_ROWS[nearest.rows]}, with {nearest.residuals} of them" if nearest else ""
         remarks.append(
-            f"No share is of these very intervals: to compare rows, their own errors must be left out, and {size} "
-            f"{future.source} ones would not remain"
+            f"No share is of these very intervals: their {size} {future.source} errors are those of the rows to compare{near}"
         )
     if any(found.rows == "held_out" for found in future.coverage):
         held_out = next(found for found in future.coverage if found.rows == "held_out")

@@ -109,6 +109,19 @@ def test_the_library_checks_its_arguments_as_the_command_does(folder):
         run.forecast(file="none.csv")
 
 
+def test_the_library_names_the_command_for_a_file_that_has_grown(folder, tmp_path):
+    own = (folder / "own.csv").read_text()
+    (folder / "own.csv").write_text(text(50))
+    try:
+        with pytest.raises(
+            nnjax.DataError, match=r"holds other data .* added at its end, `python -m experiments.forecast run="
+        ):
+            nnjax.load_run(folder / "run")
+        assert do(folder, tmp_path, "figures=false", "horizon=1")["labels"] == [MONTHS[50]]
+    finally:
+        (folder / "own.csv").write_text(own)
+
+
 def test_numbers_of_numpy_are_numbers(folder):
     future = nnjax.load_run(folder / "run").forecast(np.int64(3), levels=np.array([0.5, 0.8]), paths=np.int32(400))
     assert (len(future.values), list(future.lower), future.courses) == (3, [0.5, 0.8], 400)
