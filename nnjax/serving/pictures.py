@@ -44,7 +44,7 @@ class PictureLimits:
 
     Attributes:
         max_bytes: of the file.
-        max_pixels: width × height. Decoding takes up to 12 bytes for each.
+        max_pixels: width × height. Decoding takes up to 13 bytes for each.
     """
 
     max_bytes: int = 32 * 2**20

@@ -36,6 +36,7 @@ class Figure:
         contrast: between strokes and ground, as a share of the ground.
         parts: the number of separate pieces that were kept.
         clutter: ink around the figure, as a share of the figure's: its 95th per cent.
+        shades: by how much the darkest strokes (their 95th per cent) exceed usual ones, as a share.
     """
 
     ink: Grey
@@ -44,6 +45,7 @@ class Figure:
     contrast: float
     parts: int
     clutter: float
+    shades: float
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,11 @@ def find_figure(grey: Grey) -> Figure | None:
         is_dark = (_LIKELIER if _border(grey) > 0.3 else 1.0) * dark.step >= light.step
     found = dark if is_dark else light
     assert found is not None
-    ink = _cut(grey if is_dark else 1 - grey, found)
-    return None if ink is None else Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found))
+    cut = _cut(grey if is_dark else 1 - grey, found)
+    if cut is None:
+        return None
+    ink, shades = cut
+    return Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found), shades)
 
 
 def is_dark_on_light(grey: Grey) -> bool:
@@ -197,8 +202,8 @@ def _figure_mask(ink: Grey, above: float) -> tuple[NDArray[np.bool_], int]:
     return kept[labels], int(kept.sum())
 
 
-def _cut(grey: Grey, found: _Found) -> Grey | None:
-    """Ink of the figure alone, from the picture at its full size, cut to the figure's box."""
+def _cut(grey: Grey, found: _Found) -> tuple[Grey, float] | None:
+    """Ink of the figure alone, from the picture at its full size, cut to the figure's box; and its `shades`."""
     wide = spread(spread(found.mask.astype(np.float32), True), True)
     top, bottom, left, right = box_of(wide)
     down, along = grey.shape[0] / wide.shape[0], grey.shape[1] / wide.shape[1]
@@ -217,8 +222,8 @@ def _cut(grey: Grey, found: _Found) -> Grey | None:
     above = ink[on & (ink > none + 0.5 * found.level)]
     if not len(above):
         return None
-    full = float(np.median(above))
+    full, darkest = (float(value) for value in np.quantile(above, (0.5, 0.95)))
     # Half of the level is the edge of a stroke; values near it keep the antialiasing.
     ink = np.clip(2 * (ink - none) / (full - none) - 0.5, 0, 1) * on
     top, bottom, left, right = box_of(ink)
-    return np.asarray(ink[top:bottom, left:right], np.float32)
+    return np.asarray(ink[top:bottom, left:right], np.float32), (darkest - full) / (full - none)

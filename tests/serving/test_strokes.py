@@ -72,10 +72,20 @@ def test_dirt_and_what_reaches_over_the_border_are_left_out():
     assert overlap(found.ink, ink) > 0.85
 
 
+@pytest.mark.parametrize("digit", STROKES)
+def test_the_corner_of_a_shadow_is_no_ink(digit):
+    corner = np.where(np.indices((280, 280)).sum(0) > 400, 0.6, 1)
+    ink = drawn(digit, 14)
+    figure = find_figure((0.9 * corner * (1 - 0.7 * ink)).astype(np.float32))
+    assert figure.dark_on_light
+    assert overlap(figure.ink, ink) > 0.9
+
+
 def test_a_cluttered_picture_is_noticed():
     random = np.random.default_rng(0)
     scene = sum(resized(random.random((side, side)).astype(np.float32), (300, 300)) / 3 for side in (5, 12, 30))
     assert find_figure(1 - 0.7 * drawn(5)).clutter < 0.02
+    assert find_figure(resized(drawn(5, 3, 28), (140, 140))).clutter < 0.1  # its edges are soft and wide
     figure = find_figure(scene.clip(0, 1))
     assert figure is None or figure.clutter > 0.3
 

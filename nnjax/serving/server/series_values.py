@@ -19,7 +19,7 @@ def last_values(read: Callable[[ModelFacts], NDArray[Any]], facts: ModelFacts) -
     """The values that a window is made of, in their unit.
 
     Args:
-        read: reads the request's rows for a model with the given facts, as the functions of `nnjax.serving.rows` do.
+        read: reads the request's rows for a model with the given facts, as the functions of `nnjax.serving.input_rows` do.
         facts: of a model of a series.
     """
     assert facts.series is not None
