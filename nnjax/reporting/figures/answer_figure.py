@@ -89,7 +89,7 @@ def _draw_bars(axes: "Axes", labels: Sequence[str], values: NDArray[Any], spread
     axes.barh(range(len(order)), factor * values[order], xerr=error, color=colors, height=0.7, ecolor=BLACK, capsize=2)
     for row, place in enumerate(order):
         text = f"{100 * values[place]:.1f}%" if is_class else number_text(float(values[place]))
-        axes.annotate(f" {text}", (max(factor * float(values[place]), 0), row), va="center", fontsize=8)
+        axes.annotate(f" {text}", (max(factor * float(values[place] + spread[place]), 0), row), va="center", fontsize=8)
     axes.set_yticks(range(len(order)), names)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
