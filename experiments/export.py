@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
-    """Writes the file, and `export.json` with its size and checksum.
+    """Writes the file, and `export.json` with what it holds.
 
     Returns:
         The content of `export.json`.
@@ -47,13 +47,14 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
     target = None if config.to is None else expanded(config.to, "to")
     if target is not None:
         check_target(target, "to")
+    write = _write(config)
     with (
         RunConsole(run_dir / "export.log") as console,
         out_of_memory_explained(read_config(TrainConfig, run), "evaluate"),
         jax_session(console.warn),
     ):
         path = target or run_dir / f"{run.name}.{config.format}"
-        written = export_run(run, config.checkpoint, config.memory_limit, path, console, _write(config))
+        written = export_run(run, config.checkpoint, config.memory_limit, path, console, write)
         summary = {
             "run": str(run),
             "checkpoint": config.checkpoint,
@@ -77,10 +78,15 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
 
 
 def _write(config: ExportConfig) -> Write:
-    """What writes the format."""
-    if config.format == "onnx":
-        from nnjax.api.onnx_exporting import export_onnx
+    """What writes the format.
 
+    Raises:
+        ConfigError: if the converter is not installed.
+    """
+    if config.format == "onnx":
+        from nnjax.api.onnx_exporting import check_converter, export_onnx
+
+        check_converter()
         return export_onnx
     return partial(export_model, platforms=config.platforms)
 
@@ -94,7 +100,9 @@ def _table(written: Exported, config: ExportConfig) -> Table:
     table.add_row("weights", f"{written.num_weights // facts.num_trials:,}{trials}, {size_text(written.weights_bytes)}")
     runs_on = f" for {', '.join(config.platforms)}" if config.format == "nnjax" else " as ONNX"
     table.add_row("program", f"{size_text(written.program_bytes)}{runs_on}")
-    table.add_row("input", f"{' × '.join(map(str, facts.inputs.shape))} {facts.inputs.dtype}")
+    table.add_row(
+        "input", f"{' × '.join(map(str, facts.inputs.shape))} {'float32' if config.format == 'onnx' else facts.inputs.dtype}"
+    )
     shown = ", ".join(facts.labels[:_MOST_LABELS]) + (", …" if len(facts.labels) > _MOST_LABELS else "")
     table.add_row("output", f"{facts.num_outputs} classes: {shown}" if facts.labels else count(facts.num_outputs, "value"))
     if facts.metrics:

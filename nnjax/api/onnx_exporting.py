@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,17 @@ _EXAMPLES = 7  # that the written graph is run with
 _AGREEMENT = 1e-4  # of probabilities, or of the largest value
 
 
+def check_converter() -> None:
+    """Checks that the packages of the extra are there, before a run is opened.
+
+    Raises:
+        ConfigError: if not.
+    """
+    for name in ("onnxruntime", "jax2onnx"):
+        if find_spec(name) is None:
+            raise ConfigError(f"format=onnx: needs {name}: pip install 'nnjax[onnx]'")
+
+
 def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, path: Path) -> Exported:
     """Writes a network; inside of `jax_session`.
 
@@ -46,12 +58,10 @@ def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, pat
         ConfigError: without the extra, or if the network cannot be converted, or the converted one gives other answers.
         StorageError: if the file cannot be written; nothing is left behind.
     """
-    try:
-        with _quiet():
-            import onnxruntime
-            from jax2onnx import to_onnx
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"format=onnx: needs {error.name}: pip install 'nnjax[onnx]'") from error
+    check_converter()
+    with _quiet():
+        import onnxruntime
+        from jax2onnx import to_onnx
 
     facts = model.facts
     weights, function = network_function(experiment, state)

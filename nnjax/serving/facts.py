@@ -1,6 +1,6 @@
 """What a trained network takes and gives, as plain values: the part of a model that is text.
 
-    facts = ModelFacts.from_json(json.loads(text))
+    facts = facts_from_json(json.loads(text))              # of nnjax.serving.stored_facts
     facts.labels, facts.inputs.shape                       # ("0", …, "9"), (28, 28, 1)
 
 Everything that turns a person's picture or row into an input, and outputs into an answer, is decided by these values: they

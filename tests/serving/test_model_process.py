@@ -1,6 +1,7 @@
 """A process that runs a model's file: the model's outputs, or one line about its end."""
 
 import stat
+import subprocess
 import sys
 
 import numpy as np
@@ -115,6 +116,21 @@ def test_a_program_without_an_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(model_process, "_SECONDS", 20)
     with pytest.raises(ModelFileError, match="could not be read or run in 20 seconds"):
         read_model(tmp_path / "endless.nnjax")
+
+
+def test_the_process_may_take_four_gigabytes_and_four_times_the_file(file):
+    program = """import sys
+from pathlib import Path
+from nnjax.serving import model_worker
+model_worker._bound_memory(Path(sys.argv[1]))
+for size in (2**20, 5 * 2**30):
+    try:
+        bytearray(size)
+        print("had")
+    except MemoryError:
+        print("refused")"""
+    done = subprocess.run([sys.executable, "-c", program, file._path], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["had", "refused"]
 
 
 def test_a_file_that_changes_meanwhile(file):
