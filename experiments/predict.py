@@ -27,7 +27,7 @@ from nnjax.serving.answering import Answered, answer_pictures
 from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Model
 from nnjax.serving.picture_files import PictureFile, find_pictures
-from nnjax.serving.server.series_values import last_values, next_value
+from nnjax.serving.series_values import answer_rows
 
 
 def main() -> None:
@@ -98,12 +98,9 @@ def _records(
     """The answers, each computed when it is asked for, and their number."""
     facts, top = model.facts, config.top
     if config.rows is not None:
-        read = partial(rows_from_csv, Path(config.rows))
-        answers = model.answer(read(facts))
-        if facts.series is not None:
-            following = next_value(answers[0], last_values(read, facts), facts.series)
-            return iter([answer_record("the next row", following, facts, top=top)]), 1
-        return (answer_record(f"row {place}", each, facts, top=top) for place, each in enumerate(answers, 1)), len(answers)
+        answers = answer_rows(model, partial(rows_from_csv, Path(config.rows)))
+        names = ["the next row"] if facts.series is not None else [f"row {place}" for place in range(1, 1 + len(answers))]
+        return (answer_record(name, each, facts, top=top) for name, each in zip(names, answers, strict=True)), len(answers)
     answered = answer_pictures(model, pictures)
     draw = None
     if config.explain:

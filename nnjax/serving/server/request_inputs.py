@@ -28,9 +28,9 @@ from nnjax.serving.facts import ModelFacts
 from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
 from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
 from nnjax.serving.preparing import prepare
+from nnjax.serving.series_values import last_values
 from nnjax.serving.server.data_urls import data_url
 from nnjax.serving.server.request_error import RequestError, request_error_of
-from nnjax.serving.server.series_values import last_values
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
 _TYPES = "image/png, image/jpeg, image/bmp, image/gif, image/webp, multipart/form-data, text/csv or application/json"
@@ -72,7 +72,7 @@ class Taken:
     Attributes:
         inputs: [n, *shape] of the stored type.
         seen: of each picture; empty where none was given.
-        last: of a series, the values that the window is made of; see `nnjax.serving.server.series_values`.
+        last: of a series, the values that the window is made of; see `nnjax.serving.series_values`.
     """
 
     inputs: NDArray[Any]

@@ -33,6 +33,18 @@ def test_an_answer_has_probabilities_and_their_spread(models):
     assert (one["label"], one["spread"], one["warnings"]) == ("top right", [0, 0, 0, 0], [])
 
 
+def test_what_is_not_finite_is_null(models, network):
+    facts = facts_of(metrics={"accuracy": float("nan")})
+    with running({"squares": Model(facts, network, None)}) as served:
+        network.logits = lambda inputs: np.full((1, len(inputs), 4), np.nan)
+        status, _, answer = served.post({"inputs": square(0).tolist()})
+        listed = served.ask("GET", "/models")[2]["models"][0]
+    assert (status, listed["metrics"]) == (200, {"accuracy": None})
+    (one,) = answer["answers"]
+    assert (one["label"], one["probability"], one["probabilities"]) == (None, None, [None] * 4)
+    assert one["warnings"] == ["the network's outputs are no finite numbers"]
+
+
 def test_no_request_compiles_whatever_its_size():
     network = Compiled()
     models = {"squares": Model(facts_of(), network, None)}
