@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.serving.facts import ModelFacts, SeriesFacts
+from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
 
 _MAX_BYTES = 64 * 2**20
 _SEPARATORS = ",;\t"
@@ -67,14 +68,16 @@ def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows"
         DataError: in one line: for another shape or something that is no finite number.
     """
     try:
-        table = np.array(values)
-    except ValueError:
+        table = number_array(values)
+    except UnequalLengths:
         raise DataError(f"{name}: its lists are of different lengths; must be {_wanted(facts)}") from None
-    if table.dtype.kind not in "iuf" or not table.size:  # not of booleans, texts or nulls, which become numbers in silence
+    except NotNumbers:
+        raise DataError(f"{name}={_short(values)}: must be numbers, {_wanted(facts)}") from None
+    if not table.size:
         raise DataError(f"{name}={_short(values)}: must be numbers, {_wanted(facts)}")
     if not np.isfinite(table).all():
         raise DataError(f"{name}={_short(values)}: must be finite numbers")
-    return _inputs(table.astype(np.float64), facts, name)
+    return _inputs(table, facts, name)
 
 
 def _inputs(table: NDArray[np.float64], facts: ModelFacts, name: str) -> NDArray[Any]:

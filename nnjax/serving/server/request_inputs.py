@@ -26,6 +26,7 @@ from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
+from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
 from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
 from nnjax.serving.preparing import prepare
 from nnjax.serving.series_values import last_values
@@ -225,12 +226,12 @@ def _network_inputs(values: list[Any], facts: ModelFacts) -> NDArray[Any]:
     shape, dtype = facts.inputs.shape, np.dtype(facts.inputs.dtype)
     wanted = f"inputs: must be numbers of the shape {list(shape)}, or a list of these"
     try:
-        inputs = np.asarray(values)
-    except ValueError:  # lists of unequal lengths
+        inputs = number_array(values)
+    except (NotNumbers, UnequalLengths):
         raise RequestError(422, wanted) from None
     if inputs.shape == shape:
         inputs = inputs[np.newaxis]
-    if inputs.shape[1:] != shape or inputs.dtype.kind not in "iuf":
+    if inputs.shape[1:] != shape:
         raise RequestError(422, wanted)
     if dtype == np.uint8 and not (np.all(inputs >= 0) and np.all(inputs <= 255) and np.all(inputs == np.floor(inputs))):
         raise RequestError(422, "inputs: must be whole numbers from 0 to 255")
