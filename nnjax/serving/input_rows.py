@@ -10,8 +10,10 @@ Of a series, rows are values in its unit; they become the scaled changes that th
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,13 @@ _MAX_BYTES = 64 * 2**20
 _SEPARATORS = ",;\t"
 
 
-def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None, max_bytes: int = _MAX_BYTES) -> NDArray[Any]:
+def rows_from_csv(
+    source: str | Path,
+    facts: ModelFacts,
+    name: str | None = None,
+    max_bytes: int = _MAX_BYTES,
+    max_rows: int | None = None,
+) -> NDArray[Any]:
     """Reads CSV text, or the file of a path: one input a row; of a series, one value a row.
 
     Columns stand by name where the facts name features and the text has a header, else by place. A series' values are the
@@ -38,6 +46,7 @@ def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None
         facts: of the model.
         name: of the text in errors; by default the path, or "the rows".
         max_bytes: of the file or text.
+        max_rows: no more are read, except of a series, which ends with its last rows; None reads all.
 
     Returns:
         [n, *facts.inputs.shape] inputs of the stored type. Of a series, n is 1: the last rows, transformed as in training.
@@ -47,15 +56,21 @@ def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None
     """
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
     lines = _lines(_text(source, name, max_bytes), name)
-    header = lines.pop(0)[1] if lines and not any(_number(cell) is not None for cell in lines[0][1]) else None
-    if not lines:
+    first = next(lines, None)
+    header = first[1] if first and not any(_number(cell) is not None for cell in first[1]) else None
+    if header is not None:
+        first = next(lines, None)
+    if first is None:
         raise DataError(f"{name}: holds no rows of numbers")
     wanted = (facts.series.name,) if facts.series else facts.inputs.features
     count = 1 if facts.series else math.prod(facts.inputs.shape)
-    places = _places(header, wanted, count, len(lines[0][1]), name)
-    width = len(header or lines[0][1])
-    table = np.array([_values(cells, places, width, f"{name}, line {line}", header) for line, cells in lines])
-    return _inputs(table[:, 0] if facts.series else table, facts, name)
+    places = _places(header, wanted, count, len(first[1]), name)
+    width = len(header or first[1])
+    rows = (_values(cells, places, width, f"{name}, line {line}", header) for line, cells in chain([first], lines))
+    if facts.series is None:
+        return _inputs(np.array(list(islice(rows, max_rows))), facts, name)
+    last = deque((row[0] for row in rows), maxlen=facts.inputs.shape[0] + facts.series.difference)
+    return _inputs(np.array(last), facts, name)
 
 
 def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows") -> NDArray[Any]:
@@ -135,19 +150,18 @@ def _text(source: str | Path, name: str, max_bytes: int) -> str:
         raise DataError(f"{name}: is no text in UTF-8: byte {error.start}") from None
 
 
-def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """Line numbers and cells, without blank lines at the end."""
+def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells, without blank lines at the end; each is read when its turn comes."""
     start = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=start.count)
     reader = csv.reader(io.StringIO(text.rstrip()), delimiter=separator, skipinitialspace=True)
     try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        for cells in reader:
+            if not cells:
+                raise DataError(f"{name}, line {reader.line_num}: is blank; must hold numbers")
+            yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num}: no CSV: {error}") from None
-    for line, cells in lines:
-        if not cells:
-            raise DataError(f"{name}, line {line}: is blank; must hold numbers")
-    return lines
 
 
 def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: int, name: str) -> list[int]:

@@ -33,7 +33,8 @@ def number_array(values: object) -> NDArray[np.float64]:
         NotNumbers: see there. An integer beyond float64 is none.
         UnequalLengths: see there.
     """
-    level, shape = [values], []
+    level: list[object] = [values]
+    shape: list[int] = []
     while level and isinstance(level[0], list | tuple):
         lists = [inner for inner in level if isinstance(inner, list | tuple)]
         lengths = set(map(len, lists))

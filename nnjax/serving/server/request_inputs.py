@@ -14,6 +14,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from nnjax.serving.server.request_error import RequestError, request_error_of
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
 _TYPES = "image/png, image/jpeg, image/bmp, image/gif, image/webp, multipart/form-data, text/csv or application/json"
 _AFTER_FORM = 1024  # bytes that may follow the end of a form
+_MOST_FIELDS = 64  # of a form, besides files; what they hold is not used
 _KEYS = ("image", "images", "rows", "inputs")
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -114,7 +116,8 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
             return _pictures(files, facts, settings, steps=steps)
         if kind_text == "text/csv":
             text = _text(_bounded(body, "CSV", settings.body // CSV_SHARE))
-            return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body), facts, settings)
+            most = settings.examples + 1
+            return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body, most), facts, settings)
         if kind_text == "application/json":
             return _json(body, facts, settings, steps=steps)
     except UserError as error:
@@ -148,9 +151,16 @@ def _files(body: bytes, boundary: bytes, most: int) -> list[bytes]:
         files.append(file.file_object.read())
         file.close()
 
+    fields = count(1)
+
+    def take_field(field: Any) -> None:
+        if next(fields) > _MOST_FIELDS:
+            raise RequestError(413, f"more than {_MOST_FIELDS} fields in a form, besides files")
+        field.close()
+
     # Nothing is written to the disk: the body is in memory, and so are its parts.
-    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1, "MAX_FIELDS": most, "MAX_FIELD_SIZE": 4096}
-    form = FormParser("multipart/form-data", lambda field: None, take, boundary=boundary, config=config)
+    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
+    form = FormParser("multipart/form-data", take_field, take, boundary=boundary, config=config)
     try:
         form.write(body)
         form.finalize()
@@ -249,5 +259,5 @@ def _rows(read: Callable[[ModelFacts], NDArray[Any]], facts: ModelFacts, setting
 
 def _checked(inputs: NDArray[Any], settings: ServerSettings) -> Taken:
     if len(inputs) > settings.examples:
-        raise RequestError(413, f"{len(inputs)} examples in a request; at most {settings.examples}")
+        raise RequestError(413, f"more than {settings.examples} examples in a request")
     return Taken(inputs)
