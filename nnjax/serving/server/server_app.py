@@ -34,7 +34,7 @@ from nnjax.serving.page.drawing_page import page_response
 from nnjax.serving.series_values import next_value
 from nnjax.serving.server.answer_json import answer_values, explanation_values, model_values
 from nnjax.serving.server.api_page import api_page
-from nnjax.serving.server.gate import FAILED, NOTES, Gate, error_body, whole_response
+from nnjax.serving.server.gate import FAILED, NOTES, Gate, Headers, error_body, whole_response
 from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
 from nnjax.serving.server.request_inputs import Taken, is_quick, read_body
@@ -94,12 +94,17 @@ class ServerApp:
         """ASGI."""
         await self._gate(scope, receive, send)
 
-    def refusal(self, client: Any, url: bytes) -> bytes | None:
+    def refusal(self, client: Any, url: bytes, headers: Headers) -> bytes | None:
         """The response to a request for an answer while the queue is full, counted and logged; see `connection.Refusing`."""
-        if not self.state.is_full:
+        if not self.state.is_full or not self._gate.admits(headers):
             return None
-        self._gate.refused({"client": client, "method": "POST", "path": url.decode("latin-1")}, self._full)
+        path = url.partition(b"?")[0].decode("latin-1")
+        self._gate.refused({"client": client, "method": "POST", "path": path}, "/predict", self._full)
         return self._full_response
+
+    def turned_away(self, client: Any, error: RequestError) -> None:
+        """Counts and logs a connection that is closed without an answer to a request; see `connection.Refusing`."""
+        self._gate.refused({"client": client, "method": "-", "path": "-"}, "none", error)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from serving_thread import square
+from serving_thread import square, wait_for
 
 from nnjax.config.errors import ConfigError
 from nnjax.config.serve_options import ServerSettings
@@ -40,8 +40,7 @@ class Process:
         line = self.process.stdout.readline()
         self.port = int(re.match(r"http://127\.0\.0\.1:(\d+)/ serves squares; ", line)[1])
         assert self.process.stdout.readline().startswith("squares: ready for batches of 1 and 2 in ")
-        while self.ask("GET", "/ready")[0] != 200:
-            pass
+        wait_for(lambda: self.ask("GET", "/ready")[0] == 200)
         return self
 
     def ask(self, method="POST", path="/predict", body=BODY):
