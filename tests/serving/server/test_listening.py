@@ -153,6 +153,13 @@ def test_the_port_is_taken_before_anybody_is_listened_to():
         socket.create_connection(sock.getsockname())
 
 
+def test_a_port_is_taken_once():
+    with bound(ServerSettings(port=0)) as sock:
+        port = sock.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"^port={port}: is in use"), bound(ServerSettings(port=port)):
+            pass
+
+
 def test_a_token_comes_from_a_file_or_the_environment(tmp_path):
     file = tmp_path / "token"
     file.write_text("from-a-file\n")
