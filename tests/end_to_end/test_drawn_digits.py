@@ -87,7 +87,7 @@ def test_a_network_trained_on_mnist_recognises_drawn_digits(browser, tmp_path):
 @pytest.mark.browser
 def test_the_embedded_digits_train_a_weaker_network(browser, digits_run, tmp_path):
     right, wrong = recognised(browser, digits_run, tmp_path)
-    assert right >= 30, wrong
+    assert right >= 38, wrong  # 45 were measured
 
 
 @pytest.mark.browser

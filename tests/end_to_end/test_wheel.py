@@ -60,7 +60,12 @@ def test_the_wheel_holds_the_packages_and_conf_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
     assert held == files_below("nnjax") | files_below("experiments") | {f"nnjax/{name}" for name in files_below("conf")}
-    assert {"nnjax/conf/train.yaml", "nnjax/reporting/trace_page.html", "nnjax/data/airline_passengers.csv"} <= held
+    assert {
+        "nnjax/conf/train.yaml",
+        "nnjax/reporting/trace_page.html",
+        "nnjax/serving/page/page.html",
+        "nnjax/data/airline_passengers.csv",
+    } <= held
 
 
 def test_the_wheel_brings_a_command_and_says_that_it_is_typed(wheel):

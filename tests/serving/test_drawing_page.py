@@ -120,6 +120,7 @@ class Server:
     def __init__(self, *models):
         self.models, self.replies, self.reply, self.asked = list(models), [], (200, {}, answer()), []
         self.slow, self.token = 0.0, None
+        self.hold, self.held = False, []  # with hold, a request waits in held
 
     def handle(self, route, request):
         path = urlsplit(request.url).path.rpartition("/")[2]
@@ -132,6 +133,8 @@ class Server:
             return self._send(route, (200, {}, {"models": self.models}))
         assert path == "predict"
         self.asked.append((parse_qs(urlsplit(request.url).query), request.headers, request.post_data_buffer))
+        if self.hold:
+            return self.held.append(route)
         time.sleep(self.slow)
         return self._send(route, self.replies.pop(0) if self.replies else self.reply)
 
@@ -278,17 +281,27 @@ def test_the_newest_drawing_is_asked_and_an_old_answer_is_dropped(visit):
     server.slow = 0.4
     page = visit(server)
     page.wait_for_selector("#pad")
-    began = time.monotonic()
+    page.evaluate(
+        """() => { window.open_ = window.most_ = 0; window.fetch = ((real) => async (...words) => {
+            most_ = Math.max(most_, ++open_);
+            try { return await real(...words); } finally { open_ -= 1; }
+        })(window.fetch); }"""
+    )
     for x in range(20, 260, 20):  # a dozen strokes
         draw(page, [((x, 40), (x, 240))])
     settled(page)
-    assert len(server.asked) <= (time.monotonic() - began) / server.slow + 1  # one at a time
+    assert page.evaluate("most_") == 1  # one request at a time
+    assert len(server.asked) < 12 + 12 * 2  # and not one for each event
     assert sent(server).convert("L").getpixel((240, 100)) == 255
     page.click("#clear")
+    server.hold = True
     draw(page, SEVEN)
-    page.wait_for_timeout(100)  # it is asked, and not answered yet
+    while not server.held:
+        page.wait_for_timeout(20)
     page.click("#clear")
-    page.wait_for_timeout(900)
+    for route in server.held:
+        server._send(route, server.reply)
+    page.wait_for_timeout(300)
     assert page.inner_text("#label") == ""
 
 
@@ -327,18 +340,19 @@ def test_a_picture_is_dropped_or_pasted(visit, way):
     page.wait_for_selector("#pad")
     draw(page, SEVEN)
     settled(page)
-    page.evaluate(
+    left_to_the_browser = page.evaluate(
         """([way, content]) => {
             const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
             const data = new DataTransfer();
             data.items.add(new File([bytes], "cat.jpg", { type: "image/jpeg" }));
             const event = way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
               : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
-            document.body.dispatchEvent(event);
+            return document.body.dispatchEvent(event);
         }""",
         [way, base64.b64encode(picture(kind="JPEG")).decode()],
     )
     settled(page)
+    assert left_to_the_browser == (way == "paste")  # which would leave the page for a dropped file
     assert server.asked[-1][1]["content-type"] == "image/jpeg"
     assert server.asked[-1][2] == picture(kind="JPEG")
     assert page.is_visible("#given")
