@@ -100,6 +100,8 @@ def _doubts(figure: Figure) -> tuple[str, ...]:
         return ("the figure is of many shades, as in a photo of a scene",)
     if figure.parts > _MOST_PARTS:
         return (f"the figure has {figure.parts} separate pieces",)
+    if figure.at_border:
+        return ("the figure reaches the border of the picture, and may be cut off",)
     return ()
 
 
