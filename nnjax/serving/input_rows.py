@@ -13,7 +13,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.serving.facts import ModelFacts, SeriesFacts
 from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
+from nnjax.serving.row_dates import RowDates
 
 _MAX_BYTES = 64 * 2**20
 _SEPARATORS = ",;\t"
@@ -52,7 +53,8 @@ def rows_from_csv(
         [n, *facts.inputs.shape] inputs of the stored type. Of a series, n is 1: the last rows, transformed as in training.
 
     Raises:
-        DataError: in one line with the line and column: for a wrong count, a word, a blank, a number that is not finite.
+        DataError: in one line with the line and column: for a wrong count, a word, a blank, a number that is not finite; of a
+            series, for dates that do not ascend as the training's do.
     """
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
     lines = _lines(_text(source, name, max_bytes), name)
@@ -66,7 +68,15 @@ def rows_from_csv(
     count = 1 if facts.series else math.prod(facts.inputs.shape)
     places = _places(header, wanted, count, len(first[1]), name)
     width = len(header or first[1])
-    rows = (_values(cells, places, width, f"{name}, line {line}", header) for line, cells in chain([first], lines))
+    dates = RowDates(header, facts.series, places[0], name) if header and facts.series else None
+
+    def values(line: int, cells: list[str]) -> list[float]:
+        row = _values(cells, places, width, f"{name}, line {line}", header)
+        if dates:
+            dates.check(line, cells)
+        return row
+
+    rows = starmap(values, chain([first], lines))
     if facts.series is None:
         return _inputs(np.array(list(islice(rows, max_rows))), facts, name)
     last = deque((row[0] for row in rows), maxlen=facts.inputs.shape[0] + facts.series.difference)
