@@ -3,12 +3,13 @@
 import json
 from dataclasses import dataclass, replace
 
+import jax
 import numpy as np
 import pytest
 
 import nnjax
 from nnjax.api.jax_session import jax_session, unchanged_process
-from nnjax.api.predicting import input_facts, model_of_run, preparation_of
+from nnjax.api.predicting import input_facts, model_of, model_of_run, preparation_of
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.probabilities import probabilities
 from nnjax.training.predictor import BATCH_SIZES
@@ -79,6 +80,8 @@ def test_another_checkpoint_has_a_temperature_of_its_own(run, opened):
     assert first.provenance["step"] == 24 != result.summary["tested_step"]
     assert first.temperatures != opened(folder).facts.temperatures
     assert first.temperatures[0] != 1
+    assert first.metrics == pytest.approx(nnjax.load_run(folder, checkpoint=24).evaluate("test"))
+    assert first.metrics["loss"] != result.metrics["test"]["loss"]
 
 
 @pytest.mark.parametrize("kept", [None, "nothing", {"temperature": "hot"}, {"temperature": -1.0}, {"temperature": [1.0, 2.0]}])
@@ -114,6 +117,24 @@ def test_a_diverged_trial_takes_no_part(tiny):
     assert model.facts.num_trials == len(model.facts.temperatures) == 1
     assert model.outputs_of(inputs).shape == (1, 5, 10)
     assert all(np.isfinite(answer.probabilities).all() for answer in model.answer(inputs))
+
+
+def test_a_trial_without_a_temperature_or_with_statistics_that_are_not_finite_takes_no_part(tiny):
+    result = nnjax.fit(tiny("training.seeds=3", "model.normalization=batch"))
+    state, temperatures = result._state, result.summary["calibration"]["temperature"]
+    leaves, structure = jax.tree.flatten(state.model_state)
+    broken = [np.where(np.arange(3).reshape(-1, *[1] * (leaf.ndim - 1)) == 0, np.nan, leaf) for leaf in leaves]
+    diverged = replace(state, model_state=jax.tree.unflatten(structure, broken))
+    known = result.summary["calibration"] | {"temperature": [*temperatures[:2], None]}
+    with unchanged_process(), jax_session(lambda text: None):
+        for used, found in (
+            ([1, 2], model_of(result._experiment, diverged, result.summary, {})),
+            ([0, 1], model_of(result._experiment, state, {**result.summary, "calibration": known}, {})),
+        ):
+            assert found.facts.temperatures == tuple(temperatures[trial] for trial in used)
+            inputs = result.dataset.test.inputs[:5]
+            plain = probabilities(found.outputs_of(inputs), from_logits=True)
+            np.testing.assert_allclose(plain, result.predict(inputs)[used], atol=1e-6)
 
 
 def test_a_regression_answers_with_values():
