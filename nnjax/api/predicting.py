@@ -112,7 +112,7 @@ def input_facts(dataset: Dataset) -> InputFacts:
     if preparation is not None:
         train = dataset.train.inputs
         largest = 16.0 if preparation == "digits" else 255.0 if spec.input_dtype == "uint8" else float(train.max())
-    return InputFacts(spec.input_shape, spec.input_dtype, preparation, largest)
+    return InputFacts(spec.input_shape, spec.input_dtype, preparation, largest, dataset.features)
 
 
 def preparation_of(dataset: Dataset) -> Preparation | None:

@@ -54,9 +54,7 @@ def rows_of_run(data: Data, path: Path) -> RunRows:
     """
     path = path.expanduser()
     plain = partial(rows_from_csv, path)
-    if not isinstance(data, AirlineData | SeriesData):
-        return RunRows(plain)
-    if _is_list(path):
+    if not isinstance(data, AirlineData | SeriesData) or _is_list(path):
         return RunRows(plain)
     try:
         known = known_rows(data, str(path))

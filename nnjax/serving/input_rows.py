@@ -28,6 +28,7 @@ from nnjax.serving.row_dates import RowDates
 
 _MAX_BYTES = 64 * 2**20
 _SEPARATORS = ",;\t"
+_GAPS = frozenset({"", "-", "?", "na", "n/a", "null", "none", "missing"})
 
 
 def rows_from_csv(
@@ -59,7 +60,7 @@ def rows_from_csv(
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
     lines = _lines(_text(source, name, max_bytes), name)
     first = next(lines, None)
-    header = first[1] if first and not any(_number(cell) is not None for cell in first[1]) else None
+    header = first[1] if first and is_header(first[1]) else None
     if header is not None:
         first = next(lines, None)
     if first is None:
@@ -172,6 +173,32 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num}: no CSV: {error}") from None
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether a table's first line names columns: none is a number, or they are numbered from 0 on, as pandas writes them.
+
+    Two columns that start with 0 and 1 are numbers: such a row is as likely. A line of gaps alone, such as N/A, names nothing.
+    """
+    if any(_number(cell) is not None for cell in cells):
+        return len(cells) > 2 and list(cells) == list(map(str, range(len(cells))))
+    return any(cell.lower() not in _GAPS for cell in cells)
+
+
+def columns_note(path: Path, facts: ModelFacts, name: str) -> str | None:
+    """Says that a file's columns are taken by their places though they have names; None where they are found by name.
+
+    Args:
+        path: of a file that `rows_from_csv` has read.
+        facts: of a model of vectors.
+        name: of the file.
+    """
+    _, cells = next(_lines(_text(path, name, _MAX_BYTES), name))
+    names = facts.inputs.features
+    if not is_header(cells) or set(cells) & set(names):
+        return None
+    reason = f"none is called {' or '.join(names[:3])}" if names else "the model has no names for them"
+    return f"{name}: its columns are taken by their places, not by their names: {reason}"
 
 
 def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: int, name: str) -> list[int]:

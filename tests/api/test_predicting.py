@@ -10,8 +10,10 @@ import pytest
 import nnjax
 from nnjax.api.jax_session import jax_session, unchanged_process
 from nnjax.api.predicting import input_facts, model_of, model_of_run, preparation_of
+from nnjax.config.errors import DataError
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.probabilities import probabilities
+from nnjax.serving.input_rows import rows_from_csv
 from nnjax.training.predictor import BATCH_SIZES
 
 
@@ -157,6 +159,39 @@ def test_a_regression_answers_with_values():
 )
 def test_only_images_with_a_black_can_be_given_as_pictures(overrides, preparation):
     assert preparation_of(nnjax.load_data(nnjax.compose("model=fnn", *overrides))) == preparation
+
+
+class Table:
+    """As pandas has it."""
+
+    columns = ("width", "length")
+    shape = (20, 2)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.random.default_rng(0).normal(size=self.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("columns", "table"), [(("width", "length"), np.asarray(Table())), ((), Table())], ids=["named", "a table"]
+)
+def test_the_columns_of_a_registered_dataset_are_found_by_name(own_registry, columns, table):
+    @nnjax.register_dataset("flowers", columns=columns)
+    def flowers(options: Nothing):
+        return (table, np.arange(20) % 2), (np.asarray(table), np.arange(20) % 2)
+
+    facts = nnjax.fit(nnjax.compose("model=fnn", "data=flowers", "training.global_batch_size=4", "training.duration=1epoch"))
+    facts = facts.model.facts
+    assert facts.inputs.features == ("width", "length")
+    assert rows_from_csv("length,width\n1,2", facts).tolist() == [[2, 1]]
+
+
+def test_names_of_columns_have_to_fit(own_registry):
+    @nnjax.register_dataset("wrong", columns=("width",))
+    def wrong(options: Nothing):
+        return (np.zeros((4, 2)), np.arange(4) % 2), (np.zeros((4, 2)), np.arange(4) % 2)
+
+    with pytest.raises(DataError, match=r"data=wrong: has 1 names of columns, and inputs of the shape \[4, 2\]"):
+        nnjax.load_data(nnjax.compose("model=fnn", "data=wrong"))
 
 
 def test_registered_images_are_cropped_and_resized(own_registry):
