@@ -92,11 +92,10 @@ def _features(inputs: Any, data: Any, where: str) -> tuple[str, ...]:
     """The names that were registered, or a table's; whole numbers, which pandas counts columns by, are none."""
     registered, columns = getattr(type(data), "column_names", ()), getattr(inputs, "columns", ())
     found = registered or (() if all(isinstance(name, int) for name in columns) else columns)
-    names, shape = tuple(map(str, found)), getattr(inputs, "shape", ())
+    names, shape = tuple(map(str, found)), list(getattr(inputs, "shape", ()))
     if names and (len(shape) != 2 or shape[1] != len(names)):
-        raise DataError(
-            f"{where}: has {len(names)} names of columns, and inputs of the shape {list(shape)}; must be [n, columns]"
-        )
+        named = f"names of columns ({', '.join(names)})"
+        raise DataError(f"{where}: has {named} and inputs of the shape {shape}; must have one name a column")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{where}: has two columns {twice}; names must differ")

@@ -190,7 +190,7 @@ def test_names_of_columns_have_to_fit(own_registry):
     def wrong(options: Nothing):
         return (np.zeros((4, 2)), np.arange(4) % 2), (np.zeros((4, 2)), np.arange(4) % 2)
 
-    with pytest.raises(DataError, match=r"data=wrong: has 1 names of columns, and inputs of the shape \[4, 2\]"):
+    with pytest.raises(DataError, match=r"data=wrong: has names of columns \(width\) and inputs of the shape \[4, 2\]"):
         nnjax.load_data(nnjax.compose("model=fnn", "data=wrong"))
 
 
