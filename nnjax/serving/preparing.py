@@ -66,7 +66,8 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
     given = _in_colours(picture, facts.shape[2])
     shown: _Step = ("as given", np.asarray(_reduced(picture)))
     if given.shape == facts.shape and (facts.preparation == "plain" or not is_dark_on_light(_grey(picture))):
-        white = facts.largest if given.max() <= facts.largest else 255.0  # scikit-learn's digits may come as 0 to 16
+        # scikit-learn's digits may come as 0 to 16. Of other pictures white is 255, however dark they are.
+        white = facts.largest if facts.preparation == "digits" and given.max() <= facts.largest else 255.0
         return _prepared(_shares(given, white), facts, (shown,), ("already the network's size: unchanged",))
     if facts.preparation == "plain":
         cropped = _cropped(picture, facts.shape[0] / facts.shape[1])

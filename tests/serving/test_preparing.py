@@ -156,6 +156,14 @@ def test_plain_inputs_of_the_networks_size_stay():
     np.testing.assert_array_equal(floats, image.astype(np.float32) / 255)
 
 
+def test_inputs_rise_with_a_picture_s_values():
+    """Training images of 0 to 160: a picture of 159 was taken as it is, and one of 161 as 101."""
+    facts = InputFacts((4, 4, 1), "float32", "plain", 160.0)
+    shades = [prepare(Image.new("L", (4, 4), shade), facts).inputs.max() for shade in range(256)]
+    assert (np.diff(shades) > 0).all()
+    assert [shades[0], shades[255]] == [0, 160]
+
+
 def test_a_network_without_pictures_says_so():
     with pytest.raises(InputError, match=r"^the network takes no pictures: its inputs have the shape \(4,\)$"):
         prepare(Image.new("L", (9, 9)), InputFacts((4,), "float32"))
