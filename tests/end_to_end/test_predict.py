@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -71,6 +72,15 @@ def test_one_bad_picture_does_not_stop_the_others_and_lines_can_be_piped(folder,
     assert "1 of 4 pictures could not be read: scans/broken.png: " in done.stderr
     kept = (folder / f"{tmp_path.name}_jsonl" / "predictions.jsonl").read_text()
     assert [json.loads(line) for line in kept.splitlines()] == records
+
+
+@pytest.mark.parametrize("kept", ["hot", 3, [1.0]])
+def test_an_evaluation_where_the_summary_holds_something_else_as_calibration(folder, tmp_path, kept):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    summary = summary_of(tmp_path / "run")
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary | {"calibration": kept}))
+    run("evaluate", f"run={tmp_path}/run", "figures=false", f"hydra.run.dir={tmp_path}/out", cwd=tmp_path)
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["calibration"] == summary["calibration"]
 
 
 def test_csv_of_a_pattern(folder, tmp_path):
