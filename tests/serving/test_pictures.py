@@ -79,6 +79,12 @@ def test_transparent_parts_are_white_unless_all_that_shows_is_white():
         assert (pixels[3, 3] == figure).all()
 
 
+def test_a_grey_of_16_bits_may_stand_for_transparent():
+    values = np.array([[1000, 30_000, 1001]], np.uint16)
+    pixels = np.asarray(open_picture(saved(Image.fromarray(values), "PNG", transparency=1000)))
+    assert pixels[..., 0].tolist() == [[255, 117, 3]]
+
+
 def test_a_palette_with_a_transparent_colour_opens():
     source = Image.new("P", (4, 4), 1)
     source.putpalette([255, 0, 0, 0, 0, 255])
