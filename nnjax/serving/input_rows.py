@@ -64,10 +64,10 @@ def rows_from_csv(
     if header is not None:
         first = next(lines, None)
     if first is None:
-        raise DataError(f"{name}: holds no rows of numbers")
+        raise DataError(f"{name}: holds no rows of numbers{_advice(header)}")
     wanted = (facts.series.name,) if facts.series else facts.inputs.features
     count = 1 if facts.series else math.prod(facts.inputs.shape)
-    places = _places(header, wanted, count, len(first[1]), name)
+    places = _places(header, wanted, count, first[1], name)
     width = len(header or first[1])
     dates = RowDates(header, facts.series, places[0], name) if header and facts.series else None
 
@@ -201,8 +201,15 @@ def columns_note(path: Path, facts: ModelFacts, name: str) -> str | None:
     return f"{name}: its columns are taken by their places, not by their names: {reason}"
 
 
-def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: int, name: str) -> list[int]:
-    """The column of each value."""
+def _advice(cells: Sequence[str] | None) -> str:
+    """What separates columns, where a line has one cell with blanks in it."""
+    is_one = cells is not None and len(cells) == 1 and len(cells[0].split()) > 1
+    return "; commas, semicolons or tabs separate columns, and blanks do not" if is_one else ""
+
+
+def _places(header: list[str] | None, wanted: Sequence[str], count: int, first: Sequence[str], name: str) -> list[int]:
+    """The column of each value; `first` is the first row below the header."""
+    width = len(first)
     if header and wanted and (set(wanted) & set(header) or len(header) != count):
         for feature in wanted:
             if feature not in header:
@@ -213,7 +220,8 @@ def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: 
                 raise DataError(f"{name}: has {header.count(feature)} columns {feature}; must have one")
         return [header.index(feature) for feature in wanted]
     if width != count:
-        raise DataError(f"{name}, line 1: has {width} columns; must have {count}{': ' + ', '.join(wanted) if wanted else ''}")
+        names = f": {', '.join(wanted)}" if wanted else ""
+        raise DataError(f"{name}, line 1: has {width} columns; must have {count}{names}{_advice(header or first)}")
     return list(range(count))
 
 

@@ -52,6 +52,12 @@ def test_columns_stand_by_name_or_place(text, facts, tmp_path):
         ("width,length,width\n1,2,3", NAMED, "the rows: has 2 columns width; must have one"),
         ("1,2\n\n3,4", PLAIN, "the rows, line 2: is blank; must hold numbers"),
         ("", PLAIN, "the rows: holds no rows of numbers"),
+        ("1 2", PLAIN, "the rows: holds no rows of numbers; commas, semicolons or tabs separate columns, and blanks do not"),
+        (
+            "1 2\n3 4",
+            PLAIN,
+            "the rows, line 1: has 1 columns; must have 2; commas, semicolons or tabs separate columns, and blanks do not",
+        ),
         ("a,b\n", PLAIN, "the rows: holds no rows of numbers"),
         ("1,1e300", PLAIN, "the rows: holds a number beyond ±3.4e38"),
     ],
