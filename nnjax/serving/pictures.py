@@ -150,9 +150,8 @@ def _damage_in(name: str, kind: str) -> Iterator[None]:
         yield
     except Image.DecompressionBombError:
         raise PictureError(f"{name}: has more pixels than its header says", "too large") from None
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise PictureError(f"{name}: damaged {kind}: {reason}", "damaged") from None
+    except Exception:
+        raise PictureError(f"{name}: damaged {kind}: it is cut off, or some of its bytes are wrong", "damaged") from None
 
 
 def _webp_size(data: bytes, name: str) -> tuple[int, int]:
