@@ -78,7 +78,7 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
             _shares(_in_colours(small, facts.shape[2])),
             facts,
             (shown, ("cropped", np.asarray(cropped))),
-            () if cropped.size == picture.size else (cut,),
+            tuple(filter(None, ["" if cropped.size == picture.size else cut, _kept_dark(picture, facts)])),
         )
     figure = find_figure(_grey(picture))
     if figure is None:
@@ -91,6 +91,11 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
     steps = (shown, ("ink", _bytes(figure.seen)), ("figure", _bytes(ink)))
     prepared = _prepared(digit[..., None], facts, steps, tuple(filter(None, notes)))
     return replace(prepared, warnings=_doubts(figure))
+
+
+def _kept_dark(picture: Image.Image, facts: InputFacts) -> str:
+    """A note for networks of grey images, many of which were trained on light figures on a black ground."""
+    return "dark on light: kept as it is" if facts.shape[2] == 1 and is_dark_on_light(_grey(picture)) else ""
 
 
 def _doubts(figure: Figure) -> tuple[str, ...]:

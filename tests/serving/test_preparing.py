@@ -143,6 +143,14 @@ def test_plain_pictures_are_cropped_and_resized():
     assert (grey == grey[..., :1]).all()
 
 
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_plain_picture_is_not_inverted_and_that_is_noted(dark):
+    """Fashion-MNIST's clothes are light on black, and shops' pictures of them dark on white."""
+    prepared = prepare(as_picture(drawn(4), dark), InputFacts((28, 28, 1), "uint8", "plain", 255.0))
+    assert prepared.inputs[0, 0, 0] == (255 if dark else 0)
+    assert prepared.notes == (("dark on light: kept as it is",) if dark else ())
+
+
 def test_plain_pictures_do_not_alias():
     board = (np.indices((320, 320)).sum(0) % 2 * 255).astype(np.uint8)  # every second pixel
     assert prepare(Image.fromarray(board), CIFAR).inputs.std() < 3
