@@ -105,10 +105,14 @@ def _is_drawn(asked: bool | Literal["auto"], wanted: bool, run: Path, summary: M
     return wanted and missing and (run / "metrics.jsonl").exists()
 
 
-def _measured(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The numbers of a calibration that are compared; the temperatures of several trials stand in the file."""
+def _measured(calibration: Any) -> dict[str, Any]:
+    """The numbers of a calibration that are compared; the temperatures of several trials stand in the file.
+
+    Args:
+        calibration: also from a `summary.json` that somebody wrote: what is no mapping has none.
+    """
     names = ("temperature", "ece_before", "ece_after")
-    found = {name: (calibration or {}).get(name) for name in names}
+    found = {name: calibration.get(name) for name in names} if isinstance(calibration, Mapping) else {}
     return {name: value for name, value in found.items() if isinstance(value, float)}
 
 

@@ -5,12 +5,12 @@ The answers go to a table, or as JSON lines or CSV to standard output alone; `pr
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nnjax.api.jax_session import jax_session
 from nnjax.api.predicting import model_of_run
+from nnjax.api.run_rows import rows_of_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
 from nnjax.cli.runs import read_config
@@ -24,10 +24,10 @@ from nnjax.reporting.counting_bar import counting
 from nnjax.reporting.files import replacing
 from nnjax.serving.answer_records import Record, answer_record, columns, csv_line, json_line
 from nnjax.serving.answering import Answered, answer_pictures
-from nnjax.serving.input_rows import rows_from_csv
+from nnjax.serving.input_rows import columns_note
 from nnjax.serving.model import Model
 from nnjax.serving.picture_files import PictureFile, find_pictures
-from nnjax.serving.server.series_values import last_values, next_value
+from nnjax.serving.series_values import answer_rows
 
 
 def main() -> None:
@@ -48,15 +48,15 @@ def predict(config: PredictConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     run = Path(config.run)
     pictures = () if config.image is None else find_pictures(config.image, "image")
-    file = run_dir / "predictions.jsonl"
+    file, run_config = run_dir / "predictions.jsonl", read_config(TrainConfig, run)
     with (
         RunConsole(run_dir / "predict.log", file=None if config.format == "table" else sys.stderr) as console,
-        out_of_memory_explained(read_config(TrainConfig, run), "evaluate"),
+        out_of_memory_explained(run_config, "evaluate"),
         jax_session(console.warn),
     ):
         model = model_of_run(run, config.checkpoint, config.memory_limit, console)
         _check_inputs(model, config)
-        records, total = _records(model, config, pictures, run_dir)
+        records, total = _records(model, config, run_config, pictures, run_dir, console)
         done: list[Record] = []
         with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as lines, counting(console, total) as advance:
             for record in records:
@@ -93,17 +93,23 @@ def _check_inputs(model: Model, config: PredictConfig) -> None:
 
 
 def _records(
-    model: Model, config: PredictConfig, pictures: Sequence[PictureFile], run_dir: Path
+    model: Model,
+    config: PredictConfig,
+    run_config: TrainConfig,
+    pictures: Sequence[PictureFile],
+    run_dir: Path,
+    console: RunConsole,
 ) -> tuple[Iterator[Record], int]:
     """The answers, each computed when it is asked for, and their number."""
     facts, top = model.facts, config.top
     if config.rows is not None:
-        read = partial(rows_from_csv, Path(config.rows))
-        answers = model.answer(read(facts))
-        if facts.series is not None:
-            following = next_value(answers[0], last_values(read, facts), facts.series)
-            return iter([answer_record("the next row", following, facts, top=top)]), 1
-        return (answer_record(f"row {place}", each, facts, top=top) for place, each in enumerate(answers, 1)), len(answers)
+        rows = rows_of_run(run_config.data, Path(config.rows))
+        answers = answer_rows(model, rows.read)
+        note = columns_note(Path(config.rows), facts, shown_path(Path(config.rows))) if facts.series is None else None
+        for line in (*rows.notes, *filter(None, [note])):
+            console.warn(line)
+        names = [rows.following] if facts.series is not None else [f"row {place}" for place in range(1, 1 + len(answers))]
+        return (answer_record(name, each, facts, top=top) for name, each in zip(names, answers, strict=True)), len(answers)
     answered = answer_pictures(model, pictures)
     draw = None
     if config.explain:

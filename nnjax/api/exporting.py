@@ -103,7 +103,7 @@ def export_model(
     from nnjax.serving.running import export_program
 
     with exporting(experiment):
-        weights_by_name, function = network_function(experiment, state)
+        weights_by_name, function = network_function(experiment, state, model.facts.calibration)
         program = export_program(function, weights_by_name, model.facts, platforms)
     weights = program.weights.values()
     return Exported(
@@ -147,11 +147,11 @@ def check_target(path: Path, key: str) -> None:
 
 
 def network_function(
-    experiment: "Experiment", state: "TrainState"
+    experiment: "Experiment", state: "TrainState", calibration: Mapping[str, Any] | None
 ) -> tuple[dict[str, NDArray[Any]], Callable[[Mapping[str, Any], Any], Any]]:
     """A trained network as weights by name, and a function of them and of inputs [b, ...] as the dataset stores them.
 
-    The function returns the outputs [trials, b, k] of the trials that answer.
+    The function returns the outputs [trials, b, k] of the trials that answer, by the model's `calibration`, too.
     """
     import jax
     from jax import lax
@@ -159,7 +159,7 @@ def network_function(
     from nnjax.training.evaluation import make_outputs
     from nnjax.training.hyperparams import normalized
 
-    used, many = trials_that_answer(experiment, state), experiment.placement.many
+    used, many = trials_that_answer(experiment, state, calibration), experiment.placement.many
     tree = {"params": state.params, "model_state": state.model_state}
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
     weights = {_name(path): np.asarray(leaf)[used] if many else np.asarray(leaf) for path, leaf in leaves}

@@ -64,7 +64,7 @@ def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, pat
         from jax2onnx import to_onnx
 
     facts = model.facts
-    weights, function = network_function(experiment, state)
+    weights, function = network_function(experiment, state, facts.calibration)
     with exporting(experiment), _quiet():
         converted = to_onnx(_answers_of(weights, function, model), [("b", *facts.inputs.shape)], model_name=facts.name)
         converted.graph.input[0].name, renamed = "inputs", converted.graph.input[0].name

@@ -21,6 +21,7 @@ from nnjax.config.data_options import DigitsData, SyntheticData, TfdsData
 from nnjax.config.parallel_options import MemoryLimit
 from nnjax.data.dataset import Dataset
 from nnjax.reporting.console import RunConsole
+from nnjax.reporting.trial_results import means
 from nnjax.serving.facts import InputFacts, ModelFacts, Preparation, SeriesFacts
 from nnjax.serving.model import Model, OutputsOf
 
@@ -66,8 +67,9 @@ def opened_model(
 def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Model:
     """Makes a model of a trained network; inside of `jax_session`.
 
-    Diverged trials, and those of a worse learning rate, take no part in its answers. The temperatures of `summary` are used if
-    they are of this state; else they are fitted again, which takes an evaluation of the validation and test splits.
+    Diverged trials, and those of a worse learning rate, take no part in its answers. The test metrics and temperatures of
+    `summary` are used if they are of this state; else they are measured and fitted again, which takes an evaluation of the
+    validation and test splits.
 
     Args:
         experiment: as trained.
@@ -78,8 +80,9 @@ def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str
     from nnjax.training.predictor import Predictor
 
     dataset, config = experiment.dataset, experiment.config
-    used, step = trials_that_answer(experiment, state), int(np.max(state.step))
-    calibration = _calibration(experiment, state, summary if summary.get("tested_step") == step else {})
+    step = int(np.max(state.step))
+    metrics, calibration = _measured(experiment, state, summary if summary.get("tested_step") == step else {})
+    used = trials_that_answer(experiment, state, calibration)
     predict = Predictor(experiment, state)
     outputs_of: OutputsOf = predict if len(used) == predict.num_trials else lambda inputs: predict(inputs)[used]
     facts = ModelFacts(
@@ -92,7 +95,7 @@ def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str
         from_logits=config.loss.from_logits,
         temperatures=_temperatures(calibration, used),
         series=_series_facts(dataset, outputs_of),
-        metrics={name: float(value) for name, value in (summary.get("test") or {}).items() if value is not None},
+        metrics=metrics,
         calibration=calibration,
         provenance={
             **provenance,
@@ -110,7 +113,7 @@ def input_facts(dataset: Dataset) -> InputFacts:
     if preparation is not None:
         train = dataset.train.inputs
         largest = 16.0 if preparation == "digits" else 255.0 if spec.input_dtype == "uint8" else float(train.max())
-    return InputFacts(spec.input_shape, spec.input_dtype, preparation, largest)
+    return InputFacts(spec.input_shape, spec.input_dtype, preparation, largest, dataset.features)
 
 
 def preparation_of(dataset: Dataset) -> Preparation | None:
@@ -131,31 +134,48 @@ def preparation_of(dataset: Dataset) -> Preparation | None:
     )
 
 
-def trials_that_answer(experiment: "Experiment", state: "TrainState") -> NDArray[np.intp]:
-    """The trials whose parameters are finite (all, if none has finite ones), of one learning rate where it varies.
+def trials_that_answer(
+    experiment: "Experiment", state: "TrainState", calibration: Mapping[str, Any] | None = None
+) -> NDArray[np.intp]:
+    """The trials that did not diverge (all, if all did), of one learning rate where it varies; inside of `jax_session`.
 
-    See `nnjax.training.answering_trials`; inside of `jax_session`.
+    See `nnjax.training.answering_trials`. A trial that did not diverge has finite parameters, statistics and outputs.
+
+    Args:
+        experiment: as trained.
+        state: as NumPy arrays.
+        calibration: as in `summary.json`: a trial whose outputs are not finite has no temperature.
     """
     import jax
 
     from nnjax.training.answering_trials import answering_trials
 
     finite = np.ones(experiment.plan.num_trials, bool)
-    for leaf in jax.tree.leaves(state.params):
+    for leaf in jax.tree.leaves((state.params, state.model_state)):
         finite &= np.isfinite(leaf).reshape(len(finite), -1).all(axis=1)
+    if calibration is not None:
+        finite &= [value is not None for value in _listed(calibration)]
     candidates = np.flatnonzero(finite) if finite.any() else np.arange(len(finite))
     return answering_trials(experiment, experiment.layout.put(state), candidates)[1]
 
 
-def _calibration(experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any]) -> dict[str, Any] | None:
-    """As in `summary.json`, from there if it holds one."""
-    if not experiment.classification:
-        return None
-    known = summary.get("calibration")
-    if isinstance(known, dict) and _is_whole(known, experiment.plan.num_trials):
-        return known
+def _measured(
+    experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any]
+) -> tuple[dict[str, float], dict[str, Any] | None]:
+    """The test metrics and the calibration as in `summary.json`, from there where it holds them."""
+    known, test = summary.get("calibration"), summary.get("test")
+    metrics = _numbers(test) if isinstance(test, Mapping) else {}
+    whole = known if isinstance(known, dict) and _is_whole(known, experiment.plan.num_trials) else None
+    if (metrics or not len(experiment.dataset.test)) and (whole is not None or not experiment.classification):
+        return metrics, whole if experiment.classification else None
     placed = experiment.layout.put(state)
-    return calibration_of(experiment, placed, experiment.evaluate(placed, experiment.dataset.test))
+    evaluation = experiment.evaluate(placed, experiment.dataset.test)
+    return metrics or _numbers(means(evaluation.metrics)), whole or calibration_of(experiment, placed, evaluation)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Those metrics that are finite numbers."""
+    return {name: float(value) for name, value in metrics.items() if isinstance(value, float | int) and np.isfinite(value)}
 
 
 def _is_whole(calibration: Mapping[str, Any], num_trials: int) -> bool:

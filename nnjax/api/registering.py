@@ -10,7 +10,7 @@ checked as those of shipped options; a field without a default has to be set. To
 for, so that a notebook's cell may run twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from nnjax.config.registry import register
@@ -43,8 +43,13 @@ def register_model(name: str) -> Callable[[Builder], Builder]:
     return register("model", name)
 
 
-def register_dataset(name: str) -> Callable[[Builder], Builder]:
+def register_dataset(name: str, *, columns: Sequence[str] = ()) -> Callable[[Builder], Builder]:
     """Makes `data=NAME` an option, read by the decorated function.
+
+    Args:
+        name: what chooses it.
+        columns: the names of a vector's values, by which `experiments.predict rows=FILE.csv` finds them in a file. Inputs that
+            are a table with `columns`, as pandas makes it, need none.
 
     Returns:
         A decorator of `read(options)`, which returns `((train_inputs, train_targets), (test_inputs, test_targets))` as arrays,
@@ -60,7 +65,7 @@ def register_dataset(name: str) -> Callable[[Builder], Builder]:
         ...     y = (x[:, 0] > 0).astype("int32")
         ...     return (x[100:], y[100:]), (x[:100], y[:100])
     """
-    return register("data", name)
+    return register("data", name, column_names=tuple(columns))
 
 
 def register_loss(name: str, *, from_logits: bool = False) -> Callable[[Builder], Builder]:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnjax.api.checked_arrays import checked_inputs, checked_split
 from nnjax.api.jax_session import jax_session, unchanged_process
+from nnjax.config.errors import InputError
 from nnjax.config.forecast_options import ErrorSource
 from nnjax.config.schema import TrainConfig
 from nnjax.data.dataset import Dataset, Split
@@ -146,8 +147,14 @@ class Result:
         return self.answers([picture])[0]
 
     def answers(self, pictures: Iterable[str | Path | bytes]) -> list[Answer]:
-        """Answers several pictures; see `answer`."""
-        sources = [Path(picture) if isinstance(picture, str) else picture for picture in pictures]
+        """Answers several pictures; see `answer`.
+
+        Raises:
+            InputError: a ValueError, also if `pictures` is a single one.
+        """
+        if isinstance(pictures, str | bytes | Path):
+            raise InputError("pictures: is one picture; must be a list of them, or call answer")
+        sources = [picture if isinstance(picture, bytes) else Path(picture).expanduser() for picture in pictures]
         return list(self.model.answer_pictures([prepare(open_picture(each), self.model.facts.inputs) for each in sources]))
 
     @cached_property

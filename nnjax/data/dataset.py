@@ -40,6 +40,7 @@ class Dataset:
         class_names: one per class; empty for regression.
         series: the time series whose windows the examples are; None for other data.
         options: the config that it was read by; None for a dataset that was made in Python.
+        features: the names of a vector's values; empty where they have none.
     """
 
     spec: DatasetSpec
@@ -51,3 +52,4 @@ class Dataset:
     class_names: tuple[str, ...]
     series: TimeSeries | None = None
     options: Data | None = None
+    features: tuple[str, ...] = ()

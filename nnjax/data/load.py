@@ -64,7 +64,9 @@ def load(data: Data, *, echo: Callable[[str], None] = print) -> Dataset:
         mean, std = mean_and_std(train.inputs)
     else:
         mean, std = np.zeros(channels, np.float32), np.ones(channels, np.float32)
-    return Dataset(spec, train, validation, test, mean, std, class_names, options=data)
+    arrays = registered_arrays(data)
+    features = arrays.features if arrays else ()
+    return Dataset(spec, train, validation, test, mean, std, class_names, options=data, features=features)
 
 
 def _tell_limits(data: Data, num_train: int, num_test: int, spec: DatasetSpec, echo: Callable[[str], None]) -> None:

@@ -29,6 +29,7 @@ class RegisteredArrays:
         task: what the targets are.
         num_outputs: number of classes, or of target values.
         class_names: one a class; empty for regression.
+        features: the names of a vector's values; empty where they have none.
     """
 
     train: "tuple[NDArray[Any], NDArray[Any]]"
@@ -36,6 +37,7 @@ class RegisteredArrays:
     task: Literal["classification", "regression"]
     num_outputs: int
     class_names: tuple[str, ...]
+    features: tuple[str, ...]
 
 
 def registered_arrays(data: object) -> RegisteredArrays | None:
@@ -61,6 +63,7 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
         (class_names,) = names or ((),)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: its function {_WANTED}") from error
+    features = _features(train_inputs, data, where)
     inputs = [_inputs(train_inputs, f"{where}: train inputs"), _inputs(test_inputs, f"{where}: test inputs")]
     targets = [_targets(train_targets, f"{where}: train targets"), _targets(test_targets, f"{where}: test targets")]
     for name, x, y in zip(("train", "test"), inputs, targets, strict=True):
@@ -75,12 +78,28 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
         shapes = " and ".join(f"{list(y.shape)} {y.dtype}" for y in targets)
         raise DataError(f"{where}: train and test targets are not alike: {shapes}")
     if targets[0].ndim == 2:
-        return RegisteredArrays((inputs[0], targets[0]), (inputs[1], targets[1]), "regression", targets[0].shape[1], ())
+        return RegisteredArrays(
+            (inputs[0], targets[0]), (inputs[1], targets[1]), "regression", targets[0].shape[1], (), features
+        )
     count = max(len(class_names), 1 + max(int(y.max()) for y in targets))
     if class_names and count > len(class_names):
         raise DataError(f"{where}: has {len(class_names)} class names, and targets up to {count - 1}, counted from 0")
     all_names = tuple(map(str, class_names or range(count)))
-    return RegisteredArrays((inputs[0], targets[0]), (inputs[1], targets[1]), "classification", count, all_names)
+    return RegisteredArrays((inputs[0], targets[0]), (inputs[1], targets[1]), "classification", count, all_names, features)
+
+
+def _features(inputs: Any, data: Any, where: str) -> tuple[str, ...]:
+    """The names that were registered, or a table's; whole numbers, which pandas counts columns by, are none."""
+    registered, columns = getattr(type(data), "column_names", ()), getattr(inputs, "columns", ())
+    found = registered or (() if all(isinstance(name, int) for name in columns) else columns)
+    names, shape = tuple(map(str, found)), list(getattr(inputs, "shape", ()))
+    if names and (len(shape) != 2 or shape[1] != len(names)):
+        named = f"names of columns ({', '.join(names)})"
+        raise DataError(f"{where}: has {named} and inputs of the shape {shape}; must have one name a column")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{where}: has two columns {twice}; names must differ")
+    return names
 
 
 def _inputs(values: Any, where: str) -> "NDArray[Any]":

@@ -15,6 +15,8 @@ _COLUMN = 4  # of the remarks
 def answer_table(records: Sequence[Mapping[str, Any]], what: str) -> FittedTable:
     """A row for each input: its class with its probability, the next classes, and warnings or the error.
 
+    A narrow terminal has no room for the next classes.
+
     Args:
         records: as from `nnjax.serving.answer_records`.
         what: the word for an input.
@@ -24,7 +26,7 @@ def answer_table(records: Sequence[Mapping[str, Any]], what: str) -> FittedTable
             [Column(what, breakable=True), Column("values", right=True), Column("remarks")],
             [Row([record["source"], _values(record), _remarks(record)], styles=_styles(record, 2)) for record in records],
         )
-    columns = [Column(what, breakable=True), Column("answer"), Column("probability", right=True), Column("then")]
+    columns = [Column(what, breakable=True), Column("answer"), Column("probability", right=True), Column("then", optional=True)]
     return FittedTable(
         [*columns, Column("remarks")],
         [Row([record["source"], *_classes(record), _remarks(record)], styles=_styles(record, _COLUMN)) for record in records],

@@ -4,7 +4,7 @@ FittedTable([Column("job"), Column("hidden", breakable=True)], [Row(["0", "[512,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.cells import cell_len
@@ -24,12 +24,14 @@ class Column:
         right: whether to align right, as for numbers.
         breakable: whether cells may break inside a word.
         whole: whether cells never break.
+        optional: whether it is left out where its cells would have to break.
     """
 
     name: str
     right: bool = False
     breakable: bool = False
     whole: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class FittedTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the table, laid out for `options.max_width`."""
         widths = self._widths(options.max_width)
+        for place, column in enumerate(self.columns):
+            if column.optional and widths[place] < self._longest(place):
+                yield from self._without(place).__rich_console__(console, options)
+                return
         roomy = sum(widths) + 3 * len(widths) + 1 <= options.max_width
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not roomy)
         for column, width in zip(self.columns, widths, strict=True):
@@ -69,6 +75,23 @@ class FittedTable:
                 cells[place].stylize(style)
             table.add_row(*cells, style=row.style, end_section=row.ends_section)
         yield table
+
+    def _longest(self, place: int) -> int:
+        """The width of a column's longest cell."""
+        return max(map(cell_len, [self.columns[place].name, *(row.cells[place] for row in self.rows)]))
+
+    def _without(self, left_out: int) -> "FittedTable":
+        """The table without a column."""
+        places = [place for place in range(len(self.columns)) if place != left_out]
+        rows = [
+            replace(
+                row,
+                cells=[row.cells[place] for place in places],
+                styles=[(places.index(place), style) for place, style in row.styles if place != left_out],
+            )
+            for row in self.rows
+        ]
+        return FittedTable([self.columns[place] for place in places], rows)
 
     def _widths(self, width: int) -> list[int]:
         """Each column's width in characters: the longest cell's, then narrowed from the widest column on until all fit."""

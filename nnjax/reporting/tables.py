@@ -170,7 +170,8 @@ def _calibration_texts(calibration: Mapping[str, Any]) -> tuple[str, str]:
     before, after = (percent_text(calibration[name]) for name in ("ece_before", "ece_after"))
     if not calibration["fitted_on"]:
         return f"error {before}", "no validation split to fit a temperature on"
-    return f"error {before} → {after}", temperature_text(calibration["temperature"])
+    worse = "; the test split is calibrated worse with it" if calibration["ece_after"] > calibration["ece_before"] else ""
+    return f"error {before} → {after}", f"{temperature_text(calibration['temperature'])}{worse}"
 
 
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:

@@ -51,7 +51,7 @@ def answer_record(source: str, answer: Answer, facts: ModelFacts, *, top: int, n
 
 def json_line(record: Record) -> str:
     """A record as one line of JSON; names that are not UTF-8 are escaped, and what is not finite is null."""
-    return json.dumps(_plain(record), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace").decode()
+    return json.dumps(plain_json(record), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace").decode()
 
 
 def csv_line(record: Record, names: Sequence[str]) -> str:
@@ -90,12 +90,13 @@ def _cell(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _plain(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
+    """The value for JSON, which has no NaN and no infinity: null stands for them."""
     match value:
         case float():
             return value if np.isfinite(value) else None
         case Mapping():
-            return {name: _plain(each) for name, each in value.items()}
+            return {name: plain_json(each) for name, each in value.items()}
         case list() | tuple():
-            return [_plain(each) for each in value]
+            return [plain_json(each) for each in value]
     return value

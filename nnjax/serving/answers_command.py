@@ -6,6 +6,7 @@ code = answer(ModelFile(path), arguments)
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nnjax.serving.input_rows import rows_from_csv
 from nnjax.serving.model import Model
 from nnjax.serving.model_file import ModelFile
 from nnjax.serving.picture_files import PictureFile, find_pictures
+from nnjax.serving.series_values import answer_rows
 
 
 def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
@@ -37,11 +39,14 @@ def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
     """
     facts = file.facts
     pictures = _pictures(facts, arguments)
-    rows = None if arguments.rows is None else rows_from_csv(arguments.rows, facts)
+    read = None if arguments.rows is None else partial(rows_from_csv, arguments.rows)
+    if read is not None:
+        read(facts)  # a mistake in the file comes before the model is started
     failed = 0
     with file.model_apart() as model:
-        for place, given in enumerate(() if rows is None else model.answer(rows), 1):
-            _print(answer_record(f"row {place}", given, facts, top=arguments.top), as_json=arguments.json)
+        for place, given in enumerate(() if read is None else answer_rows(model, read), 1):
+            name = f"row {place}" if facts.series is None else "the next row"
+            _print(answer_record(name, given, facts, top=arguments.top), as_json=arguments.json)
         for answered in answer_pictures(model, pictures):
             record = _record(answered, facts, arguments.top)
             failed += "error" in record

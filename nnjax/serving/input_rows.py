@@ -10,8 +10,10 @@ Of a series, rows are values in its unit; they become the scaled changes that th
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from itertools import chain, islice, starmap
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,21 @@ from numpy.typing import NDArray
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.serving.facts import ModelFacts, SeriesFacts
+from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
+from nnjax.serving.row_dates import RowDates
 
 _MAX_BYTES = 64 * 2**20
 _SEPARATORS = ",;\t"
+_GAPS = frozenset({"", "-", "?", "na", "n/a", "null", "none", "missing"})
 
 
-def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None, max_bytes: int = _MAX_BYTES) -> NDArray[Any]:
+def rows_from_csv(
+    source: str | Path,
+    facts: ModelFacts,
+    name: str | None = None,
+    max_bytes: int = _MAX_BYTES,
+    max_rows: int | None = None,
+) -> NDArray[Any]:
     """Reads CSV text, or the file of a path: one input a row; of a series, one value a row.
 
     Columns stand by name where the facts name features and the text has a header, else by place. A series' values are the
@@ -37,24 +48,40 @@ def rows_from_csv(source: str | Path, facts: ModelFacts, name: str | None = None
         facts: of the model.
         name: of the text in errors; by default the path, or "the rows".
         max_bytes: of the file or text.
+        max_rows: no more are read, except of a series, which ends with its last rows; None reads all.
 
     Returns:
         [n, *facts.inputs.shape] inputs of the stored type. Of a series, n is 1: the last rows, transformed as in training.
 
     Raises:
-        DataError: in one line with the line and column: for a wrong count, a word, a blank, a number that is not finite.
+        DataError: in one line with the line and column: for a wrong count, a word, a blank, a number that is not finite; of a
+            series, for dates that do not ascend as the training's do.
     """
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
     lines = _lines(_text(source, name, max_bytes), name)
-    header = lines.pop(0)[1] if lines and not any(_number(cell) is not None for cell in lines[0][1]) else None
-    if not lines:
-        raise DataError(f"{name}: holds no rows of numbers")
+    first = next(lines, None)
+    header = first[1] if first and is_header(first[1]) else None
+    if header is not None:
+        first = next(lines, None)
+    if first is None:
+        raise DataError(f"{name}: holds no rows of numbers{_advice(header)}")
     wanted = (facts.series.name,) if facts.series else facts.inputs.features
     count = 1 if facts.series else math.prod(facts.inputs.shape)
-    places = _places(header, wanted, count, len(lines[0][1]), name)
-    width = len(header or lines[0][1])
-    table = np.array([_values(cells, places, width, f"{name}, line {line}", header) for line, cells in lines])
-    return _inputs(table[:, 0] if facts.series else table, facts, name)
+    places = _places(header, wanted, count, first[1], name)
+    width = len(header or first[1])
+    dates = RowDates(header, facts.series, places[0], name) if header and facts.series else None
+
+    def values(line: int, cells: list[str]) -> list[float]:
+        row = _values(cells, places, width, f"{name}, line {line}", header)
+        if dates:
+            dates.check(line, cells)
+        return row
+
+    rows = starmap(values, chain([first], lines))
+    if facts.series is None:
+        return _inputs(np.array(list(islice(rows, max_rows))), facts, name)
+    last = deque((row[0] for row in rows), maxlen=facts.inputs.shape[0] + facts.series.difference)
+    return _inputs(np.array(last), facts, name)
 
 
 def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows") -> NDArray[Any]:
@@ -67,14 +94,16 @@ def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows"
         DataError: in one line: for another shape or something that is no finite number.
     """
     try:
-        table = np.array(values)
-    except ValueError:
+        table = number_array(values)
+    except UnequalLengths:
         raise DataError(f"{name}: its lists are of different lengths; must be {_wanted(facts)}") from None
-    if table.dtype.kind not in "iuf" or not table.size:  # not of booleans, texts or nulls, which become numbers in silence
+    except NotNumbers:
+        raise DataError(f"{name}={_short(values)}: must be numbers, {_wanted(facts)}") from None
+    if not table.size:
         raise DataError(f"{name}={_short(values)}: must be numbers, {_wanted(facts)}")
     if not np.isfinite(table).all():
         raise DataError(f"{name}={_short(values)}: must be finite numbers")
-    return _inputs(table.astype(np.float64), facts, name)
+    return _inputs(table, facts, name)
 
 
 def _inputs(table: NDArray[np.float64], facts: ModelFacts, name: str) -> NDArray[Any]:
@@ -132,23 +161,55 @@ def _text(source: str | Path, name: str, max_bytes: int) -> str:
         raise DataError(f"{name}: is no text in UTF-8: byte {error.start}") from None
 
 
-def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """Line numbers and cells, without blank lines at the end."""
+def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells, without blank lines at the end; each is read when its turn comes."""
     start = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=start.count)
     reader = csv.reader(io.StringIO(text.rstrip()), delimiter=separator, skipinitialspace=True)
     try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        for cells in reader:
+            if not cells:
+                raise DataError(f"{name}, line {reader.line_num}: is blank; must hold numbers")
+            yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num}: no CSV: {error}") from None
-    for line, cells in lines:
-        if not cells:
-            raise DataError(f"{name}, line {line}: is blank; must hold numbers")
-    return lines
 
 
-def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: int, name: str) -> list[int]:
-    """The column of each value."""
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether a table's first line names columns: none is a number, or they are numbered from 0 on, as pandas writes them.
+
+    Two columns that start with 0 and 1 are numbers: such a row is as likely. A line of gaps alone, such as N/A, names nothing.
+    """
+    if any(_number(cell) is not None for cell in cells):
+        return len(cells) > 2 and list(cells) == list(map(str, range(len(cells))))
+    return any(cell.lower() not in _GAPS for cell in cells)
+
+
+def columns_note(path: Path, facts: ModelFacts, name: str) -> str | None:
+    """Says that a file's columns are taken by their places though they have names; None where they are found by name.
+
+    Args:
+        path: of a file that `rows_from_csv` has read.
+        facts: of a model of vectors.
+        name: of the file.
+    """
+    _, cells = next(_lines(_text(path, name, _MAX_BYTES), name))
+    names = facts.inputs.features
+    if not is_header(cells) or set(cells) & set(names):
+        return None
+    reason = f"none is called {' or '.join(names[:3])}" if names else "the model has no names for them"
+    return f"{name}: its columns are taken by their places, not by their names: {reason}"
+
+
+def _advice(cells: Sequence[str] | None) -> str:
+    """What separates columns, where a line has one cell with blanks in it."""
+    is_one = cells is not None and len(cells) == 1 and len(cells[0].split()) > 1
+    return "; commas, semicolons or tabs separate columns, and blanks do not" if is_one else ""
+
+
+def _places(header: list[str] | None, wanted: Sequence[str], count: int, first: Sequence[str], name: str) -> list[int]:
+    """The column of each value; `first` is the first row below the header."""
+    width = len(first)
     if header and wanted and (set(wanted) & set(header) or len(header) != count):
         for feature in wanted:
             if feature not in header:
@@ -159,7 +220,8 @@ def _places(header: list[str] | None, wanted: Sequence[str], count: int, width: 
                 raise DataError(f"{name}: has {header.count(feature)} columns {feature}; must have one")
         return [header.index(feature) for feature in wanted]
     if width != count:
-        raise DataError(f"{name}, line 1: has {width} columns; must have {count}{': ' + ', '.join(wanted) if wanted else ''}")
+        names = f": {', '.join(wanted)}" if wanted else ""
+        raise DataError(f"{name}, line 1: has {width} columns; must have {count}{names}{_advice(header or first)}")
     return list(range(count))
 
 

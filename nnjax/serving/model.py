@@ -23,6 +23,8 @@ from nnjax.serving.typical import Typical
 OutputsOf = Callable[[NDArray[Any]], NDArray[np.float32]]
 """[n, *shape] inputs, as the dataset stores them → [trials, n, num_outputs] outputs. n may be any number above 0."""
 
+NOT_FINITE = "the network's outputs are no finite numbers"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -31,6 +33,7 @@ class Answer:
     Attributes:
         probabilities: [k] the mean over the trials of their calibrated probabilities; for regression, of their values.
         spread: [k] their standard deviation over the trials; 0 for one.
+        by_trial: [trials, k] what `probabilities` is the mean of.
         label: the most probable class; None for regression, or if the outputs are not finite.
         probability: the label's; None for regression.
         warnings: reasons to doubt the answer, such as an input unlike the training data.
@@ -38,6 +41,7 @@ class Answer:
 
     probabilities: NDArray[np.float32]
     spread: NDArray[np.float32]
+    by_trial: NDArray[np.float32]
     label: str | None
     probability: float | None
     warnings: tuple[str, ...] = ()
@@ -86,11 +90,11 @@ class Model:
             warnings = (warning,) if warning else ()
             label = probability = None
             if not np.isfinite(means).all():
-                warnings = (*warnings, "the network's outputs are no finite numbers")
+                warnings = (*warnings, NOT_FINITE)
             elif self.facts.task == "classification":
                 best = int(means.argmax())
                 label, probability = self.facts.labels[best], float(means[best])
-            answers.append(Answer(means, spread, label, probability, warnings))
+            answers.append(Answer(means, spread, by_trial[:, index], label, probability, warnings))
         return answers
 
     def answer_pictures(self, pictures: Sequence[Prepared]) -> Sequence[Answer]:

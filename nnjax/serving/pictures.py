@@ -150,9 +150,8 @@ def _damage_in(name: str, kind: str) -> Iterator[None]:
         yield
     except Image.DecompressionBombError:
         raise PictureError(f"{name}: has more pixels than its header says", "too large") from None
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise PictureError(f"{name}: damaged {kind}: {reason}", "damaged") from None
+    except Exception:
+        raise PictureError(f"{name}: damaged {kind}: it is cut off, or some of its bytes are wrong", "damaged") from None
 
 
 def _webp_size(data: bytes, name: str) -> tuple[int, int]:
@@ -181,9 +180,14 @@ def _orientation(picture: Image.Image) -> int:
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Brings any mode to "L" or "RGB", transparent parts on white or black."""
-    if picture.mode.startswith("I"):  # grey of 16 bits
-        grey = np.clip(np.asarray(picture).astype(np.int64) >> 8, 0, 255)
-        return Image.fromarray(grey.astype(np.uint8))
+    if picture.mode.startswith("I"):  # grey of 16 bits, of which one may stand for transparent
+        values = np.asarray(picture).astype(np.int64)
+        grey = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+        clear = picture.info.get("transparency")
+        if not isinstance(clear, int):
+            return grey
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        picture = grey
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         alpha = picture.getchannel("A")

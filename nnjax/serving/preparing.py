@@ -66,7 +66,8 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
     given = _in_colours(picture, facts.shape[2])
     shown: _Step = ("as given", np.asarray(_reduced(picture)))
     if given.shape == facts.shape and (facts.preparation == "plain" or not is_dark_on_light(_grey(picture))):
-        white = facts.largest if given.max() <= facts.largest else 255.0  # scikit-learn's digits may come as 0 to 16
+        # scikit-learn's digits may come as 0 to 16. Of other pictures white is 255, however dark they are.
+        white = facts.largest if facts.preparation == "digits" and given.max() <= facts.largest else 255.0
         return _prepared(_shares(given, white), facts, (shown,), ("already the network's size: unchanged",))
     if facts.preparation == "plain":
         cropped = _cropped(picture, facts.shape[0] / facts.shape[1])
@@ -77,7 +78,7 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
             _shares(_in_colours(small, facts.shape[2])),
             facts,
             (shown, ("cropped", np.asarray(cropped))),
-            () if cropped.size == picture.size else (cut,),
+            tuple(filter(None, ["" if cropped.size == picture.size else cut, _kept_dark(picture, facts)])),
         )
     figure = find_figure(_grey(picture))
     if figure is None:
@@ -92,6 +93,11 @@ def prepare(picture: Image.Image, facts: InputFacts) -> Prepared:
     return replace(prepared, warnings=_doubts(figure))
 
 
+def _kept_dark(picture: Image.Image, facts: InputFacts) -> str:
+    """A note for networks of grey images, many of which were trained on light figures on a black ground."""
+    return "dark on light: kept as it is" if facts.shape[2] == 1 and is_dark_on_light(_grey(picture)) else ""
+
+
 def _doubts(figure: Figure) -> tuple[str, ...]:
     """Reasons to believe that a picture is no drawing: of a cat, pieces stand out everywhere, and of all shades."""
     if figure.clutter > _CLUTTER:
@@ -100,6 +106,8 @@ def _doubts(figure: Figure) -> tuple[str, ...]:
         return ("the figure is of many shades, as in a photo of a scene",)
     if figure.parts > _MOST_PARTS:
         return (f"the figure has {figure.parts} separate pieces",)
+    if figure.at_border:
+        return ("the figure reaches the border of the picture, and may be cut off",)
     return ()
 
 

@@ -7,7 +7,7 @@ The ground is found by a morphological closing (Serra, 1982): it fills strokes, 
 wide. Ink is measured as a share of the ground at its place, so that pencil in a shadow counts as much as in the light.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ _LIKELIER = 1.3  # are dark strokes on a bright ground, which shadows fall upon
 _LEAST_CONTRAST = 0.05  # between ink and ground, as a share of the ground
 _NOISE = 0.08  # of the ground, as a share of the ink of strokes: more is smoothed away
 _SPECK = 0.03  # a component of less ink, as a share of the largest's, is dirt
+_SAME = 0.08  # values of a picture's border that differ by no more are one ground
+_EVEN = 0.4  # share of the border that must be one ground, for more of it to be put around the picture
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Figure:
         parts: the number of separate pieces that were kept.
         clutter: ink around the figure, as a share of the figure's: its 95th per cent.
         shades: by how much the darkest strokes (their 95th per cent) exceed usual ones, as a share.
+        at_border: whether it reaches the picture's border, as one that was cropped tightly does; it may be cut off.
     """
 
     ink: Grey
@@ -46,6 +49,7 @@ class Figure:
     parts: int
     clutter: float
     shades: float
+    at_border: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class _Found:
         return within and self.mask.sum() < 0.2 * other.mask.sum() and other.step > 0.6 * self.step
 
     @property
+    def reaches_border(self) -> bool:
+        """Whether it lies on a pixel of the border."""
+        return bool(self.mask[0].any() or self.mask[-1].any() or self.mask[:, 0].any() or self.mask[:, -1].any())
+
+    @property
     def box(self) -> tuple[int, int, int, int]:
         """As of `box_of`."""
         return box_of(self.mask.astype(np.float32))
@@ -75,11 +84,26 @@ def find_figure(grey: Grey) -> Figure | None:
     """Returns the figure in a picture; None if nothing stands out from the ground.
 
     Both polarities are tried. Strokes differ from a frame around them. Gaps between strokes do not: a frame around a gap shows
-    more of the same ground.
+    more of the same ground. A figure that was cropped tightly has no frame: where nothing is found, or what is found reaches
+    the border, more ground is put around the picture, if its border is mostly of one value. (Around paper with a shadow it
+    would look like a frame of its own.)
 
     Args:
         grey: [h, w] 0 for black to 1 for white.
     """
+    figure = _figure_of(grey)
+    if figure is not None and not figure.at_border:
+        return figure
+    border = _frame(grey)
+    ground = _commonest(border)
+    if len(ground) < _EVEN * len(border):
+        return figure
+    wider = _figure_of(_on_more_ground(grey, ground))
+    return figure if wider is None else replace(wider, at_border=True)
+
+
+def _figure_of(grey: Grey) -> Figure | None:
+    """As `find_figure`, in the picture as it is."""
     dark, light = _search(grey), _search(1 - grey)
     if dark is None and light is None:
         return None
@@ -93,7 +117,7 @@ def find_figure(grey: Grey) -> Figure | None:
     if cut is None:
         return None
     ink, shades = cut
-    return Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found), shades)
+    return Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found), shades, found.reaches_border)
 
 
 def is_dark_on_light(grey: Grey) -> bool:
@@ -102,8 +126,33 @@ def is_dark_on_light(grey: Grey) -> bool:
     return bool(middle - grey.min() > grey.max() - middle)
 
 
+def _frame(grey: Grey) -> Grey:
+    """The values of the border."""
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
 def _border(grey: Grey) -> float:
-    return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    return float(np.median(_frame(grey)))
+
+
+def _commonest(values: Grey) -> Grey:
+    """Those values that lie within `_SAME` of the one that most others lie near, in order."""
+    ordered = np.sort(values)
+    first = np.searchsorted(ordered, ordered - _SAME, "left")
+    last = np.searchsorted(ordered, ordered + _SAME, "right")
+    counts = last - first
+    most = np.flatnonzero(counts == counts.max())
+    middle = most[len(most) // 2]
+    return ordered[first[middle] : last[middle]]
+
+
+def _on_more_ground(grey: Grey, ground: Grey) -> Grey:
+    """A picture amid more of the ground: its values in any order, for flat ground would hide that its noise is noise."""
+    margin = max(2, max(grey.shape) // 4)
+    height, width = grey.shape
+    wider = np.random.default_rng(0).choice(ground, (height + 2 * margin, width + 2 * margin))
+    wider[margin : margin + height, margin : margin + width] = grey
+    return wider
 
 
 def _search(grey: Grey) -> _Found | None:

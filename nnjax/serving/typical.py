@@ -117,7 +117,7 @@ class Typical:
             )
             warning = f"{name}={row[place]:g}: the training data have {self.low[channel]:g} to {self.high[channel]:g}"
         elif score > 1:
-            warning = f"unlike the training data: {score:.1f} times as far from their middle as usual ones go"
+            warning = f"unlike the training data: {_far(score, 'their middle')}"
         return Judgement(max(excess, score, 0.0), threshold, warning)
 
     def arrays(self) -> dict[str, Floats]:
@@ -258,4 +258,13 @@ def _distances(away: Floats, precision: Floats) -> Floats:
 def _picture_warning(score: float, unusual: Floats) -> str:
     feature = int(np.nan_to_num(np.abs(unusual)).argmax())
     word = _WORDS[feature][int(unusual[feature] > 0)]
-    return f"unlike the training pictures, {score:.1f} times as far from them as usual ones go: {word}"
+    return f"unlike the training pictures, {_far(score, 'them')}: {word}"
+
+
+def _far(score: float, whom: str) -> str:
+    """A distance as a multiple of the threshold; in words where its digits would be 1.0."""
+    return (
+        f"{score:.1f} times as far from {whom} as usual ones go"
+        if score >= 1.05
+        else f"just further from {whom} than usual ones go"
+    )

@@ -1,6 +1,7 @@
 """Calibration of trained networks, in their summaries and again from their checkpoints."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import nnjax
 from nnjax.api.calibrating import calibration_of
 from nnjax.training.calibration import fit_temperature, mean_probabilities, reliability
+from nnjax.training.evaluation import EvaluationStoppedError
 
 NUMBERS = ("temperature", "fitted_on", "fitted_examples", "ece_before", "ece_after")
 
@@ -94,6 +96,13 @@ def test_a_diverged_trial_has_none(tiny):
     assert found["temperature"][0] > 0
     assert found["temperature"][1] is None
     assert 0 <= found["ece_after"] <= 1
+
+
+def test_a_signal_ends_the_evaluation_of_the_validation_split(result):
+    experiment, state = result._experiment, result._on_devices
+    test = experiment.evaluate(state, result.dataset.test)
+    with pytest.raises(EvaluationStoppedError):
+        calibration_of(experiment, state, test, SimpleNamespace(is_overdue=True))
 
 
 def test_an_evaluation_comes_to_the_same(longer, result, tmp_path):

@@ -1,6 +1,6 @@
 """A run's network in a file gives the run's outputs, whatever the kind of network and the number of examples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -77,6 +77,15 @@ SLOW = {
 def test_a_file_gives_the_run_s_outputs(name, tmp_path):
     result = nnjax.fit(nnjax.compose(*NETWORKS[name], "report.figures=false"))
     check(result, tmp_path / "model.nnjax", PRECISION.get(name, 1e-6))
+
+
+def test_a_trial_without_a_temperature_is_left_out_of_the_file_as_well(tmp_path):
+    result = nnjax.fit(nnjax.compose(*TINY, "training.seeds=2", "report.figures=false"))
+    kept, _ = result.summary["calibration"]["temperature"]
+    known = result.summary["calibration"] | {"temperature": [kept, None]}
+    result = replace(result, summary={**result.summary, "calibration": known})
+    assert read_model(result.export(tmp_path / "model.nnjax"), isolated=False).facts.num_trials == 1
+    check(result, tmp_path / "model.nnjax", 1e-6)
 
 
 def check(result, path, precision):

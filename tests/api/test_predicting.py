@@ -3,14 +3,17 @@
 import json
 from dataclasses import dataclass, replace
 
+import jax
 import numpy as np
 import pytest
 
 import nnjax
 from nnjax.api.jax_session import jax_session, unchanged_process
-from nnjax.api.predicting import input_facts, model_of_run, preparation_of
+from nnjax.api.predicting import input_facts, model_of, model_of_run, preparation_of
+from nnjax.config.errors import DataError
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.probabilities import probabilities
+from nnjax.serving.input_rows import rows_from_csv
 from nnjax.training.predictor import BATCH_SIZES
 
 
@@ -79,6 +82,8 @@ def test_another_checkpoint_has_a_temperature_of_its_own(run, opened):
     assert first.provenance["step"] == 24 != result.summary["tested_step"]
     assert first.temperatures != opened(folder).facts.temperatures
     assert first.temperatures[0] != 1
+    assert first.metrics == pytest.approx(nnjax.load_run(folder, checkpoint=24).evaluate("test"))
+    assert first.metrics["loss"] != result.metrics["test"]["loss"]
 
 
 @pytest.mark.parametrize("kept", [None, "nothing", {"temperature": "hot"}, {"temperature": -1.0}, {"temperature": [1.0, 2.0]}])
@@ -141,6 +146,24 @@ def test_a_series_goes_on_from_all_its_rows(holdout, source):
     np.testing.assert_allclose(facts.residuals, future.residuals, atol=1e-5)
 
 
+def test_a_trial_without_a_temperature_or_with_statistics_that_are_not_finite_takes_no_part(tiny):
+    result = nnjax.fit(tiny("training.seeds=3", "model.normalization=batch"))
+    state, temperatures = result._state, result.summary["calibration"]["temperature"]
+    leaves, structure = jax.tree.flatten(state.model_state)
+    broken = [np.where(np.arange(3).reshape(-1, *[1] * (leaf.ndim - 1)) == 0, np.nan, leaf) for leaf in leaves]
+    diverged = replace(state, model_state=jax.tree.unflatten(structure, broken))
+    known = result.summary["calibration"] | {"temperature": [*temperatures[:2], None]}
+    with unchanged_process(), jax_session(lambda text: None):
+        for used, found in (
+            ([1, 2], model_of(result._experiment, diverged, result.summary, {})),
+            ([0, 1], model_of(result._experiment, state, {**result.summary, "calibration": known}, {})),
+        ):
+            assert found.facts.temperatures == tuple(temperatures[trial] for trial in used)
+            inputs = result.dataset.test.inputs[:5]
+            plain = probabilities(found.outputs_of(inputs), from_logits=True)
+            np.testing.assert_allclose(plain, result.predict(inputs)[used], atol=1e-6)
+
+
 def test_a_regression_answers_with_values():
     result = nnjax.fit(nnjax.compose("model=two_neuron", "training.duration=3steps"))
     inputs = result.dataset.test.inputs
@@ -161,6 +184,39 @@ def test_a_regression_answers_with_values():
 )
 def test_only_images_with_a_black_can_be_given_as_pictures(overrides, preparation):
     assert preparation_of(nnjax.load_data(nnjax.compose("model=fnn", *overrides))) == preparation
+
+
+class Table:
+    """As pandas has it."""
+
+    columns = ("width", "length")
+    shape = (20, 2)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.random.default_rng(0).normal(size=self.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("columns", "table"), [(("width", "length"), np.asarray(Table())), ((), Table())], ids=["named", "a table"]
+)
+def test_the_columns_of_a_registered_dataset_are_found_by_name(own_registry, columns, table):
+    @nnjax.register_dataset("flowers", columns=columns)
+    def flowers(options: Nothing):
+        return (table, np.arange(20) % 2), (np.asarray(table), np.arange(20) % 2)
+
+    facts = nnjax.fit(nnjax.compose("model=fnn", "data=flowers", "training.global_batch_size=4", "training.duration=1epoch"))
+    facts = facts.model.facts
+    assert facts.inputs.features == ("width", "length")
+    assert rows_from_csv("length,width\n1,2", facts).tolist() == [[2, 1]]
+
+
+def test_names_of_columns_have_to_fit(own_registry):
+    @nnjax.register_dataset("wrong", columns=("width",))
+    def wrong(options: Nothing):
+        return (np.zeros((4, 2)), np.arange(4) % 2), (np.zeros((4, 2)), np.arange(4) % 2)
+
+    with pytest.raises(DataError, match=r"data=wrong: has names of columns \(width\) and inputs of the shape \[4, 2\]"):
+        nnjax.load_data(nnjax.compose("model=fnn", "data=wrong"))
 
 
 def test_registered_images_are_cropped_and_resized(own_registry):

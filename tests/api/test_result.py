@@ -3,8 +3,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nnjax
+from nnjax.config.errors import InputError
 
 
 def test_predictions_are_probabilities_of_any_number_of_examples(trained):
@@ -138,3 +140,13 @@ def test_a_run_is_read_back(tiny, tmp_path):
     assert loaded.summary == {**result.summary, "seconds": loaded.summary["seconds"]}
     with pytest.raises(nnjax.ConfigError, match="run=nowhere: no such folder"):
         nnjax.load_run("nowhere")
+
+
+def test_pictures_are_answered_from_a_list_and_from_the_home_folder(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pixels = (trained.dataset.test.inputs[0, :, :, 0] * 15.9375).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert trained.answer("~/a.png").label == trained.answers([tmp_path / "a.png"])[0].label
+    for one in ("photo.png", tmp_path / "a.png", b"abc"):
+        with pytest.raises(InputError, match=r"^pictures: is one picture; must be a list of them, or call answer$"):
+            trained.answers(one)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from commands import run, summary_of
 from PIL import Image, ImageDraw
 
 import nnjax
+from nnjax.data.series_file import AIRLINE_FILE
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,15 @@ def test_one_bad_picture_does_not_stop_the_others_and_lines_can_be_piped(folder,
     assert "1 of 4 pictures could not be read: scans/broken.png: " in done.stderr
     kept = (folder / f"{tmp_path.name}_jsonl" / "predictions.jsonl").read_text()
     assert [json.loads(line) for line in kept.splitlines()] == records
+
+
+@pytest.mark.parametrize("kept", ["hot", 3, [1.0]])
+def test_an_evaluation_where_the_summary_holds_something_else_as_calibration(folder, tmp_path, kept):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    summary = summary_of(tmp_path / "run")
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary | {"calibration": kept}))
+    run("evaluate", f"run={tmp_path}/run", "figures=false", f"hydra.run.dir={tmp_path}/out", cwd=tmp_path)
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["calibration"] == summary["calibration"]
 
 
 def test_csv_of_a_pattern(folder, tmp_path):
@@ -148,3 +159,18 @@ def test_the_next_value_of_a_series(tmp_path):
     done = run("predict", "run=run", "rows=known.csv", "format=jsonl", "hydra.run.dir=out", cwd=tmp_path)
     record = json.loads(done.stdout)
     assert record["values"] == [pytest.approx(first, rel=1e-5)]
+
+
+def test_the_next_month_of_a_dated_series_and_rows_that_are_out_of_order(tmp_path):
+    short = ["model=rnn", "data=airline", "training.duration=2epochs", "report.figures=false"]
+    run("train", *short, "hydra.run.dir=run", cwd=tmp_path)
+    header, *months = AIRLINE_FILE.read_text().splitlines()
+    (tmp_path / "known.csv").write_text("\n".join([header, *months[:-1], "1960-12,"]))
+    (tmp_path / "reversed.csv").write_text("\n".join([header, *months[::-1]]))
+    words = ["run=run", "format=jsonl"]
+    record = json.loads(run("predict", *words, "rows=known.csv", "hydra.run.dir=out", cwd=tmp_path).stdout)
+    future = nnjax.load_run(tmp_path / "run").forecast(1, file=tmp_path / "known.csv")
+    assert (record["source"], record["values"]) == ("1960-12", [pytest.approx(future.values[0], rel=1e-5)])
+    refused = run("predict", *words, "rows=reversed.csv", "hydra.run.dir=no", cwd=tmp_path, check=3)
+    assert refused.stderr.splitlines()[-1].startswith("rows=reversed.csv: line 3: month 1960-11 comes after 1960-12")
+    assert refused.stdout == ""

@@ -51,4 +51,9 @@ def test_shares_as_percent(share, text):
 
 def test_the_line_of_the_closing_table():
     assert _calibration_texts(calibration()) == ("error 12.3% → 4.56%", "temperature 1.5")
+    worse = calibration() | {"ece_before": 0.0456, "ece_after": 0.123}
+    assert _calibration_texts(worse) == (
+        "error 4.56% → 12.3%",
+        "temperature 1.5; the test split is calibrated worse with it",
+    )
     assert _calibration_texts(calibration(None, 1.0)) == ("error 12.3%", "no validation split to fit a temperature on")

@@ -15,8 +15,15 @@ def facts(task="classification", labels=("cat", 'the "dog", at home', "cow")):
     return ModelFacts("model", task, inputs, labels, count, 1, True, (1.0,), None, {}, None, {})
 
 
-CLASSES = Answer(np.array([0.2, 0.7, 0.1], np.float32), np.array([0, 0.05, 0], np.float32), "…", 0.7, ("unlike", "pale"))
-VALUES = Answer(np.array([1.5, -2e-9], np.float32), np.zeros(2, np.float32), None, None)
+CLASSES = Answer(
+    np.array([0.2, 0.7, 0.1], np.float32),
+    np.array([0, 0.05, 0], np.float32),
+    np.zeros((2, 3), np.float32),
+    "…",
+    0.7,
+    ("unlike", "pale"),
+)
+VALUES = Answer(np.array([1.5, -2e-9], np.float32), np.zeros(2, np.float32), np.zeros((1, 2), np.float32), None, None)
 
 
 def test_classes_come_by_their_probability():

@@ -7,7 +7,7 @@ from models import facts_of, series_facts
 from nnjax.config.errors import DataError
 from nnjax.data.time_series import Transform
 from nnjax.serving.facts import InputFacts
-from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
+from nnjax.serving.input_rows import columns_note, rows_from_csv, rows_from_lists
 
 NAMED = facts_of(inputs=InputFacts((2,), "float32", features=("width", "length")))
 PLAIN = facts_of((2,))
@@ -22,6 +22,7 @@ PLAIN = facts_of((2,))
         ("1\t2\n3\t4", NAMED),
         ("width,length\n1,2\n3,4", NAMED),
         ("length,name,width\n2,x,1\n4,,3", NAMED),
+        ("0,1,2\n1,2,5\n3,4,6", facts_of(inputs=InputFacts((2,), "float32", features=("0", "1")))),  # as pandas counts columns
         ("x,y\n1,2\n3,4", NAMED),  # two columns of other names: by place
         (' " 1 " , 2e0\n3,4', PLAIN),
     ],
@@ -40,6 +41,9 @@ def test_columns_stand_by_name_or_place(text, facts, tmp_path):
     [
         ("1,2\n3,x", PLAIN, "the rows, line 2, column 2: 'x'; must be a finite number"),
         ("a,b\n1,2\n,4", PLAIN, "the rows, line 3, column 1 (a): is blank; must be a finite number"),
+        ("N/A,1\n3,4", PLAIN, "the rows, line 1, column 1: 'N/A'; must be a finite number"),
+        ("N/A,-\n3,4", PLAIN, "the rows, line 1, column 1: 'N/A'; must be a finite number"),
+        ("0,1,2\n", facts_of((3,)), "the rows: holds no rows of numbers"),
         ("1,nan", PLAIN, "the rows, line 1, column 2: 'nan'; must be a finite number"),
         ("1,1_000", PLAIN, "the rows, line 1, column 2: '1_000'; must be a finite number"),
         ("1,2\n1,2,3", PLAIN, "the rows, line 2: has 3 columns; must have 2"),
@@ -48,6 +52,12 @@ def test_columns_stand_by_name_or_place(text, facts, tmp_path):
         ("width,length,width\n1,2,3", NAMED, "the rows: has 2 columns width; must have one"),
         ("1,2\n\n3,4", PLAIN, "the rows, line 2: is blank; must hold numbers"),
         ("", PLAIN, "the rows: holds no rows of numbers"),
+        ("1 2", PLAIN, "the rows: holds no rows of numbers; commas, semicolons or tabs separate columns, and blanks do not"),
+        (
+            "1 2\n3 4",
+            PLAIN,
+            "the rows, line 1: has 1 columns; must have 2; commas, semicolons or tabs separate columns, and blanks do not",
+        ),
         ("a,b\n", PLAIN, "the rows: holds no rows of numbers"),
         ("1,1e300", PLAIN, "the rows: holds a number beyond ±3.4e38"),
     ],
@@ -56,6 +66,28 @@ def test_what_is_no_row_is_refused(text, facts, message):
     with pytest.raises(DataError) as caught:
         rows_from_csv(text, facts)
     assert str(caught.value) == message
+
+
+def test_two_numbers_are_no_header():
+    """Of two columns, 0 and 1 may be a row."""
+    assert rows_from_csv("0,1\n1,0", PLAIN).tolist() == [[0, 1], [1, 0]]
+    assert rows_from_csv("0,1,2\n1,0,3", facts_of((3,))).tolist() == [[1, 0, 3]]
+    assert rows_from_csv("0,1,3\n1,0,3", facts_of((3,))).tolist() == [[0, 1, 3], [1, 0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "reason"),
+    [
+        ("1,2", PLAIN, None),
+        ("a,b\n1,2", PLAIN, "the model has no names for them"),
+        ("length,width\n1,2", NAMED, None),
+        ("a,b\n1,2", NAMED, "none is called width or length"),
+    ],
+)
+def test_columns_that_are_taken_by_place_are_noted(text, facts, reason, tmp_path):
+    (tmp_path / "a.csv").write_text(text)
+    note = f"a.csv: its columns are taken by their places, not by their names: {reason}"
+    assert columns_note(tmp_path / "a.csv", facts, "a.csv") == (reason and note)
 
 
 def test_files_that_cannot_be_rows(tmp_path):

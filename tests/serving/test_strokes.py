@@ -94,3 +94,26 @@ def test_polarity_of_a_plain_picture():
     assert is_dark_on_light(1 - drawn(8 - 1))
     assert not is_dark_on_light(drawn(7))
     assert not is_dark_on_light(np.zeros((4, 4), np.float32))
+
+
+@pytest.mark.parametrize("digit", STROKES)
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("margin", [0, 6])
+def test_a_figure_that_is_cropped_tightly_is_found(digit, dark, margin):
+    ink = drawn(digit, 34)
+    top, bottom, left, right = box_of(ink)
+    cut = np.pad(ink[top:bottom, left:right], margin)
+    figure = find_figure(0.1 + 0.8 * (1 - cut if dark else cut))
+    assert figure is not None
+    assert figure.dark_on_light == dark
+    assert figure.parts == 1
+    assert figure.at_border or margin
+    assert overlap(figure.ink, ink) > 0.85
+
+
+def test_more_ground_is_put_around_an_even_border_alone():
+    """Paper with a shadow stays as it is: a frame of one shade would stand out from it."""
+    for seed, digit in enumerate(STROKES):
+        figure = find_figure(grey(photographed(drawn(digit), seed, shadow=True, margin=1.3)))
+        assert not figure.at_border
+        assert figure.parts == 1

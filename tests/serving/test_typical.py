@@ -1,5 +1,7 @@
 """Inputs like the training data pass; others are flagged, in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from archives import tfds_data
@@ -48,6 +50,9 @@ def test_a_warning_says_how_far_and_in_what(of_digits):
         == f"unlike the training pictures, {empty.score:.1f} times as far from them as usual ones go: less contrast"
     )
     assert inverted.warning.endswith(": lighter")
+    just = replace(typical, threshold=np.array([empty.score * empty.threshold / 1.04], np.float32))
+    (beyond,) = just.judge(np.zeros((1, 8, 8, 1), np.uint8))
+    assert beyond.warning == "unlike the training pictures, just further from them than usual ones go: less contrast"
     assert empty.score > 2
     assert typical.judge(test[:1])[0].warning is None
 

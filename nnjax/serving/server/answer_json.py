@@ -1,6 +1,6 @@
 """Models and answers as plain values for JSON.
 
-answer_values(answer, seen)            # {"label": "7", "probability": 0.998, "probabilities": [...], ...}
+answer_values(answer, facts, seen)            # {"label": "7", "probability": 0.998, "probabilities": [...], ...}
 model_values(facts)                    # {"name": "digits", "task": "classification", "labels": [...], ...}
 """
 
@@ -26,13 +26,13 @@ def model_values(facts: ModelFacts) -> dict[str, Any]:
     return values
 
 
-def answer_values(answer: Answer, seen: Seen | None = None) -> dict[str, Any]:
-    """An answer: of classes with label and probabilities, of values with these."""
+def answer_values(answer: Answer, facts: ModelFacts, seen: Seen | None = None) -> dict[str, Any]:
+    """An answer: of classes with label and probabilities, of values with these; None for each that is not finite."""
     mean, spread = (_rounded(numbers) for numbers in (answer.probabilities, answer.spread))
-    if answer.label is None:
+    if facts.task == "regression":
         made: dict[str, Any] = {"values": mean, "spread": spread}
     else:
-        probability = round(float(answer.probability or 0.0), _DIGITS)
+        probability = None if answer.probability is None else round(answer.probability, _DIGITS)
         made = {"label": answer.label, "probability": probability, "probabilities": mean, "spread": spread}
     if seen is None:
         return made | {"warnings": list(answer.warnings)}

@@ -116,22 +116,26 @@ class Batcher:
             loop.call_soon_threadsafe(self._finish, batch, results, time.perf_counter() - start)
 
     def _results(self, batch: list[_Waiting]) -> list[Sequence[Answer] | Exception]:
-        """The answers of each request, or the exception that its inputs raise."""
-        inputs = batch[0].inputs if len(batch) == 1 else np.concatenate([waiting.inputs for waiting in batch])
-        try:
-            answers = self._compute(inputs)
-        except Exception as error:
-            if len(batch) == 1:
-                return [error]
-            return [result for waiting in batch for result in self._results([waiting])]  # one must not fail the others
+        """The answers of each request, or the exception that its inputs raise; nothing ends the thread."""
         ends = list(accumulate(len(waiting.inputs) for waiting in batch))
-        return [answers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        try:
+            inputs = batch[0].inputs if len(batch) == 1 else np.concatenate([waiting.inputs for waiting in batch])
+            answers = self._compute(inputs)
+            if len(answers) != ends[-1]:
+                raise RuntimeError(f"the model gave {len(answers)} answers to {ends[-1]} inputs")
+            return [answers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        except BaseException as error:
+            if len(batch) > 1:
+                return [result for waiting in batch for result in self._results([waiting])]  # one must not fail the others
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                return [error]
+            made = RuntimeError(f"the model raised {type(error).__name__}")  # a future takes no such exception
+            made.__cause__ = error
+            return [made]
 
     def _finish(self, batch: list[_Waiting], results: list[Sequence[Answer] | Exception], seconds: float) -> None:
         """Hands the results to the requests, and begins the next batch."""
         self._sent = None
-        self._begin()
-        self._observe(sum(len(waiting.inputs) for waiting in batch), seconds)
         for waiting, result in zip(batch, results, strict=True):
             if waiting.done.done():
                 continue
@@ -139,3 +143,5 @@ class Batcher:
                 waiting.done.set_exception(result)
             else:
                 waiting.done.set_result(result)
+        self._begin()
+        self._observe(sum(len(waiting.inputs) for waiting in batch), seconds)

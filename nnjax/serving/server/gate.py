@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -24,6 +24,7 @@ NOTES = "nnjax.notes"
 
 FAILED = "the server failed at this request; its log has the reason"
 _LONGEST_PATH = 120
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 def error_body(reason: str) -> bytes:
@@ -48,6 +49,9 @@ async def send_json(send: Send, status: int, body: bytes, headers: dict[str, str
 
 
 Count = Callable[[str, int, float | None], None]
+"""Called with a request's path template, status and seconds; None where it took no time."""
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Gate:
@@ -57,14 +61,12 @@ class Gate:
         app: the routes.
         token: that requests must bring; None for no authentication.
         log: of lines, one a request.
-        count: called with each request's path template, status and seconds; None where it took no time.
+        count: called with each request.
     """
 
-    def __init__(
-        self, app: ASGIApp, token: str | None, log: RequestLog, count: Callable[[str, int, float | None], None]
-    ) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, log: RequestLog, count: Count) -> None:
         self._app, self._log, self._count = app, log, count
-        self._token = None if token is None else f"Bearer {token}".encode()
+        self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, whatever happens."""
@@ -79,7 +81,9 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
+                headers = list(message.get("headers", ()))
+                if _NO_SNIFFING not in headers:  # a page's own has it already
+                    message["headers"] = [*headers, _NO_SNIFFING]
             await send(message)
 
         try:
@@ -96,17 +100,23 @@ class Gate:
             self._count(notes["path"], status, seconds)
             self._log.line(_line(scope, notes, status, seconds))
 
-    def refused(self, scope: Scope, error: RequestError) -> None:
-        """Counts and logs a request that was refused before it came here."""
-        self._count("/predict", error.status, None)
+    def refused(self, scope: Scope, path: str, error: RequestError) -> None:
+        """Counts and logs what was refused before it came here; `path` is a template's."""
+        self._count(path, error.status, None)
         self._log.line(_line(scope, {"reason": error.reason}, error.status, 0.0))
 
     def _check_token(self, scope: Scope) -> None:
         if self._token is None or scope["path"] in OPEN_PATHS:
             return
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        if not secrets.compare_digest(given, self._token):
+        if not self.admits(scope["headers"]):
             raise RequestError(401, "needs the header Authorization: Bearer TOKEN, with the server's token")
+
+    def admits(self, headers: Headers) -> bool:
+        """Whether a request's headers bring the token, where one is wanted."""
+        if self._token is None:
+            return True
+        scheme, _, given = next((value for name, value in headers if name == b"authorization"), b"").partition(b" ")
+        return scheme.lower() == b"bearer" and secrets.compare_digest(given.strip(), self._token)
 
     def _log_failure(self) -> None:
         for line in traceback.format_exc().splitlines():

@@ -51,10 +51,13 @@ def bound(settings: ServerSettings) -> Iterator[socket.socket]:
         raise ConfigError(f"{key}: no address of this machine: {getattr(error, 'strerror', None) or error}") from None
     family, kind, protocol, _, address = found[0]
     with socket.socket(family, kind, protocol) as sock:
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reused = os.name == "posix"  # an address that has connections of a server before; elsewhere, the word means more
         try:
+            if reused:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
+            if reused:  # until this socket listens, another one of the same option could take its address
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ConfigError(f"port={settings.port}: is in use; write another one, or port=0 for a free one") from None
@@ -115,6 +118,8 @@ def serve(
     if not leaving.has_begun():
         leaving.begin()
     leaving.receive(server.stop)
+    if os.name == "posix":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for the next server; see `bound`
     try:
         server.run(sockets=[sock])
     finally:

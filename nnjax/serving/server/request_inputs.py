@@ -14,6 +14,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,17 @@ from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
+from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
 from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
 from nnjax.serving.preparing import prepare
+from nnjax.serving.series_values import last_values
 from nnjax.serving.server.data_urls import data_url
 from nnjax.serving.server.request_error import RequestError, request_error_of
-from nnjax.serving.server.series_values import last_values
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/gif", "image/webp", "application/octet-stream")
 _TYPES = "image/png, image/jpeg, image/bmp, image/gif, image/webp, multipart/form-data, text/csv or application/json"
 _AFTER_FORM = 1024  # bytes that may follow the end of a form
+_MOST_FIELDS = 64  # of a form, besides files; what they hold is not used
 _KEYS = ("image", "images", "rows", "inputs")
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -72,7 +75,7 @@ class Taken:
     Attributes:
         inputs: [n, *shape] of the stored type.
         seen: of each picture; empty where none was given.
-        last: of a series, the values that the window is made of; see `nnjax.serving.server.series_values`.
+        last: of a series, the values that the window is made of; see `nnjax.serving.series_values`.
     """
 
     inputs: NDArray[Any]
@@ -113,7 +116,8 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
             return _pictures(files, facts, settings, steps=steps)
         if kind_text == "text/csv":
             text = _text(_bounded(body, "CSV", settings.body // CSV_SHARE))
-            return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body), facts, settings)
+            most = settings.examples + 1
+            return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body, most), facts, settings)
         if kind_text == "application/json":
             return _json(body, facts, settings, steps=steps)
     except UserError as error:
@@ -147,9 +151,16 @@ def _files(body: bytes, boundary: bytes, most: int) -> list[bytes]:
         files.append(file.file_object.read())
         file.close()
 
+    fields = count(1)
+
+    def take_field(field: Any) -> None:
+        if next(fields) > _MOST_FIELDS:
+            raise RequestError(413, f"more than {_MOST_FIELDS} fields in a form, besides files")
+        field.close()
+
     # Nothing is written to the disk: the body is in memory, and so are its parts.
-    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1, "MAX_FIELDS": most, "MAX_FIELD_SIZE": 4096}
-    form = FormParser("multipart/form-data", lambda field: None, take, boundary=boundary, config=config)
+    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
+    form = FormParser("multipart/form-data", take_field, take, boundary=boundary, config=config)
     try:
         form.write(body)
         form.finalize()
@@ -225,12 +236,12 @@ def _network_inputs(values: list[Any], facts: ModelFacts) -> NDArray[Any]:
     shape, dtype = facts.inputs.shape, np.dtype(facts.inputs.dtype)
     wanted = f"inputs: must be numbers of the shape {list(shape)}, or a list of these"
     try:
-        inputs = np.asarray(values)
-    except ValueError:  # lists of unequal lengths
+        inputs = number_array(values)
+    except (NotNumbers, UnequalLengths):
         raise RequestError(422, wanted) from None
     if inputs.shape == shape:
         inputs = inputs[np.newaxis]
-    if inputs.shape[1:] != shape or inputs.dtype.kind not in "iuf":
+    if inputs.shape[1:] != shape:
         raise RequestError(422, wanted)
     if dtype == np.uint8 and not (np.all(inputs >= 0) and np.all(inputs <= 255) and np.all(inputs == np.floor(inputs))):
         raise RequestError(422, "inputs: must be whole numbers from 0 to 255")
@@ -248,5 +259,5 @@ def _rows(read: Callable[[ModelFacts], NDArray[Any]], facts: ModelFacts, setting
 
 def _checked(inputs: NDArray[Any], settings: ServerSettings) -> Taken:
     if len(inputs) > settings.examples:
-        raise RequestError(413, f"{len(inputs)} examples in a request; at most {settings.examples}")
+        raise RequestError(413, f"more than {settings.examples} examples in a request")
     return Taken(inputs)

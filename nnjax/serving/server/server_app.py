@@ -28,16 +28,17 @@ from starlette.types import Receive, Scope, Send
 
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
+from nnjax.serving.answer_records import plain_json
 from nnjax.serving.model import Model
 from nnjax.serving.page.drawing_page import page_response
+from nnjax.serving.series_values import next_value
 from nnjax.serving.server.answer_json import answer_values, explanation_values, model_values
 from nnjax.serving.server.api_page import api_page
-from nnjax.serving.server.gate import FAILED, NOTES, Gate, error_body, whole_response
+from nnjax.serving.server.gate import FAILED, NOTES, Gate, Headers, error_body, whole_response
 from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
 from nnjax.serving.server.request_inputs import Taken, is_quick, read_body
 from nnjax.serving.server.request_log import RequestLog
-from nnjax.serving.server.series_values import next_value
 from nnjax.serving.server.served_model import EXPLAINED, ServedModel
 from nnjax.serving.server.server_metrics import CONTENT_TYPE, ServerMetrics
 from nnjax.serving.server.server_state import Admission, ServerState, queue_full
@@ -93,12 +94,17 @@ class ServerApp:
         """ASGI."""
         await self._gate(scope, receive, send)
 
-    def refusal(self, client: Any, url: bytes) -> bytes | None:
+    def refusal(self, client: Any, url: bytes, headers: Headers) -> bytes | None:
         """The response to a request for an answer while the queue is full, counted and logged; see `connection.Refusing`."""
-        if not self.state.is_full:
+        if not self.state.is_full or not self._gate.admits(headers):
             return None
-        self._gate.refused({"client": client, "method": "POST", "path": url.decode("latin-1")}, self._full)
+        path = url.partition(b"?")[0].decode("latin-1")
+        self._gate.refused({"client": client, "method": "POST", "path": path}, "/predict", self._full)
         return self._full_response
+
+    def turned_away(self, client: Any, error: RequestError) -> None:
+        """Counts and logs a connection that is closed without an answer to a request; see `connection.Refusing`."""
+        self._gate.refused({"client": client, "method": "-", "path": "-"}, "none", error)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -156,7 +162,7 @@ class ServerApp:
         if taken.last is not None and model.facts.series is not None:
             given = [next_value(answer, taken.last, model.facts.series) for answer in given]
         seen = taken.seen or (None,) * len(given)
-        answers = [answer_values(answer, one) for answer, one in zip(given, seen, strict=True)]
+        answers = [answer_values(answer, model.facts, one) for answer, one in zip(given, seen, strict=True)]
         if explain:
             for values, inputs, answer, one in zip(answers, taken.inputs, given, seen, strict=True):
                 looked = await model.looked(inputs, answer) if model.explains else None
@@ -254,7 +260,11 @@ def make_app(
 
 
 def _json(values: Mapping[str, Any]) -> Response:
-    return Response(json.dumps(values) + "\n", media_type="application/json")
+    try:
+        text = json.dumps(values, allow_nan=False)
+    except ValueError:  # NaN or infinity, which JSON has not
+        text = json.dumps(plain_json(values), allow_nan=False)
+    return Response(text + "\n", media_type="application/json")
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -122,6 +122,14 @@ class Served:
         return [one["label"] for one in answer["answers"]]
 
 
+def wait_for(condition, seconds=20):
+    """Until the condition holds."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+
+
 @contextmanager
 def running(models, settings=None, token=None, log=None, *, ready=True):
     """Serves in a thread until the end of the context, and drains."""

@@ -161,3 +161,42 @@ def test_the_time_of_a_batch_that_is_stuck_can_be_seen():
         assert batcher.busy_for == 0
 
     run(test)
+
+
+@pytest.mark.parametrize("raised", [SystemExit, StopIteration, KeyboardInterrupt, GeneratorExit])
+def test_nothing_that_a_model_raises_ends_the_worker(raised):
+    async def test(worker, batcher):
+        def quit_once(inputs):
+            batcher._compute = worker
+            raise raised
+
+        batcher._compute = quit_once
+        with pytest.raises(RuntimeError, match=f"^the model raised {raised.__name__}$"):
+            await batcher.answer(numbers(1))
+        assert await batcher.answer(numbers(2)) == [4]
+
+    run(test)
+
+
+def test_inputs_that_do_not_fit_each_other_fail_alone():
+    async def test(worker, batcher):
+        worker.free.clear()
+        first = asyncio.create_task(batcher.answer(numbers(1)))
+        await asyncio.sleep(0.01)
+        asked = [asyncio.create_task(batcher.answer(given)) for given in (numbers(2), np.zeros((1, 2), np.float32), numbers(3))]
+        await asyncio.sleep(0.01)
+        worker.free.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert (await first, answers[0], answers[2]) == ([2], [4], [6])
+        assert isinstance(answers[1], Exception)
+
+    run(test)
+
+
+def test_a_model_that_gives_too_few_answers_fails_its_request():
+    async def test(worker, batcher):
+        batcher._compute = lambda inputs: [0.0]
+        with pytest.raises(RuntimeError, match=r"^the model gave 1 answers to 2 inputs$"):
+            await batcher.answer(numbers(1, 2))
+
+    run(test)

@@ -1,10 +1,13 @@
 """Clients that are slow, silent, too many or no clients at all."""
 
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
-from serving_thread import running, square
+from serving_thread import running, square, wait_for
 
 from nnjax.config.serve_options import ServerSettings
 
@@ -98,6 +101,7 @@ def test_more_connections_than_allowed_are_refused(models):
         for sock in open_ones:
             sock.close()
         time.sleep(0.1)
+        assert 'path="none",status="503"} 1.0' in served.ask("GET", "/metrics")[2].decode()
         assert served.labels(square(0)) == ["top left"]
 
 
@@ -134,6 +138,83 @@ def test_pipelined_requests_are_answered_in_order(models):
             sock.sendall(requests[:-2] + b"connection: close\r\n\r\n")
             answer = said(sock)
     assert [line.split()[1] for line in answer.splitlines() if line.startswith("HTTP/1.1")] == ["200", "404", "200", "200"]
+
+
+def test_many_requests_behind_one_are_given_up_and_take_no_memory(models, tmp_path):
+    log = (tmp_path / "log").open("w+")
+    requests = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n" * 4000
+    with running(models, log=log) as served:
+        with opened(served) as sock, suppress(ConnectionError):
+            sock.sendall(requests)
+            assert said(sock).count("HTTP/1.1 200") <= 17
+        assert served.labels(square(0)) == ["top left"]
+        assert 'path="none",status="429"} 1.0' in served.ask("GET", "/metrics")[2].decode()
+    log.seek(0)
+    assert " - - 429 0.0 ms: more than 16 requests wait on one connection\n" in log.read()
+
+
+def test_nothing_is_read_from_a_client_that_has_requests_waiting(models, network):
+    held = threading.Event()
+    with running(models, ServerSettings(queue=100)) as served:
+        network.hook = lambda inputs: held.wait(10)
+        body = b'{"inputs": ' + str(square(1).tolist()).encode() + b"}"
+        slow = HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
+        with opened(served) as sock:
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n" + 2 * slow)
+            assert b" 200 " in sock.recv(4096)
+            (connection,) = served.server.server_state.connections
+            wait_for(lambda: len(connection.pipeline) == 1)  # the first of the slow ones is computed
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n" * 9 + b"GET /ready HTTP/1.1\r\nconnection: close\r\n\r\n")
+            time.sleep(0.1)
+            assert len(connection.pipeline) == 1
+            held.set()
+            assert said(sock).count("HTTP/1.1 200 ") == 12  # all in the end
+
+
+@pytest.mark.parametrize("rest", [b"x: y\r\n", b"y"], ids=["many", "one without an end"])
+def test_trailers_are_bounded(models, rest):
+    with running(models) as served:
+        parts = [HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: ", *[rest * 2000] * 40]
+        with opened(served) as sock, suppress(ConnectionError):
+            for part in parts:
+                sock.sendall(part)
+                time.sleep(0.001)
+            pytest.fail("all was read")
+        assert served.labels(square(0)) == ["top left"]
+
+
+def test_a_head_behind_a_request_is_bounded(models, network):
+    held = threading.Event()
+    with running(models) as served:
+        network.hook = lambda inputs: held.wait(10)
+        body = b'{"inputs": ' + str(square(1).tolist()).encode() + b"}"
+        with opened(served) as sock:
+            sock.sendall(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+            wait_for(lambda: served.app.state.examples)
+            sock.sendall(b"GET /")
+            with suppress(ConnectionError):
+                for _ in range(40):
+                    time.sleep(0.002)
+                    sock.sendall(b"a" * 4000)
+                pytest.fail("all was read")
+        held.set()
+        assert served.labels(square(0)) == ["top left"]
+
+
+def test_refusals_that_nobody_reads_end_the_connection(models, network):
+    held, body = threading.Event(), b"{}"
+    with running(models, ServerSettings(queue=1)) as served, ThreadPoolExecutor(1) as pool:
+        network.hook = lambda inputs: held.wait(10)
+        asked = pool.submit(served.labels, square(0))
+        wait_for(lambda: served.app.state.examples)
+        with opened(served) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            with suppress(ConnectionError):
+                for _ in range(1000):
+                    sock.sendall((HEAD + b"content-length: 2\r\n\r\n" + body) * 1000)
+                pytest.fail("a million refusals were written")
+        held.set()
+        assert asked.result() == ["top left"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

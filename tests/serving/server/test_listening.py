@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from serving_thread import square
+from serving_thread import square, wait_for
 
 from nnjax.config.errors import ConfigError
 from nnjax.config.serve_options import ServerSettings
@@ -40,8 +40,7 @@ class Process:
         line = self.process.stdout.readline()
         self.port = int(re.match(r"http://127\.0\.0\.1:(\d+)/ serves squares; ", line)[1])
         assert self.process.stdout.readline().startswith("squares: ready for batches of 1 and 2 in ")
-        while self.ask("GET", "/ready")[0] != 200:
-            pass
+        wait_for(lambda: self.ask("GET", "/ready")[0] == 200)
         return self
 
     def ask(self, method="POST", path="/predict", body=BODY):
@@ -152,6 +151,13 @@ def test_a_host_that_is_no_address_here_is_refused(host):
 def test_the_port_is_taken_before_anybody_is_listened_to():
     with bound(ServerSettings(port=0)) as sock, pytest.raises(ConnectionRefusedError):
         socket.create_connection(sock.getsockname())
+
+
+def test_a_port_is_taken_once():
+    with bound(ServerSettings(port=0)) as sock:
+        port = sock.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"^port={port}: is in use"), bound(ServerSettings(port=port)):
+            pass
 
 
 def test_a_token_comes_from_a_file_or_the_environment(tmp_path):

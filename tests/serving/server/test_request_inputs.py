@@ -114,7 +114,7 @@ def test_inputs_of_the_network_are_taken_as_they_are():
         ({"inputs": [[1, 2], [3]]}, 422, "inputs: must be numbers of the shape [4, 4, 1]"),
         ({"inputs": ["1"]}, 422, "inputs: must be numbers"),
         ({"inputs": [[[[1]]]]}, 422, "inputs: must be numbers"),
-        ({"inputs": [square(0).tolist()] * 4}, 413, "4 examples in a request; at most 3"),
+        ({"inputs": [square(0).tolist()] * 4}, 413, "more than 3 examples in a request"),
         ({"inputs": (square(0) + 0.5).tolist()}, 422, "inputs: must be whole numbers from 0 to 255"),
         ({"inputs": (square(0) * -1.0).tolist()}, 422, "inputs: must be whole numbers from 0 to 255"),
         ({"inputs": (square(0) * float("nan")).tolist()}, 422, "inputs: must be whole numbers from 0 to 255"),
@@ -162,6 +162,29 @@ def test_bodies_that_are_refused(body, content_type, status, reason):
     found = refused(body, content_type=content_type)
     assert found[0] == status
     assert reason in found[1]
+
+
+def test_a_form_of_many_fields_is_given_up_early(monkeypatch):
+    field = b'--xyz\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
+    assert read(field * 64 + form([png(square(1))]), content_type=FORM).inputs.tolist() == [square(1).tolist()]
+    read_fields = []
+    monkeypatch.setattr("python_multipart.multipart.Field.finalize", lambda self: read_fields.append(self))
+    assert refused(field * 1500 + form([png(square(1))]), content_type=FORM) == (
+        413,
+        "more than 64 fields in a form, besides files",
+    )
+    assert len(read_fields) <= 65
+
+
+def test_csv_is_read_no_further_than_to_one_row_too_many():
+    text = b"1,2,3\n" * 4 + b"no number,,\n" * 400
+    assert refused(text, VECTORS, content_type="text/csv") == (413, "more than 3 examples in a request")
+    assert read(b"1,2,3\n" * 3, VECTORS, content_type="text/csv").inputs.shape == (3, 3)
+
+
+def test_the_width_of_csv_is_checked_before_its_other_lines_are_read():
+    text = b"1,2\n" + b"\n" * 5000 + b"3,4\n"
+    assert refused(text, VECTORS, content_type="text/csv") == (422, "the rows, line 1: has 2 columns; must have 3")
 
 
 def test_pixels_are_bounded_for_all_pictures_together():

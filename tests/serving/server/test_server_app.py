@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from serving_thread import Compiled, Network, facts_of, running, square
+from serving_thread import Compiled, Network, facts_of, running, square, wait_for
 
 from nnjax.config.errors import InputError
 from nnjax.config.serve_options import ServerSettings
@@ -33,6 +33,18 @@ def test_an_answer_has_probabilities_and_their_spread(models):
     assert (one["label"], one["spread"], one["warnings"]) == ("top right", [0, 0, 0, 0], [])
 
 
+def test_what_is_not_finite_is_null(models, network):
+    facts = facts_of(metrics={"accuracy": float("nan")})
+    with running({"squares": Model(facts, network, None)}) as served:
+        network.logits = lambda inputs: np.full((1, len(inputs), 4), np.nan)
+        status, _, answer = served.post({"inputs": square(0).tolist()})
+        listed = served.ask("GET", "/models")[2]["models"][0]
+    assert (status, listed["metrics"]) == (200, {"accuracy": None})
+    (one,) = answer["answers"]
+    assert (one["label"], one["probability"], one["probabilities"]) == (None, None, [None] * 4)
+    assert one["warnings"] == ["the network's outputs are no finite numbers"]
+
+
 def test_no_request_compiles_whatever_its_size():
     network = Compiled()
     models = {"squares": Model(facts_of(), network, None)}
@@ -55,8 +67,7 @@ def test_requests_at_the_same_time_share_batches_and_get_their_own_answers(model
         network.hook = lambda inputs: held.wait(10)
         with ThreadPoolExecutor(20) as pool:
             asked = [pool.submit(served.labels, square(number % 4)) for number in range(20)]
-            while served.app.state.examples < 20:
-                pass
+            wait_for(lambda: served.app.state.examples == 20)
             held.set()
             labels = [future.result() for future in asked]
     assert labels == [[models["squares"].facts.labels[number % 4]] for number in range(20)]
@@ -72,8 +83,7 @@ def test_ready_only_after_all_is_compiled(models, network):
         assert (status, headers["retry-after"]) == (503, "1")
         assert served.post({"inputs": square(0).tolist()})[0] == 503
         held.set()
-        while served.ask("GET", "/ready")[0] != 200:
-            pass
+        wait_for(lambda: served.ask("GET", "/ready")[0] == 200)
         assert served.labels(square(0)) == ["top left"]
 
 
@@ -99,8 +109,7 @@ def test_a_full_queue_refuses_and_loses_nobody(models, network):
         network.hook = lambda inputs: held.wait(10)
         with ThreadPoolExecutor(4) as pool:
             asked = [pool.submit(served.labels, square(number)) for number in range(4)]
-            while served.app.state.examples < 4:
-                pass
+            wait_for(lambda: served.app.state.examples == 4)
             status, headers, answer = served.post({"inputs": square(0).tolist()})
             assert (status, headers["retry-after"], answer) == (429, "1", {"error": "the queue is full"})
             held.set()
@@ -115,11 +124,10 @@ def test_refusals_of_a_full_queue_leave_their_connections_open_and_are_counted(m
         network.hook = lambda inputs: held.wait(10)
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(served.labels, square(0))
-            while served.app.state.examples < 1:
-                pass
+            wait_for(lambda: served.app.state.examples)
             connection = served.connect()
             for sent in (body, [body[:9].encode(), body[9:].encode()], body):  # the second one in chunks
-                connection.request("POST", "/predict", sent, {"content-type": "application/json"})
+                connection.request("POST", "/predict?secret=1", sent, {"content-type": "application/json"})
                 response = connection.getresponse()
                 assert (response.status, response.read()) == (429, b'{"error": "the queue is full"}\n')
             connection.request("GET", "/ready")
@@ -134,6 +142,18 @@ def test_refusals_of_a_full_queue_leave_their_connections_open_and_are_counted(m
     assert 'nnjax_http_requests_total{path="/predict",status="429"} 4.0' in text
     log.seek(0)
     assert log.read().count(" POST /predict 429 0.0 ms: the queue is full\n") == 3
+
+
+def test_a_full_queue_still_asks_for_the_token_first(models, network):
+    held, body = threading.Event(), {"inputs": square(0).tolist()}
+    with running(models, ServerSettings(queue=1), token="secret") as served, ThreadPoolExecutor(1) as pool:
+        network.hook = lambda inputs: held.wait(10)
+        asked = pool.submit(served.post, body, authorization="bearer secret")
+        wait_for(lambda: served.app.state.examples)
+        assert served.post(body)[0] == 401
+        assert served.post(body, authorization="Bearer secret")[0] == 429
+        held.set()
+        assert asked.result()[0] == 200
 
 
 def test_a_request_that_alone_is_larger_than_the_queue_is_answered(models):
@@ -213,7 +233,19 @@ def test_the_token_guards_models_and_metrics_but_no_probe(models):
         body = {"inputs": square(0).tolist()}
         for wrong in ({}, {"authorization": "Bearer a-secre"}, {"authorization": "a-secret"}, {"authorization": "Bearer é"}):
             assert served.post(body, **wrong)[0] == 401
-        assert served.post(body, authorization="Bearer a-secret")[0] == 200
+        for scheme in ("Bearer", "bearer", "BEARER "):
+            assert served.post(body, authorization=f"{scheme} a-secret")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/health", "/nothing"])
+def test_each_header_comes_once(models, path):
+    with running(models) as served:
+        connection = served.connect()
+        connection.request("GET", path)
+        names = [name.lower() for name, _ in connection.getresponse().getheaders()]
+        connection.close()
+    assert "x-content-type-options" in names
+    assert len(set(names)) == len(names)
 
 
 def test_metrics_count_requests_examples_and_batches(models):

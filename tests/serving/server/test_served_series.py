@@ -1,9 +1,15 @@
-"""A series over HTTP: its last values go in, its next value comes out, in its unit."""
+"""A series over HTTP and in a command: its last values go in, its next value comes out, in its unit."""
+
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from serving_thread import facts_of, running
 
+from nnjax.serving.answers_command import answer
 from nnjax.serving.facts import InputFacts, SeriesFacts
 from nnjax.serving.model import Model
 
@@ -41,8 +47,30 @@ def test_the_answer_is_the_next_value_in_its_unit(log, difference, levels):
         listed = next_of(served, str({"rows": MONTHS.tolist()}).replace("'", '"'), "application/json")
         text = next_of(served, "sales\n" + "\n".join(map(str, MONTHS)), "text/csv")
     low, high = levels
-    middle = np.sqrt(low * high) if log else (low + high) / 2
-    np.testing.assert_allclose([listed, text], [(middle, (high - low) / 2)] * 2, rtol=1e-5)
+    np.testing.assert_allclose([listed, text], [((low + high) / 2, (high - low) / 2)] * 2, rtol=1e-5)
+
+
+def test_a_command_answers_as_the_server_does(tmp_path, capsys):
+    model = series_model(log=True, difference=3)
+    file = tmp_path / "new.csv"
+    file.write_text("sales\n" + "\n".join(map(str, MONTHS)))
+    stored = SimpleNamespace(facts=model.facts, model_apart=lambda: nullcontext(model))
+    assert answer(stored, SimpleNamespace(rows=file, inputs=[], explain=None, json=True, top=3)) == 0
+    record = json.loads(capsys.readouterr().out)
+    with running({"sales": model}) as served:
+        value, spread = next_of(served, file.read_text(), "text/csv")
+    assert record["source"] == "the next row"
+    np.testing.assert_allclose((record["values"][0], record["spread"][0]), (value, spread), rtol=1e-6)
+
+
+def test_a_network_that_learned_nothing_is_said_to_have_no_finite_answer():
+    model = series_model(log=True, difference=1)
+    model = replace(model, outputs_of=lambda given: np.full((2, len(given), 1), 1e9, np.float32))
+    with running({"sales": model}) as served:
+        status, _, answer = served.post({"rows": MONTHS.tolist()})
+    assert status == 200
+    (one,) = answer["answers"]
+    assert (one["values"], one["warnings"]) == ([None], ["the network's outputs are no finite numbers"])
 
 
 def test_too_few_values_are_refused():

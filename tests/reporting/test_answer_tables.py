@@ -1,0 +1,30 @@
+"""Tables of answers, on wide and narrow terminals."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from nnjax.reporting.answer_tables import answer_table
+
+
+def text_of(table, width):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def record(source, warning):
+    top = [{"label": str(place), "probability": share, "spread": 0.0} for place, share in enumerate((0.9, 0.06, 0.04))]
+    return {"source": source, **top[0], "top": top, "warnings": [warning], "notes": []}
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_next_classes_stand_on_one_line_or_not_at_all(width):
+    warning = "unlike the training pictures, 2.9 times as far from them as usual ones go: rougher"
+    shown = text_of(answer_table([record("scans/of_april/photo_12.png", warning)] * 2, "picture"), width)
+    assert max(map(len, shown.splitlines())) <= width
+    assert ("then" in shown) == ("1\xa06.0%, 2\xa04.0%" in shown) == (width > 80)
+    assert shown.count("90.0%") == 2
+    assert "remarks" in shown
+    assert all(word in shown for word in warning.split())
