@@ -142,7 +142,7 @@ def _schemas() -> dict[str, Any]:
     looked = {
         "type": ["array", "null"],
         "items": _NUMBERS,
-        "description": "[h][w]: above 0 where the picture speaks for the label",
+        "description": "[h][w]: by how much the log-odds of the label fall where the picture is covered; below 0: rise",
     }
     return {
         "Question": {
