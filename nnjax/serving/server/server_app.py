@@ -74,7 +74,7 @@ class ServerApp:
         self._full = queue_full()
         self._full_response = whole_response(self._full)
         self._worker = ThreadPoolExecutor(1, "nnjax-worker")
-        self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "nnjax-reader")
+        self._readers = ThreadPoolExecutor(_readers(), "nnjax-reader")
         self._metrics = ServerMetrics(self.state, models)
         self._models = {
             name: ServedModel(model, settings, self._worker, self._metrics.observer(name)) for name, model in models.items()
@@ -252,6 +252,12 @@ class ServerApp:
     async def _facts(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/models/{name}"
         return json_response(model_values(self._named(request.path_params["name"]).facts))
+
+
+def _readers() -> int:
+    """Threads that decode pictures: no more than cores of this process, and few, for each may hold one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(cores, 2), 4)
 
 
 def make_app(
