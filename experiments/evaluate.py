@@ -76,7 +76,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
         if dataset.series is not None:
             made = make_forecasts(experiment, state, dataset.series)
             forecasts = [forecast.summary for forecast in made]
-            evaluation["forecast"] = forecast = mean_forecast(forecasts) | errors_together(made)
+            evaluation["forecast"] = forecast = mean_forecast(forecasts) | errors_together(made, experiment.plan.trials)
             splits["forecast"] = forecast_errors(forecasts)
             errors, rows = means(splits["forecast"]), f"{forecast['first']} to {forecast['last']}"
             console.print(_comparison("forecast", errors, summary.get("forecast", {}), rows, progress.step))

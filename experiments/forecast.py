@@ -18,7 +18,14 @@ from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.data.newer_series import KnownRows
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.future_report import coverage_remarks, coverage_table, future_json, future_table, write_future
+from nnjax.reporting.future_report import (
+    coverage_remarks,
+    coverage_table,
+    future_json,
+    future_table,
+    future_warnings,
+    write_future,
+)
 from nnjax.reporting.run_summary import write_json
 
 
@@ -77,6 +84,8 @@ def _forecast(
         console.print(coverage_table(future.coverage))
         for line in coverage_remarks(future):
             console.print(line)
+        for line in future_warnings(future):
+            console.warn(line)
         result = {
             "run": str(run),
             "checkpoint": config.checkpoint,

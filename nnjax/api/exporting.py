@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.api.predicting import finite_trials, opened_model
+from nnjax.api.predicting import opened_model, trials_that_answer
 from nnjax.config.errors import ConfigError
 from nnjax.config.parallel_options import MemoryLimit
 from nnjax.config.paths import shown_path
@@ -151,7 +151,7 @@ def network_function(
 ) -> tuple[dict[str, NDArray[Any]], Callable[[Mapping[str, Any], Any], Any]]:
     """A trained network as weights by name, and a function of them and of inputs [b, ...] as the dataset stores them.
 
-    The function returns the outputs [trials, b, k] of all trials that did not diverge, by the model's `calibration`, too.
+    The function returns the outputs [trials, b, k] of the trials that answer, by the model's `calibration`, too.
     """
     import jax
     from jax import lax
@@ -159,7 +159,7 @@ def network_function(
     from nnjax.training.evaluation import make_outputs
     from nnjax.training.hyperparams import normalized
 
-    used, many = finite_trials(experiment, state, calibration), experiment.placement.many
+    used, many = trials_that_answer(experiment, state, calibration), experiment.placement.many
     tree = {"params": state.params, "model_state": state.model_state}
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
     weights = {_name(path): np.asarray(leaf)[used] if many else np.asarray(leaf) for path, leaf in leaves}

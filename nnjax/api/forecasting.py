@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nnjax.checks.forecast_checks import check_forecast
 from nnjax.config.data_options import AirlineData, SeriesData
 from nnjax.config.diagnostics import NO_ORIGINS
@@ -119,9 +121,17 @@ def checked_options(**options: Any) -> dict[str, Any]:
         ConfigError: for a value that is not allowed.
     """
     rest = {"run": "", "checkpoint": "tested", "data": {"file": None}, "figures": False, "memory_limit": "auto"}
-    config = parse(ForecastConfig, {**rest, **options, "levels": list(options["levels"])})
+    plain = {name: _plain(value) for name, value in options.items()}
+    config = parse(ForecastConfig, {**rest, **plain})
     check_forecast(config, NO_ORIGINS)
     return {name: getattr(config, name) for name in options}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy, and sequences of them, as Python's, which a config is made of."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return [_plain(part) for part in value] if isinstance(value, tuple | list) else value
 
 
 def held_out_note(known: KnownRows) -> str | None:

@@ -67,8 +67,9 @@ def opened_model(
 def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Model:
     """Makes a model of a trained network; inside of `jax_session`.
 
-    Diverged trials take no part in its answers. The test metrics and temperatures of `summary` are used if they are of this
-    state; else they are measured and fitted again, which takes an evaluation of the validation and test splits.
+    Diverged trials, and those of a worse learning rate, take no part in its answers. The test metrics and temperatures of
+    `summary` are used if they are of this state; else they are measured and fitted again, which takes an evaluation of the
+    validation and test splits.
 
     Args:
         experiment: as trained.
@@ -81,7 +82,7 @@ def model_of(experiment: "Experiment", state: "TrainState", summary: Mapping[str
     dataset, config = experiment.dataset, experiment.config
     step = int(np.max(state.step))
     metrics, calibration = _measured(experiment, state, summary if summary.get("tested_step") == step else {})
-    used = finite_trials(experiment, state, calibration)
+    used = trials_that_answer(experiment, state, calibration)
     predict = Predictor(experiment, state)
     outputs_of: OutputsOf = predict if len(used) == predict.num_trials else lambda inputs: predict(inputs)[used]
     facts = ModelFacts(
@@ -133,10 +134,12 @@ def preparation_of(dataset: Dataset) -> Preparation | None:
     )
 
 
-def finite_trials(
-    experiment: "Experiment", state: "TrainState", calibration: Mapping[str, Any] | None = None
+def trials_that_answer(
+    experiment: "Experiment", state: "TrainState", calibration: Mapping[str, Any] | None
 ) -> NDArray[np.intp]:
-    """The trials that answer: those with a temperature whose parameters and statistics are finite; all, if there are none.
+    """The trials with a temperature, finite parameters and finite statistics (all, if there are none), of one learning rate.
+
+    See `nnjax.training.answering_trials`; inside of `jax_session`.
 
     Args:
         experiment: as trained.
@@ -145,12 +148,15 @@ def finite_trials(
     """
     import jax
 
+    from nnjax.training.answering_trials import answering_trials
+
     finite = np.ones(experiment.plan.num_trials, bool)
     for leaf in jax.tree.leaves((state.params, state.model_state)):
         finite &= np.isfinite(leaf).reshape(len(finite), -1).all(axis=1)
     if calibration is not None:
         finite &= [value is not None for value in _listed(calibration)]
-    return np.flatnonzero(finite) if finite.any() else np.arange(len(finite))
+    candidates = np.flatnonzero(finite) if finite.any() else np.arange(len(finite))
+    return answering_trials(experiment, experiment.layout.put(state), candidates)[1]
 
 
 def _measured(
@@ -196,13 +202,18 @@ def _temperatures(calibration: Mapping[str, Any] | None, used: NDArray[np.intp])
 
 
 def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None:
-    """The series, with the errors of one-step forecasts of the training and validation windows."""
+    """The series with all its rows, and the one-step errors that a forecast takes.
+
+    They are those of rows that training did not see, if there are enough; else those of the training's rows.
+    """
+    from nnjax.training.future_forecast import FEWEST, trained_rows, validation_rows
+
     series = dataset.series
     if series is None:
         return None
-    errors = [
-        outputs_of(split.inputs)[..., 0] - split.targets[:, 0] for split in (dataset.train, dataset.validation) if len(split)
-    ]
+    unseen = range(validation_rows(series, dataset.spec).start, len(series.values))
+    inputs, targets = series.windows(unseen if len(unseen) >= FEWEST else trained_rows(series, dataset.spec))
+    errors = targets[:, 0] - outputs_of(np.ascontiguousarray(inputs))[..., 0]
     return SeriesFacts(
         name=series.name,
         log=series.transform.log,
@@ -210,7 +221,7 @@ def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None
         mean=series.transform.mean,
         std=series.transform.std,
         season=series.season,
-        values=tuple(series.known.tolist()),
-        labels=tuple(series.labels[: len(series.known)]),
-        residuals=tuple(tuple(row) for row in np.concatenate(errors, axis=1).tolist()),
+        values=tuple(series.values.tolist()),
+        labels=tuple(series.labels),
+        residuals=tuple(tuple(row) for row in errors.tolist()),
     )

@@ -230,6 +230,8 @@ class Result:
     ) -> "FutureForecast":
         """Forecasts the rows after the end of a series, as `python -m experiments.forecast` does; all known rows are used.
 
+        The command opens a run whose own file has more rows by now, too; here, leave that file as it was and give another one.
+
         Args:
             horizon: number of rows; None: the dated rows without a value at the end of the file, else a season.
             file: a CSV file of the same series with more rows; None takes the run's own data.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nnjax.cli.finished_runs import check_unfinished
 from nnjax.cli.resume_notice import resume_notice
 from nnjax.cli.sessions import read_sessions
+from nnjax.config.data_options import SeriesData
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.config.run_identity import new_run_id, read_run_id, write_run_id
@@ -171,9 +172,13 @@ def check_data(config: Config, stored: str | None, data_hash: Callable[[], str])
     data = config.data
     names = [name for name in ("file", "directory") if getattr(data, name, None) is not None]
     key, value = (f"data.{names[0]}", shown_path(Path(getattr(data, names[0])))) if names else ("data", data.name)
+    grown = ""
+    if isinstance(data, SeriesData):
+        grown = "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them"
     raise DataError(
         f"{key}={value}: holds other data ({shortened(found)}) than the run was trained on ({shortened(stored)}); "
         "it may be in another place, but must have the same content; rerun=FOLDER trains a new run on other data"
+        f"{grown}"
     )
 
 

@@ -243,7 +243,9 @@ def _train(
         summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
         summary |= {} if calibration is None else {"calibration": calibration}
         if forecasts and shown is not None:
-            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(forecasts)
+            summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(
+                forecasts, plan.trials
+            )
             if run_dir is not None:
                 write_forecast(forecasts[shown], run_dir / "forecast.csv", forecasts[shown].baselines)
         if placement.many:

@@ -7,11 +7,12 @@ check_forecast(config, origins)
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
 from nnjax.config.forecast_options import ForecastConfig
 
+_MOST_VALUES = 20_000_000  # of all courses, a gigabyte
 _FEWEST = 20  # paths beyond an end, for a quantile that is no accident of a few
 
 
 def check_forecast(config: ForecastConfig, origins: Origins = NO_ORIGINS) -> None:
-    """Checks that there are levels, and enough paths for the ends of their intervals.
+    """Checks that there are levels, enough paths for the ends of their intervals, and not more than memory has room for.
 
     Raises:
         ConfigError: it names all faults.
@@ -24,4 +25,8 @@ def check_forecast(config: ForecastConfig, origins: Origins = NO_ORIGINS) -> Non
             f"the ends of levels={max(config.levels):g} need at least {needed:,} paths; make paths larger, or the level smaller"
         )
         problems.append(Problem("paths", config.paths, reason))
+    if config.horizon and (values := config.paths * config.horizon) > _MOST_VALUES:
+        reason = f"{config.horizon:,} rows along {config.paths:,} paths"
+        most = f"are {values:,} simulated values; at most {_MOST_VALUES:,}: make horizon or paths smaller"
+        problems.append(Problem("horizon", config.horizon, f"{reason} {most}"))
     raise_problems(problems, origins)

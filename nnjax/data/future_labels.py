@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice, pairwise
 from operator import sub
 
+from nnjax.config.errors import DataError
 from nnjax.data.series_dates import counts_of, counts_rows, moments_of, written
 from nnjax.data.series_forms import Form, form_of, form_of_numbers, form_of_texts, groups_of
 
@@ -31,12 +32,14 @@ class Step:
     Attributes:
         months: between rows; 0 where rows are not months apart.
         ticks: microseconds between rows, 0 for months.
-        at: the day of a month: `end`, `last_workday`, or `same` as the last one; `workdays` for days without weekends.
+        at: the day of a month: `end`, `first_workday`, `last_workday`, or the `same` one; `workdays` for days without weekends.
+        day: of a month, where it is the same one, or the last one of a shorter month; 0 for that of the last row.
     """
 
     months: int
     ticks: int
     at: str = "same"
+    day: int = 0
 
     def __str__(self) -> str:
         """In words: a month, 3 months, 7 days, a working day."""
@@ -66,28 +69,42 @@ def step_of(labels: Sequence[str]) -> Step | None:
     moments = [form.parse(label) for label in labels]
     months = [12 * moment.year + moment.month for moment in moments]
     steps = Counter(map(sub, islice(months, 1, None), months))
+    between = Counter(map(sub, islice(ticks, 1, None), ticks))
+    usual = _usual(between)
     if min(steps) > 0 and form.name != "epoch":
-        return Step(_usual(steps), 0, _day_of_month(moments))
-    usual = _usual(Counter(map(sub, islice(ticks, 1, None), ticks)))
+        at, day = _day_of_month(moments)
+        if at or len(between) > 1:  # else equal steps over months' ends: four weeks, or a few days
+            return Step(_usual(steps), 0, at or "same", day)
     if usual == _DAY and len(moments) > 5 and all(moment.weekday() < 5 for moment in moments):
         return Step(0, _DAY, "workdays")
     return Step(0, usual)
 
 
-def future_labels(labels: Sequence[str], count: int) -> list[str]:
+def future_labels(labels: Sequence[str], count: int, step: Step | None = None) -> list[str]:
     """Returns the labels of the next rows.
 
     Args:
         labels: those of all known rows, in order; at least one.
         count: number of rows.
+        step: between dated rows; None to find it.
 
     Returns:
         [count] dates in the labels' form; numbers that go on; +1, +2, … after labels of another kind.
+
+    Raises:
+        DataError: if the dates would go beyond the year 9999.
     """
-    form, step = form_of_labels(labels[-_MOST:]), step_of(labels)
+    form, step = form_of_labels(labels[-_MOST:]), step or step_of(labels)
     if form is not None and step is not None:
         write = _writer(labels[-_MOST:], form)
-        return [write(moment) for moment in islice(_moments(form.parse(labels[-1]), step), count)]
+        following: list[str] = []
+        try:
+            for moment in islice(_moments(form.parse(labels[-1]), step), count):
+                following.append(write(moment))
+        except (ValueError, OverflowError) as error:
+            most = f"at most {len(following):,} rows follow {labels[-1]}"
+            raise DataError(f"horizon: {count:,} rows, {step} apart, go beyond the year 9999; {most}") from error
+        return following
     numbers = counts_of(labels)
     if numbers is not None and (len(numbers) < 3 or counts_rows(labels)):
         by = numbers[-1] - numbers[-2] if len(numbers) > 1 else 1.0
@@ -103,16 +120,26 @@ def _number(value: float, like: str) -> str:
     return str(round(value)) if re.fullmatch(r"[-+]?\d+", like) else f"{value:.12g}"
 
 
-def _day_of_month(moments: Sequence[datetime]) -> str:
-    """Where in their months the moments are; a single day of the month is `same`."""
-    if len({moment.day for moment in moments}) == 1 and moments[0].day < 28:
-        return "same"
+def _day_of_month(moments: Sequence[datetime]) -> tuple[str, int]:
+    """Where in their months the moments are, and the day, if it is the same one; "" and 0 where they have no such place."""
     ends = [calendar.monthrange(moment.year, moment.month)[1] for moment in moments]
+    day = max(moment.day for moment in moments)
+    if day < 28 and all(moment.day == day for moment in moments):
+        return "same", day
     if all(moment.day == end for moment, end in zip(moments, ends, strict=True)):
-        return "end"
+        return "end", 0
     if all(moment.day == _last_workday(moment.year, moment.month) for moment in moments):
-        return "last_workday"
-    return "same"
+        return "last_workday", 0
+    if all(moment.day == _first_workday(moment.year, moment.month) for moment in moments):
+        return "first_workday", 0
+    if all(moment.day == min(day, end) for moment, end in zip(moments, ends, strict=True)):
+        return "same", day
+    return "", 0
+
+
+def _first_workday(year: int, month: int) -> int:
+    weekday = date(year, month, 1).weekday()
+    return 1 if weekday < 5 else 8 - weekday
 
 
 def _last_workday(year: int, month: int) -> int:
@@ -133,7 +160,8 @@ def _moments(last: datetime, step: Step) -> Iterator[datetime]:
         months += step.months
         year, month = months // 12, months % 12 + 1
         end = calendar.monthrange(year, month)[1]
-        day = {"end": end, "last_workday": _last_workday(year, month)}.get(step.at, min(last.day, end))
+        workdays = {"first_workday": _first_workday(year, month), "last_workday": _last_workday(year, month)}
+        day = end if step.at == "end" else workdays.get(step.at, min(step.day or last.day, end))
         yield last.replace(year=year, month=month, day=day)
 
 
@@ -147,6 +175,10 @@ def _writer(labels: Sequence[str], form: Form) -> Callable[[datetime], str]:
     full_names = any(part == "name" and len(text) > 4 for part, text in found)
 
     def write(moment: datetime) -> str:
+        if form.name == "2024":  # also beyond the years that are read as such
+            return f"{moment:%Y}".zfill(4)
+        if form.name == "clock" and "half_day" not in groups_of(like):  # starts again at midnight
+            return _replaced(like, moment, one_digit, full_names)
         for text in (
             _replaced(like, moment, one_digit, full_names),
             written(moment, like, form),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,13 @@ from nnjax.config.diagnostics import count
 from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.data.dataset_spec import dataset_spec
-from nnjax.data.future_labels import form_of_labels, future_labels, step_of
+from nnjax.data.future_labels import Step, form_of_labels, future_labels, step_of
 from nnjax.data.series_file import Series, read_series
 from nnjax.data.time_series import TimeSeries, time_series
+
+_FEW = 6  # dates, in which ends of months or days without weekends may not show
+
+Moment = TypeVar("Moment", int, datetime)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class KnownRows:
         held_out: number of rows at the end of the run's own data that training did not use.
         future: labels of the rows without a value at the end of the file.
         notes: what a person should know about the file.
+        step: between dated rows, where a file has too few of them to show it; None to find it.
     """
 
     series: TimeSeries
@@ -41,12 +46,13 @@ class KnownRows:
     held_out: int
     future: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    step: Step | None = None
 
     def labels(self, horizon: int | None) -> tuple[str, ...]:
         """The labels of the rows to forecast; None: those without a value, else a season."""
         horizon = horizon or len(self.future) or self.series.season
         more = horizon - len(self.future)
-        following = future_labels([*self.series.labels, *self.future], more) if more > 0 else []
+        following = future_labels([*self.series.labels, *self.future], more, self.step) if more > 0 else []
         return tuple([*self.future, *following][:horizon])
 
 
@@ -68,8 +74,9 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
     _check(own, read, data, path)
     both, newer = _shared(own.labels, read.labels)
     notes = []
-    if not both and newer < len(read.values):
-        notes.append(f"{shown_path(path)}: ends before the run's data begins; the forecast follows its last row")
+    if not newer and (both[-1][1] if both else -1) < len(own.values) - 1:
+        where = f"with {read.labels[-1]}, before the run's data does, with {own.labels[-1]}"
+        notes.append(f"{shown_path(path)}: ends {where}; the forecast follows the file's last row")
     elif not both:
         notes.append(f"{shown_path(path)}: shares no row with the run's data, which ends with {own.labels[-1]}")
     other = [(new, old) for new, old in both if read.values[new] != own.values[old]]
@@ -81,7 +88,8 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
         )
     values = np.array(read.values)
     series = replace(own, name=read.name, labels=read.labels, values=values, holdout=0)
-    return KnownRows(series, newer, 0, read.future, tuple(notes))
+    few = len(read.labels) <= _FEW and form_of_labels(read.labels) == form_of_labels(own.labels)
+    return KnownRows(series, newer, 0, read.future, tuple(notes), step_of(own.labels) if few else None)
 
 
 def _options(data: AirlineData | SeriesData, file: str) -> SeriesData:
@@ -111,12 +119,21 @@ def _check(own: TimeSeries, read: Series, data: AirlineData | SeriesData, path: 
 def _shared(own: Sequence[str], labels: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
     """Pairs of indices, new and old, of the rows that both have, and the number of rows after the last old one.
 
-    Rows are matched by their dates; without dates, by their places from the beginning.
+    Rows are matched by their dates, where they are months apart by their months, since 2019-01 is 2019-01-31 in another file;
+    without dates, by their places from the beginning.
     """
     old, new = _moments(own), _moments(labels)
     if old is None or new is None:
         size = min(len(own), len(labels))
         return [(row, row) for row in range(size)], len(labels) - size
+    step = step_of(own)
+    if step is not None and step.months:
+        before, now = ([12 * moment.year + moment.month for moment in moments] for moments in (old, new))
+        return _matched(before, now)
+    return _matched(old, new)
+
+
+def _matched(old: Sequence[Moment], new: Sequence[Moment]) -> tuple[list[tuple[int, int]], int]:
     places = {moment: row for row, moment in enumerate(old)}
     both = [(row, places[moment]) for row, moment in enumerate(new) if moment in places]
     return both, sum(moment > old[-1] for moment in new)

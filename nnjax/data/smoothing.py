@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -39,15 +40,25 @@ def smoothed(known: Values, season: int, horizon: int, kind: Kind) -> Values | N
 
     Returns:
         [horizon] forecasts; None where statsmodels is not installed, or for fewer than two seasons, no season, or more values
-        than it fits within seconds.
+        than it fits within seconds; None with a warning where statsmodels fails.
     """
     if (entry := _entry(known, season, horizon, kind)) is None:
         return None
     found = _read(entry, horizon)
     if found is None:
-        found = _fitted(known, season, horizon, kind)
+        try:
+            found = _fitted(known, season, horizon, kind)
+        except Exception as error:  # a comparison must not end a training: of a damaged installation, or of a fit
+            _warn(f"no forecast by Holt-Winters to compare with: statsmodels fails: {type(error).__name__}: {error}")
+            return None
         _write(entry, found)
     return np.array(found)
+
+
+@cache
+def _warn(text: str) -> None:
+    """Warns once in a process, not for each kind of fit."""
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 def statsmodels_version() -> str | None:

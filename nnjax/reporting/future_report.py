@@ -20,9 +20,12 @@ from nnjax.reporting.files import replacing
 Values = NDArray[np.float64]
 
 _MAX_ROWS = 24
+_FEW = 20  # errors
+_FAR = 10  # a forecast, as a multiple of the largest known value
 _ROWS = {
     "held_out": "held out, at once",
     "held_out_rolling": "held out, rolling",
+    "held_out_halves": "held out, 2nd half",
     "newer": "newer, at once",
     "trained": "trained on, rolling",
 }
@@ -46,6 +49,8 @@ class CoverageLike(Protocol):
     @property
     def count(self) -> int: ...  # noqa: D102
     @property
+    def distinct(self) -> int: ...  # noqa: D102
+    @property
     def inside(self) -> Mapping[float, int]: ...  # noqa: D102
     @property
     def width(self) -> Mapping[float, float]: ...  # noqa: D102
@@ -68,6 +73,20 @@ class FutureLike(Protocol):
     def spread(self) -> Values: ...  # noqa: D102
     @property
     def trials(self) -> Values: ...  # noqa: D102
+    @property
+    def used(self) -> Sequence[int]: ...  # noqa: D102
+    @property
+    def learning_rate(self) -> float | None: ...  # noqa: D102
+    @property
+    def courses(self) -> int: ...  # noqa: D102
+    @property
+    def lost(self) -> int: ...  # noqa: D102
+    @property
+    def largest(self) -> float: ...  # noqa: D102
+    @property
+    def unseen(self) -> int: ...  # noqa: D102
+    @property
+    def bias(self) -> tuple[float, float]: ...  # noqa: D102
     @property
     def source(self) -> str: ...  # noqa: D102
     @property
@@ -115,21 +134,72 @@ def coverage_table(coverage: Sequence[CoverageLike]) -> Table:
     return table
 
 
+def is_measured(future: FutureLike) -> bool:
+    """Whether some measurement is of intervals from the very errors that the forecast's are made of."""
+    size = future.residuals.shape[1]
+    return any((found.source, found.residuals) == (future.source, size) for found in future.coverage)
+
+
+def future_warnings(future: FutureLike) -> list[str]:
+    """What makes the forecast or its intervals doubtful."""
+    size, (mean, error) = future.residuals.shape[1], future.bias
+    found = []
+    if future.lost:
+        share = f"{future.lost:,} of {future.courses:,} simulated courses run away to infinity and are left out"
+        found.append(f"{share}: the intervals are too narrow")
+    ends = [future.values, *future.lower.values(), *future.upper.values()]
+    if (largest := max(float(np.abs(values).max()) for values in ends)) > _FAR * future.largest:
+        reach = f"the forecast or its intervals reach {largest:.3g}, and the known values {future.largest:.3g}"
+        found.append(f"{reach}: the network may run away")
+    if size < _FEW:
+        found.append(f"The intervals are made of {size} errors; fewer than {_FEW} are too few for their ends")
+    if abs(mean) > 2 * error:
+        direction = "low" if mean > 0 else "high"
+        found.append(
+            f"The mean of the {size} errors is {mean:.2g} ± {error:.1g}, scaled as the network's outputs are: it forecasts too "
+            f"{direction}; the intervals lie around its forecast as it is"
+        )
+    return found
+
+
 def coverage_remarks(future: FutureLike) -> list[str]:
     """What the intervals are made of, and how far the measured shares can be trusted."""
     size = future.residuals.shape[1]
     kind = "that the training did not use" if future.source == "unseen" else "of the training"
-    remarks = [f"Intervals: one-step errors of {size} rows {kind}, drawn again and again along each course"]
+    remarks = []
+    if future.learning_rate is not None:
+        trials = f"{len(future.used)} of {len(future.trials)} trials answer, with learning_rate={future.learning_rate:g}"
+        remarks.append(f"{trials}, the one with the smallest loss in validation, or in training where there is none")
+    remarks.append(f"Intervals: one-step errors of {size} rows {kind}, drawn again and again along each course")
     if future.source == "trained":
-        remarks.append("Errors of the training's own rows are too small where it overfits; data.validation=0.2 sets rows aside")
+        remarks.append(f"Errors of the training's own rows are too small where it overfits; {_advice(future.unseen)}")
+    if not is_measured(future):
+        nearest = next((found for found in future.coverage if found.source == future.source), None)
+        near = f"; the nearest: {_ROWS[nearest.rows]}, with {nearest.residuals} of them" if nearest else ""
+        remarks.append(
+            f"No share is of these very intervals: their {size} {future.source} errors are those of the rows to compare{near}"
+        )
     if any(found.rows == "held_out" for found in future.coverage):
         held_out = next(found for found in future.coverage if found.rows == "held_out")
         remarks.append(
             f"The {held_out.horizon} held-out rows are one course, whose errors go together: a share of them is no proof"
         )
+    several = {_ROWS[found.rows]: found for found in future.coverage if found.distinct < found.count}
+    if several:
+        counts = "; ".join(f"{found.count:,} values {rows}, are {found.distinct:,} rows" for rows, found in several.items())
+        remarks.append(f"Several origins forecast the same rows: {counts}")
     if any(found.rows == "trained" for found in future.coverage):
         remarks.append("The network was fitted to the rows of the training itself: their shares flatter it")
     return remarks
+
+
+def _advice(unseen: int) -> str:
+    if unseen >= _FEW:
+        return f"residuals=unseen takes those of the {unseen} rows that it did not use"
+    if unseen:
+        rows = "1 row" if unseen == 1 else f"{unseen} rows"
+        return f"the {rows} that it did not use are fewer than {_FEW}: a larger data.validation sets more aside"
+    return "data.validation=0.2 sets rows aside"
 
 
 def write_future(future: FutureLike, path: Path) -> None:
@@ -153,7 +223,11 @@ def future_json(future: FutureLike) -> dict[str, Any]:
         ],
         "trials": future.trials.tolist(),
         "trial_spread": future.spread.tolist(),
+        "answering": {"trials": list(future.used), "learning_rate": future.learning_rate},
         "residuals": {"of": future.source, "count": future.residuals.shape[1]},
+        "intervals_measured": is_measured(future),
+        "bias": dict(zip(("mean", "standard_error"), future.bias, strict=True)),
+        "courses": {"count": future.courses, "not_finite": future.lost},
         "coverage": [
             {
                 "rows": found.rows,
@@ -161,6 +235,7 @@ def future_json(future: FutureLike) -> dict[str, Any]:
                 "origins": found.origins,
                 "horizon": found.horizon,
                 "values": found.count,
+                "distinct_rows": found.distinct,
                 "residuals_of": found.source,
                 "residuals": found.residuals,
                 "levels": [

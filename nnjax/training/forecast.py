@@ -16,8 +16,10 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
+from nnjax.checks.trials import Trial
 from nnjax.data.baselines import baselines
 from nnjax.data.time_series import TimeSeries
+from nnjax.training.answering_trials import differ_in_rate
 from nnjax.training.experiment import Experiment
 from nnjax.training.state import Pytree, TrainState
 
@@ -101,8 +103,17 @@ def make_forecasts(experiment: Experiment, state: TrainState, series: TimeSeries
     ]
 
 
-def errors_together(forecasts: Sequence[Forecast]) -> dict[str, dict[str, float]]:
-    """The errors of several trials' mean forecast, as `together`; empty for one. Forecasts that are not finite are left out."""
+def errors_together(forecasts: Sequence[Forecast], trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
+    """The errors of several trials' mean forecast, as `together`; empty for one, and for trials of several learning rates.
+
+    Forecasts that are not finite are left out.
+
+    Args:
+        forecasts: one for each trial.
+        trials: what they differ in.
+    """
+    if differ_in_rate(trials):
+        return {}
     ahead = [forecast.methods["network"] for forecast in forecasts]
     finite = [values for values in ahead if np.isfinite(values).all()]
     if len(forecasts) < 2 or not finite:

@@ -8,6 +8,8 @@ Each step's output, plus an error, becomes the input of the next step (Hyndman a
 Practice, section 5.5: bootstrapped residuals).
 """
 
+from collections.abc import Callable, Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,9 @@ from nnjax.data.dataset import Split
 from nnjax.data.time_series import TimeSeries
 from nnjax.training.experiment import Experiment
 from nnjax.training.state import Pytree, TrainState
+
+Values = NDArray[np.float64]
+Roll = Callable[[NDArray[np.float32], NDArray[np.float32]], Values]
 
 _MOST_INPUTS = 20_000_000  # numbers in the windows of one call, for each trial
 
@@ -51,14 +56,30 @@ def drawn(residuals: NDArray[np.float64], *, origins: int, paths: int, horizon: 
         horizon: steps of a path.
         seed: of the draws.
     """
-    centred = residuals - residuals.mean(axis=1, keepdims=True)
+    centred = (residuals - residuals.mean(axis=1, keepdims=True)).astype(np.float32)
     chosen = np.random.default_rng(seed).integers(residuals.shape[1], size=(len(residuals), origins, paths, horizon))
-    return np.take_along_axis(centred, chosen.reshape(len(residuals), -1), axis=1).reshape(chosen.shape).astype(np.float32)
+    return np.take_along_axis(centred, chosen.reshape(len(residuals), -1), axis=1).reshape(chosen.shape)
 
 
-def rolled(
-    experiment: Experiment, state: TrainState, windows: NDArray[np.float32], noise: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def intervals(courses: Values, levels: Sequence[float]) -> tuple[dict[float, Values], dict[float, Values], int]:
+    """Returns lower and upper ends [h] by level, and the number of courses that are left out.
+
+    A course that runs away to infinity is left out as a whole: a single one would make a quantile that is no number. The ends
+    are no numbers where no course is left.
+
+    Args:
+        courses: [n, h].
+        levels: the shares of courses between the ends.
+    """
+    kept = courses[np.isfinite(courses).all(axis=1)]
+    if not len(kept):
+        kept = np.full((1, courses.shape[1]), np.nan)
+    lower = {level: np.quantile(kept, (1 - level) / 2, axis=0) for level in levels}
+    upper = {level: np.quantile(kept, (1 + level) / 2, axis=0) for level in levels}
+    return lower, upper, int(len(courses) - np.isfinite(kept).all(axis=1).sum())
+
+
+def rolled(experiment: Experiment, state: TrainState, windows: NDArray[np.float32], noise: NDArray[np.float32]) -> Values:
     """Returns scaled changes [trials, origins, paths, horizon] of the rows after each window.
 
     Args:
@@ -67,6 +88,11 @@ def rolled(
         windows: [origins, window, 1] inputs of the first step.
         noise: [trials, origins, paths, horizon], added to the outputs.
     """
+    return roller(experiment, state)(windows, noise)
+
+
+def roller(experiment: Experiment, state: TrainState) -> Roll:
+    """Returns `rolled` of a network as a function of windows and noise, compiled once for each of their shapes."""
     placement, network = experiment.placement, experiment.recipe.network
 
     def roll(params: Pytree, model_state: Pytree, windows: jax.Array, noise: jax.Array) -> jax.Array:
@@ -86,12 +112,16 @@ def rolled(
         return result
 
     compiled = placement.compile(roll_all)
-    trials, origins, paths, _ = noise.shape
-    at_once = max(1, _MOST_INPUTS // (paths * windows.shape[1]))
-    parts = []
-    for first in range(0, origins, at_once):
-        part = slice(first, first + at_once)
-        own = noise[:, part] if placement.many else noise[0, part]
-        results = compiled(state.params, state.model_state, placement.replicate(windows[part]), placement.put(own))
-        parts.append(placement.get(results).reshape(trials, -1, *noise.shape[2:]))
-    return np.concatenate(parts, axis=1).astype(np.float64)
+
+    def run(windows: NDArray[np.float32], noise: NDArray[np.float32]) -> Values:
+        trials, origins, paths, _ = noise.shape
+        at_once = max(1, _MOST_INPUTS // (paths * windows.shape[1]))
+        parts = []
+        for first in range(0, origins, at_once):
+            part = slice(first, first + at_once)
+            own = noise[:, part] if placement.many else noise[0, part]
+            results = compiled(state.params, state.model_state, placement.replicate(windows[part]), placement.put(own))
+            parts.append(placement.get(results).reshape(trials, -1, *noise.shape[2:]))
+        return np.concatenate(parts, axis=1).astype(np.float64)
+
+    return run

@@ -84,6 +84,10 @@ def test_rows_that_differ_are_warned_of(folder, tmp_path, capsys):
     [
         (["levels=[]"], r"levels=\[\]: must hold at least one value, such as levels=\[0.8,0.95\]"),
         (["levels=[0.99]", "paths=1000"], r"paths=1000: the ends of levels=0.99 need at least 4,000 paths"),
+        (
+            ["horizon=100000"],
+            "horizon=100000: 100,000 rows along 1,000 paths are 100,000,000 simulated values; at most 20,000,000",
+        ),
         (["horizon=0"], "horizon=0: must be a whole number of at least 1"),
         (["data.column=x"], "data.column=x: unknown key"),
     ],
@@ -97,10 +101,30 @@ def test_the_library_checks_its_arguments_as_the_command_does(folder):
     run = nnjax.load_run(folder / "run")
     with pytest.raises(nnjax.ConfigError, match=r"levels\.0=1\.5: must be a number greater than 0 and less than 1"):
         run.forecast(levels=[1.5])
+    with pytest.raises(nnjax.ConfigError, match=r"levels=0\.9: must be a list"):
+        run.forecast(levels=0.9)
     with pytest.raises(nnjax.ConfigError, match=r"residuals=mine: must be one of auto, unseen, trained"):
         run.forecast(residuals="mine")
     with pytest.raises(nnjax.DataError, match=r"data\.file=none\.csv: is missing"):
         run.forecast(file="none.csv")
+
+
+def test_the_library_names_the_command_for_a_file_that_has_grown(folder, tmp_path):
+    own = (folder / "own.csv").read_text()
+    (folder / "own.csv").write_text(text(50))
+    try:
+        with pytest.raises(
+            nnjax.DataError, match=r"holds other data .* added at its end, `python -m experiments.forecast run="
+        ):
+            nnjax.load_run(folder / "run")
+        assert do(folder, tmp_path, "figures=false", "horizon=1")["labels"] == [MONTHS[50]]
+    finally:
+        (folder / "own.csv").write_text(own)
+
+
+def test_numbers_of_numpy_are_numbers(folder):
+    future = nnjax.load_run(folder / "run").forecast(np.int64(3), levels=np.array([0.5, 0.8]), paths=np.int32(400))
+    assert (len(future.values), list(future.lower), future.courses) == (3, [0.5, 0.8], 400)
 
 
 def test_a_run_on_other_data_has_no_future(trained):

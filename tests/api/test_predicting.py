@@ -139,6 +139,31 @@ def test_a_trial_without_a_temperature_or_with_statistics_that_are_not_finite_ta
             np.testing.assert_allclose(plain, result.predict(inputs)[used], atol=1e-6)
 
 
+def test_trials_of_a_worse_learning_rate_take_no_part(tiny):
+    """The mean with networks that learned nothing would be neither."""
+    config = tiny(
+        "training.vary.learning_rate=[1e-6,1e-2]", "training.seeds=2", "training.duration=12epochs", "data.validation=0.2"
+    )
+    result = nnjax.fit(config)
+    model, inputs = result.model, result.dataset.test.inputs[:5]
+    assert model.facts.num_trials == len(model.facts.temperatures) == 2
+    assert list(model.facts.temperatures) == result.summary["calibration"]["temperature"][2:]
+    np.testing.assert_allclose(probabilities(model.outputs_of(inputs), from_logits=True), result.predict(inputs)[2:], atol=1e-6)
+
+
+@pytest.mark.parametrize(("holdout", "source"), [(24, "unseen"), (10, "trained")])
+def test_a_series_goes_on_from_all_its_rows(holdout, source):
+    """A file forecasts as the command does: after the held-out rows, with the same errors."""
+    size = ("model.hidden=[4]", "training.duration=3steps", f"data.holdout={holdout}", "training.seeds=2")
+    result = nnjax.fit(nnjax.compose("experiment=airline_fnn", *size, "report.figures=false", "parallel.devices=1"))
+    facts, series = result.model.facts.series, result.dataset.series
+    assert facts.values == tuple(series.values.tolist())
+    assert facts.labels[-1] == "1960-12"
+    future = result.forecast(2)
+    assert future.source == source
+    np.testing.assert_allclose(facts.residuals, future.residuals, atol=1e-5)
+
+
 def test_a_regression_answers_with_values():
     result = nnjax.fit(nnjax.compose("model=two_neuron", "training.duration=3steps"))
     inputs = result.dataset.test.inputs

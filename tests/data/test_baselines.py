@@ -1,5 +1,7 @@
 """Forecasts without a network, held to sums by hand, to series that they fit exactly, and to statsmodels."""
 
+import sys
+
 import numpy as np
 import pytest
 from statsmodels.tsa.ar_model import AutoReg
@@ -87,6 +89,23 @@ def test_a_forecast_is_fitted_once(own_cache_folder, monkeypatch):
     monkeypatch.setattr(smoothing, "statsmodels_version", lambda: "another")
     smoothing.smoothed(SALES, 12, 3, "add")
     assert len(fits) == 3
+
+
+def test_statsmodels_that_fails_is_done_without(own_cache_folder, monkeypatch):
+    smoothing._warn.cache_clear()
+    monkeypatch.setitem(sys.modules, "statsmodels.tsa.holtwinters", None)  # its import fails
+    with pytest.warns(RuntimeWarning, match="no forecast by Holt-Winters to compare with: statsmodels fails: ") as warned:
+        found = baselines(series_of(SALES, holdout=12, season=12))
+    assert list(found) == ["season_growth", "lag_regression"]
+    assert len(warned) == 1  # for both kinds
+
+    def fails(*arguments, **options):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(smoothing, "_fitted", fails)
+    with pytest.warns(RuntimeWarning, match="statsmodels fails: LinAlgError: SVD did not converge"):
+        assert smoothing.smoothed(SALES, 12, 3, "add") is None
+    assert not own_cache_folder.exists()
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"forecast": [1, 2, 3], "checksum": "x"}', '{"forecast": 5}'])

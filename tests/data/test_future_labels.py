@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from nnjax.config.errors import DataError
 from nnjax.data.future_labels import future_labels, step_of
 from nnjax.data.series_dates import problem_of_moments
 
@@ -46,6 +47,14 @@ MONTHS = ["January", "February", "March", "April", "May", "June", "July"]
         (["8 Feb 2024", "9 Feb 2024", "10 Feb 2024"], ["11 Feb 2024"]),
         (["Mon, 30 Dec 2024", "Tue, 31 Dec 2024"], ["Wed, 1 Jan 2025"]),
         (["Dec 30, 2024", "Dec 31, 2024"], ["Jan 1, 2025"]),
+        (["2024-01-31", "2024-02-01"], ["2024-02-02", "2024-02-03"]),
+        (["2024-01-27", "2024-02-03"], ["2024-02-10"]),  # weeks
+        (["2023-12-30", "2024-01-30", "2024-02-29"], ["2024-03-30", "2024-04-30"]),
+        (["2024-05-01", "2024-06-03", "2024-07-01", "2024-08-01"], ["2024-09-02", "2024-10-01"]),  # first working days
+        (["2023-02-01", "2023-03-01"], ["2023-04-01"]),
+        (["2023-01-03", "2023-02-07", "2023-03-02"], ["2023-04-02"]),
+        (["22:00", "23:00"], ["00:00", "01:00"]),
+        (["2198", "2199"], ["2200", "2201"]),
         (["1", "2", "3"], ["4", "5"]),
         (["0.5", "1.0", "1.5"], ["2", "2.5"]),
         (["a", "b", "c"], ["+1", "+2"]),
@@ -83,6 +92,23 @@ def test_what_goes_on_is_in_order_with_what_was(labels):
 )
 def test_a_step_in_words(labels, words):
     assert str(step_of(labels)) == words
+
+
+def test_four_weeks_are_no_month():
+    labels = [str(date(2024, 1, 5) + timedelta(28 * number)) for number in range(10)]
+    assert str(step_of(labels)) == "28 days"
+    assert str(step_of(labels[1:3])) == "28 days"
+    assert future_labels(labels[:3], 1) == ["2024-03-29"]
+
+
+def test_dates_end_with_the_year_9999():
+    with pytest.raises(
+        DataError, match=r"^horizon: 100,000 rows, 1 month apart, go beyond the year 9999; at most 95,712 rows follow"
+    ):
+        future_labels([f"2023-{month:02}" for month in range(1, 13)], 100_000)
+    with pytest.raises(DataError, match="1 year apart, go beyond the year 9999; at most 7,975 rows follow 2024"):
+        future_labels(["2023", "2024"], 8000)
+    assert future_labels(["9997-12-30", "9998-12-30"], 1) == ["9999-12-30"]
 
 
 def test_labels_without_dates_have_no_step():

@@ -1,5 +1,9 @@
 """The rows that a forecast starts from: the run's own, or a file with more of the same series."""
 
+import re
+from calendar import monthrange
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 from archives import PLAIN
@@ -81,6 +85,47 @@ def test_the_first_row_that_differs_is_named(files):
 def test_rows_are_matched_by_their_dates_in_any_form(files):
     assert files(text(MONTHS[5:35], form="{}-01")).newer == 5
     assert files(text(MONTHS[5:35], form="{}-01")).notes == ()
+
+
+def at_month_ends(rows):
+    days = {f"{year}-{month:02}": monthrange(year, month)[1] for year in range(2020, 2024) for month in range(1, 13)}
+    return re.sub(r"\d{4}-\d\d", lambda found: f"{found[0]}-{days[found[0]]}", rows)
+
+
+def test_months_written_as_their_last_days_are_the_same_months(files):
+    values = [100 + number % 7 + number for number in range(len(MONTHS))]
+    values[20] += 1
+    known = files(at_month_ends(text(MONTHS[5:33], values)))
+    assert known.newer == 3
+    (note,) = known.notes
+    assert "sales of 2021-09-30 is 127, and 126 in the run's data; 1 row of 25 shared ones differ" in note
+    known = files(at_month_ends(text(MONTHS[30:35])))
+    assert (known.newer, known.notes) == (5, ("newer.csv: shares no row with the run's data, which ends with 2022-06",))
+
+
+def test_a_few_newer_days_go_on_by_the_step_of_the_run(tmp_path):
+    days = [date(2024, 1, 1) + timedelta(number) for number in range(40)]
+    rows = [f"{day},{day.day % 7}\n" for day in days if day.weekday() < 5]
+    (tmp_path / "own.csv").write_text("day,sales\n" + "".join(rows[:20]))
+    (tmp_path / "newer.csv").write_text("day,sales\n" + "".join(rows[20:25]))  # a week, from Monday to Friday
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=None, **OPTIONS)
+    assert known_rows(data, str(tmp_path / "newer.csv")).labels(2) == ("2024-02-05", "2024-02-06")
+
+
+def test_a_file_that_ends_before_the_run_s_data_is_named(files):
+    note = "newer.csv: ends with 2022-04, before the run's data does, with 2022-06; the forecast follows the file's last row"
+    assert files(text(MONTHS[:28])).notes == (note,)
+    earlier = "month,sales\n" + "".join(f"2018-{month:02},{month % 5}\n" for month in range(1, 13))
+    assert files(earlier).notes == (note.replace("2022-04", "2018-12"),)
+    assert files(text(MONTHS[:30])).notes == ()
+
+
+def test_a_series_without_dates_that_is_shorter_than_the_run_s_is_named(tmp_path):
+    for name, count in (("own", 20), ("older", 17)):
+        (tmp_path / f"{name}.csv").write_text("sales\n" + "".join(f"{number % 5 + number}\n" for number in range(count)))
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=None, **OPTIONS)
+    (note,) = known_rows(data, str(tmp_path / "older.csv")).notes
+    assert "older.csv: ends with 17, before the run's data does, with 20" in note
 
 
 @pytest.mark.parametrize(

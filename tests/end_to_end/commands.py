@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from unittest import mock
@@ -18,6 +18,9 @@ from unittest import mock
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+
+from nnjax.cli import plugins
+from nnjax.config import registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,9 +36,12 @@ def run(verb, *arguments, check=0, cwd=ROOT, **env):
 
     JAX and Python have read their variables of the environment already; for those, for signals, for the memory and for numbers
     that must be those of another process to the last bit, take `start`.
+
+    Plugins that the command loaded are forgotten, as by a process that ends: later runs of this worker would note them.
     """
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with (
+        _own_plugins(),
         mock.patch.dict(os.environ, environment(**env), clear=True),
         mock.patch.object(sys, "argv", [f"{verb}.py", *arguments]),
         chdir(cwd),
@@ -46,6 +52,17 @@ def run(verb, *arguments, check=0, cwd=ROOT, **env):
         import_module(f"experiments.{verb}").main()
     said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
     return _checked(subprocess.CompletedProcess([verb, *arguments], end.value.code, said, complained), check)
+
+
+@contextmanager
+def _own_plugins():
+    loaded, options = dict(plugins._loaded), set(registry._registered)
+    try:
+        yield
+    finally:
+        registry.forget([key for key in registry._registered if key not in options])
+        plugins._loaded.clear()
+        plugins._loaded.update(loaded)
 
 
 def start(verb, *arguments, check=0, cwd=ROOT, python=sys.executable, **env):

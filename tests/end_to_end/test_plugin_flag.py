@@ -2,24 +2,11 @@
 
 import json
 
-import commands
 import pytest
-from commands import ROOT, code_blocks, summary_of
-
-from nnjax.cli import plugins
-from nnjax.config import registry
+from commands import ROOT, code_blocks, run, summary_of
 
 (PLUGIN,) = [block for block in code_blocks((ROOT / "README.md").read_text(), "python") if "@nnjax.register_model" in block]
 QUICK = ("model=residual", "model.width=8", "training.duration=1epochs", "report.figures=false", "data.limit_train=200")
-
-
-def run(*words, **how):
-    """Runs a command in this process, which then forgets its plugins as a process that ends."""
-    try:
-        return commands.run(*words, **how)
-    finally:
-        registry.forget([(option.group, option.name) for option in registry.registered()])
-        plugins._loaded.clear()
 
 
 @pytest.fixture(scope="module")

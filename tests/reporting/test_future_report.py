@@ -12,7 +12,14 @@ from rich.console import Console
 
 from nnjax.reporting.figures.fan_chart import draw_fan
 from nnjax.reporting.files import to_json
-from nnjax.reporting.future_report import coverage_remarks, coverage_table, future_json, future_table, write_future
+from nnjax.reporting.future_report import (
+    coverage_remarks,
+    coverage_table,
+    future_json,
+    future_table,
+    future_warnings,
+    write_future,
+)
 
 
 def coverage_of(rows="held_out", source="unseen", **changes):
@@ -22,15 +29,16 @@ def coverage_of(rows="held_out", source="unseen", **changes):
         "horizon": 24,
         "residuals": 31,
         "count": 24,
+        "distinct": 24,
         "inside": {0.8: 18, 0.95: 24},
         "width": {0.8: 12.5, 0.95: 20.0},
     }
     return SimpleNamespace(rows=rows, source=source, **found | changes)
 
 
-def future_of(horizon=3, trials=2, source="unseen", values=None):
+def future_of(horizon=3, trials=2, source="unseen", values=None, **changes):
     ahead = np.linspace(100, 130, horizon) if values is None else np.full(horizon, values)
-    return SimpleNamespace(
+    future = SimpleNamespace(
         name="sales",
         labels=tuple(f"2025-{row + 1:02}" for row in range(horizon)),
         values=ahead,
@@ -40,8 +48,17 @@ def future_of(horizon=3, trials=2, source="unseen", values=None):
         spread=np.full(horizon, 0.25),
         source=source,
         residuals=np.zeros((trials, 31)),
+        used=tuple(range(trials)),
+        learning_rate=None,
+        courses=1000,
+        lost=0,
+        largest=100.0,
+        unseen=31,
+        bias=(0.1, 0.2),
         coverage=(coverage_of(), coverage_of("trained", "trained", origins=30, count=360)),
     )
+    vars(future).update(changes)
+    return future
 
 
 def shown(table, width=100):
@@ -75,6 +92,59 @@ def test_shares_are_shown_with_their_counts_and_what_they_prove():
     assert not any("too small" in line for line in remarks)
 
 
+def test_intervals_that_no_measurement_is_of_are_named():
+    """Made of all unseen errors, they can only be measured with fewer, or with the training's."""
+    assert not any("No share is of these very intervals" in line for line in coverage_remarks(future_of()))
+    for other in (coverage_of(source="trained"), coverage_of(residuals=12)):
+        future = future_of(coverage=(other,))
+        assert any("No share is of these very intervals" in line for line in coverage_remarks(future))
+        assert future_json(future)["intervals_measured"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"lost": 3}, "3 of 1,000 simulated courses run away to infinity and are left out: the intervals are too narrow"),
+        ({"values": 1e21}, "reach 1e+21, and the known values 100: the network may run away"),
+        ({"residuals": np.zeros((2, 5))}, "made of 5 errors; fewer than 20 are too few"),
+        (
+            {"bias": (-0.4, 0.08)},
+            "The mean of the 31 errors is -0.4 ± 0.08, scaled as the network's outputs are: it forecasts too high",
+        ),
+        ({"bias": (0.4, 0.08)}, "too low"),
+    ],
+)
+def test_doubtful_forecasts_are_warned_of(changes, warning):
+    assert future_warnings(future_of()) == []
+    (line,) = future_warnings(future_of(**changes))
+    assert warning in line
+
+
+@pytest.mark.parametrize(
+    ("unseen", "advice"),
+    [
+        (0, "overfits; data.validation=0.2 sets rows aside"),
+        (11, "the 11 rows that it did not use are fewer than 20: a larger data.validation sets more aside"),
+        (1, "the 1 row that it did not use"),
+        (24, "residuals=unseen takes those of the 24 rows that it did not use"),
+    ],
+)
+def test_advice_is_not_what_was_done(unseen, advice):
+    assert any(advice in line for line in coverage_remarks(future_of(source="trained", unseen=unseen)))
+
+
+def test_rows_that_several_origins_forecast_are_counted_once():
+    future = future_of(coverage=(coverage_of("held_out_rolling", origins=13, count=156, distinct=24),))
+    assert "Several origins forecast the same rows: 156 values held out, rolling, are 24 rows" in coverage_remarks(future)
+    assert future_json(future)["coverage"][0]["distinct_rows"] == 24
+    assert not any("Several origins" in line for line in coverage_remarks(future_of(coverage=(coverage_of(),))))
+
+
+def test_the_learning_rate_that_answers_is_named():
+    first = coverage_remarks(future_of(trials=4, used=(0, 1), learning_rate=0.03))[0]
+    assert first.startswith("2 of 4 trials answer, with learning_rate=0.03, the one with the smallest loss in validation")
+
+
 def test_the_file_holds_every_number(tmp_path):
     future = future_of()
     write_future(future, tmp_path / "forecast.csv")
@@ -90,6 +160,9 @@ def test_the_same_as_plain_values():
     found = json.loads(to_json(future_json(future_of())))
     assert found["intervals"][1] == {"level": 0.95, "lower": [100 - 1 / 3, 115 - 1 / 3, 130 - 1 / 3], "upper": [109, 124, 139]}
     assert found["residuals"] == {"of": "unseen", "count": 31}
+    assert found["intervals_measured"] is True
+    assert found["courses"] == {"count": 1000, "not_finite": 0}
+    assert found["answering"] == {"trials": [0, 1], "learning_rate": None}
     assert found["coverage"][0]["levels"][0] == {"level": 0.8, "inside": 18, "share": 0.75, "mean_width": 12.5}
 
 

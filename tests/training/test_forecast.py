@@ -4,13 +4,14 @@ import jax
 import numpy as np
 import pytest
 
+from nnjax.checks.trials import Trial
 from nnjax.cli.compose import compose_train
 from nnjax.data.load import load
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
-from nnjax.training.forecast import Forecast, make_forecasts
+from nnjax.training.forecast import Forecast, errors_together, make_forecasts
 from nnjax.training.loop import fit
 from nnjax.training.training_progress import TrainingProgress
 
@@ -107,3 +108,12 @@ def test_errors_and_summary():
             "season_before": {"rmse": pytest.approx(np.sqrt(5 / 2)), "mae": 1.5},
         },
     }
+
+
+def test_trials_answer_together_where_they_differ_in_the_seed_alone():
+    ahead = [np.array([1.0, 3.0]), np.array([3.0, 5.0]), np.array([np.inf, 0])]
+    forecasts = [Forecast("x", ("a", "b", "c"), np.array([0.0, 2, 2]), 1, {"network": values}) for values in ahead]
+    seeds = [Trial(seed, 0.1) for seed in range(3)]
+    assert errors_together(forecasts, seeds) == {"together": {"rmse": pytest.approx(np.sqrt(2)), "mae": 1}}
+    assert errors_together(forecasts, [*seeds[:2], Trial(0, 1e-6)]) == {}
+    assert errors_together(forecasts[:1], seeds[:1]) == {}

@@ -9,9 +9,10 @@ import pytest
 from nnjax.cli.compose import compose_train
 from nnjax.config.errors import DataError
 from nnjax.data.load import load
+from nnjax.training import forecast_coverage
 from nnjax.training.experiment import set_up
 from nnjax.training.forecast import make_forecasts
-from nnjax.training.forecast_paths import drawn, one_step_residuals, rolled
+from nnjax.training.forecast_paths import drawn, intervals, one_step_residuals, rolled
 from nnjax.training.future_forecast import FEWEST, forecast_future, trained_rows, validation_rows
 
 LEVELS = (0.5, 0.9)
@@ -124,7 +125,7 @@ def test_a_process_of_known_noise_lies_inside_as_often_as_the_level_says(tmp_pat
     experiment, state = experiment_of(tmp_path, ar(1500, seed=8), "data.holdout=500")
     future = forecast_of(experiment, state, horizon=4, paths=1000)
     measured = {found.rows: found for found in future.coverage}
-    assert set(measured) == {"held_out", "held_out_rolling", "trained"}
+    assert set(measured) == {"held_out", "held_out_rolling", "held_out_halves", "trained"}
     for name in ("held_out", "trained"):
         for level in LEVELS:
             share = measured[name].inside[level] / measured[name].count
@@ -132,6 +133,16 @@ def test_a_process_of_known_noise_lies_inside_as_often_as_the_level_says(tmp_pat
     assert measured["held_out"].count == 500
     assert measured["trained"].origins == 30
     assert measured["trained"].width[0.9] > measured["trained"].width[0.5] > 0
+
+
+def test_origins_are_the_rows_that_they_say(made):
+    """From the last known row, 370 rows, on; and from evenly spaced ones up to the last with a whole horizon after it."""
+    labels = made[0].dataset.series.labels
+    measured = {found.rows: found for found in forecast_of(*made, horizon=5).coverage}
+    assert (measured["held_out"].first, measured["held_out"].horizon, measured["held_out"].distinct) == (labels[369], 30, 30)
+    rolling = measured["held_out_rolling"]
+    assert (rolling.first, rolling.origins, rolling.count, rolling.distinct) == (labels[369], 26, 130, 30)
+    assert (measured["trained"].first, measured["trained"].origins) == (labels[2], 30)
 
 
 def test_the_same_seed_gives_the_same_intervals_and_another_one_others(made):
@@ -198,11 +209,125 @@ def test_a_trial_that_diverged_is_left_out(tmp_path):
         forecast_of(experiment, experiment.layout.put(replace(host, params=params)))
 
 
+def with_outputs(state, experiment, change):
+    """The state with other parameters of the output layer."""
+    host = experiment.layout.get(state)
+    output = {name: np.array(values) for name, values in host.params["output"].items()}
+    change(output)
+    return experiment.layout.put(replace(host, params={**host.params, "output": output}))
+
+
+def test_the_errors_of_the_intervals_are_measured_where_no_validation_row_is(made):
+    """The first half's errors, on the second half: neither the training's, nor those of the rows compared."""
+    experiment, state = made
+    future = forecast_of(experiment, state, horizon=4)
+    (halves,) = [found for found in future.coverage if found.rows == "held_out_halves"]
+    assert (halves.source, halves.residuals, halves.horizon) == ("unseen", 15, 4)
+    assert (halves.origins, halves.count, halves.distinct) == (12, 48, 15)  # from the rows 385 to 396
+    assert halves.first == experiment.dataset.series.labels[384]
+    assert "held_out_halves" not in [found.rows for found in forecast_of(experiment, state, source="trained").coverage]
+
+
+def test_an_outlier_widens_the_intervals_made_of_its_half_alone(tmp_path):
+    widths = []
+    for outlier in (None, 374, 390):  # the held-out rows are 370 to 399
+        values = ar(400)
+        if outlier:
+            values[outlier] += 100
+        experiment, state = experiment_of(tmp_path, values)
+        (halves,) = [found for found in forecast_of(experiment, state).coverage if found.rows == "held_out_halves"]
+        widths.append(halves.width[0.9])
+    assert widths[1] > 3 * widths[0]
+    assert widths[2] == pytest.approx(widths[0], rel=1e-3)
+
+
+def test_one_error_alone_makes_no_intervals(tmp_path):
+    experiment, state = experiment_of(tmp_path, ar(120), "data.holdout=1")
+    with pytest.raises(
+        DataError, match=r"^residuals=unseen: there is one such row, whose error alone gives intervals no width"
+    ):
+        forecast_of(experiment, state, source="unseen")
+    assert {found.source for found in forecast_of(experiment, state).coverage} == {"trained"}
+
+
+def test_a_course_that_runs_away_is_left_out_and_counted():
+    courses = np.array([[1.0, 1], [2, 2], [3, 3], [0, np.nan], [np.inf, 5]])
+    lower, upper, lost = intervals(courses, (0.5,))
+    assert (lower[0.5].tolist(), upper[0.5].tolist(), lost) == ([1.5, 1.5], [2.5, 2.5], 2)
+    lower, upper, lost = intervals(courses[3:], (0.5,))
+    assert lost == 2
+    assert np.isnan([*lower[0.5], *upper[0.5]]).all()
+
+
+def test_intervals_of_courses_that_run_away_stay_numbers(tmp_path):
+    """The last value is 0, and so is the forecast; float32 ends along the courses with the larger errors."""
+    values = ar(120)
+    values[-1] = 0
+    experiment, state = experiment_of(tmp_path, values, "data.transform=none")
+
+    def steep(output):
+        output["kernel"][2] = 5e7
+
+    future = forecast_of(experiment, with_outputs(state, experiment, steep), horizon=5)
+    assert np.isfinite(future.values).all()
+    assert 0 < future.lost < future.courses == 400
+    assert np.isfinite([*future.lower[0.9], *future.upper[0.9]]).all()
+    assert all(np.isfinite(found.width[0.9]) for found in future.coverage if found.horizon <= 5)
+
+
+def test_an_error_that_most_rows_share_is_known(made):
+    experiment, state = made
+
+    def shifted(output):
+        output["bias"][:] = 3.0
+
+    mean, error = forecast_of(experiment, with_outputs(state, experiment, shifted)).bias
+    fair_mean, fair_error = forecast_of(experiment, state).bias
+    assert mean == pytest.approx(fair_mean - 3, abs=1e-4)
+    assert error == pytest.approx(fair_error, rel=1e-4)
+    assert abs(fair_mean) < 2 * fair_error < 2
+
+
+@pytest.mark.parametrize("validation", ["data.validation=0.2", "data.validation=0"])
+def test_trials_of_another_learning_rate_do_not_answer(tmp_path, validation):
+    varied = "training.vary.learning_rate=[0.03,0.000001]"
+    experiment, state = experiment_of(tmp_path, ar(200), "training.seeds=2", varied, validation)
+
+    def untrained(output):
+        output["kernel"][2:] = -5.0  # the trials of the second rate
+
+    future = forecast_of(experiment, with_outputs(state, experiment, untrained), horizon=2)
+    last = everything_known(experiment).values[-1]
+    assert (future.used, future.learning_rate, future.diverged) == ((0, 1), 0.03, ())
+    np.testing.assert_allclose(future.values, last * np.array([0.8, 0.64]), rtol=1e-4)
+    assert future.spread.tolist() == [0, 0]
+    assert future.courses == 400
+
+
+def test_measurements_of_many_values_are_made_in_parts(made, monkeypatch):
+    whole = forecast_of(*made).coverage
+    monkeypatch.setattr(forecast_coverage, "_MOST_AT_ONCE", 400 * 5 * 7)  # seven origins
+    sizes, draw = [], forecast_coverage.drawn
+    monkeypatch.setattr(
+        forecast_coverage, "drawn", lambda *about, **options: sizes.append(options["origins"]) or draw(*about, **options)
+    )
+    parts = forecast_of(*made).coverage
+    assert max(sizes) == 7
+    for one, other in zip(whole, parts, strict=True):
+        assert (one.rows, one.count, one.first) == (other.rows, other.count, other.first)
+        assert other.width[0.9] == pytest.approx(one.width[0.9], rel=0.1)
+
+
 def test_newer_rows_are_measured_and_their_errors_used(made):
     experiment, state = made
     series = everything_known(experiment)
     longer = replace(series, values=np.concatenate([series.values, ar(40, seed=5)]), labels=series.labels + ("n",) * 40)
     future = forecast_future(experiment, state, longer, labels=["x"], levels=LEVELS, paths=100, seed=0, newer=40)
     assert future.residuals.shape == (1, 70)
-    (newer,) = [found for found in future.coverage if found.rows == "newer"]
+    values = longer.values
+    np.testing.assert_allclose(future.residuals[0, 30:], values[400:] - 0.8 * values[399:439], atol=1e-5)
+    np.testing.assert_allclose(future.residuals[0, :30], values[370:400] - 0.8 * values[369:399], atol=1e-5)
+    newer, trained = [found for found in future.coverage if found.rows == "newer"]
+    assert (newer.source, newer.residuals, trained.source) == ("unseen", 30, "trained")
+    assert newer.first == series.labels[399]
     assert (newer.origins, newer.horizon, newer.count) == (1, 40, 40)
