@@ -43,7 +43,7 @@ class _Client(asyncio.Protocol):
         head, end, body = self._text.partition(b"\r\n\r\n")
         if end and len(body) >= int(_LENGTH.search(head)[1]):  # type: ignore[index]
             self._load.answered(int(head[9:12]), self._due)
-            self._load.release(self)
+            self._load.free.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.closed += 1
@@ -65,9 +65,6 @@ class _Load:
         self.statuses[status] += 1
         if status == 200:
             self.seconds.append(time.perf_counter() - due)
-
-    def release(self, client: _Client) -> None:
-        self.free.append(client)
 
     def ask(self, due: float) -> None:
         if self.free:

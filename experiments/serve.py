@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from nnjax.api.predicting import model_of_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
 from nnjax.cli.runs import read_config
+from nnjax.config.errors import ConfigError
 from nnjax.config.schema import TrainConfig
 from nnjax.config.serve_options import ServeConfig
 from nnjax.reporting.console import RunConsole
-from nnjax.serving.model import Model
+from nnjax.serving.model_names import own_names
 from nnjax.serving.server.extra import check_extra
 
 
@@ -42,24 +42,18 @@ def serve(config: ServeConfig, run_dir: Path) -> Mapping[str, Any]:
 
     token_of(config)  # refused before anything is loaded
     runs = [Path(run) for run in ((config.run,) if isinstance(config.run, str) else config.run)]
+    if not runs:
+        raise ConfigError("run=[]: must name at least one run")
     with (
         bound(config) as sock,
         RunConsole(run_dir / "serve.log") as console,
         out_of_memory_explained(read_config(TrainConfig, runs[0]), "evaluate"),
         jax_session(console.warn),
     ):
-        models: dict[str, Model] = {}
-        for run in runs:
-            model = model_of_run(run, config.checkpoint, config.memory_limit, console)
-            models[_own_name(model.facts.name, models)] = model
+        made = [model_of_run(run, config.checkpoint, config.memory_limit, console) for run in runs]
+        models = dict(zip(own_names(model.facts.name for model in made), made, strict=True))
         listen(models, config, sock, console.print)
     return {"models": list(models)}
-
-
-def _own_name(name: str, others: Mapping[str, Model]) -> str:
-    """A name that no other model has: `cnn_digits`, `cnn_digits_2`, ..."""
-    numbered = (f"{name}_{number}" for number in count(2))
-    return next(new for new in chain([name], numbered) if new not in others)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class ServerSettings:
         port: 0 takes a free one.
         token_file: a file with the token that requests must bring; else `NNJAX_TOKEN` of the environment holds one, or there is
             no authentication.
+        hosts: names by which a proxy in front calls the server, besides this machine's own; "*" for any. On a loopback address
+            without a token, requests for other hosts and from other servers' pages are refused.
         batch: the most examples that are computed together; 1 computes each request alone.
         wait: the most seconds that an example waits for others, and only while others are being prepared.
         queue: the most examples that are accepted and not yet answered; more are refused with 429.
@@ -44,6 +46,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: Port = 8080
     token_file: str | None = None
+    hosts: tuple[str, ...] = ()
     batch: BatchSize = 64
     wait: NonNegativeFloat = 2e-3
     queue: PositiveInt = 256

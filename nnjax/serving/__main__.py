@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, UserError
 
 _EXAMPLES = """examples:
@@ -23,11 +24,14 @@ _EXAMPLES = """examples:
   python -m nnjax.serving model.nnjax another.nnjax --http :8080
 """
 _LARGEST_PORT = 65_535
+_TOP = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command with its arguments; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    if argv is None and arguments.http is not None:
+        leaving.begin()  # as a container's first process, it would ignore SIGTERM while its models are loaded
     try:
         return _run(arguments)
     except UserError as error:
@@ -51,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("inputs", nargs="*", metavar="picture", help="a picture, a folder, a pattern, or - for standard input")
     parser.add_argument("--rows", metavar="FILE.csv", type=Path, help="rows of numbers, for a model of vectors or of a series")
     parser.add_argument("--json", action="store_true", help="print JSON lines, with what was done to each picture")
-    parser.add_argument("--top", type=_positive, default=3, metavar="N", help="name the N most probable classes (3)")
+    parser.add_argument("--top", type=_positive, default=_TOP, metavar="N", help="name the N most probable classes (3)")
     parser.add_argument("--explain", metavar="OUT.png", type=Path, help="draw how the picture was prepared, and what decided")
     parser.add_argument("--info", action="store_true", help="print what the file says about the model")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve the models over HTTP; further arguments are models, too")
@@ -63,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     model_path = Path(arguments.model)
     if arguments.http is not None:
+        _check_alone(arguments)
         return _serve([model_path, *map(Path, arguments.inputs)], arguments.http)
     if arguments.info:
         from nnjax.serving.answers_command import print_out
@@ -75,6 +80,14 @@ def _run(arguments: argparse.Namespace) -> int:
     from nnjax.serving.answers_command import answer
 
     return answer(ModelFile(model_path), arguments)
+
+
+def _check_alone(arguments: argparse.Namespace) -> None:
+    """Refuses options that say how one answer is printed."""
+    given = {"--rows": arguments.rows, "--json": arguments.json, "--explain": arguments.explain, "--info": arguments.info}
+    words = [name for name, value in given.items() if value] + (["--top"] if arguments.top != _TOP else [])
+    if words:
+        raise ConfigError(f"--http: {', '.join(words)} do{'es' if len(words) == 1 else ''} not go with it")
 
 
 def _serve(paths: Sequence[Path], address: str) -> int:
@@ -90,13 +103,14 @@ def _serve(paths: Sequence[Path], address: str) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(f"--http: needs {error.name}: pip install 'nnjax[serve]'") from error
     from nnjax.serving.model_file import ModelFile
+    from nnjax.serving.model_names import own_names
 
     with bound(settings) as listening:
         files = [ModelFile(path) for path in paths]
         names = [file.facts.name for file in files]
         if len(set(names)) < len(names):  # two runs of one network and dataset
             names = [path.stem for path in paths]
-        serve(dict(zip(names, (file.model() for file in files), strict=True)), settings, listening)
+        serve(dict(zip(own_names(names), (file.model() for file in files), strict=True)), settings, listening)
     return 0
 
 

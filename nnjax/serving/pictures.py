@@ -8,6 +8,7 @@ of five formats are ever called. A PNG carries checksums, and each is verified; 
 another colour, but a file that was cut off is refused in all of them.
 """
 
+import math
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ class PictureLimits:
 
     Attributes:
         max_bytes: of the file.
-        max_pixels: width × height. Decoding takes up to 13 bytes for each.
+        max_pixels: width × height. Decoding takes up to 16 bytes for each.
     """
 
     max_bytes: int = 32 * 2**20
@@ -96,10 +97,10 @@ def open_picture(source: bytes | Path, limits: PictureLimits = DEFAULT_LIMITS, n
     data = _read(source, limits, name) if isinstance(source, Path) else source
     if len(data) > limits.max_bytes:
         raise PictureError(f"{name}: holds {len(data):,} bytes; must be at most {limits.max_bytes:,}", "too large")
-    found = next((row for row in _DECODERS if data.startswith(row[0])), None)
-    if found is None or (found[1] == "WebP" and data[8:12] != b"WEBP"):
+    found = _decoder(data)
+    if found is None:
         raise PictureError(f"{name}: {_what(data)}; must be one of {', '.join(FORMATS)}", "unsupported")
-    _, kind, decode = found
+    kind, decode = found
     if kind == "WebP":  # its decoder takes memory for the whole picture at once
         _check_size(_webp_size(data, name), limits, name)
     with _damage_in(name, kind):
@@ -116,6 +117,23 @@ def open_picture(source: bytes | Path, limits: PictureLimits = DEFAULT_LIMITS, n
     for turn in turns:
         picture = picture.transpose(turn)
     return picture
+
+
+def pixels_of(data: bytes) -> int:
+    """Width × height by a picture's header; 0 where `open_picture` refuses the bytes."""
+    try:
+        kind, decode = _decoder(data) or ("", None)
+        if decode is None:
+            return 0
+        return math.prod(_webp_size(data, "") if kind == "WebP" else decode(BytesIO(data)).size)
+    except Exception:  # whatever `open_picture` will say of it
+        return 0
+
+
+def _decoder(data: bytes) -> tuple[str, Callable[[BytesIO], Image.Image]] | None:
+    """The format's name and its decoder."""
+    found = next((row for row in _DECODERS if data.startswith(row[0])), None)
+    return None if found is None or (found[1] == "WebP" and data[8:12] != b"WEBP") else found[1:]
 
 
 def _read(path: Path, limits: PictureLimits, name: str) -> bytes:
@@ -181,12 +199,14 @@ def _orientation(picture: Image.Image) -> int:
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Brings any mode to "L" or "RGB", transparent parts on white or black."""
     if picture.mode.startswith("I"):  # grey of 16 bits, of which one may stand for transparent
-        values = np.asarray(picture).astype(np.int64)
-        grey = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
-        clear = picture.info.get("transparency")
-        if not isinstance(clear, int):
+        values, clear = np.asarray(picture), picture.info.get("transparency")
+        seen = np.where(values == clear, np.uint8(0), np.uint8(255)) if isinstance(clear, int) else None
+        values = values >> 8
+        grey = Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8))
+        if seen is None:
             return grey
-        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        del values
+        grey.putalpha(Image.fromarray(seen))
         picture = grey
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")

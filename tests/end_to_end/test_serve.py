@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +15,9 @@ import pytest
 from commands import ROOT, environment, run
 
 import nnjax
+from experiments.serve import serve
+from nnjax.config.errors import ConfigError
+from nnjax.config.serve_options import ServeConfig
 
 TINY = ("model=fnn", "model.hidden=[8]", "data.limit_train=80", "data.limit_test=30", "training.global_batch_size=24")
 
@@ -67,8 +71,10 @@ def ask(port, method, path, body=None, **headers):
 
 
 def wait_until_ready(port):
+    limit = time.monotonic() + 60
     while ask(port, "GET", "/ready")[0] != 200:
-        pass
+        assert time.monotonic() < limit
+        time.sleep(0.01)
 
 
 def probabilities_of(port, path, inputs):
@@ -121,3 +127,8 @@ def test_without_the_extra_the_command_that_installs_it_is_named(folder, tmp_pat
     monkeypatch.setattr("nnjax.serving.server.extra.find_spec", lambda name: None if name == "starlette" else object())
     done = run("serve", f"run={folder / 'run'}", f"hydra.run.dir={tmp_path / 'out'}", check=1)
     assert done.stderr == "the server needs starlette: pip install 'nnjax[serve]'\n"
+
+
+def test_no_run_is_no_server(tmp_path):
+    with pytest.raises(ConfigError, match=r"^run=\[\]: must name at least one run$"):
+        serve(ServeConfig(run=()), tmp_path)

@@ -44,7 +44,7 @@ def answer(label="7", probability=0.9, classes=10, **more):
     place = int(label) if label.isdigit() else 0
     numbers = [probability if index == place else rest for index in range(classes)]
     steps = [{"name": "as given", "image": data_url((64, 48))}, {"name": "as the network sees it", "image": data_url()}]
-    looked = [[0.3 if row < 14 else -0.1] * 28 for row in range(28)]
+    looked = [[5.0 if row < 14 else -0.5] * 28 for row in range(28)]
     made = {"label": label, "probability": probability, "probabilities": numbers, "spread": [0.01] * classes}
     return made | {"warnings": [], "notes": ["light on dark"], "steps": steps, "looked": looked} | more
 
@@ -205,8 +205,9 @@ def test_a_drawing_is_answered_while_it_is_drawn(visit):
     assert 50 < widths[1] / widths[0] < 120
     assert page.locator("#steps figcaption").all_inner_texts() == ["as given", "as the network sees it"]
     assert page.inner_text("#notes") == "light on dark"
-    assert "Orange speaks for 7: with such a part covered, its probability falls by up to 30 points." in page.inner_text(
-        "#looked"
+    assert page.inner_text("#looked") == (
+        "Orange speaks for 7: with such a part covered, its odds fall, by a factor of up to 150. "
+        "Blue speaks against it: covered, they rise, by a factor of up to 1.6."
     )
     assert page.locator("#steps canvas:visible").count() == 1
     page.uncheck("#look")
@@ -448,7 +449,7 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(visit):
 @pytest.mark.browser
 def test_each_kind_of_model_has_its_own_input(visit):
     classes = [f"class {number}" for number in range(100)]
-    series = {"name": "passengers", "last": ["1960-12"], "known": 144}
+    series = {"name": "passengers", "last": ["1960-12"], "known": 144, "needed": 25}
     server = Server(
         model(),
         model("weak", (8, 8, 1), "digits"),
@@ -475,7 +476,8 @@ def test_each_kind_of_model_has_its_own_input(visit):
     page.select_option("#model", "airline")
     assert not page.is_visible("#input")
     assert not page.is_visible("#output")
-    assert "passengers" in page.inner_text("#rows-text")
+    assert "passengers; send it the last 25 values" in page.inner_text("#rows-text")
+    assert json.loads(re.search(r"-d '(.*?)'", page.inner_text("#curl"))[1]) == {"rows": [1] * 25}
     page.select_option("#model", "iris")
     command = page.inner_text("#curl")
     assert json.loads(re.search(r"-d '(.*?)'", command)[1]) == {"rows": [[0, 0, 0, 0]]}

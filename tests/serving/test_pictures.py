@@ -1,6 +1,7 @@
 """Pictures of any colours and sizes open; what is too large, damaged or no picture is refused in one line."""
 
 import struct
+import tracemalloc
 import zlib
 from io import BytesIO
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
+from nnjax.serving.pictures import PictureError, PictureLimits, open_picture, pixels_of
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 
@@ -229,3 +230,22 @@ def test_a_path_that_cannot_be_read_is_named(tmp_path):
 def test_a_large_jpeg_is_decoded_smaller():
     picture = open_picture(saved(gradient(5000, 2600), "JPEG"))
     assert picture.size == (2500, 1300)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_number_of_pixels_is_read_from_the_header(kind, monkeypatch):
+    data = saved(Image.new("RGB", (33, 21)), kind)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
+    assert pixels_of(data) == 33 * 21
+    for other in (b"", b"no picture", data[:12]):
+        assert pixels_of(other) == 0
+
+
+def test_grey_of_sixteen_bits_takes_little_memory():
+    data = saved(Image.fromarray(np.zeros((1000, 1000), np.uint16)))
+    tracemalloc.start()
+    try:
+        open_picture(data)
+        assert tracemalloc.get_traced_memory()[1] < 7e6  # of arrays; 2 bytes a pixel, twice, and 1
+    finally:
+        tracemalloc.stop()

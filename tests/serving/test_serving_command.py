@@ -123,6 +123,8 @@ def test_what_the_file_says(run):
         (("--rows", "new.csv"), 2, "--rows new.csv: the model takes pictures (4 × 4 × 1)"),
         (("scans/a.png", "--rows", "new.csv"), 2, "--rows: pictures and --explain do not go with it"),
         (("scans/a.png", "scans/b.png", "--explain", "x.png"), 2, "--explain x.png: draws one picture, and 2 are given"),
+        (("--http", ":0", "--json"), 2, "--http: --json does not go with it"),
+        (("--http", ":0", "--rows", "a.csv", "--top", "5"), 2, "--http: --rows, --top do not go with it"),
         (("--http", "here"), 2, "--http here: must be HOST:PORT or :PORT"),
         (("--http", ":99999"), 2, "--http :99999: must be HOST:PORT or :PORT"),
     ],
@@ -188,12 +190,15 @@ def test_a_full_disk_behind_standard_output(folder, words, code, complaint):
         (["--http", ":8123"], ("127.0.0.1", 8123), ["small"]),
         (["--http", "[::1]:0"], ("::1", 0), ["small"]),
         (["again.nnjax", "--http", ":0"], ("127.0.0.1", 0), ["small", "again"]),  # by their files' names
+        (["more/small.nnjax", "again.nnjax", "--http", ":0"], ("127.0.0.1", 0), ["small", "small_2", "again"]),
     ],
 )
 def test_models_are_served(run, folder, monkeypatch, words, address, names):
     from nnjax.serving.server import listening
 
     small_file(folder / "again.nnjax")
+    (folder / "more").mkdir(exist_ok=True)
+    small_file(folder / "more" / "small.nnjax")
     served = []
     monkeypatch.setattr(listening, "bound", nullcontext)
     monkeypatch.setattr(listening, "serve", lambda models, settings, sock: served.append((list(models), settings)))
@@ -202,6 +207,16 @@ def test_models_are_served(run, folder, monkeypatch, words, address, names):
     assert run(*words) == (0, "", "")
     ((found, settings),) = served
     assert (found, (settings.host, settings.port)) == (names, address)
+
+
+def test_signals_are_taken_before_the_models_are_loaded(folder, monkeypatch):
+    done = []
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["nnjax.serving", "small.nnjax", "--http", ":0"])
+    monkeypatch.setattr("nnjax.config.leaving.begin", lambda: done.append("begun"))
+    monkeypatch.setattr("nnjax.serving.__main__._serve", lambda paths, address: done.append("loaded") or 0)
+    assert main() == 0
+    assert done == ["begun", "loaded"]
 
 
 def test_the_picture_that_explains(run, folder):

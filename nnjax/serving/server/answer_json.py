@@ -23,6 +23,7 @@ def model_values(facts: ModelFacts) -> dict[str, Any]:
     series = values.pop("series")
     if series is not None:
         values["series"] = {"name": series["name"], "last": list(series["labels"][-1:]), "known": len(series["values"])}
+        values["series"]["needed"] = facts.inputs.shape[0] + series["difference"]  # the fewest values of a request
     return values
 
 
@@ -40,7 +41,7 @@ def answer_values(answer: Answer, facts: ModelFacts, seen: Seen | None = None) -
 
 
 def explanation_values(seen: Seen | None, looked: NDArray[np.float32] | None) -> dict[str, Any]:
-    """How a picture was prepared, and where the network looked: [h][w], the fall of the label's probability."""
+    """How a picture was prepared, and where the network looked: [h][w], the fall of the label's log-odds."""
     steps = () if seen is None else seen.steps
     return {
         "steps": [{"name": name, "image": image} for name, image in steps],

@@ -1,6 +1,6 @@
 """The outermost part of the app: token, log line, metrics, and JSON for whatever goes wrong inside.
 
-app = Gate(routes, token="…", log=log, count=metrics.request)
+app = Gate(routes, token="…", proxies=None, log=log, count=metrics.request)
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nnjax.serving.server.own_hosts import check_hosts
 from nnjax.serving.server.request_error import RequestError
 from nnjax.serving.server.request_log import RequestLog
 
@@ -60,12 +61,13 @@ class Gate:
     Args:
         app: the routes.
         token: that requests must bring; None for no authentication.
+        proxies: see `own_hosts`.
         log: of lines, one a request.
         count: called with each request.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, log: RequestLog, count: Count) -> None:
-        self._app, self._log, self._count = app, log, count
+    def __init__(self, app: ASGIApp, token: str | None, proxies: frozenset[str] | None, log: RequestLog, count: Count) -> None:
+        self._app, self._proxies, self._log, self._count = app, proxies, log, count
         self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,6 +89,7 @@ class Gate:
             await send(message)
 
         try:
+            check_hosts(scope["headers"], self._proxies)
             self._check_token(scope)
             await self._app(scope, receive, watched)
         except RequestError as refusal:

@@ -29,6 +29,7 @@ from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.serve_options import TOKEN_VARIABLE, ServerSettings
 from nnjax.serving.model import Model
 from nnjax.serving.server.connection import connection_class
+from nnjax.serving.server.own_hosts import own_hosts
 from nnjax.serving.server.request_log import RequestLog
 from nnjax.serving.server.server_app import ServerApp, make_app
 
@@ -108,8 +109,8 @@ def serve(
     token = token_of(settings)
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would write a line for each damaged form
     log = RequestLog(sys.stderr, quiet=not settings.log)
-    app = make_app(models, settings, token, log, say)
     host, port = sock.getsockname()[:2]
+    app = make_app(models, settings, token, log, say, own_hosts(host, token, settings.hosts))
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{port}/ serves {', '.join(models)}; its API is described at /docs; Ctrl-C stops it")
     if warning := exposure(host, token):

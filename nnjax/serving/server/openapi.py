@@ -12,11 +12,13 @@ from nnjax.serving.facts import ModelFacts
 from nnjax.serving.server.request_inputs import CSV_SHARE, JSON_SHARE, PICTURE_TYPES
 
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
+_ANSWERED = {"type": "array", "items": {"type": ["number", "null"]}}  # null: not finite, which the warnings say
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _NESTED = {"type": "array", "items": {"anyOf": [{"type": "number"}, _NUMBERS, {"type": "array", "items": {}}]}}
 _REFUSALS = {
     400: "The body is empty, damaged, or no JSON",
     401: "Without the server's token",
+    403: "The host is another server's, or the request comes from a page of one",
     404: "No model of that name",
     408: "The body did not arrive in time",
     413: "More bytes, pixels or examples than the server takes",
@@ -137,12 +139,12 @@ def _schemas() -> dict[str, Any]:
     picture = {"type": "string", "description": "a picture's file in base64, or a data URL"}
     text = {"type": "string"}
     number = {"type": "number"}
-    values = {"type": "array", "items": number, "description": "of a regression or series, in the order of the outputs"}
+    values = {**_ANSWERED, "description": "of a regression or series, in the order of the outputs"}
     step = {"type": "object", "required": ["name", "image"], "properties": {"name": text, "image": text}}
     looked = {
         "type": ["array", "null"],
         "items": _NUMBERS,
-        "description": "[h][w]: above 0 where the picture speaks for the label",
+        "description": "[h][w]: by how much the log-odds of the label fall where the picture is covered; below 0: rise",
     }
     return {
         "Question": {
@@ -162,11 +164,11 @@ def _schemas() -> dict[str, Any]:
             "type": "object",
             "required": ["spread", "warnings"],
             "properties": {
-                "label": {**text, "description": "the most probable class"},
-                "probability": {**number, "description": "of the label, calibrated"},
-                "probabilities": {**_NUMBERS, "description": "in the order of the model's labels"},
+                "label": {"type": ["string", "null"], "description": "the most probable class"},
+                "probability": {"type": ["number", "null"], "description": "of the label, calibrated"},
+                "probabilities": {**_ANSWERED, "description": "in the order of the model's labels"},
                 "values": values,
-                "spread": {**_NUMBERS, "description": "standard deviation over the networks that answer together"},
+                "spread": {**_ANSWERED, "description": "standard deviation over the networks that answer together"},
                 "warnings": {**_TEXTS, "description": "reasons to doubt the answer"},
                 "notes": {**_TEXTS, "description": "what was done to the picture"},
                 "steps": {"type": "array", "items": step, "description": "with explain: pictures as data URLs"},

@@ -13,6 +13,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -25,11 +26,11 @@ from python_multipart.multipart import parse_options_header
 
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
-from nnjax.serving.facts import ModelFacts
+from nnjax.serving.facts import InputFacts, ModelFacts
 from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
 from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
-from nnjax.serving.pictures import PictureError, PictureLimits, open_picture
-from nnjax.serving.preparing import prepare
+from nnjax.serving.pictures import PictureError, PictureLimits, open_picture, pixels_of
+from nnjax.serving.preparing import Prepared, prepare
 from nnjax.serving.series_values import last_values
 from nnjax.serving.server.data_urls import data_url
 from nnjax.serving.server.request_error import RequestError, request_error_of
@@ -49,6 +50,9 @@ JSON_SHARE = 4
 
 CSV_SHARE = 16
 """CSV may have a sixteenth of a body's bytes: read, it takes up to 50 times as much memory."""
+
+_LARGE_PIXELS = 4_000_000  # each takes 2 to 16 bytes while it is decoded
+_alone = ThreadPoolExecutor(1, "nnjax-large")  # one at a time, and in one thread: each keeps the memory that it once took
 
 _MORE_VALUES = 100_000  # of JSON, besides the inputs; parsing them takes 10 ms
 
@@ -177,18 +181,27 @@ def _pictures(files: Sequence[bytes], facts: ModelFacts, settings: ServerSetting
     left, inputs, seen = settings.pixels, [], []
     for number, file in enumerate(files):
         name = "the picture" if len(files) == 1 else f"picture {number + 1} of {len(files)}"
+        limits = PictureLimits(max_bytes=settings.body, max_pixels=max(1, left))
         try:
-            picture = open_picture(file, PictureLimits(max_bytes=settings.body, max_pixels=max(1, left)), name)
+            if pixels_of(file) > _LARGE_PIXELS:
+                pixels, prepared = _alone.submit(_prepared, file, limits, name, facts.inputs).result()
+            else:
+                pixels, prepared = _prepared(file, limits, name, facts.inputs)
         except PictureError as error:
             if error.fault == "too large" and number:
                 raise RequestError(413, f"the pictures have more than {settings.pixels} pixels together") from None
             raise
-        left -= picture.width * picture.height
-        prepared = prepare(picture, facts.inputs)
+        left -= pixels
         inputs.append(prepared.inputs)
         shown = tuple((step, data_url(image)) for step, image in prepared.steps) if steps else ()
         seen.append(Seen(prepared.notes, prepared.warnings, shown))
     return Taken(np.stack(inputs), tuple(seen))
+
+
+def _prepared(file: bytes, limits: PictureLimits, name: str, inputs: InputFacts) -> tuple[int, Prepared]:
+    """A picture's decoded pixels, and what the network sees of it."""
+    picture = open_picture(file, limits, name)
+    return picture.width * picture.height, prepare(picture, inputs)
 
 
 def _json(body: bytes, facts: ModelFacts, settings: ServerSettings, *, steps: bool) -> Taken:

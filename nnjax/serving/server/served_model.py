@@ -6,7 +6,7 @@ await served.answer(inputs)
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -51,12 +51,11 @@ class ServedModel:
         """Whether it can show where it looked: for pictures of classes."""
         return self.facts.inputs.preparation is not None and self.facts.task == "classification"
 
-    def warm_up(self, compiled: Callable[[int], None] = lambda size: None) -> None:
-        """Compiles and runs the network for every batch size; calls `compiled` after each."""
+    def warm_up(self) -> None:
+        """Compiles and runs the network for every batch size."""
         inputs = self.facts.inputs
         for size in self.sizes:
             self._model.answer(np.zeros((size, *inputs.shape), inputs.dtype))
-            compiled(size)
         if self.explains:
             occlusion_map(self._model, np.zeros(inputs.shape, inputs.dtype), 0)
 

@@ -9,7 +9,6 @@ read; then its body is read within bounds, its pictures are prepared in a pool o
 
 import asyncio
 import gc
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -28,17 +27,17 @@ from starlette.types import Receive, Scope, Send
 
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
-from nnjax.serving.answer_records import plain_json
 from nnjax.serving.model import Model
 from nnjax.serving.page.drawing_page import page_response
 from nnjax.serving.series_values import next_value
 from nnjax.serving.server.answer_json import answer_values, explanation_values, model_values
 from nnjax.serving.server.api_page import api_page
-from nnjax.serving.server.gate import FAILED, NOTES, Gate, Headers, error_body, whole_response
+from nnjax.serving.server.gate import NOTES, Gate, Headers, whole_response
 from nnjax.serving.server.openapi import api_document
 from nnjax.serving.server.request_error import RequestError, request_error_of
 from nnjax.serving.server.request_inputs import Taken, is_quick, read_body
 from nnjax.serving.server.request_log import RequestLog
+from nnjax.serving.server.responses import failed, flag, json_response, listed, not_routed, refused
 from nnjax.serving.server.served_model import EXPLAINED, ServedModel
 from nnjax.serving.server.server_metrics import CONTENT_TYPE, ServerMetrics
 from nnjax.serving.server.server_state import Admission, ServerState, queue_full
@@ -56,19 +55,26 @@ class ServerApp:
         models: by name.
         settings: batches and limits.
         token: that requests must bring.
+        proxies: see `own_hosts`.
         log: of lines, one a request.
         say: called with a line about the start of each model.
     """
 
     def __init__(
-        self, models: Mapping[str, Model], settings: ServerSettings, token: str | None, log: RequestLog, say: Say
+        self,
+        models: Mapping[str, Model],
+        settings: ServerSettings,
+        token: str | None,
+        proxies: frozenset[str] | None,
+        log: RequestLog,
+        say: Say,
     ) -> None:
         self.state = ServerState(settings.queue, settings.body)
         self._settings, self._say = settings, say
         self._full = queue_full()
         self._full_response = whole_response(self._full)
         self._worker = ThreadPoolExecutor(1, "nnjax-worker")
-        self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "nnjax-reader")
+        self._readers = ThreadPoolExecutor(_readers(), "nnjax-reader")
         self._metrics = ServerMetrics(self.state, models)
         self._models = {
             name: ServedModel(model, settings, self._worker, self._metrics.observer(name)) for name, model in models.items()
@@ -86,9 +92,10 @@ class ServerApp:
             Route("/predict", self._predict, methods=["POST"]),
             Route("/ready", self._ready),
         ]
-        handlers: Any = {RequestError: _refused, HTTPException: _not_routed, Exception: _failed}
+        handlers: Any = {RequestError: refused, HTTPException: not_routed, Exception: failed}
         self._routes = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
-        self._gate = Gate(self._routes, token, log, self._metrics.request)
+        self._routes.router.redirect_slashes = False  # to an address that a client's header names
+        self._gate = Gate(self._routes, token, proxies, log, self._metrics.request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -121,7 +128,7 @@ class ServerApp:
             for name, model in self._models.items():
                 start = loop.time()
                 await loop.run_in_executor(self._worker, model.warm_up)
-                self._say(f"{name}: ready for batches of {_listed(model.sizes)} in {loop.time() - start:.1f} s")
+                self._say(f"{name}: ready for batches of {listed(model.sizes)} in {loop.time() - start:.1f} s")
         except Exception as error:
             self.state.phase, self.state.failure = "failed", error
             return
@@ -135,8 +142,10 @@ class ServerApp:
         notes = request.scope[NOTES]
         notes["path"] = "/predict" if "name" not in request.path_params else "/models/{name}/predict"
         model = self._named(name)
-        explain = _flag(request, "explain")
+        explain = flag(request, "explain")
         self.state.check_ready()
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise RequestError(415, "Content-Encoding: must be none")
         with self.state.accepted() as admission:
             body = await self._body(request, admission)
             try:
@@ -146,7 +155,7 @@ class ServerApp:
                 raise RequestError(503, f"no answer within {self._settings.timeout:g} s", retry_after=5) from None
         notes["model"], notes["examples"] = model.facts.name, len(answers)
         self._metrics.answered(model.facts.name, len(answers), sum(bool(answer["warnings"]) for answer in answers))
-        return _json({"model": model.facts.name, "answers": answers})
+        return json_response({"model": model.facts.name, "answers": answers})
 
     async def _answers(
         self, model: ServedModel, body: bytes, request: Request, admission: Admission, *, explain: bool
@@ -218,21 +227,19 @@ class ServerApp:
 
     async def _openapi(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/openapi.json"
-        return _json(self._document)
+        return json_response(self._document)
 
     async def _health(self, request: Request) -> Response:
         """Whether the process is alive: it answers, and its worker is not stuck."""
         request.scope[NOTES]["path"] = "/health"
-        if self.state.phase == "failed":
-            raise RequestError(503, "a model could not be started; the log has the reason")
         if max(model.batcher.busy_for for model in self._models.values()) > _STUCK:
             raise RequestError(503, f"a batch has been computed for more than {_STUCK:g} s")
-        return _json({"status": "alive"})
+        return json_response({"status": "alive"})
 
     async def _ready(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/ready"
         self.state.check_ready()
-        return _json({"status": "ready", "models": list(self._models)})
+        return json_response({"status": "ready", "models": list(self._models)})
 
     async def _numbers(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/metrics"
@@ -240,11 +247,17 @@ class ServerApp:
 
     async def _list(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/models"
-        return _json({"models": [model_values(model.facts) for model in self._models.values()]})
+        return json_response({"models": [model_values(model.facts) for model in self._models.values()]})
 
     async def _facts(self, request: Request) -> Response:
         request.scope[NOTES]["path"] = "/models/{name}"
-        return _json(model_values(self._named(request.path_params["name"]).facts))
+        return json_response(model_values(self._named(request.path_params["name"]).facts))
+
+
+def _readers() -> int:
+    """Threads that decode pictures: no more than cores of this process, and few, for each may hold one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(cores, 2), 4)
 
 
 def make_app(
@@ -253,41 +266,8 @@ def make_app(
     token: str | None = None,
     log: RequestLog | None = None,
     say: Say = lambda line: None,
+    proxies: frozenset[str] | None = None,
 ) -> ServerApp:
     """The app of at least one model; the names given here take the place of those in the facts."""
     named = {name: replace(model, facts=replace(model.facts, name=name)) for name, model in models.items()}
-    return ServerApp(named, settings, token, log or RequestLog(sys.stderr, quiet=True), say)
-
-
-def _json(values: Mapping[str, Any]) -> Response:
-    try:
-        text = json.dumps(values, allow_nan=False)
-    except ValueError:  # NaN or infinity, which JSON has not
-        text = json.dumps(plain_json(values), allow_nan=False)
-    return Response(text + "\n", media_type="application/json")
-
-
-def _flag(request: Request, name: str) -> bool:
-    text = request.query_params.get(name, "false")
-    if text.lower() not in ("true", "1", "false", "0"):
-        raise RequestError(422, f"{name}: must be true or false")
-    return text.lower() in ("true", "1")
-
-
-async def _refused(request: Request, refusal: RequestError) -> Response:
-    request.scope[NOTES]["reason"] = refusal.reason
-    return Response(error_body(refusal.reason), refusal.status, refusal.headers, "application/json")
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    return Response(error_body(FAILED), 500, media_type="application/json")  # Starlette raises the error again, for the log
-
-
-async def _not_routed(request: Request, error: HTTPException) -> Response:
-    ways = "POST /predict, GET /models, /health, /ready, /metrics, /docs"
-    reason = f"no such path; there are {ways}" if error.status_code == 404 else f"{request.method}: not on this path; {ways}"
-    return Response(error_body(reason), error.status_code, error.headers, "application/json")
-
-
-def _listed(sizes: tuple[int, ...]) -> str:
-    return ", ".join(map(str, sizes[:-1])) + (" and " if len(sizes) > 1 else "") + str(sizes[-1])
+    return ServerApp(named, settings, token, proxies, log or RequestLog(sys.stderr, quiet=True), say)

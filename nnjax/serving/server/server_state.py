@@ -43,8 +43,6 @@ class ServerState:
         """Refuses with 503 unless the server is ready."""
         if self.phase == "draining":
             raise RequestError(503, "the server is stopping", retry_after=5, close=True)
-        if self.phase == "failed":
-            raise RequestError(503, "a model cannot be started; the server's log has the reason")
         if self.phase != "ready":
             raise RequestError(503, "the server is starting: its models are being compiled", retry_after=1)
 

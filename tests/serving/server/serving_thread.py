@@ -131,12 +131,12 @@ def wait_for(condition, seconds=20):
 
 
 @contextmanager
-def running(models, settings=None, token=None, log=None, *, ready=True):
+def running(models, settings=None, token=None, log=None, *, ready=True, proxies=None):
     """Serves in a thread until the end of the context, and drains."""
     settings = settings or ServerSettings()
     settings = replace(settings, port=0, log=False)
     lines = RequestLog(log or sys.stderr, quiet=log is None)
-    app = make_app(models, settings, token, lines)
+    app = make_app(models, settings, token, lines, proxies=proxies)
     server = Server(app, settings, lambda line: None)
     with bound(settings) as sock:
         port = sock.getsockname()[1]

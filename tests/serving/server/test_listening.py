@@ -122,6 +122,15 @@ def test_a_drain_ends_where_a_request_takes_too_long(started):
     assert errors.endswith("stopped; 1 accepted request without an answer\n")
 
 
+def test_a_page_elsewhere_does_not_ask_a_server_of_this_machine(started):
+    server = started()
+    for headers, status in (({}, 200), ({"host": "evil.example"}, 403), ({"origin": "https://evil.example"}, 403)):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", "/models", headers=headers)
+        assert connection.getresponse().status == status
+        connection.close()
+
+
 def test_after_kill_9_it_starts_again_on_the_same_port(started):
     server = started()
     silent = socket.create_connection(("127.0.0.1", server.port))

@@ -3,6 +3,7 @@
 import re
 
 import jsonschema
+import numpy as np
 import pytest
 from openapi_spec_validator import validate
 from serving_thread import facts_of, running, square
@@ -31,7 +32,7 @@ def test_a_picture_model_takes_pictures_and_one_of_rows_csv():
     assert set(content(facts_of(inputs=VECTORS))) == {"text/csv", "application/json"}
 
 
-def test_answers_and_errors_are_as_described(models):
+def test_answers_and_errors_are_as_described(models, network):
     with running(models) as served:
         document = served.ask("GET", "/openapi.json")[2]
         validate(document)
@@ -45,7 +46,9 @@ def test_answers_and_errors_are_as_described(models):
             ("/health", "200"): served.ask("GET", "/health"),
             ("/ready", "200"): served.ask("GET", "/ready"),
         }
-    for (path, status), (found, _, answer) in taken.items():
+        network.logits = lambda inputs: np.full((1, len(inputs), 4), np.nan)
+        broken = served.post({"inputs": square(0).tolist()})
+    for (path, status), (found, _, answer) in [*taken.items(), (("/predict", "200"), broken)]:
         (operation,) = document["paths"][path].values()
         assert str(found) == status, (path, answer)
         schema = operation["responses"][status]["content"]["application/json"]["schema"]

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from serving_thread import facts_of, running, square
 
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import InputFacts
+from nnjax.serving.server import request_inputs, server_app
 from nnjax.serving.server.request_error import RequestError
 from nnjax.serving.server.request_inputs import PICTURE_TYPES, read_body
 
@@ -241,9 +244,38 @@ def test_pictures_over_http(models, explain):
     assert ("steps" in one, "looked" in one) == (explain, explain)
     if explain:
         assert one["steps"][-1]["name"] == "as the network sees it"
-        assert np.shape(one["looked"]) == (4, 4)
+        # One of the quarter's 4 pixels is covered with the mean, 64: the label's logit, and so its log-odds, fall by this.
+        np.testing.assert_allclose(np.array(one["looked"])[2:, 2:], (255 - 64) / 4 / 16, rtol=1e-3)
 
 
 def test_a_deep_list_does_not_fill_the_stack():
     assert sys.getrecursionlimit() < 10_000
     assert refused(b'{"inputs": ' + b"[" * 900 + b"1" + b"]" * 900 + b"}")[0] in (400, 422)
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(request_inputs, "_LARGE_PIXELS", 1000)
+    now, most = 0, []
+
+    def opened(*arguments):
+        nonlocal now
+        now += 1
+        most.append(now)
+        time.sleep(0.02)
+        now -= 1
+        return Image.new("L", (40, 40))
+
+    monkeypatch.setattr(request_inputs, "open_picture", opened)
+    large, small = png(np.zeros((40, 40, 1), np.uint8)), png(square(0))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda file: read(file, content_type="image/png"), [large] * 4))
+        assert most == [1] * 4
+        most.clear()
+        list(pool.map(lambda file: read(file, content_type="image/png"), [small] * 4))
+        assert max(most) > 1
+
+
+def test_the_threads_that_decode_are_few(monkeypatch):
+    for cores, threads in ((1, 2), (2, 2), (3, 3), (64, 4)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda process, cores=cores: set(range(cores)))
+        assert server_app._readers() == threads

@@ -73,6 +73,14 @@ def test_a_network_that_learned_nothing_is_said_to_have_no_finite_answer():
     assert (one["values"], one["warnings"]) == ([None], ["the network's outputs are no finite numbers"])
 
 
+@pytest.mark.parametrize(("log", "difference"), [(False, 0), (True, 1), (True, 3)])
+def test_the_models_description_says_how_many_values_a_request_needs(log, difference):
+    with running({"sales": series_model(log, difference)}) as served:
+        needed = served.ask("GET", "/models")[2]["models"][0]["series"]["needed"]
+        assert served.post({"rows": [1] * needed})[0] == 200
+        assert served.post({"rows": [1] * (needed - 1)})[0] == 422
+
+
 def test_too_few_values_are_refused():
     with running({"sales": series_model(log=True, difference=1)}) as served:
         status, _, answer = served.post({"rows": [1, 2, 3]})

@@ -211,6 +211,7 @@ def test_a_model_that_cannot_be_run_stops_the_server(models, network):
         ("POST", "/predict?explain=maybe", 422),
         ("POST", "/predict?model=" + "x" * 5000, 404),
         ("POST", "/models/%0a%0d/predict", 404),
+        ("POST", "/predict/", 404),
     ],
 )
 def test_other_paths_and_ways_are_refused_as_json(models, method, path, status):
@@ -273,6 +274,14 @@ def test_the_log_has_one_line_a_request_and_no_line_of_a_clients_own(models, tmp
     assert first.endswith(" squares 1 example")
     assert r"/a\nb\x1b[31m" in second
     assert len(second) < 300
+
+
+def test_a_compressed_body_is_refused(models):
+    with running(models) as served:
+        headers = {"content-encoding": "gzip"}
+        status, _, answer = served.post({"inputs": square(0).tolist()}, **headers)
+        assert (status, answer["error"]) == (415, "Content-Encoding: must be none")
+        assert served.post({"inputs": square(0).tolist()}, **{"content-encoding": "identity"})[0] == 200
 
 
 def test_json_is_ascii_safe_and_small(models):
