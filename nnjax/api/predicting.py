@@ -135,11 +135,11 @@ def preparation_of(dataset: Dataset) -> Preparation | None:
 
 
 def trials_that_answer(
-    experiment: "Experiment", state: "TrainState", calibration: Mapping[str, Any] | None
+    experiment: "Experiment", state: "TrainState", calibration: Mapping[str, Any] | None = None
 ) -> NDArray[np.intp]:
-    """The trials with a temperature, finite parameters and finite statistics (all, if there are none), of one learning rate.
+    """The trials that did not diverge (all, if all did), of one learning rate where it varies; inside of `jax_session`.
 
-    See `nnjax.training.answering_trials`; inside of `jax_session`.
+    See `nnjax.training.answering_trials`. A trial that did not diverge has finite parameters, statistics and outputs.
 
     Args:
         experiment: as trained.

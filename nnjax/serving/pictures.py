@@ -199,14 +199,13 @@ def _orientation(picture: Image.Image) -> int:
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Brings any mode to "L" or "RGB", transparent parts on white or black."""
     if picture.mode.startswith("I"):  # grey of 16 bits, of which one may stand for transparent
-        values, clear = np.asarray(picture), picture.info.get("transparency")
-        seen = np.where(values == clear, np.uint8(0), np.uint8(255)) if isinstance(clear, int) else None
-        values = values >> 8
-        grey = Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8))
-        if seen is None:
+        values = np.asarray(picture)
+        shades = values >> 8
+        grey = Image.fromarray(np.clip(shades, 0, 255, out=shades).astype(np.uint8))
+        clear = picture.info.get("transparency")
+        if not isinstance(clear, int):
             return grey
-        del values
-        grey.putalpha(Image.fromarray(seen))
+        grey.putalpha(Image.fromarray(np.where(values == clear, np.uint8(0), np.uint8(255))))
         picture = grey
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")

@@ -121,24 +121,6 @@ def test_a_diverged_trial_takes_no_part(tiny):
     assert all(np.isfinite(answer.probabilities).all() for answer in model.answer(inputs))
 
 
-def test_a_trial_without_a_temperature_or_with_statistics_that_are_not_finite_takes_no_part(tiny):
-    result = nnjax.fit(tiny("training.seeds=3", "model.normalization=batch"))
-    state, temperatures = result._state, result.summary["calibration"]["temperature"]
-    leaves, structure = jax.tree.flatten(state.model_state)
-    broken = [np.where(np.arange(3).reshape(-1, *[1] * (leaf.ndim - 1)) == 0, np.nan, leaf) for leaf in leaves]
-    diverged = replace(state, model_state=jax.tree.unflatten(structure, broken))
-    known = result.summary["calibration"] | {"temperature": [*temperatures[:2], None]}
-    with unchanged_process(), jax_session(lambda text: None):
-        for used, found in (
-            ([1, 2], model_of(result._experiment, diverged, result.summary, {})),
-            ([0, 1], model_of(result._experiment, state, {**result.summary, "calibration": known}, {})),
-        ):
-            assert found.facts.temperatures == tuple(temperatures[trial] for trial in used)
-            inputs = result.dataset.test.inputs[:5]
-            plain = probabilities(found.outputs_of(inputs), from_logits=True)
-            np.testing.assert_allclose(plain, result.predict(inputs)[used], atol=1e-6)
-
-
 def test_trials_of_a_worse_learning_rate_take_no_part(tiny):
     """The mean with networks that learned nothing would be neither."""
     config = tiny(
@@ -162,6 +144,24 @@ def test_a_series_goes_on_from_all_its_rows(holdout, source):
     future = result.forecast(2)
     assert future.source == source
     np.testing.assert_allclose(facts.residuals, future.residuals, atol=1e-5)
+
+
+def test_a_trial_without_a_temperature_or_with_statistics_that_are_not_finite_takes_no_part(tiny):
+    result = nnjax.fit(tiny("training.seeds=3", "model.normalization=batch"))
+    state, temperatures = result._state, result.summary["calibration"]["temperature"]
+    leaves, structure = jax.tree.flatten(state.model_state)
+    broken = [np.where(np.arange(3).reshape(-1, *[1] * (leaf.ndim - 1)) == 0, np.nan, leaf) for leaf in leaves]
+    diverged = replace(state, model_state=jax.tree.unflatten(structure, broken))
+    known = result.summary["calibration"] | {"temperature": [*temperatures[:2], None]}
+    with unchanged_process(), jax_session(lambda text: None):
+        for used, found in (
+            ([1, 2], model_of(result._experiment, diverged, result.summary, {})),
+            ([0, 1], model_of(result._experiment, state, {**result.summary, "calibration": known}, {})),
+        ):
+            assert found.facts.temperatures == tuple(temperatures[trial] for trial in used)
+            inputs = result.dataset.test.inputs[:5]
+            plain = probabilities(found.outputs_of(inputs), from_logits=True)
+            np.testing.assert_allclose(plain, result.predict(inputs)[used], atol=1e-6)
 
 
 def test_a_regression_answers_with_values():
