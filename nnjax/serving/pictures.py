@@ -205,7 +205,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
         clear = picture.info.get("transparency")
         if not isinstance(clear, int):
             return grey
-        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        grey.putalpha(Image.fromarray(np.where(values == clear, np.uint8(0), np.uint8(255))))
         picture = grey
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")

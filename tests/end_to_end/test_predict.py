@@ -165,12 +165,12 @@ def test_the_next_month_of_a_dated_series_and_rows_that_are_out_of_order(tmp_pat
     short = ["model=rnn", "data=airline", "training.duration=2epochs", "report.figures=false"]
     run("train", *short, "hydra.run.dir=run", cwd=tmp_path)
     header, *months = AIRLINE_FILE.read_text().splitlines()
-    (tmp_path / "known.csv").write_text("\n".join([header, *months[:-1], "1960-12,"]))
+    (tmp_path / "known.csv").write_text("\n".join([header, *months, "1961-01,"]))
     (tmp_path / "reversed.csv").write_text("\n".join([header, *months[::-1]]))
     words = ["run=run", "format=jsonl"]
     record = json.loads(run("predict", *words, "rows=known.csv", "hydra.run.dir=out", cwd=tmp_path).stdout)
     future = nnjax.load_run(tmp_path / "run").forecast(1, file=tmp_path / "known.csv")
-    assert (record["source"], record["values"]) == ("1960-12", [pytest.approx(future.values[0], rel=1e-5)])
+    assert (record["source"], record["values"]) == ("1961-01", [pytest.approx(future.values[0], rel=1e-5)])
     refused = run("predict", *words, "rows=reversed.csv", "hydra.run.dir=no", cwd=tmp_path, check=3)
     assert refused.stderr.splitlines()[-1].startswith("rows=reversed.csv: line 3: month 1960-11 comes after 1960-12")
     assert refused.stdout == ""
