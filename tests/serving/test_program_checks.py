@@ -2,6 +2,9 @@
 
 import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from forged import FACTS, forged_program, module_text, program_of, small_program
 
@@ -30,6 +33,12 @@ def huge(shape):
     )
 
 
+SORT = """%9 = "stablehlo.sort"(%arg0) ({{
+    ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+      %less = stablehlo.compare LT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+      stablehlo.return %less : tensor<i1>
+    }}) {{dimension = 0 : i64, is_stable = {}}} : (tensor<4xf32>) -> tensor<4xf32>"""
+RESULTS = {jnp.sort: "4xf32", jnp.argsort: "4xi32", jnp.median: "f32"}
 FFI = "{api_version = 4 : i32, backend_config = {index = 1 : ui64}}"
 HOSTILE = {
     "a callback": (
@@ -69,6 +78,10 @@ HOSTILE = {
         ),
         "the composite evil.op",
     ),
+    "a sort that is not stable": (
+        with_lines(SORT.format("false")),
+        "sorts by a method that is not stable",
+    ),
     "flags of the compiler": (
         TEXT.replace("attributes {", 'attributes {mhlo.frontend_attributes = {_xla_compute_type = "host"}, ', 1),
         "the attribute mhlo.frontend_attributes",
@@ -91,6 +104,11 @@ def test_a_program_that_computes_passes():
     check_program(program_of(TEXT), SIGNATURE)
     program = small_program()
     check_program(program.stablehlo, signature_of(program, FACTS))
+    check_program(program_of(with_lines(SORT.format("true"))), SIGNATURE)
+    for traced in (jnp.sort, jnp.argsort, jnp.median):  # as JAX writes them
+        text = str(jax.jit(traced).lower(jax.ShapeDtypeStruct((4,), np.float32)).compiler_ir("stablehlo"))
+        assert "stablehlo.sort" in text
+        check_program(program_of(text), f"(tensor<4xf32>) -> tensor<{RESULTS[traced]}>")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
