@@ -131,6 +131,48 @@ def test_what_is_no_program_is_refused(monkeypatch):
         check_program(program_of(TEXT), SIGNATURE)
 
 
+@pytest.mark.parametrize("size", [1001, 1023, 8191])
+def test_a_constant_is_no_larger_than_its_bytes(size):
+    """The size in a type, changed in the artifact: MLIR would read what lies behind the constant in memory."""
+
+    def artifact(count):
+        values = ", ".join(f"{1000 + place}.0" for place in range(count))
+        return program_of(
+            with_lines(
+                f"%5 = stablehlo.constant dense<[{values}]> : tensor<{count}xf32>",
+                f"%6 = stablehlo.dot_general %5, %5, contracting_dims = [0] x [0] : (tensor<{count}xf32>, tensor<{count}xf32>)"
+                " -> tensor<f32>",
+                "%9 = stablehlo.broadcast_in_dim %6, dims = [] : (tensor<f32>) -> tensor<4xf32>",
+            )
+        )
+
+    honest = artifact(1000)
+    check_program(honest, SIGNATURE)
+    written = _varint(2 * 1000)  # MLIR's bytecode: zigzag, then a prefix of the length
+    assert honest.count(written) == 1
+    with pytest.raises(ValueError, match="a constant that is larger than its bytes"):
+        check_program(honest.replace(written, _varint(2 * size)), SIGNATURE)
+
+
+def _varint(value):
+    """A number below 2 ** 14 in MLIR's bytecode."""
+    return (value << 2 | 0b10).to_bytes(2, "little")
+
+
+def test_constants_of_all_types_pass():
+    def traced(x):
+        kinds = (np.float32, np.int32, np.uint8, np.float16, jnp.bfloat16, np.bool_)
+        return sum((x[0] * np.arange(9).astype(kind)).sum() for kind in kinds)
+
+    text = str(jax.jit(traced).lower(jax.ShapeDtypeStruct((4,), np.float32)).compiler_ir("stablehlo"))
+    check_program(program_of(text), "(tensor<4xf32>) -> tensor<f32>")
+
+
+def test_a_program_inside_of_a_program_is_refused():
+    with pytest.raises(ValueError, match="its program holds a program inside of it"):
+        check_program(program_of(f"module {{\n{TEXT}\n}}"), SIGNATURE)
+
+
 def test_signature_of_a_program_for_one_platform():
     program = forged_program(b"")
     assert signature_of(program, FACTS).startswith("(tensor<i32>, tensor<2x16x8xf32>, tensor<2x8x3xf32>, tensor<?x4x4x1xui8>)")
