@@ -79,12 +79,16 @@ def test_a_process_that_is_killed(file, fake):
 
 
 def test_a_process_that_hangs_or_cannot_start(file, fake, monkeypatch):
-    fake("exec sleep 60")
-    monkeypatch.setattr(model_process, "_SECONDS", 0.2)
+    fake("exec sleep 20")
+    for limit in ("_SECONDS", "_CHECK_SECONDS"):
+        monkeypatch.setattr(model_process, limit, 0.2)
     with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"):
         file.model()
     with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"), file.model_apart() as model:
         model.outputs_of(INPUTS[:1])
+    many = np.zeros((5000, 4, 4, 1), np.uint8)  # more than a pipe takes
+    with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"), file.model_apart() as model:
+        model.outputs_of(many)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ModelFileError, match="no process can be started to read it: No such file"):
         file.model()
@@ -113,7 +117,7 @@ def test_a_program_without_an_end_is_refused(tmp_path, monkeypatch):
       return %out : tensor<2x?x3xf32>
     }"""
     write_model(tmp_path / "endless.nnjax", FACTS, None, forged_program(program_of(text)))
-    monkeypatch.setattr(model_process, "_SECONDS", 20)
+    monkeypatch.setattr(model_process, "_CHECK_SECONDS", 20)
     with pytest.raises(ModelFileError, match="could not be read or run in 20 seconds"):
         read_model(tmp_path / "endless.nnjax")
 
