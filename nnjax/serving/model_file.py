@@ -217,6 +217,8 @@ def _parts(data: bytes) -> tuple[ModelFacts, Typical | None, Program]:
         if group is None:
             raise ValueError(f"it holds the unknown array {name}")
         groups[group][name.removeprefix(group)] = array
+    if groups[_TYPICAL] and groups[_TYPICAL].get("shape", np.zeros(0)).tolist() != list(facts.inputs.shape):
+        raise ValueError(f"its statistics are not of inputs of the shape {list(facts.inputs.shape)}")
     typical = Typical.from_arrays(groups[_TYPICAL]) if groups[_TYPICAL] else None
     return facts, typical, Program(artifact.tobytes(), convention, tuple(platforms), groups[_WEIGHTS])
 
