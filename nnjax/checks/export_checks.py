@@ -20,7 +20,7 @@ def check_export(config: ExportConfig, origins: Origins) -> None:
             "format=onnx is there"
         )
         raise IncompatibleError(Problem("format", config.format, reason).line(origins))
-    reason = None
+    reason: str | None = None
     if len(set(config.platforms)) != len(config.platforms) or not config.platforms:
         reason = "must be at least one of cpu, cuda, rocm, tpu, each once"
     elif "cpu" not in config.platforms:
