@@ -78,6 +78,25 @@ def test_statistics_of_other_inputs_are_refused_before_they_take_memory(shape, t
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("start", [b"", b"{", "model"])
+def test_a_large_file_that_is_no_model_is_not_read_whole(start, data, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(data if start == "model" else start)
+    os.truncate(path, 2**30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError):
+            ModelFile(path)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_model_is_read_whole(file, monkeypatch):
+    monkeypatch.setattr(model_file, "_LARGE", file.stat().st_size - 1)
+    assert ModelFile(file).facts == FACTS
+
+
 def test_other_programs_read_it_as_safetensors(file):
     from safetensors.numpy import load_file
 
