@@ -20,10 +20,10 @@ def check_export(config: ExportConfig, origins: Origins) -> None:
             "format=onnx is there"
         )
         raise IncompatibleError(Problem("format", config.format, reason).line(origins))
-    reason: str | None = None
+    wrong = ""
     if len(set(config.platforms)) != len(config.platforms) or not config.platforms:
-        reason = "must be at least one of cpu, cuda, rocm, tpu, each once"
+        wrong = "must be at least one of cpu, cuda, rocm, tpu, each once"
     elif "cpu" not in config.platforms:
-        reason = "must hold cpu, too: whoever reads the file runs it there first, to see whether it can be trusted"
-    if reason is not None:
-        raise IncompatibleError(Problem("platforms", list(config.platforms), reason).line(origins))
+        wrong = "must hold cpu, too: whoever reads the file runs it there first, to see whether it can be trusted"
+    if wrong:
+        raise IncompatibleError(Problem("platforms", list(config.platforms), wrong).line(origins))
