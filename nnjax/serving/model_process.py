@@ -4,6 +4,9 @@
         process(inputs)                                            # [trials, n, num_outputs], as the model's own function
     ModelProcess(path, digest, facts, is_check=True).check()       # computes a batch of each size, and answers nothing
 
+A check's process computes zeros and random inputs alone. A program that does harm for chosen inputs passes it, and then runs
+in the caller's process: serve only files that you trust. `ModelProcess` itself keeps the program apart for good.
+
 MLIR's reader of bytecode is not made for forged bytes: of 600 programs with changed bytes, four ended the process that read
 them. The process has a bound on its memory, and runs on the CPU. Only it imports JAX: the caller, which prepares pictures
 meanwhile, is none the slower.

@@ -258,6 +258,9 @@ HOSTILE = {
     "a preparation for another shape": (change_facts(inputs__preparation="mnist"), "mnist does not fit the shape"),
     "white that is black": (change_facts(inputs__largest=0.0), "inputs.largest: must be a number above 0"),
     "names of other features": (change_facts(inputs__features=["a", "b"]), "inputs.features: must be none or 1 names"),
+    "a calibration that is no number": (change_facts(calibration__ece_before=float("nan")), "ece_before: must be a finite"),
+    "a number of many digits": (change_facts(provenance__step=10**400), "provenance.step: must be a smaller number"),
+    "a step for the terminal": (change_facts(provenance__versions={"jax": "\x1b[2J"}), "versions.jax: must be printable"),
     "a series of classes": (change_facts(series=SERIES), "series: needs task=regression"),
     "a series without spread": (
         change_facts(task="regression", labels=[], series={**SERIES, "std": 0.0}),
