@@ -46,7 +46,7 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
     run = Path(config.run)
     target = None if config.to is None else expanded(config.to, "to")
     if target is not None:
-        check_target(target, "to")
+        check_target(target, "to", config.format)
     write = _write(config)
     with (
         RunConsole(run_dir / "export.log") as console,

@@ -132,8 +132,10 @@ def exporting(experiment: "Experiment") -> Iterator[None]:
         raise ConfigError(f"{name}: cannot be exported: {reason}{hint if '_DimExpr' in reason else ''}") from error
 
 
-def check_target(path: Path, key: str) -> None:
-    """Checks that a file can be written to a path, and that it replaces nothing but an exported model, or one of ONNX's name.
+def check_target(path: Path, key: str, file_format: str = "nnjax") -> None:
+    """Checks that a file can be written to a path, and that it replaces nothing but an exported model.
+
+    ONNX has no mark at its start: for it, a file of that name is taken for one.
 
     Raises:
         ConfigError: if not.
@@ -142,7 +144,8 @@ def check_target(path: Path, key: str) -> None:
         raise ConfigError(f"{key}={shown_path(path)}: is a folder; write {shown_path(path / 'model.nnjax')}")
     if not path.parent.is_dir():
         raise ConfigError(f"{key}={shown_path(path)}: there is no folder {shown_path(path.parent)}")
-    if path.exists() and path.suffix != ".onnx" and not is_model_file(path):
+    replaces = path.is_file() and (is_model_file(path) or (file_format == "onnx" and path.suffix == ".onnx"))
+    if path.exists() and not replaces:
         raise ConfigError(f"{key}={shown_path(path)}: is there already, and is no exported model; choose another name")
 
 

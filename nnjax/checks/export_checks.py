@@ -12,7 +12,7 @@ def check_export(config: ExportConfig, origins: Origins) -> None:
     """Checks the platforms, and that there is a converter to the format.
 
     Raises:
-        IncompatibleError: if there is none; if there are no platforms, or one stands twice.
+        IncompatibleError: if there is none; if there are no platforms, one stands twice, or the CPU is missing.
     """
     if config.format == "tflite":
         reason = (
@@ -20,6 +20,10 @@ def check_export(config: ExportConfig, origins: Origins) -> None:
             "format=onnx is there"
         )
         raise IncompatibleError(Problem("format", config.format, reason).line(origins))
+    wrong = ""
     if len(set(config.platforms)) != len(config.platforms) or not config.platforms:
-        reason = "must be at least one of cpu, cuda, rocm, tpu, each once"
-        raise IncompatibleError(Problem("platforms", list(config.platforms), reason).line(origins))
+        wrong = "must be at least one of cpu, cuda, rocm, tpu, each once"
+    elif "cpu" not in config.platforms:
+        wrong = "must hold cpu, too: whoever reads the file runs it there first, to see whether it can be trusted"
+    if wrong:
+        raise IncompatibleError(Problem("platforms", list(config.platforms), wrong).line(origins))

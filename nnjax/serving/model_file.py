@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ FORMAT = 1
 
 MOST_BYTES = 2**32
 """The largest file that is read."""
+
+_LARGE = 2**24
+"""Bytes of a file, with room for the largest header, of which a larger one needs a header that fits its size."""
 
 _NAME = "nnjax-model"
 _PROGRAM, _WEIGHTS, _TYPICAL = "program", "weights.", "typical."
@@ -176,7 +179,7 @@ def _bytes(path: Path) -> bytes:
             if not stat.S_ISREG(state.st_mode):
                 raise ModelFileError(f"{shown_path(path)}: is {kind_of(state.st_mode)}, and must be a file")
             # Not MOST_BYTES: Python takes as much memory as is asked for before it reads.
-            data = b"" if state.st_size > MOST_BYTES else file.read(state.st_size + 1)
+            data = b"" if state.st_size > MOST_BYTES else file.read(_worth_reading(file, state.st_size) + 1)
     except FileNotFoundError as error:
         raise ModelFileError(f"{shown_path(path)}: no such file") from error
     except (OSError, ValueError) as error:
@@ -184,6 +187,21 @@ def _bytes(path: Path) -> bytes:
     if max(state.st_size, len(data)) > MOST_BYTES:
         raise ModelFileError(f"{shown_path(path)}: is larger than {MOST_BYTES:,} bytes")
     return data
+
+
+def _worth_reading(file: IO[bytes], size: int) -> int:
+    """How many bytes of a file to read: not all of a large one that has no header of a model, or another size than it says."""
+    if size <= _LARGE:
+        return size
+    head = file.read(_LARGE)
+    file.seek(0)
+    try:
+        length = header_length(head)
+    except ValueError:
+        return _LARGE
+    start = 8 + length
+    end = re.search(rb"\[\s*\d{1,12}\s*,\s*(\d{1,12})\s*\]\s*\}\s*\}\s*$", head[:start][-200:].rstrip())
+    return size if end is not None and start + int(end[1]) == size else _LARGE
 
 
 def _parts(data: bytes) -> tuple[ModelFacts, Typical | None, Program]:
@@ -217,6 +235,8 @@ def _parts(data: bytes) -> tuple[ModelFacts, Typical | None, Program]:
         if group is None:
             raise ValueError(f"it holds the unknown array {name}")
         groups[group][name.removeprefix(group)] = array
+    if groups[_TYPICAL] and groups[_TYPICAL].get("shape", np.zeros(0)).tolist() != list(facts.inputs.shape):
+        raise ValueError(f"its statistics are not of inputs of the shape {list(facts.inputs.shape)}")
     typical = Typical.from_arrays(groups[_TYPICAL]) if groups[_TYPICAL] else None
     return facts, typical, Program(artifact.tobytes(), convention, tuple(platforms), groups[_WEIGHTS])
 

@@ -2,7 +2,10 @@
 
     with ModelProcess(path, digest, facts) as process:
         process(inputs)                                            # [trials, n, num_outputs], as the model's own function
-    ModelProcess(path, digest, facts, is_check=True).check()       # computes one example, and answers nothing
+    ModelProcess(path, digest, facts, is_check=True).check()       # computes a batch of each size, and answers nothing
+
+A check's process computes zeros and random inputs alone. A program that does harm for chosen inputs passes it, and then runs
+in the caller's process: serve only files that you trust. `ModelProcess` itself keeps the program apart for good.
 
 MLIR's reader of bytecode is not made for forged bytes: of 600 programs with changed bytes, four ended the process that read
 them. The process has a bound on its memory, and runs on the CPU. Only it imports JAX: the caller, which prepares pictures
@@ -17,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -27,7 +31,8 @@ from numpy.typing import NDArray
 
 from nnjax.serving.facts import ModelFacts
 
-_SECONDS = 60  # until a program is read; of a check, until it has computed one example
+_SECONDS = 60  # until a program is read
+_CHECK_SECONDS = 240  # until a check has compiled and computed a batch of each size
 _ANSWER_SECONDS = 600  # until a batch is answered
 HEAD = 9  # bytes of a frame's letter and length
 READY, OUTPUTS, ERROR, INPUTS = b"r", b"o", b"e", b"i"
@@ -63,12 +68,13 @@ class ModelProcess:
             raise ValueError(f"no process can be started to read it: {error.strerror}") from error
 
     def check(self) -> None:
-        """Waits until the program is read and has computed one example.
+        """Waits until the program is read and has computed a batch of each size.
 
         Raises:
             ValueError: in one line, if it is refused, or ends the process.
         """
-        self._receive(_SECONDS)
+        with self._limited(_CHECK_SECONDS):
+            self._receive()
 
     def __call__(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
         """[n, *shape] inputs of the stored type → [trials, n, num_outputs] outputs.
@@ -81,19 +87,22 @@ class ModelProcess:
             raise ValueError(f"inputs must be [n, *{list(wanted.shape)}] {wanted.dtype}")
         stdin = self._process.stdin
         assert stdin is not None
-        with suppress(BrokenPipeError):  # the answer tells why
-            stdin.write(framed(INPUTS, np.ascontiguousarray(inputs).tobytes()))
-            stdin.flush()
-        if not self._is_ready:
-            self._receive(_SECONDS)
-            self._is_ready = True
-        content = self._receive(_ANSWER_SECONDS)
+        frame = framed(INPUTS, np.ascontiguousarray(inputs).tobytes())
+        with self._limited(_ANSWER_SECONDS if self._is_ready else _SECONDS):
+            # A pipe takes 64 KiB; the rest waits until the process reads it, so the time runs already.
+            with suppress(BrokenPipeError):  # the answer tells why
+                stdin.write(frame)
+                stdin.flush()
+            if not self._is_ready:
+                self._receive()
+                self._is_ready = True
+        with self._limited(_ANSWER_SECONDS):
+            content = self._receive()
         return np.frombuffer(content, "<f4").reshape(facts.num_trials, len(inputs), facts.num_outputs)
 
-    def _receive(self, seconds: float) -> bytes:
-        """The content of the next frame, which must come in time: forged bytes can keep MLIR's reader busy for ever."""
-        stdout = self._process.stdout
-        assert stdout is not None
+    @contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        """Ends the process after some seconds: forged bytes can keep MLIR's reader busy for ever."""
         late = threading.Event()
 
         def end() -> None:
@@ -103,18 +112,26 @@ class ModelProcess:
         timer = threading.Timer(seconds, end)
         timer.start()
         try:
-            head = stdout.read(HEAD)
-            content = stdout.read(int.from_bytes(head[1:], "little"))
+            yield
+        except ValueError as error:
+            if late.is_set():
+                raise ValueError(f"its program could not be read or run in {seconds:g} seconds") from error
+            raise
         finally:
             timer.cancel()
             timer.join()
+
+    def _receive(self) -> bytes:
+        """The content of the next frame."""
+        stdout = self._process.stdout
+        assert stdout is not None
+        head = stdout.read(HEAD)
+        content = stdout.read(int.from_bytes(head[1:], "little"))
         letter = head[:1]
         if letter == ERROR:
             raise ValueError(content.decode(errors="replace"))
         if letter:
             return content
-        if late.is_set():
-            raise ValueError(f"its program could not be read or run in {seconds:g} seconds")
         raise ValueError(self._end())
 
     def _end(self) -> str:

@@ -6,15 +6,21 @@ python -m nnjax.serving.model_worker model.nnjax 3f9a… check
 import gc
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnjax.config.errors import UserError
+from nnjax.serving.facts import InputFacts
 from nnjax.serving.model_file import ModelFile
 from nnjax.serving.model_process import ERROR, HEAD, OUTPUTS, READY, framed
+from nnjax.serving.program import SIZES
 
 _MEMORY = 2**32  # bytes that this process may take besides four times the file
 
@@ -22,6 +28,7 @@ _MEMORY = 2**32  # bytes that this process may take besides four times the file
 def _main(path: Path, digest: str, what: str) -> None:
     """The process: reads the model, then answers inputs until there are no more."""
     _bound_memory(path)
+    threading.Thread(target=_end_with_the_caller, args=(os.getppid(),), daemon=True).start()
     gc.disable()  # what is imported stays: the search for garbage takes a fifth of JAX's import
     # What a library prints must not come between the frames.
     with os.fdopen(os.dup(1), "wb") as out:
@@ -45,7 +52,7 @@ def _answer(path: Path, digest: str, what: str, send: Callable[[bytes, bytes], N
         raise UserError("it was changed while it was read")
     run = file.program()
     if what == "check":
-        run(np.zeros((1, *file.facts.inputs.shape), file.facts.inputs.dtype))  # a forged program may have no end
+        _compute_all_sizes(run, file.facts.inputs)
         send(READY, b"")
         return
     send(READY, b"")
@@ -56,6 +63,22 @@ def _answer(path: Path, digest: str, what: str, send: Callable[[bytes, bytes], N
         content = sys.stdin.buffer.read(int.from_bytes(head[1:], "little"))
         array = np.frombuffer(content, inputs.dtype).reshape(-1, *inputs.shape)
         send(OUTPUTS, np.ascontiguousarray(run(array), "<f4").tobytes())
+
+
+def _compute_all_sizes(run: Callable[[NDArray[Any]], Any], inputs: InputFacts) -> None:
+    """Computes each batch that the caller may, twice: a forged program may have no end, or take all memory."""
+    rng = np.random.default_rng()
+    for size in SIZES:
+        shape = (size, *inputs.shape)
+        run(np.zeros(shape, inputs.dtype))
+        run(rng.integers(0, 256, shape, np.uint8).astype(inputs.dtype))
+
+
+def _end_with_the_caller(caller: int) -> None:
+    """Ends this process soon after the caller's: a program without an end would run on."""
+    while os.getppid() == caller:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _bound_memory(path: Path) -> None:

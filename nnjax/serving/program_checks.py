@@ -43,6 +43,7 @@ _FOREIGN_ATTRIBUTES = {
     *("jax.uses_shape_polymorphism", "jax.global_constant", "jax.result_info"),
     *("mhlo.num_partitions", "mhlo.num_replicas"),
 }
+_TOO_FEW = "its program holds a constant that is larger than its bytes"
 _TENSOR = re.compile(r"tensor<((?:(?:\?|\d{1,12})x)*)(i1|u?i(?:8|16|32|64)|f16|f32|f64|bf16|f8E\w{1,12})>")
 
 
@@ -70,23 +71,67 @@ def check_program(artifact: bytes, signature: str) -> None:
         if not readable:
             raise ValueError("its program is no valid StableHLO")
         try:
-            found = _walk(module.operation)
+            found = _walk(module.operation, artifact)
         except RuntimeError as error:  # of MLIR's bindings
             raise ValueError(f"its program holds a name that is no text: {_line(error)}") from error
     if found != signature:
         raise ValueError(f"its program takes and returns {_short(found)}, and its weights and facts need {_short(signature)}")
 
 
-def _walk(top: Any) -> str | None:
+def _walk(top: Any, artifact: bytes) -> str | None:
     """Checks all operations, and returns the type of the main function."""
-    found = None
+    found, constants = None, _Constants(artifact)
     for number, operation in enumerate(_operations(top)):
         if number >= MOST_OPERATIONS:
             raise ValueError(f"its program has more than {MOST_OPERATIONS:,} operations")
+        if number and operation.name == "builtin.module":  # its main would be another function than the one that runs
+            raise ValueError("its program holds a program inside of it")
         _check_operation(operation)
+        for _, value in _named(operation.attributes):
+            constants.check(value)
         if operation.name == "func.func" and _text(operation, "sym_name") == "main":
             found = str(operation.attributes["function_type"])
     return found
+
+
+class _Constants:
+    """Compares constants with the bytes that a program has for them: MLIR takes the size from the type, and reads beyond."""
+
+    def __init__(self, artifact: bytes) -> None:
+        self._artifact, self._room, self._seen = artifact, len(artifact), set[Any]()
+
+    def check(self, value: Any) -> None:
+        """Checks an attribute, and those in it.
+
+        Raises:
+            ValueError: if it holds a constant that is larger than its bytes, or one of another kind than JAX writes.
+        """
+        from jax.interpreters.mlir import ir
+
+        waiting = [value]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, ir.ArrayAttr):
+                waiting.extend(value)
+            elif isinstance(value, ir.DictAttr):
+                waiting.extend(inner for _, inner in _named(value))
+            elif isinstance(value, ir.DenseElementsAttr):
+                self._check_constant(value)
+            elif "Elements" in type(value).__name__:
+                raise ValueError("its program holds a constant whose bytes stand elsewhere")
+
+    def _check_constant(self, value: Any) -> None:
+        _check_type(text := str(value.type))
+        if value.is_splat or value in self._seen:
+            return
+        self._seen.add(value)
+        bits = _bits(text)
+        self._room -= len(value) * bits // 8
+        if self._room < 0:
+            raise ValueError(_TOO_FEW)
+        is_read = bits > 1 and "bf16" not in text and "f8" not in text  # types of NumPy's, as they stand in the artifact
+        if is_read and memoryview(value).tobytes() not in self._artifact:
+            raise ValueError(_TOO_FEW)
 
 
 def _operations(top: Any) -> Iterator[Any]:
@@ -104,6 +149,9 @@ def _check_operation(operation: Any) -> None:
     name = operation.name
     if name not in _OPERATIONS:
         raise ValueError(f"its program holds the operation {_short(name)}, which is not on the list of those that only compute")
+    # A sort that is not stable trusts its comparator: one that contradicts itself leads it out of the array.
+    if name == "stablehlo.sort" and str(dict(_named(operation.attributes)).get("is_stable")) != "true":
+        raise ValueError("its program sorts by a method that is not stable, which a false comparison leads out of its array")
     if name == "stablehlo.custom_call" and (target := _text(operation, "call_target_name")) not in _CUSTOM_CALLS:
         raise ValueError(f"its program calls {_short(target)}, a function outside of it")
     # A composite has a decomposition beside it, which must hold the same operations; a backend may have its own for the name.
@@ -124,6 +172,12 @@ def _check_operation(operation: Any) -> None:
         _check_type(str(value.type))
 
 
+def _named(attributes: Any) -> Iterator[tuple[str, Any]]:
+    for key in attributes:
+        name = getattr(key, "name", key)
+        yield name, attributes[name]
+
+
 def _check_attribute(name: str) -> None:
     if "." in name and name not in _FOREIGN_ATTRIBUTES:
         raise ValueError(f"its program has the attribute {_short(name)}, which may change what is compiled")
@@ -134,9 +188,13 @@ def _check_type(text: str) -> None:
     if match is None:
         raise ValueError(f"its program holds a value of the type {_short(text)}, which is no plain array")
     sizes = [int(size) for size in match[1].split("x") if size not in ("", "?")]
-    bits = int(re.search(r"\d+", match[2])[0])  # type: ignore[index]
-    if math.prod(sizes) * max(bits, 8) // 8 > MOST_TENSOR_BYTES:
+    if math.prod(sizes) * max(_bits(text), 8) // 8 > MOST_TENSOR_BYTES:
         raise ValueError(f"its program holds an array of {_short(text)}, more than {MOST_TENSOR_BYTES:,} bytes")
+
+
+def _bits(text: str) -> int:
+    """Of an element of a type that `_check_type` has passed."""
+    return int(re.search(r"\d+", _TENSOR.fullmatch(text)[2])[0])  # type: ignore[index]
 
 
 def _text(operation: Any, key: str) -> str:

@@ -66,7 +66,7 @@ class RunProgram:
         facts: of the model.
 
     Raises:
-        ValueError: if this JAX is too old or too new for the program.
+        ValueError: if this JAX is too old or too new for the program, or has none of its platforms.
     """
 
     def __init__(self, program: Program, facts: ModelFacts) -> None:
@@ -77,6 +77,9 @@ class RunProgram:
         if not oldest <= program.calling_convention <= newest:
             found = f"its program has version {program.calling_convention} of jax.export's calling convention"
             raise ValueError(f"{found}, and JAX {jax.__version__} reads {oldest} to {newest}")
+        here = jax.default_backend()
+        if not set(program.platforms) & ({"cuda", "rocm"} if here == "gpu" else {here}):
+            raise ValueError(f"its program is for {', '.join(program.platforms)}, and JAX runs on {here} here")
         self._name = facts.name
         self._arguments = _arguments(program.weights, facts)
         # A program of the same signature, which computes nothing, gives everything besides the program itself.
@@ -109,6 +112,7 @@ class RunProgram:
 
         Raises:
             ValueError: for inputs of another shape or type.
+            DataError: if the program cannot be compiled or run.
             OutOfMemoryError: if a batch would take more memory than a program may.
         """
         wanted = self._inputs
@@ -122,8 +126,12 @@ class RunProgram:
             size = _size(len(batch))
             # Padded with zeros: examples do not depend on each other.
             padded = np.concatenate([batch, np.zeros((size - len(batch), *wanted.shape), batch.dtype)])
-            results = self._program(size)(self._weights, padded)
-            outputs[:, first : first + len(batch)] = np.asarray(results)[:, : len(batch)]
+            program = self._program(size)
+            try:
+                results = np.asarray(program(self._weights, padded))
+            except RuntimeError as error:  # such as of a program whose sizes only its inputs tell
+                raise DataError(f"{self._name}: its program cannot be run: {one_line(error)}") from error
+            outputs[:, first : first + len(batch)] = results[:, : len(batch)]
         return outputs
 
     def _program(self, size: int) -> Any:

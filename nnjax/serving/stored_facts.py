@@ -117,7 +117,9 @@ def _plain(value: Any, key: str) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, _join(key, str(index))) for index, item in enumerate(value)]
     value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float) and not math.isfinite(value) and not key.startswith(("metrics", "calibration", "provenance")):
+    if isinstance(value, float) and not math.isfinite(value) and key.startswith(("calibration", "provenance")):
+        return None
+    if isinstance(value, float) and not math.isfinite(value) and not key.startswith("metrics"):
         raise ValueError(f"{key}: must be a finite number; it is {value}")
     return value
 
@@ -141,7 +143,18 @@ def _read(annotation: Any, value: Any, key: str) -> Any:
         if not isinstance(value, str) or value not in arguments:
             raise ValueError(f"{key}: must be one of {', '.join(arguments)}")
         return value
-    return value if annotation is Any else _scalar(annotation, value, key)
+    return _read_any(value, key) if annotation is Any else _scalar(annotation, value, key)
+
+
+def _read_any(value: Any, key: str) -> Any:
+    """Checks a value of JSON of any type: numbers that JSON can hold, printable texts."""
+    if isinstance(value, dict):
+        return {_scalar(str, name, key): _read_any(item, _join(key, name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_read_any(item, _join(key, str(index))) for index, item in enumerate(value)]
+    if type(value) is int and abs(value) >= 2**63:
+        raise ValueError(f"{key}: must be a smaller number")
+    return value if value is None or type(value) in (bool, int) else _scalar(type(value), value, key)
 
 
 def _read_fields(cls: Any, values: Any, key: str) -> Any:

@@ -1,5 +1,6 @@
 """A run's network in a file gives the run's outputs, whatever the kind of network and the number of examples."""
 
+import os
 from dataclasses import dataclass, replace
 
 import jax
@@ -10,6 +11,7 @@ from flax import nnx
 from small_runs import TINY
 
 import nnjax
+from nnjax.api.exporting import check_target
 from nnjax.serving.model_file import read_model
 
 IMAGES = (
@@ -152,3 +154,12 @@ def test_a_network_that_cannot_be_exported_is_named(calculation, reason, tmp_pat
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_model_is_replaced(tmp_path):
+    (tmp_path / "notes.onnx").write_text("mine")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    check_target(tmp_path / "notes.onnx", "to", "onnx")
+    for name, file_format in (("notes.onnx", "nnjax"), ("pipe.onnx", "onnx"), ("pipe.onnx", "nnjax")):
+        with pytest.raises(nnjax.ConfigError, match="is there already, and is no exported model"):
+            check_target(tmp_path / name, "to", file_format)

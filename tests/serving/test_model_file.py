@@ -18,7 +18,7 @@ from nnjax.config.errors import StorageError
 from nnjax.serving import model_file
 from nnjax.serving.array_file import read_arrays, write_arrays
 from nnjax.serving.model_file import ModelFile, ModelFileError, is_model_file, read_model, write_model
-from nnjax.serving.typical import Typical
+from nnjax.serving.typical import fit_typical
 
 SERIES = {
     **{"name": "passengers", "log": True, "difference": 12, "mean": 0.1, "std": 0.2, "season": 12},
@@ -56,15 +56,45 @@ def test_what_is_written_is_read(file):
     np.testing.assert_allclose(model.outputs_of(inputs), function(weights(), inputs), rtol=1e-6, atol=1e-6)
 
 
-def test_statistics_of_the_inputs_are_kept(tmp_path, monkeypatch):
-    arrays = {"mean": np.arange(4, dtype=np.float32), "threshold": np.array(2, np.float32)}
-    monkeypatch.setattr(Typical, "from_arrays", staticmethod(dict))
-    typical = type("", (), {"arrays": lambda self: arrays})()
+def test_statistics_of_the_inputs_are_kept(tmp_path):
+    typical = fit_typical(np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8))
     write_model(tmp_path / "model.nnjax", FACTS, typical, small_program())
-    found = read_model(tmp_path / "model.nnjax", isolated=False).typical
-    assert set(found) == set(arrays)
-    for name, array in arrays.items():
+    found = read_model(tmp_path / "model.nnjax", isolated=False).typical.arrays()
+    for name, array in typical.arrays().items():
         np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("shape", [[1, 30_000, 30_000], [4, 4], [4, 4, 3]])
+def test_statistics_of_other_inputs_are_refused_before_they_take_memory(shape, tmp_path):
+    typical = fit_typical(np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8))
+    forged = dataclasses.replace(typical, shape=np.array(shape, np.float32))
+    write_model(tmp_path / "model.nnjax", FACTS, forged, small_program())
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError, match=r"its statistics are not of inputs of the shape \[4, 4, 1\]"):
+            ModelFile(tmp_path / "model.nnjax")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("start", [b"", b"{", "model"])
+def test_a_large_file_that_is_no_model_is_not_read_whole(start, data, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(data if start == "model" else start)
+    os.truncate(path, 2**30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError):
+            ModelFile(path)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_model_is_read_whole(file, monkeypatch):
+    monkeypatch.setattr(model_file, "_LARGE", file.stat().st_size - 1)
+    assert ModelFile(file).facts == FACTS
 
 
 def test_other_programs_read_it_as_safetensors(file):
@@ -228,6 +258,9 @@ HOSTILE = {
     "a preparation for another shape": (change_facts(inputs__preparation="mnist"), "mnist does not fit the shape"),
     "white that is black": (change_facts(inputs__largest=0.0), "inputs.largest: must be a number above 0"),
     "names of other features": (change_facts(inputs__features=["a", "b"]), "inputs.features: must be none or 1 names"),
+    "a calibration that is no number": (change_facts(calibration__ece_before=float("nan")), "ece_before: must be a finite"),
+    "a number of many digits": (change_facts(provenance__step=10**400), "provenance.step: must be a smaller number"),
+    "a step for the terminal": (change_facts(provenance__versions={"jax": "\x1b[2J"}), "versions.jax: must be printable"),
     "a series of classes": (change_facts(series=SERIES), "series: needs task=regression"),
     "a series without spread": (
         change_facts(task="regression", labels=[], series={**SERIES, "std": 0.0}),

@@ -3,6 +3,7 @@
 import stat
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -79,43 +80,101 @@ def test_a_process_that_is_killed(file, fake):
 
 
 def test_a_process_that_hangs_or_cannot_start(file, fake, monkeypatch):
-    fake("exec sleep 60")
-    monkeypatch.setattr(model_process, "_SECONDS", 0.2)
+    fake("exec sleep 20")
+    for limit in ("_SECONDS", "_CHECK_SECONDS"):
+        monkeypatch.setattr(model_process, limit, 0.2)
     with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"):
         file.model()
     with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"), file.model_apart() as model:
         model.outputs_of(INPUTS[:1])
+    many = np.zeros((5000, 4, 4, 1), np.uint8)  # more than a pipe takes
+    with pytest.raises(ModelFileError, match=r"could not be read or run in 0\.2 seconds"), file.model_apart() as model:
+        model.outputs_of(many)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ModelFileError, match="no process can be started to read it: No such file"):
         file.model()
 
 
-@pytest.mark.slow
-def test_a_program_without_an_end_is_refused(tmp_path, monkeypatch):
-    text = """func.func @main(%0: tensor<i32>, %1: tensor<2x16x8xf32>, %2: tensor<2x8x3xf32>, %3: tensor<?x4x4x1xui8>)
-        -> tensor<2x?x3xf32> {
+LOOP = """
+      %n_f = stablehlo.convert %n : (tensor<i32>) -> tensor<f32>
       %largest = stablehlo.constant dense<2.0> : tensor<f32>
-      %part = stablehlo.slice %1 [0:1, 0:1, 0:1] : (tensor<2x16x8xf32>) -> tensor<1x1x1xf32>
-      %start = stablehlo.reshape %part : (tensor<1x1x1xf32>) -> tensor<f32>
-      %end = stablehlo.while(%x = %start) : tensor<f32> cond {
-        %more = stablehlo.compare LT, %x, %largest : (tensor<f32>, tensor<f32>) -> tensor<i1>
+      %val = stablehlo.while(%x = %n_f) : tensor<f32> cond {
+        %more = stablehlo.compare GE, %x, %largest : (tensor<f32>, tensor<f32>) -> tensor<i1>
         stablehlo.return %more : tensor<i1>
       } do {
-        %next = stablehlo.sine %x : tensor<f32>
+        %next = stablehlo.abs %x : tensor<f32>
         stablehlo.return %next : tensor<f32>
-      }
+      }"""
+POWER = """
+      %big_shape = stablehlo.concatenate %b, %b, %b, %b, %b, %b, dim = 0 : (tensor<1xi32>, tensor<1xi32>, tensor<1xi32>,
+        tensor<1xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<6xi32>
+      %big = stablehlo.dynamic_iota %big_shape, dim = 0 : (tensor<6xi32>) -> tensor<?x?x?x?x?x?xf32>
+      %val = stablehlo.reduce(%big init: %zero) applies stablehlo.add across dimensions = [0, 1, 2, 3, 4, 5]
+        : (tensor<?x?x?x?x?x?xf32>, tensor<f32>) -> tensor<f32>"""
+
+
+def with_body(body):
+    """A program of the small model's signature, with lines that make %val from the number of examples, %n and %b [1]."""
+    text = f"""func.func @main(%0: tensor<i32>, %1: tensor<2x16x8xf32>, %2: tensor<2x8x3xf32>, %3: tensor<?x4x4x1xui8>)
+        -> tensor<2x?x3xf32> {{
       %n = stablehlo.get_dimension_size %3, dim = 0 : (tensor<?x4x4x1xui8>) -> tensor<i32>
       %b = stablehlo.reshape %n : (tensor<i32>) -> tensor<1xi32>
+      %zero = stablehlo.constant dense<0.0> : tensor<f32>
+      {body}
       %two = stablehlo.constant dense<2> : tensor<1xi32>
       %three = stablehlo.constant dense<3> : tensor<1xi32>
       %shape = stablehlo.concatenate %two, %b, %three, dim = 0 : (tensor<1xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<3xi32>
-      %out = stablehlo.dynamic_broadcast_in_dim %end, %shape, dims = [] : (tensor<f32>, tensor<3xi32>) -> tensor<2x?x3xf32>
+      %out = stablehlo.dynamic_broadcast_in_dim %val, %shape, dims = [] : (tensor<f32>, tensor<3xi32>) -> tensor<2x?x3xf32>
       return %out : tensor<2x?x3xf32>
-    }"""
-    write_model(tmp_path / "endless.nnjax", FACTS, None, forged_program(program_of(text)))
-    monkeypatch.setattr(model_process, "_SECONDS", 20)
+    }}"""
+    return forged_program(program_of(text))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", [LOOP.replace("2.0", "1.0"), LOOP], ids=["for one example", "for two"])
+def test_a_program_without_an_end_is_refused(body, tmp_path, monkeypatch):
+    write_model(tmp_path / "endless.nnjax", FACTS, None, with_body(body))
+    monkeypatch.setattr(model_process, "_CHECK_SECONDS", 20)
     with pytest.raises(ModelFileError, match="could not be read or run in 20 seconds"):
         read_model(tmp_path / "endless.nnjax")
+
+
+@pytest.mark.slow
+def test_a_program_that_asks_for_all_memory_for_a_large_batch_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_process, "_CHECK_SECONDS", 20)
+    write_model(tmp_path / "power.nnjax", FACTS, None, with_body(POWER))
+    with pytest.raises(
+        ModelFileError, match=r"cannot be (compiled|run)|takes .* bytes for a batch|ends the process|more memory|in 20 s"
+    ):
+        read_model(tmp_path / "power.nnjax")
+
+
+def test_the_process_ends_with_its_caller(tmp_path):
+    write_model(tmp_path / "endless.nnjax", FACTS, None, with_body(LOOP.replace("2.0", "1.0")))
+    program = """import sys
+from pathlib import Path
+from nnjax.serving.model_file import ModelFile
+from nnjax.serving.model_process import ModelProcess
+file = ModelFile(Path(sys.argv[1]))
+process = ModelProcess(Path(sys.argv[1]), file.digest, file.facts, is_check=True)
+print(process._process.pid, flush=True)
+process.check()"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path / "endless.nnjax"], stdout=subprocess.PIPE, text=True
+    ) as caller:
+        child = int(caller.stdout.readline())
+        time.sleep(4)  # the loop has begun
+        caller.kill()
+    end = time.monotonic() + 20
+    while runs(child) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not runs(child)
+
+
+def runs(pid):
+    """Whether a process is there, and more than an entry that nobody has asked for."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    return bool(found) and not found.startswith("Z")
 
 
 def test_the_process_may_take_four_gigabytes_and_four_times_the_file(file):

@@ -2,6 +2,9 @@
 
 import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from forged import FACTS, forged_program, module_text, program_of, small_program
 
@@ -30,6 +33,12 @@ def huge(shape):
     )
 
 
+SORT = """%9 = "stablehlo.sort"(%arg0) ({{
+    ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+      %less = stablehlo.compare LT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+      stablehlo.return %less : tensor<i1>
+    }}) {{dimension = 0 : i64, is_stable = {}}} : (tensor<4xf32>) -> tensor<4xf32>"""
+RESULTS = {jnp.sort: "4xf32", jnp.argsort: "4xi32", jnp.median: "f32"}
 FFI = "{api_version = 4 : i32, backend_config = {index = 1 : ui64}}"
 HOSTILE = {
     "a callback": (
@@ -69,6 +78,10 @@ HOSTILE = {
         ),
         "the composite evil.op",
     ),
+    "a sort that is not stable": (
+        with_lines(SORT.format("false")),
+        "sorts by a method that is not stable",
+    ),
     "flags of the compiler": (
         TEXT.replace("attributes {", 'attributes {mhlo.frontend_attributes = {_xla_compute_type = "host"}, ', 1),
         "the attribute mhlo.frontend_attributes",
@@ -91,6 +104,11 @@ def test_a_program_that_computes_passes():
     check_program(program_of(TEXT), SIGNATURE)
     program = small_program()
     check_program(program.stablehlo, signature_of(program, FACTS))
+    check_program(program_of(with_lines(SORT.format("true"))), SIGNATURE)
+    for traced in (jnp.sort, jnp.argsort, jnp.median):  # as JAX writes them
+        text = str(jax.jit(traced).lower(jax.ShapeDtypeStruct((4,), np.float32)).compiler_ir("stablehlo"))
+        assert "stablehlo.sort" in text
+        check_program(program_of(text), f"(tensor<4xf32>) -> tensor<{RESULTS[traced]}>")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -111,6 +129,48 @@ def test_what_is_no_program_is_refused(monkeypatch):
     monkeypatch.setattr(program_checks, "MOST_PROGRAM_BYTES", 100)
     with pytest.raises(ValueError, match=r"its program takes .* bytes, and 100 is the most"):
         check_program(program_of(TEXT), SIGNATURE)
+
+
+@pytest.mark.parametrize("size", [1001, 1023, 8191])
+def test_a_constant_is_no_larger_than_its_bytes(size):
+    """The size in a type, changed in the artifact: MLIR would read what lies behind the constant in memory."""
+
+    def artifact(count):
+        values = ", ".join(f"{1000 + place}.0" for place in range(count))
+        return program_of(
+            with_lines(
+                f"%5 = stablehlo.constant dense<[{values}]> : tensor<{count}xf32>",
+                f"%6 = stablehlo.dot_general %5, %5, contracting_dims = [0] x [0] : (tensor<{count}xf32>, tensor<{count}xf32>)"
+                " -> tensor<f32>",
+                "%9 = stablehlo.broadcast_in_dim %6, dims = [] : (tensor<f32>) -> tensor<4xf32>",
+            )
+        )
+
+    honest = artifact(1000)
+    check_program(honest, SIGNATURE)
+    written = _varint(2 * 1000)  # MLIR's bytecode: zigzag, then a prefix of the length
+    assert honest.count(written) == 1
+    with pytest.raises(ValueError, match="a constant that is larger than its bytes"):
+        check_program(honest.replace(written, _varint(2 * size)), SIGNATURE)
+
+
+def _varint(value):
+    """A number below 2 ** 14 in MLIR's bytecode."""
+    return (value << 2 | 0b10).to_bytes(2, "little")
+
+
+def test_constants_of_all_types_pass():
+    def traced(x):
+        kinds = (np.float32, np.int32, np.uint8, np.float16, jnp.bfloat16, np.bool_)
+        return sum((x[0] * np.arange(9).astype(kind)).sum() for kind in kinds)
+
+    text = str(jax.jit(traced).lower(jax.ShapeDtypeStruct((4,), np.float32)).compiler_ir("stablehlo"))
+    check_program(program_of(text), "(tensor<4xf32>) -> tensor<f32>")
+
+
+def test_a_program_inside_of_a_program_is_refused():
+    with pytest.raises(ValueError, match="its program holds a program inside of it"):
+        check_program(program_of(f"module {{\n{TEXT}\n}}"), SIGNATURE)
 
 
 def test_signature_of_a_program_for_one_platform():

@@ -124,3 +124,17 @@ def test_outputs_of_another_shape_are_refused():
 def test_another_version_of_the_calling_convention_is_refused():
     with pytest.raises(ValueError, match=r"version 99 of jax.export's calling convention, and JAX .* reads"):
         RunProgram(dataclasses.replace(small_program(), calling_convention=99), FACTS)
+
+
+def test_a_program_that_fails_while_it_runs_is_named(run, monkeypatch):
+    def fails(weights, inputs):
+        raise jax.errors.JaxRuntimeError("INTERNAL: out of\nsomething")
+
+    monkeypatch.setitem(run._compiled, 1, fails)
+    with pytest.raises(DataError, match=f"{FACTS.name}: its program cannot be run: INTERNAL: out of something"):
+        run(INPUTS[:1])
+
+
+def test_a_program_for_another_platform_is_refused():
+    with pytest.raises(ValueError, match=r"its program is for tpu, and JAX runs on (cpu|gpu) here"):
+        RunProgram(dataclasses.replace(small_program(), platforms=("tpu",)), FACTS)
