@@ -56,7 +56,7 @@ def test_another_place_and_platform(folder):
         ("to=none/model.nnjax", 2, "none/model.nnjax: there is no folder none"),
         ("platforms=[]", 2, "platforms=[]: must be at least one of cpu, cuda, rocm, tpu"),
         ("platforms=[cpu,cpu]", 2, "must be at least one of cpu, cuda, rocm, tpu, each once"),
-        ("platforms=[cuda]", 2, "platforms=['cuda']: must hold cpu, too"),
+        ("platforms=[cuda]", 2, ": must hold cpu, too"),
         ("platforms=[cpus]", 2, "platforms.0=cpus: must be one of cpu, cuda, rocm, tpu; did you mean cpu?"),
         ("checkpoint=7777", 3, "7777"),
         ("format=tflite", 2, "format=tflite: is not there: the way from JAX leads through all of TensorFlow"),
