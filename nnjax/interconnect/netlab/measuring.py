@@ -82,17 +82,23 @@ def measure(team: Team, seconds: float) -> Measured:
 
 
 def summarized(marks: list[Mark]) -> Measured:
-    """The means between the first and the last of several moments."""
+    """The means between the first and the last of several moments.
+
+    Counters go on after a record, until they are read. So a step's share of them is that of its time in the time between their
+    readings.
+    """
     first, last = marks[0], marks[-1]
     steps = last.step - first.step
     times = [(b.time - a.time) / (b.step - a.step) for a, b in pairwise(marks)]
+    step_time = (last.time - first.time) / steps
     counted = [now.since(before) for now, before in zip(last.counters, first.counters, strict=True)]
+    shares = [step_time / (now - before) for now, before in zip(last.counted, first.counted, strict=True)]
     return Measured(
         steps,
-        (last.time - first.time) / steps,
+        step_time,
         median(times),
-        tuple(found.sent_bytes / steps for found in counted),
-        tuple(found.sent_packets / steps for found in counted),
+        tuple(found.sent_bytes * share for found, share in zip(counted, shares, strict=True)),
+        tuple(found.sent_packets * share for found, share in zip(counted, shares, strict=True)),
     )
 
 

@@ -36,12 +36,14 @@ class Mark:
     Attributes:
         step: of the newest record.
         time: when it was written, on the clock of `time.monotonic`.
-        counters: of each rank's interface, right after it.
+        counters: of each rank's interface, soon after it.
+        counted: when each rank's were read, on the same clock; on a busy machine, up to a second later.
     """
 
     step: int
     time: float
     counters: tuple[Counters, ...]
+    counted: tuple[float, ...]
 
 
 class Team:
@@ -111,7 +113,9 @@ class Team:
         """Waits for the next record; returns its moment."""
         self.wait_for(self.look() + 1, seconds)
         step, moment = self._step, self._time
-        return Mark(step, moment, tuple(self._network.counters(rank) for rank in range(self.count)))
+        read = [(self._network.counters(rank), time.monotonic()) for rank in range(self.count)]
+        counters, counted = zip(*read, strict=True)
+        return Mark(step, moment, counters, counted)
 
     def said(self, rank: int) -> str:
         """The last line that a process printed."""

@@ -8,14 +8,20 @@ from nnjax.interconnect.netlab.measuring import Ended, summarized
 from nnjax.interconnect.netlab.ranks import Mark
 
 
-def mark(step, time, *sent):
-    return Mark(step, time, tuple(Counters(count, count // 1000, 0, 0, 0) for count in sent))
+def mark(step, time, *sent, late=0.0):
+    counters = tuple(Counters(count, count // 1000, 0, 0, 0) for count in sent)
+    return Mark(step, time, counters, tuple(time + late for _ in sent))
 
 
 def test_a_step_is_the_mean_between_the_first_and_the_last_moment():
     found = summarized([mark(40, 10.0, 5_000, 0), mark(60, 11.0, 9_000, 0), mark(80, 14.0, 45_000, 80_000)])
     assert (found.steps, found.step_time, found.median_time) == (40, 0.1, pytest.approx(0.1))
     assert (found.sent_bytes, found.sent_packets) == ((1000.0, 2000.0), (1.0, 2.0))
+
+
+def test_bytes_that_are_sent_until_the_counters_are_read_belong_to_no_step():
+    found = summarized([mark(0, 10.0, 10_000), mark(10, 11.0, 26_000, late=0.6)])
+    assert (found.sent_bytes, found.sent_packets) == ((pytest.approx(1000.0),), (pytest.approx(1.0),))
 
 
 def test_the_counters_are_those_of_iproute2():
