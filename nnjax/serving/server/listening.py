@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,6 +35,7 @@ from nnjax.serving.server.server_app import ServerApp, make_app
 
 _KEEP_ALIVE = 75  # seconds that a connection may be idle between requests: longer than a load balancer's 60
 _BACKLOG = 2048
+_ACCEPTED_AT_ONCE = 16  # connections, in one turn of the event loop
 _SIGNALLED = 128  # plus the signal: the exit code of a process that it ended
 
 
@@ -176,6 +177,16 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves signals to `nnjax.config.leaving`."""
         yield
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until `stop`.
+
+        uvloop accepts one connection of a socket in each turn of its loop, and under load turns are long: of several hundred
+        that come at once the last would wait for ten seconds and more. Copies of a socket accept one each.
+        """
+        with ExitStack() as copies:
+            several = _ACCEPTED_AT_ONCE if os.name == "posix" else 1
+            super().run([sock if not n else copies.enter_context(sock.dup()) for sock in sockets or () for n in range(several)])
 
     def stop(self, name: str) -> None:
         """Begins to drain; a second call ends the process. Safe in a signal handler.

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from serving_thread import running, square, wait_for
@@ -243,3 +243,31 @@ def test_after_a_refused_body_the_same_connection_serves(models):
         connection.request("GET", "/health")
         assert connection.getresponse().status == 200
         connection.close()
+
+
+def test_connections_that_come_at_once_do_not_wait_for_as_many_turns(models):
+    turns = 0
+
+    def hold():
+        held.set()
+        assert go.wait(20)  # the loop accepts nobody meanwhile
+        turn()
+
+    def turn():
+        nonlocal turns
+        turns += 1
+        if len(served.server.server_state.connections) < 200:
+            loop.call_soon(turn)
+        else:
+            accepted.set()
+
+    with running(models) as served, ExitStack() as waiting:
+        loop = served.server.servers[0].get_loop()
+        held, go, accepted = threading.Event(), threading.Event(), threading.Event()
+        loop.call_soon_threadsafe(hold)
+        assert held.wait(20)
+        for _ in range(200):
+            waiting.enter_context(opened(served))
+        go.set()
+        assert accepted.wait(20)
+    assert turns < 100
