@@ -128,7 +128,7 @@ def test_what_cannot_be_answered_is_refused_in_a_line(folder, tmp_path, words, m
 
 def test_a_run_that_is_not_there(tmp_path):
     refused = run("predict", "run=nowhere", "image=a.png", cwd=tmp_path, check=2)
-    assert refused.stderr == "run=nowhere: no such folder (set on the command line)\n"
+    assert refused.stderr.startswith("run=nowhere: no such folder")  # and the nearest, where this checkout has runs
 
 
 def test_rows_of_numbers(tmp_path):
