@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import uvloop
 
@@ -56,7 +57,8 @@ def test_the_rate_does_not_fall_with_the_answers(monkeypatch):
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     while not ports:
-        pass
+        assert thread.is_alive()
+        time.sleep(0.01)
     try:
         result = uvloop.run(open_loop.send(ports[0], b"picture", rate=200.0, seconds=1.0))
     finally:

@@ -11,6 +11,7 @@ from browsing import draw, settled, until
 from commands import ROOT, environment, start
 from drawn_digits import drawn_digits
 from real_data import REAL_DATA
+from time_limits import killed_after
 
 SEVEN = [[(80, 60), (140, 60), (200, 60), (160, 150), (120, 240)]]
 
@@ -25,10 +26,11 @@ def server(run, folder, port=0):
     )
     try:
         said = []
-        for line in process.stdout:
-            said.append(line)
-            if "ready for batches" in line:
-                break
+        with killed_after(process):
+            for line in process.stdout:
+                said.append(line)
+                if "ready for batches" in line:
+                    break
         (address,) = re.findall(r"http://127\.0\.0\.1:\d+/", "".join(said)) or pytest.fail("".join(said))
         yield address
         process.send_signal(signal.SIGTERM)
