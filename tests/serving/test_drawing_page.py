@@ -384,6 +384,59 @@ def test_a_large_photo_is_made_smaller_before_it_is_sent(visit, tmp_path):
 
 
 @pytest.mark.browser
+def test_a_large_transparent_picture_stays_transparent(visit, tmp_path):
+    server = Server(model())
+    page = visit(server)
+    page.wait_for_selector("#pad")
+    drawn = Image.effect_noise((2000, 1000), 90).convert("RGBA")
+    drawn.putalpha(Image.linear_gradient("L").resize(drawn.size).point(lambda value: 255 * (value > 127)))
+    drawn.save(tmp_path / "drawn.png")
+    assert (tmp_path / "drawn.png").stat().st_size > 2**20
+    page.set_input_files("#file", tmp_path / "drawn.png")
+    page.wait_for_selector("#steps img")
+    assert sent(server).size == (1600, 800)
+    alpha = sent(server).getchannel("A")
+    assert (alpha.getpixel((800, 100)), alpha.getpixel((800, 700))) == (0, 255)
+
+
+@pytest.mark.browser
+def test_what_is_not_finite_moves_no_bar(visit):
+    server = Server(model(), model("values", preparation="plain", labels=(), task="regression", num_outputs=1))
+    page = visit(server)
+    page.wait_for_selector("#pad")
+    draw(page, SEVEN)
+    settled(page)
+    nothing = {"label": None, "probability": None, "probabilities": [None] * 10, "spread": [None] * 10, "values": [None]}
+    server.reply = (200, {}, answer(warnings=["no finite numbers"]) | nothing)
+    draw(page, SEVEN)
+    settled(page)
+    assert page.inner_text("#label") == ""
+    assert page.locator("#bars .number").all_inner_texts() == ["–"] * 10
+    bars = "[...document.querySelectorAll('.fill')].map((bar) => bar.style.transform)"
+    assert page.evaluate(bars) == ["scaleX(0)"] * 10
+    page.select_option("#model", "values")
+    page.set_input_files("#file", {"name": "cat.png", "mimeType": "image/png", "buffer": picture()})
+    page.wait_for_selector("#steps img")
+    assert page.locator("#bars .number").all_inner_texts() == ["–"]
+    assert page.inner_text("#warnings") == "no finite numbers"
+
+
+@pytest.mark.browser
+def test_an_answer_that_breaks_off_is_asked_for_again(visit):
+    page = visit(Server(model()))
+    page.wait_for_selector("#pad")
+    page.clock.install()
+    page.evaluate(
+        """() => { window.fetch = async (url, { signal }) => new Response(new ReadableStream({
+            start: (body) => signal.addEventListener("abort", () => body.error(signal.reason)) })); }"""
+    )
+    draw(page, SEVEN)
+    page.clock.fast_forward(15_000)
+    page.wait_for_selector("#state-panel:not([hidden])")
+    assert page.inner_text("#state") == "The server does not answer. Trying again in 1 s."
+
+
+@pytest.mark.browser
 def test_a_picture_that_is_refused_is_not_sent_again(visit):
     server = Server(model())
     server.reply = (400, {}, {"error": "the picture is damaged: it ends after 70 bytes"})
