@@ -1,6 +1,7 @@
 """The server over HTTP: answers, refusals, batches without compilations, several models."""
 
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -274,6 +275,17 @@ def test_the_log_has_one_line_a_request_and_no_line_of_a_clients_own(models, tmp
     assert first.endswith(" squares 1 example")
     assert r"/a\nb\x1b[31m" in second
     assert len(second) < 300
+
+
+def test_the_log_has_the_reason_of_a_refusal(models, tmp_path):
+    log = (tmp_path / "log").open("w+")
+    with running(models, token="secret", log=log) as served:
+        served.post({"inputs": "no"}, authorization="Bearer secret")
+        served.post({"inputs": "no"})
+    log.seek(0)
+    taken, refused = log.read().splitlines()
+    assert re.search(r" POST /predict 422 \S+ ms: inputs: must be a list", taken)
+    assert re.search(r" POST /predict 401 \S+ ms: needs the header Authorization: Bearer TOKEN", refused)
 
 
 def test_a_compressed_body_is_refused(models):
