@@ -8,6 +8,7 @@ settled(page)
 import os
 import shutil
 import time
+from contextlib import contextmanager
 from importlib import import_module
 
 import pytest
@@ -18,11 +19,18 @@ SIDE = 280  # of the pad, in the units of strokes
 
 @pytest.fixture(scope="module")
 def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@contextmanager
+def chromium(*options):
+    """Chromium of the system, with options of its command line besides."""
     playwright = import_module("playwright.sync_api")
-    chromium = os.environ.get("NNJAX_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert chromium, "no Chromium here; on Debian: apt install chromium; or NNJAX_CHROMIUM=PATH"
+    program = os.environ.get("NNJAX_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert program, "no Chromium here; on Debian: apt install chromium; or NNJAX_CHROMIUM=PATH"
     with playwright.sync_playwright() as manager:
-        browser = manager.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = manager.chromium.launch(executable_path=program, args=["--no-sandbox", *options])
         yield browser
         browser.close()
 

@@ -7,10 +7,10 @@ after Ctrl-C; 1 anything else.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, UserError
@@ -22,9 +22,13 @@ _EXAMPLES = """examples:
   python -m nnjax.serving model.nnjax --rows new.csv
   python -m nnjax.serving model.nnjax --info
   python -m nnjax.serving model.nnjax another.nnjax --http :8080
+  python -m nnjax.serving model.nnjax --http :8080 --hosts models.example
 """
+_OF_THE_SERVER = """Requests must bring the token of $NNJAX_TOKEN, where it is set.
+python -m experiments.serve serves runs, and has more options: limits, timeouts, a token's file."""
 _LARGEST_PORT = 65_535
 _TOP = 3
+_WITH_HTTP = ("hosts", "batch", "wait")  # options that are keys of `ServerSettings`
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--explain", metavar="OUT.png", type=Path, help="draw how the picture was prepared, and what decided")
     parser.add_argument("--info", action="store_true", help="print what the file says about the model")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve the models over HTTP; further arguments are models, too")
+    http = parser.add_argument_group("with --http", _OF_THE_SERVER)
+    http.add_argument("--hosts", action="append", metavar="NAME", help="by which a proxy in front calls the server; * for any")
+    http.add_argument("--batch", metavar="N", help="compute at most N examples together (64); 1: each request alone")
+    http.add_argument("--wait", metavar="SECONDS", help="let an example wait for others that are on their way (2e-3)")
     return parser
 
 
@@ -66,9 +74,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from nnjax.serving.model_file import ModelFile
 
     model_path = Path(arguments.model)
+    settings = {name: value for name in _WITH_HTTP if (value := getattr(arguments, name)) is not None}
     if arguments.http is not None:
         _check_alone(arguments)
-        return _serve([model_path, *map(Path, arguments.inputs)], arguments.http)
+        return _serve([model_path, *map(Path, arguments.inputs)], arguments.http, settings)
+    if settings:
+        raise ConfigError(f"--{next(iter(settings))}: goes with --http alone")
     if arguments.info:
         from nnjax.serving.answers_command import print_out
         from nnjax.serving.facts_text import facts_text
@@ -90,14 +101,15 @@ def _check_alone(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--http: {', '.join(words)} do{'es' if len(words) == 1 else ''} not go with it")
 
 
-def _serve(paths: Sequence[Path], address: str) -> int:
-    """Serves models, if the packages of the extra are here."""
+def _serve(paths: Sequence[Path], address: str, given: Mapping[str, Any]) -> int:
+    """Serves models with the given settings, if the packages of the extra are here."""
+    from nnjax.config.parsing import parse
     from nnjax.config.serve_options import ServerSettings
 
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or int(port) > _LARGEST_PORT:
         raise ConfigError(f"--http {address}: must be HOST:PORT or :PORT, such as :8080")
-    settings = ServerSettings(host=host.strip("[]") or "127.0.0.1", port=int(port))
+    settings = parse(ServerSettings, {"host": host.strip("[]") or "127.0.0.1", "port": int(port), **given})
     try:
         from nnjax.serving.server.listening import bound, serve
     except ModuleNotFoundError as error:

@@ -2,10 +2,14 @@
 
 import asyncio
 import threading
+import time
+from types import SimpleNamespace
 
+import pytest
 import uvloop
 
-from benchmarks import open_loop, sections
+from benchmarks import load, open_loop, sections
+from benchmarks.turns import WorkerError
 
 RESULT = {
     "contestants": {
@@ -56,7 +60,8 @@ def test_the_rate_does_not_fall_with_the_answers(monkeypatch):
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     while not ports:
-        pass
+        assert thread.is_alive()
+        time.sleep(0.01)
     try:
         result = uvloop.run(open_loop.send(ports[0], b"picture", rate=200.0, seconds=1.0))
     finally:
@@ -66,6 +71,13 @@ def test_the_rate_does_not_fall_with_the_answers(monkeypatch):
     assert result["statuses"] == {200: result["sent"] - result["sent"] // 3, 429: result["sent"] // 3}
     assert (result["unanswered"], result["closed"]) == (0, 0)
     assert result["seconds"]["p50"] > 0.1
+
+
+def test_the_memory_after_too_few_requests_is_no_result(monkeypatch):
+    monkeypatch.setattr(load, "wrk", lambda *_: {"requests": 1})
+    monkeypatch.setattr(load, "_PATIENCE", -1.0)
+    with pytest.raises(WorkerError, match=r"^the server answered 0 of 10 requests"):
+        load.send(SimpleNamespace(port=0, memory=1.0), "picture", 10)
 
 
 def test_the_table_names_every_contestant_and_the_ratios():

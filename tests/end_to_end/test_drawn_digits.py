@@ -7,12 +7,21 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from browsing import draw, settled, until
+from browsing import chromium, draw, settled, until
 from commands import ROOT, environment, start
 from drawn_digits import drawn_digits
 from real_data import REAL_DATA
+from time_limits import killed_after
 
+ALL_FRAMES = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
 SEVEN = [[(80, 60), (140, 60), (200, 60), (160, 150), (120, 240)]]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium that takes a move of the pointer at once, and not at the next of sixty frames a second: there are 2175 moves."""
+    with chromium(*ALL_FRAMES) as browser:
+        yield browser
 
 
 @contextmanager
@@ -25,10 +34,11 @@ def server(run, folder, port=0):
     )
     try:
         said = []
-        for line in process.stdout:
-            said.append(line)
-            if "ready for batches" in line:
-                break
+        with killed_after(process):
+            for line in process.stdout:
+                said.append(line)
+                if "ready for batches" in line:
+                    break
         (address,) = re.findall(r"http://127\.0\.0\.1:\d+/", "".join(said)) or pytest.fail("".join(said))
         yield address
         process.send_signal(signal.SIGTERM)
@@ -41,7 +51,9 @@ def server(run, folder, port=0):
 
 def visit(browser, address):
     """The drawing page at a phone's size; other addresses than the server's are refused, and noted."""
-    page = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
+    # Bars that slide would be painted as often as the processor can.
+    settings = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "reduced_motion": "reduce"}
+    page = browser.new_context(**settings).new_page()
     elsewhere = []
     page.on("request", lambda request: request.url.startswith((address, "data:")) or elsewhere.append(request.url))
     page.goto(address)
@@ -79,7 +91,8 @@ def digits_run(tmp_path_factory):
 @pytest.mark.real_data
 def test_a_network_trained_on_mnist_recognises_drawn_digits(browser, tmp_path):
     data = {"TFDS_DATA_DIR": str(REAL_DATA)}
-    start("train", "experiment=mnist_99", f"hydra.run.dir={tmp_path}/run", **data)  # half a minute; mnist_cnn takes many
+    words = ("experiment=mnist_99", "report.figures=false")  # half a minute; mnist_cnn takes many
+    start("train", *words, f"hydra.run.dir={tmp_path}/run", **data)
     right, wrong = recognised(browser, tmp_path / "run", tmp_path / "serve")
     assert right >= 45, wrong
 

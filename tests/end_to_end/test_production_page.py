@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 from commands import ROOT, environment, run
 from test_tour import DOCS, alike, normal
+from time_limits import killed_after
 
 PAGE = DOCS / "12-production.md"
 BLOCK = r"^```(bash|text|json)\n(.*?)^```"
@@ -37,7 +38,7 @@ def curl(words):
     """The answer to a command of curl with -H, --data-binary @FILE and an address; a machine may have no curl."""
     header, value = words[words.index("-H") + 1].split(": ")
     body = (ROOT / words[words.index("--data-binary") + 1].removeprefix("@")).read_bytes()
-    with urllib.request.urlopen(urllib.request.Request(words[-1], body, {header: value})) as answer:
+    with urllib.request.urlopen(urllib.request.Request(words[-1], body, {header: value}), timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -45,7 +46,8 @@ def served(words):
     """A server as a process of its own, once it is ready."""
     command = [sys.executable, *words[1:]]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
-    assert any("ready for batches" in line for line in process.stdout)
+    with killed_after(process):
+        assert any("ready for batches" in line for line in process.stdout)
     return process
 
 

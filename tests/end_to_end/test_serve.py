@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from commands import ROOT, environment, run
+from time_limits import killed_after
 
 import nnjax
 from experiments.serve import serve
@@ -45,13 +46,14 @@ def serving(*command, **env):
     )
     said = []
     try:
-        while process.poll() is None and not (said and ": ready for batches of " in said[-1]):
-            said.append(process.stdout.readline())
+        with killed_after(process):
+            while process.poll() is None and not (said and ": ready for batches of " in said[-1]):
+                said.append(process.stdout.readline())
         found = re.search(r"http://127\.0\.0\.1:(\d+)/ serves ", "".join(said))
         assert found, process.communicate()
         yield int(found[1]), said
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
         said += [output, errors]
         assert process.returncode == 0, errors
     finally:

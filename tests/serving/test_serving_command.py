@@ -14,6 +14,7 @@ import pytest
 from forged import FACTS, function, small_file, weights
 from PIL import Image
 
+from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.__main__ import main
 from nnjax.serving.model_file import ModelFile
 
@@ -127,6 +128,9 @@ def test_what_the_file_says(run):
         (("--http", ":0", "--rows", "a.csv", "--top", "5"), 2, "--http: --rows, --top do not go with it"),
         (("--http", "here"), 2, "--http here: must be HOST:PORT or :PORT"),
         (("--http", ":99999"), 2, "--http :99999: must be HOST:PORT or :PORT"),
+        (("--http", ":0", "--batch", "0"), 2, "batch=0: must be a whole number of at least 1 and at most 1024"),
+        (("--http", ":0", "--wait", "long"), 2, "wait=long: must be a number of at least 0"),
+        (("scans/a.png", "--batch", "8"), 2, "--batch: goes with --http alone"),
     ],
 )
 def test_a_mistake_is_one_line(run, words, code, message):
@@ -209,12 +213,25 @@ def test_models_are_served(run, folder, monkeypatch, words, address, names):
     assert (found, (settings.host, settings.port)) == (names, address)
 
 
+def test_the_settings_of_a_server_come_from_options(run, monkeypatch):
+    from nnjax.serving.server import listening
+
+    served = []
+    monkeypatch.setattr(listening, "bound", nullcontext)
+    monkeypatch.setattr(listening, "serve", lambda models, settings, sock: served.append(settings))
+    whole = ModelFile.model
+    monkeypatch.setattr(ModelFile, "model", lambda self: whole(self, isolated=False))
+    words = ("--http", ":8123", "--hosts", "models.example", "--hosts", "other.example", "--batch", "8", "--wait", "1e-2")
+    assert run(*words) == (0, "", "")
+    assert served == [ServerSettings(port=8123, hosts=("models.example", "other.example"), batch=8, wait=0.01)]
+
+
 def test_signals_are_taken_before_the_models_are_loaded(folder, monkeypatch):
     done = []
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.argv", ["nnjax.serving", "small.nnjax", "--http", ":0"])
     monkeypatch.setattr("nnjax.config.leaving.begin", lambda: done.append("begun"))
-    monkeypatch.setattr("nnjax.serving.__main__._serve", lambda paths, address: done.append("loaded") or 0)
+    monkeypatch.setattr("nnjax.serving.__main__._serve", lambda *_: done.append("loaded") or 0)
     assert main() == 0
     assert done == ["begun", "loaded"]
 

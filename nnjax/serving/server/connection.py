@@ -104,11 +104,6 @@ class _Connection(HttpToolsProtocol):
         elif self._for_head is None:
             self._for_head = self.loop.call_later(self.seconds, self._too_slow)
 
-    @property
-    def _is_discarding(self) -> bool:
-        """Whether the rest of a body arrives whose request is answered already, such as with 413."""
-        return self._skipping or (self.cycle is not None and self.cycle.more_body)
-
     def on_headers_complete(self) -> None:
         self._head = 0
         if self.transport.is_closing():  # the rest of what was received before

@@ -93,6 +93,7 @@ class Gate:
             self._check_token(scope)
             await self._app(scope, receive, watched)
         except RequestError as refusal:
+            notes["reason"] = refusal.reason
             await send_json(watched, refusal.status, error_body(refusal.reason), refusal.headers)
         except Exception:
             self._log_failure()

@@ -92,7 +92,8 @@ def is_quick(body: bytes, content_type: str) -> bool:
     if body[:8] == _PNG:
         return len(body) <= _QUICK_BYTES and math.prod(struct.unpack(">II", body[16:24].ljust(8, b"\xff"))) <= _QUICK_PIXELS
     is_text = content_type.startswith(("application/json", "text/csv"))
-    return is_text and len(body) <= _QUICK_BYTES and b'"image' not in body
+    # A backslash: "\\u0069mage" is a picture's key, too.
+    return is_text and len(body) <= _QUICK_BYTES and b'"image' not in body and b"\\" not in body
 
 
 def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: ServerSettings, *, steps: bool = False) -> Taken:

@@ -1,10 +1,9 @@
-"""A server in a process of its own, for signals: `python serving_process.py PORT SECONDS DRAIN`; a batch takes so long.
+"""A server in a process of its own, for signals: `python -m serving_process PORT DRAIN`, or `… PORT DRAIN held`.
 
-Beside this file and nnjax, in PYTHONPATH."""
+With `held`, batches wait until standard input ends. This folder and nnjax's must be in PYTHONPATH."""
 
 import signal
 import sys
-import time
 
 from serving_thread import Network, facts_of
 
@@ -16,9 +15,9 @@ from nnjax.serving.server.listening import bound, serve
 
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a script
-    port, seconds, drain = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
+    port, drain, held = int(sys.argv[1]), float(sys.argv[2]), "held" in sys.argv
     network = Network()
-    network.hook = lambda inputs: time.sleep(seconds * bool(inputs.any()))  # the first ones, of zeros, are for compiling
+    network.hook = lambda inputs: held and inputs.any() and sys.stdin.read()  # the first ones, of zeros, are for compiling
     settings = ServerSettings(port=port, batch=2, drain=drain)
     try:
         with bound(settings) as sock:

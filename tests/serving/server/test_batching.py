@@ -56,7 +56,8 @@ def test_requests_that_arrive_meanwhile_are_the_next_batch():
     async def test(worker, batcher):
         worker.free.clear()
         asked = [asyncio.create_task(batcher.answer(numbers(value))) for value in range(6)]
-        await asyncio.sleep(0.01)
+        while not worker.batches:
+            await asyncio.sleep(0.01)
         assert worker.batches == [1]
         worker.free.set()
         assert await asyncio.gather(*asked) == [[2 * value] for value in range(6)]

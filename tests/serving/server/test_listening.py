@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from serving_thread import square, wait_for
+from time_limits import killed_after
 
 from nnjax.config.errors import ConfigError
 from nnjax.config.serve_options import ServerSettings
@@ -23,12 +23,13 @@ BODY = json.dumps({"inputs": square(3).tolist()})
 
 
 class Process:
-    """A server's process, ready."""
+    """A server's process, ready; with `held`, its batches wait for `release`."""
 
-    def __init__(self, seconds=0.0, port=0, drain=20.0):
-        command = [sys.executable, "-m", "serving_process", *map(str, (port, seconds, drain))]
+    def __init__(self, *, held=False, port=0, drain=60.0):
+        command = [sys.executable, "-m", "serving_process", str(port), str(drain), *(["held"] if held else [])]
         self.process = subprocess.Popen(
             command,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -37,9 +38,12 @@ class Process:
 
     def wait(self):
         """Until it is ready."""
-        line = self.process.stdout.readline()
-        self.port = int(re.match(r"http://127\.0\.0\.1:(\d+)/ serves squares; ", line)[1])
-        assert self.process.stdout.readline().startswith("squares: ready for batches of 1 and 2 in ")
+        with killed_after(self.process):
+            line, ready = (self.process.stdout.readline() for _ in range(2))
+        address = re.match(r"http://127\.0\.0\.1:(\d+)/ serves squares; ", line)
+        assert address, (line, self.process.stderr.read())
+        self.port = int(address[1])
+        assert ready.startswith("squares: ready for batches of 1 and 2 in ")
         wait_for(lambda: self.ask("GET", "/ready")[0] == 200)
         return self
 
@@ -52,13 +56,33 @@ class Process:
         finally:
             connection.close()
 
+    def accepted(self):
+        """How many examples are accepted and not answered."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", "/metrics")
+            return float(re.search(rb"^nnjax_queue_examples (\S+)$", connection.getresponse().read(), re.MULTILINE)[1])
+        finally:
+            connection.close()
+
+    def stop(self, number):
+        """Sends the first signal, and waits until it has come."""
+        self.process.send_signal(number)
+        wait_for(lambda: self.ask("GET", "/ready")[0] == 503)
+
+    def release(self):
+        """Lets the batches go on."""
+        self.process.stdin.close()
+
     def end(self):
         """Exit code, the rest of stdout, and stderr."""
-        output, errors = self.process.stdout.read(), self.process.stderr.read()
+        with killed_after(self.process):
+            output, errors = self.process.stdout.read(), self.process.stderr.read()
         return self.process.wait(20), output, errors
 
     def close(self):
         self.process.wait(20)
+        self.process.stdin.close()
         self.process.stdout.close()
         self.process.stderr.close()
 
@@ -80,14 +104,14 @@ def started():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_and_loses_nobody(started, number):
-    server = started(seconds=0.3)
+    server = started(held=True)
     with ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(server.ask) for _ in range(6)]
-        time.sleep(0.4)  # some are answered, some are computed, some wait
-        server.process.send_signal(number)
-        time.sleep(0.1)
+        wait_for(lambda: server.accepted() == 6)  # some are computed, some wait
+        server.stop(number)
         late = server.ask()
         probe = server.ask("GET", "/ready")
+        server.release()
         answers = [future.result() for future in asked]
     assert [status for status, _ in answers] == [200] * 6
     assert {answer["answers"][0]["label"] for _, answer in answers} == {"bottom right"}
@@ -99,23 +123,22 @@ def test_a_signal_drains_and_loses_nobody(started, number):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_second_signal_ends_at_once(started, number, code):
-    server = started(seconds=30)
+    server = started(held=True)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.ask)
-        time.sleep(0.2)
-        server.process.send_signal(number)
-        time.sleep(0.2)
+        wait_for(server.accepted)
+        server.stop(number)
         assert server.process.poll() is None
         server.process.send_signal(number)
-        assert server.process.wait(5) == code
+        assert server.process.wait(20) == code
         assert isinstance(asked.exception(), (http.client.RemoteDisconnected, ConnectionError))
 
 
 def test_a_drain_ends_where_a_request_takes_too_long(started):
-    server = started(seconds=30, drain=0.2)
+    server = started(held=True, drain=0.2)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(server.ask)
-        time.sleep(0.2)
+        wait_for(server.accepted)
         server.process.send_signal(signal.SIGTERM)
         code, output, errors = server.end()
     assert (code, output) == (1, "")

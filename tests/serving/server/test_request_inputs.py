@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +19,7 @@ from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import InputFacts
 from nnjax.serving.server import request_inputs, server_app
 from nnjax.serving.server.request_error import RequestError
-from nnjax.serving.server.request_inputs import PICTURE_TYPES, read_body
+from nnjax.serving.server.request_inputs import PICTURE_TYPES, is_quick, read_body
 
 SETTINGS = ServerSettings(body=100_000, examples=3, pixels=10_000)
 VECTORS = facts_of(inputs=InputFacts(shape=(3,), dtype="float32"))
@@ -248,6 +249,20 @@ def test_pictures_over_http(models, explain):
         np.testing.assert_allclose(np.array(one["looked"])[2:, 2:], (255 - 64) / 4 / 16, rtol=1e-3)
 
 
+def test_no_picture_but_a_small_one_is_read_in_the_thread_that_serves():
+    large = png(np.zeros((2000, 2000, 1), np.uint8))  # of a few thousand bytes
+    assert len(large) < 5000
+    text = base64.b64encode(large).decode()
+    for body, kind in (
+        (large, "image/png"),
+        (json.dumps({"image": text}).encode(), "application/json"),
+        (b'{"\\u0069mage": "%s"}' % text.encode(), "application/json"),
+    ):
+        assert not is_quick(body, kind)
+    assert is_quick(png(square(0)), "image/png")
+    assert is_quick(b'{"inputs": [1, 2, 3]}', "application/json")
+
+
 def test_a_deep_list_does_not_fill_the_stack():
     assert sys.getrecursionlimit() < 10_000
     assert refused(b'{"inputs": ' + b"[" * 900 + b"1" + b"]" * 900 + b"}")[0] in (400, 422)
@@ -270,9 +285,9 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda file: read(file, content_type="image/png"), [large] * 4))
         assert most == [1] * 4
-        most.clear()
-        list(pool.map(lambda file: read(file, content_type="image/png"), [small] * 4))
-        assert max(most) > 1
+        together = threading.Barrier(4)
+        monkeypatch.setattr(request_inputs, "open_picture", lambda *_: (together.wait(20), Image.new("L", (4, 4)))[1])
+        assert len(list(pool.map(lambda file: read(file, content_type="image/png"), [small] * 4))) == 4
 
 
 def test_the_threads_that_decode_are_few(monkeypatch):

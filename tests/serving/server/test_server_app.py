@@ -1,6 +1,7 @@
 """The server over HTTP: answers, refusals, batches without compilations, several models."""
 
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -184,10 +185,10 @@ def test_a_model_that_raises_fails_its_own_request_alone(models, network, tmp_pa
 
 def test_an_answer_that_takes_too_long_is_given_up(models, network):
     held = threading.Event()
-    with running(models, ServerSettings(timeout=0.2)) as served:
+    with running(models, ServerSettings(timeout=1.0)) as served:
         network.hook = lambda inputs: held.wait(10)
         status, _, answer = served.post({"inputs": square(0).tolist()})
-        assert (status, answer["error"]) == (503, "no answer within 0.2 s")
+        assert (status, answer["error"]) == (503, "no answer within 1 s")
         held.set()
         assert served.labels(square(0)) == ["top left"]
 
@@ -274,6 +275,17 @@ def test_the_log_has_one_line_a_request_and_no_line_of_a_clients_own(models, tmp
     assert first.endswith(" squares 1 example")
     assert r"/a\nb\x1b[31m" in second
     assert len(second) < 300
+
+
+def test_the_log_has_the_reason_of_a_refusal(models, tmp_path):
+    log = (tmp_path / "log").open("w+")
+    with running(models, token="secret", log=log) as served:
+        served.post({"inputs": "no"}, authorization="Bearer secret")
+        served.post({"inputs": "no"})
+    log.seek(0)
+    taken, refused = log.read().splitlines()
+    assert re.search(r" POST /predict 422 \S+ ms: inputs: must be a list", taken)
+    assert re.search(r" POST /predict 401 \S+ ms: needs the header Authorization: Bearer TOKEN", refused)
 
 
 def test_a_compressed_body_is_refused(models):
