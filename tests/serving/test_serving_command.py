@@ -136,12 +136,39 @@ def test_a_mistake_is_one_line(run, words, code, message):
     assert complained.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["--top", "0"], ["--top", "many"], ["--wrong"]])
-def test_usage(run, capsys, words):
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--top", "0"], "argument --top: must be a whole number above 0; it is '0'"),
+        (["--top", "many"], "argument --top: must be a whole number above 0; it is 'many'"),
+        (["--wrong"], "unrecognized arguments: --wrong"),
+    ],
+)
+def test_usage(run, capsys, words, reason):
     with pytest.raises(SystemExit) as ended:
         run(*words)
     assert ended.value.code == 2
-    assert "usage: python -m nnjax.serving" in capsys.readouterr().err
+    complained = capsys.readouterr().err
+    assert "usage: python -m nnjax.serving" in complained
+    assert reason in complained
+
+
+@pytest.mark.parametrize("name", ["jax", "numpy", "PIL"])
+def test_a_package_that_is_missing_is_named(folder, name):
+    """In a process of its own, whose modules nobody has imported yet."""
+    program = f"""import sys
+sys.modules[{name!r}] = None
+from nnjax.serving.__main__ import main
+sys.exit(main(["small.nnjax", sys.argv[1]]))"""
+    for word in ("scans/a.png", "--info"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, word], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
+        if (name, word) == ("jax", "--info"):
+            assert (done.returncode, done.stderr) == (0, "")
+        else:
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr == f"python -m nnjax.serving needs {name}: pip install jax numpy pillow\n"
 
 
 def test_help_has_examples(run, capsys):
