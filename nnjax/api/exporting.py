@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nnjax.api.predicting import opened_model, trials_that_answer
 from nnjax.config.errors import ConfigError
 from nnjax.config.parallel_options import MemoryLimit
-from nnjax.config.paths import shown_path
+from nnjax.config.paths import is_dir, reaching, shown_path
 from nnjax.config.stored_files import one_line
 from nnjax.reporting.console import RunConsole
 from nnjax.serving.facts import ModelFacts
@@ -132,20 +132,24 @@ def exporting(experiment: "Experiment") -> Iterator[None]:
         raise ConfigError(f"{name}: cannot be exported: {reason}{hint if '_DimExpr' in reason else ''}") from error
 
 
-def check_target(path: Path, key: str, file_format: str = "nnjax") -> None:
+def check_target(path: Path, key: str, is_exported: Callable[[Path], bool] = is_model_file) -> None:
     """Checks that a file can be written to a path, and that it replaces nothing but an exported model.
 
-    ONNX has no mark at its start: for it, a file of that name is taken for one.
+    Args:
+        path: of the file.
+        key: what gave it, for errors.
+        is_exported: whether a file is an exported model.
 
     Raises:
         ConfigError: if not.
     """
-    if path.is_dir():
+    if is_dir(path):
         raise ConfigError(f"{key}={shown_path(path)}: is a folder; write {shown_path(path / 'model.nnjax')}")
-    if not path.parent.is_dir():
+    if not is_dir(path.parent):
         raise ConfigError(f"{key}={shown_path(path)}: there is no folder {shown_path(path.parent)}")
-    replaces = path.is_file() and (is_model_file(path) or (file_format == "onnx" and path.suffix == ".onnx"))
-    if path.exists() and not replaces:
+    with reaching(key, path, "cannot be written"):
+        is_there = path.exists()
+    if is_there and not (path.is_file() and is_exported(path)):
         raise ConfigError(f"{key}={shown_path(path)}: is there already, and is no exported model; choose another name")
 
 
