@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.api.predicting import opened_model, trials_that_answer
-from nnjax.config.errors import ConfigError
+from nnjax.config.errors import ConfigError, StorageError
 from nnjax.config.parallel_options import MemoryLimit
 from nnjax.config.paths import is_dir, reaching, shown_path
 from nnjax.config.stored_files import one_line
@@ -105,10 +105,11 @@ def export_model(
     with exporting(experiment):
         weights_by_name, function = network_function(experiment, state, model.facts.calibration)
         program = export_program(function, weights_by_name, model.facts, platforms)
+        size = write_model(path, model.facts, model.typical, program)
     weights = program.weights.values()
     return Exported(
         path=path,
-        size=write_model(path, model.facts, model.typical, program),
+        size=size,
         program_bytes=len(program.stablehlo),
         weights_bytes=sum(weight.nbytes for weight in weights),
         num_weights=sum(weight.size for weight in weights),
@@ -118,13 +119,16 @@ def export_model(
 
 @contextmanager
 def exporting(experiment: "Experiment") -> Iterator[None]:
-    """Turns whatever a conversion raises into one line: a registered model may hold anything.
+    """Turns whatever a conversion raises into one line: a registered model or dataset may hold anything.
 
     Raises:
         ConfigError: with the reason in JAX's or the converter's own words.
+        StorageError: if the file cannot be written.
     """
     try:
         yield
+    except StorageError:
+        raise
     except Exception as error:
         reason = one_line(error) or type(error).__name__
         hint = "; its number of examples is symbolic: x.shape[0] has it, where len(x) and int() need a number"

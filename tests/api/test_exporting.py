@@ -11,7 +11,8 @@ from flax import nnx
 from small_runs import TINY
 
 import nnjax
-from nnjax.api.exporting import check_target
+from nnjax.api.exporting import check_target, export_model
+from nnjax.config.errors import StorageError
 from nnjax.serving.model_file import read_model
 
 IMAGES = (
@@ -153,6 +154,16 @@ def test_a_network_that_cannot_be_exported_is_named(calculation, reason, tmp_pat
         result.export(tmp_path / "strange.nnjax")
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_file_cannot_hold_is_named(trained, tmp_path):
+    labels = ("no\N{NO-BREAK SPACE}one", *trained.model.facts.labels[1:])
+    model = replace(trained.model, facts=replace(trained.model.facts, labels=labels))
+    with pytest.raises(nnjax.ConfigError, match="^model=fnn: cannot be exported: labels.0: must be printable text"):
+        export_model(trained._experiment, trained._state, model, tmp_path / "model.nnjax")
+    with pytest.raises(StorageError, match="cannot be written: No such file or directory"):
+        export_model(trained._experiment, trained._state, trained.model, tmp_path / "none" / "model.nnjax")
     assert list(tmp_path.iterdir()) == []
 
 
