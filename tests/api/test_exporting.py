@@ -160,7 +160,7 @@ def test_a_network_that_cannot_be_exported_is_named(calculation, reason, tmp_pat
 def test_what_a_file_cannot_hold_is_named(trained, tmp_path):
     labels = ("no\N{NO-BREAK SPACE}one", *trained.model.facts.labels[1:])
     model = replace(trained.model, facts=replace(trained.model.facts, labels=labels))
-    with pytest.raises(nnjax.ConfigError, match="^model=fnn: cannot be exported: labels.0: must be printable text"):
+    with pytest.raises(nnjax.ConfigError, match=r"^model=fnn: cannot be exported: labels\.0: must be printable text"):
         export_model(trained._experiment, trained._state, model, tmp_path / "model.nnjax")
     with pytest.raises(StorageError, match="cannot be written: No such file or directory"):
         export_model(trained._experiment, trained._state, trained.model, tmp_path / "none" / "model.nnjax")

@@ -130,6 +130,12 @@ def with_body(body):
     return forged_program(program_of(text))
 
 
+def test_many_cores_have_many_threads_whose_stacks_take_memory(file, monkeypatch):
+    monkeypatch.setenv("NPROC", "256")  # XLA takes it for the number of cores
+    with file.model_apart() as model:
+        assert model.outputs_of(INPUTS[:2]).shape == (2, 2, 3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("body", [LOOP.replace("2.0", "1.0"), LOOP], ids=["for one example", "for two"])
 def test_a_program_without_an_end_is_refused(body, tmp_path, monkeypatch):
@@ -181,6 +187,7 @@ def test_the_process_may_take_four_gigabytes_and_four_times_the_file(file):
     program = """import sys
 from pathlib import Path
 from nnjax.serving import model_worker
+model_worker._cores = lambda: 2
 model_worker._bound_memory(Path(sys.argv[1]))
 for size in (2**20, 5 * 2**30):
     try:
