@@ -109,7 +109,12 @@ POWER = """
       %big_shape = stablehlo.concatenate %b, %b, %b, %b, %b, %b, dim = 0 : (tensor<1xi32>, tensor<1xi32>, tensor<1xi32>,
         tensor<1xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<6xi32>
       %big = stablehlo.dynamic_iota %big_shape, dim = 0 : (tensor<6xi32>) -> tensor<?x?x?x?x?x?xf32>
-      %val = stablehlo.reduce(%big init: %zero) applies stablehlo.add across dimensions = [0, 1, 2, 3, 4, 5]
+      %sorted = "stablehlo.sort"(%big) ({
+        ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+          %less = stablehlo.compare LT, %p, %q : (tensor<f32>, tensor<f32>) -> tensor<i1>
+          stablehlo.return %less : tensor<i1>
+        }) {dimension = 0 : i64, is_stable = true} : (tensor<?x?x?x?x?x?xf32>) -> tensor<?x?x?x?x?x?xf32>
+      %val = stablehlo.reduce(%sorted init: %zero) applies stablehlo.add across dimensions = [0, 1, 2, 3, 4, 5]
         : (tensor<?x?x?x?x?x?xf32>, tensor<f32>) -> tensor<f32>"""
 
 
@@ -146,12 +151,9 @@ def test_a_program_without_an_end_is_refused(body, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_program_that_asks_for_all_memory_for_a_large_batch_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_process, "_CHECK_SECONDS", 20)
+def test_a_program_that_asks_for_all_memory_for_a_large_batch_is_refused(tmp_path):
     write_model(tmp_path / "power.nnjax", FACTS, None, with_body(POWER))
-    with pytest.raises(
-        ModelFileError, match=r"cannot be (compiled|run)|takes .* bytes for a batch|ends the process|more memory|in 20 s"
-    ):
+    with pytest.raises(ModelFileError, match=r"takes [\d,]+ bytes for a batch of 32, and 4,294,967,296 is the most"):
         read_model(tmp_path / "power.nnjax")
 
 
