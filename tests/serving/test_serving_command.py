@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from forged import FACTS, function, small_file, weights
 from PIL import Image
 
 from nnjax.serving.__main__ import main
+from nnjax.serving.facts_text import facts_text
 from nnjax.serving.model_file import ModelFile
 
 NOT_THERE = (
@@ -113,6 +115,12 @@ def test_what_the_file_says(run):
     assert lines["trials"] == "2, which answer together"
     assert lines["test"] == "accuracy 0.9"
     assert lines["versions"] == "jax 0.10.2"
+
+
+def test_a_long_line_is_whole():
+    versions = {f"package-{place}": "1.2.3" for place in range(20)}
+    last = facts_text(replace(FACTS, provenance={"versions": versions})).splitlines()[-1]
+    assert last.endswith(", package-18 1.2.3, package-19 1.2.3")
 
 
 @pytest.mark.parametrize(
