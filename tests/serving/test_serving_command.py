@@ -12,12 +12,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from forged import FACTS, function, small_file, weights
+from forged import FACTS, function, small_file, small_program, weights
 from PIL import Image
 
 from nnjax.serving.__main__ import main
 from nnjax.serving.facts_text import facts_text
-from nnjax.serving.model_file import ModelFile
+from nnjax.serving.model_file import ModelFile, write_model
 
 NOT_THERE = (
     "flax",
@@ -58,8 +58,8 @@ def run(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(ModelFile, "model_apart", lambda self: nullcontext(self.model(isolated=False)))
 
-    def called(*words):
-        code = main(["small.nnjax", *words])
+    def called(*words, model="small.nnjax"):
+        code = main([model, *words])
         return code, *capsys.readouterr()
 
     return called
@@ -96,6 +96,15 @@ def test_one_bad_picture_does_not_stop_the_others(run):
     assert [line.partition(":")[0] for line in said.splitlines() if line[0] != " "] == [f"scans/{name}.png" for name in "abc"]
     assert complained.startswith("scans/d.png: ")
     assert complained.count("\n") == 1
+
+
+def test_outputs_that_are_not_finite_are_no_answer(run, folder):
+    program = small_program()
+    diverged = replace(program, weights={name: np.full_like(each, np.nan) for name, each in program.weights.items()})
+    write_model(folder / "diverged.nnjax", FACTS, None, diverged)
+    code, said, complained = run("scans/a.png", "--explain", "nothing.png", model="diverged.nnjax")
+    assert (code, complained) == (0, "Drawn in nothing.png\n")
+    assert said == "scans/a.png: no answer\n  warning: the network's outputs are no finite numbers\n"
 
 
 def test_a_picture_on_standard_input(run, folder, monkeypatch):
