@@ -3,7 +3,7 @@
 `python -m nnjax.serving model.nnjax photo.png` runs it with jax, numpy and pillow alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from nnjax.config.storage import size_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.run_summary import write_json
 from nnjax.reporting.text import metric_text
+from nnjax.serving.model_file import is_model_file
 
 _MOST_LABELS = 12
 
@@ -45,9 +46,9 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
     """
     run = Path(config.run)
     target = None if config.to is None else expanded(config.to, "to")
+    write, is_exported = _format(config)
     if target is not None:
-        check_target(target, "to", config.format)
-    write = _write(config)
+        check_target(target, "to", is_exported)
     with (
         RunConsole(run_dir / "export.log") as console,
         out_of_memory_explained(read_config(TrainConfig, run), "evaluate"),
@@ -77,18 +78,18 @@ def export(config: ExportConfig, run_dir: Path) -> Mapping[str, Any]:
     return summary
 
 
-def _write(config: ExportConfig) -> Write:
-    """What writes the format.
+def _format(config: ExportConfig) -> tuple[Write, Callable[[Path], bool]]:
+    """What writes the format, and whether a file that is there may be replaced by it.
 
     Raises:
         ConfigError: if the converter is not installed.
     """
     if config.format == "onnx":
-        from nnjax.api.onnx_exporting import check_converter, export_onnx
+        from nnjax.api.onnx_exporting import check_converter, export_onnx, is_exported
 
         check_converter()
-        return export_onnx
-    return partial(export_model, platforms=config.platforms)
+        return export_onnx, is_exported
+    return partial(export_model, platforms=config.platforms), is_model_file
 
 
 def _table(written: Exported, config: ExportConfig) -> Table:

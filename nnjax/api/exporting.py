@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.api.predicting import opened_model, trials_that_answer
-from nnjax.config.errors import ConfigError
+from nnjax.config.errors import ConfigError, StorageError
 from nnjax.config.parallel_options import MemoryLimit
-from nnjax.config.paths import shown_path
+from nnjax.config.paths import is_dir, reaching, shown_path
 from nnjax.config.stored_files import one_line
 from nnjax.reporting.console import RunConsole
 from nnjax.serving.facts import ModelFacts
@@ -105,10 +105,11 @@ def export_model(
     with exporting(experiment):
         weights_by_name, function = network_function(experiment, state, model.facts.calibration)
         program = export_program(function, weights_by_name, model.facts, platforms)
+        size = write_model(path, model.facts, model.typical, program)
     weights = program.weights.values()
     return Exported(
         path=path,
-        size=write_model(path, model.facts, model.typical, program),
+        size=size,
         program_bytes=len(program.stablehlo),
         weights_bytes=sum(weight.nbytes for weight in weights),
         num_weights=sum(weight.size for weight in weights),
@@ -118,13 +119,16 @@ def export_model(
 
 @contextmanager
 def exporting(experiment: "Experiment") -> Iterator[None]:
-    """Turns whatever a conversion raises into one line: a registered model may hold anything.
+    """Turns whatever a conversion raises into one line: a registered model or dataset may hold anything.
 
     Raises:
         ConfigError: with the reason in JAX's or the converter's own words.
+        StorageError: if the file cannot be written.
     """
     try:
         yield
+    except StorageError:
+        raise
     except Exception as error:
         reason = one_line(error) or type(error).__name__
         hint = "; its number of examples is symbolic: x.shape[0] has it, where len(x) and int() need a number"
@@ -132,20 +136,24 @@ def exporting(experiment: "Experiment") -> Iterator[None]:
         raise ConfigError(f"{name}: cannot be exported: {reason}{hint if '_DimExpr' in reason else ''}") from error
 
 
-def check_target(path: Path, key: str, file_format: str = "nnjax") -> None:
+def check_target(path: Path, key: str, is_exported: Callable[[Path], bool] = is_model_file) -> None:
     """Checks that a file can be written to a path, and that it replaces nothing but an exported model.
 
-    ONNX has no mark at its start: for it, a file of that name is taken for one.
+    Args:
+        path: of the file.
+        key: what gave it, for errors.
+        is_exported: whether a file is an exported model.
 
     Raises:
         ConfigError: if not.
     """
-    if path.is_dir():
+    if is_dir(path):
         raise ConfigError(f"{key}={shown_path(path)}: is a folder; write {shown_path(path / 'model.nnjax')}")
-    if not path.parent.is_dir():
+    if not is_dir(path.parent):
         raise ConfigError(f"{key}={shown_path(path)}: there is no folder {shown_path(path.parent)}")
-    replaces = path.is_file() and (is_model_file(path) or (file_format == "onnx" and path.suffix == ".onnx"))
-    if path.exists() and not replaces:
+    with reaching(key, path, "cannot be written"):
+        is_there = path.exists()
+    if is_there and not (path.is_file() and is_exported(path)):
         raise ConfigError(f"{key}={shown_path(path)}: is there already, and is no exported model; choose another name")
 
 

@@ -24,12 +24,14 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import replaced
 from nnjax.serving.model import Model
+from nnjax.serving.model_file import is_model_file
 from nnjax.serving.stored_facts import facts_to_json
 
 if TYPE_CHECKING:
     from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
 
+_METADATA = "nnjax"
 _EXAMPLES = 7  # that the written graph is run with
 _AGREEMENT = 1e-4  # of probabilities, or of the largest value
 
@@ -43,6 +45,19 @@ def check_converter() -> None:
     for name in ("onnxruntime", "jax2onnx"):
         if find_spec(name) is None:
             raise ConfigError(f"format=onnx: needs {name}: pip install 'nnjax[onnx]'")
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a file is a model that `experiments.export` wrote, in either format."""
+    import onnxruntime
+
+    if is_model_file(path):
+        return True
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception:  # ONNX Runtime has a type for each of many reasons
+        return False
+    return _METADATA in session.get_modelmeta().custom_metadata_map
 
 
 def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, path: Path) -> Exported:
@@ -73,10 +88,10 @@ def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, pat
             node.input[:] = ["inputs" if name == renamed else "answers" if name == answers else name for name in node.input]
             node.output[:] = ["answers" if name == answers else name for name in node.output]
         described = converted.metadata_props.add()
-        described.key, described.value = "nnjax", json.dumps(facts_to_json(facts))
+        described.key, described.value = _METADATA, json.dumps(facts_to_json(facts))
         content = converted.SerializeToString()
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    inputs = experiment.dataset.test.inputs[:_EXAMPLES]
+    inputs = experiment.dataset.train.inputs[:_EXAMPLES]  # a test split may be empty
     found = session.run(None, {"inputs": inputs.astype(np.float32)})[0]
     expected = model.probabilities(inputs).mean(axis=0)
     difference = float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
@@ -96,7 +111,7 @@ def export_onnx(experiment: "Experiment", state: "TrainState", model: Model, pat
 
 
 def _answers_of(weights: Any, function: Any, model: Model) -> Any:
-    """The function from inputs to calibrated answers, with the weights as constants."""
+    """The function from inputs to calibrated answers, with the weights as constants; see `nnjax.serving.model.calibrated`."""
     import jax
     import jax.numpy as jnp
 
@@ -106,7 +121,7 @@ def _answers_of(weights: Any, function: Any, model: Model) -> Any:
     def answers(inputs: Any) -> Any:
         outputs = function(weights, inputs)
         if facts.task == "classification":
-            logits = outputs if facts.from_logits else jnp.log(jnp.maximum(outputs, np.finfo(np.float32).tiny))
+            logits = outputs if facts.from_logits else jnp.log(jnp.clip(outputs, 1e-6, 1))
             outputs = jax.nn.softmax(logits / temperatures, axis=-1)
         return outputs.mean(axis=0)
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # Another process imports JAX, so that its absence would look like a fault of the file.
+    needed = ("numpy", "PIL") if arguments.info else ("jax", "jaxlib", "numpy", "PIL")
+    if missing := [name for name in needed if find_spec(name) is None]:
+        raise ConfigError(f"python -m nnjax.serving needs {', '.join(missing)}: pip install jax numpy pillow")
     from nnjax.serving.model_file import ModelFile
 
     model_path = Path(arguments.model)
@@ -127,10 +132,9 @@ def _serve(paths: Sequence[Path], address: str, given: Mapping[str, Any]) -> int
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0; it is {text!r}")
+    return int(text)
 
 
 def _end(code: int) -> NoReturn:

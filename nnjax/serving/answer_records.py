@@ -5,7 +5,8 @@
     json_line(record)
     csv_line(record, columns(facts, top=3))                    # after a line of the columns' names
 
-An input that could not be read has `source` and `error` alone.
+An input that could not be read has `source` and `error` alone. Where a network's outputs are no finite numbers, label and
+probability are None, and the list of classes is empty.
 """
 
 import csv
@@ -33,7 +34,9 @@ def answer_record(source: str, answer: Answer, facts: ModelFacts, *, top: int, n
         notes: what was done to a picture.
     """
     record: dict[str, Any] = {"source": source}
-    if facts.task == "classification":
+    if facts.task == "classification" and answer.label is None:
+        record |= {"label": None, "probability": None, "spread": None, "top": []}
+    elif facts.task == "classification":
         order = np.argsort(-answer.probabilities, kind="stable")[:top]
         listed = [
             {

@@ -144,6 +144,8 @@ def _arrays(header: Mapping[str, Any], data: memoryview) -> Iterator[tuple[str, 
         if (begin, end) != (place, place + math.prod(shape) * dtype.itemsize) or end > len(data):
             raise ValueError(f"{name}: its place in the file does not fit its shape, or leaves a gap")
         place = end
+        if code == "BOOL" and np.frombuffer(data[begin:end], np.uint8).max(initial=0) > 1:
+            raise ValueError(f"{name}: holds a truth value that is neither 0 nor 1")
         yield name, np.frombuffer(data[begin:end], dtype).reshape(shape)
     if place != len(data):
         raise ValueError("bytes follow the last array")

@@ -66,6 +66,8 @@ def _bars(answer: Answer, facts: ModelFacts) -> list[tuple[str, float, str]]:
     """Name, length as a share, and text of each bar."""
     if facts.task == "regression":
         return [(f"value {place}", 0.0, f"{value:.6g}") for place, value in enumerate(answer.probabilities, 1)][:_MOST_CLASSES]
+    if answer.label is None:  # not finite
+        return []
     order = np.argsort(-answer.probabilities, kind="stable")[:_MOST_CLASSES]
     spreads = [f" ± {100 * answer.spread[place]:.1f}" if answer.spread[place] else "" for place in order]
     return [

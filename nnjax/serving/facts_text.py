@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nnjax.config.stored_files import one_line
 from nnjax.serving.facts import ModelFacts
 
 _MOST_LABELS = 20
@@ -15,8 +14,12 @@ _INDENT = 14
 
 
 def facts_text(facts: ModelFacts) -> str:
-    """Returns lines of a name and a value each."""
-    return "\n".join(f"{name:<{_INDENT}}{one_line(value)}" for name, value in _lines(facts))
+    """Returns lines of a name and a value each.
+
+    Args:
+        facts: as `facts_from_json` has checked them: their texts are printable.
+    """
+    return "\n".join(f"{name:<{_INDENT}}{value}" for name, value in _lines(facts))
 
 
 def _lines(facts: ModelFacts) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,9 @@ class Model:
         by_trial = self.probabilities(inputs)
         doubts = self.typical.judge(inputs, self.facts.inputs.features) if self.typical and len(inputs) else None
         answers = []
-        for index, (means, spread) in enumerate(zip(by_trial.mean(0), by_trial.std(0), strict=True)):
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean, std = by_trial.mean(0), by_trial.std(0)
+        for index, (means, spread) in enumerate(zip(mean, std, strict=True)):
             warning = doubts[index].warning if doubts else None
             warnings = (warning,) if warning else ()
             label = probability = None
@@ -119,5 +121,6 @@ def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Se
     """
     logits = outputs if from_logits else np.log(np.clip(outputs, 1e-6, 1))
     scaled = logits / np.asarray(temperatures, np.float32).reshape(-1, 1, 1)
-    powers = np.exp(scaled - scaled.max(-1, keepdims=True))
-    return np.asarray(powers / powers.sum(-1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # an infinite output makes probabilities NaN, which a warning of the answer's says
+        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+        return np.asarray(powers / powers.sum(-1, keepdims=True))

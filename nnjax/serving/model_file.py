@@ -68,7 +68,10 @@ def write_model(path: Path, facts: ModelFacts, typical: Typical | None, program:
         "facts": json.dumps(facts_to_json(facts), separators=(",", ":"), ensure_ascii=False),
         _PROGRAM: json.dumps(described),
     }
-    with writing(path, sum(array.nbytes for array in arrays.values())):
+    size = sum(array.nbytes for array in arrays.values())
+    if size > MOST_BYTES - MOST_HEADER - 64:
+        raise ValueError(f"its weights and program take {size:,} bytes; a file has at most {MOST_BYTES:,}")
+    with writing(path, size):
         return write_arrays(path, arrays, texts)
 
 
@@ -163,8 +166,7 @@ def is_model_file(path: Path) -> bool:
     """Whether a file has the form of an exported model, damaged or not."""
     try:
         with path.open("rb") as file:
-            head = file.read(8)
-            return _NAME.encode() in file.read(min(int.from_bytes(head, "little"), MOST_HEADER))
+            return _claims_model(file.read(8 + MOST_HEADER))
     except OSError:
         return False
 
@@ -251,7 +253,6 @@ def _json(texts: Mapping[str, str], name: str) -> Any:
 
 
 def _claims_model(data: bytes) -> bool:
-    try:
-        return _NAME.encode() in data[: 8 + header_length(data)]
-    except ValueError:
-        return False
+    """Whether a file that begins with these bytes has a header, which may be cut off, with the format's name."""
+    length = int.from_bytes(data[:8], "little")
+    return length <= MOST_HEADER and data[8:9] == b"{" and _NAME.encode() in data[8 : 8 + length]

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from nnjax.serving.facts import ModelFacts
 
-_SECONDS = 60  # until a program is read
+_SECONDS = 240  # until a program is read; from a network's disk, the import of JAX alone can take a minute
 _CHECK_SECONDS = 240  # until a check has compiled and computed a batch of each size
 _ANSWER_SECONDS = 600  # until a batch is answered
 HEAD = 9  # bytes of a frame's letter and length
@@ -50,7 +50,7 @@ class ModelProcess:
         path: of the file.
         digest: the file's checksum in hexadecimal, so that both read the same bytes.
         facts: of the model.
-        is_check: whether the process only reads and compiles, within a minute.
+        is_check: whether the process only checks the program.
     """
 
     def __init__(self, path: Path, digest: str, facts: ModelFacts, *, is_check: bool = False) -> None:

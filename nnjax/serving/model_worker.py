@@ -5,9 +5,9 @@ python -m nnjax.serving.model_worker model.nnjax 3f9a… check
 
 import gc
 import os
+import select
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,13 +22,15 @@ from nnjax.serving.model_file import ModelFile
 from nnjax.serving.model_process import ERROR, HEAD, OUTPUTS, READY, framed
 from nnjax.serving.program import SIZES
 
-_MEMORY = 2**32  # bytes that this process may take besides four times the file
+_MEMORY = 2**32  # bytes that this process may take besides four times the file, and the stacks of threads
+_STACK = 2**23  # bytes of a thread's, where the system has no limit
+_STACKS = 4  # for each core: XLA has two threads for each, and NumPy's linear algebra may have another
 
 
 def _main(path: Path, digest: str, what: str) -> None:
     """The process: reads the model, then answers inputs until there are no more."""
     _bound_memory(path)
-    threading.Thread(target=_end_with_the_caller, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     gc.disable()  # what is imported stays: the search for garbage takes a fifth of JAX's import
     # What a library prints must not come between the frames.
     with os.fdopen(os.dup(1), "wb") as out:
@@ -74,11 +76,19 @@ def _compute_all_sizes(run: Callable[[NDArray[Any]], Any], inputs: InputFacts) -
         run(rng.integers(0, 256, shape, np.uint8).astype(inputs.dtype))
 
 
-def _end_with_the_caller(caller: int) -> None:
-    """Ends this process soon after the caller's: a program without an end would run on."""
-    while os.getppid() == caller:
-        time.sleep(0.5)
-    os._exit(1)
+def _end_with_the_caller() -> None:
+    """Ends this process when the caller's has ended, and so the pipe: a program without an end would run on."""
+    if hasattr(select, "poll"):  # not on Windows
+        hangup = select.poll()
+        hangup.register(sys.stdin.fileno(), 0)
+        hangup.poll()
+        os._exit(1)
+
+
+def _cores() -> int:
+    """For how many cores XLA starts threads."""
+    told = os.environ.get("NPROC", "")
+    return max(int(told) if told.isdecimal() else 1, os.cpu_count() or 1)
 
 
 def _bound_memory(path: Path) -> None:
@@ -86,7 +96,9 @@ def _bound_memory(path: Path) -> None:
         import resource
     except ModuleNotFoundError:  # Windows
         return
-    most = _MEMORY + 4 * path.stat().st_size
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    stack = _STACK if stack == resource.RLIM_INFINITY else stack
+    most = _MEMORY + 4 * path.stat().st_size + _STACKS * stack * _cores()
     with suppress(ValueError, OSError):  # a lower limit is set already
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -43,6 +43,20 @@ _FOREIGN_ATTRIBUTES = {
     *("jax.uses_shape_polymorphism", "jax.global_constant", "jax.result_info"),
     *("mhlo.num_partitions", "mhlo.num_replicas"),
 }
+# Those of the operations on the list, as StableHLO's specification names them. Others may change what is compiled: `xla_shape`
+# stands for a result's own shape.
+_ATTRIBUTES = """
+    algorithm api_version arg_attrs backend_config base_dilations batch_group_count broadcast_dimensions call_target_name
+    called_computations callee compare_type comparison_direction composite_attributes decomposition dimension dimension_numbers
+    dimensions dot_dimension_numbers edge_padding_high edge_padding_low error_message exponent_bits feature_group_count
+    fft_length fft_type function_type has_side_effect indices_are_sorted indices_of_shape_operands interior_padding
+    iota_dimension is_stable k known_expanding_dimensions known_nonexpanding_dimensions left_side lhs_dilation limit_indices
+    lower mantissa_bits name no_inline operand_layouts output_operand_aliases padding permutation precision_config res_attrs
+    result_accuracy result_layouts rhs_dilation scatter_dimension_numbers slice_sizes start_indices strides sym_name
+    sym_visibility transpose_a unique_indices unit_diagonal value version window_dilations window_dimensions window_reversal
+    window_strides
+"""
+_KNOWN_ATTRIBUTES = _FOREIGN_ATTRIBUTES | set(re.findall(r"\w+", _ATTRIBUTES))
 _TOO_FEW = "its program holds a constant that is larger than its bytes"
 _TENSOR = re.compile(r"tensor<((?:(?:\?|\d{1,12})x)*)(i1|u?i(?:8|16|32|64)|f16|f32|f64|bf16|f8E\w{1,12})>")
 
@@ -179,7 +193,7 @@ def _named(attributes: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_attribute(name: str) -> None:
-    if "." in name and name not in _FOREIGN_ATTRIBUTES:
+    if name not in _KNOWN_ATTRIBUTES:
         raise ValueError(f"its program has the attribute {_short(name)}, which may change what is compiled")
 
 

@@ -98,15 +98,6 @@ class RunProgram:
         self._compiled: dict[int, Any] = {}
         self._lock = threading.Lock()
 
-    def compile(self, sizes: Sequence[int]) -> None:
-        """Compiles for the given numbers of examples, so that calls with them, or fewer, need not.
-
-        Raises:
-            OutOfMemoryError: if a batch would take more memory than a program may.
-        """
-        for size in sizes:
-            self._program(_size(size))
-
     def __call__(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """[n, *shape] inputs of the stored type → [trials, n, num_outputs] float32.
 

@@ -1,6 +1,7 @@
 """A network as ONNX gives the same answers in ONNX Runtime, for any number of examples."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from test_exporting import IMAGES, NETWORKS
 
 import nnjax
-from nnjax.api.onnx_exporting import export_onnx
+from nnjax.api.exporting import check_target
+from nnjax.api.onnx_exporting import export_onnx, is_exported
 from nnjax.serving.stored_facts import facts_from_json
 
 
@@ -42,6 +44,28 @@ def test_other_answers_are_not_written(tmp_path, monkeypatch):
     with pytest.raises(nnjax.ConfigError, match="its graph in ONNX gives answers that differ by"):
         exported(result, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.onnx
+def test_only_a_model_of_ours_is_replaced(trained, tmp_path):
+    from onnx import helper
+
+    exported(trained, tmp_path / "ours.onnx")
+    trained.export(tmp_path / "ours.nnjax")
+    for name in ("ours.onnx", "ours.nnjax", "none.onnx"):
+        check_target(tmp_path / name, "to", is_exported)
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "theirs",
+        *([helper.make_tensor_value_info(name, 1, ["b", 4])] for name in "xy"),
+    )
+    (tmp_path / "theirs.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    (tmp_path / "notes.onnx").write_text("mine")
+    (tmp_path / "empty.onnx").touch()
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for name in ("theirs.onnx", "notes.onnx", "empty.onnx", "pipe.onnx"):
+        with pytest.raises(nnjax.ConfigError, match="is there already, and is no exported model"):
+            check_target(tmp_path / name, "to", is_exported)
 
 
 def test_the_extra_is_asked_for(trained, tmp_path, monkeypatch):

@@ -28,3 +28,9 @@ def test_the_next_classes_stand_on_one_line_or_not_at_all(width):
     assert shown.count("90.0%") == 2
     assert "remarks" in shown
     assert all(word in shown for word in warning.split())
+
+
+def test_outputs_that_are_not_finite_have_no_class():
+    nothing = {"source": "a.png", "label": None, "probability": None, "spread": None, "top": [], "notes": []}
+    shown = text_of(answer_table([nothing | {"warnings": ["no finite numbers"]}], "picture"), 80)
+    assert shown.splitlines()[-2].split() == ["a.png", "no", "finite", "numbers"]

@@ -41,6 +41,15 @@ def test_values_of_a_regression():
     assert "label" not in record
 
 
+def test_no_class_is_named_where_outputs_are_not_finite():
+    nothing = np.full(3, np.nan, np.float32)
+    record = answer_record("a.png", Answer(nothing, nothing, nothing[None], None, None, ("why",)), facts(), top=2)
+    wanted = {"source": "a.png", "label": None, "probability": None, "spread": None, "top": []}
+    assert record == wanted | {"warnings": ["why"], "notes": []}
+    names = columns(facts(), 2)
+    assert csv_line(record, names) == "a.png,,,,,,why,"
+
+
 def test_json_is_strict_and_in_one_line():
     record = {"source": "caf\udce9\n.png", "values": [float("nan"), 1.0], "error": None}
     text = json_line(record)

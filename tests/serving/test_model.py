@@ -67,8 +67,11 @@ def test_other_inputs_are_refused(inputs, message):
     assert str(caught.value) == message
 
 
-def test_outputs_that_are_not_finite_name_no_class():
-    model = Model(facts_of(), lambda inputs: np.full((1, 1, 2), np.nan, np.float32), None)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_outputs_that_are_not_finite_name_no_class(value, task):
+    facts = facts_of(num_trials=2, temperatures=(1.0, 1.0), task=task)
+    model = Model(facts, lambda inputs: np.full((2, 1, 2), value, np.float32), None)
     (answer,) = model.answer(np.zeros((1, 4), np.float32))
     assert answer.label is answer.probability is None
     assert answer.warnings == ("the network's outputs are no finite numbers",)

@@ -18,6 +18,7 @@ from nnjax.config.errors import StorageError
 from nnjax.serving import model_file
 from nnjax.serving.array_file import read_arrays, write_arrays
 from nnjax.serving.model_file import ModelFile, ModelFileError, is_model_file, read_model, write_model
+from nnjax.serving.running import export_program
 from nnjax.serving.typical import fit_typical
 
 SERIES = {
@@ -105,7 +106,9 @@ def test_other_programs_read_it_as_safetensors(file):
 
 
 def test_two_exports_are_the_same_bytes_and_name_no_folder(file, tmp_path):
-    assert small_file(tmp_path / "again.nnjax").read_bytes() == file.read_bytes()
+    program = export_program(function, weights(), FACTS)  # traced again
+    write_model(tmp_path / "again.nnjax", FACTS, None, program)
+    assert (tmp_path / "again.nnjax").read_bytes() == file.read_bytes()
     assert str(Path(__file__).parent).encode() not in file.read_bytes()
     assert b".py" not in file.read_bytes()
 
@@ -141,8 +144,9 @@ def test_another_file_is_no_model(content, tmp_path):
 
 
 def test_a_damaged_model_is_called_damaged(data, tmp_path):
-    assert "cannot be used: it is damaged: its checksum" in refusal(tmp_path / "a.nnjax", data[:-1] + b"\0")
-    assert is_model_file(tmp_path / "a.nnjax")
+    for content in (data[:-1] + b"\0", data[:200]):  # one byte is another; cut off in its header
+        assert "cannot be used: " in refusal(tmp_path / "a.nnjax", content)
+        assert is_model_file(tmp_path / "a.nnjax")
 
 
 def test_what_is_no_file_is_refused(tmp_path):
@@ -308,6 +312,13 @@ def test_what_cannot_be_read_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_that_would_be_too_large_to_read_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_file, "MOST_BYTES", model_file.MOST_HEADER + 1000)
+    with pytest.raises(ValueError, match=r"its weights and program take [\d,]+ bytes; a file has at most 8,389,608"):
+        small_file(tmp_path / "model.nnjax")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_metrics_that_are_not_finite_are_left_out(tmp_path):
     facts = dataclasses.replace(FACTS, metrics={"loss": float("nan"), "accuracy": np.float32(0.5)})
     write_model(tmp_path / "model.nnjax", facts, None, small_program())
@@ -324,6 +335,14 @@ def test_all_types_of_arrays_come_back(tmp_path):
     for name, array in arrays.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_truth_value_is_0_or_1(tmp_path):
+    write_arrays(tmp_path / "arrays", {"a": np.array([False, True]), "none": np.zeros(0, bool)}, {})
+    header, arrays = split_file((tmp_path / "arrays").read_bytes())
+    assert arrays == b"\0\1"
+    with pytest.raises(ValueError, match="a: holds a truth value that is neither 0 nor 1"):
+        read_arrays(joined_file(header, b"\0\2"))
 
 
 @pytest.mark.parametrize("item", ["[]", '"ab"'])

@@ -86,6 +86,10 @@ HOSTILE = {
         TEXT.replace("attributes {", 'attributes {mhlo.frontend_attributes = {_xla_compute_type = "host"}, ', 1),
         "the attribute mhlo.frontend_attributes",
     ),
+    "a shape of another kind": (
+        TEXT.replace("%arg0, %0 :", '%arg0, %0 {xla_shape = "f32[9]"} :'),
+        "the attribute xla_shape, which may change what is compiled",
+    ),
     "an argument with an alias": (
         TEXT.replace("%arg0: tensor<4xf32>)", "%arg0: tensor<4xf32> {tf.aliasing_output = 0 : i32})"),
         "the attribute tf.aliasing_output",

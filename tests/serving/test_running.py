@@ -31,9 +31,9 @@ def test_any_number_of_examples(run, count):
 
 
 def test_what_is_compiled_is_not_compiled_again(run, monkeypatch):
-    run.compile([5, 8])
-    assert list(run._compiled) == [8]
-    run.compile([1])
+    for count in (5, 8, 1):
+        run(INPUTS[:count])
+    assert list(run._compiled) == [8, 1]
     monkeypatch.setattr(run, "_call", None)  # what compiles
     for count in (1, 5, 8):
         run(INPUTS[:count])

@@ -6,17 +6,19 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from forged import FACTS, function, small_file, weights
+from forged import FACTS, function, small_file, small_program, weights
 from PIL import Image
 
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.__main__ import main
-from nnjax.serving.model_file import ModelFile
+from nnjax.serving.facts_text import facts_text
+from nnjax.serving.model_file import ModelFile, write_model
 
 NOT_THERE = (
     "flax",
@@ -57,8 +59,8 @@ def run(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(ModelFile, "model_apart", lambda self: nullcontext(self.model(isolated=False)))
 
-    def called(*words):
-        code = main(["small.nnjax", *words])
+    def called(*words, model="small.nnjax"):
+        code = main([model, *words])
         return code, *capsys.readouterr()
 
     return called
@@ -97,6 +99,15 @@ def test_one_bad_picture_does_not_stop_the_others(run):
     assert complained.count("\n") == 1
 
 
+def test_outputs_that_are_not_finite_are_no_answer(run, folder):
+    program = small_program()
+    diverged = replace(program, weights={name: np.full_like(each, np.nan) for name, each in program.weights.items()})
+    write_model(folder / "diverged.nnjax", FACTS, None, diverged)
+    code, said, complained = run("scans/a.png", "--explain", "nothing.png", model="diverged.nnjax")
+    assert (code, complained) == (0, "Drawn in nothing.png\n")
+    assert said == "scans/a.png: no answer\n  warning: the network's outputs are no finite numbers\n"
+
+
 def test_a_picture_on_standard_input(run, folder, monkeypatch):
     content = (folder / "scans" / "a.png").read_bytes()
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
@@ -114,6 +125,12 @@ def test_what_the_file_says(run):
     assert lines["trials"] == "2, which answer together"
     assert lines["test"] == "accuracy 0.9"
     assert lines["versions"] == "jax 0.10.2"
+
+
+def test_a_long_line_is_whole():
+    versions = {f"package-{place}": "1.2.3" for place in range(20)}
+    last = facts_text(replace(FACTS, provenance={"versions": versions})).splitlines()[-1]
+    assert last.endswith(", package-18 1.2.3, package-19 1.2.3")
 
 
 @pytest.mark.parametrize(
@@ -140,12 +157,39 @@ def test_a_mistake_is_one_line(run, words, code, message):
     assert complained.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["--top", "0"], ["--top", "many"], ["--wrong"]])
-def test_usage(run, capsys, words):
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--top", "0"], "argument --top: must be a whole number above 0; it is '0'"),
+        (["--top", "many"], "argument --top: must be a whole number above 0; it is 'many'"),
+        (["--wrong"], "unrecognized arguments: --wrong"),
+    ],
+)
+def test_usage(run, capsys, words, reason):
     with pytest.raises(SystemExit) as ended:
         run(*words)
     assert ended.value.code == 2
-    assert "usage: python -m nnjax.serving" in capsys.readouterr().err
+    complained = capsys.readouterr().err
+    assert "usage: python -m nnjax.serving" in complained
+    assert reason in complained
+
+
+@pytest.mark.parametrize("name", ["jax", "numpy", "PIL"])
+def test_a_package_that_is_missing_is_named(folder, name):
+    """In a process of its own, whose modules nobody has imported yet."""
+    program = f"""import sys
+sys.modules[{name!r}] = None
+from nnjax.serving.__main__ import main
+sys.exit(main(["small.nnjax", sys.argv[1]]))"""
+    for word in ("scans/a.png", "--info"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, word], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
+        if (name, word) == ("jax", "--info"):
+            assert (done.returncode, done.stderr) == (0, "")
+        else:
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr == f"python -m nnjax.serving needs {name}: pip install jax numpy pillow\n"
 
 
 def test_help_has_examples(run, capsys):
