@@ -66,6 +66,8 @@ def test_a_newer_file_is_forecast_from_its_end_for_its_rows_without_a_value(fold
     assert (found["labels"], found["known"]["last"], found["newer"]) == (MONTHS[52:54], "2024-04", 4)
     assert found["residuals"] == {"of": "trained", "count": 41}
     assert not (tmp_path / "figures").exists()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "All 52 rows are known, up to 2024-04, the 7 from 2023-10 on included, which the training did not use" in said
     future = nnjax.load_run(folder / "run").forecast(file=folder / "newer.csv", paths=800)
     assert future.values.tolist() == found["forecast"]
 
