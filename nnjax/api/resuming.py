@@ -174,7 +174,10 @@ def check_data(config: Config, stored: str | None, data_hash: Callable[[], str])
     key, value = (f"data.{names[0]}", shown_path(Path(getattr(data, names[0])))) if names else ("data", data.name)
     grown = ""
     if isinstance(data, SeriesData):
-        grown = "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them"
+        grown = (
+            "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them; in Python, keep the "
+            "file as it was, and give the longer one as load_run(…).forecast(file=…)"
+        )
     raise DataError(
         f"{key}={value}: holds other data ({shortened(found)}) than the run was trained on ({shortened(stored)}); "
         "it may be in another place, but must have the same content; rerun=FOLDER trains a new run on other data"

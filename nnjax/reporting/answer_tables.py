@@ -40,7 +40,7 @@ def share_text(probability: float, spread: float = 0.0) -> str:
 
 
 def _classes(record: Mapping[str, Any]) -> list[str]:
-    if "top" not in record:
+    if not record.get("top"):
         return ["", "", ""]
     first, *others = record["top"]
     then = ", ".join(f"{each['label']}\N{NO-BREAK SPACE}{share_text(each['probability'])}" for each in others)

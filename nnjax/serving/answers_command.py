@@ -106,7 +106,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     """Such as "photo.png: 7 99.8%, 1 0.1%, 9 0.0%", and a line for each warning."""
     source = one_line(record["source"])
     if "top" in record:
-        yield f"{source}: {', '.join(_share(each) for each in record['top'])}"
+        yield f"{source}: {', '.join(_share(each) for each in record['top']) or 'no answer'}"
     else:
         pairs = zip(record["values"], record["spread"], strict=True)
         yield f"{source}: {', '.join(f'{value:.6g}' + (f' ± {spread:.2g}' if spread else '') for value, spread in pairs)}"

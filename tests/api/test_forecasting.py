@@ -11,6 +11,7 @@ import nnjax
 from experiments.evaluate import evaluate
 from experiments.forecast import forecast
 from experiments.train import train
+from nnjax.checks import forecast_checks
 from nnjax.cli.compose import compose_config
 from nnjax.cli.finished_runs import finished
 from nnjax.cli.runs import write_config
@@ -111,12 +112,21 @@ def test_the_library_checks_its_arguments_as_the_command_does(folder):
         run.forecast(file="none.csv")
 
 
+def test_a_season_that_is_too_long_is_refused_as_a_horizon_is(folder, monkeypatch):
+    monkeypatch.setattr(forecast_checks, "_MOST_VALUES", 5_000)
+    run = nnjax.load_run(folder / "run")
+    season = run.dataset.series.season
+    with pytest.raises(nnjax.ConfigError, match=rf"horizon=null: {season} rows along 1,000 paths are {season},000 simulated"):
+        run.forecast()
+
+
 def test_the_library_names_the_command_for_a_file_that_has_grown(folder, tmp_path):
     own = (folder / "own.csv").read_text()
     (folder / "own.csv").write_text(text(50))
     try:
         with pytest.raises(
-            nnjax.DataError, match=r"holds other data .* added at its end, `python -m experiments.forecast run="
+            nnjax.DataError,
+            match=r"holds other data .* added at its end, `python -m experiments.forecast run=.*load_run\(…\)\.forecast\(file=…\)",
         ):
             nnjax.load_run(folder / "run")
         assert do(folder, tmp_path, "figures=false", "horizon=1")["labels"] == [MONTHS[50]]
