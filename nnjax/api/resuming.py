@@ -175,8 +175,8 @@ def check_data(config: Config, stored: str | None, data_hash: Callable[[], str])
     grown = ""
     if isinstance(data, SeriesData):
         grown = (
-            "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them; in Python, keep the "
-            "file as it was, and give the longer one as load_run(…).forecast(file=…)"
+            "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them; in Python, keep "
+            "the file as it was, and give the longer one as load_run(…).forecast(file=…)"
         )
     raise DataError(
         f"{key}={value}: holds other data ({shortened(found)}) than the run was trained on ({shortened(stored)}); "
