@@ -11,6 +11,7 @@ import nnjax
 from experiments.evaluate import evaluate
 from experiments.forecast import forecast
 from experiments.train import train
+from nnjax.api.resuming import check_data
 from nnjax.checks import forecast_checks
 from nnjax.cli.compose import compose_config
 from nnjax.cli.finished_runs import finished
@@ -130,6 +131,14 @@ def test_the_library_names_the_command_for_a_file_that_has_grown(folder, tmp_pat
         assert do(folder, tmp_path, "figures=false", "horizon=1")["labels"] == [MONTHS[50]]
     finally:
         (folder / "own.csv").write_text(own)
+
+
+@pytest.mark.parametrize("options", [[], ["data.order=sorted"], ["data.limit_train=20"]])
+def test_the_command_is_named_where_it_opens_a_file_that_has_grown(folder, options):
+    config = nnjax.compose(*SERIES, f"data.file={folder / 'own.csv'}", *options)
+    with pytest.raises(nnjax.DataError) as caught:
+        check_data(config, "one", lambda: "other")
+    assert ("experiments.forecast" in str(caught.value)) == (not options)
 
 
 def test_numbers_of_numpy_are_numbers(folder):
