@@ -18,6 +18,7 @@ from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.data.newer_series import KnownRows
 from nnjax.reporting.console import RunConsole
+from nnjax.reporting.counting_bar import waiting
 from nnjax.reporting.future_report import (
     coverage_remarks,
     coverage_table,
@@ -64,16 +65,17 @@ def _forecast(
         jax_session(console.warn),
     ):
         opened = open_run(run_config, run, summary, config.checkpoint, console)
-        future = future_of(
-            opened.experiment,
-            opened.state,
-            known,
-            horizon=config.horizon,
-            levels=config.levels,
-            paths=config.paths,
-            residuals=config.residuals,
-            seed=config.seed,
-        )
+        with waiting(console, "simulating courses, also from earlier rows"):
+            future = future_of(
+                opened.experiment,
+                opened.state,
+                known,
+                horizon=config.horizon,
+                levels=config.levels,
+                paths=config.paths,
+                residuals=config.residuals,
+                seed=config.seed,
+            )
         for line in known.notes:
             console.warn(line)
         if note := held_out_note(known):

@@ -103,9 +103,10 @@ def _records(
     """The answers, each computed when it is asked for, and their number."""
     facts, top = model.facts, config.top
     if config.rows is not None:
-        rows = rows_of_run(run_config.data, Path(config.rows))
+        file = Path(config.rows).expanduser()
+        rows = rows_of_run(run_config.data, file)
         answers = answer_rows(model, rows.read)
-        note = columns_note(Path(config.rows), facts, shown_path(Path(config.rows))) if facts.series is None else None
+        note = columns_note(file, facts, shown_path(file)) if facts.series is None else None
         for line in (*rows.notes, *filter(None, [note])):
             console.warn(line)
         names = [rows.following] if facts.series is not None else [f"row {place}" for place in range(1, 1 + len(answers))]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnjax.checks.forecast_checks import check_forecast
+from nnjax.checks.forecast_checks import check_forecast, check_rows
 from nnjax.config.data_options import AirlineData, SeriesData
 from nnjax.config.diagnostics import NO_ORIGINS
 from nnjax.config.errors import ConfigError, DataError
@@ -97,15 +97,18 @@ def future_of(
     """Forecasts; inside of `jax_session`. See `nnjax.config.forecast_options` for the arguments.
 
     Raises:
+        ConfigError: if a horizon of None comes to more rows than memory has room for.
         DataError: if no trial's forecast is finite, or there are no residuals of the kind.
     """
     from nnjax.training.future_forecast import forecast_future
 
+    labels = known.labels(horizon)
+    check_rows(horizon, len(labels), paths)
     return forecast_future(
         experiment,
         state,
         known.series,
-        labels=known.labels(horizon),
+        labels=labels,
         levels=tuple(sorted(set(levels))),
         paths=paths,
         seed=seed,

@@ -173,8 +173,11 @@ def check_data(config: Config, stored: str | None, data_hash: Callable[[], str])
     names = [name for name in ("file", "directory") if getattr(data, name, None) is not None]
     key, value = (f"data.{names[0]}", shown_path(Path(getattr(data, names[0])))) if names else ("data", data.name)
     grown = ""
-    if isinstance(data, SeriesData):
-        grown = "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them"
+    if isinstance(data, SeriesData) and data.limit_train is None and data.order != "sorted":
+        grown = (
+            "; where rows were added at its end, `python -m experiments.forecast run=…` forecasts from them; in Python, keep "
+            "the file as it was, and give the longer one as load_run(…).forecast(file=…)"
+        )
     raise DataError(
         f"{key}={value}: holds other data ({shortened(found)}) than the run was trained on ({shortened(stored)}); "
         "it may be in another place, but must have the same content; rerun=FOLDER trains a new run on other data"

@@ -49,12 +49,16 @@ def rows_of_run(data: Data, path: Path) -> RunRows:
         path: of the file. A series' may be a list of numbers, from old to new: one column without dates.
 
     Raises:
-        DataError: if a series' file cannot be read, is out of order or has gaps, or its rows are another time apart than the
-            run's. Other files are read when `read` is called.
+        DataError: if a series' file is a pipe, cannot be read, is out of order or has gaps, or its rows are another time apart
+            than the run's. Other files are read when `read` is called.
     """
     path = path.expanduser()
     plain = partial(rows_from_csv, path)
-    if not isinstance(data, AirlineData | SeriesData) or _is_list(path):
+    if not isinstance(data, AirlineData | SeriesData):
+        return RunRows(plain)
+    if path.is_fifo():
+        raise DataError(f"rows={shown_path(path)}: is a pipe; must be a file, since a series is read more than once")
+    if _is_list(path):
         return RunRows(plain)
     try:
         known = known_rows(data, str(path))

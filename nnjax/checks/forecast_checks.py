@@ -25,8 +25,23 @@ def check_forecast(config: ForecastConfig, origins: Origins = NO_ORIGINS) -> Non
             f"the ends of levels={max(config.levels):g} need at least {needed:,} paths; make paths larger, or the level smaller"
         )
         problems.append(Problem("paths", config.paths, reason))
-    if config.horizon and (values := config.paths * config.horizon) > _MOST_VALUES:
-        reason = f"{config.horizon:,} rows along {config.paths:,} paths"
-        most = f"are {values:,} simulated values; at most {_MOST_VALUES:,}: make horizon or paths smaller"
-        problems.append(Problem("horizon", config.horizon, f"{reason} {most}"))
+    if config.horizon:
+        problems += _too_many(config.horizon, config.horizon, config.paths)
     raise_problems(problems, origins)
+
+
+def check_rows(horizon: int | None, rows: int, paths: int) -> None:
+    """Checks the number of rows that horizon=null comes to, as `check_forecast` does another.
+
+    Raises:
+        ConfigError: for more than memory has room for.
+    """
+    raise_problems(_too_many(horizon, rows, paths), NO_ORIGINS)
+
+
+def _too_many(horizon: int | None, rows: int, paths: int) -> list[Problem]:
+    values = paths * rows
+    if values <= _MOST_VALUES:
+        return []
+    most = f"are {values:,} simulated values; at most {_MOST_VALUES:,}: make horizon or paths smaller"
+    return [Problem("horizon", horizon, f"{rows:,} rows along {paths:,} paths {most}")]

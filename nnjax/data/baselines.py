@@ -32,7 +32,8 @@ def baselines(series: TimeSeries) -> dict[str, Values]:
         "holt_winters_additive": lambda: smoothed(known, season, horizon, "add"),
         "holt_winters_multiplicative": lambda: smoothed(known, season, horizon, "mul"),
     }
-    found = {name: forecast() for name, forecast in methods.items()} if horizon else {}
+    with np.errstate(over="ignore", invalid="ignore"):  # a long growth; what is not finite is left out
+        found = {name: forecast() for name, forecast in methods.items()} if horizon else {}
     return {name: ahead for name, ahead in found.items() if ahead is not None and np.isfinite(ahead).all()}
 
 

@@ -35,7 +35,7 @@ class KnownRows:
     Attributes:
         series: all values, with a holdout of 0, in the run's scale.
         newer: number of rows at the end that the run's own data does not have.
-        held_out: number of rows at the end of the run's own data that training did not use.
+        held_out: number of rows at the end that training did not use: held-out and newer ones.
         future: labels of the rows without a value at the end of the file.
         notes: what a person should know about the file.
         step: between dated rows, where a file has too few of them to show it; None to find it.
@@ -89,7 +89,8 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
     values = np.array(read.values)
     series = replace(own, name=read.name, labels=read.labels, values=values, holdout=0)
     few = len(read.labels) <= _FEW and form_of_labels(read.labels) == form_of_labels(own.labels)
-    return KnownRows(series, newer, 0, read.future, tuple(notes), step_of(own.labels) if few else None)
+    held_out = newer + sum(old >= len(own.known) for _, old in both)
+    return KnownRows(series, newer, held_out, read.future, tuple(notes), step_of(own.labels) if few else None)
 
 
 def _options(data: AirlineData | SeriesData, file: str) -> SeriesData:

@@ -1,13 +1,23 @@
-"""A bar that counts up to a known number, on a terminal only.
+"""Signs of work that takes long, on a terminal only: a bar that counts up to a known number, or the time that passes.
 
 with counting(console, len(pictures)) as advance:
     advance()                                    # after each
+with waiting(console, "simulating"):
+    ...
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from nnjax.reporting.console import RunConsole
 
@@ -28,3 +38,20 @@ def counting(console: RunConsole, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=console.rich, transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda: progress.advance(task)
+
+
+@contextmanager
+def waiting(console: RunConsole, what: str) -> Iterator[None]:
+    """Shows what is done and for how long while the context lasts, and removes it at the end.
+
+    Args:
+        console: of the run.
+        what: is done.
+    """
+    if not console.live:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console.rich, transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield

@@ -101,8 +101,8 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 
     Args:
         summary: mapping with the keys name, status, reason, error; `test`, `validation`, `train` (metrics by name),
-            test_examples; `calibration`; `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae by method); epochs,
-            steps; model, activation, num_params, data, seed; `trials`, `spread` and `learning_rates` from
+            test_examples, validation_examples; `calibration`; `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae
+            by method); epochs, steps; model, activation, num_params, data, seed; `trials`, `spread` and `learning_rates` from
             `nnjax.reporting.trial_results`; `seconds` (by phase, and `total`); `goodput` from `nnjax.reporting.accounting`;
             examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
     """
@@ -140,6 +140,8 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         add("forecast", Text(errors_text(forecast), style="bold"), rows)
         for label, method, errors, is_better in other_forecasts(forecast):
             add(label, errors_text(errors), method, "better than the network" if is_better else None)
+        if forecast.get("baselines") and (apart := summary.get("validation_examples")):
+            add("", f"baselines are fitted to the {apart:,} validation rows, too; the network is not")
     if summary.get("trials"):
         add("trials", _trials_text(summary), "mean ± standard deviation [95 % interval of the mean]")
     add("trained", _counted(summary, "epochs", "epoch"), _counted(summary, "steps", "step"))

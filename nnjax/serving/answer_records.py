@@ -34,7 +34,7 @@ def answer_record(source: str, answer: Answer, facts: ModelFacts, *, top: int, n
         notes: what was done to a picture.
     """
     record: dict[str, Any] = {"source": source}
-    if facts.task == "classification" and answer.label is None:
+    if facts.task == "classification" and answer.label is None:  # the outputs are no numbers: no class is the first
         record |= {"label": None, "probability": None, "spread": None, "top": []}
     elif facts.task == "classification":
         order = np.argsort(-answer.probabilities, kind="stable")[:top]

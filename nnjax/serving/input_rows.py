@@ -193,7 +193,7 @@ def columns_note(path: Path, facts: ModelFacts, name: str) -> str | None:
         facts: of a model of vectors.
         name: of the file.
     """
-    _, cells = next(_lines(_text(path, name, _MAX_BYTES), name))
+    _, cells = next(_lines(_text(path, name, _MAX_BYTES), name), (0, []))  # a pipe is empty when it is read again
     names = facts.inputs.features
     if not is_header(cells) or set(cells) & set(names):
         return None

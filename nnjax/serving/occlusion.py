@@ -15,6 +15,7 @@ from nnjax.serving.model import Model
 _SHARE = 5  # patches a side, without overlap
 _BATCH = 64
 _LEAST = 1e-9  # probability
+_ROUNDING = 1e-3  # of log-odds: batches of other sizes are rounded otherwise, which a map would show in full colours
 
 
 def occlusion_map(model: Model, inputs: NDArray[Any], label: int) -> NDArray[np.float32]:
@@ -42,6 +43,7 @@ def occlusion_map(model: Model, inputs: NDArray[Any], label: int) -> NDArray[np.
     covered[1:][masks] = cover
     logs = np.concatenate([_log_odds(model, covered[at : at + _BATCH], label) for at in range(0, len(covered), _BATCH)])
     falls = logs[0] - logs[1:]
+    falls[np.abs(falls) < _ROUNDING] = 0
     return np.asarray(np.tensordot(falls, masks, (0, 0)) / np.maximum(masks.sum(0), 1), np.float32)
 
 

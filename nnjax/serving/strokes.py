@@ -24,6 +24,7 @@ _LEAST_CONTRAST = 0.05  # between ink and ground, as a share of the ground
 _NOISE = 0.08  # of the ground, as a share of the ink of strokes: more is smoothed away
 _SPECK = 0.03  # a component of less ink, as a share of the largest's, is dirt
 _SAME = 0.08  # values of a picture's border that differ by no more are one ground
+_EQUAL = 0.03  # values of a figure and of the border that differ by no more: it is a gap between strokes that reach the border
 _EVEN = 0.4  # share of the border that must be one ground, for more of it to be put around the picture
 
 
@@ -39,6 +40,7 @@ class Figure:
         parts: the number of separate pieces that were kept.
         clutter: ink around the figure, as a share of the figure's: its 95th per cent.
         shades: by how much the darkest strokes (their 95th per cent) exceed usual ones, as a share.
+        value: the usual value of its pixels, 0 to 1.
         at_border: whether it reaches the picture's border, as one that was cropped tightly does; it may be cut off.
     """
 
@@ -49,6 +51,7 @@ class Figure:
     parts: int
     clutter: float
     shades: float
+    value: float
     at_border: bool = False
 
 
@@ -85,17 +88,18 @@ def find_figure(grey: Grey) -> Figure | None:
 
     Both polarities are tried. Strokes differ from a frame around them. Gaps between strokes do not: a frame around a gap shows
     more of the same ground. A figure that was cropped tightly has no frame: where nothing is found, or what is found reaches
-    the border, more ground is put around the picture, if its border is mostly of one value. (Around paper with a shadow it
-    would look like a frame of its own.)
+    the border, or has the border's value, as a gap in thick strokes has, more ground is put around the picture, if its border
+    is mostly of one value. (Around paper with a shadow it would look like a frame of its own.)
 
     Args:
         grey: [h, w] 0 for black to 1 for white.
     """
     figure = _figure_of(grey)
-    if figure is not None and not figure.at_border:
-        return figure
     border = _frame(grey)
     ground = _commonest(border)
+    is_gap = figure is not None and abs(figure.value - float(np.median(ground))) < _EQUAL
+    if figure is not None and not figure.at_border and not is_gap:
+        return figure
     if len(ground) < _EVEN * len(border):
         return figure
     wider = _figure_of(_on_more_ground(grey, ground))
@@ -117,7 +121,8 @@ def _figure_of(grey: Grey) -> Figure | None:
     if cut is None:
         return None
     ink, shades = cut
-    return Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found), shades, found.reaches_border)
+    value = float(np.median(resized(grey, found.mask.shape)[found.mask]))
+    return Figure(ink, found.seen, is_dark, found.level, found.parts, _clutter(found), shades, value, found.reaches_border)
 
 
 def is_dark_on_light(grey: Grey) -> bool:

@@ -37,9 +37,10 @@ class Coverage:
     """How many true values lay inside the intervals.
 
     Attributes:
-        rows: which rows: `held_out` from the end of the known rows at once, `held_out_rolling` from several origins among them,
-            `held_out_halves` from several origins in their second half, with the errors of the first, `newer` rows of a file
-            with more of them, `trained` from several origins among the rows of the training.
+        rows: which rows: `held_out` from the end of the known rows at once (of very many the first), `held_out_rolling` from
+            several origins among them, `held_out_halves` from several origins in their second half, with the errors of the
+            first, `newer` rows of a file with more of them, at once as well, `trained` from several origins among the rows of
+            the training.
         first: label of the first origin, the last row that a forecast was made from.
         origins: their number.
         horizon: rows forecast from each.
@@ -82,6 +83,11 @@ class Measuring:
     levels: Sequence[float]
     share: int
     seed: int
+
+    @property
+    def longest(self) -> int:
+        """Rows of a course that there is memory for."""
+        return max(1, _MOST_AT_ONCE // (len(self.experiment.plan.trials) * self.share))
 
     @cached_property
     def roll(self) -> Roll:
@@ -151,7 +157,7 @@ def coverages(
     rows = range(known - spec.num_validation - spec.num_train, known - spec.num_validation)
     for name, residuals in _pools(only, validation, trained):
         if own.holdout:
-            yield measured("held_out", own, [known], own.holdout, name, residuals)
+            yield measured("held_out", own, [known], min(own.holdout, measured.longest), name, residuals)
             short = min(horizon, max(1, own.holdout // 2))
             if own.holdout > short:
                 yield measured("held_out_rolling", own, _spaced(known, end - short), short, name, residuals)
@@ -164,7 +170,7 @@ def coverages(
         yield measured("held_out_halves", own, _spaced(end - half, end - short), short, "unseen", first_half)
     if newer:
         for name, residuals in _pools(only, unseen, trained):
-            yield measured("newer", series, [newer.start], len(newer), name, residuals)
+            yield measured("newer", series, [newer.start], min(len(newer), measured.longest), name, residuals)
 
 
 def _pools(only: Source | None, unseen: Values, trained: Values) -> list[Pool]:

@@ -11,6 +11,8 @@ import nnjax
 from experiments.evaluate import evaluate
 from experiments.forecast import forecast
 from experiments.train import train
+from nnjax.api.resuming import check_data
+from nnjax.checks import forecast_checks
 from nnjax.cli.compose import compose_config
 from nnjax.cli.finished_runs import finished
 from nnjax.cli.runs import write_config
@@ -66,6 +68,8 @@ def test_a_newer_file_is_forecast_from_its_end_for_its_rows_without_a_value(fold
     assert (found["labels"], found["known"]["last"], found["newer"]) == (MONTHS[52:54], "2024-04", 4)
     assert found["residuals"] == {"of": "trained", "count": 41}
     assert not (tmp_path / "figures").exists()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "All 52 rows are known, up to 2024-04, the 7 from 2023-10 on included, which the training did not use" in said
     future = nnjax.load_run(folder / "run").forecast(file=folder / "newer.csv", paths=800)
     assert future.values.tolist() == found["forecast"]
 
@@ -109,17 +113,32 @@ def test_the_library_checks_its_arguments_as_the_command_does(folder):
         run.forecast(file="none.csv")
 
 
+def test_a_season_that_is_too_long_is_refused_as_a_horizon_is(folder, monkeypatch):
+    monkeypatch.setattr(forecast_checks, "_MOST_VALUES", 999)
+    with pytest.raises(nnjax.ConfigError, match=r"horizon=null: 1 rows along 1,000 paths are 1,000 simulated values"):
+        nnjax.load_run(folder / "run").forecast()
+
+
 def test_the_library_names_the_command_for_a_file_that_has_grown(folder, tmp_path):
     own = (folder / "own.csv").read_text()
     (folder / "own.csv").write_text(text(50))
     try:
         with pytest.raises(
-            nnjax.DataError, match=r"holds other data .* added at its end, `python -m experiments.forecast run="
+            nnjax.DataError,
+            match=r"holds other data .* added at its end, `python -m experiments.forecast run=.*\.forecast\(file=…\)",
         ):
             nnjax.load_run(folder / "run")
         assert do(folder, tmp_path, "figures=false", "horizon=1")["labels"] == [MONTHS[50]]
     finally:
         (folder / "own.csv").write_text(own)
+
+
+@pytest.mark.parametrize("options", [[], ["data.order=sorted"], ["data.limit_train=20"]])
+def test_the_command_is_named_where_it_opens_a_file_that_has_grown(folder, options):
+    config = nnjax.compose(*SERIES, f"data.file={folder / 'own.csv'}", *options)
+    with pytest.raises(nnjax.DataError) as caught:
+        check_data(config, "one", lambda: "other")
+    assert ("experiments.forecast" in str(caught.value)) == (not options)
 
 
 def test_numbers_of_numpy_are_numbers(folder):

@@ -82,7 +82,7 @@ def test_another_checkpoint_has_a_temperature_of_its_own(run, opened):
     assert first.provenance["step"] == 24 != result.summary["tested_step"]
     assert first.temperatures != opened(folder).facts.temperatures
     assert first.temperatures[0] != 1
-    assert first.metrics == pytest.approx(nnjax.load_run(folder, checkpoint=24).evaluate("test"))
+    assert first.metrics == pytest.approx(nnjax.load_run(folder, checkpoint=24).evaluate("test"), rel=1e-5)
     assert first.metrics["loss"] != result.metrics["test"]["loss"]
 
 
@@ -95,7 +95,8 @@ def test_a_summary_without_a_whole_calibration_has_it_fitted_again(run, opened, 
     del summary["calibration"]  # as of a version before 0.3
     try:
         path.write_text(json.dumps(summary | ({} if kept is None else {"calibration": kept})))
-        assert opened(folder).facts.temperatures == pytest.approx([result.summary["calibration"]["temperature"]])
+        # one device rounds otherwise than the two of the training
+        assert opened(folder).facts.temperatures == pytest.approx([result.summary["calibration"]["temperature"]], rel=1e-4)
     finally:
         path.write_text(before)
 

@@ -1,5 +1,6 @@
 """Rows for a run are read by the rules of its data: a series has to be in order."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -64,3 +65,9 @@ def test_rows_out_of_order_are_refused(airline, tmp_path, change, message):
 def test_a_file_that_is_not_there(airline, tmp_path):
     with pytest.raises(DataError, match=r"^rows=.*none.csv: is missing"):
         rows_of_run(airline[0], tmp_path / "none.csv")
+
+
+def test_a_pipe_is_read_once_and_a_series_is_not(airline, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"^rows=.*pipe: is a pipe; must be a file"):
+        rows_of_run(airline[0], tmp_path / "pipe")

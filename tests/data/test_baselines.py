@@ -136,3 +136,8 @@ def test_all_see_the_known_values_alone():
 
 def test_nothing_held_out_has_no_baselines():
     assert baselines(series_of(SALES, holdout=0, season=12)) == {}
+
+
+def test_a_growth_beyond_all_numbers_is_left_out_without_a_warning():
+    values = np.concatenate([4.0 ** np.arange(60), np.ones(600)])
+    assert "season_growth" not in baselines(series_of(values, holdout=600))

@@ -47,16 +47,16 @@ def test_all_rows_of_a_run_are_known(files):
 
 def test_a_file_with_more_rows_keeps_the_scale_of_the_run(files):
     own, known = files(), files(text(MONTHS[:35]))
-    assert (len(known.series.known), known.newer, known.held_out, known.notes) == (35, 5, 0, ())
+    assert (len(known.series.known), known.newer, known.held_out, known.notes) == (35, 5, 2 + 5, ())
     assert known.series.transform == own.series.transform
     assert known.series.labels[-1] == "2022-11"
 
 
 def test_a_file_may_hold_the_newest_rows_alone(files):
     known = files(text(MONTHS[26:35]))
-    assert (len(known.series.known), known.newer, known.notes) == (9, 5, ())
+    assert (len(known.series.known), known.newer, known.held_out, known.notes) == (9, 5, 7, ())
     known = files(text(MONTHS[31:37]))
-    assert known.newer == 6
+    assert (known.newer, known.held_out) == (6, 6)
     assert known.notes == ("newer.csv: shares no row with the run's data, which ends with 2022-06",)
 
 

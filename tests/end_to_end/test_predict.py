@@ -131,7 +131,7 @@ def test_a_run_that_is_not_there(tmp_path):
     assert refused.stderr.startswith("run=nowhere: no such folder")  # and the nearest, where this checkout has runs
 
 
-def test_rows_of_numbers(tmp_path):
+def test_rows_of_numbers(tmp_path, monkeypatch):
     vectors = ["data=synthetic", "data.input_shape=[3]", "data.outputs=2", "data.num_train=100", "data.num_test=20"]
     short = ["model=fnn", "model.hidden=[4]", "training.duration=1epoch", "report.figures=false"]
     run("train", *vectors, *short, "training.global_batch_size=20", f"hydra.run.dir={tmp_path}/run")
@@ -142,6 +142,11 @@ def test_rows_of_numbers(tmp_path):
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [record["source"] for record in records] == ["row 1", "row 2", "row 3"]
     assert [record["label"] for record in records] == result.predict(inputs).argmax(axis=1).astype(str).tolist()
+    (tmp_path / "named.csv").write_text("a,b,c\n" + (tmp_path / "new.csv").read_text())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    named = run("predict", f"run={tmp_path}/run", "rows='~/named.csv'", "format=jsonl", "hydra.run.dir=named", cwd=tmp_path)
+    assert named.stdout == done.stdout
+    assert "named.csv: its columns are taken by their places, not by their names: the model has no names" in named.stderr
     drawing(tmp_path / "a.png")
     refused = run("predict", f"run={tmp_path}/run", "image=a.png", "hydra.run.dir=no", cwd=tmp_path, check=2)
     assert refused.stderr.endswith("takes rows of numbers (3); give rows=FILE.csv\n")

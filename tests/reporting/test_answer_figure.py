@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from nnjax.reporting.figures import answer_figure
 from nnjax.reporting.figures.answer_figure import draw_answer
 
 RANDOM = np.random.default_rng(0)
@@ -55,3 +57,11 @@ def test_what_is_shown_shows(tmp_path):
 
 def test_a_name_of_any_length_and_letters(tmp_path):
     drawn(tmp_path, name="$x$ " * 60, remarks=["a long remark " * 30])
+
+
+def test_a_coloured_picture_is_grey_under_the_colours_of_the_answer():
+    axes = Figure().add_subplot()
+    answer_figure._draw_overlay(axes, np.full((5, 4, 3), (255, 0, 0), np.uint8), np.zeros((5, 4)))
+    under, over = axes.images
+    assert np.unique(under.get_array()).tolist() == [160 + 95 // 3]
+    assert not np.any(over.get_alpha())

@@ -36,6 +36,13 @@ def test_methods_that_the_network_does_not_beat_are_named():
     ]
 
 
+def test_validation_rows_that_the_network_was_not_fitted_to_are_named():
+    line = "baselines are fitted to the 19 validation rows, too; the network is not"
+    assert line in lines_of(closing_table({"forecast": FORECAST, "validation_examples": 19}))
+    for other in ({"validation_examples": 0}, {"forecast": FORECAST | {"baselines": {}}, "validation_examples": 19}):
+        assert line not in lines_of(closing_table({"forecast": FORECAST} | other))
+
+
 def test_a_run_of_an_earlier_version_has_no_baselines():
     earlier = {name: value for name, value in FORECAST.items() if name != "baselines"}
     assert [method for _, method, _, _ in other_forecasts(earlier)] == ["last season", "season before"]

@@ -194,10 +194,19 @@ def test_the_fan_follows_the_known_values(drawn):
     assert axes.get_title(loc="left") == "sales: known up to 2024-12, then 12 values forecast"
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
-        *("held out in training", "95% interval", "80% interval", "known", "forecast")
+        *("not used in training", "95% interval", "80% interval", "known", "forecast")
     ]
     assert axes.get_xlim()[1] == 71.5
     assert "2025-01" in [label.get_text() for label in axes.get_xticklabels()]
+
+
+def test_trials_that_do_not_answer_are_not_drawn(drawn):
+    """Those of a worse learning rate are no part of the forecast."""
+    future = future_of(horizon=4, trials=3, used=(0, 1))
+    future.trials[2] = -1000
+    (axes,) = drawn(future).axes
+    assert len([line for line in axes.lines if len(line.get_xdata()) == 4]) == 2 + 1  # each trial that answers, and the mean
+    assert min(line.get_ydata().min() for line in axes.lines) > 0
 
 
 @pytest.mark.parametrize(("horizon", "count"), [(1, 5), (700, 40), (3, 5000)])

@@ -78,6 +78,7 @@ def test_two_numbers_are_no_header():
 @pytest.mark.parametrize(
     ("text", "facts", "reason"),
     [
+        ("", PLAIN, None),
         ("1,2", PLAIN, None),
         ("a,b\n1,2", PLAIN, "the model has no names for them"),
         ("length,width\n1,2", NAMED, None),

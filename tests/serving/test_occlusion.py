@@ -40,3 +40,13 @@ def test_covering_what_speaks_against_a_class_raises_it():
     model = looks_at(slice(0, 4), slice(0, 4), (8, 8, 1), "digits", [])
     picture = np.full((8, 8, 1), 255, np.uint8)
     assert occlusion_map(model, picture, 0)[1, 1] < 0 < occlusion_map(model, picture, 1)[1, 1]
+
+
+def test_rounding_is_no_reason():
+    """Batches of other sizes are computed with other roundings: of an empty picture the last rows were in full colour."""
+
+    def outputs_of(inputs):
+        return np.tile(np.array([0, 3 + 1e-5 * (len(inputs) % 7)], np.float32), (1, len(inputs), 1))
+
+    model = Model(facts_of(inputs=InputFacts((28, 28, 1), "uint8", "mnist", 255.0)), outputs_of, None)
+    assert not occlusion_map(model, np.zeros((28, 28, 1), np.uint8), 1).any()

@@ -99,8 +99,10 @@ def test_polarity_of_a_plain_picture():
 @pytest.mark.parametrize("digit", STROKES)
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("margin", [0, 6])
-def test_a_figure_that_is_cropped_tightly_is_found(digit, dark, margin):
-    ink = drawn(digit, 34)
+@pytest.mark.parametrize("width", [34, 50])
+def test_a_figure_that_is_cropped_tightly_is_found(digit, dark, margin, width):
+    """Also of thick strokes: a gap between them, which has the ground's value, was taken for the figure."""
+    ink = drawn(digit, width)
     top, bottom, left, right = box_of(ink)
     cut = np.pad(ink[top:bottom, left:right], margin)
     figure = find_figure(0.1 + 0.8 * (1 - cut if dark else cut))

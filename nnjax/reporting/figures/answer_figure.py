@@ -74,7 +74,8 @@ def _draw_picture(axes: "Axes", picture: NDArray[Any], title: str) -> None:
 
 def _draw_overlay(axes: "Axes", picture: NDArray[Any], looked: NDArray[Any]) -> None:
     """The network's picture in pale grey, under blue where it speaks for the answer and red where it speaks against it."""
-    _draw_picture(axes, (160 + picture * (95 / 255)).astype(np.uint8), "where it looked:\nblue for, red against")
+    grey = picture if picture.ndim == 2 else picture.mean(axis=2)  # a blue or red picture would look like an answer
+    _draw_picture(axes, (160 + grey * (95 / 255)).astype(np.uint8), "where it looked:\nblue for, red against")
     limit = float(np.abs(looked).max()) or 1.0
     axes.imshow(looked, cmap="RdBu", vmin=-limit, vmax=limit, alpha=0.8 * np.abs(looked) / limit, interpolation="nearest")
 

@@ -40,7 +40,7 @@ def draw_fan(
         axes.set_title(f"{future.name}: known up to {labels[-1]}, then {horizon} values forecast")
         if held_out:
             axes.axvspan(
-                count - held_out - 0.5, count - 0.5, color="#F1F1F1", linewidth=0, zorder=0, label="held out in training"
+                count - held_out - 0.5, count - 0.5, color="#F1F1F1", linewidth=0, zorder=0, label="not used in training"
             )
         levels = sorted(future.lower, reverse=True)
         for place, level in enumerate(levels):
@@ -50,7 +50,7 @@ def draw_fan(
         axes.plot(rows, values[rows], color=BLACK, linewidth=1, marker="o" if few else "", markersize=2.5, label="known")
         axes.plot([count - 1, count], [values[-1], future.values[0]], color=GREY, linewidth=0.8, linestyle=":")
         if len(future.trials) > 1:
-            axes.plot(ahead, future.trials.T, color=BLUE, linewidth=0.5, alpha=0.5, label="_trials")
+            axes.plot(ahead, future.trials[list(future.used)].T, color=BLUE, linewidth=0.5, alpha=0.5, label="_trials")
         axes.plot(ahead, future.values, color=BLUE, linewidth=2, linestyle="--", label="forecast")
         low, high = _limits(values[rows], future.values)
         axes.set_ylim(max(axes.get_ylim()[0], low), min(axes.get_ylim()[1], high))
