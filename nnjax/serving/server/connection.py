@@ -108,8 +108,12 @@ class _Connection(HttpToolsProtocol):
         self._head = 0
         if self.transport.is_closing():  # the rest of what was received before
             return
-        asks = self.parser.get_method() == b"POST" and self.url.startswith((b"/predict", b"/models/"))
-        if asks and self._idle and not self.parser.should_upgrade() and self.parser.should_keep_alive():
+        posts = self.parser.get_method() == b"POST"
+        if posts and self.parser.should_upgrade():  # the parser gives no body of such a request
+            self._refuse(400, "Upgrade: this server has HTTP/1.1 alone; ask without this header, as curl --http1.1 does")
+            return
+        asks = posts and self.url.startswith((b"/predict", b"/models/"))
+        if asks and self._idle and self.parser.should_keep_alive():
             refused = self.refusing.refusal(self.client, self.url, self.headers)
             if refused is not None:
                 self._skipping = True

@@ -107,6 +107,17 @@ def test_what_is_no_request_is_refused_as_json(models, sent, status):
         assert served.labels(square(0)) == ["top left"]
 
 
+def test_a_body_behind_an_upgrade_is_not_taken_for_an_empty_one(models):
+    """As curl --http2 and Java's client send it; httptools drops the body."""
+    body = b'{"inputs": ' + str(square(1).tolist()).encode() + b"}"
+    upgrade = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
+    with running(models) as served:
+        answer = closed_in_time(served, HEAD + upgrade + b"content-length: %d\r\n\r\n" % len(body) + body)
+        assert answer.startswith("HTTP/1.1 400 ")
+        assert '{"error": "Upgrade: this server has HTTP/1.1 alone; ' in answer
+        assert served.ask("GET", "/health", headers={"connection": "Upgrade", "upgrade": "h2c"})[0] == 200
+
+
 def test_more_connections_than_allowed_are_refused(models):
     with running(models, ServerSettings(connections=3)) as served:
         open_ones = [opened(served) for _ in range(3)]
