@@ -147,9 +147,8 @@ class Composition:
         """
         values = resolve(self.job, self)
         choices, unused = self.hydra.runtime.choices, self.unused(schema)
-        loader = config_loader(self.directories)
-        for text in self.overrides:
-            if parse_override(text, loader).key_or_group.partition(".")[0] in unused:
+        for text in self.overrides if unused else ():
+            if parse_override(text, config_loader(self.directories)).key_or_group.partition(".")[0] in unused:
                 raise ConfigError(f"{text}: unknown key {ON_COMMAND_LINE}")
         if "experiment" in values and (path := self._file(f"experiment/{choices.get('experiment')}")):
             reason = f"{shown_path(path)} must begin with the line '# @package _global_', as it sets keys of all groups"

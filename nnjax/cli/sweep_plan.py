@@ -78,8 +78,7 @@ def check_job(schema: type, single: Composition) -> object:
     Raises:
         ConfigError: for a wrong key or value.
     """
-    given: Any = OmegaConf.to_container(single.job, resolve=False)
-    if resume := given.get("resume"):
+    if resume := OmegaConf.to_container(single.job, resolve=False).get("resume"):  # type: ignore[union-attr]
         raise ConfigError(f"resume={resume}: a run is resumed by itself; leave out -m {ON_COMMAND_LINE}")
     values, origins = plain_values(schema, single)
     config: object = parse(schema, values, origins)
