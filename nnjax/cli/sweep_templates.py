@@ -69,7 +69,8 @@ class Templates:
                 del self._templates[kind]
         composition = compose(self._verb, [*self._settings, *texts], self._directories)
         given = composition.overrides[len(self._settings) :]
-        prefixes = tuple("++" if text.startswith("++") and not own.startswith("+") else "" for text, own in zip(given, texts))
+        pairs = zip(given, texts, strict=True)
+        prefixes = tuple("++" if text.startswith("++") and not own.startswith("+") else "" for text, own in pairs)
         if any(map(self._is_value, texts)):
             self._templates[kind] = _Template(composition, prefixes)
         return composition
