@@ -22,7 +22,7 @@ from nnjax.cli.auto_resume import AUTO, settled
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
-from nnjax.cli.process import complain
+from nnjax.cli.process import complain, printing_to
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
@@ -43,6 +43,10 @@ _OF_A_RUN = (VerifyConfig, TrafficConfig)
 """Schemas whose key `run` stands for the experiment of an earlier run."""
 
 
+PRINTED = "printed.txt"
+"""The file in a job's folder with what it would have printed to a terminal that shows the whole sweep."""
+
+
 class Job:
     """The function that Hydra runs once, or once for each job of a sweep, perhaps in a launcher's worker process."""
 
@@ -53,6 +57,7 @@ class Job:
         self.plugins = loaded_plugins()
         self.share: Share | None = None
         self.code: str | None = None  # of a sweep: `nnjax.cli.code_version`
+        self.quiet = False  # in another process, write what a job prints to its folder, and leave the terminal to the sweep
         self.numbers: tuple[int, ...] | None = None  # of a sweep that is resumed: the jobs' own numbers, in the order of launch
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -67,7 +72,8 @@ class Job:
             _renumber(self.numbers)
         if self.share is None or self.share.sweep == SWEEP:
             self._run(composed)
-        else:
+            return
+        with printing_to(Path(HydraConfig.get().runtime.output_dir) / PRINTED) if self.quiet else nullcontext():
             run_in_worker(self.share, lambda: self._run(composed), self._skip)
 
     def _skip(self) -> None:

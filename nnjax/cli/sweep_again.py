@@ -17,13 +17,10 @@ from typing import Any
 from nnjax.cli.runs import holds_config, read_config
 from nnjax.cli.sessions import steps_done
 from nnjax.cli.sweep_plan import PlannedJob
-from nnjax.cli.sweep_results import OUTCOME_FILE, JobResult, collect
-from nnjax.config.errors import ConfigError, DivergedError
+from nnjax.cli.sweep_results import FINAL_CODES, OUTCOME_FILE, JobResult, collect
+from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import config_hash
 from nnjax.config.stored_files import MOST_RESULTS, read_json
-
-_FINAL = (0, DivergedError.exit_code)
-"""The exit codes of a job whose result is there: training it again gives the same."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def remaining(
     changed: dict[int, str] = {}
     for number, (job, result) in enumerate(zip(jobs, results, strict=True)):
         folder = sweep_dir / job.folder
-        is_final = result.exit_code in _FINAL and result.run_dir is not None
+        is_final = result.exit_code in FINAL_CODES and result.run_dir is not None
         reason = _difference(job, result, folder, code, data_hash, is_final=is_final)
         if reason is not None:
             changed[number] = reason

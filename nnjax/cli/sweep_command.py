@@ -6,6 +6,7 @@ Every job is composed, parsed and checked before the first one starts. `.hydra/s
 so that a later process finds the same jobs in the same folders.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from nnjax.cli.sweep_file import StoredJob, SweepFile, find_sweep, read_sweep, w
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import PlannedJob, check_job, check_unused, plan, plan_again, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
-from nnjax.cli.sweep_workers import launched
+from nnjax.cli.sweep_workers import in_other_processes, launched
 from nnjax.cli.unbegun import finished_at_signal
 from nnjax.config.errors import ConfigError
 from nnjax.config.leaving import INTERRUPTED
@@ -43,15 +44,17 @@ class SweepCalls:
     """What a verb adds to its sweeps.
 
     Attributes:
-        on_start: called with all jobs once they are checked, and before anything is made; it may refuse them.
+        on_start: called with all jobs once they are checked, and before anything is made; it may refuse them. The keyword
+            `keep_going` says whether a job that cannot run fails alone.
         on_end: called with the results of all jobs at the end, of an interrupted sweep, too.
-        watch: returns a context that shows the progress of the jobs with these numbers, in a sweep's folder, while they run.
+        watch: called with a sweep's folder, all jobs, the numbers of those that run, and the keyword `live`, whether the
+            terminal is free for it; returns a context that shows their progress.
         data_hash: returns the hash of the content of a config's data.
     """
 
-    on_start: Callable[[Sequence[PlannedJob]], None] | None = None
+    on_start: Callable[..., None] | None = None
     on_end: Callable[[Path, list[JobResult]], None] | None = None
-    watch: Callable[[Path, Sequence[PlannedJob], Sequence[int]], AbstractContextManager[object]] | None = None
+    watch: Callable[..., AbstractContextManager[object]] | None = None
     data_hash: Callable[[Any], str | None] | None = None
 
 
@@ -81,7 +84,7 @@ def run_sweep(job: Job, composition: Composition, flags: Sequence[str], calls: S
         return _run_unlisted(job, composition, flags, calls)
     jobs = plan(job.schema, composition, complain, keep_going=keep_going)
     if calls.on_start:
-        calls.on_start(jobs)
+        calls.on_start(jobs, keep_going=keep_going)
     sweep_dir = make_folder(composition.hydra, "sweep", composition, occupy, checkpoints=job.schema is TrainConfig)
     own = None if given_override(composition, "hydra.sweep.dir") else sweep_dir
     try:
@@ -116,12 +119,13 @@ def _launch(
         for number, overrides in zip(numbers, texts, strict=True):
             overrides.append(setting("sweep.subdir", jobs[number].folder))
     finish = _finisher(sweep_dir, jobs, calls, own)
-    watching = calls.watch(sweep_dir, jobs, numbers) if calls.watch else nullcontext()
     lock = nullcontext() if job.numbers is not None else locked(sweep_dir)  # a resumed sweep is locked already
     try:
-        with finished_at_signal(finish), launched(job, composition, numbers, sweep_dir), lock, watching:
+        with finished_at_signal(finish), launched(job, composition, numbers, sweep_dir), lock:
             write_sweep(sweep, sweep_dir)
-            code = run_jobs(job, composition, texts, sweep_dir) if numbers else 0
+            job.quiet = calls.watch is not None and in_other_processes(job, composition) and sys.stdout.isatty()
+            with calls.watch(sweep_dir, jobs, numbers, live=job.quiet) if calls.watch else nullcontext():
+                code = run_jobs(job, composition, texts, sweep_dir) if numbers else 0
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException:

@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from nnjax.checks.plan import Plan
 from nnjax.cli.compose import Composition, check, override_texts
 from nnjax.cli.job import plain_values
 from nnjax.cli.overrides import ON_COMMAND_LINE
@@ -37,12 +38,14 @@ class PlannedJob:
         folder: its folder, inside the sweep's.
         config: its parsed config.
         problem: why its values do not go together, in one line; None if they do.
+        plan: sizes, steps and memory, of a job that trains; None for another, and where there is a problem.
     """
 
     overrides: tuple[str, ...]
     folder: str
     config: Any = field(default=None, compare=False, repr=False)
     problem: str | None = field(default=None, compare=False, repr=False)
+    plan: Plan | None = field(default=None, compare=False, repr=False)
 
 
 def plan(schema: type, sweep: Composition, tell: Callable[[str], object], *, keep_going: bool = False) -> list[PlannedJob]:
@@ -104,16 +107,16 @@ def _checked(schema: type, singles: Iterable[tuple[Composition, str | None]]) ->
             check_name(folder, "hydra.sweep.subdir")
             if schema is TrainConfig:
                 check_holds_checkpoints(Path(folder), "hydra.sweep.subdir")
-            config, problem = check_job(schema, single)
-        jobs.append(PlannedJob(tuple(override_texts(single.hydra, "task")), folder, config, problem))
+            config, problem, sizes = check_job(schema, single)
+        jobs.append(PlannedJob(tuple(override_texts(single.hydra, "task")), folder, config, problem, sizes))
     return jobs
 
 
-def check_job(schema: type, single: Composition) -> tuple[object, str | None]:
+def check_job(schema: type, single: Composition) -> tuple[object, str | None, Plan | None]:
     """Parses and checks a job's config.
 
     Returns:
-        The config, and why its values do not go together, or None if they do.
+        The config; why its values do not go together, or None if they do; its plan, if it trains.
 
     Raises:
         ConfigError: for a wrong key or value, which stops the whole sweep.
@@ -125,10 +128,9 @@ def check_job(schema: type, single: Composition) -> tuple[object, str | None]:
     values, origins = plain_values(schema, single)
     config: object = parse(schema, values, origins)
     try:
-        check(config, origins)
+        return config, None, check(config, origins)
     except IncompatibleError as error:
-        return config, str(error)
-    return config, None
+        return config, str(error), None
 
 
 def check_unused(jobs: Sequence[PlannedJob], sweep_dir: Path) -> None:

@@ -19,6 +19,9 @@ OUTCOME_FILE = ".hydra/outcome.json"
 DID_NOT_END = "did not end"
 NOT_STARTED = "not started"
 
+FINAL_CODES = (0, DivergedError.exit_code)
+"""The exit codes of a job whose result is there: training it again gives the same."""
+
 _STATUSES = {
     ConfigError.exit_code: "config error",
     DataError.exit_code: "data error",

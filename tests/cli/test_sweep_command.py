@@ -234,7 +234,7 @@ def test_what_is_no_sweep_is_not_resumed(sweeps):
 
 
 def test_a_verb_may_refuse_the_jobs_before_anything_is_made(sweeps, monkeypatch):
-    def refuse(jobs):
+    def refuse(jobs, keep_going):
         raise ConfigError(f"{len(jobs)} jobs: no")
 
     monkeypatch.setattr(sys, "argv", ["train", "-m", "seed=1,2", f"hydra.sweep.dir={sweeps.folder / 'one'}"])
