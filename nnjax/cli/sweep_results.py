@@ -92,7 +92,7 @@ def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Se
     """
     found = {number: JobResult(number, texts, None, 1, DID_NOT_END, None) for number, texts in enumerate(jobs or ())}
     for number, folder in enumerate(folders or ()):
-        if (sweep_dir / folder).is_dir():
+        if number in found and (sweep_dir / folder).is_dir():
             found[number] = replace(found[number], run_dir=sweep_dir / folder)
     paths = sweep_dir.rglob(OUTCOME_FILE) if folders is None else (sweep_dir / folder / OUTCOME_FILE for folder in folders)
     for path in paths:

@@ -171,7 +171,8 @@ def watched(sweep_dir: Path, jobs: Sequence[PlannedJob], numbers: Sequence[int],
         with Live(console=console.rich, auto_refresh=False, transient=True) as view:
             while not over.wait(_EVERY):
                 watch.look()
-                view.update(Group(watch.table(), Text(watch.line(time.monotonic()))), refresh=True)
+                parts = [watch.table()] if watch.running else []
+                view.update(Group(*parts, Text(watch.line(time.monotonic()))), refresh=True)
 
     thread = threading.Thread(target=follow, name="sweep progress", daemon=True)
     thread.start()
