@@ -8,7 +8,7 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnjax.checks.network_sizes import layer_sizes, optimizer_values
+from nnjax.checks.network_sizes import forward_flops, layer_sizes, optimizer_values
 from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.config.options import (
@@ -24,7 +24,7 @@ from nnjax.config.options import (
     TwoNeuron,
     Whitening,
 )
-from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.models.build import build
 from nnjax.models.layer_summary import num_params, summarize
 from nnjax.training.initial_state import abstract_network
@@ -114,7 +114,7 @@ def test_counts_are_those_of_the_network(name, data):
 @pytest.mark.parametrize(
     ("overrides", "below"),
     [
-        (["model=two_neuron"], 1.2),
+        (["model=two_neuron"], 1.6),
         (["model=fnn", "model.hidden=[300,200]"], 1.01),
         (["model=fnn", "model.normalization=layer"], 1.2),
         (["model=cnn"], 1.1),

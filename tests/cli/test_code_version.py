@@ -41,7 +41,7 @@ def test_it_depends_on_what_computes_and_on_nothing_else(package, monkeypatch):
 
 def test_a_plugin_is_part_of_it(monkeypatch):
     before = code_version()
-    monkeypatch.setattr(module, "loaded_plugins", lambda: (PluginFile(Path("mine.py"), "mine.py", "00ff"),))
+    monkeypatch.setattr(module, "loaded_plugins", lambda: (PluginFile("mine.py", Path("mine.py"), "00ff"),))
     assert code_version() != before
     assert len(before) == 12
 

@@ -67,7 +67,8 @@ def test_jobs_that_had_ended_before_take_no_time(tmp_path, jobs):
 def test_a_table_shows_the_running_jobs(tmp_path, jobs, capsys):
     begin(tmp_path, jobs[0], {"step": 20, "split": "train", "loss": 0.5}, {"step": 20, "split": "validation", "loss": 9.0})
     begin(tmp_path, jobs[3])
-    (tmp_path / "0/metrics.jsonl").open("a").write('{"step": 40, "spl')
+    with (tmp_path / "0/metrics.jsonl").open("a") as metrics:
+        metrics.write('{"step": 40, "spl')  # as a job writes it now
     RunConsole(None).print(SweepWatch(tmp_path, jobs, range(6), 0.0).table())
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert rows[0] == ["running", "seed", "step", "train", "loss"]
