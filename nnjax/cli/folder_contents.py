@@ -18,7 +18,16 @@ from nnjax.config.stored_files import kind_of
 
 FILES = frozenset(
     {
-        *(".lock", "config.yaml", "metrics.jsonl", "summary.json", "evaluation.json", "multirun.yaml", "printed.txt"),
+        *(
+            ".lock",
+            "config.yaml",
+            "metrics.jsonl",
+            "summary.json",
+            "evaluation.json",
+            "multirun.yaml",
+            "printed.txt",
+            "sweep.json",
+        ),
         *("train.log", "evaluate.log", "trace.log", "neuron.log", "prepare.log", "sweep.log"),
         *("autopsy.log", "autopsy.json", "reproduce.py", "verify.log", "verification.json"),
         *("forecast.log", "forecast.json"),

@@ -2,7 +2,7 @@
 
     code = run_sweep(job, composition, flags, SweepCalls(on_end=show_sweep), keep_going=False)
 
-Every job is composed, parsed and checked before the first one starts. `.hydra/sweep.json` in the sweep's folder keeps the list,
+Every job is composed, parsed and checked before the first one starts. `sweep.json` in the sweep's folder keeps the list,
 so that a later process finds the same jobs in the same folders.
 """
 

@@ -1,4 +1,4 @@
-"""The record of a sweep in `.hydra/sweep.json` of its folder: what was asked for, and its jobs, so that it can be resumed.
+"""The record of a sweep in `sweep.json` of its folder: what was asked for, and its jobs, so that it can be resumed.
 
 write_sweep(SweepFile("train", ("seed=0,1",), (), False, (StoredJob(("seed=0",), "0_seed-0"), …)), sweep_dir)
 read_sweep(sweep_dir).jobs[0].folder                # "0_seed-0"
@@ -13,7 +13,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.paths import expanded, shown_path
 from nnjax.config.stored_files import MOST_RESULTS, StoredFileError, read_json, write_text
 
-SWEEP_FILE = ".hydra/sweep.json"
+SWEEP_FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ class SweepFile:
 def write_sweep(sweep: SweepFile, sweep_dir: Path) -> None:
     """Writes the record, whole or not at all."""
     path = sweep_dir / SWEEP_FILE
-    path.parent.mkdir(exist_ok=True)
     write_text(path, json.dumps(asdict(sweep)))
 
 
