@@ -58,11 +58,13 @@ class Job:
         self.share: Share | None = None
         self.code: str | None = None  # of a sweep: `nnjax.cli.code_version`
         self.quiet = False  # in another process, write what a job prints to its folder, and leave the terminal to the sweep
+        self.elsewhere = False  # whether this is a copy in another process
         self.numbers: tuple[int, ...] | None = None  # of a sweep that is resumed: the jobs' own numbers, in the order of launch
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
         self.__dict__.update(state)
+        self.elsewhere = True
         OmegaConf.register_new_resolver("file_name", file_name, replace=True)
         load_plugins([str(plugin.path) for plugin in self.plugins])
 
@@ -70,11 +72,12 @@ class Job:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
         if self.numbers is not None:
             _renumber(self.numbers)
-        if self.share is None or self.share.sweep == SWEEP:
-            self._run(composed)
-            return
-        with printing_to(Path(HydraConfig.get().runtime.output_dir) / PRINTED) if self.quiet else nullcontext():
-            run_in_worker(self.share, lambda: self._run(composed), self._skip)
+        printed = Path(HydraConfig.get().runtime.output_dir) / PRINTED
+        with printing_to(printed) if self.quiet and self.elsewhere else nullcontext():
+            if self.share is None or self.share.sweep == SWEEP:
+                self._run(composed)
+            else:
+                run_in_worker(self.share, lambda: self._run(composed), self._skip)
 
     def _skip(self) -> None:
         settings: Any = HydraConfig.get()

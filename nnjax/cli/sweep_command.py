@@ -28,7 +28,7 @@ from nnjax.cli.sweep_file import StoredJob, SweepFile, find_sweep, read_sweep, w
 from nnjax.cli.sweep_jobs import lists_jobs
 from nnjax.cli.sweep_plan import PlannedJob, check_job, check_unused, plan, plan_again, sweep_exit_code
 from nnjax.cli.sweep_results import JobResult, collect
-from nnjax.cli.sweep_workers import in_other_processes, launched
+from nnjax.cli.sweep_workers import in_other_processes, launched, prints_here
 from nnjax.cli.unbegun import finished_at_signal
 from nnjax.config.errors import ConfigError
 from nnjax.config.leaving import INTERRUPTED
@@ -123,8 +123,9 @@ def _launch(
     try:
         with finished_at_signal(finish), launched(job, composition, numbers, sweep_dir), lock:
             write_sweep(sweep, sweep_dir)
-            job.quiet = calls.watch is not None and in_other_processes(job, composition) and sys.stdout.isatty()
-            with calls.watch(sweep_dir, jobs, numbers, live=job.quiet) if calls.watch else nullcontext():
+            live = calls.watch is not None and in_other_processes(job, composition) and sys.stdout.isatty()
+            job.quiet = live and prints_here(composition)
+            with calls.watch(sweep_dir, jobs, numbers, live=live) if calls.watch else nullcontext():
                 code = run_jobs(job, composition, texts, sweep_dir) if numbers else 0
     except KeyboardInterrupt:
         code = INTERRUPTED

@@ -106,7 +106,6 @@ def as_job(single: Composition, number: int) -> Iterator[str]:
         ConfigError: if the folder's name cannot be resolved.
     """
     config: Any = single.hydra._get_root()
-    pattern: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     with flag_override(config.hydra, ["struct", "readonly"], False):
         config.hydra.job.id, config.hydra.job.num = str(number), number
     before = HydraConfig.instance().cfg
@@ -115,6 +114,7 @@ def as_job(single: Composition, number: int) -> Iterator[str]:
         folder = str(config.hydra.sweep.subdir)
     except OmegaConfBaseException as error:
         HydraConfig.instance().cfg = before
+        pattern: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
         raise ConfigError(f"hydra.sweep.subdir={pattern['subdir']}: {str(error).splitlines()[0]}") from error
     try:
         yield folder

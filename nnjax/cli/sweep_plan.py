@@ -121,16 +121,23 @@ def check_job(schema: type, single: Composition) -> tuple[object, str | None, Pl
     Raises:
         ConfigError: for a wrong key or value, which stops the whole sweep.
     """
-    if resume := OmegaConf.to_container(single.job, resolve=False).get("resume"):  # type: ignore[union-attr]
-        raise ConfigError(
-            f"resume={resume}: a run is resumed by itself; leave out -m, or name the folder of a sweep {ON_COMMAND_LINE}"
-        )
+    if (resume := _resume_of(single)) is not None:
+        reason = "a run is resumed by itself; leave out -m, or name the folder of a sweep"
+        raise ConfigError(f"resume={resume}: {reason} {ON_COMMAND_LINE}")
     values, origins = plain_values(schema, single)
     config: object = parse(schema, values, origins)
     try:
         return config, None, check(config, origins)
     except IncompatibleError as error:
         return config, str(error), None
+
+
+def _resume_of(single: Composition) -> object:
+    """The value of `resume`, with unresolved interpolations; None if there is none."""
+    if OmegaConf.is_interpolation(single.job, "resume"):
+        given: Any = OmegaConf.to_container(single.job, resolve=False)
+        return given["resume"]
+    return single.job.get("resume")
 
 
 def check_unused(jobs: Sequence[PlannedJob], sweep_dir: Path) -> None:

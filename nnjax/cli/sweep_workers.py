@@ -82,6 +82,11 @@ def in_other_processes(job: Job, composition: Composition) -> bool:
     return job.share is not None or not target.startswith("hydra_plugins.hydra_joblib_launcher.")
 
 
+def prints_here(composition: Composition) -> bool:
+    """Whether the launcher's other processes print to this one's terminal; those of submitit print to files."""
+    return not str(composition.hydra.launcher._target_).startswith("hydra_plugins.hydra_submitit_launcher.")
+
+
 def explained(error: Exception) -> str | None:
     """A line about a launcher's error that comes from the machine's state; None for another error."""
     if type(error).__name__ == "TerminatedWorkerError":  # joblib's; joblib is not imported for other launchers

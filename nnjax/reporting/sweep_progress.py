@@ -169,6 +169,7 @@ def watched(sweep_dir: Path, jobs: Sequence[PlannedJob], numbers: Sequence[int],
                     console.print(watch.line(time.monotonic()))
             return
         with Live(console=console.rich, auto_refresh=False, transient=True) as view:
+            console.rich.show_cursor()  # a signal may end the process at any time
             while not over.wait(_EVERY):
                 watch.look()
                 parts = [watch.table()] if watch.running else []
