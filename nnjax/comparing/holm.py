@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Returns adjusted p values, in order: the k-th smallest of m times (m − k + 1), never less than a smaller one's, at most 1.
+    """Returns adjusted p values, in order: the k-th smallest of m times (m − k + 1), from 0 to 1.
+
+    Each is at least as large as that of a smaller p.
 
     Args:
         p_values: one for each test; NaN, where there was none, stays NaN and does not count.

@@ -111,9 +111,7 @@ def unpaired_test(first: Sequence[float], second: Sequence[float]) -> MeanTest:
     std = math.sqrt(sum(variances))
     if std <= _SAME * size:
         same = abs(mean) <= _SAME * size
-        return MeanTest(
-            mean, math.nan, math.nan, 0.0, math.nan, math.nan, 1.0 if same else math.nan, permuted, least, False, n
-        )
+        return MeanTest(mean, math.nan, math.nan, 0.0, math.nan, math.nan, 1.0 if same else math.nan, permuted, least, False, n)
     from scipy.stats import ttest_ind
 
     result: Any = ttest_ind(first, second, equal_var=False)

@@ -34,9 +34,7 @@ def power_of(effect: float, n: int, *, paired: bool, alpha: float = 0.05) -> flo
     return (0.0 if math.isnan(upper) else upper) + (0.0 if math.isnan(lower) else lower)
 
 
-def seeds_needed(
-    difference: float, std: float, *, paired: bool, alpha: float = 0.05, power: float = POWER
-) -> int | None:
+def seeds_needed(difference: float, std: float, *, paired: bool, alpha: float = 0.05, power: float = POWER) -> int | None:
     """Returns the least number of seeds in each setting with which a difference is shown with the given power.
 
     It is a guess as good as `difference` and `std`, which a few seeds estimate roughly.
