@@ -67,7 +67,8 @@ class Predictions:
         """
         if self.predicted is None:
             raise ValueError("a regression has no right and wrong answers")
-        return self.predicted == self.targets
+        right: NDArray[Any] = self.predicted == self.targets
+        return right
 
     @property
     def num_trials(self) -> int:
@@ -118,7 +119,7 @@ def read_predictions(run_dir: Path) -> Predictions | None:
 
     path = run_dir / FILE
     try:
-        arrays = load(read_bytes(path, 2 * MOST_BYTES))
+        arrays: dict[str, Any] = load(read_bytes(path, 2 * MOST_BYTES))
         values = parse_json(arrays.pop(_NOTES).tobytes().decode())
         if values.pop("format") != _FORMAT:
             raise DataError(f"{shown_path(path)}: was written by a newer nnjax, which can read it")
