@@ -24,22 +24,21 @@ _SUMMARY = (
 
 
 def facts_of(record: RunRecord) -> dict[str, Any]:
-    """Plain values by name: those of `result_facts`, and every setting by its dotted key."""
-    return {**settings_of(record), **result_facts(record)}
+    """Plain values by name: those of `result_facts`, the folder, and every setting by its dotted key."""
+    return {**settings_of(record), "folder": shown_path(record.folder), **result_facts(record)}
 
 
 def result_facts(record: RunRecord) -> dict[str, Any]:
     """Plain values by name, without the settings; what a run lacks is not there.
 
     Returns:
-        name, folder, status, model, data, activation, optimizer, schedule, seed, trials (their number), started (local time, as
+        name, status, model, data, activation, optimizer, schedule, seed, trials (their number), started (local time, as
         text), seconds, seconds_PHASE, tags, notes, problems, SPLIT_METRIC, sizes, devices, git, host and versions; of
         several trials also SPLIT_METRIC_std.
     """
     summary, config = record.summary, record.config
     facts: dict[str, Any] = {
         "name": record.name,
-        "folder": shown_path(record.folder),
         "status": record.status,
         **{key: _chosen(summary, config, key) for key in ("model", "data", "activation", "optimizer", "schedule")},
         "seed": record.seeds[0] if record.seeds else None,
