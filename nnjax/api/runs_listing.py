@@ -34,7 +34,7 @@ from nnjax.reporting.runs_table import removal_table, runs_table
 from nnjax.reporting.text import bytes_text
 
 _DEFAULT = ("outputs",)
-_USUAL = ("folder", "status", "model", "data", "seed", "trials")
+_USUAL = ("started", "status", "model", "data", "seed", "trials")
 _RESULTS = ("test_accuracy", "test_loss", "forecast_rmse", "validation_accuracy", "validation_loss")
 _IN_A_TABLE = 50
 _MOST_PROBLEMS = 5
@@ -163,11 +163,12 @@ def _columns(config: RunsConfig, conditions: Sequence[Condition], rows: Sequence
     result = next((name for name in _RESULTS if any(name in row for row in rows)), None)
     asked = [condition.key for condition in conditions if condition.operator not in ("=", "!=")]
     asked += [key.removeprefix("-") for key in config.sort]
-    wanted = (*_USUAL, *([result] if result else ()), *asked, "seconds", "tags")
+    added = [name.removeprefix("+") for name in config.columns]
+    wanted = (*_USUAL, *([result] if result else ()), *asked, *added, "seconds", "tags", "folder")
     several = any(row.get("trials", 1) != 1 for row in rows)
     with_tags = any(row.get("tags") for row in rows)
-    shown = [name for name in wanted if (name != "trials" or several) and (name != "tags" or with_tags)]
-    return list(dict.fromkeys([*shown, *(name.removeprefix("+") for name in config.columns)]))
+    shown = [name for name in wanted if (name != "trials" or several) and (name != "tags" or with_tags or name in added)]
+    return list(dict.fromkeys(shown))
 
 
 def _counted(shown: Sequence[RunRow], rows: Sequence[RunRow], everything: Sequence[RunRow]) -> str:
@@ -218,7 +219,7 @@ def _remove(config: RunsConfig, rows: Sequence[RunRow], console: RunConsole) -> 
     if not planned:
         console.print(f"none of {count(len(rows), 'run')} has checkpoints")
         return
-    table = [(shown_path(each.path), statuses[each.run], each.size, each.refusal) for each in planned]
+    table = [(statuses[each.run], each.size, each.refusal, shown_path(each.path)) for each in planned]
     console.print(removal_table(table))
     total = bytes_text(sum(removal.size for removal in free))
     noun = "run" if config.remove == "runs" else "folder of checkpoints"

@@ -22,8 +22,8 @@ class RunsConfig:
         limit: how many runs are shown at most; `auto` is 50 in a table, and all else.
         tag: words that the chosen runs are given; a minus before a word takes it away.
         note: a line that the chosen runs are given; an empty one takes their notes away.
-        remove: what of the chosen runs is listed, and then moved to the trash: their checkpoints, or the whole runs; `trash` deletes
-            what is there.
+        remove: what of the chosen runs is listed, and then moved to the trash: their checkpoints, or the whole runs; `trash`
+            deletes what is there.
         yes: do what `remove` says without asking.
     """
 

@@ -83,7 +83,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value is there, and is a word, a number or a list of words."""
+    """Whether a value is there: a number, a text or a list that is not empty."""
     if isinstance(value, float):
         return isfinite(value)
-    return isinstance(value, str | int) or (isinstance(value, list) and bool(value))
+    return isinstance(value, int) or (isinstance(value, str | list) and bool(value))

@@ -28,7 +28,7 @@ from nnjax.records.record import RUNNING, status_now, stored_record
 from nnjax.records.run_facts import result_facts
 from nnjax.records.settings import flat
 
-_VERSION = 1  # of an entry's form and of the facts in it
+_VERSION = 2  # of an entry's form and of the facts in it
 _FILES = (CONFIG_FILE, "summary.json", LABELS_FILE)
 _MOST_BYTES = 1 << 30
 
