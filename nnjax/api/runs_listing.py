@@ -195,9 +195,9 @@ def _json_lines(rows: Sequence[RunRow], columns: Sequence[str]) -> Iterator[str]
 def _to_json(facts: Mapping[str, Any]) -> str:
     """Facts are plain and finite; settings from a folder that somebody else made may not be."""
     try:
-        return json.dumps(facts, ensure_ascii=False, allow_nan=False)
+        return json.dumps(facts, ensure_ascii=False, allow_nan=False, default=str)
     except ValueError:
-        return to_json(facts)
+        return to_json(json.loads(json.dumps(facts, default=str)))
 
 
 def _csv_text(value: Any) -> Any:

@@ -7,6 +7,7 @@ Results are named SPLIT_METRIC as in `trials.csv`; settings by their dotted key.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -74,8 +75,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
+def _time(seconds: float) -> str | None:
+    """The local time; None for one that no calendar has, as a file's may be."""
+    with suppress(OSError, ValueError, OverflowError):
+        return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
+    return None
 
 
 def _is_number(value: Any) -> bool:

@@ -174,7 +174,7 @@ class _Index:
     def _save(self) -> None:
         """Writes the file, with the settings that are in use; without it, the next command takes longer, and that is all."""
         pool: dict[str, int] = {}
-        places = [pool.setdefault(json.dumps([group.name, group.settings]), len(pool)) for group in self._pool]
+        places = [pool.setdefault(json.dumps([group.name, group.settings], default=str), len(pool)) for group in self._pool]
         entries = {}
         for key, entry in self._entries.items():
             # A run without a result changes without these files; it is read each time.
