@@ -61,7 +61,8 @@ def find_folders(word: str, key: str = "runs") -> tuple[Path, ...]:
     named = named_folders(word, key)
     found = {run for folder in named for run in run_folders(folder)}
     if not found:
-        reason = "holds no run" if named else absence(_bases(word, key)[0])
+        absent = "no folder matches" if _PATTERN.search(word) else absence(_bases(word, key)[0])
+        reason = "holds no run" if named else absent
         near = _nearest(word)
         raise ConfigError(f"{key}={word}: {reason}{f'; did you mean {near}?' if near else ''}")
     return tuple(sorted(found))

@@ -156,7 +156,15 @@ def test_a_damaged_config_is_a_line_and_leaves_the_results(tmp_path):
 
 
 def test_values_that_nobody_expects_are_left_out(tmp_path):
-    odd = {"seconds": {"total": 10**400}, "data_hash": 3, "seed": "x", "spread": [1], "git": "main", "num_params": {}, "steps": 0}
+    odd = {
+        "seconds": {"total": 10**400},
+        "data_hash": 3,
+        "seed": "x",
+        "spread": [1],
+        "git": "main",
+        "num_params": {},
+        "steps": 0,
+    }
     record = read_record(write_run(tmp_path / "run", **odd))
     assert (record.seconds, record.data_hash, record.problems) == (None, None, ())
     facts = facts_of(record)
