@@ -13,12 +13,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnjax.cli.runs import CONFIG_FILE, in_use_elsewhere
+from nnjax.cli.folder_lock import in_use_elsewhere
+from nnjax.cli.runs import CONFIG_FILE
 from nnjax.cli.sessions import steps_done
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.config.errors import ConfigError, DataError
@@ -87,6 +88,12 @@ def read_record(folder: Path) -> RunRecord:
     Returns:
         The record; of a folder without a run, one that is `damaged`, with a problem.
     """
+    record = stored_record(folder)
+    return replace(record, status=status_now(record.folder, record.status, record.summary.get("steps")))
+
+
+def stored_record(folder: Path) -> RunRecord:
+    """As `read_record`, with the status that the files give: that of the last session that ended."""
     folder, problems = folder.absolute(), []
     config, summary, labels, status = {}, {}, Labels(), None
     try:
@@ -113,7 +120,7 @@ def read_record(folder: Path) -> RunRecord:
     return RunRecord(
         folder=folder,
         name=folder.name,
-        status=status_now(folder, status or str(summary.get("status", "failed")), summary.get("steps")),
+        status=status or str(summary.get("status", "failed")),
         config=config,
         summary=summary,
         data_hash=data_hash if isinstance(data_hash, str) else None,
@@ -121,7 +128,7 @@ def read_record(folder: Path) -> RunRecord:
         tags=labels.tags,
         notes=labels.notes,
         started=_started(folder),
-        seconds=float(total) if isinstance(total, int | float) else None,
+        seconds=float(total) if isinstance(total, int | float) and 0 <= total < 1e12 else None,
         problems=tuple(problems),
     )
 
