@@ -148,7 +148,7 @@ def test_runs_of_an_earlier_version_are_ranked_by_the_hash_of_all_their_data(tmp
 def test_runs_that_did_not_record_their_data_are_ranked_with_a_doubt_if_their_settings_agree(tmp_path):
     oldest = setting(tmp_path, 8, 0.8, test_hash=None, data_hash=None)
     found = compared(oldest + setting(tmp_path, 16, 0.9))
-    assert any("does not record its data's content" in note for note in found.notes)
+    assert any(note.startswith("h8s0, h8s1 and 3 more: the data's content is not recorded") for note in found.notes)
     other = made(tmp_path, "other", settings={"data.name": "mnist"})
     with pytest.raises(ConfigError, match="tested on different data"):
         compared([*oldest, other])
@@ -220,9 +220,9 @@ def test_trials_have_answers_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda record: (record.folder / "test_predictions.safetensors").unlink(), "did not keep its answers"),
+        (lambda record: (record.folder / "test_predictions.safetensors").unlink(), "no answers to the test examples were kept"),
         (lambda record: (record.folder / "test_predictions.safetensors").write_bytes(b"no"), "is damaged"),
-        (lambda record: keep(record, [1], step=9), "of step 9"),
+        (lambda record: keep(record, [1], step=9), "of another step"),
         (lambda record: keep(record, [1], count=50), "answers are to other examples"),
     ],
 )
