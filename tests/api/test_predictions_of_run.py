@@ -10,9 +10,12 @@ from small_runs import SERIES
 import nnjax
 from nnjax.api.predictions_of_run import keep_predictions, predictions_of
 from nnjax.comparing import kept_predictions
+from nnjax.comparing.comparison import compare
+from nnjax.comparing.groups import group_runs
 from nnjax.comparing.kept_predictions import FILE, read_predictions
 from nnjax.config.errors import StorageError
 from nnjax.data.content_hash import hash_of_test
+from nnjax.records.find import find_records
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,23 @@ def test_the_probabilities_are_those_of_the_network(run):
     np.testing.assert_allclose(kept.confidence, shares.max(axis=-1), atol=1e-3)
     np.testing.assert_allclose(kept.true_probability, shares[:, np.arange(30), kept.targets], atol=1e-3)
     assert kept.predicted.dtype == np.uint8
+
+
+def test_real_runs_are_compared_by_seed_and_on_their_answers(run, tiny, tmp_path):
+    _, folder = run
+    nnjax.fit(tiny("model.hidden=[32]", "training.seeds=2", "report.figures=false", "data.limit_train=70"), tmp_path / "other")
+    found = compare(group_runs(find_records([str(folder), str(tmp_path / "other")])))
+    assert [group.name for group in found.grouping.groups] == ["hidden=[8] limit_train=80", "hidden=[32] limit_train=70"]
+    (pair,) = found.pairs
+    assert (pair.test.paired, pair.test.n) == (True, (2, 2))
+    first, second = found.grouping.groups
+    for network in found.networks:
+        seed = network.seeds[0]
+        assert network.test.difference == pytest.approx(
+            first.by_seed("test_accuracy")[seed] - second.by_seed("test_accuracy")[seed]
+        )
+    assert [network.seeds for network in found.networks] == [(0, 0), (1, 1)]
+    assert not any("McNemar" in note for note in found.notes)
 
 
 def test_a_series_keeps_its_outputs(tmp_path):
