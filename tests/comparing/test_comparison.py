@@ -6,6 +6,7 @@ from statsmodels.stats.multitest import multipletests
 
 from nnjax.comparing.comparison import compare, estimate
 from nnjax.comparing.groups import group_runs
+from nnjax.comparing.power import seeds_needed
 from nnjax.config.errors import ConfigError
 
 SPREAD = (0.0, 0.011, -0.008, 0.004, -0.006)
@@ -55,6 +56,15 @@ def test_a_difference_within_the_noise_says_how_many_seeds_would_tell(tmp_path):
     (pair,) = compared(setting(tmp_path, 8, 0.9) + setting(tmp_path, 16, 0.902, noise=noise)).pairs
     assert pair.verdict == "unclear"
     assert pair.needed > 5
+
+
+def test_more_pairs_take_more_seeds(tmp_path):
+    noise = (0.01, -0.012, 0.003, 0.012, -0.004)
+    two = setting(tmp_path, 8, 0.9) + setting(tmp_path, 16, 0.902, noise=noise)
+    alone, among = compared(two).pairs[0], compared(two + setting(tmp_path, 32, 0.9015, noise=noise[::-1])).pairs[0]
+    assert alone.test == among.test
+    assert alone.needed == seeds_needed(alone.test.difference, alone.test.std, paired=True)
+    assert among.needed == seeds_needed(alone.test.difference, alone.test.std, paired=True, alpha=0.05 / 3) > alone.needed
 
 
 def test_several_pairs_are_corrected(tmp_path):
