@@ -15,6 +15,7 @@ from nnjax.api import runs_listing
 from nnjax.cli import command_folders, compose
 from nnjax.records import find, removal
 from nnjax.records.labels import read_labels
+from nnjax.reporting.console import RunConsole
 
 
 @pytest.fixture
@@ -174,6 +175,25 @@ def test_runs_are_listed_before_they_are_moved_and_deleted_only_from_the_trash(p
     assert not (project / "outputs/trash").exists()
     assert call("remove=trash", "yes=true")[1] == "the trash is empty\n"
     assert names(call()[1]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 2), ("\n", 2), ("", 2), ("maybe\n", 2)])
+def test_at_a_terminal_it_asks(project, call, monkeypatch, answer, code):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    class LiveConsole(RunConsole):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            self.live = True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(runs_listing, "RunConsole", LiveConsole)
+    ended, said, complained = call("seed=1", "remove=runs")
+    assert (ended, "Move 1 run (" in said) == (code, True)
+    assert (complained == "remove=runs: nothing was changed\n") == (code == 2)
+    assert (project / "outputs/train/2026-11-23/b").exists() == (code == 2)
 
 
 def test_checkpoints_alone_are_moved(project, call):

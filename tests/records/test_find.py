@@ -90,6 +90,7 @@ def test_links_are_not_followed_below_a_folder(project):
         ("outptus", "no such folder; did you mean outputs?"),
         ("outputs/evaluate", "holds no run; did you mean outputs/"),
         ("outputs/train/*/nothing*", "no folder matches; did you mean outputs/train?"),
+        ("outputs/train/2026-11-23/14-05-09_fnn_digits/.hydra", "holds no run; did you mean outputs/train/"),
         ("zzz", "no such folder"),
         ("a**b", "no folder matches"),
         ("nul\0l", "a name cannot hold a NUL character"),
