@@ -21,6 +21,7 @@ from nnjax.cli.folder_lock import locked as locked
 from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.stored_config import check_data_places, read_stored_config
+from nnjax.cli.sweep_file import SWEEP_FILE
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.config.checkpoint_names import steps_saved
 from nnjax.config.diagnostics import Origins, Problem
@@ -135,6 +136,8 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
             return found
     other = next((folder for folder in candidates if is_dir(folder)), None)
     reason = f"no run: it holds no {CONFIG_FILE}" if other else absence(candidates[0])
+    if key == "resume" and other and (other / SWEEP_FILE).is_file():
+        raise ConfigError(Problem(key, name, "is a sweep, not a run; add -m, which runs what is left of it").line(origins))
     near = _nearest_run(name, other)
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError(Problem(key, name, reason + hint).line(origins))

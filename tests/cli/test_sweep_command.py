@@ -23,6 +23,7 @@ FAULTS = {
     "diverged": DivergedError("the loss is nan"),
     "failed": RuntimeError("unlucky"),
     "data": DataError("mnist: not found"),
+    "killed": KeyboardInterrupt(),  # leaves no outcome
 }
 
 
@@ -140,11 +141,13 @@ def test_a_sweep_resumes_what_was_stopped_and_keeps_what_is_finished(sweeps):
 def test_a_job_that_was_killed_is_not_what_it_was_before(sweeps):
     sweeps.faults = {1: "failed"}
     sweeps.start("model=fnn", "seed=1,2")
-    sweeps.faults = {1: "preempted"}
-    assert sweeps.resume() == 75
-    (sweeps.job(0) / OUTCOME_FILE).unlink()
-    assert sweeps.resume() == 75
-    assert sweeps.states == ["preempted", "completed"]
+    assert sweeps.states == ["failed", "completed"]
+    sweeps.faults = {1: "killed"}
+    assert sweeps.resume() == 130
+    assert sweeps.states == ["did not end", "completed"]
+    sweeps.faults = {}
+    assert sweeps.resume() == 0
+    assert sweeps.ran == [(1, True)]
 
 
 @pytest.mark.parametrize("what", ["code", "data", "config"])
@@ -231,6 +234,15 @@ def test_what_is_no_sweep_is_not_resumed(sweeps):
     shutil.rmtree(sweeps.folder / "one")
     assert sweeps.resume() == 2
     assert "a run is resumed by itself; leave out -m, or name the folder of a sweep" in sweeps.err
+
+
+def test_a_sweep_is_no_run(sweeps, monkeypatch):
+    sweeps.start("model=fnn", "seed=1,2")
+    monkeypatch.setattr(sys, "argv", ["train", f"resume={sweeps.folder / 'one'}"])
+    with redirect_stderr(io.StringIO()) as err, pytest.raises(SystemExit) as end:
+        command.run("train", TrainConfig, sweeps.task)
+    assert end.value.code == 2
+    assert "is a sweep, not a run; add -m, which runs what is left of it" in err.getvalue()
 
 
 def test_a_verb_may_refuse_the_jobs_before_anything_is_made(sweeps, monkeypatch):
