@@ -25,7 +25,7 @@ class JobCost:
     Attributes:
         model: name of its model.
         num_params: trained values of one network.
-        forward_flops: operations of one example's forward pass.
+        forward_flops: operations of one example's forward pass; of a registered model at least, where its layers are not known.
         examples: examples that are trained on, those of all trials.
         memory: a lower bound of its memory, in bytes.
     """
@@ -68,10 +68,12 @@ def job_cost(plan: Plan, num_params: int | None = None, flops: int | None = None
         flops: operations of one example's forward pass, if they are known.
     """
     machine = replace(known_machine(plan.config), runtime=RUNTIME)  # whether or not this process has loaded JAX
+    params = plan.num_params if num_params is None else num_params
+    counted = forward_flops(plan.layers) if flops is None else flops
     return JobCost(
         model=plan.config.model.name,
-        num_params=plan.num_params if num_params is None else num_params,
-        forward_flops=forward_flops(plan.layers) if flops is None else flops,
+        num_params=params,
+        forward_flops=counted or 2 * params,  # each weight is used at least once
         examples=plan.steps.total * plan.global_batch_size * plan.num_trials,
         memory=max((need.total for need in plan.memory_needs(machine)), default=0),
     )

@@ -21,6 +21,7 @@ from nnjax.cli.compose import Composition, compose, config_loader, override_text
 from nnjax.cli.hydra_runner import hand_over, run_jobs, setting
 from nnjax.cli.job import Job
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override
+from nnjax.cli.plugins import loaded_plugins
 from nnjax.cli.process import complain
 from nnjax.cli.runs import locked, occupy
 from nnjax.cli.sweep_again import Remaining, forget_outcomes, remaining
@@ -34,6 +35,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.leaving import INTERRUPTED
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_word
 
 _OF_A_SWEEP = ("hydra/launcher", "hydra.launcher", "hydra.sweeper.max_batch_size")
 """The settings that a resumed sweep may change: where its jobs run."""
@@ -98,6 +100,7 @@ def run_sweep(job: Job, composition: Composition, flags: Sequence[str], calls: S
         hydra=tuple(override_texts(composition.hydra, "hydra")),
         keep_going=keep_going,
         jobs=tuple(StoredJob(planned.overrides, planned.folder) for planned in jobs),
+        plugins=tuple(plugin.name for plugin in loaded_plugins()),
     )
     return _launch(job, composition, jobs, range(len(jobs)), sweep_dir, calls, sweep)
 
@@ -179,16 +182,20 @@ def _sweep_to_resume(composition: Composition) -> Path | None:
 def _resume(job: Job, composition: Composition, sweep_dir: Path, calls: SweepCalls) -> int:
     """Runs what is left of a sweep, in its folder."""
     stored = read_sweep(sweep_dir)
+    given = {Path(plugin.name).name for plugin in loaded_plugins()}
+    if missing := [name for name in stored.plugins if Path(name).name not in given]:
+        again = " ".join(f"--plugin {shell_word(name)}" for name in missing)
+        raise ConfigError(f"{shown_path(sweep_dir)}: was started with a plugin; give it again: {again}")
     settings = _settings(composition, stored, sweep_dir)
-    again = compose(stored.verb, [*stored.task, *settings], composition.directories, RunMode.MULTIRUN)
+    composed = compose(stored.verb, [*stored.task, *settings], composition.directories, RunMode.MULTIRUN)
     with locked(sweep_dir):
-        jobs = plan_again(job.schema, again, stored.jobs, keep_going=stored.keep_going)
+        jobs = plan_again(job.schema, composed, stored.jobs, keep_going=stored.keep_going)
         left = remaining(jobs, sweep_dir, code_version(), calls.data_hash)
         _tell(left, sweep_dir)
         forget_outcomes(left, sweep_dir)
         job.numbers = left.to_run
         kept = replace(stored, jobs=tuple(StoredJob(planned.overrides, planned.folder) for planned in left.jobs))
-        return _launch(job, again, left.jobs, left.to_run, sweep_dir, calls, kept)
+        return _launch(job, composed, left.jobs, left.to_run, sweep_dir, calls, kept)
 
 
 def _settings(composition: Composition, stored: SweepFile, sweep_dir: Path) -> list[str]:

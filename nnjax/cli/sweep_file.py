@@ -39,6 +39,7 @@ class SweepFile:
         hydra: those of Hydra's own settings.
         keep_going: whether a job whose values do not go together fails alone.
         jobs: all jobs, in order.
+        plugins: the files given with `--plugin`.
     """
 
     verb: str
@@ -46,6 +47,7 @@ class SweepFile:
     hydra: tuple[str, ...]
     keep_going: bool
     jobs: tuple[StoredJob, ...]
+    plugins: tuple[str, ...] = ()
 
 
 def write_sweep(sweep: SweepFile, sweep_dir: Path) -> None:
@@ -66,7 +68,8 @@ def read_sweep(sweep_dir: Path) -> SweepFile:
         jobs = tuple(StoredJob(_texts(job["overrides"]), _folder(job["folder"])) for job in found["jobs"])
         if not isinstance(found["verb"], str) or not isinstance(found["keep_going"], bool) or not jobs:
             raise ValueError
-        return SweepFile(found["verb"], _texts(found["task"]), _texts(found["hydra"]), found["keep_going"], jobs)
+        texts = {name: _texts(found[name]) for name in ("task", "hydra", "plugins")}
+        return SweepFile(verb=found["verb"], keep_going=found["keep_going"], jobs=jobs, **texts)
     except FileNotFoundError as error:
         raise ConfigError(f"{shown_path(path)}: is missing; only a sweep that has this file can be resumed") from error
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -88,7 +91,7 @@ def find_sweep(name: str, bases: tuple[Path, ...]) -> Path | None:
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not all(isinstance(value, str) and value.isprintable() for value in values):
         raise TypeError
     return tuple(values)
 

@@ -41,3 +41,8 @@ def test_the_time_is_that_of_runs_of_the_same_model():
     ]
     assert predicted_seconds(found, speeds) == (pytest.approx(found.flops / 3e9), 2.0)
     assert predicted_seconds(found, speeds[3:]) == (pytest.approx(found.flops / 1e9), 9.0)
+
+
+def test_the_operations_of_unknown_layers_have_a_lower_bound():
+    plan = make_plan(compose_train(["model=fnn"]))
+    assert job_cost(plan, num_params=500, flops=0).forward_flops == 1000
