@@ -7,7 +7,6 @@ Prints a table, and a line for jobs that one program could train together.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import median
 
 from nnjax.api.run_speeds import measured_speeds
 from nnjax.api.sweep_shapes import evaluated_shapes, refuse_problems
@@ -22,6 +21,9 @@ from nnjax.reporting.text import seconds_text
 
 _WORTH = 1.2
 """The factor by which training together must be faster to be named."""
+
+_COMMAND_LINE = 0.5  # seconds, for Python and Hydra
+_LEAST_START = 1.5  # seconds, of a command with JAX
 
 
 def survey(jobs: Sequence[PlannedJob], *, keep_going: bool) -> None:
@@ -48,8 +50,8 @@ def survey(jobs: Sequence[PlannedJob], *, keep_going: bool) -> None:
     console = RunConsole(None)
     rows = _rows(jobs, costs, speeds)
     console.print(sweep_plan_table(rows))
-    started = median(speed.import_seconds for speed in speeds)
-    console.print(f"{len(jobs)} jobs checked; time one after another, {source}, and {seconds_text(started)} for imports")
+    start = _start_seconds(speeds)
+    console.print(f"{len(jobs)} jobs checked; time one after another, {source}, and {seconds_text(start)} to start")
     if evaluated < networks:
         console.print(f"the shapes of {evaluated} of {networks} networks were evaluated; the others are counted by formula")
     for joint in joint_trials([job.config if number in costs else None for number, job in enumerate(jobs)])[:3]:
@@ -71,11 +73,16 @@ def _rows(jobs: Sequence[PlannedJob], costs: dict[int, JobCost], speeds: Sequenc
     return rows
 
 
+def _start_seconds(speeds: Sequence[Speed]) -> float:
+    """The time before a command's first job; a sweep's later jobs import nothing, so the longest time counts."""
+    return max(_LEAST_START, max(speed.import_seconds for speed in speeds) + _COMMAND_LINE)
+
+
 def _advice(joint: JointTrials, costs: dict[int, JobCost], speeds: Sequence[Speed]) -> str | None:
     """A line about jobs that one program could train; None if that saves little."""
     train, other = predicted_seconds(costs[joint.jobs[0]], speeds)
-    count = len(joint.jobs)
-    apart, together = count * (train + other), count * train + other
+    count, start = len(joint.jobs), _start_seconds(speeds)
+    apart, together = start + count * (train + other), start + count * train + other
     if apart < _WORTH * together:
         return None
     words = " ".join(shell_word(word) for word in joint.words)

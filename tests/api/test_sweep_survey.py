@@ -37,8 +37,8 @@ def test_a_table_says_what_the_jobs_cost(speeds, capsys):
     assert [row[:3] for row in rows] == [["0–2", "[16]", "1,210"], ["3–5", "[32]", "2,410"], ["all", "6", rows[2][2]]]
     assert rows[0][-2:] == ["2.0", "s"]
     assert rows[2][-2:] == ["12.0", "s"]
-    assert "6 jobs checked; time one after another, by 1 earlier run, and 1.5 s for imports" in printed
-    words = "seed=0 training.seeds=3 trains all 3 in one program, about 3 times as fast"
+    assert "6 jobs checked; time one after another, by 1 earlier run, and 2.0 s to start" in printed
+    words = "seed=0 training.seeds=3 trains all 3 in one program, about 2 times as fast"
     assert printed.count(words) == 2
 
 
