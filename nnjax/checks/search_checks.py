@@ -32,10 +32,7 @@ _FIXED = {
     "training.test": "a search never tests",
     "training.checkpoint_every": "a search saves no checkpoints",
     "training.keep": "a search saves no checkpoints",
-    "data.validation": "each setting is measured on the same validation split",
-    "data.name": "results on different data cannot be compared",
-    "data": "results on different data cannot be compared",
-    "data.directory": "results on different data cannot be compared",
+    "data": "the data is the same for every trial, but for data.augment",
     "parallel": "it changes the time of a training, not its result",
     "report": "it changes no result",
     "debug": "it is for debugging",
@@ -70,7 +67,9 @@ def _installed(config: SearchConfig) -> Iterator[Problem]:
 
 def _space(config: SearchConfig) -> Iterator[Problem]:
     if not config.search.space:
-        yield Problem("search.space", [], "needs at least one range, such as {key: optimizer.learning_rate, low: 1e-4, high: 0.1}")
+        yield Problem(
+            "search.space", [], "needs at least one range, such as {key: optimizer.learning_rate, low: 1e-4, high: 0.1}"
+        )
     for key, times in Counter(item.key for item in config.search.space).items():
         if times > 1:
             yield Problem("search.space", [item.key for item in config.search.space], f"has {key} {times} times")
@@ -80,7 +79,7 @@ def _space(config: SearchConfig) -> Iterator[Problem]:
 
 def _range(config: SearchConfig, item: SearchRange, place: str) -> Iterator[Problem]:
     parents = [".".join(item.key.split(".")[:end]) for end in range(1, item.key.count(".") + 2)]
-    if fixed := next((name for name in parents if name in _FIXED and (name == item.key or name != "data")), None):
+    if fixed := next((name for name in parents if name in _FIXED and "data.augment" not in parents), None):
         yield Problem(f"{place}.key", item.key, f"cannot be searched: {_FIXED[fixed]}")
         return
     try:
@@ -164,7 +163,9 @@ def _measured(config: SearchConfig) -> Iterator[Problem]:
     if "loss" in search.objectives:
         for index, item in enumerate(search.space):
             if item.key.partition(".")[0] == "loss":
-                yield Problem(f"search.space.{index}.key", item.key, "losses of different kinds cannot be compared; choose error")
+                yield Problem(
+                    f"search.space.{index}.key", item.key, "losses of different kinds cannot be compared; choose error"
+                )
 
 
 def _methods(config: SearchConfig) -> Iterator[Problem]:
@@ -207,5 +208,5 @@ def _process(config: SearchConfig) -> Iterator[Problem]:
 def _num_points(config: SearchConfig, item: SearchRange) -> int:
     if item.choices or item.points:
         return len(item.choices) or item.points or 1
-    assert item.low is not None and item.high is not None
-    return math.floor((item.high - item.low) / (item.step or 1) + 1e-9) + 1
+    low, high = item.ends
+    return math.floor((high - low) / (item.step or 1) + 1e-9) + 1

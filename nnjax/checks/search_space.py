@@ -3,6 +3,7 @@
 is_whole(config, SearchRange(key="training.global_batch_size", low=64, high=512))        # True
 """
 
+from dataclasses import is_dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -41,7 +42,7 @@ def annotation_of(config: SearchConfig, key: str) -> Any:
         KeyError: if the config has no such key.
     """
     value: Any = config
-    kind: Any = type(config)
+    kind: Any = SearchConfig
     for name in key.split("."):
         if isinstance(value, tuple):
             if not name.isdecimal() or int(name) >= len(value):
@@ -49,7 +50,7 @@ def annotation_of(config: SearchConfig, key: str) -> Any:
             kind = next(member for member in _members(kind) if get_origin(member) is tuple)
             value, kind = value[int(name)], get_args(kind)[0]
             continue
-        hints = hints_of(type(value)) if hasattr(type(value), "__dataclass_fields__") else {}
+        hints: dict[str, Any] = hints_of(type(value)) if is_dataclass(value) else {}  # type: ignore[arg-type]
         if name not in hints:
             raise KeyError(key)
         value, kind = getattr(value, name), hints[name]

@@ -42,6 +42,13 @@ class SearchRange:
     points: PositiveInt | None = None
     choices: tuple[Any, ...] = ()
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest value of a range without choices."""
+        assert self.low is not None
+        assert self.high is not None
+        return self.low, self.high
+
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
@@ -49,9 +56,9 @@ class Search:
 
     Attributes:
         space: the keys that vary, each with its range.
-        objectives: what is minimised, measured on the validation split: `error` (1 − accuracy) or `loss`, as the last evaluation
-            found it, and the number of `parameters`, the `flops` of a forward pass, or the `seconds` of training. Several give
-            the settings that no other one beats in all of them.
+        objectives: what is minimised, measured on the validation split: `error` (1 − accuracy) or `loss`, as of the last
+            evaluation, and the number of `parameters`, the `flops` of a forward pass, or the `seconds` of training. Several
+            give the settings that no other one beats in all of them.
         trials: settings tried in all, by all processes together; pruned and diverged ones count.
         seconds: no further trial begins after so many seconds of this process; null sets no limit.
         sampler: `tpe` and `cmaes` learn from the earlier trials, `random` and `grid` do not.

@@ -10,8 +10,9 @@ is Optuna's, and its dashboard reads it.
 
 import json
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,8 @@ from optuna.storages.journal import BaseJournalBackend
 from nnjax.config.errors import DataError, StorageError
 from nnjax.config.paths import shown_path, why
 
-try:
+if sys.platform != "win32":  # where one process searches alone
     import fcntl
-except ImportError:  # on Windows one process searches alone
-    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -41,11 +40,9 @@ def exclusive(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{shown_path(path)}: cannot be written: {why(error)}") from error
     try:
-        if fcntl is not None:
-            try:
+        if sys.platform != "win32":
+            with suppress(OSError):  # a file system without locks
                 fcntl.flock(number, fcntl.LOCK_EX)
-            except OSError:
-                pass  # a file system without locks: short appends are whole there, too, as long as it is a local one
         yield
     finally:
         os.close(number)

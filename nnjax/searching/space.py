@@ -23,6 +23,12 @@ Settings = Mapping[str, Any]
 """The values of one trial by key; a choice is its text."""
 
 
+def experiment_of(config: SearchConfig) -> dict[str, Any]:
+    """Returns the experiment of a search, as the plain data of a `TrainConfig`."""
+    values = {key: value for key, value in to_mapping(config).items() if key not in ("search", "resume")}
+    return {**values, "resume": None, "rerun": None}
+
+
 def distributions(config: SearchConfig) -> dict[str, BaseDistribution]:
     """Returns Optuna's distribution of each range, by key."""
     return {item.key: _distribution(item, whole=is_whole(config, item)) for item in config.search.space}
@@ -39,7 +45,9 @@ def values_of(space: Sequence[SearchRange], settings: Settings) -> dict[str, Any
     return {key: chosen[key][value] if chosen[key] else value for key, value in settings.items()}
 
 
-def with_values(config: Mapping[str, Any], values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def with_values(
+    config: Mapping[str, Any], values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Returns a config, as plain data, with a trial's values.
 
     Args:
@@ -70,17 +78,16 @@ def grid(config: SearchConfig) -> Iterator[dict[str, Any]]:
 def _distribution(item: SearchRange, *, whole: bool) -> BaseDistribution:
     if item.choices:
         return CategoricalDistribution([text_of(choice) for choice in item.choices])
-    assert item.low is not None and item.high is not None
+    low, high = item.ends
     if whole:
-        return IntDistribution(int(item.low), int(item.high), log=item.log, step=int(item.step or 1))
-    return FloatDistribution(item.low, item.high, log=item.log, step=item.step)
+        return IntDistribution(int(low), int(high), log=item.log, step=int(item.step or 1))
+    return FloatDistribution(low, high, log=item.log, step=item.step)
 
 
 def _points(item: SearchRange, *, whole: bool) -> list[Any]:
     if item.choices:
         return [text_of(choice) for choice in item.choices]
-    assert item.low is not None and item.high is not None
-    low, high, count = item.low, item.high, item.points
+    (low, high), count = item.ends, item.points
     if count is None:
         step = item.step or 1
         values = [low + index * step for index in range(math.floor((high - low) / step + 1e-9) + 1)]

@@ -6,11 +6,12 @@
             study.report(trial.number, 1, 0.08)          # True: end this trial
             study.tell(trial.number, Outcome("completed", (0.05,)))
 
-All of it stands in `journal.log`. Each process holds the lock of its own folder, its worker folder, as long as it lives; a trial
-that runs without a living worker was interrupted, and its settings are tried again.
+All of it stands in `journal.log`. Each process holds the lock of its own folder, its worker folder, as long as it lives; a
+trial that runs without a living worker was interrupted, and its settings are tried again.
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,14 +28,13 @@ from nnjax.searching.journal import JournalFile, exclusive
 from nnjax.searching.samplers import make_pruner, make_sampler
 from nnjax.searching.space import distributions, grid
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
 
 JOURNAL = "journal.log"
 _NAME = "search"
 _ATTEMPTS = 3
+_ENOUGH = 4  # completed trials from which importances say something
 
 Ending = Literal["completed", "pruned", "diverged", "refused", "failed"]
 Status = Ending | Literal["interrupted", "running", "waiting"]
@@ -172,6 +172,29 @@ class SearchStudy:
         """Returns all trials, of all processes."""
         return [_record(trial) for trial in self._trials()]
 
+    def importances(self) -> dict[str, float]:
+        """The share of the first objective's variance that each key explains (fANOVA); empty for few trials."""
+        done = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE]
+        if len(done) < _ENOUGH or len({trial.values[0] for trial in done}) < 2:
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            target = (lambda trial: trial.values[0]) if len(self._config.search.objectives) > 1 else None
+            return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, target=target))
+
+    def note_data(self, data_hash: str) -> str:
+        """Notes the hash of the data's content, if no process has yet; returns what was noted first."""
+        with exclusive(self._folder / "ask.lock"):
+            if not self.data_hash:
+                self._study.set_user_attr("data_hash", data_hash)
+            return self.data_hash
+
+    @property
+    def data_hash(self) -> str:
+        """The hash of the data's content; empty before it was noted."""
+        return str(self._study.user_attrs.get("data_hash", ""))
+
     def is_elsewhere(self, record: TrialRecord) -> bool:
         """Whether another living process trains a trial."""
         return record.status == "running" and record.number not in self._running and self._is_alive(record.worker)
@@ -219,7 +242,7 @@ class SearchStudy:
         except OSError:
             return False
         try:
-            if fcntl is None:
+            if sys.platform == "win32":
                 return True
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
