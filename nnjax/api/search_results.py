@@ -6,6 +6,7 @@ summary = results.finish(study, console)   # tables, figures, and what stands in
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ class SearchResults:
         first, objectives = best[0], self._config.search.objectives
         found = ", ".join(f"{name} {number_text(value)}" for name, value in zip(objectives, first.values, strict=True))
         about = [
-            f"The best of {len(records)} trials of a search on the validation split: {found} (trial {first.number}).",
+            f"Found by a search on the validation split: {found} (trial {first.number} of the search).",
             "The test split was not used: train it to test it, with several seeds.",
         ]
         write_experiment(self._trainer.config_of(first.settings), self._folder, BEST, about)
@@ -86,8 +87,9 @@ class SearchResults:
         elsewhere = sum(study.is_elsewhere(record) for record in records)
         if elsewhere:
             console.print(f"{elsewhere} still run in other processes, which bring this up to date")
+        counts = dict(Counter(row["status"] for row in rows))
         if not best:
-            return {"trials": rows, "best": None, "importances": {}}
+            return {"counts": counts, "best": None, "importances": {}}
         console.print(best_table([self.row(record) for record in best], objectives, list(self._keys)))
         importances = study.importances() if len(self._keys) > 1 else {}
         if importances:
@@ -100,7 +102,7 @@ class SearchResults:
         console.print(f"Written to {shell_text(shown_path(self._folder))}: search.csv, experiment/{BEST}.yaml, summary.json")
         values: dict[str, Any] = dict(zip(objectives, best[0].values, strict=True))
         first = {"trial": best[0].number, "settings": best[0].settings, **values}
-        return {"trials": rows, "best": first, "importances": importances, "figures": figures}
+        return {"counts": counts, "best": first, "importances": importances, "figures": figures}
 
     def _draw(self, rows: Sequence[Row], importances: dict[str, float]) -> list[str]:
         objectives, folder = self._config.search.objectives, self._folder / "figures"

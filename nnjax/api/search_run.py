@@ -91,7 +91,7 @@ def run_search(config: SearchConfig, run_dir: Path, console: RunConsole) -> Mapp
     }
     write_json(folder / "summary.json", summary)
     if found["best"] is None and status == "completed":
-        reasons = [row["reason"] for row in found["trials"] if row["reason"]]
+        reasons = [record.reason for record in study.records() if record.reason]
         raise UserError(f"no trial completed{f'; the first one: {reasons[0]}' if reasons else ''}")
     return summary
 

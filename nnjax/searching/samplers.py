@@ -37,8 +37,8 @@ def make_pruner(search: Search, num_evaluations: int) -> BasePruner:
         num_evaluations: of a whole training.
     """
     if search.pruner == "median":
-        return MedianPruner(n_startup_trials=search.startup, n_warmup_steps=search.warmup)
-    least = max(1, search.warmup)
+        return MedianPruner(n_startup_trials=search.startup, n_warmup_steps=search.warmup + 1)  # Optuna counts from 0
+    least = search.warmup + 1
     if search.pruner == "halving":
         return SuccessiveHalvingPruner(min_resource=least, reduction_factor=3)
     if search.pruner == "hyperband":

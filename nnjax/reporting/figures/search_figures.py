@@ -99,7 +99,7 @@ class _Scale:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Heights and labels: of all values of a few, else of five places."""
-        if len(self._values) <= 8:
+        if len(self._values) <= 8 and not any(isinstance(value, float) for value in self._values):
             return [(self.place(value), number_text(value)) for value in self._values]
         low, high = self._ends
         places = [index / 4 for index in range(5)]
