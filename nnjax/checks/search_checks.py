@@ -132,7 +132,7 @@ def _unknown(config: SearchConfig, key: str) -> str:
     owners = [name for name, option in _options(group).items() if leaf.partition(".")[0] in option.__dataclass_fields__]
     if owners:
         chosen = f"{group}={getattr(config, group).name}"
-        return f"unknown key for {chosen}; {' and '.join(f'{group}={name}' for name in owners)} can have it"
+        return f"unknown key for {chosen}; {', '.join(f'{group}={name}' for name in owners)} can have it"
     known = keys_of(TrainConfig)
     meant = suggest(key, known, (), None)
     return f"unknown key{f'; did you mean {meant}?' if meant else ''}"
