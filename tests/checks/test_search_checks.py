@@ -33,7 +33,7 @@ def test_what_goes_together():
         ("{key: optimizer.lr, low: 1, high: 2}", "key=optimizer.lr: unknown key; did you mean optimizer.learning_rate?"),
         (
             "{key: optimizer.momentum, low: 0, high: 0.9}",
-            "key=optimizer.momentum: unknown key for optimizer=adam; optimizer=sgd, optimizer=muon, optimizer=muon_sgd can have it",
+            "key=optimizer.momentum: unknown key for optimizer=adam; optimizer=sgd, optimizer=muon, optimizer=muon_sgd can",
         ),
         ("{key: model.hidden.1, low: 1, high: 2}", "key=model.hidden.1: unknown key"),
         ("{key: seed, low: 1, high: 2}", "key=seed: cannot be searched: a search compares settings, not seeds"),
