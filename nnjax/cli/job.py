@@ -28,10 +28,11 @@ from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, find_run, locked, newest_run,
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
+from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, parse
-from nnjax.config.paths import expanded, file_name, outside_fault
+from nnjax.config.paths import expanded, file_name, outside_fault, shown_path
 from nnjax.config.schema import TrainConfig, VerifyConfig
 from nnjax.config.search_options import SEARCH_RESUMABLE, SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
@@ -152,6 +153,10 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         composed = values
         names = SEARCH_RESUMABLE if schema is SearchConfig else RESUMABLE
         values, origins = read_earlier(composition, given[0], Path(values[given[0]]), names)
+        if schema is SearchConfig and "search" not in values:
+            raise ConfigError(
+                Problem("resume", shown_path(Path(values["resume"])), "holds a run, and no search").line(composition)
+            )
         if schema in _OF_A_RUN:  # the run's experiment, and this command's own keys
             values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")
