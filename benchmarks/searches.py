@@ -1,6 +1,6 @@
 """A search against random search and an ordinary sweep, on the same wall time: `python -m benchmarks.searches`.
 
-Each round is a seed of its own, for the settings that are drawn and for the networks. The methods take turns, on the same cores,
+Each round is a seed of its own, for the settings that are drawn and for the networks. The methods take turns on the same cores,
 with the same compiled programs at hand. Each one's best setting by the validation split is then trained with three other seeds,
 and tested. Needs MNIST in TFDS_DATA_DIR.
 """
