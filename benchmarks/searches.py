@@ -16,10 +16,15 @@ from benchmarks.command import timed, train
 from benchmarks.common import Session, parser, say, session
 
 _EXPERIMENT = "experiment=search_mnist_fnn"
+# What people write with -m: the learning rate finely, two more keys coarsely, the rest as it is.
+_SWEPT = (
+    "search.space=[{key: optimizer.learning_rate, low: 1e-4, high: 3e-2, log: true, points: 6},"
+    "{key: model.dropout, low: 0.0, high: 0.6, points: 3},{key: training.global_batch_size, choices: [64,128]}]"
+)
 _METHODS: Mapping[str, tuple[str, ...]] = {
     "TPE, pruned": (),
     "random": ("search.sampler=random", "search.pruner=none"),
-    "sweep over a grid": ("search.sampler=grid", "search.pruner=none"),
+    "sweep": ("search.sampler=grid", "search.pruner=none", _SWEPT),
 }
 _ALWAYS = ("report.figures=false", "search.trials=100000")
 

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 import optuna
@@ -226,9 +227,12 @@ class SearchStudy:
                 self._study.enqueue_trial(trial.params, user_attrs={"attempt": attempt + 1})
 
     def _grid_points(self, trials: Sequence[FrozenTrial]) -> Iterator[dict[str, Any]]:
+        """The points that were not tried, in a drawn order, so that a grid that is not finished covers the whole space."""
         tried = [trial.params for trial in trials if _is_counted(trial)]
         tried += [trial.system_attrs["fixed_params"] for trial in trials if trial.state == TrialState.WAITING]
-        return (point for point in grid(self._config) if point not in tried)
+        points = list(grid(self._config))
+        Random(self._config.search.seed).shuffle(points)
+        return (point for point in points if point not in tried)
 
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
