@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from small_runs import TINY
 
 import nnjax
+from nnjax.api import search_training
 from nnjax.api.search_training import TrialTrainer, without_test
 from nnjax.cli.compose import compose_config
 from nnjax.config.search_options import SearchConfig
@@ -125,6 +127,16 @@ def test_the_best_evaluation_counts_where_the_best_would_be_tested(dataset):
         0
     ]
     assert found.values == (min(metrics),)
+
+
+def test_what_jax_keeps_of_earlier_trials_is_freed(dataset, monkeypatch):
+    monkeypatch.setattr(search_training, "_PROGRAMS_KEPT", 2)
+    trainer = TrialTrainer(searched(), dataset, {})
+    live = []
+    for number in range(6):
+        list(trainer.train([Asked(number, settings(0.01 + number / 1000))], lambda *said: False))
+        live.append(len(jax.live_arrays()))
+    assert live[5] <= live[1]
 
 
 def test_facts_may_be_objectives(dataset):
