@@ -62,7 +62,13 @@ def _search(run: Session, budget: float, seed: int, overrides: Sequence[str]) ->
     seconds = timed(run, ["-m", "experiments.search", _EXPERIMENT, *overrides, *seeds, *_ALWAYS, f"hydra.run.dir={folder}"])
     best = json.loads((folder / "summary.json").read_text())["best"]
     _, tested = train(
-        run, "--config-dir", str(folder), "experiment=best", f"seed={seed + 500}", "training.seeds=3", "report.figures=false"
+        run,
+        "--config-dir",
+        str(folder / "found"),
+        "experiment=best",
+        f"seed={seed + 500}",
+        "training.seeds=3",
+        "report.figures=false",
     )
     return {
         "validation": best["error"],

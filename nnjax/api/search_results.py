@@ -1,7 +1,7 @@
 """What a search leaves: the table of its trials, the best ones, importances, figures and the best setting as an experiment.
 
 results = SearchResults(config, folder, trainer)
-results.write(study.records())             # search.csv and experiment/best.yaml, while it runs
+results.write(study.records())             # search.csv and found/experiment/best.yaml, while it runs
 summary = results.finish(study, console)   # tables, figures, and what stands in summary.json
 """
 
@@ -23,8 +23,8 @@ from nnjax.reporting.figures.search_figures import draw_parallel_coordinates, dr
 from nnjax.reporting.search_tables import Row, best_table, counts_line, importance_table, number_text, write_rows
 from nnjax.searching.study import SearchStudy, TrialRecord
 
-BEST = "best"
-"""The name of the experiment that a search leaves."""
+FOUND, BEST = "found", "best"
+"""The folder and the name of the experiment that a search leaves."""
 
 _ENOUGH = 4  # completed trials from which importances and figures say something
 
@@ -75,7 +75,7 @@ class SearchResults:
             f"Found by a search on the validation split: {found} (trial {first.number} of the search).",
             "The test split was not used: train it to test it, with several seeds.",
         ]
-        write_experiment(self._trainer.config_of(first.settings), self._folder, BEST, about)
+        write_experiment(self._trainer.config_of(first.settings), self._folder / FOUND, BEST, about)
         self._written = first.number
 
     def finish(self, study: SearchStudy, console: RunConsole) -> dict[str, Any]:
@@ -97,9 +97,11 @@ class SearchResults:
             console.print(importance_table(importances))
         figures = self._draw(rows, importances) if self._config.report.figures and len(best) else []
         console.print(
-            Text.assemble("The best setting, to be trained and tested: ", (train_command(self._folder, BEST), "bold"))
+            Text.assemble("The best setting, to be trained and tested: ", (train_command(self._folder / FOUND, BEST), "bold"))
         )
-        console.print(f"Written to {shell_text(shown_path(self._folder))}: search.csv, experiment/{BEST}.yaml, summary.json")
+        console.print(
+            f"Written to {shell_text(shown_path(self._folder))}: search.csv, {FOUND}/experiment/{BEST}.yaml, summary.json"
+        )
         values: dict[str, Any] = dict(zip(objectives, best[0].values, strict=True))
         first = {"trial": best[0].number, "settings": best[0].settings, **values}
         return {"counts": counts, "best": first, "importances": importances, "figures": figures}

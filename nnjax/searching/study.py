@@ -248,7 +248,7 @@ class SearchStudy:
         try:
             if sys.platform == "win32":
                 return True
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return True
         finally:

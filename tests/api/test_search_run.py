@@ -49,7 +49,7 @@ def test_a_search_leaves_its_trials_and_the_best_setting(found):
     best = min(rows, key=lambda row: float(row["error"]))
     assert summary["best"]["error"] == float(best["error"])
     assert {row["together"] for row in rows} == {"5"}
-    config = nnjax.compose("experiment=best", config_dir=folder)
+    config = nnjax.compose("experiment=best", config_dir=folder / "found")
     assert config.optimizer.learning_rate == summary["best"]["settings"][RATE]
     assert config.activation.name == summary["best"]["settings"]["activation"]
     result = nnjax.fit(config)

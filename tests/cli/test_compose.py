@@ -11,12 +11,14 @@ from nnjax.cli import compose as compose_module
 from nnjax.cli.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
+from nnjax.config.compare_options import CompareConfig
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.export_options import ExportConfig
 from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.predict_options import PredictConfig
+from nnjax.config.runs_options import RunsConfig
 from nnjax.config.schema import (
     AutopsyConfig,
     EvaluateConfig,
@@ -47,11 +49,13 @@ ROOTS = {
     "serve": ServeConfig,
     "export": ExportConfig,
     "prepare": PrepareConfig,
+    "runs": RunsConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,
     "netlab": NetlabConfig,
     "search": SearchConfig,
     "traffic": TrafficConfig,
+    "compare": CompareConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
 NEEDS = {

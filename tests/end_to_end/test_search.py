@@ -29,8 +29,15 @@ def test_a_search_and_what_it_found(tmp_path):
     folder = tmp_path / "search"
     printed = run("search", *SMALL, "search.trials=3", f"hydra.run.dir={folder}").stdout
     assert "3 trials: 3 completed" in printed
-    assert f"experiments.train --config-dir {folder} experiment=best" in printed
-    run("train", "--config-dir", str(folder), "experiment=best", "debug.max_steps=2", f"hydra.run.dir={tmp_path / 'run'}")
+    assert f"experiments.train --config-dir {folder}/found experiment=best" in printed
+    run(
+        "train",
+        "--config-dir",
+        str(folder / "found"),
+        "experiment=best",
+        "debug.max_steps=2",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
     rate = float(min(rows_of(folder), key=lambda row: float(row["error"]))[RATE])
     assert f"learning_rate: {rate}" in (tmp_path / "run/config.yaml").read_text()
     printed = run("search", f"resume={folder}", "search.trials=4").stdout
@@ -80,7 +87,7 @@ def test_a_signal_stops_a_search_which_then_goes_on(tmp_path, name):
     assert process.returncode == 75
     assert told.startswith(f"{'Ctrl-C' if name == 'SIGINT' else name}: stopped; what was found is in {folder}; go on with: ")
     assert len(told.splitlines()) == 1
-    assert (folder / "experiment/best.yaml").exists()
+    assert (folder / "found/experiment/best.yaml").exists()
     start("search", f"resume={folder}", "search.trials=6")
     assert len(tried(folder)) >= 6
 
