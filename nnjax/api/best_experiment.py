@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from nnjax.api.composing import compose
+from nnjax.cli.plugins import plugin_words
 from nnjax.config.errors import ConfigError
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import option_names, to_mapping
@@ -51,7 +52,7 @@ def write_experiment(config: TrainConfig, folder: Path, name: str, about: Sequen
 
 def train_command(folder: Path, name: str) -> str:
     """The command that trains an experiment of a folder."""
-    return f"{verb_command('train')} --config-dir {shell_word(str(folder))} experiment={name}"
+    return f"{verb_command('train')} --config-dir {shell_word(str(folder))} experiment={name}{plugin_words()}"
 
 
 def _composes(folder: Path, name: str, wanted: Mapping[str, Any]) -> bool:

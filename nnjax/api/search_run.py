@@ -19,6 +19,7 @@ from nnjax.checks.plan import make_plan
 from nnjax.checks.search_space import is_whole
 from nnjax.cli.compose import compose
 from nnjax.cli.hydra_internals import separate_state
+from nnjax.cli.plugins import offer_to_hydra, plugin_words
 from nnjax.config.errors import ConfigError, DataError, UserError
 from nnjax.config.invocation import verb_command
 from nnjax.config.leaving import PREEMPTED, on_leaving, shown_name
@@ -131,6 +132,7 @@ def option_values(config: SearchConfig) -> dict[str, dict[str, Any]]:
     for item in config.search.space:
         for choice in item.choices if item.key in names else ():
             with separate_state():
+                offer_to_hydra()
                 text = f"{item.key}={choice}"
                 found[text] = dict(compose("train", [text]).values(TrainConfig)[item.key])
     return found
@@ -167,5 +169,5 @@ def _check_data(study: "SearchStudy", data_hash: str, config: SearchConfig, fold
 
 def _stopped(name: str, folder: Path, study: "SearchStudy") -> str:
     """The line of a search that a signal ends."""
-    resume = f"{verb_command('search')} {shell_word(f'resume={folder}')}"
+    resume = f"{verb_command('search')} {shell_word(f'resume={folder}')}{plugin_words()}"
     return f"{shown_name(name)}: stopped; what was found is in {shell_word(folder)}; go on with: {resume}"

@@ -116,8 +116,8 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, *_OF_RUNS):
-            others = "train, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
+        if plugins and self.schema not in (TrainConfig, SearchConfig, *_OF_RUNS):
+            others = "train, search, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
