@@ -108,6 +108,8 @@ def _search(
     """Trains generation after generation; returns how the search ended, for this process."""
     objectives, keys = config.search.objectives, [item.key for item in config.search.space]
     with counting(console, config.search.trials) as advance:
+        for _ in study.ended():
+            advance()
         while config.search.seconds is None or time.monotonic() - started < config.search.seconds:
             asked = study.ask()
             if not asked:

@@ -29,6 +29,12 @@ def number_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else show(value)
 
 
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last part of each key, as ``learning_rate``; the whole key where two have the same."""
+    leaves = Counter(key.rpartition(".")[2] for key in keys)
+    return {key: leaf if leaves[leaf] == 1 else key for key in keys for leaf in (key.rpartition(".")[2],)}
+
+
 def trial_line(row: Row, objectives: Sequence[str], keys: Sequence[str], best: Row | None) -> str:
     """The line of a trial that has ended.
 
@@ -38,7 +44,7 @@ def trial_line(row: Row, objectives: Sequence[str], keys: Sequence[str], best: R
         keys: the searched ones.
         best: the row of the best trial so far; None with several objectives, or before the first.
     """
-    settings = "  ".join(f"{key}={number_text(row[key])}" for key in keys)
+    settings = "  ".join(f"{name}={number_text(row[key])}" for key, name in short_names(keys).items())
     if row["status"] == "completed":
         result = ", ".join(f"{name} {number_text(row[name])}" for name in objectives)
         if best is not None:
@@ -53,8 +59,8 @@ def best_table(best: Sequence[Row], objectives: Sequence[str], keys: Sequence[st
     """The best trials, the best first; with several objectives, those that no other one beats in all of them."""
     names = [name for name in ("parameters", "seconds") if name not in objectives]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("trial", *objectives, *keys, *names):
-        table.add_column(title.rpartition(".")[2] if title in keys else title, justify="right", overflow="fold")
+    for title in ("trial", *objectives, *short_names(keys).values(), *names):
+        table.add_column(title.replace("_", " "), justify="right")
     for row in best[:_MOST_ROWS]:
         facts = [f"{row[name]:,}" if isinstance(row.get(name), int) else number_text(row.get(name)) for name in names]
         table.add_row(str(row["trial"]), *(number_text(row[name]) for name in (*objectives, *keys)), *facts)

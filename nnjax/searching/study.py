@@ -196,6 +196,10 @@ class SearchStudy:
         """The hash of the data's content; empty before it was noted."""
         return str(self._study.user_attrs.get("data_hash", ""))
 
+    def ended(self) -> list[TrialRecord]:
+        """Returns the trials that count and have ended."""
+        return [record for record in self.records() if record.status not in ("interrupted", "running", "waiting")]
+
     def is_elsewhere(self, record: TrialRecord) -> bool:
         """Whether another living process trains a trial."""
         return record.status == "running" and record.number not in self._running and self._is_alive(record.worker)

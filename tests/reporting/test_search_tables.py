@@ -6,7 +6,15 @@ import pytest
 from rich.console import Console
 
 from nnjax.reporting.figures.search_figures import draw_parallel_coordinates, draw_search
-from nnjax.reporting.search_tables import best_table, counts_line, importance_table, number_text, trial_line, write_rows
+from nnjax.reporting.search_tables import (
+    best_table,
+    counts_line,
+    importance_table,
+    number_text,
+    short_names,
+    trial_line,
+    write_rows,
+)
 
 KEYS = {"optimizer.learning_rate": True, "model.hidden": False, "activation": False}
 
@@ -31,7 +39,7 @@ def shown(table):
 
 
 def test_the_line_of_a_trial():
-    rest = "optimizer.learning_rate=0.01  1.2 s"
+    rest = "learning_rate=0.01  1.2 s"
     line = trial_line(row(1), ["error"], ["optimizer.learning_rate"], row(1))
     assert line == f"trial   1  error 0.25 (the best)  {rest}"
     line = trial_line(row(1), ["error"], ["optimizer.learning_rate"], row(0, error=0.125))
@@ -39,13 +47,22 @@ def test_the_line_of_a_trial():
     line = trial_line(row(1, status="pruned", reason="worse"), ["error"], ["optimizer.learning_rate"], None)
     assert line == f"trial   1  pruned: worse  {rest}"
     line = trial_line(row(1, seconds=None, status="refused"), ["error"], ["optimizer.learning_rate"], None)
-    assert line == "trial   1  refused  optimizer.learning_rate=0.01"
+    assert line == "trial   1  refused  learning_rate=0.01"
     assert trial_line(row(1), ["error", "parameters"], [], None) == "trial   1  error 0.25, parameters 1200    1.2 s"
+
+
+def test_keys_are_shown_by_their_last_part_unless_two_have_it():
+    assert short_names(["optimizer.learning_rate", "activation", "model.name", "loss.name"]) == {
+        "optimizer.learning_rate": "learning_rate",
+        "activation": "activation",
+        "model.name": "model.name",
+        "loss.name": "loss.name",
+    }
 
 
 def test_the_tables():
     table = shown(best_table([row(number) for number in range(12)], ["error"], list(KEYS)))
-    assert "learning_rate" in table
+    assert "learning rate" in table
     assert "1,200" in table
     assert len([line for line in table.splitlines() if "0.25" in line]) == 10
     assert counts_line([row(0), row(1), row(2, status="pruned")]) == "3 trials: 2 completed, 1 pruned"
