@@ -5,6 +5,7 @@ draw_parallel_coordinates(rows, "error", {"optimizer.learning_rate": True}, run_
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ class _Scale:
     def __init__(self, values: Sequence[Any], *, log: bool) -> None:
         self._is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
         self._log = log and self._is_number and all(value > 0 for value in values)
-        shown = sorted(set(values)) if self._is_number else sorted(set(values), key=str)
+        shown = sorted(set(values)) if self._is_number else sorted(set(values), key=_natural)
         self._values = shown
         self._ends = (self._number(shown[0]), self._number(shown[-1])) if shown and self._is_number else (0.0, len(shown) - 1.0)
 
@@ -108,6 +109,12 @@ class _Scale:
 
     def _number(self, value: Any) -> float:
         return math.log(value) if self._log else float(value)
+
+
+def _natural(value: Any) -> list[tuple[int, float, str]]:
+    """Sorts text by the numbers in it: [64] before [128]."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", str(value))
+    return [(1, float(part), "") if part[:1].isdigit() else (0, 0.0, part) for part in parts if part]
 
 
 def _draw_course(axes: "Axes", rows: Sequence[Row], done: Sequence[Row], objective: str) -> None:
@@ -137,6 +144,8 @@ def _draw_pair(axes: "Axes", done: Sequence[Row], objectives: Sequence[str]) -> 
     values = [row[second] for row in done]
     if min(values) > 0 and max(values) > 30 * min(values):
         axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_formatter("{x:,.6g}")
     log_scale_if_wide(axes, [row[first] for row in done])
     axes.set(title=f"validation {first}" if first in ("error", "loss") else first, xlabel=second)
     axes.legend()
