@@ -1,11 +1,11 @@
 """What a search leaves: the table of its trials, the best ones, importances, figures and the best setting as an experiment.
 
 results = SearchResults(config, folder, trainer)
-results.write(study.records())             # search.csv and found/experiment/best.yaml, while it runs
-summary = results.finish(study, console)   # tables, figures, and what stands in summary.json
+results.write(study)                       # search.csv and found/experiment/best.yaml, while it runs
+more = results.show(study, console)        # tables and figures
+summary |= results.outcome(study.records())
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,8 +63,12 @@ class SearchResults:
             return done
         return [one for one in done if not any(_beats(other.values, one.values) for other in done)]
 
-    def write(self, records: Sequence[TrialRecord]) -> None:
+    def write(self, study: SearchStudy) -> None:
         """Writes `search.csv`, and the best setting if it is another one than before."""
+        with study.alone():  # of two processes, the one that writes last has seen the other's trials
+            self._write(study.records())
+
+    def _write(self, records: Sequence[TrialRecord]) -> None:
         write_rows(self.rows(records), self._folder / "search.csv")
         best = self.best(records)
         if not best or best[0].number == self._written:
@@ -78,42 +82,47 @@ class SearchResults:
         write_experiment(self._trainer.config_of(first.settings), self._folder / FOUND, BEST, about)
         self._written = first.number
 
-    def finish(self, study: SearchStudy, console: RunConsole) -> dict[str, Any]:
-        """Shows the tables, draws the figures, and returns the entries of `summary.json`."""
+    def outcome(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+        """What stands in `summary.json` of the trials: their number by status, and the best one."""
+        counts, best = dict(Counter(record.status for record in records)), self.best(records)
+        if not best:
+            return {"counts": counts, "best": None}
+        values: dict[str, Any] = dict(zip(self._config.search.objectives, best[0].values, strict=True))
+        return {"counts": counts, "best": {"trial": best[0].number, "settings": best[0].settings, **values}}
+
+    def show(self, study: SearchStudy, console: RunConsole) -> dict[str, Any]:
+        """Shows the tables, draws the figures, and returns the importances and the figures' paths."""
+        self._written = None  # the best setting is written once more, whatever another process wrote meanwhile
+        self.write(study)
         records = study.records()
         rows, best, objectives = self.rows(records), self.best(records), self._config.search.objectives
-        self.write(records)
         console.print(counts_line(rows))
         elsewhere = sum(study.is_elsewhere(record) for record in records)
         if elsewhere:
             console.print(f"{elsewhere} still run in other processes, which bring this up to date")
-        counts = dict(Counter(row["status"] for row in rows))
         if not best:
-            return {"counts": counts, "best": None, "importances": {}}
+            return {"importances": {}, "figures": []}
         console.print(best_table([self.row(record) for record in best], objectives, list(self._keys)))
         importances = study.importances() if len(self._keys) > 1 else {}
         if importances:
             console.print(f"The share of the differences in {objectives[0]} that each key explains:")
             console.print(importance_table(importances))
-        figures = self._draw(rows, importances) if self._config.report.figures and len(best) else []
+        figures = self._draw(rows, importances) if self._config.report.figures else []
         console.print(
             Text.assemble("The best setting, to be trained and tested: ", (train_command(self._folder / FOUND, BEST), "bold"))
         )
         console.print(
             f"Written to {shell_text(shown_path(self._folder))}: search.csv, {FOUND}/experiment/{BEST}.yaml, summary.json"
         )
-        values: dict[str, Any] = dict(zip(objectives, best[0].values, strict=True))
-        first = {"trial": best[0].number, "settings": best[0].settings, **values}
-        return {"counts": counts, "best": first, "importances": importances, "figures": figures}
+        return {"importances": importances, "figures": figures}
 
     def _draw(self, rows: Sequence[Row], importances: dict[str, float]) -> list[str]:
         objectives, folder = self._config.search.objectives, self._folder / "figures"
         if sum(row["status"] == "completed" for row in rows) < _ENOUGH:
             return []
         paths = [folder / "search.png", folder / "parallel_coordinates.png"]
-        with warnings.catch_warnings():
-            draw_search(rows, objectives, self._keys, importances, paths[0])
-            draw_parallel_coordinates(rows, objectives[0], self._keys, paths[1])
+        draw_search(rows, objectives, self._keys, importances, paths[0])
+        draw_parallel_coordinates(rows, objectives[0], self._keys, paths[1])
         return [str(path) for path in paths]
 
 

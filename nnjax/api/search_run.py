@@ -10,6 +10,7 @@ the next one: nothing has to be put away.
 import os
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def run_search(config: SearchConfig, run_dir: Path, console: RunConsole) -> Mapp
     plan = make_plan(parse(TrainConfig, experiment_of(config)))
     evaluations = max(1, -(-plan.steps.total // plan.steps.evaluate_every))
     study = SearchStudy(folder, os.path.relpath(run_dir, folder), config, evaluations)
-    with on_leaving(lambda name: (_stopped(name, folder, study), PREEMPTED)), jax_session(console.warn):
+    with on_leaving(lambda name: (_stopped(name, folder), PREEMPTED)), jax_session(console.warn):
         from nnjax.api.search_results import SearchResults
         from nnjax.api.search_training import TrialTrainer
         from nnjax.data.content_hash import content_hash
@@ -74,8 +75,8 @@ def run_search(config: SearchConfig, run_dir: Path, console: RunConsole) -> Mapp
         trainer = TrialTrainer(config, dataset, options)
         results = SearchResults(config, folder, trainer)
         status = _search(config, study, trainer, results, console, started)
-        found = results.finish(study, console)
-    summary = {
+        more = results.show(study, console)
+    summary: dict[str, Any] = {
         "name": folder.name,
         "verb": "search",
         "status": status,
@@ -88,11 +89,15 @@ def run_search(config: SearchConfig, run_dir: Path, console: RunConsole) -> Mapp
         "seconds": {"total": time.monotonic() - started},
         "peak_rss_mb": peak_rss_mb(),
         **environment(),
-        **found,
+        **more,
     }
-    write_json(folder / "summary.json", summary)
-    if found["best"] is None and status == "completed":
-        reasons = [record.reason for record in study.records() if record.reason]
+    summary["versions"] |= {"optuna": version("optuna")}
+    with study.alone():
+        records = study.records()
+        summary |= results.outcome(records)
+        write_json(folder / "summary.json", summary)
+    if summary["best"] is None and status == "completed" and not any(map(study.is_elsewhere, records)):
+        reasons = [record.reason for record in records if record.reason]
         raise UserError(f"no trial completed{f'; the first one: {reasons[0]}' if reasons else ''}")
     return summary
 
@@ -122,7 +127,7 @@ def _search(
                 shown = results.row(best[0]) if best and len(objectives) == 1 else None
                 console.print(trial_line(row, objectives, keys, shown))
                 advance()
-            results.write(study.records())
+            results.write(study)
     console.print(f"{config.search.seconds:g} seconds are over (search.seconds)")
     return "stopped_early"
 
@@ -169,7 +174,7 @@ def _check_data(study: "SearchStudy", data_hash: str, config: SearchConfig, fold
         )
 
 
-def _stopped(name: str, folder: Path, study: "SearchStudy") -> str:
+def _stopped(name: str, folder: Path) -> str:
     """The line of a search that a signal ends."""
     resume = f"{verb_command('search')} {shell_word(f'resume={folder}')}{plugin_words()}"
     return f"{shown_name(name)}: stopped; what was found is in {shell_word(folder)}; go on with: {resume}"

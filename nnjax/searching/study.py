@@ -14,6 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -121,12 +122,16 @@ class SearchStudy:
             load_if_exists=True,
         )
 
+    def alone(self) -> AbstractContextManager[None]:
+        """While the context is open, no other process begins a trial or writes what was found; it must not be nested."""
+        return exclusive(self._folder / "ask.lock")
+
     def ask(self) -> list[Asked]:
         """Begins the next generation; empty once `search.trials` have begun, or a grid is done.
 
         Settings that an interrupted process was trying come first.
         """
-        with exclusive(self._folder / "ask.lock"):
+        with self.alone():
             trials = self._trials()
             self._give_back(trials)
             trials = self._trials()
@@ -186,7 +191,7 @@ class SearchStudy:
 
     def note_data(self, data_hash: str) -> str:
         """Notes the hash of the data's content, if no process has yet; returns what was noted first."""
-        with exclusive(self._folder / "ask.lock"):
+        with self.alone():
             if not self.data_hash:
                 self._study.set_user_attr("data_hash", data_hash)
             return self.data_hash
