@@ -71,14 +71,11 @@ class TrialTrainer:
             report: called at each evaluation of each trial.
         """
         for group in _groups(asked):
-            try:
-                config, alone = self._together(group), False
-            except ConfigError:
-                config, alone = None, True
-            if config is not None and not alone:
+            config = self._together(group)
+            if config is not None:
                 yield from self._outcomes(config, group, report)
                 continue
-            for trial in group:
+            for trial in group:  # one by one, such as with training.test=best
                 try:
                     config = self.config_of(trial.settings)
                 except ConfigError as error:
@@ -86,11 +83,14 @@ class TrialTrainer:
                 else:
                     yield from self._outcomes(config, [trial], report)
 
-    def _together(self, group: Sequence[Asked]) -> TrainConfig:
-        """The config that trains several trials in one program; of one trial, its own."""
+    def _together(self, group: Sequence[Asked]) -> TrainConfig | None:
+        """The config that trains several trials in one program; None if they do not go together."""
         values = values_of(self._search.space, group[0].settings)
         rates = [trial.settings[RATE] for trial in group] if len(group) > 1 else None
-        return self._checked(values, {"training.vary.learning_rate": rates})
+        try:
+            return self._checked(values, {"training.vary.learning_rate": rates})
+        except ConfigError:
+            return None
 
     def _checked(self, values: Mapping[str, Any], more: Mapping[str, Any]) -> TrainConfig:
         config = parse(TrainConfig, with_values(with_values(self._experiment, values, self._options), more, {}))
