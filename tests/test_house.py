@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
     "nnjax.interconnect": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
+    "nnjax.searching": {"nnjax.config", "nnjax.checks"},  # on Optuna
     "nnjax.serving": {"nnjax.config"},
     # Reads what `cli` and `reporting` write into a run's folder.
     "nnjax.records": {"nnjax.config", "nnjax.cli", "nnjax.reporting"},

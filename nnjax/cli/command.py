@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
-from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new
+from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new, worker_folder
 from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
 from nnjax.cli.folderless import FOLDERLESS, run_without_folder
@@ -51,6 +51,7 @@ from nnjax.config.paths import absence, check_writable, is_dir
 from nnjax.config.predict_options import PredictConfig
 from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
+from nnjax.config.search_options import SearchConfig
 from nnjax.config.serve_options import ServeConfig
 from nnjax.config.shell import shell_text
 from nnjax.config.traffic_options import TrafficConfig
@@ -122,8 +123,8 @@ class _Command:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, *_OF_RUNS):
-            others = "train, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
+        if plugins and self.schema not in (TrainConfig, SearchConfig, *_OF_RUNS):
+            others = "train, search, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
@@ -198,7 +199,10 @@ class _Command:
             raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
         made = None
         changed: dict[str, Path | str | None]
-        if resume and (not is_auto or holds_run(Path(resume))):
+        if resume and self.schema is SearchConfig:
+            made = worker_folder(Path(resume))
+            changed = {"run.dir": made}
+        elif resume and (not is_auto or holds_run(Path(resume))):
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:

@@ -23,6 +23,7 @@ from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
 from nnjax.checks.predict_checks import check_predict
+from nnjax.checks.search_checks import check_search
 from nnjax.checks.trace_checks import check_trace
 from nnjax.checks.traffic_checks import check_traffic
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
@@ -50,6 +51,7 @@ from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
 from nnjax.config.predict_options import PredictConfig
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
+from nnjax.config.search_options import SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
 
 T = TypeVar("T")
@@ -111,6 +113,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_trace(config, origins, plan.spec)
     if isinstance(config, TrafficConfig):
         check_traffic(config, origins)
+    if isinstance(config, SearchConfig):
+        check_search(config, origins)
     if isinstance(config, ForecastConfig):
         check_forecast(config, origins)
     if isinstance(config, NetlabConfig):

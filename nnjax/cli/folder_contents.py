@@ -34,6 +34,7 @@ FILES = frozenset(
         *("netlab.log", "netlab.json", "netlab.csv"),
         *("predict.log", "predictions.jsonl", "export.log", "export.json", "serve.log"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
+        *("search.log", "search.csv", "journal.log", "journal.lock", "ask.lock"),
         *("test_predictions.safetensors", "compare.log", "comparison.json", "comparison.csv", "differences.csv"),
         *("comparison.md", "comparison.tex", "comparison.html"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
@@ -41,7 +42,7 @@ FILES = frozenset(
 )
 """The files that a verb writes into its folder, besides logs of further processes."""
 
-FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged", "astra-sim"})
+FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged", "astra-sim", "found", "workers"})
 """The folders that a verb writes into its folder."""
 
 _MOST_ENTRIES = 100_000

@@ -24,15 +24,17 @@ from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain, printing_to
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
+from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
+from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, config_hash, parse
-from nnjax.config.paths import expanded, file_name, outside_fault
+from nnjax.config.paths import expanded, file_name, outside_fault, shown_path
 from nnjax.config.schema import TrainConfig, VerifyConfig
+from nnjax.config.search_options import SEARCH_RESUMABLE, SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
 
 Task = Callable[[Any, Any], Mapping[str, object]]
@@ -172,7 +174,12 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         )
     if given and (given[0], values[given[0]]) != ("resume", AUTO):
         composed = values
-        values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+        names = SEARCH_RESUMABLE if schema is SearchConfig else RESUMABLE
+        values, origins = read_earlier(composition, given[0], Path(values[given[0]]), names)
+        if schema is SearchConfig and "search" not in values:
+            raise ConfigError(
+                Problem("resume", shown_path(Path(values["resume"])), "holds a run, and no search").line(composition)
+            )
         if schema in _OF_A_RUN:  # the run's experiment, and this command's own keys
             values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")

@@ -6,6 +6,7 @@ with locked(run_dir):
 config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
 """
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
@@ -157,12 +158,14 @@ def newest_run() -> str | None:
     return max(_all_runs(), key=_started, default=None)
 
 
-def is_resumable(key: str) -> bool:
-    """Whether a resumed run may change a dotted key."""
-    return f"{key}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+def is_resumable(key: str, names: Sequence[str] = RESUMABLE) -> bool:
+    """Whether a resumed run may change a dotted key; `names` are the keys that it may change."""
+    return f"{key}.".startswith(tuple(f"{name}." for name in names))
 
 
-def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
+def read_earlier(
+    composition: Composition, key: str, run_dir: Path, names: Sequence[str] = RESUMABLE
+) -> tuple[dict[str, Any], Provenance]:
     """Returns an earlier run's values, changed by the overrides of the command line, and where they were set.
 
     Args:
@@ -170,6 +173,7 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         key: `resume`, which keeps the experiment as it was, or `rerun` (`run` for verify and traffic), which starts a new one
             like it; the keys that only those commands have are left out.
         run_dir: folder of the earlier run.
+        names: the keys that a resume may change.
 
     Raises:
         ConfigError: for an override that would change what a resumed run trains.
@@ -182,9 +186,9 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         changed, text = override.key_or_group, str(override.input_line).lstrip("+")
         if override.is_hydra_override() or changed == key:
             continue
-        free = key != "resume" or is_resumable(changed)
+        free = key != "resume" or is_resumable(changed, names)
         if override.is_delete() or not free:
-            reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
+            reason = f"a resumed run stays the experiment it was; it may change {', '.join(names)}"
             if key != "resume":
                 reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")

@@ -28,6 +28,7 @@ from nnjax.config.schema import (
     TrainConfig,
     VerifyConfig,
 )
+from nnjax.config.search_options import SearchConfig
 from nnjax.config.serve_options import ServeConfig
 from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD
@@ -52,12 +53,15 @@ ROOTS = {
     "neuron": NeuronConfig,
     "trace": TraceConfig,
     "netlab": NetlabConfig,
+    "search": SearchConfig,
     "traffic": TrafficConfig,
     "compare": CompareConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
 NEEDS = {
     "data=textbook": ["model=two_neuron"],
+    "search=fnn": ["model=fnn"],
+    "search=mnist_fnn": ["model=fnn"],
     "training=textbook": ["model=two_neuron"],
     "data=airline": ["model=rnn"],
     "link=custom": ["link.bandwidth=1e9", "link.latency=1e-3"],
@@ -85,6 +89,8 @@ def test_every_option_composes(option: str) -> None:
     group, _, name = option.partition("=")
     needs = ["model=two_neuron"] if option.startswith("step_size=") else NEEDS.get(option, [])
     verb, schema = ("traffic", TrafficConfig) if group in ("link", "device") else ("train", TrainConfig)
+    if "search" in option:  # search=NAME, and experiment=search_NAME
+        verb, schema = "search", SearchConfig
     config = compose_config(verb, [option, *needs], schema)
     assert getattr(getattr(config, group, None), "name", name) == name
 
