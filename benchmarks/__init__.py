@@ -8,6 +8,7 @@
 | `python -m benchmarks.startup` | the seconds of the default run, cold and warm, of `--help` and of a config error |
 | `python -m benchmarks.seeds` | many seeds in one run, against one |
 | `python -m benchmarks.devices` | one CPU device against two, on the same cores and the same global batch |
+| `python -m benchmarks.searches` | what a search, random search and a sweep find in the same time |
 | `python benchmarks/scan_convolution.py` | the gain of nnjax's convolution inside a compiled loop |
 | `python -m benchmarks.gpu` | the shipped experiments on a GPU, and airbench94 in PyTorch |
 | `python -m benchmarks.torch_airbench` | airbench94 in PyTorch alone |

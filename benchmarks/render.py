@@ -37,6 +37,7 @@ KINDS = {
     "accuracy": Kind("Time to an accuracy", sections.accuracy),
     "scaling": Kind("As things grow", sections.scaling, sections.draw_scaling),
     "seeds": Kind("Many seeds in one run", sections.seeds),
+    "searches": Kind("Search, random search and a sweep in the same time", sections.searches),
     "devices": Kind("One device, or two on the same cores", sections.devices),
     "startup": Kind("Start", sections.startup),
     "serving": Kind("A server", sections.serving),

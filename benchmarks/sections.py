@@ -123,6 +123,25 @@ def seeds(result: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def searches(result: Mapping[str, Any]) -> str:
+    """Returns a table of what each way to search found, and the paired differences from the first one."""
+    rounds, differences = result["searches"], result["differences"]
+    first = next(iter(rounds[0]))
+    rows = ["| | trials | validation error, % | test error, % | more than the first, validation | test |", "|" + "---|" * 6]
+    for name in rounds[0]:
+        trials = spread([float(each[name]["trials"]) for each in rounds]).text()
+        errors = [spread([100 * each[name][split] for each in rounds]).text() for split in ("validation", "test")]
+        more = ["" if name == first else _interval(differences[name][split]) for split in ("validation", "test")]
+        rows.append(f"| {name} | {trials} | {errors[0]} | {errors[1]} | {more[0]} | {more[1]} |")
+    about = f"{result['budget']:g} s for each search of `{result['experiment']}`, {len(rounds)} seeds; medians, least and most"
+    return "\n".join([*rows, "", f"{about}. Differences are paired by seed: the mean, with its 95 % interval by Student's t."])
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    mean = f"{100 * found['mean']:+.2f}"
+    return f"{mean} [{100 * found['low']:+.2f} .. {100 * found['high']:+.2f}]" if "low" in found else mean
+
+
 def devices(result: Mapping[str, Any]) -> str:
     """Returns a table of the speeds with one device and with two."""
     rows = ["| | 1 device, steps/s | 2 devices | 2 are × as fast | by default |", "|---|---|---|---|---|"]

@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nnjax.api.sweep_data import DataHashes
+from nnjax.api.sweep_survey import survey
 from nnjax.cli import command
+from nnjax.cli.sweep_command import SweepCalls
 from nnjax.config.schema import TrainConfig
+from nnjax.reporting.sweep_progress import watched
 from nnjax.reporting.sweep_table import show_sweep
+
+_SWEEPS = SweepCalls(on_start=survey, watch=watched, data_hash=DataHashes())
 
 
 def main() -> None:
     """The command line."""
-    command.run("train", TrainConfig, train, on_sweep_end=show_sweep, tell=_tell)
+    command.run("train", TrainConfig, train, on_sweep_end=show_sweep, tell=_tell, sweep=_SWEEPS)
 
 
 def _tell(code: int, message: str) -> None:

@@ -12,7 +12,7 @@ from experiments import train
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra")
-WITH_KEYS = ("parallel", "report", "training")
+WITH_KEYS = ("parallel", "report", "search", "training")
 
 
 def listed():

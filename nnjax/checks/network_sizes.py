@@ -31,6 +31,7 @@ class LayerSize:
         inputs: values per example that the backward pass needs again: the inputs of a layer with weights.
         states: further values per example that it needs: a recurrent layer's states, one for each step.
         outputs: values per example that the layer returns.
+        products: multiplications per example with the values of its kernels.
         times: how many such layers follow one another.
     """
 
@@ -41,6 +42,7 @@ class LayerSize:
     inputs: int = 0
     states: int = 0
     outputs: int = 0
+    products: int = 0
     times: int = 1
 
     @property
@@ -72,6 +74,14 @@ def layer_sizes(model: Model, spec: DatasetSpec) -> tuple[LayerSize, ...]:
             return tuple(_rnn(model, spec))
         case _:
             return ()
+
+
+def forward_flops(layers: Sequence[LayerSize]) -> int:
+    """Floating-point operations of one example's forward pass: those with kernels, a multiplication and an addition each.
+
+    `nnjax.models.layer_summary` also counts biases, activations and normalisation, which take some percent.
+    """
+    return 2 * sum(layer.times * layer.products for layer in layers)
 
 
 def optimizer_values(optimizer: Optimizer, layers: Sequence[LayerSize]) -> int:
@@ -125,6 +135,7 @@ def _neurons(widths: Sequence[int], biases: Sequence[bool], learn_biases: bool) 
             state=0 if learn_biases else values,
             inputs=inputs,
             outputs=outputs,
+            products=inputs * outputs,
         )
 
 
@@ -132,10 +143,12 @@ def _dense(widths: Sequence[int], normalization: Normalization) -> Iterator[Laye
     *hidden, (inputs, outputs) = pairwise(widths)
     for number, (before, width) in enumerate(hidden, start=1):
         bias = 0 if normalization == "batch" else width
-        yield LayerSize(f"dense_{number}", kernels=before * width, vectors=bias, inputs=before, outputs=width)
+        size = before * width
+        yield LayerSize(f"dense_{number}", kernels=size, vectors=bias, inputs=before, outputs=width, products=size)
         if normalization != "none":
             yield _norm(f"dense_{number}_norm", width, width, statistics=normalization == "batch")
-    yield LayerSize("output", kernels=inputs * outputs, vectors=outputs, inputs=inputs, outputs=outputs)
+    size = inputs * outputs
+    yield LayerSize("output", kernels=size, vectors=outputs, inputs=inputs, outputs=outputs, products=size)
 
 
 def _norm(name: str, channels: int, values: int, *, statistics: bool = True, scale: bool = True) -> LayerSize:
@@ -147,12 +160,20 @@ def _norm(name: str, channels: int, values: int, *, statistics: bool = True, sca
 def _conv(name: str, size: int, channels: int, features: int, places: int, *, bias: bool) -> LayerSize:
     """A convolution whose input and output have the same number of places."""
     kernels, vectors = size * size * channels * features, features if bias else 0
-    return LayerSize(name, kernels=kernels, vectors=vectors, inputs=places * channels, outputs=places * features)
+    return LayerSize(
+        name,
+        kernels=kernels,
+        vectors=vectors,
+        inputs=places * channels,
+        outputs=places * features,
+        products=places * kernels,
+    )
 
 
 def _whitening(size: int, channels: int, places: int) -> LayerSize:
     features = 2 * size * size * channels  # its kernel is not trained, so its inputs are not kept
-    return LayerSize("whitening", vectors=features, state=size * size * channels * features, outputs=places * features)
+    kernel = size * size * channels * features
+    return LayerSize("whitening", vectors=features, state=kernel, outputs=places * features, products=places * kernel)
 
 
 def _image(spec: DatasetSpec) -> tuple[int, int, int]:
@@ -199,7 +220,8 @@ def _airbench(model: Airbench, spec: DatasetSpec) -> Iterator[LayerSize]:
                 before, height, width = height * width, height // 2, width // 2
                 yield LayerSize(f"pool_{group}", inputs=before * features, outputs=height * width * features)
             yield _norm(f"conv_{number}_norm", features, height * width * features, scale=False)
-    yield LayerSize("output", kernels=channels * spec.num_outputs, inputs=channels, outputs=spec.num_outputs)
+    kernels = channels * spec.num_outputs
+    yield LayerSize("output", kernels=kernels, inputs=channels, outputs=spec.num_outputs, products=kernels)
 
 
 def _rnn(model: RNN, spec: DatasetSpec) -> Iterator[LayerSize]:
@@ -214,8 +236,8 @@ def _rnn(model: RNN, spec: DatasetSpec) -> Iterator[LayerSize]:
             inputs=steps * inputs,
             states=steps * size,
             outputs=size if number == len(model.hidden) else steps * size,
+            products=steps * count * (inputs + size) * size,
         )
         inputs = size
-    yield LayerSize(
-        "output", kernels=inputs * spec.num_outputs, vectors=spec.num_outputs, inputs=inputs, outputs=spec.num_outputs
-    )
+    kernels, outputs = inputs * spec.num_outputs, spec.num_outputs
+    yield LayerSize("output", kernels=kernels, vectors=outputs, inputs=inputs, outputs=outputs, products=kernels)

@@ -13,7 +13,7 @@ launchers, shell completion. `--help` and `--explain [KEY]` are nnjax's.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,13 +21,14 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
-from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new
+from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new, worker_folder
 from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
+from nnjax.cli.folderless import FOLDERLESS, run_without_folder
 from nnjax.cli.follower import Tell, follow, told
 from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
-from nnjax.cli.hydra_runner import hand_over, run_composed, run_jobs, setting
+from nnjax.cli.hydra_runner import hand_over, run_composed, setting
 from nnjax.cli.job import Job, Task, plain_values
 from nnjax.cli.launcher import begin_rank, launch, say_folder
 from nnjax.cli.overrides import ON_COMMAND_LINE, parse_override, readable
@@ -36,11 +37,10 @@ from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.quoted_paths import quoted_path
 from nnjax.cli.runs import occupy
-from nnjax.cli.sweep_jobs import lists_jobs
-from nnjax.cli.sweep_plan import check_job, check_unused, plan, sweep_exit_code
-from nnjax.cli.sweep_results import JobResult, collect
-from nnjax.cli.sweep_workers import launched, usable_gpus
-from nnjax.cli.unbegun import finished_at_signal, removed_if_unbegun, unchanged_at_signal
+from nnjax.cli.sweep_command import SweepCalls, run_sweep
+from nnjax.cli.sweep_results import JobResult
+from nnjax.cli.sweep_workers import usable_gpus
+from nnjax.cli.unbegun import removed_if_unbegun, unchanged_at_signal
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.export_options import ExportConfig
 from nnjax.config.forecast_options import ForecastConfig
@@ -51,6 +51,7 @@ from nnjax.config.paths import absence, check_writable, is_dir
 from nnjax.config.predict_options import PredictConfig
 from nnjax.config.processes import detect, speaks
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
+from nnjax.config.search_options import SearchConfig
 from nnjax.config.serve_options import ServeConfig
 from nnjax.config.shell import shell_text
 from nnjax.config.traffic_options import TrafficConfig
@@ -69,7 +70,14 @@ _OF_RUNS = (
 )
 
 
-def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = None, tell: Tell | None = None) -> NoReturn:
+def run(
+    verb: str,
+    schema: type,
+    task: Task,
+    on_sweep_end: OnSweepEnd | None = None,
+    tell: Tell | None = None,
+    sweep: SweepCalls = SweepCalls(),  # noqa: B008  (frozen)
+) -> NoReturn:
     """Runs a verb with the arguments of this process, and exits.
 
     Exit codes: 0; that of the `UserError`, its message printed without a traceback; 130 after Ctrl-C; 1 for anything else,
@@ -82,12 +90,13 @@ def run(verb: str, schema: type, task: Task, on_sweep_end: OnSweepEnd | None = N
         task: what to do with the config in the run directory; returns the run's summary, ready for JSON.
         on_sweep_end: called with the results of all jobs at the end of a sweep, an interrupted one included.
         tell: for a verb that several processes can do: tells the others that the first one ends without it.
+        sweep: what else the verb adds to its sweeps.
     """
     module = f"experiments.{verb}"
     try:
         begin_process(module)
         begin_rank()
-        code = _Command(verb, schema, task, on_sweep_end, tell).main(sys.argv[1:])
+        code = _Command(verb, schema, task, replace(sweep, on_end=on_sweep_end), tell).main(sys.argv[1:])
     except BrokenPipeError:
         code = 1
     except UserError as error:
@@ -107,15 +116,15 @@ class _Command:
     verb: str
     schema: type
     task: Task
-    on_sweep_end: OnSweepEnd | None
+    sweep: SweepCalls
     tell: Tell | None
 
     def main(self, argv: Sequence[str]) -> int:
         """Runs the command that the arguments describe; returns the exit code."""
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
-        if plugins and self.schema not in (TrainConfig, *_OF_RUNS):
-            others = "train, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
+        if plugins and self.schema not in (TrainConfig, SearchConfig, *_OF_RUNS):
+            others = "train, search, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
@@ -129,6 +138,8 @@ class _Command:
             print(help_text(composition, self.schema, command))
             return unread(0, "--help")
         looking = arguments.explain is not None or arguments.cfg or arguments.info
+        if arguments.keep_going and not sweeping:
+            raise ConfigError("--keep-going: counts in a sweep only; add -m")
         processes = detect()
         if processes.count > 1 and not looking:
             if sweeping:
@@ -136,7 +147,7 @@ class _Command:
             if processes.rank:  # other verbs are for one process
                 return follow(self.schema, self.task, composition, processes) if self.schema is TrainConfig else 0
         if sweeping and not looking:
-            return self._sweep(job, composition, flags)
+            return run_sweep(job, composition, flags, self.sweep, keep_going=arguments.keep_going)
         if processes.count == 1 or looking or self.tell is None:
             return self._single(job, arguments, verb, composition, flags)
         if not any(composition.job.get(key) for key in ("resume", "rerun")):  # all processes come to the same errors so far
@@ -164,6 +175,8 @@ class _Command:
             config = resumed_or_new(config, composition, origins)
             values["resume"] = config.resume
         check(config, origins)
+        if self.schema in FOLDERLESS:
+            return run_without_folder(self.task, config)
         if isinstance(config, TrainConfig) and config.resume is not None and (line := finished(config, Path(config.resume))):
             print(line)
             return unread(0, "the line about the run")
@@ -186,7 +199,10 @@ class _Command:
             raise ConfigError(f"{given}: a resumed run stays in its folder {ON_COMMAND_LINE}")
         made = None
         changed: dict[str, Path | str | None]
-        if resume and (not is_auto or holds_run(Path(resume))):
+        if resume and self.schema is SearchConfig:
+            made = worker_folder(Path(resume))
+            changed = {"run.dir": made}
+        elif resume and (not is_auto or holds_run(Path(resume))):
             check_writable(Path(resume), "resume")
             changed = {"run.dir": resume, "output_subdir": None}
         else:
@@ -205,51 +221,13 @@ class _Command:
             finally:
                 release(None if given else made)
 
-    def _sweep(self, job: Job, composition: Composition, flags: Sequence[str]) -> int:
-        given = given_override(composition, "hydra.run.dir")
-        if given and not given_override(composition, "hydra.sweep.dir"):  # a command line may name both folders
-            value = given.partition("=")[2]
-            raise ConfigError(
-                f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
-            )
-        jobs = None
-        if lists_jobs(composition):
-            jobs = plan(self.schema, composition, complain)
-        else:
-            check_job(self.schema, composition)
-        sweep_dir = make_folder(composition.hydra, "sweep", composition, occupy, checkpoints=self.schema is TrainConfig)
-        texts = None if jobs is None else [tuple(text.lstrip("+") for text in planned.overrides) for planned in jobs]
-
-        def finish() -> list[JobResult]:
-            release(None if given_override(composition, "hydra.sweep.dir") else sweep_dir)
-            results = collect(sweep_dir, texts, [planned.folder for planned in jobs or ()])
-            if self.on_sweep_end:
-                self.on_sweep_end(sweep_dir, results)
-            return results
-
-        try:
-            if jobs is not None:
-                check_unused(jobs, sweep_dir)
-            with finished_at_signal(finish), launched(job, composition, jobs, sweep_dir) as more:
-                if jobs is None:
-                    overrides = [*composition.overrides, setting("sweep.dir", sweep_dir), *more]
-                    code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
-                else:
-                    code = run_jobs(job, composition, [planned.overrides for planned in jobs], sweep_dir)
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-        except BaseException:
-            release(None if given_override(composition, "hydra.sweep.dir") else sweep_dir)
-            raise
-        results = finish()
-        return code or sweep_exit_code([result.exit_code for result in results])
-
 
 def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:
     """Returns the arguments, the overrides among them, and the flags for Hydra, which takes flags and overrides apart."""
     parser = get_args_parser()
     parser.prog = program
     parser.add_argument("--explain", nargs="?", const="", metavar="KEY", help="Show where each value was set")
+    parser.add_argument("--keep-going", action="store_true", help="Run a sweep although some of its jobs cannot run")
     arguments = parser.parse_intermixed_args(argv)
     if "=" in (arguments.explain or ""):
         arguments.overrides.append(arguments.explain)
@@ -261,7 +239,7 @@ def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[s
     if arguments.multirun and (arguments.cfg or arguments.info):
         raise ConfigError("--multirun: --cfg and --info show a single config; leave out -m")
     overrides = [quoted_path(text, sweep=arguments.multirun) for text in arguments.overrides]
-    return arguments, overrides, [text for text in argv if text not in arguments.overrides]
+    return arguments, overrides, [text for text in argv if text not in (*arguments.overrides, "--keep-going")]
 
 
 def _compose(verb: str, overrides: Sequence[str], directories: Sequence[Path], *, sweep: bool) -> tuple[Composition, bool]:

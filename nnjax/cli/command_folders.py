@@ -6,6 +6,7 @@ release(folder)                                  # removes it if it is still emp
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ def _folder(settings: Any, mode: str, composition: Composition) -> Path:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{key}={pattern.get('dir')}: {str(error).splitlines()[0]}") from error
     return folder.absolute() if given_override(composition, key) else project_root() / folder
+
+
+def worker_folder(search: Path) -> Path:
+    """Makes the folder of a process that takes part in an earlier search, below the search's."""
+    return claim(search / "workers" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}", "resume")
 
 
 def release(folder: Path | None) -> None:

@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nnjax.checks.compare_checks import check_compare
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.export_checks import check_export
 from nnjax.checks.forecast_checks import check_forecast
@@ -22,6 +23,7 @@ from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
 from nnjax.checks.predict_checks import check_predict
+from nnjax.checks.search_checks import check_search
 from nnjax.checks.trace_checks import check_trace
 from nnjax.checks.traffic_checks import check_traffic
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
@@ -39,6 +41,7 @@ from nnjax.cli.overrides import (
 )
 from nnjax.cli.plugins import registered_option, values_and_place
 from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
+from nnjax.config.compare_options import CompareConfig
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.export_options import ExportConfig
@@ -48,6 +51,7 @@ from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
 from nnjax.config.predict_options import PredictConfig
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
+from nnjax.config.search_options import SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
 
 T = TypeVar("T")
@@ -109,6 +113,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_trace(config, origins, plan.spec)
     if isinstance(config, TrafficConfig):
         check_traffic(config, origins)
+    if isinstance(config, SearchConfig):
+        check_search(config, origins)
     if isinstance(config, ForecastConfig):
         check_forecast(config, origins)
     if isinstance(config, NetlabConfig):
@@ -119,6 +125,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_predict(config, origins)
     if isinstance(config, ExportConfig):
         check_export(config, origins)
+    if isinstance(config, CompareConfig):
+        check_compare(config)
     return plan
 
 
@@ -147,9 +155,8 @@ class Composition:
         """
         values = resolve(self.job, self)
         choices, unused = self.hydra.runtime.choices, self.unused(schema)
-        loader = config_loader(self.directories)
-        for text in self.overrides:
-            if parse_override(text, loader).key_or_group.partition(".")[0] in unused:
+        for text in self.overrides if unused else ():
+            if parse_override(text, config_loader(self.directories)).key_or_group.partition(".")[0] in unused:
                 raise ConfigError(f"{text}: unknown key {ON_COMMAND_LINE}")
         if "experiment" in values and (path := self._file(f"experiment/{choices.get('experiment')}")):
             reason = f"{shown_path(path)} must begin with the line '# @package _global_', as it sets keys of all groups"

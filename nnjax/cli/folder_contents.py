@@ -18,19 +18,31 @@ from nnjax.config.stored_files import kind_of
 
 FILES = frozenset(
     {
-        *(".lock", "config.yaml", "metrics.jsonl", "summary.json", "evaluation.json", "multirun.yaml"),
+        *(
+            ".lock",
+            "config.yaml",
+            "metrics.jsonl",
+            "summary.json",
+            "evaluation.json",
+            "multirun.yaml",
+            "printed.txt",
+            "sweep.json",
+        ),
         *("train.log", "evaluate.log", "trace.log", "neuron.log", "prepare.log", "sweep.log"),
         *("autopsy.log", "autopsy.json", "reproduce.py", "verify.log", "verification.json"),
         *("forecast.log", "forecast.json"),
         *("netlab.log", "netlab.json", "netlab.csv"),
         *("predict.log", "predictions.jsonl", "export.log", "export.json", "serve.log"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
+        *("search.log", "search.csv", "journal.log", "journal.lock", "ask.lock"),
+        *("test_predictions.safetensors", "compare.log", "comparison.json", "comparison.csv", "differences.csv"),
+        *("comparison.md", "comparison.tex", "comparison.html"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
     }
 )
 """The files that a verb writes into its folder, besides logs of further processes."""
 
-FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged", "astra-sim"})
+FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged", "astra-sim", "found", "workers"})
 """The folders that a verb writes into its folder."""
 
 _MOST_ENTRIES = 100_000

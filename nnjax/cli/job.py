@@ -7,7 +7,7 @@ Afterwards `job.exit_code` is the outcome; the job raises nothing for Hydra to r
 """
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,24 +15,26 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.auto_resume import AUTO, settled
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
-from nnjax.cli.process import complain
+from nnjax.cli.process import complain, printing_to
 from nnjax.cli.run_folder import working_in
-from nnjax.cli.runs import CONFIG_FILE, find_run, locked, newest_run, read_earlier
+from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, find_run, locked, newest_run, read_earlier
 from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
+from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinishedError, UserError
 from nnjax.config.leaving import on_leaving
-from nnjax.config.parsing import Origins, parse
-from nnjax.config.paths import expanded, file_name, outside_fault
+from nnjax.config.parsing import Origins, config_hash, parse
+from nnjax.config.paths import expanded, file_name, outside_fault, shown_path
 from nnjax.config.schema import TrainConfig, VerifyConfig
+from nnjax.config.search_options import SEARCH_RESUMABLE, SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
 
 Task = Callable[[Any, Any], Mapping[str, object]]
@@ -41,6 +43,10 @@ Task = Callable[[Any, Any], Mapping[str, object]]
 
 _OF_A_RUN = (VerifyConfig, TrafficConfig)
 """Schemas whose key `run` stands for the experiment of an earlier run."""
+
+
+PRINTED = "printed.txt"
+"""The file in a job's folder with what it would have printed to a terminal that shows the whole sweep."""
 
 
 class Job:
@@ -52,19 +58,28 @@ class Job:
         self.exit_code = 0
         self.plugins = loaded_plugins()
         self.share: Share | None = None
+        self.code: str | None = None  # of a sweep: `nnjax.cli.code_version`
+        self.quiet = False  # in another process, write what a job prints to its folder, and leave the terminal to the sweep
+        self.elsewhere = False  # whether this is a copy in another process
+        self.numbers: tuple[int, ...] | None = None  # of a sweep that is resumed: the jobs' own numbers, in the order of launch
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Prepares a launcher's worker process, which is sent the job: plugins, and what Hydra's settings are written with."""
         self.__dict__.update(state)
+        self.elsewhere = True
         OmegaConf.register_new_resolver("file_name", file_name, replace=True)
         load_plugins([str(plugin.path) for plugin in self.plugins])
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
-        if self.share is None or self.share.sweep == SWEEP:
-            self._run(composed)
-        else:
-            run_in_worker(self.share, lambda: self._run(composed), self._skip)
+        if self.numbers is not None:
+            _renumber(self.numbers)
+        printed = Path(HydraConfig.get().runtime.output_dir) / PRINTED
+        with printing_to(printed) if self.quiet and self.elsewhere else nullcontext():
+            if self.share is None or self.share.sweep == SWEEP:
+                self._run(composed)
+            else:
+                run_in_worker(self.share, lambda: self._run(composed), self._skip)
 
     def _skip(self) -> None:
         settings: Any = HydraConfig.get()
@@ -78,13 +93,14 @@ class Job:
         composition = Composition(settings.job.config_name, tuple(override_texts(settings, "task")), composed, settings)
         number = settings.job.num if settings.mode == RunMode.MULTIRUN else None
         overrides = tuple(text.lstrip("+") for text in composition.overrides)
-        self.exit_code, error, summary = 0, None, None
+        self.exit_code, error, summary, trained = 0, None, None, None
         try:
             with locked(run_dir):
                 values, origins = plain_values(self.schema, composition)
                 config: Any = parse(self.schema, values, origins)
+                trained = config_hash(config) if isinstance(config, TrainConfig) else None
                 if isinstance(config, TrainConfig):  # once more, since another job may have made the run meanwhile
-                    if self.share and is_restarted():
+                    if self.numbers is not None or (self.share and is_restarted()):
                         config = replace(config, resume=AUTO)
                     config = settled(config, run_dir, origins)
                 with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
@@ -106,9 +122,18 @@ class Job:
                 complain(traceback.format_exc().rstrip())
             error = error.partition("\n")[0]
         if number is not None:
-            write_outcome(JobResult(number, overrides, run_dir, self.exit_code, error, summary), run_dir)
+            outcome = JobResult(number, overrides, run_dir, self.exit_code, error, summary, self.code, trained)
+            write_outcome(outcome, run_dir)
             if self.exit_code == PreemptedError.exit_code:
                 raise SystemExit(self.exit_code)  # the machine is being taken away: start no further job
+
+
+def _renumber(numbers: Sequence[int]) -> None:
+    """Gives a job of a resumed sweep its own number, in place of its place among those that are launched."""
+    settings: Any = HydraConfig.get()
+    number = numbers[settings.job.num]
+    with flag_override(settings, ["struct", "readonly"], False):
+        settings.job.num, settings.job.id = number, str(number)
 
 
 def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[object]:
@@ -149,7 +174,12 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
         )
     if given and (given[0], values[given[0]]) != ("resume", AUTO):
         composed = values
-        values, origins = read_earlier(composition, given[0], Path(values[given[0]]))
+        names = SEARCH_RESUMABLE if schema is SearchConfig else RESUMABLE
+        values, origins = read_earlier(composition, given[0], Path(values[given[0]]), names)
+        if schema is SearchConfig and "search" not in values:
+            raise ConfigError(
+                Problem("resume", shown_path(Path(values["resume"])), "holds a run, and no search").line(composition)
+            )
         if schema in _OF_A_RUN:  # the run's experiment, and this command's own keys
             values = {key: values.get(key, composed[key]) for key in composed if key in known}
     data = values.get("data")

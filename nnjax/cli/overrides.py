@@ -219,6 +219,8 @@ def _reason(message: str, text: str) -> str:
 
 def _wrong_default(entry: Default, loader: ConfigLoader) -> ConfigError:
     place = f"(set in {entry.place})"
+    if entry.option in options(loader, entry.group):
+        return ConfigError(f"{entry.group}={entry.option}: is a group of another verb {place}")
     if options(loader, entry.group):
         return no_such_option(entry.group, entry.option, loader, place)
     allowed = groups(loader)

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from nnjax.cli.startup import open_streams
@@ -38,6 +39,29 @@ def complain(text: object) -> None:
     with suppress(AttributeError, OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def printing_to(path: Path) -> Iterator[None]:
+    """Within this block, what the process and its libraries print goes to a file."""
+    saved = [os.dup(number) for number in (1, 2)]
+    try:
+        with path.open("a") as file:
+            _flush_streams()
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+            yield
+    finally:
+        _flush_streams()
+        for number, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 class LastingStream(io.TextIOWrapper):

@@ -6,10 +6,7 @@ with locked(run_dir):
 config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
 """
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
@@ -20,9 +17,12 @@ from omegaconf import OmegaConf
 
 from nnjax.cli.compose import Composition, config_loader, project_root, resolve
 from nnjax.cli.folder_contents import check_contents
+from nnjax.cli.folder_lock import in_use_elsewhere as in_use_elsewhere  # for those who import it from here
+from nnjax.cli.folder_lock import locked as locked
 from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.stored_config import check_data_places, read_stored_config
+from nnjax.cli.sweep_file import SWEEP_FILE
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.config.checkpoint_names import steps_saved
 from nnjax.config.diagnostics import Origins, Problem
@@ -30,9 +30,6 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, reaching, shown_path
 from nnjax.config.stored_files import write_text
-
-if sys.platform != "win32":
-    import fcntl
 
 T = TypeVar("T")
 
@@ -99,54 +96,6 @@ def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = 
     return path
 
 
-_held: set[Path] = set()  # the folders that this process has locked
-
-
-@contextmanager
-def locked(run_dir: Path) -> Iterator[None]:
-    """Locks a folder for this process; the operating system releases it at the end of the process. No lock on Windows.
-
-    Raises:
-        ConfigError: if another process works in it.
-    """
-    # Not truncated, which would change its time: a refused resume leaves everything as it was.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with reaching("", run_dir, "cannot be written to"):
-        lock = os.open(run_dir / ".lock", flags, 0o666)
-    with os.fdopen(lock, "r+b", buffering=0) as file:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
-            except OSError:
-                pass  # a file system without locks
-        _held.add(run_dir)
-        try:
-            yield
-        finally:
-            _held.discard(run_dir)
-
-
-def in_use_elsewhere(run_dir: Path) -> bool:
-    """Whether another process has locked a folder."""
-    if run_dir in _held or sys.platform == "win32":
-        return False
-    try:
-        number = os.open(run_dir / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # a file system without locks
-    finally:
-        os.close(number)
-    return False
-
-
 def write_config(config: object, run_dir: Path) -> None:
     """Writes ``config.yaml``, whole or not at all; without `resume` and `rerun`, which are no part of the experiment."""
     mapping = to_mapping(config)
@@ -188,6 +137,8 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
             return found
     other = next((folder for folder in candidates if is_dir(folder)), None)
     reason = f"no run: it holds no {CONFIG_FILE}" if other else absence(candidates[0])
+    if key == "resume" and other and (other / SWEEP_FILE).is_file():
+        raise ConfigError(Problem(key, name, "is a sweep, not a run; add -m, which runs what is left of it").line(origins))
     near = _nearest_run(name, other)
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError(Problem(key, name, reason + hint).line(origins))
@@ -207,12 +158,14 @@ def newest_run() -> str | None:
     return max(_all_runs(), key=_started, default=None)
 
 
-def is_resumable(key: str) -> bool:
-    """Whether a resumed run may change a dotted key."""
-    return f"{key}.".startswith(tuple(f"{name}." for name in RESUMABLE))
+def is_resumable(key: str, names: Sequence[str] = RESUMABLE) -> bool:
+    """Whether a resumed run may change a dotted key; `names` are the keys that it may change."""
+    return f"{key}.".startswith(tuple(f"{name}." for name in names))
 
 
-def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dict[str, Any], Provenance]:
+def read_earlier(
+    composition: Composition, key: str, run_dir: Path, names: Sequence[str] = RESUMABLE
+) -> tuple[dict[str, Any], Provenance]:
     """Returns an earlier run's values, changed by the overrides of the command line, and where they were set.
 
     Args:
@@ -220,6 +173,7 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         key: `resume`, which keeps the experiment as it was, or `rerun` (`run` for verify and traffic), which starts a new one
             like it; the keys that only those commands have are left out.
         run_dir: folder of the earlier run.
+        names: the keys that a resume may change.
 
     Raises:
         ConfigError: for an override that would change what a resumed run trains.
@@ -232,9 +186,9 @@ def read_earlier(composition: Composition, key: str, run_dir: Path) -> tuple[dic
         changed, text = override.key_or_group, str(override.input_line).lstrip("+")
         if override.is_hydra_override() or changed == key:
             continue
-        free = key != "resume" or is_resumable(changed)
+        free = key != "resume" or is_resumable(changed, names)
         if override.is_delete() or not free:
-            reason = f"a resumed run stays the experiment it was; it may change {', '.join(RESUMABLE)}"
+            reason = f"a resumed run stays the experiment it was; it may change {', '.join(names)}"
             if key != "resume":
                 reason = "every key of the earlier run is needed; give it another value"
             raise ConfigError(f"{text}: {reason} {ON_COMMAND_LINE}")

@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from nnjax.cli.compose import Composition, compose, config_loader, override_texts
+from nnjax.cli.compose import Composition, config_loader, override_texts
 from nnjax.cli.hydra_internals import (
     BASIC_SWEEPER,
     ChoiceSweep,
@@ -33,6 +33,7 @@ from nnjax.cli.hydra_internals import (
     Transformer,
 )
 from nnjax.cli.overrides import ON_COMMAND_LINE, groups, options, parse_override
+from nnjax.cli.sweep_templates import Templates
 from nnjax.config.diagnostics import show
 from nnjax.config.errors import ConfigError
 
@@ -46,7 +47,7 @@ def lists_jobs(composition: Composition) -> bool:
 
 
 def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[Composition]:
-    """Yields the config of every job, in the order in which they run.
+    """Yields the config of every job, in the order in which they run; it is valid until the next one is taken.
 
     An experiment's file may hold a sweep of its own, `hydra.sweeper.params`; it is combined with the sweep of the command line.
     A key that the command line sets is not swept by a file.
@@ -62,7 +63,7 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"hydra.sweeper.max_batch_size={batch_size}: must be null or at least 1")
     loader = config_loader(sweep.directories)
-    settings = override_texts(sweep.hydra, "hydra")
+    templates = Templates(sweep.verb, override_texts(sweep.hydra, "hydra"), sweep.directories)
     command_line = _by_key(override_texts(sweep.hydra, "task"), loader)
     reported: set[str] = set()
 
@@ -84,13 +85,16 @@ def job_configs(sweep: Composition, tell: Callable[[str], object]) -> Iterator[C
         given = {**new, **brought, **outside}  # the last override of a key counts, so a file's come first
         for texts in _product([parse_override(text, loader) for text in given.values()], loader):
             job = dict(zip(given, texts, strict=True))
-            single = compose(sweep.verb, [*settings, *texts], sweep.directories)
+            single = templates.compose(texts)
             yield from jobs(single, {key: job[key] for key in outside}, {key: job[key] for key in given if key not in outside})
 
+    checked: Any = None
     for number, single in enumerate(jobs(sweep, command_line, {})):
         if number == MOST_JOBS:
             raise _too_many(show(" ".join(command_line.values())))
-        _check_settings(sweep, single)
+        if single.hydra is not checked:  # jobs of one template have the same settings
+            _check_settings(sweep, single)
+            checked = single.hydra
         yield single
 
 
@@ -102,15 +106,15 @@ def as_job(single: Composition, number: int) -> Iterator[str]:
         ConfigError: if the folder's name cannot be resolved.
     """
     config: Any = single.hydra._get_root()
-    pattern: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
-    with flag_override(config, ["struct", "readonly"], False):
+    with flag_override(config.hydra, ["struct", "readonly"], False):
         config.hydra.job.id, config.hydra.job.num = str(number), number
     before = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)
+    HydraConfig.instance().cfg = config  # `set_config` would copy it, which takes most of a job's time here
     try:
         folder = str(config.hydra.sweep.subdir)
     except OmegaConfBaseException as error:
         HydraConfig.instance().cfg = before
+        pattern: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
         raise ConfigError(f"hydra.sweep.subdir={pattern['subdir']}: {str(error).splitlines()[0]}") from error
     try:
         yield folder

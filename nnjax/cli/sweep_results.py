@@ -9,7 +9,7 @@ A job writes its outcome to `.hydra/outcome.json` in its folder, so that jobs ma
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnjax.config.errors import ConfigError, DataError, DivergedError, PreemptedError
@@ -18,6 +18,9 @@ from nnjax.config.stored_files import MOST_RESULTS, read_json, write_text
 OUTCOME_FILE = ".hydra/outcome.json"
 DID_NOT_END = "did not end"
 NOT_STARTED = "not started"
+
+FINAL_CODES = (0, DivergedError.exit_code)
+"""The exit codes of a job whose result is there: training it again gives the same."""
 
 _STATUSES = {
     ConfigError.exit_code: "config error",
@@ -38,6 +41,8 @@ class JobResult:
         exit_code: the exit code that it would have as a run of its own.
         error: first line of the error; None without one.
         summary: the task's result; None if it failed.
+        code: version of the code that ran, of `nnjax.cli.code_version`; None if unknown.
+        config: hash of the job's resolved config; None if unknown.
     """
 
     number: int
@@ -46,6 +51,8 @@ class JobResult:
     exit_code: int
     error: str | None
     summary: Mapping[str, object] | None
+    code: str | None = field(default=None, compare=False)
+    config: str | None = field(default=None, compare=False)
 
     @property
     def status(self) -> str:
@@ -69,6 +76,8 @@ def write_outcome(result: JobResult, run_dir: Path) -> None:
         "exit_code": result.exit_code,
         "error": result.error,
         "summary": result.summary,
+        "code": result.code,
+        "config": result.config,
     }
     write_text(path, json.dumps(outcome, default=str))
 
@@ -79,16 +88,26 @@ def collect(sweep_dir: Path, jobs: Sequence[tuple[str, ...]] | None, folders: Se
     Args:
         sweep_dir: the sweep's folder.
         jobs: the overrides of each job; None if only the sweeper has them.
-        folders: the jobs' folders inside `sweep_dir`; a job whose folder exists has begun.
+        folders: the jobs' folders inside `sweep_dir`; a job whose folder exists has begun. None looks at all folders.
     """
     found = {number: JobResult(number, texts, None, 1, DID_NOT_END, None) for number, texts in enumerate(jobs or ())}
     for number, folder in enumerate(folders or ()):
-        if (sweep_dir / folder).is_dir():
+        if number in found and (sweep_dir / folder).is_dir():
             found[number] = replace(found[number], run_dir=sweep_dir / folder)
-    for path in sweep_dir.rglob(OUTCOME_FILE):
+    paths = sweep_dir.rglob(OUTCOME_FILE) if folders is None else (sweep_dir / folder / OUTCOME_FILE for folder in folders)
+    for path in paths:
         with suppress(OSError, ConfigError, TypeError, KeyError):  # one that is torn: its job did not end
             outcome = read_json(path, MOST_RESULTS)
             if jobs is None or outcome["number"] in found:
                 result = JobResult(**{**outcome, "overrides": tuple(outcome["overrides"]), "run_dir": path.parents[1]})
+                _check_types(result)
                 found[result.number] = result
     return [found[number] for number in sorted(found)]
+
+
+def _check_types(result: JobResult) -> None:
+    """Refuses an outcome that no job wrote."""
+    if not isinstance(result.number, int) or not isinstance(result.exit_code, int):
+        raise TypeError
+    if not isinstance(result.summary, Mapping | None):
+        raise TypeError

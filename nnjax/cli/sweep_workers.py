@@ -20,6 +20,7 @@ from typing import Any
 from omegaconf import flag_override
 
 from nnjax.cli.compose import Composition
+from nnjax.cli.hydra_internals import OWN_PLUGINS
 from nnjax.cli.job import Job
 from nnjax.cli.process import complain
 from nnjax.cli.worker import SWEEP, Share
@@ -71,6 +72,19 @@ def launched(job: Job, composition: Composition, jobs: Sized | None, sweep_dir: 
             yield overrides
     finally:
         shutil.rmtree(locks, ignore_errors=True)
+
+
+def in_other_processes(job: Job, composition: Composition) -> bool:
+    """Whether the launcher runs the jobs in other processes, within `launched`."""
+    target = str(composition.hydra.launcher._target_)
+    if target.startswith(OWN_PLUGINS):
+        return False
+    return job.share is not None or not target.startswith("hydra_plugins.hydra_joblib_launcher.")
+
+
+def prints_here(composition: Composition) -> bool:
+    """Whether the launcher's other processes print to this one's terminal; those of submitit print to files."""
+    return not str(composition.hydra.launcher._target_).startswith("hydra_plugins.hydra_submitit_launcher.")
 
 
 def explained(error: Exception) -> str | None:

@@ -98,6 +98,8 @@ def _is_early(path: Path) -> bool:
         return path.is_dir() and not _names(path)
     if path.name == "metrics.jsonl" and not _has_no_step(path):
         return False
+    if path.name == "journal.log":  # of a search
+        return False
     early = path.name in _FILES or path.name in _FOLDERS or path.name.endswith(".log")
     return early or path.name.startswith(".config.yaml.")
 

@@ -25,6 +25,8 @@ _NOUN = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 def describe(annotation: Any) -> str:
     """Describes the values that an annotation allows, to follow "must be"."""
+    if annotation is Any:
+        return "any value"
     if options := options_of(annotation):
         return choice(tuple(options))
     match get_origin(annotation):

@@ -130,6 +130,8 @@ class _Reader:
 
     def value(self, annotation: Any, value: object, key: str) -> Any:
         """Converts a value to its annotation; if it cannot, notes a problem and returns None."""
+        if annotation is Any:
+            return tuple(value) if isinstance(value, list) else value
         if options := options_of(annotation):
             return self.option(options, value, key)
         if get_origin(annotation) in (Union, UnionType):

@@ -4,6 +4,7 @@ command.run("train", TrainConfig, train, on_sweep_end=show_sweep)
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.cli.runs import holds_config, read_config
-from nnjax.cli.sweep_results import JobResult
+from nnjax.cli.sweep_file import SWEEP_FILE
+from nnjax.cli.sweep_plan import sweep_exit_code
+from nnjax.cli.sweep_results import FINAL_CODES, JobResult
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
@@ -40,6 +44,8 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
         console.print(sweep_table(rows))
         if errors := sweep_errors(rows):
             console.print(errors)
+        if len(results) > 1 and any(result.exit_code for result in results):
+            console.print(_ending(sweep_dir, results))
         counted = "1 job, its folder" if len(jobs) == 1 else f"{len(jobs)} jobs, their folders"
         console.print(f"{counted} NUMBER_… in {shell_text(sweep_dir)}")
         drawn = {name: job for name, job in zip(names, jobs, strict=True) if job.wants_figures and job.records}
@@ -50,6 +56,23 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
             several = {"losses": losses} if len(set(losses.values())) > 1 else {}
             draw_sweep({name: job.records for name, job in drawn.items()}, sweep_dir / "losses.png", **several)
             console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
+
+
+def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
+    """How many jobs ended how, the exit code, and the command that runs what is left."""
+    counts = Counter(result.status.replace("_", " ") for result in results)
+    states = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    lines = [f"{states}; exit code {sweep_exit_code([result.exit_code for result in results])}"]
+    left = sum(result.exit_code not in FINAL_CODES for result in results)
+    if left and (sweep_dir / SWEEP_FILE).exists():
+        command = f"{verb_command('train')} -m resume={shell_text(sweep_dir)}"
+        lines.append(f"{left} of {len(results)} jobs have no result; {command} runs them")
+    return "\n".join(lines)
+
+
+def row_of(result: JobResult) -> dict[str, Any]:
+    """A job's row for `nnjax.reporting.tables.sweep_table` and `nnjax.reporting.best.best_jobs`."""
+    return _Job(result).row
 
 
 @dataclass(frozen=True)

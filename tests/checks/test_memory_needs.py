@@ -4,7 +4,8 @@ import pytest
 
 from nnjax.checks.memory_needs import RUNTIME, Machine, memory_needs
 from nnjax.checks.trials import trials
-from nnjax.cli.compose import compose_train, conf_dir
+from nnjax.cli.compose import compose_config, compose_train, conf_dir
+from nnjax.config.search_options import SearchConfig
 from nnjax.data.dataset_spec import dataset_spec
 
 CPU = Machine("cpu")
@@ -14,7 +15,10 @@ EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.y
 
 
 def needs(*overrides, machine=CPU, purpose="train"):
-    config = compose_train([*overrides, "parallel.memory_limit=off"])
+    if any("=search_" in text for text in overrides):
+        config = compose_config("search", [*overrides, "parallel.memory_limit=off"], SearchConfig)
+    else:
+        config = compose_train([*overrides, "parallel.memory_limit=off"])
     return {(need.when, need.where): need for need in memory_needs(config, dataset_spec(config.data), machine, purpose)}
 
 

@@ -8,7 +8,7 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnjax.checks.network_sizes import layer_sizes, optimizer_values
+from nnjax.checks.network_sizes import forward_flops, layer_sizes, optimizer_values
 from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.config.options import (
@@ -24,9 +24,9 @@ from nnjax.config.options import (
     TwoNeuron,
     Whitening,
 )
-from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.data.dataset_spec import DatasetSpec, dataset_spec
 from nnjax.models.build import build
-from nnjax.models.layer_summary import num_params
+from nnjax.models.layer_summary import num_params, summarize
 from nnjax.training.initial_state import abstract_network
 from nnjax.training.optimizers import make_optimizer
 
@@ -109,6 +109,27 @@ def test_counts_are_those_of_the_network(name, data):
     assert sum(layer.times * layer.kernels for layer in layers) == sum(math.prod(p.shape) for p in trained if len(p.shape) > 1)
     assert sum(layer.times * layer.vectors for layer in layers) == sum(math.prod(p.shape) for p in trained if len(p.shape) == 1)
     assert sum(layer.times * layer.state for layer in layers) == num_params(nnx.state(network, nnx.Not(nnx.Param)))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "below"),
+    [
+        (["model=two_neuron"], 1.6),
+        (["model=fnn", "model.hidden=[300,200]"], 1.01),
+        (["model=fnn", "model.normalization=layer"], 1.2),
+        (["model=cnn"], 1.1),
+        (["model=airbench", "data=cifar10"], 1.1),
+        (["model=rnn", "model.cell=simple"], 1.1),
+        (["model=rnn", "model.cell=gru"], 1.1),
+        (["model=rnn", "model.cell=lstm", "model.hidden=[32,16]"], 1.1),
+    ],
+)
+def test_the_products_are_most_of_the_operations(overrides, below):
+    config = compose_train(overrides)
+    spec = dataset_spec(config.data)
+    network = nnx.eval_shape(lambda: build(config.model, config.activation, spec, rngs=nnx.Rngs(0)))
+    counted, products = sum(row.flops for row in summarize(network, spec)), forward_flops(layer_sizes(config.model, spec))
+    assert products <= counted <= below * products
 
 
 @pytest.mark.parametrize("learn", [True, False])

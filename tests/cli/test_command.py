@@ -371,7 +371,7 @@ def test_an_evaluation_has_its_folder_too(project: Path, run: Run) -> None:
 
 
 def test_a_sweep_runs_what_can_run_and_tells_of_all(project: Path, run: Run) -> None:
-    result = run("model=fnn,cnn", "-m", "data=textbook,digits", "seed=13,1", "training.global_batch_size=1")
+    result = run("model=fnn,cnn", "-m", "--keep-going", "data=textbook,digits", "seed=13,1", "training.global_batch_size=1")
     assert result.returncode == 1
     lines = [line.split(" ", 2) for line in result.stdout.splitlines() if line.startswith("job ")]
     assert [int(number) for _, number, _ in lines] == list(range(8))

@@ -11,12 +11,14 @@ from nnjax.cli import compose as compose_module
 from nnjax.cli.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
+from nnjax.config.compare_options import CompareConfig
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.export_options import ExportConfig
 from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.predict_options import PredictConfig
+from nnjax.config.runs_options import RunsConfig
 from nnjax.config.schema import (
     AutopsyConfig,
     EvaluateConfig,
@@ -26,6 +28,7 @@ from nnjax.config.schema import (
     TrainConfig,
     VerifyConfig,
 )
+from nnjax.config.search_options import SearchConfig
 from nnjax.config.serve_options import ServeConfig
 from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD
@@ -46,14 +49,19 @@ ROOTS = {
     "serve": ServeConfig,
     "export": ExportConfig,
     "prepare": PrepareConfig,
+    "runs": RunsConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,
     "netlab": NetlabConfig,
+    "search": SearchConfig,
     "traffic": TrafficConfig,
+    "compare": CompareConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
 NEEDS = {
     "data=textbook": ["model=two_neuron"],
+    "search=fnn": ["model=fnn"],
+    "search=mnist_fnn": ["model=fnn"],
     "training=textbook": ["model=two_neuron"],
     "data=airline": ["model=rnn"],
     "link=custom": ["link.bandwidth=1e9", "link.latency=1e-3"],
@@ -81,6 +89,8 @@ def test_every_option_composes(option: str) -> None:
     group, _, name = option.partition("=")
     needs = ["model=two_neuron"] if option.startswith("step_size=") else NEEDS.get(option, [])
     verb, schema = ("traffic", TrafficConfig) if group in ("link", "device") else ("train", TrainConfig)
+    if "search" in option:  # search=NAME, and experiment=search_NAME
+        verb, schema = "search", SearchConfig
     config = compose_config(verb, [option, *needs], schema)
     assert getattr(getattr(config, group, None), "name", name) == name
 

@@ -1,5 +1,6 @@
 """A command's process ends at once, and yet does what is to be done at its end."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from nnjax.cli.process import end_process
+from nnjax.cli.process import end_process, printing_to
 
 ENDING = """
 import atexit, sys, threading, time
-from nnjax.cli.process import end_process
+from nnjax.cli.process import end_process, printing_to
 
 class Slow:  # stands for all that Python would free
     def __del__(self):
@@ -179,3 +180,19 @@ def test_work_continues_without_a_console_and_an_unseen_page_is_an_error(
         assert "Traceback" not in done.stderr
         assert "Exception ignored" not in done.stderr
         (tmp_path / "result").unlink()
+
+
+def test_what_a_job_prints_may_go_to_a_file(tmp_path, capfd):
+    with printing_to(tmp_path / "printed.txt"):
+        os.write(1, b"a table\n")
+        os.write(2, b"a warning\n")
+    os.write(1, b"afterwards\n")
+    assert (tmp_path / "printed.txt").read_text() == "a table\na warning\n"
+    assert capfd.readouterr().out == "afterwards\n"
+
+
+def test_the_terminal_is_back_after_a_failure(tmp_path, capfd):
+    with pytest.raises(ValueError, match="no"), printing_to(tmp_path / "printed.txt"):
+        raise ValueError("no")
+    os.write(1, b"here\n")
+    assert capfd.readouterr().out == "here\n"

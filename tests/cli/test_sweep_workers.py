@@ -1,6 +1,7 @@
 """Launchers on this machine: how many jobs at a time, with which GPUs, and what a job is told."""
 
 import os
+import pickle
 
 import pytest
 from hydra.types import RunMode
@@ -8,8 +9,8 @@ from hydra.types import RunMode
 from nnjax.cli import sweep_workers
 from nnjax.cli.compose import compose
 from nnjax.cli.job import Job
-from nnjax.cli.sweep_workers import explained, launched
-from nnjax.cli.worker import SWEEP
+from nnjax.cli.sweep_workers import explained, in_other_processes, launched, prints_here
+from nnjax.cli.worker import SWEEP, Share
 from nnjax.config.errors import ConfigError
 from nnjax.config.schema import TrainConfig
 
@@ -78,3 +79,26 @@ def test_a_killed_worker_is_one_line():
     error = type("TerminatedWorkerError", (Exception,), {})()
     assert "a worker process of the sweep was killed" in explained(error)
     assert explained(ValueError()) is None
+
+
+@pytest.mark.parametrize(
+    ("launcher", "shared", "elsewhere", "here"),
+    [
+        (["hydra/launcher=basic"], False, False, True),
+        (["hydra/launcher=joblib"], True, True, True),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], False, False, True),
+        (["hydra/launcher=submitit_local"], True, True, False),
+        (["hydra/launcher=submitit_slurm"], True, True, False),
+    ],
+)
+def test_where_jobs_run_and_print(launcher, shared, elsewhere, here):
+    composition = compose("train", [*launcher, "seed=0"], run_mode=RunMode.MULTIRUN)
+    job = Job(TrainConfig, print)
+    job.share = Share(SWEEP, 2) if shared else None
+    assert (in_other_processes(job, composition), prints_here(composition)) == (elsewhere, here)
+
+
+def test_a_copy_of_a_job_in_another_process_leaves_the_terminal_alone():
+    job = Job(TrainConfig, print)
+    assert not job.elsewhere
+    assert pickle.loads(pickle.dumps(job)).elsewhere

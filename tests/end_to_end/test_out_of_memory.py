@@ -90,8 +90,12 @@ def test_an_evaluation_has_a_limit_of_its_own(finished, tmp_path):
     run("evaluate", f"run={finished}", "memory_limit=1GB", f"hydra.run.dir={tmp_path / 'b'}")
 
 
-def test_a_job_that_cannot_fit_costs_a_sweep_that_job_alone(tmp_path):
+def test_a_job_that_cannot_fit_stops_a_sweep_or_costs_that_job_alone(tmp_path):
     arguments = ["model=fnn", "model.hidden=[8],[2000000000]", "training.duration=20steps", "report.figures=false"]
-    done = run("train", "-m", *arguments, f"hydra.sweep.dir={tmp_path / 'x'}", check=2)
+    stopped = run("train", "-m", *arguments, f"hydra.sweep.dir={tmp_path / 'x'}", check=2)
+    assert stopped.stderr.startswith("model.hidden=[2000000000]: needs at least")
+    assert "in job 1 of 2: model=fnn model.hidden=[2000000000]" in stopped.stderr
+    assert not (tmp_path / "x").exists()
+    done = run("train", "-m", "--keep-going", *arguments, f"hydra.sweep.dir={tmp_path / 'x'}", check=2)
     assert "model.hidden=[2000000000]: needs at least" in done.stderr
     assert [summary_of(folder)["status"] for folder in sorted((tmp_path / "x").glob("0_*"))] == ["completed"]

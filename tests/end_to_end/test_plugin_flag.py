@@ -43,7 +43,7 @@ def test_its_options_are_listed_shown_and_swept_over(folder):
     refused = run("train", *plugin, "-m", "model=residual", "model.width=8,x", cwd=folder, check=2)
     assert "model.width=x: must be a whole number" in refused.stderr
     assert run("trace", *plugin, cwd=folder, check=2).stderr.startswith(
-        "--plugin my_models.py: is for train, evaluate, predict, forecast, export, serve, autopsy, verify and traffic;"
+        "--plugin my_models.py: is for train, search, evaluate, predict, forecast, export, serve, autopsy, verify and traffic;"
     )
 
 
@@ -53,3 +53,35 @@ def test_a_sweep(folder):
     run("train", *words, f"hydra.sweep.dir={folder}/sweep", cwd=folder)
     params = [summary_of(path.parent)["num_params"] for path in sorted((folder / "sweep").glob("*/summary.json"))]
     assert params[0] < params[1]
+
+
+def test_a_sweep_over_it_is_evaluated_and_resumed_with_the_flag_only(folder):
+    words = ("-m", *QUICK[:1], "model.width=4,8", *QUICK[2:], f"hydra.sweep.dir={folder}/checked")
+    (folder / "wrong.py").write_text(PLUGIN.replace("spec.num_outputs", "3"))
+    refused = run("train", "--plugin", "wrong.py", *words, cwd=folder, check=2)
+    assert refused.stderr.startswith("model=residual: its outputs are [b, 3] for a batch of b")
+    assert "in job 0 of 2: model=residual model.width=4" in refused.stderr
+    assert not (folder / "checked").exists()
+    run("train", "--plugin", "my_models.py", *words, cwd=folder)
+    refused = run("train", "-m", f"resume={folder}/checked", cwd=folder, check=2)
+    assert refused.stderr.endswith("was started with a plugin; give it again: --plugin my_models.py\n")
+    resumed = run("train", "--plugin", "my_models.py", "-m", f"resume={folder}/checked", cwd=folder)
+    assert "2 of 2 jobs are finished" in resumed.stdout
+    (folder / "my_models.py").write_text(PLUGIN.replace("nnx.relu", "nnx.gelu"))
+    changed = run("train", "--plugin", "my_models.py", "-m", f"resume={folder}/checked", cwd=folder)
+    (folder / "my_models.py").write_text(PLUGIN)
+    assert "2 start from the beginning" in changed.stdout
+    assert "job 0: the code has changed since its result; it is trained anew, in " in changed.stderr
+
+
+def test_its_options_are_searched(folder):
+    plugin = ("--plugin", "my_models.py")
+    space = "search.space=[{key: model.depth, low: 1, high: 2},{key: optimizer.learning_rate, low: 1e-3, high: 0.1, log: true}]"
+    printed = run("search", *plugin, *QUICK, space, "search.trials=2", f"hydra.run.dir={folder}/search", cwd=folder).stdout
+    assert f"--config-dir {folder}/search/found experiment=best --plugin my_models.py" in printed
+    best = ("--config-dir", f"{folder}/search/found", "experiment=best")
+    run("train", *best, *plugin, "debug.max_steps=1", f"hydra.run.dir={folder}/best", cwd=folder)
+    assert summary_of(folder / "best")["model"] == "residual"
+    refused = run("search", f"resume={folder}/search", cwd=folder, check=2)
+    assert refused.stderr.endswith("was started with a plugin; give it again: --plugin my_models.py\n")
+    assert "2 trials: 2 completed" in run("search", f"resume={folder}/search", *plugin, cwd=folder).stdout

@@ -1,0 +1,126 @@
+"""Decides what is left of a sweep that is resumed: which jobs are finished, which go on, which start anew.
+
+    again = remaining(jobs, sweep_dir, code_version(), data_hash)
+    again.finished, again.resumed, again.anew           # numbers of jobs
+
+A job is finished if it ended with a result, or diverged, and its config, its code and the content of its data are unchanged. A
+job that was stopped or failed resumes from its last checkpoint, in its folder. A job whose config, code or data have changed is
+trained anew, in a new folder beside the old one: nothing is overwritten.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nnjax.cli.runs import holds_config, read_config
+from nnjax.cli.sessions import steps_done
+from nnjax.cli.sweep_plan import PlannedJob
+from nnjax.cli.sweep_results import FINAL_CODES, OUTCOME_FILE, JobResult, collect
+from nnjax.config.errors import ConfigError
+from nnjax.config.parsing import config_hash
+from nnjax.config.stored_files import MOST_RESULTS, read_json
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of a sweep.
+
+    Attributes:
+        jobs: all jobs, with the folders in which they end.
+        finished: numbers of the jobs whose results are kept.
+        resumed: those that have a checkpoint, and go on from it.
+        anew: those that start from the beginning.
+        changed: why a job with a result is trained anew, by number.
+    """
+
+    jobs: tuple[PlannedJob, ...]
+    finished: tuple[int, ...]
+    resumed: tuple[int, ...]
+    anew: tuple[int, ...]
+    changed: dict[int, str]
+
+    @property
+    def to_run(self) -> tuple[int, ...]:
+        """Numbers of the jobs that are not finished, in order."""
+        return tuple(sorted(self.resumed + self.anew))
+
+
+def remaining(
+    jobs: Sequence[PlannedJob], sweep_dir: Path, code: str, data_hash: Callable[[Any], str | None] | None
+) -> Remaining:
+    """Looks at what a sweep left.
+
+    Args:
+        jobs: all jobs, as they are now composed.
+        sweep_dir: the sweep's folder.
+        code: the version of the code now.
+        data_hash: returns the hash of the content of a config's data now; None if the verb uses none.
+    """
+    results = collect(sweep_dir, [job.overrides for job in jobs], [job.folder for job in jobs])
+    kept: list[PlannedJob] = []
+    finished: list[int] = []
+    resumed: list[int] = []
+    anew: list[int] = []
+    changed: dict[int, str] = {}
+    for number, (job, result) in enumerate(zip(jobs, results, strict=True)):
+        folder = sweep_dir / job.folder
+        is_final = result.exit_code in FINAL_CODES and result.run_dir is not None
+        reason = _difference(job, result, folder, code, data_hash, is_final=is_final)
+        if reason is not None:
+            changed[number] = reason
+            job = replace(job, folder=_free(sweep_dir, job.folder))
+            anew.append(number)
+        elif is_final:
+            finished.append(number)
+        else:
+            (resumed if steps_done(folder) else anew).append(number)
+        kept.append(job)
+    return Remaining(tuple(kept), tuple(finished), tuple(resumed), tuple(anew), changed)
+
+
+def forget_outcomes(again: Remaining, sweep_dir: Path) -> None:
+    """Removes the outcomes of the jobs that run now, so that one that is killed is not taken for what it was before."""
+    for number in again.to_run:
+        (sweep_dir / again.jobs[number].folder / OUTCOME_FILE).unlink(missing_ok=True)
+
+
+def _difference(
+    job: PlannedJob,
+    result: JobResult,
+    folder: Path,
+    code: str,
+    data_hash: Callable[[Any], str | None] | None,
+    *,
+    is_final: bool,
+) -> str | None:
+    """Why a job cannot go on from what it left, or its result is not kept; None if nothing is in the way."""
+    if not holds_config(folder):
+        return "its config is missing" if is_final else None
+    if (trained := result.config) is None:
+        try:
+            trained = config_hash(read_config(type(job.config), folder))
+        except ConfigError:
+            return "its config is damaged" if is_final or steps_done(folder) else None
+    if trained != config_hash(job.config):
+        return "its config has changed"
+    if not is_final:
+        return None
+    if result.code != code:
+        return "the code has changed" if result.code else "the version of its code is unknown"
+    if data_hash is not None:
+        trained_on = None
+        with suppress(OSError, ConfigError, ValueError, TypeError):
+            trained_on = read_json(folder / "summary.json", MOST_RESULTS).get("data_hash")
+        if trained_on != data_hash(job.config):
+            return "its data have changed" if trained_on else "the content of its data is unknown"
+    return None
+
+
+def _free(sweep_dir: Path, folder: str) -> str:
+    """A name for a new folder beside an old one."""
+    number = 2
+    while (sweep_dir / f"{folder}_{number}").exists():
+        number += 1
+    return f"{folder}_{number}"

@@ -1,0 +1,69 @@
+"""Jobs that share a composition have the config, and the folder, that Hydra composes for each by itself."""
+
+import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+import nnjax.cli.job  # noqa: F401  (the resolver that names the folders)
+from nnjax.cli import sweep_templates
+from nnjax.cli.compose import compose
+from nnjax.cli.sweep_jobs import as_job, job_configs
+from nnjax.cli.sweep_templates import Templates
+
+
+def facts(single, number):
+    """Everything that follows from a job's composition."""
+    with as_job(single, number) as folder:
+        hydra = OmegaConf.to_container(single.hydra, resolve=False)
+        values = OmegaConf.to_container(single.job, resolve=True)
+        whole = OmegaConf.to_container(single.hydra._get_root(), resolve=False)
+    whole.pop("hydra")
+    return folder, values, whole, single.overrides, hydra["overrides"], hydra["job"], hydra["runtime"]["choices"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["seed=0,1,2", "optimizer.learning_rate=1e-3,2e-3"],
+        ["model=fnn", "model.hidden=[8],[16,8],[],[8]", "seed=0,1"],
+        ["model=fnn,cnn", "seed=0,1"],
+        ["training.stop={patience:2,loss_below:null},{patience:3}", "seed=1,2"],
+        ["training.stop.patience=null,3,4", "training.duration=2epochs,3steps"],
+        ["model.blocks.0.kernel=3,5", "model.blocks.1.features=8,4"],
+        ["++model.dropout=0.1,0.2", "+training.more=1,2"],
+        ["data=mnist", "data.directory=null,'a b',\"it's\",'x=y,z'"],
+        ["seed=1,2", "training.duration=${seed}steps"],
+        ["seed=${hydra:job.num}", "training.evaluate_every=1epochs,2epochs"],
+        ["experiment=learning_rates,textbook", "seed=3,4"],
+        ["report.figures=true,false", "hydra.sweep.subdir=${seed}_${hydra.job.num}", "seed=5,6"],
+        ["optimizer.learning_rate=1e-3,.inf", "~training.keep", "seed=0,1"],
+    ],
+)
+def test_a_job_is_what_hydra_composes(overrides):
+    sweep = compose("train", overrides, run_mode=RunMode.MULTIRUN)
+    seen = []
+    for number, single in enumerate(job_configs(sweep, print)):
+        seen.append((facts(single, number), single.overrides))
+    assert len(seen) > 1
+    for number, (found, given) in enumerate(seen):
+        assert found == facts(compose("train", given), number)
+
+
+def test_a_sweep_over_values_is_composed_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(sweep_templates, "compose", lambda *args: calls.append(args) or compose(*args))
+    sweep = compose("train", ["model=cnn,fnn", "seed=range(50)", "data.validation=0.1,0.2"], run_mode=RunMode.MULTIRUN)
+    seeds = [single.job.seed for single in job_configs(sweep, print)]
+    assert seeds == [seed for _ in range(2) for seed in range(50) for _ in range(2)]
+    assert len(calls) == 2
+
+
+def test_the_last_value_counts_whatever_stood_there_before():
+    templates = Templates("train", [], ())
+
+    def hidden(value):
+        single = templates.compose(["model=fnn", f"model.hidden.0={value}"])
+        return OmegaConf.to_container(single.job.model.hidden)
+
+    assert [hidden(value) for value in ("3", "[]", "4", "[5]", "3")] == [[3], [[]], [4], [[5]], [3]]
+    assert templates.compose(["seed=1"]).job.seed == 1
