@@ -21,6 +21,7 @@ from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, tak
 from nnjax.api.jax_session import jax_session
 from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
+from nnjax.api.run_report import add_tested_parts, begin_parts, leave_report, wants_page
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig

@@ -26,6 +26,7 @@ FILES = frozenset(
         *("predict.log", "predictions.jsonl", "export.log", "export.json", "serve.log"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
+        *("report.log", "report.json", "report.html"),
     }
 )
 """The files that a verb writes into its folder, besides logs of further processes."""

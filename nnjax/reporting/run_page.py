@@ -1,0 +1,165 @@
+"""The page of one run: from the files of its folder to the sections of `report.html`.
+
+page = run_page(RunFacts(name="14-05-09_cnn_mnist", config=values, summary=summary, records=records, parts=parts, …))
+write_page(run_dir / "report.html", page)
+
+Reads nothing itself: a run that diverged, was killed or is of an old version has fewer facts, and its page fewer sections.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnjax.reporting.about_sections import (
+    config_section,
+    cost_section,
+    ending_text,
+    layer_sections,
+    origin_section,
+    reproduce_section,
+)
+from nnjax.reporting.page_blocks import Headline, Page, Section, Words
+from nnjax.reporting.proportions import wilson
+from nnjax.reporting.result_sections import (
+    calibration_sections,
+    class_sections,
+    curve_sections,
+    layer_picture_sections,
+    trial_sections,
+    value_sections,
+)
+from nnjax.reporting.text import metric_text, percent_text, seconds_text, si_text, spread_text
+
+GOOD = ("completed", "stopped_early")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the files of a run's folder hold.
+
+    Attributes:
+        name: of the folder.
+        config: the nested mapping of `config.yaml`; empty where it cannot be read.
+        summary: of `summary.json`; empty without one.
+        records: of `metrics.jsonl`, as from `nnjax.reporting.metrics.read_metrics`.
+        parts: of `report.json`, as from `nnjax.reporting.report_parts.read_parts`.
+        changes: dotted key, default and value of each setting that differs from the default, as text; None where the defaults
+            are not known, and the whole config is shown.
+        choices: the options chosen, such as "model=cnn".
+        command: that trains the same; empty where none is known.
+        problems: what is missing or damaged in the folder, a line each.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    records: Sequence[Mapping[str, Any]] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    changes: Sequence[tuple[str, str, str]] | None = None
+    choices: Sequence[str] = ()
+    command: str = ""
+    problems: Sequence[str] = ()
+
+
+def run_page(facts: RunFacts) -> Page:
+    """Makes the page of a run; a part that cannot be made is named on it, and takes no other with it."""
+    summary, parts = facts.summary, facts.parts
+    lost: list[str] = list(facts.problems)
+
+    def made(what: str, make: Callable[[], list[Section]]) -> list[Section]:
+        try:
+            return make()
+        except Exception as error:  # whatever a damaged or forged file leads to
+            lost.append(f"{what} cannot be shown: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            return []
+
+    headlines: list[Headline] = []
+    made("the results", lambda: headlines.extend(_headlines(summary, parts)) or [])
+    sections = [
+        *made("the learning curves", lambda: curve_sections(facts.records)),
+        *made("the trials", lambda: trial_sections(summary)),
+        *made("the predictions", lambda: value_sections(parts)),
+        *made("the classes", lambda: class_sections(parts)),
+        *made("the calibration", lambda: calibration_sections(summary.get("calibration"))),
+        *made("the first layer", lambda: layer_picture_sections(parts)),
+        *made("the layers", lambda: layer_sections(parts)),
+        *made("the cost", lambda: cost_section(summary)),
+        *made("the settings", lambda: config_section(facts.config, facts.choices, facts.changes)),
+        *made("the command", lambda: reproduce_section(facts.command, summary)),
+        *made("the versions", lambda: origin_section(summary)),
+    ]
+    status = str(summary.get("status", "unfinished"))
+    ended = Section("How it ended", [Words(ending_text(summary, facts.config), "plain" if status in GOOD else "bad")])
+    if lost:
+        sections.append(Section("Missing here", [Words(line, "bad") for line in lost]))
+    model, data = _name(facts, "model"), _name(facts, "data")
+    return Page(
+        title=f"{model} on {data}" if model and data else facts.name,
+        subtitle=_subtitle(facts),
+        status=(status.replace("_", " "), status in GOOD),
+        headlines=headlines,
+        sections=[ended, *sections],
+        footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
+    )
+
+
+def _name(facts: RunFacts, key: str) -> str:
+    chosen = facts.summary.get(key) or facts.config.get(key) or ""
+    return str(chosen.get("name", "") if isinstance(chosen, Mapping) else chosen)
+
+
+def _subtitle(facts: RunFacts) -> str:
+    summary = facts.summary
+    trials = len(summary.get("trials") or ())
+    seeds = f"{trials} trials" if trials else f"seed {summary['seed']}" if "seed" in summary else ""
+    started = str(summary.get("started") or "")
+    return " · ".join(filter(None, (f"run {facts.name}", seeds, started)))
+
+
+def _headlines(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headline]:
+    """The numbers at the top: the result with its interval first."""
+    found = [*_results(summary, parts)]
+    if forecast := summary.get("forecast"):
+        spread = (summary.get("spread") or {}).get("forecast_rmse")
+        value = f"{forecast['rmse']:.4g}" if not spread else spread_text("rmse", _finite(spread))
+        found.append(Headline("forecast RMSE", value, f"{forecast['of']}, {forecast['first']} to {forecast['last']}"))
+    if "num_params" in summary:
+        flops = f"{si_text(summary['forward_flops'])} FLOPs an example" if "forward_flops" in summary else ""
+        found.append(Headline("parameters", f"{summary['num_params']:,}", flops))
+    if "steps" in summary:
+        epochs = f"{summary['epochs']:.4g} epochs" if isinstance(summary.get("epochs"), int | float) else ""
+        found.append(Headline("steps", f"{summary['steps']:,}", epochs))
+    if total := (summary.get("seconds") or {}).get("total"):
+        devices = summary.get("num_devices")
+        found.append(Headline("time", seconds_text(total), f"{devices} × {summary.get('platform')}" if devices else ""))
+    return found
+
+
+def _results(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headline]:
+    test, spreads = summary.get("test") or {}, summary.get("spread") or {}
+    count = summary.get("test_examples") or 0
+    found = []
+    for name in sorted(test, key=lambda name: name != "accuracy"):
+        value, spread = test[name], spreads.get(f"test_{name}")
+        if spread and spread.get("n", 0) > 1 and None not in spread.values():
+            low, high = metric_text(name, spread["low"]), metric_text(name, spread["high"])
+            trials = f"mean of {spread['n']} trials, 95 % interval {low} to {high}, standard deviation"
+            found.append(Headline(f"test {name}", metric_text(name, value), f"{trials} {metric_text(name, spread['std'])}"))
+        elif value is None:
+            found.append(Headline(f"test {name}", "not finite"))
+        elif name == "accuracy" and count:
+            low_share, high_share = wilson(round(value * count), count)
+            below = f"95 % interval {percent_text(low_share)} to {percent_text(high_share)}, for {count:,} test examples"
+            found.append(Headline("test accuracy", metric_text(name, value), below))
+        elif name == "loss" and (std := parts.get("loss_std")) and count:
+            half = 1.96 * std / math.sqrt(count)
+            ends = f"{metric_text(name, value - half)} to {metric_text(name, value + half)}"
+            found.append(Headline("test loss", metric_text(name, value), f"95 % interval {ends}, for {count:,} test examples"))
+        else:
+            found.append(Headline(f"test {name}", metric_text(name, value), f"{count:,} test examples" if count else ""))
+    return found
+
+
+def _finite(spread: Mapping[str, Any]) -> dict[str, float]:
+    return {key: math.nan if value is None else value for key, value in spread.items()}
