@@ -24,10 +24,13 @@ MAY_IMPORT = {
     "nnjax.interconnect": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.serving": {"nnjax.config"},
+    # Reads what `cli` and `reporting` write into a run's folder.
+    "nnjax.records": {"nnjax.config", "nnjax.cli", "nnjax.reporting"},
+    "nnjax.comparing": {"nnjax.config", "nnjax.records"},
 }
 MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}
 MAY_IMPORT["experiments"] = {*MAY_IMPORT, "nnjax"}
-WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli")}
+WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli", "records", "comparing")}
 MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))
 
 

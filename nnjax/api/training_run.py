@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nnjax.api.calibrating import calibration_of
 from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, take_part
 from nnjax.api.jax_session import jax_session
+from nnjax.api.predictions_of_run import keep_predictions
 from nnjax.api.run_drawing import draw_figures
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.api.run_report import add_tested_parts, begin_parts, leave_report, wants_page
@@ -117,7 +118,7 @@ def _train(
 
         from nnjax.api.kept_divergence import keeper_of, note_divergence
         from nnjax.api.resuming import begin, make_store, note_best
-        from nnjax.data.content_hash import content_hash
+        from nnjax.data.content_hash import content_hash, hash_of_test
         from nnjax.data.load import load
         from nnjax.models.build import check_outputs
         from nnjax.models.layer_summary import summarize
@@ -240,7 +241,7 @@ def _train(
                     raise DivergedError(f"the test loss is {evaluation.loss} after step {step}: training diverged")
             series = dataset.series if evaluation else None
             forecasts = [] if series is None else make_forecasts(experiment, tested, series)
-        summary |= {"test": means(evaluation.metrics)} if evaluation else {}
+        summary |= {"test": means(evaluation.metrics), "test_hash": hash_of_test(dataset)} if evaluation else {}
         summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
         summary |= {} if calibration is None else {"calibration": calibration}
         if forecasts and shown is not None:
@@ -267,6 +268,7 @@ def _train(
         return trained
     write_json(run_dir / "summary.json", summary)  # should a picture fail, the result stands
     ending.tested(summary)
+    keep_predictions(run_dir, experiment, evaluation, summary, console)
 
     # --- figures ---
     if config.report.figures and stop.requested is None:

@@ -25,6 +25,8 @@ FILES = frozenset(
         *("netlab.log", "netlab.json", "netlab.csv"),
         *("predict.log", "predictions.jsonl", "export.log", "export.json", "serve.log"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
+        *("test_predictions.safetensors", "compare.log", "comparison.json", "comparison.csv", "differences.csv"),
+        *("comparison.md", "comparison.tex", "comparison.html"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
         *("report.log", "report.json", "report.html"),
     }

@@ -39,13 +39,7 @@ def read_stored_config(path: Path) -> dict[str, Any]:
         StoredFileError: if it is missing, or is anything but one mapping of plain values; the message is a line.
     """
     try:
-        text = read_text(path)
-        _check_events(text)
-        root = yaml.compose(text, Loader=_LOADER)
-        if not isinstance(root, yaml.MappingNode):
-            raise StoredFileError("holds no config")
-        _check_nodes(root)
-        values = _construct(root)
+        values = parse_stored_config(read_text(path))
     except FileNotFoundError as error:
         raise StoredFileError(f"{shown_path(path)}: cannot be read: {error.strerror}") from error
     except ConfigError as error:
@@ -54,6 +48,21 @@ def read_stored_config(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise StoredFileError(f"{shown_path(path)}: cannot be read: {one_line(error)}") from error
     return values
+
+
+def parse_stored_config(text: str) -> dict[str, Any]:
+    """Reads the mapping in a text.
+
+    Raises:
+        StoredFileError: if it is anything but one mapping of plain values.
+        yaml.YAMLError, ValueError, OverflowError, RecursionError: if it is no YAML.
+    """
+    _check_events(text)
+    root = yaml.compose(text, Loader=_LOADER)
+    if not isinstance(root, yaml.MappingNode):
+        raise StoredFileError("holds no config")
+    _check_nodes(root)
+    return _construct(root)
 
 
 def check_data_places(values: Mapping[str, Any], origins: Origins) -> None:

@@ -1,0 +1,106 @@
+"""The settings in which runs differ, and those that count when runs of several seeds are taken together.
+
+differing([{"model.hidden": [32], "seed": 0}, {"model.hidden": [64], "seed": 0}])   # ("model.hidden",)
+setting_text(None)                                                                  # "null"
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MISSING = "—"
+"""Stands for a setting that a run does not have, such as an option of another model."""
+
+_OF_SEEDS = ("seed", "training.seeds", "training.vary")
+_WITHOUT_EFFECT = (
+    "resume",
+    "rerun",
+    "report",
+    "training.keep",
+    "training.checkpoint_every",
+    "data.directory",
+    "data.file",
+    "debug.watchdog",
+    "debug.stall_limit",
+    "debug.profile",
+    "parallel.memory_limit",
+)
+"""Settings of where a run writes, what it keeps, and where its data lies; the data's content has a hash of its own."""
+
+
+def counting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that make a run another experiment: without its seeds, and without what changes no result."""
+    return {key: value for key, value in settings.items() if not _begins(key, _OF_SEEDS + _WITHOUT_EFFECT)}
+
+
+def comparable(all_settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Leaves out settings that only some versions of the project have.
+
+    Two runs with the same model (data, optimizer, …) have the same options; one that is missing in one of them is from an older
+    version, or a newer one, and would make equal experiments look different.
+
+    Args:
+        all_settings: by dotted key, of each run.
+    """
+    common: dict[tuple[str, Any], set[str]] = {}
+    for settings in all_settings:
+        for section, keys in _sections(settings).items():
+            choice = (section, setting_text(settings.get(f"{section}.name")))
+            common[choice] = common[choice] & keys if choice in common else keys
+    return [
+        {
+            key: value
+            for key, value in settings.items()
+            if key in common[key.partition(".")[0], setting_text(settings.get(f"{key.partition('.')[0]}.name"))]
+        }
+        for settings in all_settings
+    ]
+
+
+def differing(all_settings: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The keys whose values are not the same in all, in the order of their first appearance."""
+    keys = dict.fromkeys(key for settings in all_settings for key in settings)
+    return tuple(key for key in keys if len({setting_text(settings.get(key, MISSING)) for settings in all_settings}) > 1)
+
+
+def names_of(all_settings: Sequence[Mapping[str, Any]], most: int = 3) -> list[str]:
+    """A short name for each, by the settings that differ: "hidden=[32] learning_rate=0.1"; empty where none does.
+
+    A key is shortened to its last word where that is clear; a choice such as `model.name=cnn` becomes `model=cnn`. The options
+    that only one choice has are left out, since the choice stands for them.
+
+    Args:
+        all_settings: by dotted key, of each.
+        most: settings in a name; more are cut off, with "…".
+    """
+    keys = [key for key in differing(all_settings) if all(key in settings for settings in all_settings)]
+    keys.sort(key=lambda key: not key.endswith(".name"))
+    lasts = [_last(key) for key in keys]
+    labels = [last if lasts.count(last) == 1 else key.removesuffix(".name") for key, last in zip(keys, lasts, strict=True)]
+    names = []
+    for settings in all_settings:
+        words = [f"{label}={setting_text(settings[key])}" for key, label in zip(keys, labels, strict=True)]
+        names.append(" ".join([*words[:most], *(["…"] if len(words) > most else [])]))
+    return names
+
+
+def setting_text(value: Any) -> str:
+    """A value as it is written on the command line: null, true, 0.1, [32,16], digits."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def _last(key: str) -> str:
+    return key.removesuffix(".name").rpartition(".")[2]
+
+
+def _sections(settings: Mapping[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key in settings:
+        found.setdefault(key.partition(".")[0], set()).add(key)
+    return found
+
+
+def _begins(key: str, names: Sequence[str]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in names)

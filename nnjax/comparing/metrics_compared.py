@@ -1,0 +1,127 @@
+"""Which result is compared, and whether runs may be ranked by it.
+
+choose_metric(groups, "auto")                # "test_accuracy"
+check_rankable(groups, "test_accuracy")      # ConfigError for groups that were tested on different data
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from nnjax.comparing.differences import setting_text
+from nnjax.comparing.groups import Group
+from nnjax.config.errors import ConfigError
+from nnjax.records.record import RunRecord
+
+AUTO = "auto"
+_PREFERRED = (
+    "forecast_rmse",
+    "test_accuracy",
+    "test_loss",
+    "validation_accuracy",
+    "validation_loss",
+    "train_accuracy",
+    "train_loss",
+)
+
+
+def metrics_of(groups: Sequence[Group]) -> tuple[str, ...]:
+    """The results that at least one network has, those of the test first."""
+    found = dict.fromkeys(name for group in groups for network in group.networks for name in network.results)
+    known = [name for name in _PREFERRED if name in found]
+    return (*known, *(name for name in found if name not in known))
+
+
+def choose_metric(groups: Sequence[Group], metric: str) -> str:
+    """The result to compare.
+
+    Args:
+        groups: with their results.
+        metric: its name, or "auto": the first of forecast RMSE, accuracy and loss on the test split, then on the others, that
+            no group lacks; groups without any result do not count.
+
+    Raises:
+        ConfigError: if no group has it.
+    """
+    found = metrics_of(groups)
+    if metric == AUTO:
+        tested = [group for group in groups if any(network.results for network in group.networks)]
+        shared = [name for name in found if all(group.values(name) for group in tested)]
+        if not shared:
+            reason = "the runs share no result" if found else "no run has a result"
+            raise ConfigError(f"runs: {reason} that could be compared{_list(found)}")
+        return shared[0]
+    if metric not in found:
+        near = get_close_matches(metric, found, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"metric={metric}: no run has it{hint}{_list(found)}")
+    return metric
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a larger value is the better one: of accuracies, not of losses and errors."""
+    return "accuracy" in metric
+
+
+def is_of_test(metric: str) -> bool:
+    """Whether a result is measured on the test split, or on the rows of a series that were held out."""
+    return metric.startswith(("test_", "forecast_"))
+
+
+def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
+    """Checks that the groups were measured on the same data, by its content hash, and with the same loss.
+
+    A result of the test needs the same test split, one of the validation split the same data; the training may differ.
+
+    Returns:
+        A line for each doubt: runs that did not record what they were tested on.
+
+    Raises:
+        ConfigError: if they were not.
+    """
+    if metric.endswith("_loss"):
+        losses = {_words(group, "loss."): group for group in groups}
+        if len(losses) > 1:
+            (one, first), (other, second) = list(losses.items())[:2]
+            reason = f"{first.letter} has {one}, {second.letter} {other}: different functions, whose values cannot be compared"
+            raise ConfigError(f"metric={metric}: {reason}; take another metric, or rank=false")
+    if metric.startswith("train_"):
+        return ()
+    records = [(group, record) for group in groups for record in group.records]
+    by_test = is_of_test(metric) and all(isinstance(record.summary.get("test_hash"), str) for _, record in records)
+    hashes: dict[str, Group] = {}
+    doubts = []
+    for group, record in records:
+        found = record.summary["test_hash"] if by_test else record.data_hash
+        if found is None:
+            doubts.append(f"{group.letter} {record.name}: does not record its data's content; its data settings are compared")
+            found = _data_settings(group, records)
+        if found is not None:
+            hashes.setdefault(found, group)
+    if len(hashes) > 1:
+        what = "tested on different data" if is_of_test(metric) else "measured on different data"
+        listed = ", ".join(f"{group.letter} {_shortened(found)}" for found, group in list(hashes.items())[:4])
+        more = f" and {len(hashes) - 4} more" if len(hashes) > 4 else ""
+        reason = f"{what} ({listed}{more}), which no ranking compares"
+        raise ConfigError(f"runs: {reason}; name runs of the same data, or show them side by side with rank=false")
+    return tuple(dict.fromkeys(doubts))
+
+
+def _data_settings(group: Group, records: Sequence[tuple[Group, RunRecord]]) -> str | None:
+    """The hash of another run with the same data settings; None if all runs have the same, so that nothing speaks against it."""
+    own = _words(group, "data.")
+    if all(_words(other, "data.") == own for other, _ in records):
+        return None
+    return next((record.data_hash for other, record in records if record.data_hash and _words(other, "data.") == own), own)
+
+
+def _words(group: Group, start: str) -> str:
+    found = {key.removeprefix(start): value for key, value in group.settings.items() if key.startswith(start)}
+    return " ".join(f"{key}={setting_text(value)}" for key, value in sorted(found.items(), key=lambda item: item[0] != "name"))
+
+
+def _shortened(found: str) -> str:
+    return f"{found.partition(':')[2][:12]}…" if found.startswith("sha256:") else "of unknown content"
+
+
+def _list(found: Sequence[str]) -> str:
+    return f"; results: {', '.join(found)}" if found else ""

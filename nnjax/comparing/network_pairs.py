@@ -1,0 +1,114 @@
+"""Pairs of trained networks that answered the same test examples, compared by McNemar's test.
+
+pairs, problems = compare_networks([(group_a, group_b)])
+pairs[0].test.first, pairs[0].adjusted_p
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nnjax.comparing.groups import Group, TrainedNetwork
+from nnjax.comparing.holm import holm
+from nnjax.comparing.kept_predictions import Predictions, read_predictions
+from nnjax.comparing.mcnemar import McNemar, mcnemar
+from nnjax.config.errors import DataError
+from nnjax.config.paths import shown_path
+
+MOST_PAIRS = 500
+"""Of networks: reading more answers takes minutes."""
+
+
+@dataclass(frozen=True)
+class NetworkPair:
+    """Two networks on the same test examples.
+
+    Attributes:
+        first: letter of the first network's group.
+        second: that of the other one.
+        seeds: the networks' seeds.
+        test: how many examples only one of them gets right, and McNemar's p.
+        adjusted_p: corrected by Holm over all pairs of networks.
+    """
+
+    first: str
+    second: str
+    seeds: tuple[int | None, int | None]
+    test: McNemar
+    adjusted_p: float
+
+
+def compare_networks(pairs: Sequence[tuple[Group, Group]]) -> tuple[tuple[NetworkPair, ...], tuple[str, ...]]:
+    """Compares the networks of two groups that have the same seed, or that are alone in their groups.
+
+    Args:
+        pairs: of groups that were tested on the same data.
+
+    Returns:
+        The pairs of networks whose answers are kept, and a line for each reason why others are missing.
+    """
+    reader = _Reader()
+    found: list[NetworkPair] = []
+    for first, second in pairs:
+        for one, other in _matching(first, second):
+            if len(found) == MOST_PAIRS:
+                reader.problems[f"McNemar's test was done for the first {MOST_PAIRS} pairs of networks"] = None
+                break
+            kept, other_kept = reader.read(one), reader.read(other)
+            if kept is None or other_kept is None:
+                continue
+            if kept.targets.shape != other_kept.targets.shape or not (kept.targets == other_kept.targets).all():
+                reader.problems[f"{first.letter} and {second.letter}: their kept answers are to other examples"] = None
+                continue
+            test = mcnemar(kept.right[one.trial or 0], other_kept.right[other.trial or 0])
+            found.append(NetworkPair(first.letter, second.letter, (one.seed, other.seed), test, test.p))
+    adjusted = holm([pair.test.p for pair in found])
+    done = tuple(replace(pair, adjusted_p=p) for pair, p in zip(found, adjusted, strict=True))
+    return done, tuple(reader.problems)
+
+
+def _matching(first: Group, second: Group) -> list[tuple[TrainedNetwork, TrainedNetwork]]:
+    """The networks with the same seed; two that are alone in their groups are a pair, whatever their seeds."""
+    one, other = ([network for network in group.networks if not network.diverged] for group in (first, second))
+    if len(one) == len(other) == 1:
+        return [(one[0], other[0])]
+    by_seed = {network.seed: network for network in other if network.seed is not None}
+    return [(network, by_seed[network.seed]) for network in one if network.seed in by_seed]
+
+
+class _Reader:
+    """Reads each run's answers once.
+
+    Attributes:
+        problems: a line for each run whose answers cannot be used; in order, each once.
+    """
+
+    def __init__(self) -> None:
+        self.problems: dict[str, None] = {}
+        self._kept: dict[Path, Predictions | None] = {}
+
+    def read(self, network: TrainedNetwork) -> Predictions | None:
+        """The answers of a network's run; None if the network's are not kept."""
+        record = network.record
+        if record.folder not in self._kept:
+            self._kept[record.folder] = self._read(record.folder, record.summary.get("tested_step"))
+        kept = self._kept[record.folder]
+        trial = network.trial or 0
+        if kept is None or kept.predicted is None or trial >= kept.num_trials or trial in kept.diverged:
+            return None
+        return kept
+
+    def _read(self, folder: Path, tested_step: object) -> Predictions | None:
+        try:
+            kept = read_predictions(folder)
+        except DataError as error:
+            self.problems[f"McNemar's test leaves out {error}"] = None
+            return None
+        if kept is None:
+            reason = "the run did not keep its answers to the test examples"
+        elif kept.step != tested_step:
+            reason = f"its kept answers are of step {kept.step}, and its result is not"
+        else:
+            return kept
+        self.problems[f"McNemar's test leaves out {shown_path(folder)}: {reason}"] = None
+        return None

@@ -1,0 +1,73 @@
+"""What a reader of a comparison has to know: what was left out, what was chosen on the test split, what code differs.
+
+notes_on(grouping, "test_accuracy", ranked=True)    # ("A, B, C: the best of 3 by the test split …",)
+"""
+
+from collections.abc import Sequence
+
+from nnjax.comparing.groups import Group, Grouping
+from nnjax.comparing.intervals import mean_estimate
+from nnjax.comparing.metrics_compared import higher_is_better, is_of_test
+
+_MOST_LINES = 5
+
+
+def notes_on(grouping: Grouping, metric: str, *, ranked: bool) -> tuple[str, ...]:
+    """Returns the lines.
+
+    Args:
+        grouping: the groups.
+        metric: the result that is compared.
+        ranked: whether the groups are compared with each other.
+    """
+    groups = grouping.groups
+    lines = list(grouping.left_out[:_MOST_LINES])
+    if len(grouping.left_out) > _MOST_LINES:
+        lines.append(f"{len(grouping.left_out) - _MOST_LINES} more runs are left out")
+    for group in groups:
+        if group.num_diverged:
+            lines.append(
+                f"{group.letter}: {group.num_diverged} of {len(group.networks)} networks diverged; its figures are those of the"
+                " others, and too good for that"
+            )
+    versions = {group.code for group in groups}
+    if len(versions) > 1 or any("; " in version for version in versions):
+        lines.append("the runs were trained by different versions of the code; a difference may be theirs")
+    if ranked and is_of_test(metric):
+        lines += _on_choosing(groups, metric)
+    return tuple(lines)
+
+
+def _on_choosing(groups: Sequence[Group], metric: str) -> list[str]:
+    """Lines about a test split that is used to choose between settings."""
+    compared = [group for group in groups if group.values(metric)]
+    if len(compared) < 2:
+        return []
+    without = [group.letter for group in compared if _no_validation(group)]
+    lines = []
+    if without:
+        names = ", ".join(without) if len(without) <= 8 else f"{len(without)} groups"
+        lines.append(
+            f"{names}: trained without a validation split, so that the test split is all there is to choose by; what was tuned"
+            " on it looks better than it is (data.validation=0.1 holds examples out)"
+        )
+    if len(compared) > 2:
+        lines.append(
+            f"the test split was looked at for {len(compared)} settings: the best of them owes part of its lead to chance;"
+            f" {_by_validation(compared, metric)}"
+        )
+    return lines
+
+
+def _by_validation(groups: Sequence[Group], metric: str) -> str:
+    """What the validation split would have chosen."""
+    for name in (metric.replace("test_", "validation_"), "validation_loss"):
+        if name.startswith("validation_") and all(group.values(name) for group in groups):
+            means = {group.letter: mean_estimate(group.values(name)).mean for group in groups}
+            best = (max if higher_is_better(name) else min)(means, key=means.__getitem__)
+            return f"{name} chooses {best}, and the test result of {best} is the fair one (metric={name} ranks by it)"
+    return "choose by a validation split, and test what it chose"
+
+
+def _no_validation(group: Group) -> bool:
+    return any(record.summary.get("validation_examples") == 0 for record in group.records)

@@ -1,0 +1,65 @@
+"""How many seeds a difference takes to be shown: the sample size of a t test with a given power.
+
+seeds_needed(difference=0.004, std=0.005, paired=True)      # 15: pairs of trainings
+
+The noncentral t distribution gives the power (Cohen, *Statistical Power Analysis*, 1988, chapter 2).
+"""
+
+import math
+
+POWER = 0.8
+"""The chance to show a difference that is there."""
+
+MOST_SEEDS = 10_000
+"""No more are searched: nobody trains so often."""
+
+
+def power_of(effect: float, n: int, *, paired: bool, alpha: float = 0.05) -> float:
+    """Returns the chance that a two-sided t test with `n` seeds in each setting shows a difference.
+
+    Args:
+        effect: the true difference of the means, divided by the standard deviation of one pair's difference; unpaired, that is
+            the root of the sum of both variances, and the sizes of the samples are equal.
+        n: seeds of each setting, at least 2.
+        paired: whether the same seeds are in both, so that the test has n − 1 degrees of freedom, else 2 n − 2.
+        alpha: the level of the test.
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    degrees = n - 1 if paired else 2 * n - 2
+    limit = float(stdtrit(degrees, 1 - alpha / 2))
+    shift = abs(effect) * math.sqrt(n)
+    upper = 1 - float(nctdtr(degrees, shift, limit))
+    lower = float(nctdtr(degrees, shift, -limit))
+    return (0.0 if math.isnan(upper) else upper) + (0.0 if math.isnan(lower) else lower)
+
+
+def seeds_needed(difference: float, std: float, *, paired: bool, alpha: float = 0.05, power: float = POWER) -> int | None:
+    """Returns the least number of seeds in each setting with which a difference is shown with the given power.
+
+    It is a guess as good as `difference` and `std`, which a few seeds estimate roughly.
+
+    Args:
+        difference: the true difference of the means; the observed one, for want of it.
+        std: standard deviation of one pair's difference, as `MeanTest.std`.
+        paired: as in `power_of`.
+        alpha: the level of the test; with m comparisons, α / m is the strictest that Holm's correction asks for.
+        power: between 0 and 1.
+
+    Returns:
+        At least 2; None if more than `MOST_SEEDS` were needed, or if a number is not known.
+    """
+    if not (math.isfinite(difference) and math.isfinite(std)) or difference == 0 or std <= 0:
+        return None
+    effect = difference / std
+
+    def enough(n: int) -> bool:
+        return power_of(effect, n, paired=paired, alpha=alpha) >= power
+
+    if not enough(MOST_SEEDS):
+        return None
+    low, high = 1, MOST_SEEDS  # `low` are too few, `high` are enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
