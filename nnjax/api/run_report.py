@@ -7,7 +7,8 @@
 The page is a function of the folder's files alone, without JAX and without the data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from nnjax.reporting.about_sections import value_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.report_page import write_page
-from nnjax.reporting.report_parts import FILE, begun_parts, read_parts, tested_parts
+from nnjax.reporting.report_parts import FILE, begun_parts, parts_of_test, read_parts
 from nnjax.reporting.run_page import RunFacts, run_page
 from nnjax.reporting.run_summary import read_summary, write_json
 
@@ -42,7 +43,7 @@ def begin_parts(config: TrainConfig, run_dir: Path | None, layers: Sequence[Any]
         write_json(run_dir / FILE, begun_parts(layers))
 
 
-def add_tested_parts(
+def add_test_parts(
     folder: Path,
     layers: Sequence[Any],
     experiment: "Experiment",
@@ -67,13 +68,12 @@ def add_tested_parts(
     if shown is None:
         return
     try:
-        first = experiment.recipe.network.layer_names[0] if experiment.recipe.network.layer_names else None
         kernel = None
         if placement.num_processes == 1 or not placement.whole_trials:  # else other processes hold parts of it
             weights = [name for name in experiment.recipe.network.layer_names if name in state.params]
             first = weights[0] if weights else None
             kernel = None if first is None else placement.one_of(placement.get(state.params[first]), shown).get("kernel")
-        parts = tested_parts(
+        parts = parts_of_test(
             inputs=dataset.test.inputs,
             targets=dataset.test.targets,
             outputs=None if evaluation is None else placement.one_of(evaluation.outputs, shown),
@@ -103,9 +103,10 @@ def run_facts(run_dir: Path, parts_dir: Path | None = None) -> RunFacts:
     if line:
         problems.append(line)
     elif not parts:
-        problems.append(f"The run has no {FILE}, which holds layers, classes and mistakes: it is of a version before this page.")
+        problems.append(
+            f"The run has no {FILE}, which holds layers, classes and mistakes: it is of a version before this page."
+        )
     changes: list[tuple[str, str, str]] | None = None
-    choices: tuple[str, ...] = ()
     command = ""
     try:
         told = told_apart(config)
@@ -113,10 +114,11 @@ def run_facts(run_dir: Path, parts_dir: Path | None = None) -> RunFacts:
         pass  # such as options of a plugin that is not loaded: the whole config is shown all the same
     else:
         changes = [
-            (each.key, "" if each.default is NOT_SET else value_text(each.default), value_text(each.value)) for each in told.changes
+            (each.key, "" if each.default is NOT_SET else value_text(each.default), value_text(each.value))
+            for each in told.changes
         ]
-        choices, command = told.choices, command_of(told)
-    return RunFacts(run_dir.name, config, summary, records, parts, changes, choices, command, problems)
+        command = command_of(told)
+    return RunFacts(run_dir.name, config, summary, records, parts, changes, command, problems)
 
 
 def write_run_report(run_dir: Path, path: Path, parts_dir: Path | None = None) -> Path:
@@ -137,14 +139,44 @@ def write_run_report(run_dir: Path, path: Path, parts_dir: Path | None = None) -
     return path
 
 
-def leave_report(config: TrainConfig, run_dir: Path | None, console: RunConsole) -> None:
-    """Writes the page at the end of a training, if it wants one; no result depends on it, so a failure is a warning."""
-    if run_dir is None or not wants_page(config) or not (run_dir / "summary.json").exists():
+@contextmanager
+def leaving_report(config: TrainConfig, run_dir: Path | None, console: RunConsole) -> Iterator[None]:
+    """Writes the page when the context ends, after completed, diverged and failed trainings; no result depends on it.
+
+    A run that a signal ended leaves none, since the time until the machine goes is short, and a refused resume none, since its
+    folder stays as it is.
+
+    Args:
+        config: the experiment.
+        run_dir: the run's folder; None writes nothing.
+        console: shows why there is no page, and its place.
+    """
+    before = None if run_dir is None else _changed(run_dir / "summary.json")
+    try:
+        yield
+    except Exception:
+        _leave(config, run_dir, console, before)
+        raise
+    _leave(config, run_dir, console, before)
+
+
+def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, before: int | None) -> None:
+    if run_dir is None or not wants_page(config) or _changed(run_dir / "summary.json") == before:
         return
     try:
-        write_run_report(run_dir, run_dir / PAGE)
+        facts = run_facts(run_dir)
+        if facts.summary.get("status") != "preempted":
+            write_page(run_dir / PAGE, run_page(facts))
     except Exception as error:
         console.warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+
+
+def _changed(path: Path) -> int | None:
+    """When a file was written last, in nanoseconds; None without one."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _read(read: Any, problems: list[str], run_dir: Path, nothing: Any) -> Any:

@@ -5,8 +5,8 @@
     told.changes                                     # (Change("seed", 0, 3),)
     command_of(told)                                 # "python -m experiments.train model=cnn data=mnist seed=3"
 
-The defaults are those of the chosen model, dataset, optimizer and so on, not of the first experiment that named them: a reader sees
-every number that is not what the option alone would be, whether the command line or an experiment file set it.
+The defaults are those of the chosen model, dataset, optimizer and so on: a reader sees every number that is not what these
+options alone would make it, whether the command line or an experiment file set it.
 """
 
 import re

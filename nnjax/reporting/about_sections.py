@@ -3,6 +3,7 @@
 sections = layer_sections(parts) + cost_section(summary) + config_section(values, choices, changes)
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,11 +33,11 @@ def ending_text(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     status = summary.get("status")
     reason = str(summary.get("reason") or "").strip()
     error = str(summary.get("error") or "").strip()
-    planned = str((config.get("training") or {}).get("duration") or "")
+    planned = re.sub(r"(?<=\d)(?=[a-z])", " ", str((config.get("training") or {}).get("duration") or ""))
     steps = f" after {summary['steps']:,} steps" if isinstance(summary.get("steps"), int) else ""
     match status:
         case "completed":
-            return f"All of it was trained{f': {planned}' if planned else ''}."
+            return f"The training ran to its end{f', {planned}' if planned else ''}."
         case "stopped_early":
             return f"It stopped early{steps}: {reason or 'a stop rule held'}."
         case "preempted":
@@ -84,7 +85,9 @@ def cost_section(summary: Mapping[str, Any]) -> list[Section]:
         phases = [(_PHASES.get(name, name), spent) for name, spent in seconds.items() if spent > 0]
         rest = total - sum(spent for _, spent in phases)
         phases += [("everything else", rest)] if rest > 0.005 * total else []
-        rows = [(name, min(1.0, spent / total), f"{seconds_text(spent)}") for name, spent in sorted(phases, key=lambda p: -p[1])]
+        rows = [
+            (name, min(1.0, spent / total), f"{seconds_text(spent)}") for name, spent in sorted(phases, key=lambda p: -p[1])
+        ]
         blocks.append(Bars(("Phase", "Time"), rows, f"{seconds_text(total)} in all"))
     goodput = (summary.get("goodput") or {}).get("goodput")
     rows_of_facts = [
@@ -100,9 +103,7 @@ def cost_section(summary: Mapping[str, Any]) -> list[Section]:
     return [Section("Time and memory", blocks)] if blocks else []
 
 
-def config_section(
-    config: Mapping[str, Any], choices: Sequence[str], changes: Sequence[tuple[str, str, str]] | None
-) -> list[Section]:
+def config_section(config: Mapping[str, Any], changes: Sequence[tuple[str, str, str]] | None) -> list[Section]:
     """What was run: the options chosen, what differs from their defaults, and the whole config, folded."""
     if not config:
         return []
@@ -111,7 +112,9 @@ def config_section(
     chosen = [("Model", "model"), ("Data", "data"), ("Activation", "activation"), ("Loss", "loss"), ("Optimizer", "optimizer")]
     chosen += [("Schedule", "schedule")]
     named = [
-        (name, str(config[key]["name"])) for name, key in chosen if isinstance(config.get(key), Mapping) and "name" in config[key]
+        (name, str(config[key]["name"]))
+        for name, key in chosen
+        if isinstance(config.get(key), Mapping) and "name" in config[key]
     ]
     blocks: list[Block] = [Facts(named)] if named else []
     if changes is None:
@@ -145,7 +148,9 @@ def origin_section(summary: Mapping[str, Any]) -> list[Section]:
         if isinstance(summary.get(key), int)
     ]
     commit = f"{git['commit']}{', with changes' if git.get('dirty') else ''}" if git.get("commit") else ""
-    plugins = ", ".join(str(each.get("path", each) if isinstance(each, Mapping) else each) for each in summary.get("plugins") or ())
+    plugins = ", ".join(
+        str(each.get("path", each) if isinstance(each, Mapping) else each) for each in summary.get("plugins") or ()
+    )
     rows = [
         ("Data", str(summary.get("data") or "")),
         ("Examples", ", ".join(counts)),

@@ -52,7 +52,7 @@ def sheet_of(kernels: NDArray[np.float32]) -> str:
     sheet = np.zeros((rows * high - gap, columns * wide - gap, 4), np.uint8)  # transparent between the kernels
     for index, each in enumerate(colours):
         top, left = index // columns * high, index % columns * wide
-        tile = np.kron(_bytes(each), np.ones((scale, scale, 1), np.uint8))
+        tile = _bytes(each).repeat(scale, axis=0).repeat(scale, axis=1)
         sheet[top : top + tile.shape[0], left : left + tile.shape[1], :3] = tile
         sheet[top : top + tile.shape[0], left : left + tile.shape[1], 3] = 255
     return data_uri(sheet)
@@ -71,7 +71,7 @@ def shares_picture(shares: NDArray[np.float64], scale: int = 4) -> str:
     cells = np.zeros((*shares.shape, 4), np.uint8)
     cells[..., :3] = (63, 127, 196)
     cells[..., 3] = _bytes(255 * shade)
-    return data_uri(np.kron(cells, np.ones((scale, scale, 1), np.uint8)))
+    return data_uri(cells.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
@@ -99,4 +99,4 @@ def _diverging(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Values from 0 to 255, rounded; what is outside, or not finite, is cut."""
-    return np.clip(np.nan_to_num(values), 0, 255).round().astype(np.uint8)
+    return np.asarray(np.clip(np.nan_to_num(values), 0, 255).round(), np.uint8)

@@ -2,8 +2,8 @@
 
 write_page(run_dir / "report.html", Page("cnn on mnist", "99.1 % right", ("completed", True), sections=[…]))
 
-The page opens where scripts are forbidden, as in a mail program, and prints. Its layout is in report_page.html; all text in it is
-escaped by Jinja.
+The page opens where scripts are forbidden, as in a mail program, and prints. Its layout is in report_page.html; Jinja escapes
+all text.
 """
 
 from functools import cache

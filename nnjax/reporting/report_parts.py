@@ -1,11 +1,11 @@
 """The parts of a run that its report needs and no other file holds: `report.json`.
 
-    parts = begun_parts(layers) | tested_parts(inputs=…, targets=…, outputs=…, losses=…, class_names=names, from_logits=True)
+    parts = begun_parts(layers) | parts_of_test(inputs=…, targets=…, outputs=…, losses=…, class_names=names, from_logits=True)
     write_json(run_dir / "report.json", parts)
     read_parts(run_dir)["confusion"]          # [[true, predicted, count], …]
 
-Made at the end of a training, when the outputs are in memory, so that the page can be drawn again from the folder alone, without
-the data and without JAX. A few hundred kilobytes at most: pictures are small PNGs, long lists are thinned.
+Made at the end of a training, when the outputs are in memory. So the page can be drawn again from the folder alone, without the
+data and without JAX. A few hundred kilobytes at most: pictures are small PNGs, long lists are thinned.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def begun_parts(layers: Sequence[Any]) -> dict[str, Any]:
     return {"version": 1, "layers": [asdict(layer) for layer in layers if is_dataclass(layer) and not isinstance(layer, type)]}
 
 
-def tested_parts(
+def parts_of_test(
     *,
     inputs: NDArray[Any],
     targets: NDArray[Any],
@@ -84,7 +84,7 @@ def tested_parts(
 
 
 def read_parts(run_dir: Path) -> tuple[dict[str, Any], str]:
-    """Returns the parts of a run, and a line about what is wrong with them; empty parts where there are none, as of an old run."""
+    """Returns the parts of a run, empty where an old run has none, and a line about what is wrong with them."""
     try:
         parts = read_json(run_dir / FILE, _MOST_BYTES)
     except FileNotFoundError:

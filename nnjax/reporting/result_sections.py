@@ -65,8 +65,10 @@ def _curves(records: Sequence[Mapping[str, Any]]) -> list[Chart]:
             charts.append(Chart(name, "epoch", lines, percent=name == "accuracy"))
     rates = [record for record in records if record.get("learning_rate") is not None]
     if len({record["learning_rate"] for record in rates}) > 1:
-        rate = Line("learning rate", [float(record["epoch"]) for record in rates], [record["learning_rate"] for record in rates])
-        charts.append(Chart("learning rate", "epoch", [rate]))
+        rate = Line(
+            "learning rate", [float(record["epoch"]) for record in rates], [record["learning_rate"] for record in rates]
+        )
+        charts.append(Chart("learning rate", "epoch", [rate], log_y=False))
     return charts
 
 
@@ -118,7 +120,14 @@ def _class_row(counts: NDArray[np.int64], index: int, name: str) -> tuple[str, .
     right, total, answered = (int(n) for n in (counts[index, index], counts[index].sum(), counts[:, index].sum()))
     low, high = wilson(right, total)
     precision = percent_text(right / answered) if answered else "never answered"
-    return name, f"{right:,}", f"{total:,}", percent_text(right / total), f"{percent_text(low)} to {percent_text(high)}", precision
+    return (
+        name,
+        f"{right:,}",
+        f"{total:,}",
+        percent_text(right / total),
+        f"{percent_text(low)} to {percent_text(high)}",
+        precision,
+    )
 
 
 def _confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Section:
@@ -138,7 +147,7 @@ def _confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Section:
         picture = Picture(shares_picture(np.asarray(shares), scale), "", f"{words} A shade is a share of the row.", described)
         matrix = Pictures([picture], large=True)
     blocks: list[Block] = [matrix, listed] if pairs else [matrix, Words("No mistakes.")]
-    return Section("Confusion matrix", blocks, wide=6 < len(names) <= _MOST_CELLS)
+    return Section("Confusion matrix", blocks, wide=12 < len(names) <= _MOST_CELLS)
 
 
 def _mistakes(mistakes: Sequence[Mapping[str, Any]], names: Sequence[str], wrong: int) -> Section:
@@ -148,7 +157,9 @@ def _mistakes(mistakes: Sequence[Mapping[str, Any]], names: Sequence[str], wrong
         true, predicted = names[each["true"]], names[each["predicted"]]
         sure = f"{100 * each['confidence']:.0f} %"
         description = f"test example {each['example']}: {true}, taken for {predicted}"
-        pictures.append(Picture(each["picture"], "", f"{true} → {predicted}, {sure} sure; example {each['example']}", description))
+        pictures.append(
+            Picture(each["picture"], "", f"{true} → {predicted}, {sure} sure; example {each['example']}", description)
+        )
     return Section("Worst mistakes", [Words(f"{words} True class → predicted class.", "note"), Pictures(pictures)], wide=True)
 
 
@@ -176,7 +187,9 @@ def calibration_sections(calibration: Mapping[str, Any] | None) -> list[Section]
     table = Table(("Confidence", "Examples", "Mean confidence", "Accuracy"), rows, "As trained, by confidence")
     words = "Below the dashed line the network is surer than it is right."
     fitted = f" {temperature_text(calibration['temperature'])}, fitted on the validation split." if len(names) > 1 else ""
-    return [Section("Calibration", [Drawing(inline_svg(chart, "calibration"), chart.title, table), Words(words + fitted, "note")])]
+    return [
+        Section("Calibration", [Drawing(inline_svg(chart, "calibration"), chart.title, table), Words(words + fitted, "note")])
+    ]
 
 
 def layer_picture_sections(parts: Mapping[str, Any]) -> list[Section]:

@@ -9,7 +9,7 @@ Reads nothing itself: a run that diverged, was killed or is of an old version ha
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from nnjax.reporting.about_sections import (
     config_section,
@@ -31,6 +31,8 @@ from nnjax.reporting.result_sections import (
 )
 from nnjax.reporting.text import metric_text, percent_text, seconds_text, si_text, spread_text
 
+T = TypeVar("T")
+
 GOOD = ("completed", "stopped_early")
 
 
@@ -46,7 +48,6 @@ class RunFacts:
         parts: of `report.json`, as from `nnjax.reporting.report_parts.read_parts`.
         changes: dotted key, default and value of each setting that differs from the default, as text; None where the defaults
             are not known, and the whole config is shown.
-        choices: the options chosen, such as "model=cnn".
         command: that trains the same; empty where none is known.
         problems: what is missing or damaged in the folder, a line each.
     """
@@ -57,7 +58,6 @@ class RunFacts:
     records: Sequence[Mapping[str, Any]] = ()
     parts: Mapping[str, Any] = field(default_factory=dict)
     changes: Sequence[tuple[str, str, str]] | None = None
-    choices: Sequence[str] = ()
     command: str = ""
     problems: Sequence[str] = ()
 
@@ -67,15 +67,14 @@ def run_page(facts: RunFacts) -> Page:
     summary, parts = facts.summary, facts.parts
     lost: list[str] = list(facts.problems)
 
-    def made(what: str, make: Callable[[], list[Section]]) -> list[Section]:
+    def made(what: str, make: Callable[[], list[T]]) -> list[T]:
         try:
             return make()
         except Exception as error:  # whatever a damaged or forged file leads to
             lost.append(f"{what} cannot be shown: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
             return []
 
-    headlines: list[Headline] = []
-    made("the results", lambda: headlines.extend(_headlines(summary, parts)) or [])
+    results = made("the results", lambda: _headlines(summary, parts))
     sections = [
         *made("the learning curves", lambda: curve_sections(facts.records)),
         *made("the trials", lambda: trial_sections(summary)),
@@ -85,12 +84,14 @@ def run_page(facts: RunFacts) -> Page:
         *made("the first layer", lambda: layer_picture_sections(parts)),
         *made("the layers", lambda: layer_sections(parts)),
         *made("the cost", lambda: cost_section(summary)),
-        *made("the settings", lambda: config_section(facts.config, facts.choices, facts.changes)),
-        *made("the command", lambda: reproduce_section(facts.command, summary)),
+        *made("the settings", lambda: config_section(facts.config, facts.changes)),
         *made("the versions", lambda: origin_section(summary)),
+        *made("the command", lambda: reproduce_section(facts.command, summary)),
     ]
     status = str(summary.get("status", "unfinished"))
-    ended = Section("How it ended", [Words(ending_text(summary, facts.config), "plain" if status in GOOD else "bad")])
+    ended = Section(
+        "How it ended", [Words(ending_text(summary, facts.config), "plain" if status in GOOD else "bad")], wide=True
+    )
     if lost:
         sections.append(Section("Missing here", [Words(line, "bad") for line in lost]))
     model, data = _name(facts, "model"), _name(facts, "data")
@@ -98,7 +99,7 @@ def run_page(facts: RunFacts) -> Page:
         title=f"{model} on {data}" if model and data else facts.name,
         subtitle=_subtitle(facts),
         status=(status.replace("_", " "), status in GOOD),
-        headlines=headlines,
+        headlines=results,
         sections=[ended, *sections],
         footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
     )

@@ -169,6 +169,7 @@ def grid_shape(count: int) -> tuple[int, int]:
 
 @functools.cache
 def fonts() -> list[str]:
+    """The families of matplotlib's own font and of the fallbacks that are installed."""
     import_matplotlib()
     from matplotlib.font_manager import fontManager
 

@@ -3,9 +3,9 @@
 chart = Chart("loss", "epoch", [Line("train", [1, 2, 3], [0.9, 0.5, 0.3]), Line("validation", [1, 2, 3], [0.9, 0.6, 0.5])])
 Drawing(inline_svg(chart, "loss"), chart.title, numbers(chart))
 
-Libraries that draw in the page by a script (Vega, Bokeh, Plotly) bring 0.8 to 5 MB of it, and a page may have 1 MB; and a mail
-program runs no script. Matplotlib is here already. Its colours become CSS variables, so that a chart follows dark mode, and lines
-differ in dash and mark, so that they differ in grey.
+Libraries that draw in the page by a script (Vega, Bokeh, Plotly) bring 0.8 to 5 MB of it, and a page may have 1 MB; nor does a
+mail program run scripts. Matplotlib is here already. Its colours become CSS variables, so that a chart follows dark mode, and
+lines differ in dash and mark, so that they differ in grey.
 """
 
 import io
@@ -37,6 +37,7 @@ _MARKS = ("o", "s", "D", "^", "v")
 _MOST_MARKS = 30  # points of a line, for a mark on each
 _MOST_POINTS = 400  # of a line
 _MOST_ROWS = 60  # of a table
+_LETTERS = 56  # fit beside one another above a chart
 MOST_LINES = 12
 
 
@@ -72,6 +73,7 @@ class Chart:
         percent: whether the values are shares, which are shown as percentages.
         percent_x: the same for the places.
         log_x: a logarithmic axis below.
+        log_y: a logarithmic axis for values over more than two decades.
         ticks: texts at places of the axis below; numbers if empty.
         square: as high as wide, from 0 to 1 both ways.
     """
@@ -82,6 +84,7 @@ class Chart:
     percent: bool = False
     percent_x: bool = False
     log_x: bool = False
+    log_y: bool = True
     ticks: Sequence[tuple[float, str]] = ()
     square: bool = False
 
@@ -120,7 +123,8 @@ def numbers(chart: Chart) -> Table:
     places = sorted(values)
     chosen = thinned(places, _MOST_ROWS)
     rows = [
-        (names.get(x) or _shown(x, chart.percent_x), *(values[x].get(column, "") for column in range(len(lines)))) for x in chosen
+        (names.get(x) or _shown(x, chart.percent_x), *(values[x].get(column, "") for column in range(len(lines))))
+        for x in chosen
     ]
     caption = f"{chart.title}: {len(chosen)} of {len(places)} rows" if len(chosen) < len(places) else chart.title
     return Table((chart.x_label, *(line.name for line in lines)), rows, caption)
@@ -162,7 +166,11 @@ def _draw(axes: "Axes", chart: Chart) -> None:
             few = len(points) <= _MOST_MARKS
             style |= {"linestyle": dash, "linewidth": 1.6, "markersize": 3.5, "marker": mark if few else ""}
         else:
-            style |= {"linestyle": "", "markersize": 7 if line.form == "mark" else 4, "alpha": 1 if line.form == "mark" else 0.7}
+            style |= {
+                "linestyle": "",
+                "markersize": 7 if line.form == "mark" else 4,
+                "alpha": 1 if line.form == "mark" else 0.7,
+            }
         axes.plot(x, y, **style)
         if line.low:
             low, high = ([_scaled(ends[place], factor) for place in points] for ends in (line.low, line.high))
@@ -173,7 +181,7 @@ def _draw(axes: "Axes", chart: Chart) -> None:
         axes.set_xscale("log")
     if chart.square:
         axes.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
-    elif not chart.percent:
+    elif chart.log_y and not chart.percent:
         log_scale_if_wide(axes, [y for line in chart.lines for y in line.y if y is not None])
     if chart.percent:
         axes.yaxis.set_major_formatter("{x:.4g}%")
@@ -186,7 +194,9 @@ def _draw(axes: "Axes", chart: Chart) -> None:
         axes.locator_params(axis="x", nbins=6)
     if drawn > 1 or any(line.form == "mark" for line in chart.lines):
         # Above the axes: it never hides a line, and takes no width, of which a telephone has little.
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2 if drawn > 3 else drawn)
+        longest = max(len(line.name) for line in chart.lines if line.form != "guide")
+        columns = max(1, min(drawn, _LETTERS // (longest + 6)))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns)
 
 
 def _scaled(value: float | None, factor: float) -> float:
@@ -210,5 +220,7 @@ def _for_page(text: str, chart: Chart, name: str) -> str:
     head, rest = text.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
     assert box
-    described = escape(f"{chart.title} over {chart.x_label}: {', '.join(line.name for line in chart.lines if line.form != 'guide')}")
+    described = escape(
+        f"{chart.title} over {chart.x_label}: {', '.join(line.name for line in chart.lines if line.form != 'guide')}"
+    )
     return f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" {box[0]} role="img" aria-label="{described}">{rest}'.strip()
