@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,12 @@ def read_record(folder: Path) -> RunRecord:
     Returns:
         The record; of a folder without a run, one that is `damaged`, with a problem.
     """
+    record = stored_record(folder)
+    return replace(record, status=status_now(record.folder, record.status, record.summary.get("steps")))
+
+
+def stored_record(folder: Path) -> RunRecord:
+    """As `read_record`, with the status that the files give: that of the last session that ended."""
     folder, problems = folder.absolute(), []
     config, summary, labels, status = {}, {}, Labels(), None
     try:
@@ -113,7 +119,7 @@ def read_record(folder: Path) -> RunRecord:
     return RunRecord(
         folder=folder,
         name=folder.name,
-        status=status_now(folder, status or str(summary.get("status", "failed")), summary.get("steps")),
+        status=status or str(summary.get("status", "failed")),
         config=config,
         summary=summary,
         data_hash=data_hash if isinstance(data_hash, str) else None,

@@ -1,0 +1,120 @@
+"""Conditions on runs, as a person writes them: ``status=completed``, ``test_accuracy>0.98``, ``model!=cnn``, ``name~digits``.
+
+conditions = [parse_condition(text) for text in ("model=cnn,fnn", "test_accuracy>98%")]
+[facts for facts in rows if all(condition.holds(facts) for condition in conditions)]
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal, get_args
+
+from nnjax.config.diagnostics import show
+from nnjax.config.errors import ConfigError
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
+
+_CONDITION = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(!=|<=|>=|==|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*|%)")
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d([ T]\d\d(:\d\d(:\d\d)?)?)?)?")
+_COMMA = re.compile(r",(?![^\[]*\])")  # outside of brackets
+
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition on a run's facts.
+
+    Attributes:
+        key: name of a fact.
+        operator: ``=`` and ``!=`` compare with each of the values, which may be patterns (`*`, `?`); ``~`` holds if the text of
+            the fact contains the value, in upper or lower case; the others compare numbers, or dates.
+        values: what it is compared with; one for all operators but ``=`` and ``!=``.
+    """
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...]
+
+    def holds(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a run meets the condition; one that lacks the fact meets only ``!=VALUE`` and ``=null``."""
+        fact = facts.get(self.key)
+        if self.operator == "=":
+            return any(_equals(fact, value) for value in self.values)
+        if self.operator == "!=":
+            return not any(_equals(fact, value) for value in self.values)
+        if fact is None:
+            return False
+        if self.operator == "~":
+            return any(self.values[0].lower() in str(text).lower() for text in (fact if isinstance(fact, list) else [fact]))
+        left, right = _comparable(fact, self.values[0])
+        return type(left) is type(right) and left is not None and _ORDERS[self.operator](left, right)
+
+
+def is_condition(text: str) -> bool:
+    """Whether a word of a command line is a condition."""
+    return _CONDITION.fullmatch(text) is not None
+
+
+def parse_condition(text: str) -> Condition:
+    """Reads a condition.
+
+    Raises:
+        ConfigError: if it is none, or asks for an order of something that is neither number nor date.
+    """
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        allowed = " ".join(get_args(Operator))
+        raise ConfigError(f"where={text}: must be a key, one of {allowed} and a value, such as 'test_accuracy>0.98'")
+    key, found, value = match[1], match[2].replace("==", "="), match[3]
+    if value == "" and found not in ("=", "!="):
+        raise ConfigError(f"where={text}: the value is missing")
+    if found in _ORDERS and not (_NUMBER.fullmatch(value) or _DATE.fullmatch(value)):
+        raise ConfigError(f"where={text}: {value} must be a number (0.98, 98%, 5epochs) or a date (2026-11-23)")
+    values = tuple(part.strip() for part in _COMMA.split(value)) if found in ("=", "!=") else (value,)
+    return Condition(key, found, values)  # type: ignore[arg-type]
+
+
+def _equals(fact: Any, value: str) -> bool:
+    """Whether a fact is what a person wrote; a list also if one of its items is."""
+    if isinstance(fact, list):
+        return any(_equals(item, value) for item in fact) or show(fact) == value.replace(" ", "")
+    if fact is None or isinstance(fact, bool):
+        return show(fact) == value.lower()
+    if isinstance(fact, int | float):
+        return _number(value) == fact or _percent(value) == fact
+    return fnmatchcase(str(fact), value)
+
+
+def _comparable(fact: Any, value: str) -> tuple[Any, Any]:
+    """Both sides of an order: numbers, numbers of the same unit, or dates as text; (None, None) if they have none."""
+    if isinstance(fact, bool) or not isinstance(fact, int | float | str):
+        return None, None
+    if not isinstance(fact, str):
+        number = _percent(value) if value.endswith("%") else _number(value)
+        return (float(fact), number) if abs(fact) < 2**1000 else (None, None)
+    one, other = _NUMBER.fullmatch(fact), _NUMBER.fullmatch(value)
+    if one and other:
+        same = one[2].rstrip("s") == other[2].rstrip("s")  # 1epoch, 5epochs
+        return (_number(one[1]), _number(other[1])) if same else (None, None)
+    return (fact, value.replace("T", " ")) if _DATE.match(fact) and _DATE.fullmatch(value) else (None, None)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _percent(text: str) -> float | None:
+    number = _number(text[:-1]) if text.endswith("%") else None
+    return None if number is None else number / 100
