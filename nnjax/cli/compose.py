@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nnjax.checks.compare_checks import check_compare
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.export_checks import check_export
 from nnjax.checks.forecast_checks import check_forecast
@@ -39,6 +40,7 @@ from nnjax.cli.overrides import (
 )
 from nnjax.cli.plugins import registered_option, values_and_place
 from nnjax.cli.provenance import COMMAND_LINE, Provenance, Setting, read_defaults
+from nnjax.config.compare_options import CompareConfig
 from nnjax.config.diagnostics import Problem
 from nnjax.config.errors import ConfigError
 from nnjax.config.export_options import ExportConfig
@@ -119,6 +121,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_predict(config, origins)
     if isinstance(config, ExportConfig):
         check_export(config, origins)
+    if isinstance(config, CompareConfig):
+        check_compare(config)
     return plan
 
 

@@ -132,8 +132,8 @@ def compare(grouping: Grouping, metric: str = "auto", against: str = "auto", *, 
 def estimate(group: Group, metric: str) -> tuple[Estimate, Literal["seeds", "examples", "none"]]:
     """A group's mean with its interval, and what that is over.
 
-    Over the seeds by Student's t. Of a single network's test accuracy it is Wilson's interval over the test examples, which leaves
-    out what another seed would change.
+    Over the seeds by Student's t. Of a single network it is Wilson's interval of the accuracy over the test
+    examples, which leaves out what another seed would change.
     """
     values = group.values(metric)
     if len(values) == 1 and metric == "test_accuracy":

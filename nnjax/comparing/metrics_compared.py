@@ -107,7 +107,7 @@ def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
 
 
 def _data_settings(group: Group, records: Sequence[tuple[Group, RunRecord]]) -> str | None:
-    """The hash of another run with the same data settings; None if all runs have the same, so that nothing speaks against it."""
+    """The hash of another run with the same data settings; None if all runs have the same ones."""
     own = _words(group, "data.")
     if all(_words(other, "data.") == own for other, _ in records):
         return None

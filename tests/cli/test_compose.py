@@ -11,6 +11,7 @@ from nnjax.cli import compose as compose_module
 from nnjax.cli.compose import compose, compose_config, compose_train, conf_dir, config_loader, project_root
 from nnjax.cli.help import help_text
 from nnjax.cli.overrides import translate
+from nnjax.config.compare_options import CompareConfig
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.export_options import ExportConfig
 from nnjax.config.forecast_options import ForecastConfig
@@ -50,6 +51,7 @@ ROOTS = {
     "trace": TraceConfig,
     "netlab": NetlabConfig,
     "traffic": TrafficConfig,
+    "compare": CompareConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
 NEEDS = {

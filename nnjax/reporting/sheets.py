@@ -1,0 +1,137 @@
+r"""Tables as text: for a terminal, in Markdown and in LaTeX.
+
+sheet = Sheet("Results", (Column("run"), Column("accuracy", number=True)), ((Cell("A"), Cell("98.61%", 0.9861)),))
+markdown(sheet)      # "| run | accuracy |\n|:--|--:|\n| A | 98.61% |"
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "≥": r"$\ge$",
+    "<": r"$<$",
+    ">": r"$>$",
+    "…": r"\ldots{}",
+    "—": "---",
+    "–": "--",
+    "·": r"$\cdot$",
+    "µ": r"$\mu$",
+    "[": "{[}",  # after a line's end it would begin an option
+    "]": "{]}",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell.
+
+    Attributes:
+        text: as it is shown.
+        value: a number to sort by; None sorts by the text.
+        bold: whether it stands out.
+    """
+
+    text: str
+    value: float | None = None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        head: its name.
+        number: whether its cells are numbers, which stand to the right.
+    """
+
+    head: str
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table.
+
+    Attributes:
+        title: what the rows are.
+        columns: the columns.
+        rows: a cell for each column.
+        note: a line below.
+    """
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+
+def terminal(sheet: Sheet) -> Table:
+    """The table for a terminal."""
+    table = Table(
+        title=Text(sheet.title, style="bold"), title_justify="left", caption=sheet.note or None, caption_justify="left"
+    )
+    for column in sheet.columns:
+        table.add_column(Text(column.head), justify="right" if column.number else "left", overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*(Text(cell.text, style="bold" if cell.bold else "") for cell in row))
+    return table
+
+
+def markdown(sheet: Sheet) -> str:
+    """The table in Markdown, as GitHub and most others read it."""
+    lines = [[column.head for column in sheet.columns], ["--:" if column.number else ":--" for column in sheet.columns]]
+    texts = [
+        [f"**{_marked(cell.text)}**" if cell.bold and cell.text else _marked(cell.text) for cell in row] for row in sheet.rows
+    ]
+    heads = [[_marked(text) for text in lines[0]], lines[1]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (*heads, *texts))
+
+
+def latex(sheet: Sheet, label: str) -> str:
+    """The table in LaTeX with the package booktabs.
+
+    Args:
+        sheet: the table.
+        label: for references, such as "tab:results".
+    """
+
+    def text(cell: Cell) -> str:
+        return f"\\textbf{{{latex_text(cell.text)}}}" if cell.bold else latex_text(cell.text)
+
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        f"  \\caption{{{latex_text(sheet.title)}{'. ' + latex_text(sheet.note) if sheet.note else ''}}}",
+        f"  \\label{{{label}}}",
+        f"  \\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in sheet.columns)}}}",
+        r"    \toprule",
+        f"    {' & '.join(latex_text(column.head) for column in sheet.columns)} \\\\",
+        r"    \midrule",
+        *(f"    {' & '.join(text(cell) for cell in row)} \\\\" for row in sheet.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def latex_text(text: str) -> str:
+    """A text without letters that LaTeX would obey."""
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+
+
+def _marked(text: str) -> str:
+    """A text that neither ends a cell nor is read as markup."""
+    escaped = "".join(f"\\{letter}" if letter in "\\|*_`<>[]#~" else letter for letter in text)
+    return " ".join(escaped.split())
