@@ -23,6 +23,7 @@ from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
 from nnjax.checks.predict_checks import check_predict
+from nnjax.checks.report_checks import check_report
 from nnjax.checks.trace_checks import check_trace
 from nnjax.checks.traffic_checks import check_traffic
 from nnjax.cli.forbid_targets import refuse_code, refuse_packages
@@ -49,6 +50,7 @@ from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
 from nnjax.config.predict_options import PredictConfig
+from nnjax.config.report_options import ReportConfig
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 from nnjax.config.traffic_options import TrafficConfig
 
@@ -121,6 +123,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_predict(config, origins)
     if isinstance(config, ExportConfig):
         check_export(config, origins)
+    if isinstance(config, ReportConfig):
+        check_report(config, origins)
     if isinstance(config, CompareConfig):
         check_compare(config)
     return plan
