@@ -56,7 +56,11 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool) -> Page
         sections += _curves(comparison.grouping)
     sections.append(_runs(records, grouping))
     if notes:
-        sections.append(Section("To know", [Words(shorten(note, 400)) for note in dict.fromkeys(notes)], wide=True))
+        sections.append(
+            Section(
+                "To know", [Words(shorten(f"{note[:1].upper()}{note[1:]}", 400)) for note in dict.fromkeys(notes)], wide=True
+            )
+        )
     sections += _shared(records, grouping)
     good = sum(statuses[status] for status in _GOOD)
     return Page(
@@ -170,7 +174,7 @@ def _networks(comparison: Comparison) -> list[Section]:
         row = (f"{each.first} against {each.second}, seed {seeds}", f"{each.test.first:,}", f"{each.test.second:,}")
         rows.append((*row, f"{each.adjusted_p:.2g}"))
     words = "McNemar's test: whether two trained networks differ on these test examples, whatever other seeds would give."
-    return [Section("The same test examples", [Table(heads, rows, words, folded=True)])]
+    return [Section("The same test examples", [Table(heads, rows, words, folded=len(rows) > 12)], wide=True)]
 
 
 def _curves(grouping: Grouping) -> list[Section]:
@@ -210,7 +214,10 @@ def _runs(records: Sequence[RunRecord], grouping: Grouping) -> Section:
         status = record.status.replace("_", " ")
         rows.append((record.name, letters.get(record.folder, ""), seeds, status, numbers, shorten(line, 160), spent))
     heads = ("Run", "", "Seeds", "Status", "Test", "Reason", "Time")
-    table = Table(heads, rows, f"{len(shown)} of {len(records)} runs", text_columns=6, folded=len(records) > 20)
+    filled = [column for column in range(len(heads)) if any(row[column] for row in rows)]
+    kept_heads, *kept_rows = [[row[column] for column in filled] for row in (heads, *rows)]
+    caption = f"{len(shown)} of {len(records)} runs"
+    table = Table(kept_heads, kept_rows, caption, text_columns=sum(column < 6 for column in filled), folded=len(records) > 20)
     return Section("All runs", [table], wide=True)
 
 

@@ -20,7 +20,7 @@ from nnjax.cli.job import plain_values
 from nnjax.cli.json_values import as_hydra
 from nnjax.cli.plugins import offer_to_hydra, plugin_words
 from nnjax.config.invocation import verb_command
-from nnjax.config.parsing import parse, to_mapping
+from nnjax.config.parsing import WITHOUT_EFFECT, parse, to_mapping
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word
 
@@ -51,7 +51,7 @@ class ToldApart:
 
     Attributes:
         choices: `group=option` for each group that is not what the command alone would choose.
-        changes: all other keys that differ.
+        changes: all other keys that differ and change a run's numbers; so no folder of a machine is among them.
     """
 
     choices: tuple[str, ...]
@@ -82,7 +82,7 @@ def told_apart(values: Mapping[str, Any]) -> ToldApart:
     changes = [
         Change(key, would.get(key, NOT_SET), value)
         for key, value in have.items()
-        if (key not in would or would[key] != value) and key not in ("resume", "rerun")
+        if (key not in would or would[key] != value) and not f"{key}.".startswith(tuple(f"{each}." for each in WITHOUT_EFFECT))
     ]
     return ToldApart(tuple(f"{group}={name}" for group, name in chosen.items()), tuple(changes))
 

@@ -43,12 +43,17 @@ def ending_text(summary: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         case "preempted":
             return f"A signal ended it{steps}{f' ({reason})' if reason else ''}; it can be resumed."
         case "diverged":
-            return f"It diverged{steps}: {error or reason or 'the loss stopped being finite'}."
+            return _sentence(f"It diverged{steps}: {error or reason or 'the loss stopped being finite'}")
         case "failed":
-            return f"It failed{steps}: {error or reason or 'no reason was recorded'}."
+            return _sentence(f"It failed{steps}: {error or reason or 'no reason was recorded'}")
         case None:
             return "It has no summary: it still trains, or its process was killed."
     return f"{status}{steps}. {reason} {error}".strip()
+
+
+def _sentence(text: str) -> str:
+    """An error of several lines as one line."""
+    return f"{'; '.join(line.strip().rstrip('.;') for line in text.splitlines() if line.strip())}."
 
 
 def layer_sections(parts: Mapping[str, Any]) -> list[Section]:
@@ -135,7 +140,7 @@ def reproduce_section(command: str, summary: Mapping[str, Any]) -> list[Section]
     code = f" at commit {str(git['commit'])[:12]}" if git.get("commit") else ""
     changed = " The code had changes that no commit holds." if git.get("dirty") else ""
     version = (summary.get("versions") or {}).get("nnjax")
-    words = f"With nnjax{f' {version}' if version else ''}{code}, the same data and the same versions as below.{changed}"
+    words = f"With nnjax{f' {version}' if version else ''}{code}, the same data and the versions that this page names.{changed}"
     return [Section("Train it again", [Code(command), Words(words, "note")], wide=True)]
 
 

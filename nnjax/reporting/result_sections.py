@@ -237,16 +237,21 @@ def _forecast(found: Mapping[str, Any]) -> Section:
     ahead = len(methods["network"])
     start = len(values) - ahead
     rows = list(range(start, len(values)))
-    lines = [Line("truth", list(range(len(values))), values)]
-    lines += [Line(_METHODS.get(name, name), rows, forecast) for name, forecast in methods.items()]
-    chart = Chart(
-        f"{found['name']}: {ahead} values forecast from {labels[start]} on", "row", lines, ticks=list(enumerate(labels))
-    )
+    truth = list(range(len(values)))
+    lines = [Line(_METHODS.get(name, name), rows, forecast) for name, forecast in methods.items()]
+    title = f"{found['name']}: {ahead} values forecast from {labels[start]} on"
+    ticks = list(enumerate(labels))
+    near = max(0, start - ahead // 4)  # of the known values, so that the lines' beginning is seen
+    charts = [
+        Chart(title, "row", [Line("truth", truth, values), *lines[:1]], ticks=ticks),
+        Chart("The forecasts alone", "row", [Line("truth", truth[near:], values[near:]), *lines], ticks=ticks[near:]),
+    ]
     errors = [
         (_METHODS.get(name, name), *(f"{value:.4g}" for value in each.values())) for name, each in found["errors"].items()
     ]
     heads = ("Forecast", *(name.upper() for name in next(iter(found["errors"].values()), {})))
-    return Section("Forecast", [drawing(chart, "forecast"), Table(heads, errors)], wide=True)
+    drawn = [drawing(chart, f"forecast-{place}") for place, chart in enumerate(charts)]
+    return Section("Forecast", [*drawn, Table(heads, errors)], wide=True)
 
 
 def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
@@ -254,10 +259,10 @@ def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
     rows = summary.get("trials") or ()
     if not rows:
         return []
-    results = [name for name in rows[0] if name.startswith(("test_", "forecast_", "validation_"))]
+    results = [name for split in ("test_", "forecast_", "validation_") for name in rows[0] if name.startswith(split)]
     rates = sorted({row["learning_rate"] for row in rows})
     blocks: list[Block] = []
-    for name in results[:2] if any(name.startswith("test_") for name in results) else results[:1]:
+    for name in [name for name in results if name.startswith(results[0].partition("_")[0])][:2]:
         vary = len(rates) > 1
         places = [row["learning_rate"] if vary else row["trial"] for row in rows]
         values = [row.get(name) for row in rows]

@@ -29,10 +29,11 @@ from nnjax.reporting.result_sections import (
     trial_sections,
     value_sections,
 )
-from nnjax.reporting.text import metric_text, percent_text, seconds_text, si_text, spread_text
+from nnjax.reporting.text import metric_text, percent_text, seconds_text, si_text
 
 T = TypeVar("T")
 
+_ENOUGH = 30  # examples, for the normal interval of a mean
 GOOD = ("completed", "stopped_early")
 
 
@@ -76,7 +77,7 @@ def run_page(facts: RunFacts) -> Page:
 
     results = made("the results", lambda: _headlines(summary, parts))
     sections = [
-        *made("the learning curves", lambda: curve_sections(facts.records)),
+        *made("the learning curves", lambda: curve_sections(facts.records) or [_no_curves()]),
         *made("the trials", lambda: trial_sections(summary)),
         *made("the predictions", lambda: value_sections(parts)),
         *made("the classes", lambda: class_sections(parts)),
@@ -105,6 +106,10 @@ def run_page(facts: RunFacts) -> Page:
     )
 
 
+def _no_curves() -> Section:
+    return Section("Learning curves", [Words("The run ended before its first record.", "note")], wide=True)
+
+
 def _name(facts: RunFacts, key: str) -> str:
     chosen = facts.summary.get(key) or facts.config.get(key) or ""
     return str(chosen.get("name", "") if isinstance(chosen, Mapping) else chosen)
@@ -123,8 +128,8 @@ def _headlines(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Hea
     found = [*_results(summary, parts)]
     if forecast := summary.get("forecast"):
         spread = (summary.get("spread") or {}).get("forecast_rmse")
-        value = f"{forecast['rmse']:.4g}" if not spread else spread_text("rmse", _finite(spread))
-        found.append(Headline("forecast RMSE", value, f"{forecast['of']}, {forecast['first']} to {forecast['last']}"))
+        below = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
+        found.append(Headline("forecast RMSE", f"{forecast['rmse']:.4g}", f"{_over_trials('rmse', spread)}{below}"))
     if "num_params" in summary:
         flops = f"{si_text(summary['forward_flops'])} FLOPs an example" if "forward_flops" in summary else ""
         found.append(Headline("parameters", f"{summary['num_params']:,}", flops))
@@ -143,17 +148,15 @@ def _results(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headl
     found = []
     for name in sorted(test, key=lambda name: name != "accuracy"):
         value, spread = test[name], spreads.get(f"test_{name}")
-        if spread and spread.get("n", 0) > 1 and None not in spread.values():
-            low, high = metric_text(name, spread["low"]), metric_text(name, spread["high"])
-            trials = f"mean of {spread['n']} trials, 95 % interval {low} to {high}, standard deviation"
-            found.append(Headline(f"test {name}", metric_text(name, value), f"{trials} {metric_text(name, spread['std'])}"))
+        if over := _over_trials(name, spread):
+            found.append(Headline(f"test {name}", metric_text(name, value), over.rstrip("; ")))
         elif value is None:
             found.append(Headline(f"test {name}", "not finite"))
         elif name == "accuracy" and count:
             low_share, high_share = wilson(round(value * count), count)
             below = f"95 % interval {percent_text(low_share)} to {percent_text(high_share)}, for {count:,} test examples"
             found.append(Headline("test accuracy", metric_text(name, value), below))
-        elif name == "loss" and (std := parts.get("loss_std")) and count:
+        elif name == "loss" and (std := parts.get("loss_std")) and count >= _ENOUGH:
             half = 1.96 * std / math.sqrt(count)
             ends = f"{metric_text(name, value - half)} to {metric_text(name, value + half)}"
             found.append(Headline("test loss", metric_text(name, value), f"95 % interval {ends}, for {count:,} test examples"))
@@ -162,5 +165,9 @@ def _results(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headl
     return found
 
 
-def _finite(spread: Mapping[str, Any]) -> dict[str, float]:
-    return {key: math.nan if value is None else value for key, value in spread.items()}
+def _over_trials(name: str, spread: Mapping[str, Any] | None) -> str:
+    """A result's spread over several trials; empty for fewer than two with a result."""
+    if not spread or spread.get("n", 0) < 2 or None in spread.values():
+        return ""
+    low, high, std = (metric_text(name, spread[key]) for key in ("low", "high", "std"))
+    return f"mean of {spread['n']} trials, 95 % interval {low} to {high}, standard deviation {std}; "

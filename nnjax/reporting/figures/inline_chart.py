@@ -104,6 +104,7 @@ def inline_svg(chart: Chart, name: str) -> str:
 
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        warnings.simplefilter("ignore", RuntimeWarning)  # losses of 1e300, before a divergence, overflow in an axis
         figure = Figure(figsize=(4.4, 4.2 if chart.square else 3.1))
         axes = figure.add_subplot()
         _draw(axes, chart)
