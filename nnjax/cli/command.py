@@ -24,6 +24,7 @@ from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
 from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new
 from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
+from nnjax.cli.folderless import FOLDERLESS, run_without_folder
 from nnjax.cli.follower import Tell, follow, told
 from nnjax.cli.help import config_text, help_text, print_explanation
 from nnjax.cli.hydra_internals import get_args_parser
@@ -166,6 +167,8 @@ class _Command:
             config = resumed_or_new(config, composition, origins)
             values["resume"] = config.resume
         check(config, origins)
+        if self.schema in FOLDERLESS:
+            return run_without_folder(self.task, config)
         if isinstance(config, TrainConfig) and config.resume is not None and (line := finished(config, Path(config.resume))):
             print(line)
             return unread(0, "the line about the run")

@@ -23,17 +23,32 @@ def with_words(argv: Sequence[str], key: str) -> list[str]:
     Raises:
         ConfigError: if the key is given, too.
     """
-    parser = get_args_parser()
-    parser.add_argument("--explain", nargs="?", const="")
-    parser.add_argument("--plugin", action="append")
-    texts = parser.parse_intermixed_args(list(argv)).overrides
+    texts = overrides_of(argv)
     words = [text for text in texts if _is_path(text)]
     if not words:
         return list(argv)
     if given := next((text for text in texts if text.partition("=")[0].lstrip("+~") == key and text not in words), None):
         raise ConfigError(f"{given}: {words[0]} is given, too; name all of them in one way {ON_COMMAND_LINE}")
-    quoted = ",".join(f"'{_escaped(word)}'" for word in words)
-    return [*(text for text in argv if text not in words), f"{key}=[{quoted}]"]
+    return [*(text for text in argv if text not in words), with_list(key, words)]
+
+
+def overrides_of(argv: Sequence[str]) -> list[str]:
+    """The arguments that are no flags, nor the values of flags."""
+    parser = get_args_parser()
+    parser.add_argument("--explain", nargs="?", const="")
+    parser.add_argument("--plugin", action="append")
+    texts: list[str] = parser.parse_intermixed_args(list(argv)).overrides
+    return texts
+
+
+def with_list(key: str, words: Sequence[str]) -> str:
+    """The override that gives a key a list of texts, whatever letters they hold."""
+    return f"{key}=[{','.join(map(in_quotes, words))}]"
+
+
+def in_quotes(text: str) -> str:
+    """A text as Hydra's grammar reads it back, whatever letters it holds."""
+    return f"'{_escaped(text)}'"
 
 
 def _is_path(text: str) -> bool:

@@ -8,8 +8,9 @@ config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cn
 
 import os
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
@@ -116,7 +117,7 @@ def locked(run_dir: Path) -> Iterator[None]:
     with os.fdopen(lock, "r+b", buffering=0) as file:
         if sys.platform != "win32":
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _take(file.fileno())
             except BlockingIOError as error:
                 raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
             except OSError:
@@ -137,7 +138,7 @@ def in_use_elsewhere(run_dir: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two commands that ask at once do not see each other
     except BlockingIOError:
         return True
     except OSError:
@@ -145,6 +146,15 @@ def in_use_elsewhere(run_dir: Path) -> bool:
     finally:
         os.close(number)
     return False
+
+
+def _take(number: int) -> None:
+    """Locks a file; tries again, since a command that asks `in_use_elsewhere` holds it for an instant."""
+    for pause in (0.001, 0.01, 0.1):
+        with suppress(BlockingIOError):
+            return fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(pause)
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_config(config: object, run_dir: Path) -> None:

@@ -9,6 +9,7 @@ A word may start at the current folder or at the project's root. Folders named `
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -60,7 +61,8 @@ def find_folders(word: str, key: str = "runs") -> tuple[Path, ...]:
     named = named_folders(word, key)
     found = {run for folder in named for run in run_folders(folder)}
     if not found:
-        reason = "holds no run" if named else absence(_bases(word, key)[0])
+        absent = "no folder matches" if _PATTERN.search(word) else absence(_bases(word, key)[0])
+        reason = "holds no run" if named else absent
         near = _nearest(word)
         raise ConfigError(f"{key}={word}: {reason}{f'; did you mean {near}?' if near else ''}")
     return tuple(sorted(found))
@@ -154,4 +156,16 @@ def _nearest(word: str) -> str | None:
     above = {parent for run in runs for parent in run.parents if parent.is_relative_to(outputs)}
     names = {shown_path(path): None for path in (*runs, *sorted(above))}
     near = get_close_matches(word.rstrip("/"), names, n=1, cutoff=0.5)
-    return near[0] if near else (shown_path(outputs) if runs else None)
+    return near[0] if near else _nearest_path(Path.cwd() / expanded(word, "runs"))
+
+
+def _nearest_path(path: Path) -> str | None:
+    """The folder that is there and spelt most like the first part of a path that is not."""
+    above = next((folder for folder in path.parents if is_dir(folder)), None)
+    if above is None:
+        return None
+    with suppress(OSError):
+        names = [entry.name for entry in os.scandir(above) if entry.is_dir()]
+        if near := get_close_matches(path.relative_to(above).parts[0], names, n=1):
+            return shown_path(above / near[0])
+    return None

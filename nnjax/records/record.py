@@ -127,7 +127,7 @@ def stored_record(folder: Path) -> RunRecord:
         tags=labels.tags,
         notes=labels.notes,
         started=_started(folder),
-        seconds=float(total) if isinstance(total, int | float) else None,
+        seconds=float(total) if isinstance(total, int | float) and 0 <= total < 1e12 else None,
         problems=tuple(problems),
     )
 

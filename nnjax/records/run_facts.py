@@ -7,6 +7,7 @@ Results are named SPLIT_METRIC as in `trials.csv`; settings by their dotted key.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -24,22 +25,21 @@ _SUMMARY = (
 
 
 def facts_of(record: RunRecord) -> dict[str, Any]:
-    """Plain values by name: those of `result_facts`, and every setting by its dotted key."""
-    return {**settings_of(record), **result_facts(record)}
+    """Plain values by name: those of `result_facts`, the folder, and every setting by its dotted key."""
+    return {**settings_of(record), "folder": shown_path(record.folder), **result_facts(record)}
 
 
 def result_facts(record: RunRecord) -> dict[str, Any]:
     """Plain values by name, without the settings; what a run lacks is not there.
 
     Returns:
-        name, folder, status, model, data, activation, optimizer, schedule, seed, trials (their number), started (local time, as
+        name, status, model, data, activation, optimizer, schedule, seed, trials (their number), started (local time, as
         text), seconds, seconds_PHASE, tags, notes, problems, SPLIT_METRIC, sizes, devices, git, host and versions; of
         several trials also SPLIT_METRIC_std.
     """
     summary, config = record.summary, record.config
     facts: dict[str, Any] = {
         "name": record.name,
-        "folder": shown_path(record.folder),
         "status": record.status,
         **{key: _chosen(summary, config, key) for key in ("model", "data", "activation", "optimizer", "schedule")},
         "seed": record.seeds[0] if record.seeds else None,
@@ -75,8 +75,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
+def _time(seconds: float) -> str | None:
+    """The local time; None for one that no calendar has, as a file's may be."""
+    with suppress(OSError, ValueError, OverflowError):
+        return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
+    return None
 
 
 def _is_number(value: Any) -> bool:
@@ -84,7 +87,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value is there, and is a word, a number or a list of words."""
+    """Whether a value is there: a number, a text or a list that is not empty."""
     if isinstance(value, float):
         return isfinite(value)
-    return isinstance(value, str | int) or (isinstance(value, list) and bool(value))
+    return isinstance(value, int) or (isinstance(value, str | list) and bool(value))

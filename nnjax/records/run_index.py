@@ -27,9 +27,8 @@ from nnjax.records.labels import LABELS_FILE
 from nnjax.records.record import RUNNING, status_now, stored_record
 from nnjax.records.run_facts import result_facts
 from nnjax.records.settings import flat
-from nnjax.reporting.files import to_json
 
-_VERSION = 1  # of an entry's form and of the facts in it
+_VERSION = 2  # of an entry's form and of the facts in it
 _FILES = (CONFIG_FILE, "summary.json", LABELS_FILE)
 _MOST_BYTES = 1 << 30
 
@@ -44,7 +43,7 @@ class RunRow(Mapping[str, Any]):
 
     Attributes:
         folder: the run's folder, absolute.
-        facts: all but the settings.
+        facts: all but the settings and the folder.
         groups: the settings by dotted key, a mapping for each group.
     """
 
@@ -55,10 +54,12 @@ class RunRow(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key in self.facts:
             return self.facts[key]
+        if key == "folder":
+            return shown_path(self.folder)
         return self.groups[key.partition(".")[0]][key]
 
     def __iter__(self) -> Iterator[str]:
-        yield from self.facts
+        yield from ("folder", *self.facts)
         for group in self.groups.values():
             yield from (key for key in group if key not in self.facts)
 
@@ -131,7 +132,7 @@ class _Index:
         """Makes the entry of a run."""
         stamps = [_stamp(f"{run}/{name}") for name in _FILES]  # before reading: what changes later is read again
         record = stored_record(run)
-        facts = {key: value for key, value in result_facts(record).items() if key not in ("name", "folder")}
+        facts = result_facts(record)
         places = [self._place(name, values) for name, values in record.config.items()]
         self._entries[self._key(run)] = {"stamps": stamps, "kind": "run", "facts": facts, "groups": places}
         self._changed |= stamps[1] is not None
@@ -147,7 +148,7 @@ class _Index:
     def _row(self, run: Path) -> RunRow:
         entry = self._entries[self._key(run)]
         config, summary, _ = entry["stamps"]
-        facts = {"name": run.name, "folder": shown_path(run), **entry["facts"]}
+        facts = dict(entry["facts"])
         if in_use_elsewhere(run):
             facts["status"] = RUNNING
         elif config and summary and config[0] > summary[0]:
@@ -173,14 +174,14 @@ class _Index:
     def _save(self) -> None:
         """Writes the file, with the settings that are in use; without it, the next command takes longer, and that is all."""
         pool: dict[str, int] = {}
-        places = [pool.setdefault(to_json([group.name, group.settings]), len(pool)) for group in self._pool]
+        places = [pool.setdefault(json.dumps([group.name, group.settings], default=str), len(pool)) for group in self._pool]
         entries = {}
         for key, entry in self._entries.items():
             # A run without a result changes without these files; it is read each time.
             is_kept = entry["kind"] != "run" or (entry["stamps"][1] is not None and "facts" in entry)
             if is_kept:
                 entries[key] = entry | ({"groups": [places[place] for place in entry["groups"]]} if "groups" in entry else {})
-        stored = to_json({"version": _VERSION, "folder": str(self._folder), "entries": entries})
+        stored = json.dumps({"version": _VERSION, "folder": str(self._folder), "entries": entries})
         content = f'{stored[:-1]}, "pool": [{", ".join(pool)}]}}'.encode()
         path = index_file(self._folder)
         with suppress(OSError):

@@ -20,6 +20,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.stored_files import read_text
 
 _GROUP = re.compile(r"^(?=[a-z_]+:(?: |$))", re.MULTILINE)
+_WHOLE_NUMBER = re.compile(r"([a-z_]+): (0|[1-9][0-9]{0,17})\n")
 _MOST_GROUPS = 100
 _TRAINING = re.compile(r"^rerun:", re.MULTILINE)  # a key that no other verb's config has
 _HOLDS_RUNS = re.compile(r"^search:", re.MULTILINE)
@@ -45,6 +46,8 @@ def read_settings(path: Path) -> Mapping[str, Any]:
 @lru_cache(maxsize=100_000)
 def _group(text: str) -> tuple[str, Any]:
     """The key and the value of a text with one group."""
+    if number := _WHOLE_NUMBER.fullmatch(text):  # each run's seed is another
+        return number[1], int(number[2])
     [pair] = parse_stored_config(text).items()
     return pair
 

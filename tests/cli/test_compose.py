@@ -18,6 +18,7 @@ from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.predict_options import PredictConfig
+from nnjax.config.runs_options import RunsConfig
 from nnjax.config.schema import (
     AutopsyConfig,
     EvaluateConfig,
@@ -47,6 +48,7 @@ ROOTS = {
     "serve": ServeConfig,
     "export": ExportConfig,
     "prepare": PrepareConfig,
+    "runs": RunsConfig,
     "neuron": NeuronConfig,
     "trace": TraceConfig,
     "netlab": NetlabConfig,

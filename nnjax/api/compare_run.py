@@ -1,0 +1,141 @@
+"""Compares runs and writes what came out: tables for the terminal, CSV, Markdown, LaTeX, JSON, and a page.
+
+with RunConsole(run_dir / "compare.log") as console:
+summary = run_comparison(config, run_dir, console)
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nnjax.api.comparison_rows import as_json, page_curves, read_all_curves, rows_of_groups, rows_of_pairs
+from nnjax.api.comparison_sheets import MOST_ROWS, sheets_of
+from nnjax.comparing.comparison import Comparison, compare
+from nnjax.comparing.groups import group_runs
+from nnjax.config.compare_options import CompareConfig
+from nnjax.config.shell import shell_text
+from nnjax.records.find import find_folders
+from nnjax.records.record import RunRecord, read_record
+from nnjax.reporting.compare_page import write_compare_page
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.counting_bar import counting
+from nnjax.reporting.files import replacing, to_json
+from nnjax.reporting.sheets import Sheet, latex, latex_text, markdown, terminal
+
+
+def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) -> Mapping[str, Any]:
+    """Compares the runs that a config names; writes the files and shows the tables.
+
+    Returns:
+        The content of `comparison.json`.
+
+    Raises:
+        ConfigError: if a word names no run, no run has ended with a result, or the runs were tested on different data.
+        StorageError: if a file cannot be written.
+    """
+    comparison = compare(group_runs(_read(config.runs, console)), config.metric, config.against, rank=config.rank)
+    curves = read_all_curves(comparison)
+    sheets = sheets_of(comparison, curves)
+    values = as_json(comparison)
+    texts = {
+        "comparison.csv": csv_text(rows_of_groups(comparison)),
+        "differences.csv": csv_text(rows_of_pairs(comparison)),
+        "comparison.md": markdown_text(comparison, sheets),
+        "comparison.tex": latex_document(comparison, sheets),
+        "comparison.json": to_json(values, indent=2) + "\n",
+    }
+    for name, text in texts.items():
+        with replacing(run_dir / name) as temporary:
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    groups = [(group.letter, group.name) for group in comparison.grouping.groups]
+    page = run_dir / "comparison.html"
+    write_compare_page(page, title_of(comparison), comparison.notes, sheets, page_curves(comparison, curves), groups)
+    if config.format == "table":
+        show(comparison, sheets, console)
+    else:
+        kinds = {"csv": "comparison.csv", "markdown": "comparison.md", "latex": "comparison.tex", "json": "comparison.json"}
+        print(texts[kinds[config.format]], end="", flush=True)
+    console.print(f"Written to {shell_text(run_dir)}: comparison.html, .md, .tex, .csv and .json, differences.csv")
+    return values
+
+
+def title_of(comparison: Comparison) -> str:
+    """The heading of the page and the texts."""
+    groups = comparison.grouping.groups
+    networks = sum(len(group.networks) for group in groups)
+    counted = "1 group" if len(groups) == 1 else f"{len(groups)} groups"
+    trained = "1 network" if networks == 1 else f"{networks} networks"
+    return f"{counted} of {trained}, compared by {comparison.metric.replace('_', ' ')}"
+
+
+def show(comparison: Comparison, sheets: Sequence[Sheet], console: RunConsole) -> None:
+    """Shows the tables, long ones cut, and the notes."""
+    for sheet in sheets:
+        rest = len(sheet.rows) - MOST_ROWS
+        more = f" … {rest} more rows are in the files." if rest > 0 else ""
+        console.print(terminal(replace(sheet, rows=sheet.rows[:MOST_ROWS], note=f"{sheet.note}{more}".strip())))
+        console.print("")
+    for note in comparison.notes:
+        console.warn(note)
+
+
+def markdown_text(comparison: Comparison, sheets: Sequence[Sheet]) -> str:
+    """The comparison as Markdown."""
+    parts = [
+        f"# {title_of(comparison)}",
+        *(f"## {sheet.title}\n\n{markdown(sheet)}\n\n{sheet.note}".strip() for sheet in sheets),
+    ]
+    if comparison.notes:
+        parts.append("## To know\n\n" + "\n".join(f"- {note}" for note in comparison.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def latex_document(comparison: Comparison, sheets: Sequence[Sheet]) -> str:
+    r"""The tables as LaTeX, to be included with \input; the notes are comments."""
+    lines = ["% needs \\usepackage{booktabs}", f"% {title_of(comparison)}"]
+    lines += [f"% {latex_text(note)}" for note in comparison.notes]
+    labels = [sheet.title.lower().partition(",")[0].partition(" ")[0] for sheet in sheets]
+    return "\n".join([*lines, *(latex(sheet, f"tab:{label}") for sheet, label in zip(sheets, labels, strict=True))]) + "\n"
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with all their columns; empty where a number is unknown."""
+    file = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.writer(file, lineterminator="\n")
+    if names:
+        writer.writerow(names)
+    for row in rows:
+        writer.writerow([_csv_value(row.get(name)) for name in names])
+    return file.getvalue()
+
+
+def _csv_value(value: Any) -> Any:
+    if value is None or value != value:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+
+
+def _read(words: Sequence[str], console: RunConsole) -> list[RunRecord]:
+    folders = dict.fromkeys(folder for word in words for folder in find_folders(word))
+    records = []
+    with _counting(console, len(folders)) as advance:
+        for folder in folders:
+            records.append(read_record(folder))
+            advance()
+    return records
+
+
+@contextmanager
+def _counting(console: RunConsole, total: int) -> Iterator[Any]:
+    """A bar while many runs are read."""
+    if total < 50:
+        yield lambda: None
+    else:
+        with counting(console, total) as advance:
+            yield advance

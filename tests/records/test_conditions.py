@@ -1,0 +1,94 @@
+"""Conditions on runs: what they mean for numbers, texts, lists, and facts that are missing."""
+
+import pytest
+
+from nnjax.config.errors import ConfigError
+from nnjax.records.conditions import Condition, parse_condition
+
+FACTS = {
+    "status": "completed",
+    "model": "cnn",
+    "name": "14-05-09_cnn_digits",
+    "seed": 3,
+    "test_accuracy": 0.985,
+    "started": "2026-11-23 14:05:09",
+    "tags": ["best", "paper"],
+    "model.hidden": [256, 128],
+    "report.figures": False,
+    "training.duration": "10epochs",
+    "training.planned": None,
+    "huge": 10**400,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("status=completed", True),
+        ("status==completed", True),
+        ("status=Completed", False),
+        ("status=failed,completed", True),
+        ("status!=failed", True),
+        ("status!=failed,completed", False),
+        ("status=comp*", True),
+        ("seed=3", True),
+        ("seed=3.0", True),
+        ("seed=30", False),
+        ("seed<10", True),
+        ("seed>=3", True),
+        ("seed>3", False),
+        ("test_accuracy>0.98", True),
+        ("test_accuracy>98%", True),
+        ("test_accuracy>99%", False),
+        ("test_accuracy=98.5%", True),
+        ("test_accuracy > 9.8e-1", True),
+        ("started>2026-11-23", True),
+        ("started<2026-11-24", True),
+        ("started>2026-11-23T14:05:08", True),
+        ("started<2026-11-23 14:05", False),
+        ("started>3", False),
+        ("tags=best", True),
+        ("tags!=best", False),
+        ("tags~pap", True),
+        ("tags=other", False),
+        ("name~CNN", True),
+        ("name~rnn", False),
+        ("model.hidden=[256,128]", True),
+        ("model.hidden=[256, 128]", True),
+        ("model.hidden=128", True),
+        ("model.hidden=[256]", False),
+        ("report.figures=false", True),
+        ("report.figures=0", False),
+        ("training.duration>=9epochs", True),
+        ("training.duration<1epoch", False),
+        ("training.duration>9steps", False),
+        ("training.planned=null", True),
+        ("none=null", True),
+        ("none!=3", True),
+        ("none>3", False),
+        ("none~x", False),
+        ("status>3", False),
+        ("huge>3", False),
+    ],
+)
+def test_a_condition_holds_or_not(text, holds):
+    assert parse_condition(text).holds(FACTS) is holds
+
+
+def test_a_condition_is_read():
+    assert parse_condition("model = cnn, fnn") == Condition("model", "=", ("cnn", "fnn"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("completed", "must be a key, one of = != < <= > >= ~ and a value, such as 'test_accuracy>0.98'"),
+        (">3", "must be a key"),
+        ("test_accuracy>", "the value is missing"),
+        ("test_accuracy>high", "high must be a number (0.98, 98%, 5epochs) or a date (2026-11-23)"),
+    ],
+)
+def test_what_is_no_condition_is_refused(text, reason):
+    with pytest.raises(ConfigError, match="^where=") as caught:
+        parse_condition(text)
+    assert reason in str(caught.value)

@@ -1,0 +1,50 @@
+"""The order of runs, and keys that no run has."""
+
+import pytest
+
+from nnjax.config.errors import ConfigError
+from nnjax.records.conditions import parse_condition
+from nnjax.records.selection import check_keys, chosen, in_order
+
+ROWS = [
+    {"name": "a", "test_accuracy": 0.5, "training.duration": "10epochs"},
+    {"name": "b", "training.duration": "9epochs"},
+    {"name": "c", "test_accuracy": 0.9, "training.duration": "10epochs"},
+    {"name": "d", "test_accuracy": 0.7, "training.duration": "9epochs"},
+]
+
+
+def order(*keys):
+    return "".join(row["name"] for row in in_order(ROWS, keys))
+
+
+def test_runs_are_sorted_and_those_without_the_fact_come_last():
+    assert order("test_accuracy") == "adcb"
+    assert order("-test_accuracy") == "cdab"
+    assert order() == "abcd"
+    assert order("none") == "abcd"
+
+
+def test_the_first_key_counts_most_and_numbers_in_texts_are_numbers():
+    assert order("training.duration") == "bdac"
+    assert order("training.duration", "-test_accuracy") == "dbca"
+
+
+def test_numbers_come_before_texts():
+    rows = [{"x": "auto"}, {"x": 3}, {"x": [1, 2]}, {"x": False}]
+    assert [row["x"] for row in in_order(rows, ["x"])] == [False, 3, [1, 2], "auto"]
+
+
+def test_all_conditions_must_hold():
+    conditions = [parse_condition("test_accuracy>0.6"), parse_condition("training.duration=9epochs")]
+    assert [row["name"] for row in chosen(ROWS, conditions)] == ["d"]
+
+
+def test_a_key_that_no_run_has_is_refused_with_the_nearest():
+    check_keys(["test_accuracy", "forecast_rmse", "tags"], ROWS, "where")
+    for key, near in (("test_acuracy", "test_accuracy"), ("duration", "training.duration"), ("sort_", "sort")):
+        with pytest.raises(ConfigError, match=f"^sort={key}: no run has such a fact or setting; did you mean {near}\\?"):
+            check_keys([key], ROWS, "sort", ["sort"])
+    with pytest.raises(ConfigError, match="^where=zzzz: no run has such a fact or setting\n  facts: name, folder, status"):
+        check_keys(["zzzz"], ROWS, "where")
+    check_keys(["zzzz"], [], "where")  # of no runs, nothing is known
