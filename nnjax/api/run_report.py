@@ -7,6 +7,7 @@
 The page is a function of the folder's files alone, without JAX and without the data.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nnjax.cli.reproducing import NOT_SET, command_of, told_apart
 from nnjax.cli.stored_config import read_stored_config
 from nnjax.config.errors import ConfigError, DataError, StorageError
+from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
 from nnjax.reporting.about_sections import value_text
 from nnjax.reporting.console import RunConsole
@@ -101,7 +103,7 @@ def run_facts(run_dir: Path, parts_dir: Path | None = None) -> RunFacts:
     records = _read(lambda: read_metrics(run_dir), problems, run_dir, []) if (run_dir / "metrics.jsonl").exists() else []
     parts, line = read_parts(parts_dir or run_dir)
     if line:
-        problems.append(line)
+        problems.append(_without_place(line, parts_dir or run_dir))
     elif not parts:
         problems.append(
             f"The run has no {FILE}, which holds layers, classes and mistakes: it is of a version before this page."
@@ -184,5 +186,10 @@ def _read(read: Any, problems: list[str], run_dir: Path, nothing: Any) -> Any:
     try:
         return read()
     except (ConfigError, DataError, StorageError, OSError, ValueError) as error:
-        problems.append(str(error).partition("\n")[0].replace(f"{run_dir}/", ""))
+        problems.append(_without_place(str(error).partition("\n")[0], run_dir))
         return nothing
+
+
+def _without_place(line: str, folder: Path) -> str:
+    """A line that names a file of a folder by its name alone: where the folder lies is no part of a page to send."""
+    return line.replace(f"{folder}{os.sep}", "").replace(f"{shown_path(folder)}{os.sep}", "")

@@ -271,3 +271,135 @@ def test_a_damaged_part_is_named_and_takes_no_other_with_it(written, part, value
 def test_a_forged_summary_is_no_traceback(written, changes):
     _, page = written(RunFacts("x", CONFIG, summary_of(**changes)))
     assert "cannot be shown" in page.text
+
+
+SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+KINDS = {
+    "classifier": classifier,
+    "classes": lambda: classifier(classes=100),
+    "trials": trials,
+    "series": series,
+    "lost": diverged,
+}
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    for name, make in KINDS.items():
+        write_page(folder / f"{name}.html", run_page(make()))
+    return folder
+
+
+@pytest.fixture
+def opened(browser, pages):
+    """Opens a page without a network; whatever the browser complains of, or asks for, fails the test."""
+    contexts, complaints, asked = [], [], []
+
+    def open_page(name, size="desktop", **options):
+        context = browser.new_context(viewport=SIZES[size], offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((pages / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", KINDS)
+def test_in_a_browser_nothing_is_cut_off(opened, name, size):
+    page = opened(name, size)
+    width = SIZES[size]["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # every section, chart and picture lies inside of the window; a table may scroll in its own box
+    ends = page.evaluate(
+        "[...document.querySelectorAll('section, svg.chart, img, h1, h2, pre, .headlines > div')]"
+        ".map((each) => each.getBoundingClientRect()).filter((box) => box.width).map((box) => [box.left, box.right])"
+    )
+    assert len(ends) > 10
+    assert all(left >= 0 and right <= width for left, right in ends)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
+def test_in_a_browser_charts_are_drawn_and_their_letters_can_be_read(opened, size):
+    page = opened("classifier", size)
+    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('svg.chart text')].map((text) => text.getBoundingClientRect().height)"
+    )
+    assert len(heights) > 40
+    assert min(heights) > 9
+    # a legend's text stays inside of its chart, whatever font the machine has
+    over = page.evaluate(
+        "[...document.querySelectorAll('svg.chart')].flatMap((chart) => [...chart.querySelectorAll('text')]"
+        ".map((text) => text.getBoundingClientRect().right - chart.getBoundingClientRect().right))"
+    )
+    assert max(over) < 2
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_browser_lines_and_letters_stand_out_in_light_and_in_dark(opened, scheme):
+    page = opened("classifier", color_scheme=scheme)
+    colours = page.evaluate(
+        """() => {
+          const value = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+          return Object.fromEntries(["panel", "ink", "muted", "accent", "warm", "good", "line-1", "line-2", "line-3", "line-4"]
+            .map((name) => [name, value(`--${name}`)]));
+        }"""
+    )
+    panel = colours.pop("panel")
+    for name, colour in colours.items():
+        assert contrast(colour, panel) > (4.5 if not name.startswith("line") else 3), (scheme, name)
+    drawn = page.evaluate("getComputedStyle(document.querySelector('svg.chart path[style*=line-1]')).stroke")
+    assert drawn == f"rgb({', '.join(str(int(colours['line-1'][n : n + 2], 16)) for n in (1, 3, 5))})"
+    assert page.evaluate("getComputedStyle(document.querySelector('svg.chart text')).fill") != drawn
+
+
+def contrast(one, other):
+    """WCAG's ratio of two colours."""
+
+    def luminance(colour):
+        parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_numbers_open_by_keyboard(opened):
+    page = opened("classifier")
+    summary = page.locator("figure details summary").first
+    summary.focus()
+    assert not page.locator("figure details table").first.is_visible()
+    page.keyboard.press("Enter")
+    table = page.locator("figure details table").first
+    assert table.is_visible()
+    assert table.locator("th").all_inner_texts() == ["epoch", "train 0.6667", "validation 0.7333", "test 0.4000"]
+    assert page.get_by_role("heading", level=1).inner_text().startswith("cnn on digits")
+    assert page.get_by_role("img", name="loss over epoch: train 0.6667, validation 0.7333, test 0.4000").count() == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", KINDS)
+def test_in_a_browser_it_prints(opened, name):
+    page = opened(name)
+    pdf = page.pdf(format="A4")
+    assert pdf.startswith(b"%PDF-")
+    assert 1 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") + pdf.count(b"/Type /Page/") <= 12
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.set_viewport_size({"width": 700, "height": 1000})  # the width of a sheet's text
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
