@@ -51,7 +51,7 @@ class Table:
         rows: a cell for each column.
         caption: what the rows are.
         text_columns: number of columns from the left that hold text; the others are numbers, and stand to the right.
-        folded: shown only after a click; a printed page shows it all the same.
+        folded: shown only after a click, and on paper.
     """
 
     kind: ClassVar[str] = "table"

@@ -19,6 +19,7 @@ from nnjax.reporting.report_parts import confusion_counts
 from nnjax.reporting.text import metric_text, percent_text, short_names, temperature_text
 
 _MOST_CELLS = 20  # classes, for a table with a cell for each pair
+_LETTERS = 30  # of all names, for a matrix in half of the page's width
 _MOST_BARS = 20  # classes that are all shown
 _MOST_PAIRS = 25
 _ABOUT = ("step", "epoch", "split", "seconds")
@@ -147,7 +148,8 @@ def _confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Section:
         picture = Picture(shares_picture(np.asarray(shares), scale), "", f"{words} A shade is a share of the row.", described)
         matrix = Pictures([picture], large=True)
     blocks: list[Block] = [matrix, listed] if pairs else [matrix, Words("No mistakes.")]
-    return Section("Confusion matrix", blocks, wide=12 < len(names) <= _MOST_CELLS)
+    wide = len(names) <= _MOST_CELLS and (len(names) > 12 or sum(map(len, names)) > _LETTERS)
+    return Section("Confusion matrix", blocks, wide=wide)
 
 
 def _mistakes(mistakes: Sequence[Mapping[str, Any]], names: Sequence[str], wrong: int) -> Section:

@@ -401,5 +401,8 @@ def test_in_a_browser_it_prints(opened, name):
     assert 1 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") + pdf.count(b"/Type /Page/") <= 12
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    folded = page.locator("details:not(.numbers) table")
+    assert folded.count() > 0
+    assert all(each.is_visible() for each in folded.all())
     page.set_viewport_size({"width": 700, "height": 1000})  # the width of a sheet's text
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
