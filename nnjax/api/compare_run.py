@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnjax.api.comparison_rows import as_json, page_curves, read_all_curves, rows_of_groups, rows_of_pairs
+from nnjax.api.comparison_rows import AllCurves, as_json, page_curves, read_all_curves, rows_of_groups, rows_of_pairs
 from nnjax.api.comparison_sheets import MOST_ROWS, sheets_of
 from nnjax.comparing.comparison import Comparison, compare
 from nnjax.comparing.groups import group_runs
@@ -54,7 +54,8 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     groups = [(group.letter, group.name) for group in comparison.grouping.groups]
     page = run_dir / "comparison.html"
-    write_compare_page(page, title_of(comparison), comparison.notes, sheets, page_curves(comparison, curves), groups)
+    notes = [*comparison.notes, *_without_curves(comparison, curves)]
+    write_compare_page(page, title_of(comparison), notes, sheets, page_curves(comparison, curves), groups)
     if config.format == "table":
         show(comparison, sheets, console)
     else:
@@ -113,6 +114,17 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         writer.writerow([_csv_value(row.get(name)) for name in names])
     return file.getvalue()
+
+
+def _without_curves(comparison: Comparison, curves: AllCurves) -> list[str]:
+    """A line on groups without curves, although their runs have several trials."""
+    letters = [
+        group.letter
+        for group in comparison.grouping.groups
+        if not any(each.splits for each in curves[group.letter]) and any(record.trials for record in group.records)
+    ]
+    reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
+    return [f"{', '.join(letters)}: without learning curves; {reason}"] if letters else []
 
 
 def _csv_value(value: Any) -> Any:

@@ -13,6 +13,7 @@ from nnjax.comparing.comparison import Comparison, estimate
 from nnjax.comparing.groups import Group
 from nnjax.comparing.intervals import Estimate, mean_estimate
 from nnjax.comparing.metrics_compared import higher_is_better, metrics_of
+from nnjax.records.record import RunRecord
 from nnjax.records.run_curves import Curves, read_curves
 
 MOST_LINES = 120
@@ -25,8 +26,11 @@ AllCurves = Mapping[str, Sequence[Curves]]
 
 
 def read_all_curves(comparison: Comparison) -> AllCurves:
-    """Reads the curves of all runs."""
-    return {group.letter: [read_curves(record) for record in group.records] for group in comparison.grouping.groups}
+    """Reads the curves of all runs, but those of trials in several groups: such a run keeps only the means over all of them."""
+    return {
+        group.letter: [read_curves(record) if _holds_all(group, record) else Curves({}) for record in group.records]
+        for group in comparison.grouping.groups
+    }
 
 
 def rows_of_groups(comparison: Comparison) -> list[dict[str, Any]]:
@@ -111,6 +115,12 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "networks": rows_of_networks(comparison),
         "notes": list(comparison.notes),
     }
+
+
+def _holds_all(group: Group, record: RunRecord) -> bool:
+    """Whether all trials of a run are in one group."""
+    own = sum(network.record.folder == record.folder for network in group.networks)
+    return own == max(1, len(record.trials))
 
 
 def measured(group: Group, name: str) -> float | None:

@@ -43,16 +43,16 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
     with_lost = any(group.num_diverged for group in comparison.grouping.groups)
     columns = [
         Column(""),
-        Column("settings"),
+        Column("settings", breakable=True),
         Column("seeds", number=True),
         Column(_words(metric), number=True),
         Column("95 % interval", number=True),
-        *(Column(_words(name), number=True) for name in others),
-        *([Column(f"best validation {base}", number=True)] if with_best else []),
+        *(Column(_words(name), number=True, optional=True) for name in others),
+        *([Column(f"best validation {base}", number=True, optional=True)] if with_best else []),
         *([Column("diverged", number=True)] if with_lost else []),
         Column("parameters", number=True),
         Column("time", number=True),
-        Column("memory", number=True),
+        Column("memory", number=True, optional=True),
     ]
     rows = []
     for letter in comparison.order:
@@ -99,26 +99,26 @@ def differences_sheet(comparison: Comparison) -> Sheet:
     metric = comparison.metric
     columns = [
         Column(""),
-        Column(f"difference in {_words(metric)}", number=True),
+        Column("difference", number=True),
         Column("95 % interval", number=True),
-        Column("test"),
         Column("p (Holm)", number=True),
-        Column("permutation p", number=True),
         Column("verdict"),
+        Column("permutation p", number=True, optional=True),
+        Column("test", optional=True),
     ]
     rows = [
         [
             Cell(f"{pair.first} − {pair.second}", bold=True),
             Cell(difference_text(metric, pair.test.difference), _known(pair.test.difference)),
             Cell(_difference_interval(metric, pair), _known(pair.test.low)),
-            Cell(_test_text(pair)),
             Cell(p_text(pair.adjusted_p), _known(pair.adjusted_p)),
-            Cell(p_text(pair.adjusted_permutation_p), _known(pair.adjusted_permutation_p)),
             Cell(verdict_text(pair), bold=pair.verdict in ("better", "worse")),
+            Cell(p_text(pair.adjusted_permutation_p), _known(pair.adjusted_permutation_p)),
+            Cell(_test_text(pair)),
         ]
         for pair in comparison.pairs
     ]
-    return Sheet("Differences, over the seeds", columns, rows, _about_tests(comparison))
+    return Sheet(f"Differences in {_words(metric)}, over the seeds", columns, rows, _about_tests(comparison))
 
 
 def networks_sheet(comparison: Comparison) -> Sheet:
@@ -126,10 +126,10 @@ def networks_sheet(comparison: Comparison) -> Sheet:
     columns = [
         Column(""),
         Column("seeds"),
-        Column("only the first right", number=True),
-        Column("only the second right", number=True),
-        Column("both", number=True),
-        Column("neither", number=True),
+        Column("only first", number=True),
+        Column("only second", number=True),
+        Column("both", number=True, optional=True),
+        Column("neither", number=True, optional=True),
         Column("p (Holm)", number=True),
         Column("verdict"),
     ]
@@ -146,12 +146,15 @@ def networks_sheet(comparison: Comparison) -> Sheet:
                 *(Cell(f"{count:,}", count) for count in counts),
                 Cell(p_text(pair.adjusted_p), pair.adjusted_p),
                 Cell(
-                    f"this network of {better} is better" if is_shown else "within the noise of the test examples",
+                    f"{better}'s network is better" if is_shown else "within the noise",
                     bold=is_shown,
                 ),
             ]
         )
-    note = "McNemar's exact test compares two trained networks; what other seeds would give, it cannot say."
+    note = (
+        "Test examples that only the first, only the second, both or neither gets right. McNemar's test compares two trained"
+        " networks; what other seeds would give, it cannot say."
+    )
     return Sheet("Networks on the same test examples", columns, rows, note)
 
 
@@ -206,13 +209,13 @@ def _seed(seed: int | None) -> str:
 def _interval(metric: str, found: Estimate) -> str:
     if not math.isfinite(found.low):
         return MISSING
-    return f"{metric_text(metric, found.low)} to {metric_text(metric, found.high)}"
+    return f"{metric_text(metric, found.low).removesuffix('%')} to {metric_text(metric, found.high)}"
 
 
 def _difference_interval(metric: str, pair: Pair) -> str:
     if not math.isfinite(pair.test.low):
         return MISSING
-    return f"{difference_text(metric, pair.test.low)} to {difference_text(metric, pair.test.high)}"
+    return f"{difference_text(metric, pair.test.low).removesuffix(' pp')} to {difference_text(metric, pair.test.high)}"
 
 
 def _test_text(pair: Pair) -> str:
@@ -245,13 +248,17 @@ def _about_intervals(comparison: Comparison) -> str:
         ["of one seed over the test examples (Wilson), without what another seed would change"] if "examples" in over else []
     )
     text = f"Intervals: {'; '.join(parts)}. " if parts else ""
-    return f"{text}Time and memory: mean of the runs, at the peak."
+    many = any(network.trial is not None for group in comparison.grouping.groups for network in group.networks)
+    trials = "; a run with several trials counts with all of them" if many else ""
+    return f"{text}Time and peak memory are means over the runs{trials}."
 
 
 def _about_tests(comparison: Comparison) -> str:
     several = "p is corrected by Holm over all pairs. " if len(comparison.pairs) > 1 else ""
     least = max((pair.test.least_p for pair in comparison.pairs if math.isfinite(pair.test.least_p)), default=0.0)
     few = f"With so few seeds the permutation test gives {p_text(least)} at least. " if least >= ALPHA else ""
+    alone = any(pair.verdict == "unknown" and min(pair.test.n) == 1 for pair in comparison.pairs)
+    advice = "Noise shows with several seeds: training.seeds=5 trains them in one program. " if alone else ""
     needed = any(pair.needed for pair in comparison.pairs)
     power = f"Seeds that would tell: power {POWER}, if the difference is as large as it looks now." if needed else ""
-    return f"{several}{few}{power}".strip()
+    return f"{several}{few}{advice}{power}".strip()

@@ -18,6 +18,7 @@ from nnjax.cli.stored_config import read_stored_config
 from nnjax.config.errors import ConfigError, DataError, StorageError
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_text
 from nnjax.reporting.about_sections import value_text
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
@@ -169,6 +170,7 @@ def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, befor
         facts = run_facts(run_dir)
         if facts.summary.get("status") != "preempted":
             write_page(run_dir / PAGE, run_page(facts))
+            console.print(f"A page to send: {shell_text(run_dir / PAGE)}")
     except Exception as error:
         console.warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
 

@@ -15,12 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.compose import project_root
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.invocation import verb_command
 from nnjax.config.paths import shown_path
 from nnjax.config.runs_options import RunsConfig
+from nnjax.config.shell import shell_word
 from nnjax.records.conditions import Condition, parse_condition
 from nnjax.records.find import find_folders, named_folders
 from nnjax.records.labels import change_labels, check_tags
@@ -242,7 +244,10 @@ def _move(removals: Sequence[Removal], what: str, total: str, console: RunConsol
         else:
             place = next(folder for folder in to.parents if folder.name == stamp)
     if place is not None and not faults:
-        console.print(f"{what} ({total}) moved to {shown_path(place)}; {verb_command('runs')} remove=trash deletes for good")
+        base = place.parents[1]
+        words = "" if base == (project_root() / "outputs").resolve() else f" {shell_word(shown_path(base))}"
+        delete = f"{verb_command('runs')}{words} remove=trash"
+        console.print(f"{what} ({total}) moved to {shown_path(place)}; {delete} deletes for good")
     if faults:
         moved = f"{len(removals) - len(faults)} of {len(removals)} were moved" + (f" to {shown_path(place)}" if place else "")
         raise UserError("\n  ".join([faults[0], *(f"also: {fault}" for fault in faults[1:20]), moved]))

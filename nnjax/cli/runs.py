@@ -6,11 +6,6 @@ with locked(run_dir):
 config = read_config(TrainConfig, find_run("outputs/train/2026-11-23/14-05-09_cnn_digits", "run"))
 """
 
-import os
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
@@ -21,6 +16,8 @@ from omegaconf import OmegaConf
 
 from nnjax.cli.compose import Composition, config_loader, project_root, resolve
 from nnjax.cli.folder_contents import check_contents
+from nnjax.cli.folder_lock import in_use_elsewhere as in_use_elsewhere  # for those who import it from here
+from nnjax.cli.folder_lock import locked as locked
 from nnjax.cli.overrides import HYDRA_ERRORS, ON_COMMAND_LINE, is_group, parse_override
 from nnjax.cli.provenance import Provenance
 from nnjax.cli.stored_config import check_data_places, read_stored_config
@@ -31,9 +28,6 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.paths import absence, check_name, check_writable, expanded, is_dir, reaching, shown_path
 from nnjax.config.stored_files import write_text
-
-if sys.platform != "win32":
-    import fcntl
 
 T = TypeVar("T")
 
@@ -98,63 +92,6 @@ def occupy(path: Path, key: str, place: str = ON_COMMAND_LINE, *, begun: bool = 
     check_contents(path)
     check_writable(path, key)
     return path
-
-
-_held: set[Path] = set()  # the folders that this process has locked
-
-
-@contextmanager
-def locked(run_dir: Path) -> Iterator[None]:
-    """Locks a folder for this process; the operating system releases it at the end of the process. No lock on Windows.
-
-    Raises:
-        ConfigError: if another process works in it.
-    """
-    # Not truncated, which would change its time: a refused resume leaves everything as it was.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with reaching("", run_dir, "cannot be written to"):
-        lock = os.open(run_dir / ".lock", flags, 0o666)
-    with os.fdopen(lock, "r+b", buffering=0) as file:
-        if sys.platform != "win32":
-            try:
-                _take(file.fileno())
-            except BlockingIOError as error:
-                raise ConfigError(f"{shown_path(run_dir)}: is in use by another process; wait until that ends") from error
-            except OSError:
-                pass  # a file system without locks
-        _held.add(run_dir)
-        try:
-            yield
-        finally:
-            _held.discard(run_dir)
-
-
-def in_use_elsewhere(run_dir: Path) -> bool:
-    """Whether another process has locked a folder."""
-    if run_dir in _held or sys.platform == "win32":
-        return False
-    try:
-        number = os.open(run_dir / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two commands that ask at once do not see each other
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # a file system without locks
-    finally:
-        os.close(number)
-    return False
-
-
-def _take(number: int) -> None:
-    """Locks a file; tries again, since a command that asks `in_use_elsewhere` holds it for an instant."""
-    for pause in (0.001, 0.01, 0.1):
-        with suppress(BlockingIOError):
-            return fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        time.sleep(pause)
-    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_config(config: object, run_dir: Path) -> None:

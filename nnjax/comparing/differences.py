@@ -43,6 +43,8 @@ def comparable(all_settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
         all_settings: by dotted key, of each run.
     """
     common: dict[tuple[str, Any], set[str]] = {}
+    held = [set(_sections(settings)) for settings in all_settings if settings]
+    whole = set.intersection(*held) if held else set()
     for settings in all_settings:
         for section, keys in _sections(settings).items():
             choice = (section, setting_text(settings.get(f"{section}.name")))
@@ -51,7 +53,8 @@ def comparable(all_settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
         {
             key: value
             for key, value in settings.items()
-            if key in common[key.partition(".")[0], setting_text(settings.get(f"{key.partition('.')[0]}.name"))]
+            if (section := key.partition(".")[0]) in whole
+            and key in common[section, setting_text(settings.get(f"{section}.name"))]
         }
         for settings in all_settings
     ]

@@ -29,6 +29,7 @@ MOST_BYTES = 1 << 25
 
 _FORMAT = 1
 _NOTES = "notes"
+_MOST_NOTES = 1 << 16  # bytes besides the arrays
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def read_predictions(run_dir: Path) -> Predictions | None:
 
     path = run_dir / FILE
     try:
-        arrays: dict[str, Any] = load(read_bytes(path, 2 * MOST_BYTES))
+        arrays: dict[str, Any] = load(read_bytes(path, MOST_BYTES + _MOST_NOTES))
         values = parse_json(arrays.pop(_NOTES).tobytes().decode())
         if values.pop("format") != _FORMAT:
             raise DataError(f"{shown_path(path)}: was written by a newer nnjax, which can read it")

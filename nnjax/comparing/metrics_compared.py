@@ -78,14 +78,17 @@ def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
     Raises:
         ConfigError: if they were not.
     """
+    doubts = () if metric.startswith("train_") else _check_data(groups, metric)
     if metric.endswith("_loss"):
         losses = {_words(group, "loss."): group for group in groups}
         if len(losses) > 1:
             (one, first), (other, second) = list(losses.items())[:2]
             reason = f"{first.letter} has {one}, {second.letter} {other}: different functions, whose values cannot be compared"
             raise ConfigError(f"metric={metric}: {reason}; take another metric, or rank=false")
-    if metric.startswith("train_"):
-        return ()
+    return doubts
+
+
+def _check_data(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
     records = [(group, record) for group in groups for record in group.records]
     by_test = is_of_test(metric) and all(isinstance(record.summary.get("test_hash"), str) for _, record in records)
     hashes: dict[str, Group] = {}

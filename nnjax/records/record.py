@@ -18,7 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nnjax.cli.runs import CONFIG_FILE, in_use_elsewhere
+from nnjax.cli.folder_lock import in_use_elsewhere
+from nnjax.cli.runs import CONFIG_FILE
 from nnjax.cli.sessions import steps_done
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.config.errors import ConfigError, DataError

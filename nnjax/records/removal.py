@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from nnjax.cli.compose import project_root
-from nnjax.cli.runs import in_use_elsewhere, locked
+from nnjax.cli.folder_lock import in_use_elsewhere, locked
 from nnjax.config.errors import ConfigError, StorageError
 from nnjax.config.paths import reaching, shown_path
 from nnjax.records.find import METRICS_FILE, TRASH

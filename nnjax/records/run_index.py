@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnjax.cli.runs import CONFIG_FILE, in_use_elsewhere
+from nnjax.cli.folder_lock import in_use_elsewhere
+from nnjax.cli.runs import CONFIG_FILE
 from nnjax.config.errors import ConfigError
 from nnjax.config.paths import cache_directory, shown_path
 from nnjax.config.stored_files import read_bytes, replaced

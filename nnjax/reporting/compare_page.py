@@ -34,8 +34,8 @@ def write_compare_page(
         title: the heading.
         notes: lines that a reader has to know.
         sheets: tables.
-        curves: mappings with group (a letter), name, metric, and lists of equal length: epoch, step, seconds, y, and perhaps low
-            and high.
+        curves: mappings with group (a letter), name, metric, and lists of equal length: epoch, step, seconds, y, and perhaps
+            low and high.
         groups: the letter and the name of each group.
 
     Raises:

@@ -7,8 +7,11 @@ markdown(sheet)      # "| run | accuracy |\n|:--|--:|\n| A | 98.61% |"
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
+
+from nnjax.reporting.fitted_table import Column as FittedColumn
+from nnjax.reporting.fitted_table import FittedTable, Row
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -53,10 +56,14 @@ class Column:
     Attributes:
         head: its name.
         number: whether its cells are numbers, which stand to the right.
+        optional: whether a terminal that is too narrow for it may leave it out.
+        breakable: whether its cells may break inside a word.
     """
 
     head: str
     number: bool = False
+    optional: bool = False
+    breakable: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,16 +83,18 @@ class Sheet:
     note: str = ""
 
 
-def terminal(sheet: Sheet) -> Table:
-    """The table for a terminal."""
-    table = Table(
-        title=Text(sheet.title, style="bold"), title_justify="left", caption=sheet.note or None, caption_justify="left"
-    )
-    for column in sheet.columns:
-        table.add_column(Text(column.head), justify="right" if column.number else "left", overflow="fold")
-    for row in sheet.rows:
-        table.add_row(*(Text(cell.text, style="bold" if cell.bold else "") for cell in row))
-    return table
+def terminal(sheet: Sheet) -> Group:
+    """The table for a terminal, laid out for its width."""
+    columns = [
+        FittedColumn(column.head, right=column.number, optional=column.optional, breakable=column.breakable)
+        for column in sheet.columns
+    ]
+    rows = [
+        Row([cell.text for cell in row], styles=[(place, "bold") for place, cell in enumerate(row) if cell.bold])
+        for row in sheet.rows
+    ]
+    note = [Text(sheet.note, style="dim")] if sheet.note else []
+    return Group(Text(sheet.title, style="bold"), FittedTable(columns, rows), *note)
 
 
 def markdown(sheet: Sheet) -> str:

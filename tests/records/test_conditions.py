@@ -89,6 +89,6 @@ def test_a_condition_is_read():
     ],
 )
 def test_what_is_no_condition_is_refused(text, reason):
-    with pytest.raises(ConfigError, match="^where=") as caught:
+    with pytest.raises(ConfigError, match=r"^where=") as caught:
         parse_condition(text)
     assert reason in str(caught.value)

@@ -50,7 +50,7 @@ def test_what_is_in_the_trash_already_is_not_replaced(outputs):
         [planned] = plan_removal([outputs / "train/2026-11-23/a"], "runs")
         move_to_trash(planned, "now")
         write_run(outputs / "train/2026-11-23/a")
-    assert sorted(os.listdir(outputs / "trash/now/train/2026-11-23")) == ["a", "a_2"]
+    assert sorted(path.name for path in (outputs / "trash/now/train/2026-11-23").iterdir()) == ["a", "a_2"]
 
 
 def test_a_run_that_is_running_stays(outputs):
@@ -111,7 +111,7 @@ def test_only_a_trash_of_this_modules_making_is_deleted(outputs, tmp_path):
     (outputs / "trash").mkdir()
     (outputs / "trash/mine").write_text("x")
     assert trashes([outputs]) == []
-    with pytest.raises(StorageError, match="was not made by experiments.runs"):
+    with pytest.raises(StorageError, match=r"was not made by experiments\.runs"):
         empty_trash(outputs / "trash")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / removal.MARK).touch()

@@ -45,6 +45,6 @@ def test_a_key_that_no_run_has_is_refused_with_the_nearest():
     for key, near in (("test_acuracy", "test_accuracy"), ("duration", "training.duration"), ("sort_", "sort")):
         with pytest.raises(ConfigError, match=f"^sort={key}: no run has such a fact or setting; did you mean {near}\\?"):
             check_keys([key], ROWS, "sort", ["sort"])
-    with pytest.raises(ConfigError, match="^where=zzzz: no run has such a fact or setting\n  facts: name, folder, status"):
+    with pytest.raises(ConfigError, match=r"^where=zzzz: no run has such a fact or setting\n  facts: name, folder, status"):
         check_keys(["zzzz"], ROWS, "where")
     check_keys(["zzzz"], [], "where")  # of no runs, nothing is known

@@ -1,0 +1,235 @@
+import math
+
+import pytest
+from made_records import keep, made
+from statsmodels.stats.multitest import multipletests
+
+from nnjax.comparing.comparison import compare, estimate
+from nnjax.comparing.groups import group_runs
+from nnjax.config.errors import ConfigError
+
+SPREAD = (0.0, 0.011, -0.008, 0.004, -0.006)
+
+
+def setting(folder, hidden, mean, seeds=range(5), noise=SPREAD, **summary):
+    """Runs of one setting."""
+    return [
+        made(
+            folder,
+            f"h{hidden}s{seed}",
+            seed=seed,
+            accuracy=mean + noise[seed % 5],
+            settings={"model.hidden": [hidden]},
+            **summary,
+        )
+        for seed in seeds
+    ]
+
+
+def compared(records, *arguments, **options):
+    return compare(group_runs(records), *arguments, **options)
+
+
+def test_a_difference_beyond_the_noise_is_one(tmp_path):
+    other_noise = (0.003, 0.001, -0.01, 0.009, 0.0)
+    found = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, noise=other_noise))
+    (pair,) = found.pairs
+    assert (pair.first, pair.second, pair.verdict, pair.needed) == ("A", "B", "worse", None)
+    assert (found.metric, found.higher_is_better, found.order) == ("test_accuracy", True, ("B", "A"))
+    assert pair.test.paired
+    assert pair.adjusted_p == pair.test.p < 0.001
+
+
+def test_a_smaller_loss_is_the_better_one(tmp_path):
+    records = [
+        made(tmp_path, f"{h}{s}", seed=s, loss=h / 10 + SPREAD[s] * (1 + h), settings={"model.hidden": [h]})
+        for h in (1, 2)
+        for s in range(5)
+    ]
+    found = compared(records, "test_loss")
+    assert (found.pairs[0].verdict, found.order) == ("better", ("A", "B"))
+
+
+def test_a_difference_within_the_noise_says_how_many_seeds_would_tell(tmp_path):
+    noise = (0.01, -0.012, 0.003, 0.012, -0.004)
+    (pair,) = compared(setting(tmp_path, 8, 0.9) + setting(tmp_path, 16, 0.902, noise=noise)).pairs
+    assert pair.verdict == "unclear"
+    assert pair.needed > 5
+
+
+def test_several_pairs_are_corrected(tmp_path):
+    noises = [SPREAD, SPREAD[::-1], (0.002, 0.0, 0.013, -0.005, 0.007)]
+    records = [record for n, noise in enumerate(noises) for record in setting(tmp_path, n + 1, 0.9 + n * 0.008, noise=noise)]
+    found = compared(records)
+    assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
+    known = multipletests([pair.test.p for pair in found.pairs], method="holm")[1]
+    assert [pair.adjusted_p for pair in found.pairs] == pytest.approx(known)
+
+
+def test_other_seeds_are_compared_by_welchs_test(tmp_path):
+    (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=range(5, 9))).pairs
+    assert (pair.test.paired, pair.test.n, pair.verdict) == (False, (5, 4), "worse")
+    (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=(3, 4, 5))).pairs
+    assert not pair.test.paired  # a pairing would leave out a result
+    (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=(3, 4))).pairs
+    assert (pair.test.paired, pair.test.n) == (True, (2, 2))
+
+
+def test_one_seed_says_nothing_about_the_noise(tmp_path):
+    found = compared(setting(tmp_path, 8, 0.8, seeds=[0]) + setting(tmp_path, 16, 0.9))
+    assert (found.pairs[0].verdict, found.pairs[0].needed) == ("unknown", None)
+    group = found.grouping.groups[0]
+    (interval, over), examples = estimate(group, "test_accuracy"), 100
+    assert (over, interval.n) == ("examples", examples)
+    assert interval.low < 0.8 < interval.high
+    assert estimate(group, "test_loss")[1] == "none"
+    assert estimate(found.grouping.groups[1], "test_accuracy")[1] == "seeds"
+
+
+def test_results_that_do_not_vary_are_equal_or_decided_by_permutation(tmp_path):
+    still = (0, 0, 0, 0, 0)
+    assert (
+        compared(setting(tmp_path, 8, 0.8, noise=still) + setting(tmp_path, 16, 0.8, noise=still)).pairs[0].verdict == "equal"
+    )
+    (pair,) = compared(setting(tmp_path, 8, 0.8, noise=still) + setting(tmp_path, 16, 0.9, noise=still)).pairs
+    assert math.isnan(pair.adjusted_p)
+    assert pair.verdict == "unclear"  # five seeds: no permutation is that rare
+    assert pair.needed is None
+
+
+@pytest.mark.parametrize(("against", "pairs"), [("all", 21), ("auto", 6), ("first", 6), ("c", 6), ("G", 6)])
+def test_against_whom(tmp_path, against, pairs):
+    records = [record for h in range(1, 8) for record in setting(tmp_path, h, 0.8 + h / 100, seeds=[0, 1])]
+    found = compared(records, "auto", against)
+    assert len(found.pairs) == pairs
+    if against == "c":
+        assert {pair.second for pair in found.pairs} == {"C"}
+    assert any("against=all" in note for note in found.notes) == (against == "auto")
+
+
+def test_an_unknown_letter_and_an_unknown_metric_are_refused_with_what_there_is(tmp_path):
+    records = [*setting(tmp_path, 8, 0.8, seeds=[0]), *setting(tmp_path, 16, 0.9, seeds=[0])]
+    with pytest.raises(ConfigError, match=r"^against=Z: must be auto, all, first, or the letter of a group, A to B$"):
+        compared(records, "auto", "Z")
+    with pytest.raises(
+        ConfigError, match=r"^metric=test_acuracy: no run has it; did you mean test_accuracy\?; results: test_accuracy, "
+    ):
+        compared(records, "test_acuracy")
+    with pytest.raises(ConfigError, match=r"runs: none of the runs has ended with a result\n.*: running; left out"):
+        compared([made(tmp_path, "r", status="running")])
+
+
+# --- what may be ranked ---
+
+
+def test_runs_tested_on_different_data_are_not_ranked(tmp_path):
+    records = setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, test_hash="sha256:beef")
+    with pytest.raises(ConfigError, match=r"^runs: tested on different data \(A feed…, B beef…\), .*rank=false$"):
+        compared(records)
+    shown = compared(records, rank=False)
+    assert (shown.ranked, shown.pairs, shown.networks, shown.order) == (False, (), (), ("A", "B"))
+
+
+def test_the_same_test_after_another_training_split_is_ranked_but_not_by_validation(tmp_path):
+    records = setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, noise=SPREAD[::-1], data_hash="sha256:other")
+    assert compared(records).pairs[0].verdict == "worse"
+    assert compared(records, "train_accuracy").pairs
+    with pytest.raises(ConfigError, match="measured on different data"):
+        compared(records, "validation_accuracy")
+
+
+def test_runs_of_an_earlier_version_are_ranked_by_the_hash_of_all_their_data(tmp_path):
+    older = setting(tmp_path, 8, 0.8, test_hash=None)
+    assert compared(older + setting(tmp_path, 16, 0.9)).pairs
+    with pytest.raises(ConfigError, match="tested on different data"):
+        compared(older + setting(tmp_path, 16, 0.9, data_hash="sha256:other"))
+
+
+def test_runs_that_did_not_record_their_data_are_ranked_with_a_doubt_if_their_settings_agree(tmp_path):
+    oldest = setting(tmp_path, 8, 0.8, test_hash=None, data_hash=None)
+    found = compared(oldest + setting(tmp_path, 16, 0.9))
+    assert any("does not record its data's content" in note for note in found.notes)
+    other = made(tmp_path, "other", settings={"data.name": "mnist"})
+    with pytest.raises(ConfigError, match="tested on different data"):
+        compared([*oldest, other])
+
+
+def test_losses_of_different_functions_are_not_ranked(tmp_path):
+    records = [made(tmp_path, "a"), made(tmp_path, "b", settings={"loss.label_smoothing": 0.1})]
+    assert compared(records).pairs
+    with pytest.raises(ConfigError, match=r"^metric=test_loss: A has name=cross_entropy label_smoothing=0.0, B .*rank=false$"):
+        compared(records, "test_loss")
+
+
+# --- what a reader has to know ---
+
+
+def test_a_choice_by_the_test_split_is_said_and_what_the_validation_split_chooses(tmp_path):
+    records = [made(tmp_path, f"{h}", accuracy=0.8 + h / 100, settings={"model.hidden": [h]}) for h in (1, 2, 3)]
+    notes = " ".join(compared(records).notes)
+    assert "the test split was looked at for 3 settings" in notes
+    assert "validation_accuracy chooses C" in notes
+    assert "looked at" not in " ".join(compared(records, "validation_accuracy").notes + compared(records[:2]).notes)
+
+
+def test_settings_without_a_validation_split_are_named(tmp_path):
+    records = [made(tmp_path, f"{h}", settings={"model.hidden": [h]}, validation_examples=h - 1) for h in (1, 2)]
+    (note,) = [note for note in compared(records).notes if "without a validation split" in note]
+    assert note.startswith("A: ")
+    assert not any("validation split" in note for note in compared(records[:1]).notes)  # nothing is chosen
+
+
+def test_diverged_networks_and_other_code_are_said(tmp_path):
+    records = [
+        made(tmp_path, "a"),
+        made(tmp_path, "b", seed=1, status="diverged"),
+        made(tmp_path, "c", seed=2, git={"commit": "abc"}),
+    ]
+    notes = " ".join(compared(records).notes)
+    assert "A: 1 of 3 networks diverged" in notes
+    assert "different versions of the code" in notes
+
+
+# --- networks on the same examples ---
+
+
+def test_networks_of_the_same_seed_are_compared_on_their_answers(tmp_path):
+    records = [
+        keep(made(tmp_path, f"{h}{s}", seed=s, settings={"model.hidden": [h]}), wrong=range(s, s + h))
+        for h in (20, 5)
+        for s in (0, 1)
+    ]
+    found = compared(records).networks
+    assert [(pair.first, pair.second, pair.seeds) for pair in found] == [("A", "B", (0, 0)), ("A", "B", (1, 1))]
+    assert [(pair.test.first, pair.test.second, pair.test.both, pair.test.neither) for pair in found] == [(0, 15, 80, 5)] * 2
+    assert found[0].adjusted_p == pytest.approx(2 * found[0].test.p)
+
+
+def test_two_networks_of_other_seeds_are_compared_if_they_are_alone(tmp_path):
+    one, other, third = (keep(made(tmp_path, f"{n}", seed=n, settings={"model.hidden": [n % 2]}), wrong=[n]) for n in range(3))
+    assert [pair.seeds for pair in compared([one, other]).networks] == [(0, 1)]
+    assert compared([one, other, third]).networks == ()
+
+
+def test_trials_have_answers_of_their_own(tmp_path):
+    rows = [{"trial": n, "seed": 0, "learning_rate": n + 1, "diverged": None, "test_accuracy": 0.9} for n in (0, 1)]
+    found = compared([keep(made(tmp_path, "many", trials=rows), wrong=[3], trials=2)]).networks
+    assert [(pair.test.both, pair.test.neither, pair.test.p) for pair in found] == [(99, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda record: (record.folder / "test_predictions.safetensors").unlink(), "did not keep its answers"),
+        (lambda record: (record.folder / "test_predictions.safetensors").write_bytes(b"no"), "is damaged"),
+        (lambda record: keep(record, [1], step=9), "of step 9"),
+        (lambda record: keep(record, [1], count=50), "answers are to other examples"),
+    ],
+)
+def test_answers_that_cannot_be_used_are_named(tmp_path, spoil, reason):
+    records = [keep(made(tmp_path, f"{h}", settings={"model.hidden": [h]}), wrong=[1]) for h in (1, 2)]
+    spoil(records[1])
+    found = compared(records)
+    assert found.networks == ()
+    assert any(reason in note for note in found.notes)
+    assert all("\n" not in note for note in found.notes)

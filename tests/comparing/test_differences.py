@@ -1,0 +1,43 @@
+from nnjax.comparing.differences import comparable, counting, differing, names_of, setting_text
+
+FNN = {"model.name": "fnn", "model.hidden": [32], "optimizer.learning_rate": 0.1, "seed": 0}
+CNN = {"model.name": "cnn", "model.filters": 8, "optimizer.learning_rate": 0.1, "seed": 1}
+
+
+def test_only_what_differs_is_named_and_options_of_one_model_do_not_name_a_run():
+    assert differing([FNN, CNN]) == ("model.name", "model.hidden", "seed", "model.filters")
+    assert names_of([counting(FNN), counting(CNN)]) == ["model=fnn", "model=cnn"]
+    assert names_of([FNN, {**FNN, "model.hidden": [64, 32]}]) == ["hidden=[32]", "hidden=[64,32]"]
+    assert names_of([FNN, FNN]) == ["", ""]
+    assert differing([FNN]) == ()
+
+
+def test_a_short_name_that_two_settings_share_is_written_whole():
+    one = {"a.rate": 1, "b.rate": 1}
+    assert names_of([one, {"a.rate": 2, "b.rate": 2}]) == ["a.rate=1 b.rate=1", "a.rate=2 b.rate=2"]
+
+
+def test_a_name_has_a_few_settings():
+    assert names_of([dict.fromkeys("abcd", 1), dict.fromkeys("abcd", 2)])[0] == "a=1 b=1 c=1 …"
+
+
+def test_seeds_and_what_changes_no_result_do_not_count():
+    settings = {
+        "seed": 3,
+        "training.seeds": 5,
+        "training.vary.learning_rate": None,
+        "report.figures": True,
+        "data.directory": "x",
+    }
+    settings |= {"training.keep": 2, "resume": None, "training.seedling": 1}
+    assert counting(settings) == {"training.seedling": 1}
+
+
+def test_a_key_that_only_a_newer_version_has_makes_no_difference():
+    older, newer = FNN, {**FNN, "model.gain": 1.0, "training.planned": None}
+    assert differing(comparable([older, newer])) == ()
+    assert differing(comparable([older, CNN])) == differing([older, CNN])
+
+
+def test_values_are_written_as_on_the_command_line():
+    assert [setting_text(value) for value in (None, True, [1, 2], "digits", 0.1)] == ["null", "true", "[1,2]", "digits", "0.1"]

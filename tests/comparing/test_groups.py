@@ -1,0 +1,85 @@
+import pytest
+from made_records import made
+
+from nnjax.comparing.groups import group_runs, letter
+
+
+def test_runs_that_differ_in_their_seed_alone_are_a_group(tmp_path):
+    records = [
+        made(tmp_path, f"{h}{s}", seed=s, accuracy=0.8 + s / 100, settings={"model.hidden": [h]})
+        for s in (0, 1)
+        for h in (8, 16)
+    ]
+    found = group_runs(records)
+    assert [(group.letter, group.name) for group in found.groups] == [("A", "hidden=[8]"), ("B", "hidden=[16]")]
+    assert found.groups[0].by_seed("test_accuracy") == {0: 0.8, 1: 0.81}
+    assert found.groups[1].records == (records[1], records[3])
+    assert (found.differing, found.left_out) == (("model.hidden",), ())
+
+
+def test_where_a_run_writes_and_what_it_keeps_makes_no_group(tmp_path):
+    changed = {"training.keep": 5, "report.figures": False}
+    assert len(group_runs([made(tmp_path, "a"), made(tmp_path, "b", seed=1, settings=changed)]).groups) == 1
+
+
+def test_a_seed_that_was_trained_twice_makes_groups_by_the_code(tmp_path):
+    newer = {"git": {"commit": "fedcba9876543210", "dirty": True}}
+    records = [made(tmp_path, f"old{s}", seed=s) for s in (0, 1)] + [made(tmp_path, f"new{s}", seed=s, **newer) for s in (0, 1)]
+    found = group_runs([records[0], records[2], records[1], records[3]])
+    assert [[record.name for record in group.records] for group in found.groups] == [["old0", "old1"], ["new0", "new1"]]
+    assert [group.name for group in found.groups] == ["old0", "new0"]
+    assert found.groups[1].code == "fedcba9876+changes, nnjax 0.2.0, jax 0.10.2"
+
+
+def test_a_seed_that_was_trained_twice_with_the_same_code_makes_groups_by_order(tmp_path):
+    records = [made(tmp_path, name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))]
+    assert [[record.name for record in group.records] for group in group_runs(records).groups] == [["a", "c"], ["b"]]
+
+
+def test_the_trials_of_a_run_are_networks_and_its_learning_rates_groups(tmp_path):
+    rows = [
+        {
+            "trial": n,
+            "seed": n % 2,
+            "learning_rate": rate,
+            "steps": 9,
+            "diverged": None,
+            "test_loss": 0.1 * n,
+            "test_accuracy": 0.9,
+        }
+        for n, rate in enumerate((0.1, 0.1, 0.5, 0.5))
+    ]
+    rows[3] |= {"diverged": 7, "test_loss": None, "test_accuracy": None}
+    found = group_runs([made(tmp_path, "many", trials=rows)])
+    assert [group.name for group in found.groups] == ["learning_rate=0.1", "learning_rate=0.5"]
+    assert found.groups[0].by_seed("test_loss") == {0: 0.0, 1: 0.1}
+    assert found.groups[1].by_seed("test_loss") == {0: 0.2}
+    assert found.groups[1].num_diverged == 1
+    assert [network.trial for network in found.groups[1].networks] == [2, 3]
+
+
+def test_single_runs_join_the_trials_of_the_same_settings(tmp_path):
+    rows = [{"trial": n, "seed": n, "learning_rate": 0.01, "diverged": None, "test_loss": 0.1} for n in (0, 1)]
+    found = group_runs([made(tmp_path, "many", trials=rows), made(tmp_path, "one", seed=2)])
+    assert sorted(found.groups[0].by_seed("test_loss")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("status", ["running", "unfinished", "preempted", "failed", "damaged"])
+def test_a_run_without_a_result_is_left_out_and_named(tmp_path, status):
+    found = group_runs([made(tmp_path, "a"), made(tmp_path, "b", seed=1, status=status)])
+    assert [record.name for record in found.groups[0].records] == ["a"]
+    assert [line.partition("/b: ")[2] for line in found.left_out] == [f"{status}; left out"]
+
+
+def test_a_diverged_run_counts_as_one_without_a_result(tmp_path):
+    found = group_runs([made(tmp_path, "a"), made(tmp_path, "b", seed=1, status="diverged")])
+    assert (found.groups[0].num_diverged, found.groups[0].values("test_accuracy")) == (1, [0.9])
+
+
+def test_runs_whose_results_are_damaged_have_those_that_are_numbers(tmp_path):
+    found = group_runs([made(tmp_path, "a", test={"loss": "low", "accuracy": True}, validation=[1], train=None)])
+    assert found.groups[0].networks[0].results == {}
+
+
+def test_letters():
+    assert [letter(place) for place in (0, 25, 26, 27, 52, 702)] == ["A", "Z", "AA", "AB", "BA", "AAA"]
