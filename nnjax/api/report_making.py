@@ -3,7 +3,7 @@
 make_report(ReportConfig(run="outputs/train/…", sweep=None, compare=(), measure="auto"), run_dir, console)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from nnjax.api.opened_run import open_run, read_run
 from nnjax.api.run_report import PAGE, add_test_parts, write_run_report
 from nnjax.api.runs_report import runs_page
 from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.sweep_results import collect
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.paths import shown_path
 from nnjax.config.report_options import ReportConfig
 from nnjax.config.shell import shell_text
 from nnjax.config.stored_files import one_line
-from nnjax.records.find import find_records
+from nnjax.records.find import find_records, named_folders
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.report_page import write_page
 from nnjax.reporting.report_parts import read_parts
@@ -45,10 +46,21 @@ def make_report(config: ReportConfig, run_dir: Path, console: RunConsole) -> Map
         words, key = ([config.sweep], "sweep") if config.sweep is not None else (list(config.compare), "compare")
         records = find_records(words, key)
         title = f"Sweep {Path(config.sweep).name}" if config.sweep is not None else "Comparison"
-        write_page(path, runs_page(title, records, refuse=config.sweep is None))
+        unbegun = _unbegun(config.sweep, {record.folder for record in records}) if config.sweep is not None else []
+        write_page(path, runs_page(title, records, refuse=config.sweep is None, unbegun=unbegun))
     size = path.stat().st_size
     console.print(f"Written to {shell_text(path)}, {size / 1000:,.0f} kB")
     return {"page": str(path), "bytes": size}
+
+
+def _unbegun(sweep: str, begun: Set[Path]) -> list[str]:
+    """A line for each job of a sweep that ended before it had a run's folder, such as by a config error."""
+    results = [result for folder in named_folders(sweep, "sweep") for result in collect(folder, None)]
+    return [
+        f"Job {each.number} ({' '.join(each.overrides)}): {each.status}{f': {each.error}' if each.error else ''}"
+        for each in results
+        if each.run_dir is None or each.run_dir.resolve() not in begun
+    ]
 
 
 def _of_run(config: ReportConfig, run: Path, run_dir: Path, console: RunConsole) -> None:

@@ -34,7 +34,7 @@ _VERDICTS = {
 }
 
 
-def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool) -> Page:
+def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun: Sequence[str] = ()) -> Page:
     """Makes the page of several runs.
 
     Args:
@@ -42,6 +42,7 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool) -> Page
         records: of at least one run.
         refuse: whether runs that cannot be ranked, such as those tested on different data, are an error; else the page shows
             them side by side and gives the reason.
+        unbegun: a line for each job of a sweep that left no run.
 
     Raises:
         ConfigError: if no run has a result, or, with `refuse`, they cannot be ranked.
@@ -49,7 +50,7 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool) -> Page
     grouping = group_runs(records)
     comparison, reason = _compared(grouping, refuse)
     statuses = Counter(record.status for record in records)
-    notes = [*grouping.left_out, *(comparison.notes if comparison else ()), *([reason] if reason else [])]
+    notes = [*unbegun, *grouping.left_out, *(comparison.notes if comparison else ()), *([reason] if reason else [])]
     sections: list[Section] = []
     if comparison is not None:
         sections += [_results(comparison), *_tests(comparison), *_networks(comparison)]
@@ -62,11 +63,11 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool) -> Page
             )
         )
     sections += _shared(records, grouping)
-    good = sum(statuses[status] for status in _GOOD)
+    good, count = sum(statuses[status] for status in _GOOD), len(records) + len(unbegun)
     return Page(
         title=title,
         subtitle=f"{len(records)} run{'s' if len(records) > 1 else ''}, {len(grouping.groups)} different settings",
-        status=(f"{good} of {len(records)} completed", good == len(records)),
+        status=(f"{good} of {count} completed", good == count),
         headlines=_headlines(records, comparison, statuses),
         sections=sections,
         footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",

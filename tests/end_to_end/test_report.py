@@ -5,6 +5,8 @@ import shutil
 import pytest
 from commands import run
 
+from nnjax.cli.sweep_results import JobResult, write_outcome
+
 TINY = ("model=fnn", "model.hidden=[8]", "data.limit_train=80", "data.limit_test=30", "training.global_batch_size=24")
 WORDS = (*TINY, "training.duration=1epoch", "parallel.devices=1", "report.figures=false")
 
@@ -66,6 +68,16 @@ def test_a_sweep_is_one_page(folder):
         assert f">{title}</h2>" in text
     assert text.count("<td>completed</td>") == 4
     assert "<script" not in text
+
+
+def test_a_job_that_never_became_a_run_is_named(folder, tmp_path):
+    sweep = shutil.copytree(folder / "sweep", tmp_path / "sweep")
+    lost = JobResult(4, ("model.hidden=[8]", "seed=two"), None, 2, "seed=two: must be a number", None)
+    (sweep / "4_lost").mkdir()
+    write_outcome(lost, sweep / "4_lost")
+    _, text = report(folder, f"sweep={sweep}")
+    assert "Job 4 (model.hidden=[8] seed=two): config error: seed=two: must be a number" in text
+    assert "4 of 5 completed" in text
 
 
 def test_a_comparison_of_different_data_is_refused_and_a_sweep_shows_it_side_by_side(folder, tmp_path):
