@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Cell = str
+DEEP = 0.8
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,13 @@ class Matrix:
     Attributes:
         names: of the classes.
         counts: [true][predicted].
-        shares: [true][predicted] of the row's examples.
+        shades: [true][predicted] from 0 to 1; from `DEEP` on, letters are light.
     """
 
     kind: ClassVar[str] = "matrix"
     names: Sequence[str]
     counts: Sequence[Sequence[int]]
-    shares: Sequence[Sequence[float]]
+    shades: Sequence[Sequence[float]]
 
 
 Block = Words | Code | Facts | Table | Bars | Drawing | Pictures | Matrix

@@ -1,6 +1,6 @@
-"""The sections of a run's report that show results: curves, classes, mistakes, calibration, the first layer, a forecast.
+"""The sections of a run's report that show results: curves, trials, calibration, the first layer, a forecast.
 
-sections = curve_sections(records) + test_sections(parts, calibration)
+sections = curve_sections(records) + calibration_sections(summary["calibration"])
 
 Each takes plain values from the run's files and returns the sections that these allow; an empty list is no error.
 """
@@ -8,20 +8,11 @@ Each takes plain values from the run's files and returns the sections that these
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, inline_svg, numbers, thinned
-from nnjax.reporting.inline_pictures import shares_picture
-from nnjax.reporting.page_blocks import Bars, Block, Drawing, Matrix, Picture, Pictures, Section, Table, Words
-from nnjax.reporting.proportions import wilson
-from nnjax.reporting.report_parts import confusion_counts
-from nnjax.reporting.text import metric_text, percent_text, short_names, temperature_text
+from nnjax.reporting.page_blocks import Block, Drawing, Picture, Pictures, Section, Table, Words
+from nnjax.reporting.text import metric_text, percent_text, temperature_text
 
-_MOST_CELLS = 20  # classes, for a table with a cell for each pair
-_LETTERS = 30  # of all names, for a matrix in half of the page's width
-_MOST_BARS = 20  # classes that are all shown
-_MOST_PAIRS = 25
+_FEW = 10  # examples of a bin, whose accuracy chance decides
 _ABOUT = ("step", "epoch", "split", "seconds")
 
 
@@ -82,89 +73,6 @@ def _band(records: Sequence[Mapping[str, Any]], name: str) -> tuple[Sequence[flo
     return [low for low, _ in known], [high for _, high in known]
 
 
-def class_sections(parts: Mapping[str, Any]) -> list[Section]:
-    """Accuracy by class, confusion matrix and worst mistakes.
-
-    Args:
-        parts: from `nnjax.reporting.report_parts`.
-    """
-    counts = confusion_counts(parts)
-    if counts is None:
-        return []
-    names = short_names(parts["class_names"], 22)
-    sections = [Section("Accuracy by class", _by_class(counts, names)), _confusion(counts, names)]
-    if mistakes := parts.get("mistakes"):
-        wrong = int(counts.sum() - np.trace(counts))
-        sections.append(_mistakes(mistakes, names, wrong))
-    return sections
-
-
-def _by_class(counts: NDArray[np.int64], names: Sequence[str]) -> list[Block]:
-    totals, right = counts.sum(axis=1), np.diag(counts)
-    tested = [index for index in range(len(names)) if totals[index]]
-    shares = {index: right[index] / totals[index] for index in tested}
-    order = sorted(tested, key=lambda index: (shares[index], index))
-    few = len(names) <= _MOST_BARS
-    shown = order if few else order[:_MOST_BARS]
-    rows = [(names[index], float(shares[index]), f"{percent_text(float(shares[index]))}") for index in shown]
-    caption = "worst first" if few else f"the {len(shown)} worst of {len(names)} classes"
-    numbers_of_all = Table(
-        ("Class", "Right", "Of", "Accuracy", "95 % interval", "Precision"),
-        [_class_row(counts, index, names[index]) for index in tested],
-        f"All {len(tested)} classes, with intervals",
-        folded=True,
-    )
-    return [Bars(("Class", "Accuracy"), rows, caption), numbers_of_all]
-
-
-def _class_row(counts: NDArray[np.int64], index: int, name: str) -> tuple[str, ...]:
-    right, total, answered = (int(n) for n in (counts[index, index], counts[index].sum(), counts[:, index].sum()))
-    low, high = wilson(right, total)
-    precision = percent_text(right / answered) if answered else "never answered"
-    return (
-        name,
-        f"{right:,}",
-        f"{total:,}",
-        percent_text(right / total),
-        f"{percent_text(low)} to {percent_text(high)}",
-        precision,
-    )
-
-
-def _confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Section:
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    wrong = counts - np.diag(np.diag(counts))
-    order = [divmod(int(place), len(names)) for place in np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]]
-    pairs = [(names[row], names[column], f"{counts[row, column]:,}") for row, column in order if wrong[row, column]]
-    caption = "Commonest mistakes" if len(names) > _MOST_CELLS else "Commonest mistakes as a list"
-    listed = Table(("True", "Predicted", "Times"), pairs, caption, text_columns=2, folded=len(names) <= _MOST_CELLS)
-    matrix: Block
-    if len(names) <= _MOST_CELLS:
-        matrix = Matrix(names, counts.tolist(), shares.tolist())
-    else:
-        words = f"{len(names)} classes: true class by row, predicted class by column, first class above and to the left."
-        described = f"Confusion matrix of {len(names)} classes; the table of mistakes and that of all classes hold its numbers"
-        scale = max(1, 640 // len(names))
-        picture = Picture(shares_picture(np.asarray(shares), scale), "", f"{words} A shade is a share of the row.", described)
-        matrix = Pictures([picture], large=True)
-    blocks: list[Block] = [matrix, listed] if pairs else [matrix, Words("No mistakes.")]
-    wide = len(names) <= _MOST_CELLS and (len(names) > 12 or sum(map(len, names)) > _LETTERS)
-    return Section("Confusion matrix", blocks, wide=wide)
-
-
-def _mistakes(mistakes: Sequence[Mapping[str, Any]], names: Sequence[str], wrong: int) -> Section:
-    words = f"The {len(mistakes)} of highest loss among {wrong:,}." if wrong > len(mistakes) else f"All {wrong}."
-    pictures = []
-    for each in mistakes:
-        true, predicted = names[each["true"]], names[each["predicted"]]
-        sure = f"{100 * each['confidence']:.0f} %"
-        description = f"test example {each['example']}: {true}, taken for {predicted}"
-        pictures.append(
-            Picture(each["picture"], "", f"{true} → {predicted}, {sure} sure; example {each['example']}", description)
-        )
-    return Section("Worst mistakes", [Words(f"{words} True class → predicted class.", "note"), Pictures(pictures)], wide=True)
-
-
 def calibration_sections(calibration: Mapping[str, Any] | None) -> list[Section]:
     """How often the network is right, by how sure it is.
 
@@ -178,6 +86,7 @@ def calibration_sections(calibration: Mapping[str, Any] | None) -> list[Section]
     rows = []
     for state, name in names.items():
         filled = [each[state] for each in calibration["bins"] if each[state]["count"]]
+        filled = [each for each in filled if each["count"] >= _FEW] or filled
         x, y = [each["confidence"] for each in filled], [each["accuracy"] for each in filled]
         lines.append(Line(f"{name}, error {percent_text(calibration[f'ece_{state}'])}", x, y))
     for each in calibration["bins"]:
@@ -187,8 +96,9 @@ def calibration_sections(calibration: Mapping[str, Any] | None) -> list[Section]
             rows.append((place, f"{before['count']:,}", percent_text(before["confidence"]), percent_text(before["accuracy"])))
     chart = Chart("accuracy by confidence", "confidence", lines, percent=True, percent_x=True, square=True)
     table = Table(("Confidence", "Examples", "Mean confidence", "Accuracy"), rows, "As trained, by confidence")
-    words = "Below the dashed line the network is surer than it is right."
-    fitted = f" {temperature_text(calibration['temperature'])}, fitted on the validation split." if len(names) > 1 else ""
+    words = f"Below the dashed line the network is surer than it is right. Bins of fewer than {_FEW} examples are not drawn."
+    found = temperature_text(calibration["temperature"]) if len(names) > 1 else ""
+    fitted = f" The {found} came from the validation split." if found else ""
     return [
         Section("Calibration", [Drawing(inline_svg(chart, "calibration"), chart.title, table), Words(words + fitted, "note")])
     ]

@@ -19,11 +19,11 @@ from nnjax.reporting.about_sections import (
     origin_section,
     reproduce_section,
 )
+from nnjax.reporting.class_sections import class_sections
 from nnjax.reporting.page_blocks import Headline, Page, Section, Words
 from nnjax.reporting.proportions import wilson
 from nnjax.reporting.result_sections import (
     calibration_sections,
-    class_sections,
     curve_sections,
     layer_picture_sections,
     trial_sections,

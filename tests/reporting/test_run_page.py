@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from page_facts import CONFIG, classifier, diverged, examples_of, series, summary_of, trials
 
-from nnjax.reporting.page_blocks import Bars, Drawing, Matrix, Pictures, Table
+from nnjax.reporting.class_sections import shade_of
+from nnjax.reporting.page_blocks import Bars, Drawing, Matrix, Page, Pictures, Section, Table
 from nnjax.reporting.report_page import MOST_BYTES, write_page
 from nnjax.reporting.report_parts import parts_of_test
 from nnjax.reporting.run_page import RunFacts, run_page
@@ -364,6 +365,27 @@ def test_in_a_browser_lines_and_letters_stand_out_in_light_and_in_dark(opened, s
     drawn = page.evaluate("getComputedStyle(document.querySelector('svg.chart path[style*=line-1]')).stroke")
     assert drawn == f"rgb({', '.join(str(int(colours['line-1'][n : n + 2], 16)) for n in (1, 3, 5))})"
     assert page.evaluate("getComputedStyle(document.querySelector('svg.chart text')).fill") != drawn
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_browser_every_count_of_a_matrix_can_be_read(opened, pages, scheme):
+    shades = [[shade_of((10 * row + column) / 99) for column in range(10)] for row in range(10)]
+    matrix = Matrix([str(n) for n in range(10)], [[1] * 10] * 10, shades)
+    write_page(pages / "matrix.html", Page("matrix", "", ("completed", True), sections=[Section("x", [matrix])]))
+    page = opened("matrix", color_scheme=scheme)
+    found = page.evaluate(
+        "[...document.querySelectorAll('.matrix td')].map((cell) => getComputedStyle(cell))"
+        ".map((style) => [style.color, style.backgroundColor])"
+    )
+    assert len(found) == 100
+    assert min(contrast(rgb(letters), rgb(ground)) for letters, ground in found) > 4.5
+
+
+def rgb(text):
+    """A computed colour, "rgb(1, 2, 3)" or "color(srgb 0.1 0.2 0.3)", as hexadecimal digits."""
+    parts = [float(part) for part in re.findall(r"[\d.]+", text)[:3]]
+    return "#" + "".join(f"{round(part * (255 if text.startswith('color') else 1)):02x}" for part in parts)
 
 
 def contrast(one, other):
