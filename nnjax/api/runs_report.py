@@ -175,7 +175,8 @@ def _networks(comparison: Comparison) -> list[Section]:
         row = (f"{each.first} against {each.second}, seed {seeds}", f"{each.test.first:,}", f"{each.test.second:,}")
         rows.append((*row, f"{each.adjusted_p:.2g}"))
     words = "McNemar's test: whether two trained networks differ on these test examples, whatever other seeds would give."
-    return [Section("The same test examples", [Table(heads, rows, words, folded=len(rows) > 12)], wide=True)]
+    table = Table(heads, rows, f"{len(rows)} pairs of networks", folded=len(rows) > 12)
+    return [Section("The same test examples", [Words(words, "note"), table], wide=True)]
 
 
 def _curves(grouping: Grouping) -> list[Section]:
