@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,10 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
         ConfigError: if a word names no run, no run has ended with a result, or the runs were tested on different data.
         StorageError: if a file cannot be written.
     """
-    comparison = compare(group_runs(_read(config.runs, console)), config.metric, config.against, rank=config.rank)
-    curves = read_all_curves(comparison)
+    records = _read(config.runs, console)
+    with console.rich.status("comparing …") if console.live else nullcontext():
+        comparison = compare(group_runs(records), config.metric, config.against, rank=config.rank)
+        curves = read_all_curves(comparison)
     sheets = sheets_of(comparison, curves)
     values = as_json(comparison)
     texts = {
@@ -60,7 +62,7 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
         show(comparison, sheets, console)
     else:
         kinds = {"csv": "comparison.csv", "markdown": "comparison.md", "latex": "comparison.tex", "json": "comparison.json"}
-        print(texts[kinds[config.format]], end="", flush=True)
+        print(texts[kinds[config.format]].encode("utf-8", "backslashreplace").decode(), end="", flush=True)
     console.print(f"Written to {shell_text(run_dir)}: comparison.html, .md, .tex, .csv and .json, differences.csv")
     return values
 

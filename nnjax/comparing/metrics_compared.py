@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from nnjax.comparing.differences import setting_text
 from nnjax.comparing.groups import Group
+from nnjax.comparing.network_pairs import some_of
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord
 
@@ -96,7 +97,7 @@ def _check_data(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
     for group, record in records:
         found = record.summary["test_hash"] if by_test else record.data_hash
         if found is None:
-            doubts.append(f"{group.letter} {record.name}: does not record its data's content; its data settings are compared")
+            doubts.append(record.name)
             found = _data_settings(group, records)
         if found is not None:
             hashes.setdefault(found, group)
@@ -106,7 +107,7 @@ def _check_data(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
         more = f" and {len(hashes) - 4} more" if len(hashes) > 4 else ""
         reason = f"{what} ({listed}{more}), which no ranking compares"
         raise ConfigError(f"runs: {reason}; name runs of the same data, or show them side by side with rank=false")
-    return tuple(dict.fromkeys(doubts))
+    return (f"{some_of(doubts)}: the data's content is not recorded; the data settings are compared",) if doubts else ()
 
 
 def _data_settings(group: Group, records: Sequence[tuple[Group, RunRecord]]) -> str | None:

@@ -52,19 +52,19 @@ def compare_networks(pairs: Sequence[tuple[Group, Group]]) -> tuple[tuple[Networ
     for first, second in pairs:
         for one, other in _matching(first, second):
             if len(found) == MOST_PAIRS:
-                reader.problems[f"McNemar's test was done for the first {MOST_PAIRS} pairs of networks"] = None
+                reader.note(f"McNemar's test was done for the first {MOST_PAIRS} pairs of networks")
                 break
             kept, other_kept = reader.read(one), reader.read(other)
             if kept is None or other_kept is None:
                 continue
             if kept.targets.shape != other_kept.targets.shape or not (kept.targets == other_kept.targets).all():
-                reader.problems[f"{first.letter} and {second.letter}: their kept answers are to other examples"] = None
+                reader.note(f"{first.letter} and {second.letter}: their kept answers are to other examples")
                 continue
             test = mcnemar(kept.right[one.trial or 0], other_kept.right[other.trial or 0])
             found.append(NetworkPair(first.letter, second.letter, (one.seed, other.seed), test, test.p))
     adjusted = holm([pair.test.p for pair in found])
     done = tuple(replace(pair, adjusted_p=p) for pair, p in zip(found, adjusted, strict=True))
-    return done, tuple(reader.problems)
+    return done, reader.problems
 
 
 def _matching(first: Group, second: Group) -> list[tuple[TrainedNetwork, TrainedNetwork]]:
@@ -77,15 +77,21 @@ def _matching(first: Group, second: Group) -> list[tuple[TrainedNetwork, Trained
 
 
 class _Reader:
-    """Reads each run's answers once.
-
-    Attributes:
-        problems: a line for each run whose answers cannot be used; in order, each once.
-    """
+    """Reads each run's answers once, and notes why answers cannot be used."""
 
     def __init__(self) -> None:
-        self.problems: dict[str, None] = {}
+        self._lines: dict[str, None] = {}
+        self._left_out: dict[str, list[str]] = {}  # by reason, the runs
         self._kept: dict[Path, Predictions | None] = {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The lines, each once; runs with the same reason share one."""
+        return (*self._lines, *(f"McNemar's test leaves out {some_of(runs)}: {why}" for why, runs in self._left_out.items()))
+
+    def note(self, line: str) -> None:
+        """Keeps a line."""
+        self._lines[line] = None
 
     def read(self, network: TrainedNetwork) -> Predictions | None:
         """The answers of a network's run; None if the network's are not kept."""
@@ -102,13 +108,18 @@ class _Reader:
         try:
             kept = read_predictions(folder)
         except DataError as error:
-            self.problems[f"McNemar's test leaves out {error}"] = None
+            self.note(f"McNemar's test leaves out {error}")
             return None
         if kept is None:
-            reason = "the run did not keep its answers to the test examples"
+            reason = "no answers to the test examples were kept"
         elif kept.step != tested_step:
-            reason = f"its kept answers are of step {kept.step}, and its result is not"
+            reason = "the kept answers are of another step than the result"
         else:
             return kept
-        self.problems[f"McNemar's test leaves out {shown_path(folder)}: {reason}"] = None
+        self._left_out.setdefault(reason, []).append(shown_path(folder))
         return None
+
+
+def some_of(names: Sequence[str], most: int = 2) -> str:
+    """The first names, and the number of the others."""
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"

@@ -26,6 +26,7 @@ _OUTSIDE = frozenset(
     )
     if hasattr(errno, name)
 )
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _LONGEST_PART = 255  # bytes, on nearly every file system
 _LONGEST_PATH = 4095
 _LONGEST_NAME = 100  # of a name that a folder is given
@@ -33,9 +34,8 @@ _LONGEST_NAME = 100  # of a name that a folder is given
 
 def shown_path(path: Path) -> str:
     """Writes a path for a message: relative to the checkout or to here, else absolute; in shell quotes if needed."""
-    checkout = Path(__file__).resolve().parents[2]
-    for base in (checkout, Path.cwd()):
-        if path.is_relative_to(base) and (base != checkout or (base / "pyproject.toml").is_file()):
+    for base in (_CHECKOUT, Path.cwd()):
+        if path.is_relative_to(base) and (base != _CHECKOUT or (base / "pyproject.toml").is_file()):
             return shell_text(path.relative_to(base))
     return shell_text(path)
 

@@ -28,8 +28,9 @@ def runs_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Tex
         rows: facts by name.
         columns: names of facts.
     """
-    numbers = {name for name in columns if any(_is_number(row.get(name)) for row in rows)}
-    cells = [[fact_text(name, row.get(name)) for name in columns] for row in rows]
+    values = [[row.get(name) for name in columns] for row in rows]
+    numbers = {name for place, name in enumerate(columns) if any(_is_number(found[place]) for found in values)}
+    cells = [[fact_text(name, value) for name, value in zip(columns, found, strict=True)] for found in values]
     styles = [_STYLES.get(str(row.get("status")), "red") for row in rows]
     return _aligned(columns, cells, numbers, {"status": styles})
 

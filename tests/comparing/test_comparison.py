@@ -6,6 +6,7 @@ from statsmodels.stats.multitest import multipletests
 
 from nnjax.comparing.comparison import compare, estimate
 from nnjax.comparing.groups import group_runs
+from nnjax.comparing.power import seeds_needed
 from nnjax.config.errors import ConfigError
 
 SPREAD = (0.0, 0.011, -0.008, 0.004, -0.006)
@@ -55,6 +56,15 @@ def test_a_difference_within_the_noise_says_how_many_seeds_would_tell(tmp_path):
     (pair,) = compared(setting(tmp_path, 8, 0.9) + setting(tmp_path, 16, 0.902, noise=noise)).pairs
     assert pair.verdict == "unclear"
     assert pair.needed > 5
+
+
+def test_more_pairs_take_more_seeds(tmp_path):
+    noise = (0.01, -0.012, 0.003, 0.012, -0.004)
+    two = setting(tmp_path, 8, 0.9) + setting(tmp_path, 16, 0.902, noise=noise)
+    alone, among = compared(two).pairs[0], compared(two + setting(tmp_path, 32, 0.9015, noise=noise[::-1])).pairs[0]
+    assert alone.test == among.test
+    assert alone.needed == seeds_needed(alone.test.difference, alone.test.std, paired=True)
+    assert among.needed == seeds_needed(alone.test.difference, alone.test.std, paired=True, alpha=0.05 / 3) > alone.needed
 
 
 def test_several_pairs_are_corrected(tmp_path):
@@ -148,7 +158,7 @@ def test_runs_of_an_earlier_version_are_ranked_by_the_hash_of_all_their_data(tmp
 def test_runs_that_did_not_record_their_data_are_ranked_with_a_doubt_if_their_settings_agree(tmp_path):
     oldest = setting(tmp_path, 8, 0.8, test_hash=None, data_hash=None)
     found = compared(oldest + setting(tmp_path, 16, 0.9))
-    assert any("does not record its data's content" in note for note in found.notes)
+    assert any(note.startswith("h8s0, h8s1 and 3 more: the data's content is not recorded") for note in found.notes)
     other = made(tmp_path, "other", settings={"data.name": "mnist"})
     with pytest.raises(ConfigError, match="tested on different data"):
         compared([*oldest, other])
@@ -220,9 +230,9 @@ def test_trials_have_answers_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda record: (record.folder / "test_predictions.safetensors").unlink(), "did not keep its answers"),
+        (lambda record: (record.folder / "test_predictions.safetensors").unlink(), "no answers to the test examples were kept"),
         (lambda record: (record.folder / "test_predictions.safetensors").write_bytes(b"no"), "is damaged"),
-        (lambda record: keep(record, [1], step=9), "of step 9"),
+        (lambda record: keep(record, [1], step=9), "of another step"),
         (lambda record: keep(record, [1], count=50), "answers are to other examples"),
     ],
 )

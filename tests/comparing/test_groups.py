@@ -49,11 +49,12 @@ def test_the_trials_of_a_run_are_networks_and_its_learning_rates_groups(tmp_path
         }
         for n, rate in enumerate((0.1, 0.1, 0.5, 0.5))
     ]
-    rows[3] |= {"diverged": 7, "test_loss": None, "test_accuracy": None}
+    rows[3] |= {"diverged": 7, "test_loss": None, "test_accuracy": 0.1}  # of outputs that mean nothing
     found = group_runs([made(tmp_path, "many", trials=rows)])
     assert [group.name for group in found.groups] == ["learning_rate=0.1", "learning_rate=0.5"]
     assert found.groups[0].by_seed("test_loss") == {0: 0.0, 1: 0.1}
     assert found.groups[1].by_seed("test_loss") == {0: 0.2}
+    assert found.groups[1].values("test_accuracy") == [0.9]
     assert found.groups[1].num_diverged == 1
     assert [network.trial for network in found.groups[1].networks] == [2, 3]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnjax.cli.compose import compose_train
-from nnjax.data.content_hash import content_hash, shortened
+from nnjax.data.content_hash import content_hash, hash_of_test, shortened
 from nnjax.data.dataset import Split
 from nnjax.data.load import load
 
@@ -84,3 +84,28 @@ def test_a_series_is_its_values_and_dates(tmp_path):
     last = series(tmp_path / "last", [*rows[:-1], (rows[-1][0], 99)])  # a held-out value
     later = series(tmp_path / "later", [(f"20{int(month[2:4]) + 1}{month[4:]}", value) for month, value in rows])
     assert len({content_hash(one), content_hash(last), content_hash(later)}) == 3
+
+
+def test_the_hash_of_the_test_split_is_that_of_its_examples_alone(digits):
+    once = hash_of_test(digits)
+    assert once == hash_of_test(loaded("data=digits", "data.limit_train=100", "data.normalize=false"))
+    assert once != content_hash(digits)
+    changed = digits.test.inputs.copy()
+    changed.flat[0] += 1
+    others = {
+        hash_of_test(replace(digits, test=replace(digits.test, inputs=changed))),
+        hash_of_test(replace(digits, test=replace(digits.test, targets=digits.test.targets[::-1]))),
+        hash_of_test(replace(digits, class_names=("zero", *digits.class_names[1:]))),
+        hash_of_test(loaded("data=digits", "data.limit_test=100")),
+    }
+    assert once not in others
+    assert len(others) == 4
+
+
+def test_a_series_is_tested_on_the_rows_held_out():
+    base = hash_of_test(loaded("model=rnn", "data=airline"))
+    assert base == hash_of_test(
+        loaded("model=rnn", "data=airline", "data.window=5", "data.validation=0.2", "data.transform=none")
+    )
+    assert base != hash_of_test(loaded("model=rnn", "data=airline", "data.holdout=12"))
+    assert hash_of_test(loaded("model=rnn", "data=airline", "data.holdout=0")) != base

@@ -1,0 +1,68 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from nnjax.reporting.sheets import Cell, Column, Sheet, latex, latex_text, markdown, terminal
+
+SHEET = Sheet(
+    "Results",
+    (
+        Column(""),
+        Column("settings", breakable=True),
+        Column("accuracy", number=True),
+        Column("time", number=True, optional=True),
+    ),
+    (
+        (Cell("A", bold=True), Cell("hidden=[32]"), Cell("98.6%", 0.986), Cell("5 s", 5)),
+        (Cell("B"), Cell("a|b_c"), Cell("—"), Cell("—")),
+    ),
+    "a note",
+)
+
+
+def shown(width):
+    file = io.StringIO()
+    Console(file=file, width=width).print(terminal(SHEET))
+    return file.getvalue()
+
+
+def test_the_terminal_shows_all_columns_where_there_is_room_and_leaves_out_the_optional_ones():
+    assert shown(80).splitlines()[0].strip() == "Results"
+    assert "98.6%" in shown(80)
+    assert "time" in shown(80)
+    assert "a note" in shown(80)
+    narrow = shown(24)
+    assert "time" not in narrow
+    assert "98.6%" in narrow
+    assert max(map(len, narrow.splitlines())) <= 24
+
+
+def test_markdown_aligns_numbers_and_escapes_what_would_be_markup():
+    assert markdown(SHEET).splitlines() == [
+        "|  | settings | accuracy | time |",
+        "| :-- | :-- | --: | --: |",
+        r"| **A** | hidden=\[32\] | 98.6% | 5 s |",
+        r"| B | a\|b\_c | — | — |",
+    ]
+
+
+def test_latex_is_a_booktabs_table():
+    lines = latex(SHEET, "tab:results").splitlines()
+    assert r"  \begin{tabular}{llrr}" in lines
+    assert r"    \textbf{A} & hidden={[}32{]} & 98.6\% & 5 s \\" in lines
+    assert r"    B & a|b\_c & --- & --- \\" in lines
+    assert r"  \caption{Results. a note}" in lines
+    assert [line.strip() for line in lines if "rule" in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"a\b{c}", r"a\textbackslash{}b\{c\}"),
+        ("50 % & #1 $x_1^2 ~", r"50 \% \& \#1 \$x\_1\textasciicircum{}2 \textasciitilde{}"),
+        ("−1.5 ± 2 < 3\nnext", r"$-$1.5 $\pm$ 2 $<$ 3 next"),
+    ],
+)
+def test_latex_obeys_no_letter(text, expected):
+    assert latex_text(text) == expected
