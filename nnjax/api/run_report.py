@@ -1,15 +1,16 @@
 """Writes a run's `report.html` from its folder: at the end of a training, and again by `experiments.report`.
 
-    parts_of_run(run_dir, layers=layers)                             # report.json, before the first step
-    parts_of_run(run_dir, layers=layers, experiment=…, state=…, …)   # with what the test shows
-    write_run_report(run_dir, run_dir / "report.html")
+    with leaving_report(config, run_dir, console):
+        begin_parts(config, run_dir, layers)                       # report.json, before the first step
+        add_test_parts(run_dir, layers, experiment, state, …)      # with what the test shows
+    write_run_report(run_dir, run_dir / "report.html")             # once more
 
 The page is a function of the folder's files alone, without JAX and without the data.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ def wants_page(config: TrainConfig) -> bool:
 def begin_parts(config: TrainConfig, run_dir: Path | None, layers: Sequence[Any]) -> None:
     """Writes the layers into a run's folder, so that they are on the page of a run that diverges, too."""
     if run_dir is not None and wants_page(config):
-        write_json(run_dir / FILE, begun_parts(layers))
+        with suppress(StorageError):  # said where the first checkpoint is written
+            write_json(run_dir / FILE, begun_parts(layers))
 
 
 def add_test_parts(
