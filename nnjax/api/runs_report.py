@@ -22,7 +22,7 @@ from nnjax.reporting.page_blocks import Bars, Block, Facts, Headline, Page, Sect
 from nnjax.reporting.result_sections import drawing
 from nnjax.reporting.text import metric_text, seconds_text, shorten
 
-_MOST_ROWS = 1000
+_MOST_ROWS = 300  # of a table: a page stays below 1 MB
 _MOST_BARS = 40
 _GOOD = ("completed", "stopped_early")
 _VERDICTS = {
@@ -128,11 +128,13 @@ def _results(comparison: Comparison) -> Section:
                 str(group.num_diverged or ""),
             )
         )
-    blocks: list[Block] = [
-        Table(heads, rows[:_MOST_ROWS], "Runs that differ in their seed alone are one row", text_columns=1 + len(keys))
-    ]
+    cut = f"; the best {_MOST_ROWS} of {len(rows)}" if len(rows) > _MOST_ROWS else ""
+    caption = f"Runs that differ in their seed alone are one row{cut}"
+    blocks: list[Block] = [Table(heads, rows[:_MOST_ROWS], caption, text_columns=1 + len(keys))]
     if any("*" in row[3 + len(keys)] for row in rows):
-        blocks.append(Words("* over the test examples, for one seed alone: another seed would change more than that.", "note"))
+        blocks.append(
+            Words("* over the test examples, for one seed alone: what another seed would change is left out.", "note")
+        )
     if metric.endswith("accuracy") and len(groups) > 1:
         shown = groups[:_MOST_BARS]
         means = [(group, estimate(group, metric)[0].mean) for group in shown]
@@ -148,9 +150,11 @@ def _tests(comparison: Comparison) -> list[Section]:
         return []
     metric = comparison.metric
     heads = ("Pair", "Verdict on the first", "Difference", "95 % interval", "p, corrected", "Seeds needed in each")
-    rows = [_test_row(pair, comparison, metric) for pair in pairs]
+    rows = [_test_row(pair, comparison, metric) for pair in pairs[:_MOST_ROWS]]
     words = "Paired by seed where the seeds match, else Welch's t test; p by Holm's correction over all pairs."
-    return [Section("Larger than the noise?", [Table(heads, rows, text_columns=2), Words(words, "note")], wide=True)]
+    words += f" The first {len(rows)} of {len(pairs)} pairs." if len(rows) < len(pairs) else ""
+    table = Table(heads, rows, f"{len(rows)} pairs" if len(rows) > 1 else "", text_columns=2, folded=len(rows) > 20)
+    return [Section("Larger than the noise?", [table, Words(words, "note")], wide=True)]
 
 
 def _test_row(pair: Pair, comparison: Comparison, metric: str) -> tuple[str, ...]:
