@@ -32,7 +32,9 @@ def tables(page):
 
 
 def test_seeds_are_one_row_and_the_best_setting_is_first():
-    records = [record(n, 0.9 + 0.001 * n + (0.05 + 0.0005 * n) * (n >= 3), seed=n % 3, hidden=8 if n < 3 else 32) for n in range(6)]
+    records = [
+        record(n, 0.9 + 0.001 * n + (0.05 + 0.0005 * n) * (n >= 3), seed=n % 3, hidden=8 if n < 3 else 32) for n in range(6)
+    ]
     page = runs_page("Sweep", records, refuse=False)
     (results,) = tables(page)["Results"]
     assert [row[:5] for row in results.rows] == [
