@@ -24,7 +24,7 @@ test: check  ## Lint, check types, run the tests (about 10 minutes on two cores)
 test-all: check  ## As test, and the slow proofs besides
 	$(BIN)/python $(PYTEST) -m "not browser and not engines" $(ARGS)
 
-test-browser: .venv/.installed-browser  ## Use the page of a trace and the drawing page in Chromium (on Debian: apt install chromium)
+test-browser: .venv/.installed-browser  ## Use the pages of traces and reports and the drawing page in Chromium (on Debian: apt install chromium)
 	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser $(ARGS)
 
 test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which it installs where it can (root on Debian)

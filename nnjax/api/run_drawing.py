@@ -3,13 +3,20 @@
 draw_figures(run_dir, run_dir / "figures", experiment, state, evaluation, forecasts, trials, console)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.run_report import wants_page
+from nnjax.config.schema import TrainConfig
+from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
+from nnjax.reporting.figures.canvas import preload
 
 if TYPE_CHECKING:
+    from nnjax.data.time_series import TimeSeries
     from nnjax.training.evaluation import Evaluation
     from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
@@ -72,3 +79,30 @@ def draw_figures(
         console.warn(f"no figures were drawn: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
         return []
     return [str(path) for path in paths]
+
+
+@contextmanager
+def preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | None") -> Iterator[None]:
+    """Imports what the end of a training draws with, in a background thread; import errors surface at first use.
+
+    Args:
+        config: the experiment.
+        run_dir: the run's folder; without one nothing is drawn.
+        series: the data, if it is a series.
+    """
+
+    def preload_all() -> None:
+        with suppress(Exception):  # at the latest where the process ends meanwhile
+            if series is not None and series.holdout:
+                preload_smoothing(series.known, series.season, series.holdout)
+            if config.report.figures or wants_page(config):
+                preload()
+
+    thread = Thread(target=preload_all)
+    if run_dir is not None:
+        thread.start()
+    try:
+        yield
+    finally:
+        if run_dir is not None:
+            thread.join()

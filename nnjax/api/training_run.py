@@ -8,27 +8,25 @@
 that a config error does not wait for it.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.calibrating import calibration_of
 from nnjax.api.cluster_run import NoCheckpoints, shared_start, shared_state, take_part
 from nnjax.api.jax_session import jax_session
 from nnjax.api.predictions_of_run import keep_predictions
-from nnjax.api.run_drawing import draw_figures
+from nnjax.api.run_drawing import draw_figures, preloaded
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
+from nnjax.api.run_report import add_test_parts, begin_parts, leaving_report, wants_page
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
 from nnjax.config.storage import check_free
-from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
-from nnjax.reporting.figures.canvas import preload
 from nnjax.reporting.forecast_file import write_forecast
 from nnjax.reporting.metrics import MetricMemory, MetricWriter
 from nnjax.reporting.progress_bar import Progress
@@ -41,7 +39,6 @@ from nnjax.reporting.trial_tables import show_trials
 
 if TYPE_CHECKING:
     from nnjax.data.dataset import Dataset
-    from nnjax.data.time_series import TimeSeries
     from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
@@ -84,6 +81,7 @@ def run_training(
     """
     with (
         RunEnding(run_dir) as ending,
+        leaving_report(config, run_dir, console),
         summarized(config, run_dir, console) as summary,
         out_of_memory_explained(config),
     ):
@@ -169,13 +167,14 @@ def _train(
     # --- resume, or the beginning ---
     start = begin(config, run_dir, state, experiment, hashing.result, console, summary)
     start = shared_start(start, state, hashing.result, console)
+    begin_parts(config, run_dir, layers)
     state, progress = start.state, start.progress
     for phase, earlier in progress.seconds.items():
         clock.seconds[phase] += earlier
 
     # --- training; signals are the caller's where there is no folder to save to ---
     with (
-        _preloaded(config, run_dir, dataset.series),  # while XLA compiles and computes
+        preloaded(config, run_dir, dataset.series),  # while XLA compiles and computes
         MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
@@ -269,32 +268,14 @@ def _train(
     ending.tested(summary)
     keep_predictions(run_dir, experiment, evaluation, summary, console)
 
-    # --- figures ---
-    if config.report.figures and stop.requested is None:
+    # --- figures, and what only memory holds of the page ---
+    if (config.report.figures or wants_page(config)) and stop.requested is None:
         with clock("figures"):
-            trials = summary.get("trials", ())
-            summary["figures"] = draw_figures(
-                run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console, calibration
-            )
-    return trained
-
-
-@contextmanager
-def _preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | None") -> Iterator[None]:
-    """Imports modules in a background thread; import errors surface at first use."""
-
-    def preload_all() -> None:
-        with suppress(Exception):  # at the latest where the process ends meanwhile
-            if series is not None and series.holdout:
-                preload_smoothing(series.known, series.season, series.holdout)
+            if wants_page(config):
+                add_test_parts(run_dir, layers, experiment, tested, evaluation, forecasts, console)
             if config.report.figures:
-                preload()
-
-    thread = Thread(target=preload_all)
-    if run_dir is not None:
-        thread.start()
-    try:
-        yield
-    finally:
-        if run_dir is not None:
-            thread.join()
+                trials = summary.get("trials", ())
+                summary["figures"] = draw_figures(
+                    run_dir, run_dir / "figures", experiment, tested, evaluation, forecasts, trials, console, calibration
+                )
+    return trained

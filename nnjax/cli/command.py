@@ -50,6 +50,7 @@ from nnjax.config.parsing import parse
 from nnjax.config.paths import absence, check_writable, is_dir
 from nnjax.config.predict_options import PredictConfig
 from nnjax.config.processes import detect, speaks
+from nnjax.config.report_options import ReportConfig
 from nnjax.config.schema import AutopsyConfig, EvaluateConfig, TrainConfig, VerifyConfig
 from nnjax.config.search_options import SearchConfig
 from nnjax.config.serve_options import ServeConfig
@@ -67,6 +68,7 @@ _OF_RUNS = (
     AutopsyConfig,
     VerifyConfig,
     TrafficConfig,
+    ReportConfig,
 )
 
 
@@ -124,7 +126,7 @@ class _Command:
         command = verb_command(self.verb)
         plugins, argv = plugin_flags(argv)
         if plugins and self.schema not in (TrainConfig, SearchConfig, *_OF_RUNS):
-            others = "train, search, evaluate, predict, forecast, export, serve, autopsy, verify and traffic"
+            others = "train, search, evaluate, predict, forecast, export, serve, autopsy, verify, traffic and report"
             raise ConfigError(f"--plugin {plugins[0]}: is for {others}; {self.verb} has the shipped options only")
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)

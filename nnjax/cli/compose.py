@@ -23,6 +23,7 @@ from nnjax.checks.netlab_checks import check_netlab
 from nnjax.checks.neuron_checks import check_neuron
 from nnjax.checks.plan import Plan
 from nnjax.checks.predict_checks import check_predict
+from nnjax.checks.report_checks import check_report
 from nnjax.checks.search_checks import check_search
 from nnjax.checks.trace_checks import check_trace
 from nnjax.checks.traffic_checks import check_traffic
@@ -50,6 +51,7 @@ from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.parsing import Origins, option_names, parse
 from nnjax.config.paths import file_name, shown_path
 from nnjax.config.predict_options import PredictConfig
+from nnjax.config.report_options import ReportConfig
 from nnjax.config.schema import Config, NeuronConfig, PrepareConfig, TraceConfig, TrainConfig
 from nnjax.config.search_options import SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
@@ -125,6 +127,8 @@ def check(config: object, origins: Origins) -> Plan | None:
         check_predict(config, origins)
     if isinstance(config, ExportConfig):
         check_export(config, origins)
+    if isinstance(config, ReportConfig):
+        check_report(config, origins)
     if isinstance(config, CompareConfig):
         check_compare(config)
     return plan

@@ -38,6 +38,7 @@ FILES = frozenset(
         *("test_predictions.safetensors", "compare.log", "comparison.json", "comparison.csv", "differences.csv"),
         *("comparison.md", "comparison.tex", "comparison.html"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
+        *("report.log", "report.json", "report.html"),
     }
 )
 """The files that a verb writes into its folder, besides logs of further processes."""

@@ -29,7 +29,7 @@ def from_json(text: str, reads: Callable[[str], bool]) -> str:
     if not equals or '"' not in value or reads(text):
         return text
     try:
-        written = ",".join(map(_write, _values(value)))
+        written = ",".join(map(as_hydra, _values(value)))
     except ValueError:
         return text
     return f"{key}={written}"
@@ -72,8 +72,8 @@ def _values(text: str) -> list[Any]:
         place = len(text) - len(rest) + 1
 
 
-def _write(value: Any) -> str:
-    """A value in Hydra's grammar.
+def as_hydra(value: Any) -> str:
+    """Returns a value of JSON in Hydra's grammar.
 
     Raises:
         ValueError: for a key that needs quotes there.
@@ -82,9 +82,9 @@ def _write(value: Any) -> str:
         case dict():
             if not all(map(_KEY.fullmatch, value)) or {"null", "true", "false", "nan", "inf"} & {key.lower() for key in value}:
                 raise ValueError("a key that only quotes make one")
-            return f"{{{','.join(f'{key}:{_write(item)}' for key, item in value.items())}}}"
+            return f"{{{','.join(f'{key}:{as_hydra(item)}' for key, item in value.items())}}}"
         case list():
-            return f"[{','.join(map(_write, value))}]"
+            return f"[{','.join(map(as_hydra, value))}]"
         case str():
             return QuotedString(value, Quote.double if "'" in value else Quote.single).with_quotes()
         case float():

@@ -35,8 +35,7 @@ __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "p
 
 T = TypeVar("T")
 
-# These keys do not change a run's numbers.
-_WITHOUT_EFFECT = (
+WITHOUT_EFFECT = (
     "resume",
     "rerun",
     "report",
@@ -46,6 +45,7 @@ _WITHOUT_EFFECT = (
     "debug.watchdog",
     "parallel.memory_limit",
 )
+"""The keys that do not change a run's numbers."""
 
 _MOST_SUGGESTIONS = 20  # each takes milliseconds, and a damaged file may hold thousands of unknown keys
 
@@ -93,7 +93,7 @@ def config_hash(config: Any, past: Any = None) -> str:
         schedule.pop("restarts", None)
     if past:
         mapping["past"] = past
-    for key in _WITHOUT_EFFECT:
+    for key in WITHOUT_EFFECT:
         group, _, leaf = key.rpartition(".")
         (mapping.get(group, {}) if group else mapping).pop(leaf, None)
     text = json.dumps(mapping, sort_keys=True, separators=(",", ":"))

@@ -118,11 +118,13 @@ class Report:
         figures: draw PNGs at the end.
         weights: record and draw every weight at each evaluation, for a network of at most so many weights; 0 is off.
         tensorboard: write TensorBoard events; `auto` writes them if tensorboardX is installed.
+        page: leave `report.html`, a page to send; `auto` does if `figures` does.
     """
 
     figures: bool
     weights: NonNegativeInt
     tensorboard: Literal["auto", "on", "off"]
+    page: Literal["auto"] | bool = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

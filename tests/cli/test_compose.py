@@ -18,6 +18,7 @@ from nnjax.config.forecast_options import ForecastConfig
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.config.options import CNN, FNN, NeuronLayer, Neurons
 from nnjax.config.predict_options import PredictConfig
+from nnjax.config.report_options import ReportConfig
 from nnjax.config.runs_options import RunsConfig
 from nnjax.config.schema import (
     AutopsyConfig,
@@ -55,6 +56,7 @@ ROOTS = {
     "netlab": NetlabConfig,
     "search": SearchConfig,
     "traffic": TrafficConfig,
+    "report": ReportConfig,
     "compare": CompareConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"

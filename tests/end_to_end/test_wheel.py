@@ -63,6 +63,7 @@ def test_the_wheel_holds_the_packages_and_conf_and_nothing_else(wheel):
     assert {
         "nnjax/conf/train.yaml",
         "nnjax/reporting/trace_page.html",
+        "nnjax/reporting/report_page.html",
         "nnjax/serving/page/page.html",
         "nnjax/data/airline_passengers.csv",
     } <= held

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, RED, BLACK, GREY = "#0072B2", "#E69F00", "#D55E00", "#000000", "#767676"
 _DPI = 120
 
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -69,7 +69,7 @@ def canvas(path: Path, width: float, height: float, *, svg: bool = False) -> Ite
         height: in inches.
         svg: also save an SVG beside it; equal figures give equal bytes.
     """
-    with plain_matplotlib(_STYLE | {"font.family": _fonts()}), warnings.catch_warnings():
+    with plain_matplotlib(STYLE | {"font.family": fonts()}), warnings.catch_warnings():
         from matplotlib.figure import Figure
 
         # A character missing from all fonts is drawn as a box, without a warning.
@@ -139,7 +139,7 @@ def draw_tile(axes: "Axes", place: Extent, picture: "NDArray[Any]", **options: A
 
 def preload() -> None:
     """Imports matplotlib, which takes half a second; call it in a thread while the devices compute."""
-    _fonts()
+    fonts()
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
 
@@ -168,7 +168,8 @@ def grid_shape(count: int) -> tuple[int, int]:
 
 
 @functools.cache
-def _fonts() -> list[str]:
+def fonts() -> list[str]:
+    """The families of matplotlib's own font and of the fallbacks that are installed."""
     import_matplotlib()
     from matplotlib.font_manager import fontManager
 

@@ -1,0 +1,97 @@
+"""What `experiments.report` does: a page of a run, of a sweep or of a comparison.
+
+make_report(ReportConfig(run="outputs/train/…", sweep=None, compare=(), measure="auto"), run_dir, console)
+"""
+
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from nnjax.api.jax_session import jax_session
+from nnjax.api.opened_run import open_run, read_run
+from nnjax.api.run_report import PAGE, add_test_parts, write_run_report
+from nnjax.api.runs_report import runs_page
+from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.sweep_results import collect
+from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.paths import shown_path
+from nnjax.config.report_options import ReportConfig
+from nnjax.config.shell import shell_text
+from nnjax.config.stored_files import one_line
+from nnjax.records.find import find_records, named_folders
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.report_page import write_page
+from nnjax.reporting.report_parts import read_parts
+
+
+def make_report(config: ReportConfig, run_dir: Path, console: RunConsole) -> Mapping[str, Any]:
+    """Writes `report.html` into a folder.
+
+    Args:
+        config: names a run, a sweep, or runs to compare; one of the three, as `nnjax.checks.report_checks` holds.
+        run_dir: the command's folder.
+        console: shows what happens.
+
+    Returns:
+        `page`, its path, and `bytes`, its size.
+
+    Raises:
+        ConfigError: for words that name no run, and for runs that cannot be compared.
+        DataError: if the network is to be tested again, and the data or the checkpoint is missing or damaged.
+    """
+    path = run_dir / PAGE
+    if config.run is not None:
+        _of_run(config, Path(config.run), run_dir, console)
+    else:
+        words, key = ([config.sweep], "sweep") if config.sweep is not None else (list(config.compare), "compare")
+        records = find_records(words, key)
+        title = f"Sweep {Path(config.sweep).name}" if config.sweep is not None else "Comparison"
+        unbegun = _unbegun(config.sweep, {record.folder for record in records}) if config.sweep is not None else []
+        write_page(path, runs_page(title, records, refuse=config.sweep is None, unbegun=unbegun))
+    size = path.stat().st_size
+    console.print(f"Written to {shell_text(path)}, {size / 1000:,.0f} kB")
+    return {"page": str(path), "bytes": size}
+
+
+def _unbegun(sweep: str, begun: Set[Path]) -> list[str]:
+    """A line for each job of a sweep that ended before it had a run's folder, such as by a config error."""
+    results = [result for folder in named_folders(sweep, "sweep") for result in collect(folder, None)]
+    return [
+        f"Job {each.number} ({' '.join(each.overrides)}): {each.status}{f': {each.error}' if each.error else ''}"
+        for each in results
+        if each.run_dir is None or each.run_dir.resolve() not in begun
+    ]
+
+
+def _of_run(config: ReportConfig, run: Path, run_dir: Path, console: RunConsole) -> None:
+    """Writes the page of a run, after a new test of its network where the folder lacks what only that shows."""
+    parts, _ = read_parts(run)
+    lacks = len(parts) <= 2  # the layers alone
+    parts_dir = run
+    if config.measure is True or (config.measure == "auto" and lacks):
+        try:
+            parts_dir = run_dir if _measure(config, run, run_dir, console) else run
+        except (ConfigError, DataError) as error:
+            if config.measure is True:
+                raise
+            console.warn(f"{shown_path(run)}: not tested again, so the page has fewer parts: {one_line(error)}")
+    write_run_report(run, run_dir / PAGE, parts_dir)
+
+
+def _measure(config: ReportConfig, run: Path, run_dir: Path, console: RunConsole) -> bool:
+    """Tests a run's network again and writes what that shows into `run_dir`; false if the run tested nothing."""
+    run_config, summary = read_run(run, "last", config.memory_limit)
+    if "tested_step" not in summary or not summary.get("test_examples"):
+        return False
+    with out_of_memory_explained(run_config, "evaluate"), jax_session(console.warn):
+        from nnjax.models.layer_summary import summarize
+        from nnjax.training.forecast import make_forecasts
+        from nnjax.training.initial_state import abstract_network
+
+        opened = open_run(run_config, run, summary, "tested", console)
+        experiment, dataset = opened.experiment, opened.experiment.dataset
+        layers = summarize(abstract_network(run_config, dataset.spec), dataset.spec)
+        evaluation = experiment.evaluate(opened.state, dataset.test)
+        forecasts = [] if dataset.series is None else make_forecasts(experiment, opened.state, dataset.series)
+        add_test_parts(run_dir, layers, experiment, opened.state, evaluation, forecasts, console)
+    return True

@@ -1,0 +1,199 @@
+"""Writes a run's `report.html` from its folder: at the end of a training, and again by `experiments.report`.
+
+    with leaving_report(config, run_dir, console):
+        begin_parts(config, run_dir, layers)                       # report.json, before the first step
+        add_test_parts(run_dir, layers, experiment, state, …)      # with what the test shows
+    write_run_report(run_dir, run_dir / "report.html")             # once more
+
+The page is a function of the folder's files alone, without JAX and without the data.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnjax.cli.reproducing import NOT_SET, command_of, told_apart
+from nnjax.cli.stored_config import read_stored_config
+from nnjax.config.errors import ConfigError, DataError, StorageError
+from nnjax.config.paths import shown_path
+from nnjax.config.schema import TrainConfig
+from nnjax.config.shell import shell_text
+from nnjax.reporting.about_sections import value_text
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.metrics import read_metrics
+from nnjax.reporting.report_page import write_page
+from nnjax.reporting.report_parts import FILE, begun_parts, parts_of_test, read_parts
+from nnjax.reporting.run_page import RunFacts, run_page
+from nnjax.reporting.run_summary import read_summary, write_json
+
+if TYPE_CHECKING:
+    from nnjax.training.evaluation import Evaluation
+    from nnjax.training.experiment import Experiment
+    from nnjax.training.state import TrainState
+
+PAGE = "report.html"
+
+
+def wants_page(config: TrainConfig) -> bool:
+    """Whether a run leaves a page: as `report.page` asks; `auto` as `report.figures` does."""
+    return config.report.figures if config.report.page == "auto" else config.report.page
+
+
+def begin_parts(config: TrainConfig, run_dir: Path | None, layers: Sequence[Any]) -> None:
+    """Writes the layers into a run's folder, so that they are on the page of a run that diverges, too."""
+    if run_dir is not None and wants_page(config):
+        with suppress(StorageError):  # said where the first checkpoint is written
+            write_json(run_dir / FILE, begun_parts(layers))
+
+
+def add_test_parts(
+    folder: Path,
+    layers: Sequence[Any],
+    experiment: "Experiment",
+    state: "TrainState",
+    evaluation: "Evaluation | None",
+    forecasts: Sequence[Any],
+    console: RunConsole,
+) -> None:
+    """Writes what the test shows; what prevents that is said, and costs the run nothing else.
+
+    Args:
+        folder: of the run.
+        layers: from `nnjax.models.layer_summary.summarize`.
+        experiment: with its dataset.
+        state: the network's, on the devices.
+        evaluation: of the test split; None where nothing was held out.
+        forecasts: one for each trial, if the data is a series.
+        console: shows warnings.
+    """
+    placement, dataset, config = experiment.placement, experiment.dataset, experiment.config
+    shown = 0 if evaluation is None else evaluation.first_finite()  # the trial that stands for one network
+    if shown is None:
+        return
+    try:
+        kernel = None
+        if placement.num_processes == 1 or not placement.whole_trials:  # else other processes hold parts of it
+            weights = [name for name in experiment.recipe.network.layer_names if name in state.params]
+            first = weights[0] if weights else None
+            kernel = None if first is None else placement.one_of(placement.get(state.params[first]), shown).get("kernel")
+        parts = parts_of_test(
+            inputs=dataset.test.inputs,
+            targets=dataset.test.targets,
+            outputs=None if evaluation is None else placement.one_of(evaluation.outputs, shown),
+            losses=None if evaluation is None else placement.one_of(evaluation.losses, shown),
+            class_names=dataset.class_names,
+            from_logits=config.loss.from_logits,
+            kernel=kernel,
+            forecast=forecasts[shown] if forecasts else None,
+        )
+        write_json(folder / FILE, begun_parts(layers) | parts)
+    except Exception as error:  # no result depends on it
+        console.warn(f"{FILE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+
+
+def run_facts(run_dir: Path, parts_dir: Path | None = None) -> RunFacts:
+    """Reads what a run's folder holds; what is missing or damaged becomes a line of `problems`.
+
+    Args:
+        run_dir: the run's folder.
+        parts_dir: where `report.json` is; None is the run's folder.
+    """
+    problems: list[str] = []
+    config = _read(lambda: read_stored_config(run_dir / "config.yaml"), problems, run_dir, {})
+    summary = _read(lambda: read_summary(run_dir), problems, run_dir, {}) if (run_dir / "summary.json").exists() else {}
+    records = _read(lambda: read_metrics(run_dir), problems, run_dir, []) if (run_dir / "metrics.jsonl").exists() else []
+    parts, line = read_parts(parts_dir or run_dir)
+    if line:
+        problems.append(_without_place(line, parts_dir or run_dir))
+    elif not parts:
+        problems.append(
+            f"The run has no {FILE}, which holds layers, classes and mistakes: it is of a version before this page."
+        )
+    changes: list[tuple[str, str, str]] | None = None
+    command = ""
+    try:
+        told = told_apart(config)
+    except (ConfigError, KeyError, TypeError, ValueError, AttributeError):
+        pass  # such as options of a plugin that is not loaded: the whole config is shown all the same
+    else:
+        changes = [
+            (each.key, "" if each.default is NOT_SET else value_text(each.default), value_text(each.value))
+            for each in told.changes
+        ]
+        command = command_of(told)
+    return RunFacts(run_dir.name, config, summary, records, parts, changes, command, problems)
+
+
+def write_run_report(run_dir: Path, path: Path, parts_dir: Path | None = None) -> Path:
+    """Writes a run's page.
+
+    Args:
+        run_dir: the run's folder.
+        path: the HTML file.
+        parts_dir: where `report.json` is; None is the run's folder.
+
+    Returns:
+        The path.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    write_page(path, run_page(run_facts(run_dir, parts_dir)))
+    return path
+
+
+@contextmanager
+def leaving_report(config: TrainConfig, run_dir: Path | None, console: RunConsole) -> Iterator[None]:
+    """Writes the page when the context ends, after completed, diverged and failed trainings; no result depends on it.
+
+    A run that a signal ended leaves none, since the time until the machine goes is short, and a refused resume none, since its
+    folder stays as it is.
+
+    Args:
+        config: the experiment.
+        run_dir: the run's folder; None writes nothing.
+        console: shows why there is no page, and its place.
+    """
+    before = None if run_dir is None else _changed(run_dir / "summary.json")
+    try:
+        yield
+    except Exception:
+        _leave(config, run_dir, console, before)
+        raise
+    _leave(config, run_dir, console, before)
+
+
+def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, before: int | None) -> None:
+    if run_dir is None or not wants_page(config) or _changed(run_dir / "summary.json") == before:
+        return
+    try:
+        facts = run_facts(run_dir)
+        if facts.summary.get("status") != "preempted":
+            write_page(run_dir / PAGE, run_page(facts))
+            console.print(f"A page to send: {shell_text(run_dir / PAGE)}")
+    except Exception as error:
+        console.warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+
+
+def _changed(path: Path) -> int | None:
+    """When a file was written last, in nanoseconds; None without one."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _read(read: Any, problems: list[str], run_dir: Path, nothing: Any) -> Any:
+    """What a reader returns; where it fails, a line of `problems` without the folder's place, and `nothing`."""
+    try:
+        return read()
+    except (ConfigError, DataError, StorageError, OSError, ValueError) as error:
+        problems.append(_without_place(str(error).partition("\n")[0], run_dir))
+        return nothing
+
+
+def _without_place(line: str, folder: Path) -> str:
+    """A line that names a file of a folder by its name alone: where the folder lies is no part of a page to send."""
+    return line.replace(f"{folder}{os.sep}", "").replace(f"{shown_path(folder)}{os.sep}", "")

@@ -1,0 +1,262 @@
+"""The page of several runs: those of a sweep, or those that are compared.
+
+page = runs_page("Sweep 15-00-00", find_records(["outputs/sweeps/2026-11-23/15-00-00"]), refuse=False)
+write_page(run_dir / "report.html", page)
+
+Runs that differ in their seed alone are one group, as for `experiments.compare`, whose tests are shown, too.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from nnjax.comparing.comparison import Comparison, Pair, compare, estimate
+from nnjax.comparing.differences import MISSING, setting_text
+from nnjax.comparing.groups import Group, Grouping, group_runs
+from nnjax.comparing.metrics_compared import metrics_of
+from nnjax.config.errors import ConfigError
+from nnjax.records.record import RunRecord, settings_of
+from nnjax.records.run_curves import read_curves
+from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, thinned
+from nnjax.reporting.page_blocks import Bars, Block, Facts, Headline, Page, Section, Table, Words
+from nnjax.reporting.result_sections import drawing
+from nnjax.reporting.text import metric_text, seconds_text, shorten
+
+_MOST_ROWS = 300  # of a table: a page stays below 1 MB
+_MOST_BARS = 40
+_GOOD = ("completed", "stopped_early")
+_VERDICTS = {
+    "better": "better, beyond the noise",
+    "worse": "worse, beyond the noise",
+    "equal": "equal",
+    "unclear": "within the noise",
+    "unknown": "too few seeds to say",
+}
+
+
+def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun: Sequence[str] = ()) -> Page:
+    """Makes the page of several runs.
+
+    Args:
+        title: of the page.
+        records: of at least one run.
+        refuse: whether runs that cannot be ranked, such as those tested on different data, are an error; else the page shows
+            them side by side and gives the reason.
+        unbegun: a line for each job of a sweep that left no run.
+
+    Raises:
+        ConfigError: if no run has a result, or, with `refuse`, they cannot be ranked.
+    """
+    grouping = group_runs(records)
+    comparison, reason = _compared(grouping, refuse)
+    statuses = Counter(record.status for record in records)
+    notes = [*unbegun, *grouping.left_out, *(comparison.notes if comparison else ()), *([reason] if reason else [])]
+    sections: list[Section] = []
+    if comparison is not None:
+        sections += [_results(comparison), *_tests(comparison), *_networks(comparison)]
+        sections += _curves(comparison.grouping)
+    sections.append(_runs(records, grouping))
+    if notes:
+        sections.append(
+            Section(
+                "To know", [Words(shorten(f"{note[:1].upper()}{note[1:]}", 400)) for note in dict.fromkeys(notes)], wide=True
+            )
+        )
+    sections += _shared(records, grouping)
+    good, count = sum(statuses[status] for status in _GOOD), len(records) + len(unbegun)
+    return Page(
+        title=title,
+        subtitle=f"{len(records)} run{'s' if len(records) > 1 else ''}, {len(grouping.groups)} different settings",
+        status=(f"{good} of {count} completed", good == count),
+        headlines=_headlines(records, comparison, statuses),
+        sections=sections,
+        footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
+    )
+
+
+def _compared(grouping: Grouping, refuse: bool) -> tuple[Comparison | None, str]:
+    """The comparison, without ranks where these are not possible, and the reason for that."""
+    try:
+        return compare(grouping), ""
+    except ConfigError as error:
+        if refuse:
+            raise
+        reason = str(error)
+    try:
+        return compare(grouping, rank=False), reason
+    except ConfigError:  # no run has a result
+        return None, reason
+
+
+def _headlines(records: Sequence[RunRecord], comparison: Comparison | None, statuses: Counter[str]) -> list[Headline]:
+    found = []
+    if comparison is not None and comparison.ranked:
+        best = comparison.group(comparison.order[0])
+        value, below = _estimated(best, comparison.metric)
+        found.append(Headline(f"best {_words(comparison.metric)}", value, f"{best.letter}: {best.name}. {below}"))
+    others = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in statuses.most_common())
+    found.append(Headline("runs", str(len(records)), others))
+    seconds = [record.seconds for record in records if record.seconds is not None]
+    if seconds:
+        found.append(Headline("time of all runs", seconds_text(math.fsum(seconds)), f"longest {seconds_text(max(seconds))}"))
+    return found
+
+
+def _results(comparison: Comparison) -> Section:
+    """A row for each group, the best first, and a bar for its mean."""
+    grouping, metric = comparison.grouping, comparison.metric
+    others = [name for name in metrics_of(grouping.groups) if name != metric and name.startswith(metric.partition("_")[0])]
+    keys = _short_keys(grouping.differing)
+    heads = ("", *keys.values(), "Runs", _words(metric), "95 % interval", *map(_words, others), "Time of a run", "Diverged")
+    groups = [comparison.group(letter) for letter in comparison.order]
+    rows = []
+    for place, group in enumerate(groups):
+        found, over = estimate(group, metric)
+        interval = "" if over == "none" else f"{metric_text(metric, found.low)} to {metric_text(metric, found.high)}"
+        interval += " *" if over == "examples" else ""
+        best = " ★" if comparison.ranked and place == 0 and len(groups) > 1 else ""
+        seconds = [record.seconds for record in group.records if record.seconds is not None]
+        rows.append(
+            (
+                f"{group.letter}{best}",
+                *(setting_text(group.settings.get(key, MISSING)) for key in keys),
+                str(len(group.networks)),
+                metric_text(metric, found.mean),
+                interval,
+                *(metric_text(name, estimate(group, name)[0].mean) for name in others),
+                seconds_text(math.fsum(seconds) / len(seconds)) if seconds else "",
+                str(group.num_diverged or ""),
+            )
+        )
+    cut = f"; the best {_MOST_ROWS} of {len(rows)}" if len(rows) > _MOST_ROWS else ""
+    caption = f"Runs that differ in their seed alone are one row{cut}"
+    blocks: list[Block] = [Table(heads, rows[:_MOST_ROWS], caption, text_columns=1 + len(keys))]
+    if any("*" in row[3 + len(keys)] for row in rows):
+        blocks.append(
+            Words("* over the test examples, for one seed alone: what another seed would change is left out.", "note")
+        )
+    if metric.endswith("accuracy") and len(groups) > 1:
+        shown = groups[:_MOST_BARS]
+        means = [(group, estimate(group, metric)[0].mean) for group in shown]
+        bars = [(_name(group), mean, metric_text(metric, mean)) for group, mean in means if math.isfinite(mean)]
+        blocks.append(Bars(("Setting", _words(metric)), bars))
+    return Section("Results", blocks, wide=True)
+
+
+def _tests(comparison: Comparison) -> list[Section]:
+    """Whether groups differ by more than their seeds explain."""
+    pairs = [pair for pair in comparison.pairs if not math.isnan(pair.test.difference)]
+    if not pairs:
+        return []
+    metric = comparison.metric
+    heads = ("Pair", "Verdict on the first", "Difference", "95 % interval", "p, corrected", "Seeds needed in each")
+    rows = [_test_row(pair, comparison, metric) for pair in pairs[:_MOST_ROWS]]
+    words = "Paired by seed where the seeds match, else Welch's t test; p by Holm's correction over all pairs."
+    words += f" The first {len(rows)} of {len(pairs)} pairs." if len(rows) < len(pairs) else ""
+    table = Table(heads, rows, f"{len(rows)} pairs" if len(rows) > 1 else "", text_columns=2, folded=len(rows) > 20)
+    return [Section("Larger than the noise?", [table, Words(words, "note")], wide=True)]
+
+
+def _test_row(pair: Pair, comparison: Comparison, metric: str) -> tuple[str, ...]:
+    def value(number: float) -> str:
+        return "" if math.isnan(number) else f"{'+' if number > 0 else ''}{metric_text(metric, number)}"
+
+    ends = f"{value(pair.test.low)} to {value(pair.test.high)}" if not math.isnan(pair.test.low) else ""
+    adjusted = "" if math.isnan(pair.adjusted_p) else f"{pair.adjusted_p:.2g}"
+    needed = "" if pair.needed is None else f"{pair.needed:,}"
+    names = f"{_name(comparison.group(pair.first))} against {_name(comparison.group(pair.second))}"
+    return names, _VERDICTS[pair.verdict], value(pair.test.difference), ends, adjusted, needed
+
+
+def _networks(comparison: Comparison) -> list[Section]:
+    """McNemar's test of networks on the same test examples."""
+    if not comparison.networks:
+        return []
+    heads = ("Networks", "First alone right", "Second alone right", "p, corrected")
+    rows = []
+    for each in comparison.networks[:_MOST_ROWS]:
+        seeds = " and ".join("?" if seed is None else str(seed) for seed in dict.fromkeys(each.seeds))
+        row = (f"{each.first} against {each.second}, seed {seeds}", f"{each.test.first:,}", f"{each.test.second:,}")
+        rows.append((*row, f"{each.adjusted_p:.2g}"))
+    words = "McNemar's test: whether two trained networks differ on these test examples, whatever other seeds would give."
+    table = Table(heads, rows, f"{len(rows)} pairs of networks", folded=len(rows) > 12)
+    return [Section("The same test examples", [Words(words, "note"), table], wide=True)]
+
+
+def _curves(grouping: Grouping) -> list[Section]:
+    """The loss and the accuracy of each group's first run together."""
+    charts: list[Block] = []
+    shown = grouping.groups[:MOST_LINES]
+    curves = {group.letter: read_curves(group.records[0]).splits for group in shown}
+    for name in ("loss", "accuracy"):
+        for split in ("validation", "train"):
+            lines = []
+            for group in shown:
+                columns = curves[group.letter].get(split, {})
+                if name in columns and "epoch" in columns:
+                    values = [None if math.isnan(value) else value for value in columns[name]]
+                    lines.append(Line(shorten(_name(group), 40), columns["epoch"], values))
+            if lines:
+                chart = Chart(f"{split} {name}", "epoch", lines, percent=name == "accuracy")
+                charts.append(drawing(chart, f"{split}-{name}"))
+    if len(grouping.groups) > len(shown) and charts:
+        charts.append(Words(f"The first {len(shown)} of {len(grouping.groups)} settings.", "note"))
+    return [Section("Learning curves", charts, wide=True)] if charts else []
+
+
+def _runs(records: Sequence[RunRecord], grouping: Grouping) -> Section:
+    """Every run with its status."""
+    letters = {record.folder: group.letter for group in grouping.groups for record in group.records}
+    shown = thinned(list(records), _MOST_ROWS)
+    rows = []
+    for record in shown:
+        test = record.summary.get("test")
+        results = test.items() if isinstance(test, dict) else ()
+        numbers = ", ".join(f"{name} {metric_text(name, value)}" for name, value in results if isinstance(value, float))
+        error = record.summary.get("error") or record.summary.get("reason") or "; ".join(record.problems)
+        seeds = ", ".join(map(str, record.seeds[:6])) + (" …" if len(record.seeds) > 6 else "")
+        line = str(error).partition("\n")[0] if error else ""
+        spent = "" if record.seconds is None else seconds_text(record.seconds)
+        status = record.status.replace("_", " ")
+        rows.append((record.name, letters.get(record.folder, ""), seeds, status, numbers, shorten(line, 160), spent))
+    heads = ("Run", "", "Seeds", "Status", "Test", "Reason", "Time")
+    filled = [column for column in range(len(heads)) if any(row[column] for row in rows)]
+    kept_heads, *kept_rows = [[row[column] for column in filled] for row in (heads, *rows)]
+    caption = f"{len(shown)} of {len(records)} runs"
+    table = Table(kept_heads, kept_rows, caption, text_columns=sum(column < 6 for column in filled), folded=len(records) > 20)
+    return Section("All runs", [table], wide=True)
+
+
+def _shared(records: Sequence[RunRecord], grouping: Grouping) -> list[Section]:
+    """What all runs have in common: settings, data, versions."""
+    settings = [settings_of(record) for record in records if record.config]
+    first = settings[0] if settings else {}
+    common = [(key, setting_text(value)) for key, value in first.items() if all(each.get(key) == value for each in settings)]
+    hashes = dict.fromkeys(str(record.data_hash) for record in records if record.data_hash)
+    facts = [("Data", ", ".join(hashes)), ("Code", "; ".join(dict.fromkeys(group.code for group in grouping.groups)))]
+    blocks: list[Block] = [Facts([(name, value) for name, value in facts if value])] if any(value for _, value in facts) else []
+    if common:
+        blocks.append(Table(("Key", "Value"), common, f"{len(common)} settings that all share", text_columns=2, folded=True))
+    return [Section("The same in all", blocks)] if blocks else []
+
+
+def _estimated(group: Group, metric: str) -> tuple[str, str]:
+    found, over = estimate(group, metric)
+    if over == "none":
+        return metric_text(metric, found.mean), ""
+    ends = f"95 % interval {metric_text(metric, found.low)} to {metric_text(metric, found.high)}"
+    return metric_text(metric, found.mean), f"{ends}, {found.n:,} {over}"
+
+
+def _name(group: Group) -> str:
+    return f"{group.letter}: {group.name}" if group.name else group.letter
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """The last word of each dotted key, where that is clear."""
+    lasts = [key.removesuffix(".name").rpartition(".")[2] for key in keys]
+    return {key: last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)}

@@ -1,0 +1,82 @@
+"""The page of several runs, from records that no training made."""
+
+from pathlib import Path
+
+import pytest
+
+from nnjax.api.runs_report import runs_page
+from nnjax.config.errors import ConfigError
+from nnjax.records.record import RunRecord
+from nnjax.reporting.page_blocks import Table
+from nnjax.reporting.report_page import MOST_BYTES, write_page
+
+
+def record(number, accuracy=0.9, *, seed=0, hidden=8, status="completed", data_hash="sha256:b7"):
+    config = {
+        "seed": seed,
+        "model": {"name": "fnn", "hidden": [hidden]},
+        "data": {"name": "digits"},
+        "loss": {"name": "cross_entropy"},
+    }
+    summary = {"status": status, "test_examples": 300, "data_hash": data_hash, "test_hash": data_hash}
+    if status == "completed":
+        summary |= {"test": {"loss": 1 - accuracy, "accuracy": accuracy}, "validation": {"accuracy": accuracy}}
+    else:
+        summary |= {"error": "the training loss became inf\nat once"}
+    name = f"{number}_model.hidden-{hidden}_seed-{seed}"
+    return RunRecord(Path("/nowhere", name), name, status, config, summary, data_hash, (seed,), (), (), None, 2.0)
+
+
+def tables(page):
+    return {section.title: [block for block in section.blocks if isinstance(block, Table)] for section in page.sections}
+
+
+def test_seeds_are_one_row_and_the_best_setting_is_first():
+    records = [
+        record(n, 0.9 + 0.001 * n + (0.05 + 0.0005 * n) * (n >= 3), seed=n % 3, hidden=8 if n < 3 else 32) for n in range(6)
+    ]
+    page = runs_page("Sweep", records, refuse=False)
+    (results,) = tables(page)["Results"]
+    assert [row[:5] for row in results.rows] == [
+        ("B ★", "[32]", "3", "95.60%", "95.23% to 95.97%"),
+        ("A", "[8]", "3", "90.10%", "89.85% to 90.35%"),
+    ]
+    (pair,) = tables(page)["Larger than the noise?"][0].rows
+    assert pair[:3] == ("A: hidden=[8] against B: hidden=[32]", "worse, beyond the noise", "-5.50%")
+    assert page.headlines[0].value == "95.60%"
+    assert page.status == ("6 of 6 completed", True)
+
+
+def test_a_run_that_diverged_and_a_job_that_was_none_are_named():
+    records = [record(0), record(1, seed=1), record(2, hidden=32, status="diverged")]
+    page = runs_page("Sweep", records, refuse=False, unbegun=["Job 3 (seed=two): config error"])
+    assert page.status == ("2 of 4 completed", False)
+    (runs,) = tables(page)["All runs"]
+    assert runs.rows[2][runs.heads.index("Reason")] == "the training loss became inf"
+    notes = next(section for section in page.sections if section.title == "To know")
+    assert notes.blocks[0].text == "Job 3 (seed=two): config error"
+
+
+def test_different_data_is_refused_or_shown_side_by_side():
+    records = [record(0), record(1, 0.95, hidden=32, data_hash="sha256:ff")]
+    with pytest.raises(ConfigError):
+        runs_page("Comparison", records, refuse=True)
+    page = runs_page("Sweep", records, refuse=False)
+    assert "Larger than the noise?" not in tables(page)
+    assert not any(headline.name.startswith("best") for headline in page.headlines)
+    assert [row[0] for row in tables(page)["Results"][0].rows] == ["A", "B"]
+
+
+def test_a_sweep_without_a_result_is_a_page_all_the_same():
+    page = runs_page("Sweep", [record(n, seed=n, status="failed") for n in range(2)], refuse=False)
+    assert page.status == ("0 of 2 completed", False)
+    assert "All runs" in tables(page)
+
+
+def test_a_thousand_jobs_stay_below_a_megabyte(tmp_path):
+    records = [record(n, 0.5 + 0.0004 * n, hidden=n + 1) for n in range(1000)]
+    write_page(tmp_path / "page.html", runs_page("Sweep", records, refuse=False))
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(text.encode()) < MOST_BYTES
+    assert "the best 300 of 1000" in text
+    assert "300 of 1000 runs" in text

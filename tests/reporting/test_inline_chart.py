@@ -1,0 +1,97 @@
+"""Charts for the inside of a page: their colours are the page's, and their tables hold their numbers."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnjax.reporting.figures.inline_chart import Chart, Line, inline_svg, numbers, thinned
+
+CURVES = Chart(
+    "loss", "epoch", [Line("train", [1, 2, 3], [0.9, None, 0.3], [0.8, None, 0.2], [1, None, 0.4]), Line("b", [3], [1])]
+)
+
+
+def test_a_chart_has_no_colour_of_its_own():
+    text = inline_svg(CURVES, "one")
+    assert set(re.findall(r"#[0-9a-fA-F]{6}\b", text)) == set()
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text))
+    assert used == {"--ink", "--rule", "--line-1", "--line-2"}
+
+
+def test_a_chart_is_one_element_that_takes_the_width_there_is():
+    root = ElementTree.fromstring(inline_svg(CURVES, "one"))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "width" not in root.attrib
+    assert root.attrib["viewBox"].startswith("0 0 ")
+    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", "loss over epoch: train, b")
+
+
+def test_two_charts_share_no_id_and_refer_to_their_own():
+    texts = [inline_svg(CURVES, name) for name in ("one", "two")]
+    ids = [set(re.findall(r'\bid="([^"]*)"', text)) for text in texts]
+    assert not ids[0] & ids[1]
+    for text, own in zip(texts, ids, strict=True):
+        assert set(re.findall(r'(?:href="|url\()#([^")]*)', text)) <= own
+    assert texts[0].replace("one-", "two-") == texts[1]
+
+
+def test_lines_differ_in_grey():
+    lines = [Line(str(n), [1, 2], [n, n + 1]) for n in range(4)]
+    text = inline_svg(Chart("x", "y", lines), "grey")
+    assert len(set(re.findall(r"stroke-dasharray: ([^;\"]+)", text))) >= 3  # and one that is not dashed
+
+
+def test_a_name_is_text():
+    root = ElementTree.fromstring(inline_svg(Chart("<b> & $x$", "y", [Line('"<i>', [1], [2]), Line("$z$", [1], [3])]), "n"))
+    assert root.attrib["aria-label"] == '<b> & $x$ over y: "<i>, $z$'
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {'"<i>', "$z$"} <= set(texts)
+
+
+def test_the_table_has_a_row_for_each_place_and_a_column_for_each_line():
+    table = numbers(CURVES)
+    assert table.heads == ("epoch", "train", "b")
+    assert table.rows == [("1", "0.9", ""), ("2", "not finite", ""), ("3", "0.3", "1")]
+
+
+def test_shares_are_percent_and_ticks_are_names():
+    chart = Chart("right", "confidence", [Line("a", [0.25], [0.5])], percent=True, percent_x=True)
+    assert numbers(chart).rows == [("25 %", "50 %")]
+    assert numbers(Chart("x", "row", [Line("a", [0, 1], [5, 6])], ticks=[(0, "1949-01"), (1, "1949-02")])).rows == [
+        ("1949-01", "5"),
+        ("1949-02", "6"),
+    ]
+
+
+def test_a_long_line_is_thinned_and_says_so():
+    chart = Chart("loss", "step", [Line("a", list(range(5000)), [1.0] * 5000)])
+    table = numbers(chart)
+    assert (len(table.rows), table.rows[0][0], table.rows[-1][0]) == (60, "0", "4999")
+    assert table.caption == "loss: 60 of 5000 rows"
+    assert len(inline_svg(chart, "long")) < 30_000
+
+
+@given(st.lists(st.integers(), max_size=50), st.integers(2, 20))
+def test_thinning_keeps_the_ends_and_the_order(items, most):
+    kept = thinned(items, most)
+    assert len(kept) == min(len(items), most)
+    assert kept[:1] == items[:1]
+    assert kept[-1:] == items[-1:]
+    places = iter(items)
+    assert all(item in places for item in kept)
+
+
+@pytest.mark.parametrize("values", [[], [None, None], [0.0, 0.0], [1e-300, 1e300], [float("nan")], [-1.0, 1e9]])
+def test_values_of_every_kind_can_be_drawn(values):
+    ElementTree.fromstring(inline_svg(Chart("x", "y", [Line("a", list(range(len(values))), values)]), "any"))
+
+
+@settings(max_examples=10)
+@given(st.lists(st.tuples(st.floats(allow_nan=False, width=32), st.floats(width=32)), min_size=1, max_size=5))
+def test_no_numbers_break_a_chart(points):
+    chart = Chart("x", "y", [Line("a", [x for x, _ in points], [y for _, y in points])], log_x=False)
+    ElementTree.fromstring(inline_svg(chart, "any"))
+    assert numbers(chart).rows
