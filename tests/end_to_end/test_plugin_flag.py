@@ -43,7 +43,8 @@ def test_its_options_are_listed_shown_and_swept_over(folder):
     refused = run("train", *plugin, "-m", "model=residual", "model.width=8,x", cwd=folder, check=2)
     assert "model.width=x: must be a whole number" in refused.stderr
     assert run("trace", *plugin, cwd=folder, check=2).stderr.startswith(
-        "--plugin my_models.py: is for train, search, evaluate, predict, forecast, export, serve, autopsy, verify, traffic and report;"
+        "--plugin my_models.py: is for train, search, evaluate, predict, forecast, export, serve, autopsy, verify, traffic "
+        "and report;"
     )
 
 
