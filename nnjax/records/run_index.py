@@ -3,10 +3,10 @@
     rows = read_rows([Path("outputs").resolve()])
     rows[0]["status"], rows[0].get("optimizer.learning_rate")
 
-The index is a file in the cache: one for all of `outputs`, and one for each other folder. It is made from the runs' folders, never
-read in place of them: an entry counts only while the run's config, summary and labels have the times and sizes that they had. An
-index that is damaged, or of another version, is made anew. Processes may use it at once: it is replaced as a whole, and the last
-one wins. Whether a run is running is asked anew each time.
+The index is a file in the cache: one for all of `outputs`, and one for each other folder. It is made from the runs' folders, and
+never read in place of them: an entry counts only while its run's config, summary and labels have the times and sizes that they
+had. An index that is damaged, or of another version, is made anew. Processes may use it at once: it is replaced as a whole, and
+the last one wins. Whether a run is running is asked anew each time.
 """
 
 import hashlib
@@ -76,19 +76,18 @@ def read_rows(folders: Sequence[Path], track: Track = lambda paths: paths) -> li
         folders: absolute; of runs or of anything above them.
         track: called for each folder with the runs that have to be read, because the index lacks them.
     """
-    by_root: dict[Path, list[Path]] = {}
-    for folder in folders:
-        by_root.setdefault(_root(folder), []).append(folder)
-    rows = {row.folder: row for root, inside in by_root.items() for row in _Index(root).rows(inside, track)}
+    outputs = (project_root() / "outputs").resolve()
+    inside = [folder for folder in folders if folder.is_relative_to(outputs)]
+    others = [folder for folder in folders if not folder.is_relative_to(outputs)]
+    parts = [(outputs, inside), (_around(others), others)]
+    rows = {row.folder: row for root, part in parts if part for row in _Index(root).rows(part, track)}
     return list(rows.values())
 
 
-def _root(folder: Path) -> Path:
-    """The folder whose index holds the runs of another one: all outputs, else the folder itself, or the one around a run."""
-    outputs = (project_root() / "outputs").resolve()
-    if folder.is_relative_to(outputs):
-        return outputs
-    return folder.parent if (folder / CONFIG_FILE).is_file() else folder
+def _around(folders: Sequence[Path]) -> Path:
+    """The folder whose index holds the runs of several: the one that all are in, and of a run the one around it."""
+    holders = [folder.parent if (folder / CONFIG_FILE).is_file() else folder for folder in folders]
+    return Path(os.path.commonpath(holders)) if holders else Path()
 
 
 def index_file(folder: Path) -> Path:
