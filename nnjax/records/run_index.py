@@ -3,7 +3,7 @@
     rows = read_rows([Path("outputs").resolve()])
     rows[0]["status"], rows[0].get("optimizer.learning_rate")
 
-The index is a file in the cache: one for all of `outputs`, and one for each other folder. It is made from the runs' folders, and
+The index is a file in the cache: one for all of `outputs`, and one for each other folder. It is made from the runs' folders,
 never read in place of them: an entry counts only while its run's config, summary and labels have the times and sizes that they
 had. An index that is damaged, or of another version, is made anew. Processes may use it at once: it is replaced as a whole, and
 the last one wins. Whether a run is running is asked anew each time.
