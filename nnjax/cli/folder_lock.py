@@ -52,7 +52,7 @@ def in_use_elsewhere(run_dir: Path) -> bool:
     if run_dir in _held or sys.platform == "win32":
         return False
     try:
-        number = os.open(run_dir / ".lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        number = os.open(run_dir / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

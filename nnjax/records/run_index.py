@@ -3,10 +3,10 @@
     rows = read_rows([Path("outputs").resolve()])
     rows[0]["status"], rows[0].get("optimizer.learning_rate")
 
-The index is a file in the cache for each folder that was asked for. It is made from the runs' folders, never read in place of
-them: an entry counts only while the run's config, summary and labels have the times and sizes that they had. An index that is
-damaged, or of another version, is made anew. Processes may use it at once: it is replaced as a whole, and the last one wins.
-Whether a run is running is asked anew each time.
+The index is a file in the cache: one for all of `outputs`, and one for each other folder. It is made from the runs' folders,
+never read in place of them: an entry counts only while its run's config, summary and labels have the times and sizes that they
+had. An index that is damaged, or of another version, is made anew. Processes may use it at once: it is replaced as a whole, and
+the last one wins. Whether a run is running is asked anew each time.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.compose import project_root
 from nnjax.cli.folder_lock import in_use_elsewhere
 from nnjax.cli.runs import CONFIG_FILE
 from nnjax.config.errors import ConfigError
@@ -75,10 +76,18 @@ def read_rows(folders: Sequence[Path], track: Track = lambda paths: paths) -> li
         folders: absolute; of runs or of anything above them.
         track: called for each folder with the runs that have to be read, because the index lacks them.
     """
-    rows: dict[Path, RunRow] = {}
-    for folder in folders:
-        rows |= {row.folder: row for row in _Index(folder).rows(track)}
+    outputs = (project_root() / "outputs").resolve()
+    inside = [folder for folder in folders if folder.is_relative_to(outputs)]
+    others = [folder for folder in folders if not folder.is_relative_to(outputs)]
+    parts = [(outputs, inside), (_around(others), others)]
+    rows = {row.folder: row for root, part in parts if part for row in _Index(root).rows(part, track)}
     return list(rows.values())
+
+
+def _around(folders: Sequence[Path]) -> Path:
+    """The folder whose index holds the runs of several: the one that all are in, and of a run the one around it."""
+    holders = [folder.parent if (folder / CONFIG_FILE).is_file() else folder for folder in folders]
+    return Path(os.path.commonpath(holders)) if holders else Path()
 
 
 def index_file(folder: Path) -> Path:
@@ -101,10 +110,13 @@ class _Index:
         self._entries: dict[str, dict[str, Any]] = {}
         self._changed = False
 
-    def rows(self, track: Track) -> list[RunRow]:
-        """The runs at or below the folder, read where they have changed."""
+    def rows(self, folders: Sequence[Path], track: Track) -> list[RunRow]:
+        """The runs at or below folders in this one, read where they have changed; entries of other folders stay."""
         kept = self._load()
-        found = list(run_folders(self._folder, lambda path: self._kind(path, kept)))
+        walked = {self._key(folder) for folder in folders}
+        self._entries = {key: entry for key, entry in kept.items() if walked.isdisjoint(_and_above(key))}
+        runs = (run for folder in folders for run in run_folders(folder, lambda path: self._kind(path, kept)))
+        found = list(dict.fromkeys(runs))
         missing = [run for run in found if "facts" not in self._entries.get(self._key(run), {})]
         for run in track(missing) if missing else ():
             self._read(run)
@@ -204,6 +216,12 @@ class Group:
     name: str
     settings: dict[str, Any]
     source: Any = None
+
+
+def _and_above(key: str) -> list[str]:
+    """A folder's path inside the index's folder, and those of the folders above it: "/a/b", "/a" and ""."""
+    parts = key.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
 def _stamp(path: str) -> Stamp:

@@ -82,6 +82,28 @@ def test_runs_come_and_go(outputs):
     assert rows(outputs) == truth(outputs)
 
 
+def test_a_part_of_the_outputs_shares_their_index(outputs, read, monkeypatch):
+    monkeypatch.setattr(run_index, "project_root", lambda: outputs.parent)
+    day = outputs / "train/2026-11-23"
+    read_rows([day / "0", day / "1"])
+    assert read == ["0", "1"]
+    assert rows(outputs) == truth(outputs)
+    assert read == ["0", "1", "2", "3"]
+    read.clear()
+    assert [row["name"] for row in read_rows([day, outputs / "train"])] == ["0", "1", "2", "3"]
+    assert read == ["3"]
+    os.rename(day / "0", outputs / "train/2026-11-24/0")  # noqa: PTH104
+    read_rows([outputs / "train/2026-11-24"])
+    assert rows(outputs) == truth(outputs)
+    assert list(index_file(outputs).parent.iterdir()) == [index_file(outputs)]
+
+
+def test_runs_elsewhere_share_the_index_of_the_folder_around_them(outputs):
+    runs = [outputs / "train/2026-11-23" / name for name in "012"]
+    assert [row["name"] for row in read_rows(runs)] == ["0", "1", "2"]
+    assert list(index_file(outputs).parent.iterdir()) == [index_file(runs[0].parent)]
+
+
 def test_a_run_becomes_another_verbs_folder_and_back(outputs):
     rows(outputs)
     config = outputs / "train/2026-11-23/0/config.yaml"
