@@ -23,7 +23,7 @@ from nnjax.api.exporting import Exported, exporting, network_function
 from nnjax.config.errors import ConfigError
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import replaced
-from nnjax.serving.model import Model
+from nnjax.serving.model import LEAST_PROBABILITY, Model
 from nnjax.serving.model_file import is_model_file
 from nnjax.serving.stored_facts import facts_to_json
 
@@ -121,7 +121,7 @@ def _answers_of(weights: Any, function: Any, model: Model) -> Any:
     def answers(inputs: Any) -> Any:
         outputs = function(weights, inputs)
         if facts.task == "classification":
-            logits = outputs if facts.from_logits else jnp.log(jnp.clip(outputs, 1e-6, 1))
+            logits = outputs if facts.from_logits else jnp.log(jnp.clip(outputs, LEAST_PROBABILITY, 1))
             outputs = jax.nn.softmax(logits / temperatures, axis=-1)
         return outputs.mean(axis=0)
 

@@ -24,6 +24,8 @@ OutputsOf = Callable[[NDArray[Any]], NDArray[np.float32]]
 """[n, *shape] inputs, as the dataset stores them → [trials, n, num_outputs] outputs. n may be any number above 0."""
 
 NOT_FINITE = "the network's outputs are no finite numbers"
+LEAST_PROBABILITY = 1e-6
+"""What outputs that stand for probabilities are clipped at before their logarithm is taken."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Se
             are clipped to (0, 1] and divided by their sum, and their logarithms serve as logits.
         temperatures: one for each trial, above 0.
     """
-    logits = outputs if from_logits else np.log(np.clip(outputs, 1e-6, 1))
+    logits = outputs if from_logits else np.log(np.clip(outputs, LEAST_PROBABILITY, 1))
     scaled = logits / np.asarray(temperatures, np.float32).reshape(-1, 1, 1)
     with np.errstate(invalid="ignore"):  # an infinite output makes probabilities NaN, which a warning of the answer's says
         powers = np.exp(scaled - scaled.max(-1, keepdims=True))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import sys
 from types import SimpleNamespace
@@ -128,7 +129,9 @@ def test_what_cannot_be_answered_is_refused_in_a_line(folder, tmp_path, words, m
 
 def test_a_run_that_is_not_there(tmp_path):
     refused = run("predict", "run=nowhere", "image=a.png", cwd=tmp_path, check=2)
-    assert refused.stderr.startswith("run=nowhere: no such folder")  # and the nearest, where this checkout has runs
+    # A checkout that has runs names the nearest.
+    line = r"run=nowhere: no such folder(; did you mean \S+\?)? \(set on the command line\)\n"
+    assert re.fullmatch(line, refused.stderr), refused.stderr
 
 
 def test_rows_of_numbers(tmp_path, monkeypatch):

@@ -178,7 +178,7 @@ class Server(uvicorn.Server):
         """Leaves signals to `nnjax.config.leaving`."""
         yield
 
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
+    def run(self, sockets: list[socket.socket]) -> None:  # type: ignore[override]
         """Serves until `stop`.
 
         uvloop accepts one connection of a socket in each turn of its loop, and under load turns are long: of several hundred
@@ -186,7 +186,7 @@ class Server(uvicorn.Server):
         """
         with ExitStack() as copies:
             several = _ACCEPTED_AT_ONCE if os.name == "posix" else 1
-            super().run([sock if not n else copies.enter_context(sock.dup()) for sock in sockets or () for n in range(several)])
+            super().run([sock if not n else copies.enter_context(sock.dup()) for sock in sockets for n in range(several)])
 
     def stop(self, name: str) -> None:
         """Begins to drain; a second call ends the process. Safe in a signal handler.
