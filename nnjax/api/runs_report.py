@@ -54,7 +54,7 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun
     sections: list[Section] = []
     if comparison is not None:
         sections += [_results(comparison), *_tests(comparison), *_networks(comparison)]
-        sections += _curves(comparison.grouping)
+        sections += _curves(comparison)
     sections.append(_runs(records, grouping))
     if notes:
         sections.append(
@@ -183,10 +183,11 @@ def _networks(comparison: Comparison) -> list[Section]:
     return [Section("The same test examples", [Words(words, "note"), table], wide=True)]
 
 
-def _curves(grouping: Grouping) -> list[Section]:
-    """The loss and the accuracy of each group's first run together."""
+def _curves(comparison: Comparison) -> list[Section]:
+    """The loss and the accuracy of each group's first run together, of the best groups if there are many."""
     charts: list[Block] = []
-    shown = grouping.groups[:MOST_LINES]
+    groups = [comparison.group(letter) for letter in comparison.order]
+    shown = groups[:MOST_LINES]
     curves = {group.letter: read_curves(group.records[0]).splits for group in shown}
     for name in ("loss", "accuracy"):
         for split in ("validation", "train"):
@@ -199,8 +200,13 @@ def _curves(grouping: Grouping) -> list[Section]:
             if lines:
                 chart = Chart(f"{split} {name}", "epoch", lines, percent=name == "accuracy")
                 charts.append(drawing(chart, f"{split}-{name}"))
-    if len(grouping.groups) > len(shown) and charts:
-        charts.append(Words(f"The first {len(shown)} of {len(grouping.groups)} settings.", "note"))
+    notes = []
+    if len(groups) > len(shown):
+        notes.append(f"The {'best' if comparison.ranked else 'first'} {len(shown)} of {len(groups)} settings.")
+    if any(len(group.records) > 1 for group in shown):
+        notes.append("A line is the setting's first run.")
+    if notes and charts:
+        charts.append(Words(" ".join(notes), "note"))
     return [Section("Learning curves", charts, wide=True)] if charts else []
 
 

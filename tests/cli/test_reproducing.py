@@ -9,7 +9,8 @@ from nnjax.cli.reproducing import command_of, told_apart, written
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import config_hash, to_mapping
 
-EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+FILES = (conf_dir() / "experiment").glob("*.yaml")
+EXPERIMENTS = sorted(path.stem for path in FILES if "override /search" not in path.read_text(encoding="utf-8"))
 
 
 def words_of(config):

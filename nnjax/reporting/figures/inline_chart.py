@@ -12,6 +12,7 @@ import io
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -114,18 +115,24 @@ def inline_svg(chart: Chart, name: str) -> str:
 
 
 def numbers(chart: Chart) -> Table:
-    """Returns the chart's numbers: a row for each place, a column for each line; long ones thinned to even distances."""
+    """Returns the chart's numbers: a row for each place, a column for each line.
+
+    Long ones are thinned to even distances; the row of a mark stays.
+    """
     lines = [line for line in chart.lines if line.form != "guide"]
     names = dict(chart.ticks)
-    values: dict[float, dict[int, str]] = {}
+    values: dict[tuple[float, int], dict[int, str]] = {}  # by place, and the number of earlier points of the line there
     for column, line in enumerate(lines):
+        seen: Counter[float] = Counter()
         for x, y in zip(line.x, line.y, strict=True):
-            values.setdefault(x, {})[column] = _shown(y, chart.percent)
+            values.setdefault((x, seen[x]), {})[column] = _shown(y, chart.percent)
+            seen[x] += 1
     places = sorted(values)
-    chosen = thinned(places, _MOST_ROWS)
+    marked = {(x, 0) for line in lines if line.form == "mark" for x in line.x}
+    chosen = sorted({*thinned(places, _MOST_ROWS), *marked})
     rows = [
-        (names.get(x) or _shown(x, chart.percent_x), *(values[x].get(column, "") for column in range(len(lines))))
-        for x in chosen
+        (names.get(place[0]) or _shown(place[0], chart.percent_x), *(values[place].get(n, "") for n in range(len(lines))))
+        for place in chosen
     ]
     caption = f"{chart.title}: {len(chosen)} of {len(places)} rows" if len(chosen) < len(places) else chart.title
     return Table((chart.x_label, *(line.name for line in lines)), rows, caption)
