@@ -187,7 +187,7 @@ def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
             label,
             [Line(name.replace("_", " "), places, values, form="points")],
             percent="accuracy" in name,
-            log_x=vary and rates[0] > 0,
+            log_x=vary and 0 < 3 * rates[0] < rates[-1],
         )
         blocks.append(drawing(chart, f"trials-{name.replace('_', '-')}"))
     blocks += _by_rate(summary, results)

@@ -120,10 +120,11 @@ def _one_trial(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
 
 def _together(summary: Mapping[str, Any]) -> str:
     """Says whose probabilities the calibration is of, where there are several trials."""
-    temperatures = (summary.get("calibration") or {}).get("temperature")
-    if not isinstance(temperatures, Sequence):
+    rows, answering = summary.get("trials") or (), (summary.get("calibration") or {}).get("trials")
+    if not answering:
         return ""
-    return f"Of {sum(each is not None for each in temperatures)} trials that answer together, by their mean probabilities."
+    of_rate = f" with the learning rate {rows[answering[0]]['learning_rate']:.4g}" if summary.get("learning_rates") else ""
+    return f"Of {len(answering)} trials{of_rate} that answer together, by their mean probabilities."
 
 
 def _noted(sections: Sequence[Section], note: str) -> list[Section]:

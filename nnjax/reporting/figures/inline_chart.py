@@ -186,7 +186,7 @@ def _draw(axes: "Axes", chart: Chart) -> None:
         drawn += 1
     axes.set_xlabel(chart.x_label)
     if chart.log_x:
-        axes.set_xscale("log")
+        _log_below(axes)
     if chart.square:
         axes.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
     elif chart.log_y and not chart.percent:
@@ -205,6 +205,17 @@ def _draw(axes: "Axes", chart: Chart) -> None:
         longest = max(len(line.name) for line in chart.lines if line.form != "guide")
         columns = max(1, min(drawn, _LETTERS // (longest + 6)))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns)
+
+
+def _log_below(axes: "Axes") -> None:
+    """A logarithmic axis below with plain numbers: matplotlib's own are TeX, and a narrow one would have one tick or none."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = axes.get_xlim()
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if low > 0 and high < 300 * low else (1,), numticks=7))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
 
 
 def _scaled(value: float | None, factor: float) -> float:
