@@ -2,8 +2,8 @@
 
     summary["calibration"] = calibration_of(experiment, state, experiment.evaluate(state, dataset.test))
 
-Several trials answer as one, by the mean of their probabilities, as in `nnjax.training.answering_trials`: without diverged ones,
-and those of one learning rate. The errors are of that answer.
+Several trials answer as one, by the mean of their probabilities, as in `nnjax.training.answering_trials`: without diverged
+ones, and those of one learning rate. The errors are of that answer.
 """
 
 from dataclasses import asdict
@@ -33,9 +33,8 @@ def calibration_of(
         stop: as for an evaluation.
 
     Returns:
-        None for regression. Else `temperature`, a number, with several trials a list with None for a diverged one, and `trials`,
-        the numbers of those that answer;
-        `fitted_on`, "validation", or None where no example is set aside, with temperatures of 1; `fitted_examples`;
+        None for regression. Else `temperature`, a number, with several trials a list with None for a diverged one, and
+        `trials`, the numbers of those that answer; `fitted_on`, "validation", or None where no example is set aside, with temperatures of 1; `fitted_examples`;
         `ece_before` and `ece_after`, the expected calibration error on the test split without and with the temperatures; and
         `bins`: a list with `from`, `to`, and `before` and `after`, each with `count`, `confidence` and `accuracy`.
 

@@ -149,7 +149,8 @@ def reproduce_section(command: str, summary: Mapping[str, Any], notes: Sequence[
     count, platform = summary.get("num_devices"), summary.get("platform")
     devices = f" on {count} {platform} device{'' if count == 1 else 's'}" if count and platform else ""
     same = f"With nnjax{f' {version}' if version else ''}{code}{devices}, the same data and the versions that this page names"
-    words = f"{same}, it comes to the same numbers.{changed}"
+    repeats = not notes and summary.get("status") in ("completed", "stopped_early", "diverged")
+    words = f"{same}{', it comes to the same numbers' if repeats else ''}.{changed}"
     blocks: list[Block] = [Code(command), *(Words(note, "bad") for note in notes), Words(words, "note")]
     return [Section("Train it again", blocks, wide=True)]
 

@@ -175,6 +175,7 @@ def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
     if not rows:
         return []
     results = [name for split in ("test_", "forecast_", "validation_") for name in rows[0] if name.startswith(split)]
+    results = results or [name for name in rows[0] if name.startswith("train_")]
     rates = sorted({row["learning_rate"] for row in rows})
     blocks: list[Block] = []
     for name in [name for name in results if name.startswith(results[0].partition("_")[0])][:2]:

@@ -152,6 +152,9 @@ def _subtitle(facts: RunFacts) -> str:
 def _headlines(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headline]:
     """The numbers at the top: the result with its interval first."""
     found = [*_results(summary, parts)]
+    loss = (summary.get("train") or {}).get("loss")
+    if not found and summary.get("status") in GOOD and loss is not None:
+        found.append(Headline("training loss", metric_text("loss", loss), "nothing was held out for a test"))
     if forecast := summary.get("forecast"):
         below = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
         over = _over_trials(summary, "forecast_rmse", "{:.4g}".format)
