@@ -34,7 +34,8 @@ def calibration_of(
 
     Returns:
         None for regression. Else `temperature`, a number, with several trials a list with None for a diverged one, and
-        `trials`, the numbers of those that answer; `fitted_on`, "validation", or None where no example is set aside, with temperatures of 1; `fitted_examples`;
+        `trials`, the numbers of those that answer; `fitted_on`, "validation", or None where no example is set aside, with
+        temperatures of 1; `fitted_examples`;
         `ece_before` and `ece_after`, the expected calibration error on the test split without and with the temperatures; and
         `bins`: a list with `from`, `to`, and `before` and `after`, each with `count`, `confidence` and `accuracy`.
 
