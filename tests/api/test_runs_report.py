@@ -77,7 +77,7 @@ def test_a_sweep_without_a_result_is_a_page_all_the_same():
 
 def test_a_sweeps_command_is_on_its_page():
     page = runs_page("Sweep", [record(0)], refuse=False, command="python -m experiments.train -m seed=0,1")
-    assert [block.text for block in page.sections[-1].blocks][0] == "python -m experiments.train -m seed=0,1"
+    assert page.sections[-1].blocks[0].text == "python -m experiments.train -m seed=0,1"
     assert page.subtitle == "1 run, 1 different setting"
 
 
