@@ -352,6 +352,17 @@ def test_a_forged_summary_is_no_traceback(written, changes):
     assert "cannot be shown" in page.text
 
 
+def test_a_folded_table_is_named_once_and_its_long_texts_have_room(written):
+    text, _ = written(classifier())
+    ((folded,),) = [re.findall(r"<details><summary>(The whole config: \d+ settings)</summary>", text)]
+    assert text.count(f"<caption>{folded}</caption>") == 0
+    assert f'<table aria-label="{folded}">' in text
+    table = Table(("Run", "Status", "Time"), [("n" * 100, "completed", "5"), ("a", "", "6")], text_columns=2)
+    assert table.least == [14, 0, 0]
+    assert Table(("Key", "Value"), [("training.duration", "1")], text_columns=2).least == [8, 0]
+    assert Table(("Key",), []).least == [0]
+
+
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 KINDS = {
     "classifier": classifier,
