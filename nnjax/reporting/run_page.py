@@ -165,7 +165,8 @@ def _headlines(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Hea
         flops = f"{si_text(summary['forward_flops'])} FLOPs an example" if "forward_flops" in summary else ""
         found.append(Headline("parameters", f"{summary['num_params']:,}", flops))
     if "steps" in summary:
-        epochs = f"{summary['epochs']:.4g} epochs" if isinstance(summary.get("epochs"), int | float) else ""
+        number = summary.get("epochs")
+        epochs = f"{number:.4g} epoch{'' if number == 1 else 's'}" if isinstance(number, int | float) else ""
         found.append(Headline("steps", f"{summary['steps']:,}", epochs))
     if total := (summary.get("seconds") or {}).get("total"):
         devices = summary.get("num_devices")
