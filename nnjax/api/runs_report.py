@@ -21,11 +21,11 @@ from nnjax.records.run_curves import read_curves
 from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, thinned
 from nnjax.reporting.page_blocks import Bars, Block, Code, Facts, Headline, Page, Section, Table, Words
 from nnjax.reporting.result_sections import drawing
+from nnjax.reporting.run_page import GOOD
 from nnjax.reporting.text import metric_text, seconds_text, shorten
 
 _MOST_ROWS = 300  # of a table: a page stays below 1 MB
 _MOST_BARS = 40
-_GOOD = ("completed", "stopped_early")
 _VERDICTS = {
     "better": "better, beyond the noise",
     "worse": "worse, beyond the noise",
@@ -70,14 +70,13 @@ def runs_page(
     if command:
         words = Words("With the code, the data and the versions above; each run has its own command on its own page.", "note")
         sections.append(Section("Train it again", [Code(command), words], wide=True))
-    good, jobs = sum(statuses[status] for status in _GOOD), len(records) + len(unbegun)
+    good, jobs = sum(statuses[status] for status in GOOD), len(records) + len(unbegun)
     return Page(
         title=title,
         subtitle=f"{count(len(records), 'run')}, {count(len(grouping.groups), 'different setting')}",
         status=(f"{good} of {jobs} completed", good == jobs),
         headlines=_headlines(records, comparison, statuses),
         sections=sections,
-        footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
     )
 
 

@@ -187,4 +187,4 @@ class Page:
     status: tuple[str, bool]
     headlines: Sequence[Headline] = ()
     sections: Sequence[Section] = field(default_factory=list)
-    footer: str = ""
+    footer: str = "Written by nnjax. This page holds everything that it shows; it asks for nothing over the network."

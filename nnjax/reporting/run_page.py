@@ -106,7 +106,6 @@ def run_page(facts: RunFacts) -> Page:
         status=(status.replace("_", " "), status in GOOD),
         headlines=results,
         sections=[ended, *sections],
-        footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
     )
 
 
