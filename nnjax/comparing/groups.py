@@ -139,11 +139,13 @@ def letter(place: int) -> str:
 
 
 def _networks(record: RunRecord) -> list[tuple[dict[str, Any], TrainedNetwork]]:
-    """The networks of a run, each with the settings that it has by itself."""
+    """The networks of a run, each with the settings that it has by itself: the learning rate, where the run varies it."""
+    varied = settings_of(record).get("training.vary.learning_rate") or ()  # a single rate, too, replaces the optimizer's
     if not record.trials:
         results = {} if record.status == "diverged" else _results(record)
         seed = record.seeds[0] if len(record.seeds) == 1 else None
-        return [({}, TrainedNetwork(record, None, seed, results, record.status == "diverged"))]
+        own = {RATE: varied[0]} if isinstance(varied, list) and len(varied) == 1 else {}
+        return [(own, TrainedNetwork(record, None, seed, results, record.status == "diverged"))]
     rates = {row.get("learning_rate") for row in record.trials}
     networks = []
     for number, row in enumerate(record.trials):
@@ -151,7 +153,7 @@ def _networks(record: RunRecord) -> list[tuple[dict[str, Any], TrainedNetwork]]:
         seed = row.get("seed")
         lost = row.get("diverged") is not None or ("test_loss" in row and not _is_number(row["test_loss"]))
         network = TrainedNetwork(record, number, seed if isinstance(seed, int) else None, {} if lost else results, lost)
-        networks.append(({RATE: row.get("learning_rate")} if len(rates) > 1 else {}, network))
+        networks.append(({RATE: row.get("learning_rate")} if varied or len(rates) > 1 else {}, network))
     return networks
 
 

@@ -1,7 +1,7 @@
 import pytest
 from made_records import made
 
-from nnjax.comparing.groups import group_runs, letter
+from nnjax.comparing.groups import RATE, group_runs, letter
 
 
 def test_runs_that_differ_in_their_seed_alone_are_a_group(tmp_path):
@@ -63,6 +63,16 @@ def test_single_runs_join_the_trials_of_the_same_settings(tmp_path):
     rows = [{"trial": n, "seed": n, "learning_rate": 0.01, "diverged": None, "test_loss": 0.1} for n in (0, 1)]
     found = group_runs([made(tmp_path, "many", trials=rows), made(tmp_path, "one", seed=2)])
     assert sorted(found.groups[0].by_seed("test_loss")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_single_rate_that_is_varied_counts_in_place_of_the_optimizers(tmp_path, seeds):
+    rows = [{"trial": n, "seed": n, "learning_rate": 0.5, "diverged": None, "test_loss": 0.1} for n in range(seeds)]
+    vary = {"training.vary": {"learning_rate": [0.5]}}
+    varied = made(tmp_path, "varied", settings=vary, trials=rows if seeds > 1 else None)
+    found = group_runs([varied, made(tmp_path, "plain", seed=7), made(tmp_path, "same", seed=8, settings={RATE: 0.5})])
+    assert [group.name for group in found.groups] == ["learning_rate=0.5", "learning_rate=0.01"]
+    assert [record.name for record in found.groups[0].records] == ["varied", "same"]
 
 
 @pytest.mark.parametrize("status", ["running", "unfinished", "preempted", "failed", "damaged"])
