@@ -22,6 +22,24 @@ def test_where_a_run_writes_and_what_it_keeps_makes_no_group(tmp_path):
     assert len(group_runs([made(tmp_path, "a"), made(tmp_path, "b", seed=1, settings=changed)]).groups) == 1
 
 
+def test_runs_that_recorded_a_setting_differently_are_not_merged_by_an_older_run(tmp_path):
+    old = made(tmp_path, "old", seed=0)
+    new = [made(tmp_path, f"ema{n}", seed=n, settings={"training.ema": n / 2, "training.planned": None}) for n in (1, 2)]
+    found = group_runs([old, *new])
+    assert [[record.name for record in group.records] for group in found.groups] == [["old"], ["ema1"], ["ema2"]]
+    assert found.differing == ("training.ema",)
+    assert found.unrecorded == ("training.planned",)
+    assert (len(group_runs([old, new[0]]).groups), group_runs([old, new[0]]).unrecorded[0]) == (1, "training.ema")
+
+
+def test_equal_settings_for_other_data_make_other_groups(tmp_path):
+    files = [made(tmp_path, f"{n}", seed=n, data_hash=f"sha256:{n // 2}abcdef0123456789") for n in range(4)]
+    found = group_runs(files)
+    assert [group.by_seed("test_accuracy").keys() for group in found.groups] == [{0, 1}, {2, 3}]
+    assert [group.name for group in found.groups] == ["data_hash=0abcdef01234", "data_hash=1abcdef01234"]
+    assert len(group_runs([files[0], made(tmp_path, "unknown", seed=9, data_hash=None)]).groups) == 1
+
+
 def test_a_seed_that_was_trained_twice_makes_groups_by_the_code(tmp_path):
     newer = {"git": {"commit": "fedcba9876543210", "dirty": True}}
     records = [made(tmp_path, f"old{s}", seed=s) for s in (0, 1)] + [made(tmp_path, f"new{s}", seed=s, **newer) for s in (0, 1)]
