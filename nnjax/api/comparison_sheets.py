@@ -40,6 +40,7 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
     others = [name for name in others if any(group.values(name) for group in comparison.grouping.groups)]
     bests = {letter: best_estimate(curves, base) for letter, curves in all_curves.items()}
     with_best = any(best.n for best in bests.values())
+    with_memory = any(_memory(group) is not None for group in comparison.grouping.groups)
     with_lost = any(group.num_diverged for group in comparison.grouping.groups)
     columns = [
         Column(""),
@@ -50,9 +51,9 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
         *(Column(_words(name), number=True, optional=True) for name in others),
         *([Column(f"best validation {base}", number=True, optional=True)] if with_best else []),
         *([Column("diverged", number=True)] if with_lost else []),
-        Column("parameters", number=True),
-        Column("time", number=True),
-        Column("memory", number=True, optional=True),
+        Column("parameters", number=True, whole=True),
+        Column("time", number=True, whole=True),
+        *([Column("memory", number=True, optional=True)] if with_memory else []),
     ]
     rows = []
     for letter in comparison.order:
@@ -70,7 +71,7 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
                 *([Cell(str(group.num_diverged), group.num_diverged)] if with_lost else []),
                 _optional(measured(group, "num_params"), si_text),
                 _optional(phase(group, "total"), seconds_text),
-                _optional(_memory(group), lambda size: f"{size:.0f} MB"),
+                *([_optional(_memory(group), lambda size: f"{size:.0f} MB")] if with_memory else []),
             ]
         )
     return Sheet(f"Results by {_words(metric)}", columns, rows, _about_intervals(comparison))
@@ -153,7 +154,7 @@ def networks_sheet(comparison: Comparison) -> Sheet:
         )
     note = (
         "Test examples that only the first, only the second, both or neither gets right. McNemar's test compares two trained"
-        " networks; what other seeds would give, it cannot say."
+        " networks; what other seeds would give, it cannot say. p is corrected by Holm over all rows."
     )
     return Sheet("Networks on the same test examples", columns, rows, note)
 

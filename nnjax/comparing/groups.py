@@ -154,7 +154,7 @@ def _with_data(all_settings: list[dict[str, Any]], records: Sequence[RunRecord])
     """Adds the hash of the data to the settings, if there are equal ones for different data, such as two files."""
     found: dict[str, set[str]] = {}
     for settings, record in zip(all_settings, records, strict=True):
-        found.setdefault(_key(settings), set()).update({record.data_hash} - {None})
+        found.setdefault(_key(settings), set()).update([record.data_hash] if record.data_hash else [])
     if all(len(hashes) < 2 for hashes in found.values()):
         return all_settings
     contents = [(record.data_hash or "unknown").removeprefix("sha256:")[:12] for record in records]

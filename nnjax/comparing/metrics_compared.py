@@ -89,7 +89,7 @@ def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
 
 
 def _check_same(groups: Sequence[Group], metric: str, texts: Sequence[str], what: str) -> None:
-    found = {text: group for text, group in zip(texts, groups, strict=True)}
+    found = dict(zip(texts, groups, strict=True))
     if len(found) > 1:
         (one, first), (other, second) = list(found.items())[:2]
         reason = (
@@ -103,8 +103,8 @@ def _scale(group: Group) -> str:
     settings = group.settings
     if "data.holdout" not in settings:
         return ""
-    names = ("transform", "difference", "normalize")
-    names += ("limit_train", "validation", "window") if settings.get("data.normalize") else ()  # the rows that it measures
+    measured = ("limit_train", "validation", "window") if settings.get("data.normalize") else ()  # the rows that scale it
+    names = ("transform", "difference", "normalize", *measured)
     return " ".join(f"{name}={setting_text(settings.get(f'data.{name}'))}" for name in names)
 
 
