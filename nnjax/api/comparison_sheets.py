@@ -13,6 +13,7 @@ from nnjax.comparing.differences import MISSING, setting_text
 from nnjax.comparing.groups import Group
 from nnjax.comparing.intervals import Estimate
 from nnjax.comparing.power import MOST_SEEDS, POWER
+from nnjax.records.run_curves import Curves
 from nnjax.reporting.sheets import Cell, Column, Sheet
 from nnjax.reporting.text import metric_text, seconds_text, shorten, si_text
 
@@ -38,7 +39,7 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
     base = metric.partition("_")[2] or metric
     others = [name for name in (f"validation_{base}", f"train_{base}") if name != metric]
     others = [name for name in others if any(group.values(name) for group in comparison.grouping.groups)]
-    bests = {letter: best_estimate(curves, base) for letter, curves in all_curves.items()}
+    bests = {group.letter: best_estimate(_of_results(group, all_curves), base) for group in comparison.grouping.groups}
     with_best = any(best.n for best in bests.values())
     with_memory = any(_memory(group) is not None for group in comparison.grouping.groups)
     with_lost = any(group.num_diverged for group in comparison.grouping.groups)
@@ -227,6 +228,12 @@ def _test_text(pair: Pair) -> str:
 
 def _mean_cell(group: Group, metric: str) -> Cell:
     return _estimate_cell(metric, estimate(group, metric)[0])
+
+
+def _of_results(group: Group, all_curves: AllCurves) -> list[Curves]:
+    """The curves of the runs that a group's figures are of: without those that diverged."""
+    runs = zip(group.records, all_curves[group.letter], strict=True)
+    return [curves for record, curves in runs if record.status != "diverged"]
 
 
 def _estimate_cell(metric: str, found: Estimate) -> Cell:

@@ -118,7 +118,7 @@ class _Reader:
             self.note(f"McNemar's test leaves out {error}")
             return None
         if kept is None:
-            reason = "no answers to the test examples were kept"
+            reason = "no answers to the test examples were kept; experiments.evaluate run=FOLDER adds them"
         elif kept.step != tested_step:
             reason = "the kept answers are of another step than the result"
         else:
