@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from made_records import keep, made
 from statsmodels.stats.multitest import multipletests
@@ -76,6 +77,8 @@ def test_several_pairs_are_corrected(tmp_path):
     assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
     known = multipletests([pair.test.p for pair in found.pairs], method="holm")[1]
     assert [pair.adjusted_p for pair in found.pairs] == pytest.approx(known)
+    known = multipletests([pair.test.permutation_p for pair in found.pairs], method="holm")[1]
+    assert [pair.adjusted_permutation_p for pair in found.pairs] == pytest.approx(known)
 
 
 def test_other_seeds_are_compared_by_welchs_test(tmp_path):
@@ -85,6 +88,18 @@ def test_other_seeds_are_compared_by_welchs_test(tmp_path):
     assert not pair.test.paired  # a pairing would leave out a result
     (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=(3, 4))).pairs
     assert (pair.test.paired, pair.test.n) == (True, (2, 2))
+
+
+def test_results_are_paired_by_seed_whatever_the_order_of_the_runs(tmp_path):
+    seeds = (3, 0, 4, 2, 1)
+    first = setting(tmp_path, 8, 0.8)
+    second = setting(tmp_path, 16, 0.9, seeds=seeds)  # the same noise by seed
+    (pair,) = compared(first + second).pairs
+    assert (pair.test.paired, pair.test.std) == (True, 0)
+    third = setting(tmp_path, 32, 0.9, seeds=(6, 5, *seeds))
+    (pair,) = compared(first + third).pairs
+    assert (pair.test.paired, pair.test.n, pair.test.std) == (True, (5, 5), 0)
+    assert pair.test.difference == pytest.approx(-0.1)
 
 
 def test_one_seed_says_nothing_about_the_noise(tmp_path):
@@ -228,6 +243,12 @@ def test_a_choice_by_the_test_split_is_said_and_what_the_validation_split_choose
     assert "looked at" not in " ".join(compared(records, "validation_accuracy").notes + compared(records[:2]).notes)
 
 
+def test_the_validation_split_chooses_the_smallest_loss(tmp_path):
+    records = [made(tmp_path, f"{h}", loss=1 / h, settings={"model.hidden": [h]}) for h in (3, 1, 2)]
+    (note,) = [note for note in compared(records, "test_loss").notes if "looked at" in note]
+    assert "validation_loss chooses A" in note
+
+
 def test_a_validation_loss_that_cannot_be_ranked_chooses_nothing(tmp_path):
     smoothing = [
         made(tmp_path, f"{n}", settings={"loss.label_smoothing": n / 10}, validation={"loss": 0.1 * n}) for n in range(3)
@@ -303,9 +324,21 @@ def test_answers_to_another_test_split_with_the_same_classes_are_not_compared(tm
 
 
 def test_trials_have_answers_of_their_own(tmp_path):
-    rows = [{"trial": n, "seed": 0, "learning_rate": n + 1, "diverged": None, "test_accuracy": 0.9} for n in (0, 1)]
-    found = compared([keep(made(tmp_path, "many", trials=rows), wrong=[3], trials=2)]).networks
-    assert [(pair.test.both, pair.test.neither, pair.test.p) for pair in found] == [(99, 1, 1)]
+    rows = [{"trial": n, "seed": n // 3, "learning_rate": n % 3 + 1, "diverged": None, "test_accuracy": 0.9} for n in range(6)]
+    record = keep(made(tmp_path, "many", trials=rows), wrong=[3], trials=6)
+    kept = read_predictions(record.folder)
+    predicted = np.tile(kept.targets, (6, 1))
+    for trial in range(6):
+        predicted[trial, : trial * 10] += 1  # the trial's own number of mistakes
+    write_predictions(record.folder, replace(kept, predicted=predicted, diverged=(4,)))
+    found = compared([record]).networks
+    counts = {(pair.first, pair.second, pair.seeds): (pair.test.first, pair.test.second, pair.test.neither) for pair in found}
+    assert counts == {
+        ("A", "B", (0, 0)): (10, 0, 0),  # with seed 1, B diverged
+        ("A", "C", (0, 0)): (20, 0, 0),
+        ("A", "C", (1, 1)): (20, 0, 30),
+        ("B", "C", (0, 0)): (10, 0, 10),
+    }
 
 
 @pytest.mark.parametrize(

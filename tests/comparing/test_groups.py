@@ -77,6 +77,13 @@ def test_the_trials_of_a_run_are_networks_and_its_learning_rates_groups(tmp_path
     assert [network.trial for network in found.groups[1].networks] == [2, 3]
 
 
+@pytest.mark.parametrize("change", [{"diverged": 3, "test_loss": 0.7}, {"test_loss": None}])
+def test_a_trial_diverged_if_its_loss_was_once_not_finite_or_is_not_at_the_end(tmp_path, change):
+    row = {"trial": 0, "seed": 0, "learning_rate": 0.01, "diverged": None, "test_loss": 0.1, "test_accuracy": 0.5}
+    found = group_runs([made(tmp_path, "many", trials=[row, {**row, "trial": 1, "seed": 1, **change}])])
+    assert (found.groups[0].num_diverged, found.groups[0].values("test_accuracy")) == (1, [0.5])
+
+
 def test_single_runs_join_the_trials_of_the_same_settings(tmp_path):
     rows = [{"trial": n, "seed": n, "learning_rate": 0.01, "diverged": None, "test_loss": 0.1} for n in (0, 1)]
     found = group_runs([made(tmp_path, "many", trials=rows), made(tmp_path, "one", seed=2)])
@@ -108,6 +115,12 @@ def test_a_diverged_run_counts_as_one_without_a_result(tmp_path):
 def test_runs_whose_results_are_damaged_have_those_that_are_numbers(tmp_path):
     found = group_runs([made(tmp_path, "a", test={"loss": "low", "accuracy": True}, validation=[1], train=None)])
     assert found.groups[0].networks[0].results == {}
+
+
+def test_of_a_forecast_its_errors_are_results(tmp_path):
+    found = group_runs([made(tmp_path, "a", forecast={"rmse": 2.0, "mae": 1.0, "horizon": 12, "first": 3})])
+    names = [name for name in found.groups[0].networks[0].results if name.startswith("forecast_")]
+    assert names == ["forecast_rmse", "forecast_mae"]
 
 
 def test_letters():
