@@ -20,6 +20,7 @@ from nnjax.reporting.text import metric_text, seconds_text, shorten, si_text
 MOST_ROWS = 40
 """Of a table in a terminal; the files have all."""
 _LONGEST = 60  # letters of a setting
+_LONGEST_WORD = 40  # of a name in a table
 
 
 def sheets_of(comparison: Comparison, all_curves: AllCurves) -> list[Sheet]:
@@ -63,7 +64,7 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
         rows.append(
             [
                 Cell(letter, bold=True),
-                Cell(group.name),
+                Cell(_short_name(group)),
                 Cell(str(len(group.networks)), len(group.networks)),
                 Cell(metric_text(metric, found.mean) if found.n else MISSING, _known(found.mean)),
                 Cell(_interval(metric, found), _known(found.low)),
@@ -224,6 +225,11 @@ def _test_text(pair: Pair) -> str:
     if min(pair.test.n) < 2:
         return MISSING
     return f"paired, {pair.test.n[0]} seeds" if pair.test.paired else f"Welch, {pair.test.n[0]} and {pair.test.n[1]} seeds"
+
+
+def _short_name(group: Group) -> str:
+    """A group's name, with the names of runs in it shortened."""
+    return " ".join(shorten(word, _LONGEST_WORD) for word in group.name.split())
 
 
 def _mean_cell(group: Group, metric: str) -> Cell:

@@ -95,6 +95,7 @@ def terminal(sheet: Sheet) -> Group:
             optional=column.optional,
             breakable=column.breakable,
             whole=column.whole,
+            words=column.breakable,
         )
         for column in sheet.columns
     ]

@@ -47,6 +47,15 @@ def test_no_text_moves_the_terminals_cursor_and_numbers_keep_their_units():
     assert "10.5 s" in file.getvalue()
 
 
+def test_a_column_that_may_be_left_out_goes_before_a_word_breaks():
+    columns = (Column("settings", breakable=True), Column("memory", number=True, optional=True))
+    rows = [(Cell("learning_rate=0.001 hidden=[32]"), Cell("300 MB"))]
+    file = io.StringIO()
+    Console(file=file, width=28).print(terminal(Sheet("Results", columns, rows)))
+    assert "learning_rate=0.001 " in file.getvalue()
+    assert "MB" not in file.getvalue()
+
+
 def test_markdown_aligns_numbers_and_escapes_what_would_be_markup():
     assert markdown(SHEET).splitlines() == [
         "|  | settings | accuracy | time |",
