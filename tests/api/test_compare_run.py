@@ -83,6 +83,14 @@ def test_a_sweep_is_compared(call, tmp_path):
     assert curves[0]["epoch"] == [1, 2, 3]
 
 
+def test_a_run_that_several_words_name_counts_once(call, tmp_path, runs):
+    (tmp_path / "link").symlink_to(runs / "sweep")
+    assert call("sweep", "sweep/32_*", "sweep/64_0", str(runs), str(tmp_path / "link"), "rank=false")[0] == 0
+    table = rows(tmp_path / "out" / "comparison.csv")
+    assert [row["networks"] for row in table if row["name"].startswith("hidden=")][:2] == ["4", "4"]
+    assert len(table) == 3
+
+
 @pytest.mark.parametrize(
     ("form", "beginning"),
     [
