@@ -9,7 +9,7 @@ from nnjax.cli.reproducing import command_of, told_apart, written
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import config_hash, to_mapping
 
-EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml") if not path.stem.startswith("search_"))
 
 
 def words_of(config):
