@@ -29,7 +29,10 @@ from nnjax.config.stored_files import MOST_RESULTS, one_line, read_json
 AUTO = "auto"
 
 _LEFT_BY_A_START = frozenset(
-    {".hydra", ".lock", "checkpoints", "config.yaml", "metrics.jsonl", "profile", "summary.json", "tensorboard", "train.log"}
+    {
+        *(".hydra", ".lock", "checkpoints", "config.yaml", "metrics.jsonl", "profile", "summary.json", "train.log"),
+        *("tensorboard", "wandb", "mlflow", "trackio", "trackers.log"),
+    }
 )
 
 

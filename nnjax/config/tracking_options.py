@@ -28,8 +28,8 @@ class Tracking:
         project: the project of Weights & Biases and Trackio, and the experiment of MLflow, that runs are filed under.
         folder: where the stores of MLflow, Weights & Biases and Trackio are; null is the run's own folder. Runs with the same
             folder are in one store, side by side. The trackers' own variables (`WANDB_DIR`, …) have precedence.
-        checkpoint: `reference` records the place of the checkpoints and, where the tracker can, sizes and checksums; `copy` also
-            copies the files into the store. TensorBoard's files hold the place alone.
+        checkpoint: `reference` records the place of the checkpoints and, where the tracker can, sizes and checksums; `copy`
+            also copies the files into the store. TensorBoard's files hold the place alone.
         patience: seconds that a finished training waits for a tracker to write what is left.
     """
 

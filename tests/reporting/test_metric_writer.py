@@ -18,7 +18,7 @@ def write_steps(writer, steps, splits=("train",), loss=0.5):
 
 
 def test_a_record_is_one_line_that_stands_at_once(tmp_path):
-    with MetricWriter(tmp_path / "run", "off") as writer:
+    with MetricWriter(tmp_path / "run") as writer:
         writer.write(step=60, epoch=1, split="test", metrics={"loss": np.float32(0.5), "accuracy": 1}, seconds=2.34567)
         text = (tmp_path / "run" / "metrics.jsonl").read_text()
     assert text == '{"step": 60, "epoch": 1, "split": "test", "loss": 0.5, "accuracy": 1.0, "seconds": 2.346}\n'
@@ -27,7 +27,7 @@ def test_a_record_is_one_line_that_stands_at_once(tmp_path):
 @given(value=st.floats())
 def test_numbers_come_back_as_they_were_and_the_rest_as_null(tmp_path_factory, value):
     run_dir = tmp_path_factory.mktemp("run")
-    with MetricWriter(run_dir, "off") as writer:
+    with MetricWriter(run_dir) as writer:
         writer.write(step=1, epoch=0.1, split="train", metrics={"loss": value}, seconds=0.0)
     line = (run_dir / "metrics.jsonl").read_text()
     json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
@@ -35,11 +35,11 @@ def test_numbers_come_back_as_they_were_and_the_rest_as_null(tmp_path_factory, v
 
 
 def test_resuming_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         write_steps(writer, (10, 20, 30), ("train", "validation"))
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 40, "epo')
-    with MetricWriter(tmp_path, "off", resume_step=20) as writer:
+    with MetricWriter(tmp_path, resume_step=20) as writer:
         assert [record["step"] for record in read_metrics(tmp_path)] == [10, 10, 20, 20]
         write_steps(writer, (30,))
     assert [record["step"] for record in read_metrics(tmp_path)] == [10, 10, 20, 20, 30]
@@ -52,14 +52,14 @@ def test_records_of_a_version_before_0_2_have_trials(tmp_path):
     expected = {"trials" if key == "copies" else key: value for key, value in record.items()}
     assert read_metrics(tmp_path) == [expected]
     assert last_metrics(tmp_path) == {"train": {"loss": 0.5}}
-    with MetricWriter(tmp_path, "off", resume_step=10) as writer:
+    with MetricWriter(tmp_path, resume_step=10) as writer:
         assert writer.records() == [expected]
 
 
 def test_resuming_never_has_a_split_twice_at_a_step(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         write_steps(writer, (10, 20), ("train", "test"))
-    with MetricWriter(tmp_path, "off", resume_step=20) as writer:
+    with MetricWriter(tmp_path, resume_step=20) as writer:
         write_steps(writer, (20,), ("test",), loss=0.25)
         write_steps(writer, (30,), ("test",), loss=0.125)
     found = [(record["step"], record["split"], record["loss"]) for record in read_metrics(tmp_path)]
@@ -73,17 +73,17 @@ def test_resuming_never_has_a_split_twice_at_a_step(tmp_path):
 
 
 def test_resuming_from_the_beginning_or_from_nothing(tmp_path):
-    with MetricWriter(tmp_path, "off", resume_step=0) as writer:
+    with MetricWriter(tmp_path, resume_step=0) as writer:
         write_steps(writer, (10,))
-    with MetricWriter(tmp_path, "off", resume_step=0):
+    with MetricWriter(tmp_path, resume_step=0):
         assert read_metrics(tmp_path) == []
 
 
 def test_a_new_run_leaves_an_earlier_ones_metrics_alone(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         write_steps(writer, (10,))
     with pytest.raises(ConfigError, match="earlier run"):
-        MetricWriter(tmp_path, "off")
+        MetricWriter(tmp_path)
     assert len(read_metrics(tmp_path)) == 1
 
 
@@ -101,7 +101,7 @@ def test_reading_forgives_a_torn_last_line_only(tmp_path):
 
 def test_the_last_metrics_of_each_split(tmp_path):
     assert last_metrics(tmp_path) == {}
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         assert last_metrics(tmp_path) == {}
         write_steps(writer, (10, 20), ("train", "validation"))
         diverged = {"loss": math.nan, "accuracy": 0.1, "learning_rate": 0.01}
