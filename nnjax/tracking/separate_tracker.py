@@ -46,7 +46,7 @@ class SeparateTracker:
 
     def __init__(self, name: str, target: str, log: Path) -> None:
         self._name, self._target, self._log = name, target, log
-        self._calls: queue.Queue[str | None] = queue.Queue(_MOST_WAITING)
+        self._calls: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # a signal's handler may put into it
         self._process: subprocess.Popen[bytes] | None = None
         self._done = threading.Event()
         self._ended = threading.Event()
@@ -93,12 +93,18 @@ class SeparateTracker:
         self._send("finish", status, summary)
         self._calls.put(None)
 
-    def wait(self, seconds: float) -> bool:
-        """Waits until all is written, at most so long; returns whether it is. The process is ended in any case."""
+    def wait(self, seconds: float, late: str = "it did not finish in time") -> bool:
+        """Waits until all is written, at most so long; returns whether it is. The process is ended in any case.
+
+        Args:
+            seconds: at most so many.
+            late: the failure if they do not suffice.
+        """
         if self._process is None:
             return False
         until = time.monotonic() + seconds
-        self._ended.wait(seconds)
+        if not self._ended.wait(seconds):
+            self.failure = self.failure or late
         try:
             self._process.wait(max(until - time.monotonic(), 0.0) + 1.0 if self._ended.is_set() else 0.0)
         except subprocess.TimeoutExpired:
@@ -121,12 +127,11 @@ class SeparateTracker:
     def _send(self, *call: Any) -> None:
         if self.failure:
             raise TrackerStoppedError(self.failure)
-        try:
-            self._calls.put_nowait(json.dumps(call))
-        except queue.Full:
+        if self._calls.qsize() >= _MOST_WAITING:
             self.failure = f"it is {_MOST_WAITING:,} calls behind"
             self.kill()
-            raise TrackerStoppedError(self.failure) from None
+            raise TrackerStoppedError(self.failure)
+        self._calls.put(json.dumps(call))
 
     def _write(self, process: "subprocess.Popen[bytes]") -> None:
         """Passes the calls on; in a thread."""
@@ -152,8 +157,7 @@ class SeparateTracker:
         if not self._done.is_set() and not self.failure:
             self.failure = f"its process ended ({_ending(process)})"
         self._ended.set()
-        with suppress(queue.Full):
-            self._calls.put_nowait(None)
+        self._calls.put(None)
 
 
 def _ending(process: "subprocess.Popen[bytes]") -> str:

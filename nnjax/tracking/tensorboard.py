@@ -4,14 +4,17 @@
     tracker.start(run, {"model.name": "cnn"})
     tracker.log(60, {"train/loss": 0.35})
 
-It is light, so it writes in the training's own process. Events are written as they come, by the thread that trains: unlike the
-queue of `tensorboardX.SummaryWriter`, a full disk raises here, and cannot block.
+It is light, so it writes in the training's own process. Each event is written as it comes: a full disk raises here, where the
+queue of `tensorboardX.SummaryWriter` would block, and its `flush` waits for the disk (fsync).
 """
 
+import os
+import socket
+import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nnjax.tracking.tracker import SUCCEEDED, Scalar, TrackedRun
 
@@ -20,19 +23,21 @@ class TensorBoard:
     """A writer of one file of events; a resumed run adds a file to the folder, which TensorBoard shows as one run."""
 
     def __init__(self) -> None:
-        self._events: Any = None
+        self._file: IO[bytes] | None = None
         self._config: Mapping[str, Scalar] = {}
         self._tags: set[str] = set()
         self._step = 0
 
     def start(self, run: TrackedRun, config: Mapping[str, Scalar]) -> str:
         """Opens the file. Of a resumed run, TensorBoard drops the events after the step that it resumes from."""
-        from tensorboardX.event_file_writer import EventsWriter
+        import tensorboardX  # noqa: F401  (missing, it must be missed before there is a file)
         from tensorboardX.proto.event_pb2 import SessionLog
 
         run.store.mkdir(parents=True, exist_ok=True)
-        self._events = EventsWriter(str(run.store / "events"))
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (run.store / name).open("xb", buffering=0)
         self._config = config
+        self._event(file_version="brain.Event:2")
         if run.resume_step is not None:
             self._event(step=run.resume_step + 1, session_log=SessionLog(status=SessionLog.START))
         self._text("config", _table(config))
@@ -46,7 +51,6 @@ class TensorBoard:
         for name, value in metrics.items():
             self._tags.add(name)
             self._event(step=step, summary=Summary(value=[Summary.Value(tag=name, simple_value=value)]))
-        self._events.flush()
 
     def figure(self, path: Path) -> None:
         """Writes the PNG as it is."""
@@ -65,26 +69,34 @@ class TensorBoard:
         """Writes status, summary, and what the page of hyperparameters shows."""
         from tensorboardX.summary import hparams
 
-        if self._events is None:
+        if self._file is None:
             return
-        self._text("summary", _table({"status": status, **summary}))
         settings = {key: value for key, value in self._config.items() if value is not None}
         tags = sorted(tag for tag in self._tags if "_trial_" not in tag)
         experiment, begun, ended = hparams(settings, dict.fromkeys(tags, 0.0))
-        for part in (experiment, begun, *([ended] if status in SUCCEEDED else [])):
-            self._event(step=self._step, summary=part)
-        self._events.close()
+        try:
+            self._text("summary", _table({"status": status, **summary}))
+            for part in (experiment, begun, *([ended] if status in SUCCEEDED else [])):
+                self._event(step=self._step, summary=part)
+        finally:
+            self._file.close()
+            self._file = None
 
     def _text(self, tag: str, text: str) -> None:
         from tensorboardX.summary import text as summary_of_text
 
         self._event(step=self._step, summary=summary_of_text(tag, text))
-        self._events.flush()
 
     def _event(self, **content: Any) -> None:
+        """Appends a record: length (uint64), its checksum (uint32), the event and its checksum, as in TFRecord files."""
         from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.record_writer import masked_crc32c
 
-        self._events.write_event(Event(wall_time=time.time(), **content))
+        assert self._file is not None
+        event = Event(wall_time=time.time(), **content).SerializeToString()
+        length = struct.pack("<Q", len(event))
+        checksums = [struct.pack("<I", masked_crc32c(part)) for part in (length, event)]
+        self._file.write(length + checksums[0] + event + checksums[1])
 
 
 def _table(values: Mapping[str, Scalar]) -> str:

@@ -11,6 +11,7 @@ under SPLIT/NAME_trial_0 and so on. A setting is called as on the command line.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,11 +107,13 @@ def named_metrics(split: str, metrics: Mapping[str, float | list[float]]) -> dic
 
     Args:
         split: train, validation, test or weights.
-        metrics: by name; a list holds one number for each trial.
+        metrics: by name; a list holds one number for each trial, and their mean is that of the finite ones.
     """
     named: dict[str, float] = {}
     for name, value in metrics.items():
         if isinstance(value, list):
+            finite = [number for number in value if math.isfinite(number)]
+            named[f"{split}/{name}"] = sum(finite) / len(finite) if finite else math.nan
             named |= {f"{split}/{name}_trial_{index}": float(number) for index, number in enumerate(value)}
         else:
             named[f"{split}/{name}"] = float(value)

@@ -16,7 +16,6 @@ import os
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -88,8 +87,8 @@ def _serve(target: str, calls: IO[str], answers: IO[str]) -> bool:
 
 
 def _run_of(values: dict[str, Any]) -> TrackedRun:
-    paths = {field.name for field in fields(TrackedRun) if field.type is Path}
-    return TrackedRun(**{key: Path(value) if key in paths else value for key, value in values.items()})
+    paths = {key: Path(values[key]) for key in ("folder", "store")}
+    return TrackedRun(**{**values, **paths})
 
 
 def _answer(answers: IO[str], **values: Any) -> None:

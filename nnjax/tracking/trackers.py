@@ -8,7 +8,8 @@ for line in trackers.finish("completed", summary):
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,10 +44,11 @@ class Trackers:
             stores: each tracker's folder, by its name.
         """
         self._is_started = True
-        for name, tracker in list(self._trackers.items()):
-            self._call(
-                name, lambda name=name, tracker=tracker: self._open(name, tracker, replace(run, store=stores[name]), config)
-            )
+
+        def open_run(name: str, tracker: Tracker) -> None:
+            self._places[name] = tracker.start(replace(run, store=stores[name]), config)
+
+        self._each(open_run)
 
     def log(self, step: int, split: str, metrics: Mapping[str, float | list[float]], epoch: float) -> None:
         """Writes one split's metrics.
@@ -59,10 +61,9 @@ class Trackers:
         """
         self._has_logged = True
         named = named_metrics(split, metrics) | ({"epoch": epoch} if split == "train" else {})
-        for name, tracker in list(self._trackers.items()):
-            self._call(name, lambda tracker=tracker: tracker.log(step, named))
+        self._each(lambda name, tracker: tracker.log(step, named))
 
-    def files(self, figures: Iterable[Path], checkpoints: Path, *, copy: bool) -> None:
+    def files(self, figures: Sequence[Path], checkpoints: Path, *, copy: bool) -> None:
         """Writes the pictures, and the folder of checkpoints if it holds any.
 
         Args:
@@ -70,60 +71,64 @@ class Trackers:
             checkpoints: the folder.
             copy: whether trackers take copies of the checkpoints.
         """
-        if not self._is_started:
-            return
-        shown = list(figures)
-        holds = checkpoints.is_dir() and any(checkpoints.iterdir())
-        for name, tracker in list(self._trackers.items()):
-            for path in shown:
-                self._call(name, lambda tracker=tracker, path=path: tracker.figure(path))
-            if holds:
-                self._call(name, lambda tracker=tracker: tracker.checkpoint(checkpoints, copy))
+
+        def write(name: str, tracker: Tracker) -> None:
+            for path in figures:
+                tracker.figure(path)
+            if checkpoints.is_dir() and any(checkpoints.iterdir()):
+                tracker.checkpoint(checkpoints, copy)
+
+        self._each(write)
 
     def finish(self, status: str, summary: Mapping[str, Scalar]) -> list[str]:
         """Closes the runs, and waits for those in other processes; returns a line for each, which says where it is."""
-        if not self._is_started:
-            return []
-        for name, tracker in list(self._trackers.items()):
-            self._call(name, lambda tracker=tracker: tracker.finish(status, summary))
+        self._each(lambda name, tracker: tracker.finish(status, summary))
         until = time.monotonic() + self._patience
-        for name, tracker in list(self._trackers.items()):
+
+        def wait(name: str, tracker: Tracker) -> None:
             if isinstance(tracker, SeparateTracker):
-                if not tracker.wait(max(until - time.monotonic(), 0.1)):
-                    late = f"did not finish within {self._patience:g} s (report.tracking.patience)"
-                    self._drop(name, tracker.failure or late)
+                late = f"it did not finish within {self._patience:g} s (report.tracking.patience)"
+                is_done = tracker.wait(max(until - time.monotonic(), 0.1), late)
                 self._places[name] = tracker.place
+                if not is_done:
+                    raise TrackerStoppedError(tracker.failure)
+
+        self._each(wait)
         return [f"{name}: {place}" for name, place in self._places.items() if place]
 
     def leave(self, status: str, summary: Mapping[str, Scalar]) -> None:
-        """Closes the runs in a moment, since the process ends: before the first numbers, all that was begun is dropped.
+        """Closes the runs in a moment, since the process ends; before the first numbers, all that was begun is dropped.
 
         Args:
             status: of the run.
             summary: its summary.
         """
-        for name, tracker in list(self._trackers.items()) if self._is_started else ():
+
+        def end(name: str, tracker: Tracker) -> None:
             if isinstance(tracker, SeparateTracker) and not self._has_logged:
                 tracker.kill()
-                continue
-            self._call(name, lambda tracker=tracker: tracker.finish(status, summary))
+                return
+            tracker.finish(status, summary)
             if isinstance(tracker, SeparateTracker):
                 tracker.hand_over(0.2)
 
-    def _open(self, name: str, tracker: Tracker, run: TrackedRun, config: Mapping[str, Scalar]) -> None:
-        self._places[name] = tracker.start(run, config)
+        self._each(end)
 
-    def _call(self, name: str, function: Callable[[], None]) -> None:
-        if name not in self._trackers:
-            return
-        try:
-            function()
-        except TrackerStoppedError as error:
-            self._drop(name, str(error))
-        except Exception as error:  # whatever a library raises
-            self._drop(name, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+    def _each(self, function: Callable[[str, Tracker], None]) -> None:
+        """Calls a function for each tracker, once the run is open; a tracker that raises is left out from then on."""
+        for name, tracker in list(self._trackers.items()) if self._is_started else ():
+            try:
+                function(name, tracker)
+            except TrackerStoppedError as error:
+                self._drop(name, str(error))
+            except Exception as error:  # whatever a library raises
+                self._drop(name, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 
     def _drop(self, name: str, reason: str) -> None:
         tracker = self._trackers.pop(name)
-        log = f"; see {LOG}" if isinstance(tracker, SeparateTracker) else ""
+        log = f"; see {LOG}"
+        if not isinstance(tracker, SeparateTracker):  # the others close by themselves
+            log = ""
+            with suppress(Exception):
+                tracker.finish("killed", {})
         self._warn(f"{name} takes no more of this run: {reason}; the training does not need it{log}")

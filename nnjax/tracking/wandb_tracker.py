@@ -30,8 +30,8 @@ class Wandb:
         if own.is_symlink():
             raise OSError(f"{own} is a link, and must be a folder")
         own.mkdir(parents=True, exist_ok=True)
-        for name, folder in (("DATA", "data"), ("CACHE", "cache"), ("ARTIFACT", "artifacts")):
-            os.environ.setdefault(f"WANDB_{name}_DIR", str(own / folder))
+        for name in ("data", "cache", "artifact"):
+            os.environ.setdefault(f"WANDB_{name.upper()}_DIR", str(own / name))
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         import wandb
 

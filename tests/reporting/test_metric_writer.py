@@ -1,6 +1,5 @@
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -107,26 +106,3 @@ def test_the_last_metrics_of_each_split(tmp_path):
         diverged = {"loss": math.nan, "accuracy": 0.1, "learning_rate": 0.01}
         writer.write(step=30, epoch=3, split="train", metrics=diverged, seconds=3.0)
     assert last_metrics(tmp_path) == {"train": {"loss": None, "accuracy": 0.1}, "validation": {"loss": 0.5}}
-
-
-def test_tensorboard_events_hold_the_same_numbers(tmp_path):
-    from tensorboardX.proto.event_pb2 import Event
-
-    with MetricWriter(tmp_path, "on") as writer:
-        write_steps(writer, (10, 20), ("train", "validation"))
-    (path,) = (tmp_path / "tensorboard").iterdir()
-    data, found = path.read_bytes(), []
-    while data:  # records: length (8 bytes), checksum (4), the event, checksum (4)
-        length = int.from_bytes(data[:8], "little")
-        event, data = Event.FromString(data[12 : 12 + length]), data[16 + length :]
-        found += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
-    assert found == [(step, f"{split}/loss", 0.5) for step in (10, 20) for split in ("train", "validation")]
-
-
-def test_tensorboard_that_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ModuleNotFoundError, match="tensorboardX"):
-        MetricWriter(tmp_path / "on", "on")
-    with MetricWriter(tmp_path / "auto", "auto") as writer:
-        write_steps(writer, (10,))
-    assert [path.name for path in (tmp_path / "auto").iterdir()] == ["metrics.jsonl"]
