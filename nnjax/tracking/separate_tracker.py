@@ -48,6 +48,7 @@ class SeparateTracker:
         self._name, self._target, self._log = name, target, log
         self._calls: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # a signal's handler may put into it
         self._process: subprocess.Popen[bytes] | None = None
+        self._threads: list[threading.Thread] = []
         self._done = threading.Event()
         self._ended = threading.Event()
         self.place = ""
@@ -70,7 +71,9 @@ class SeparateTracker:
                 start_new_session=True,
             )
         for function in (self._write, self._read):
-            threading.Thread(target=function, args=(self._process,), name=f"tracker {self._name}", daemon=True).start()
+            thread = threading.Thread(target=function, args=(self._process,), name=f"tracker {self._name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         self._send(
             "start", {key: str(value) if isinstance(value, Path) else value for key, value in asdict(run).items()}, config
         )
@@ -109,6 +112,8 @@ class SeparateTracker:
             self._process.wait(max(until - time.monotonic(), 0.0) + 1.0 if self._ended.is_set() else 0.0)
         except subprocess.TimeoutExpired:
             self.kill()
+        for thread in self._threads:
+            thread.join(1.0)
         return self._done.is_set()
 
     def hand_over(self, seconds: float) -> None:

@@ -19,6 +19,8 @@ from nnjax.tracking.tracker import Scalar, TrackedRun, Tracker, named_metrics
 LOG = "trackers.log"
 """The file in a run's folder for what the trackers' libraries print."""
 
+_MOMENT = 2.0  # seconds that a failed tracker has to close what it has
+
 
 class Trackers:
     """Passes each call to all trackers; one that raises is left out from then on.
@@ -33,6 +35,7 @@ class Trackers:
         self._trackers = dict(trackers)
         self._warn, self._patience = warn, patience
         self._places: dict[str, str] = {}
+        self._failed: list[SeparateTracker] = []
         self._is_started = self._has_logged = False
 
     def start(self, run: TrackedRun, config: Mapping[str, Scalar], stores: Mapping[str, Path]) -> None:
@@ -94,6 +97,8 @@ class Trackers:
                     raise TrackerStoppedError(tracker.failure)
 
         self._each(wait)
+        for failed in self._failed:
+            failed.wait(_MOMENT)
         return [f"{name}: {place}" for name, place in self._places.items() if place]
 
     def leave(self, status: str, summary: Mapping[str, Scalar]) -> None:
@@ -126,9 +131,10 @@ class Trackers:
 
     def _drop(self, name: str, reason: str) -> None:
         tracker = self._trackers.pop(name)
-        log = f"; see {LOG}"
-        if not isinstance(tracker, SeparateTracker):  # the others close by themselves
-            log = ""
+        if isinstance(tracker, SeparateTracker):  # its process closes what it has
+            self._failed.append(tracker)
+        else:
             with suppress(Exception):
                 tracker.finish("killed", {})
+        log = f"; see {LOG}" if isinstance(tracker, SeparateTracker) else ""
         self._warn(f"{name} takes no more of this run: {reason}; the training does not need it{log}")

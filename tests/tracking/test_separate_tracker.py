@@ -105,7 +105,7 @@ tracker.log(10, {{"train/loss": 0.5}})
 while not tracker.place: time.sleep(0.01)
 print("ready", flush=True)
 time.sleep(600)"""
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parent)])
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parents[1])])
     command = [sys.executable, "-c", program]
     environment = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(
