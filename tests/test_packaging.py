@@ -35,7 +35,7 @@ def imported():
 
 
 def test_every_import_is_a_declared_dependency():
-    named = ("tensorboard", "pandas", "joblib", "serve", "onnx", "search", "statistics")
+    named = ("tensorboard", "wandb", "mlflow", "trackio", "pandas", "joblib", "serve", "onnx", "search", "statistics")
     extras = names_of(text for name in named for text in PROJECT["optional-dependencies"][name])
     declared = names_of(PROJECT["dependencies"]) | extras
     owners = packages_distributions()
