@@ -25,13 +25,14 @@ MAY_IMPORT = {
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.searching": {"nnjax.config", "nnjax.checks"},  # on Optuna
     "nnjax.serving": {"nnjax.config"},
+    "nnjax.tracking": set(),  # a tracker's process imports nothing else of ours
     # Reads what `cli` and `reporting` write into a run's folder.
     "nnjax.records": {"nnjax.config", "nnjax.cli", "nnjax.reporting"},
     "nnjax.comparing": {"nnjax.config", "nnjax.records"},
 }
 MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}
 MAY_IMPORT["experiments"] = {*MAY_IMPORT, "nnjax"}
-WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli", "records", "comparing")}
+WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli", "records", "comparing", "tracking")}
 MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))
 
 

@@ -31,7 +31,7 @@ AUTO = "auto"
 _LEFT_BY_A_START = frozenset(
     {
         *(".hydra", ".lock", "config.yaml", "metrics.jsonl", "summary.json", "train.log"),
-        *("checkpoints", "profile", "tensorboard"),
+        *("checkpoints", "profile", "tensorboard", "wandb", "mlflow", "trackio", "trackers.log"),
         *("report.json", "report.html"),  # begun before the first step, and left by a run that failed
     }
 )

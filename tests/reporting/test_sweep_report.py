@@ -11,7 +11,7 @@ from nnjax.reporting.sweep_table import show_sweep
 def job(folder, number, *overrides, losses=(), error=None):
     run_dir = folder / str(number)
     if losses:
-        with MetricWriter(run_dir, "off") as writer:
+        with MetricWriter(run_dir) as writer:
             for step, loss in enumerate(losses, 1):
                 writer.write(step=step, epoch=step / 2, split="train", metrics={"loss": loss}, seconds=step)
     return JobResult(number, overrides, run_dir if losses else None, int(bool(error)), error, None)
