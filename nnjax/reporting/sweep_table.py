@@ -20,7 +20,7 @@ from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import TrainConfig
-from nnjax.config.shell import shell_text
+from nnjax.config.shell import shell_text, shell_word
 from nnjax.reporting.best import best_of, measured_on, validated_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
@@ -35,7 +35,8 @@ _MAX_NAME_LENGTH = 60
 def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     """Prints a table of a sweep's jobs, also to `sweep.log` in the sweep's folder, and draws `losses.png` there.
 
-    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines.
+    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines. The last line is the
+    command that makes one page of the sweep: making it takes a second or two, and most sweeps are read in the terminal.
     """
     jobs = [_Job(result) for result in results]
     names = short_names(_names(results), _MAX_NAME_LENGTH)
@@ -58,6 +59,9 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
             several = {"losses": losses} if len(set(losses.values())) > 1 else {}
             draw_sweep({name: job.records for name, job in drawn.items()}, sweep_dir / "losses.png", **several)
             console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
+        if len(jobs) > 1 and any(result.exit_code == 0 for result in results):
+            command = f"{verb_command('report')} {shell_word(f'sweep={sweep_dir}')}"
+            console.print(f"a page to send, with intervals and tests of the differences: {command}")
 
 
 def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
