@@ -16,17 +16,13 @@ def none_before(monkeypatch):
 
 
 def test_the_programs_of_earlier_trainings_are_freed():
-    sizes = []
+    functions, kept = [], []
     for number in range(6):
         free_programs()
-        function = jax.jit(lambda x, n=number: x * n + 1)
-        function(jnp.ones(3))
-        sizes.append(function._cache_size())
-        if number:
-            sizes.append(earlier._cache_size())
-        earlier = function
-    # of each, itself; then the one before it, which the third and the fifth have freed
-    assert sizes == [1, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1]
+        functions.append(jax.jit(lambda x, n=number: x * n + 1))
+        functions[-1](jnp.ones(3))
+        kept.append(sum(function._cache_size() for function in functions))
+    assert kept == [1, 2, 1, 2, 1, 2]
 
 
 def test_each_job_of_a_sweep_and_each_training_of_a_search_counts(monkeypatch, tmp_path):
