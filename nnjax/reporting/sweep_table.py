@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.plugins import plugin_words
 from nnjax.cli.runs import holds_config, read_config
-from nnjax.cli.sweep_file import SWEEP_FILE
+from nnjax.cli.sweep_file import SWEEP_FILE, read_sweep
 from nnjax.cli.sweep_plan import sweep_exit_code
 from nnjax.cli.sweep_results import FINAL_CODES, JobResult
 from nnjax.config.errors import ConfigError, DataError
@@ -71,9 +72,17 @@ def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
     lines = [f"{states}; exit code {sweep_exit_code([result.exit_code for result in results])}"]
     left = sum(result.exit_code not in FINAL_CODES for result in results)
     if left and (sweep_dir / SWEEP_FILE).exists():
-        command = f"{verb_command('train')} -m resume={shell_text(sweep_dir)}"
+        command = f"{verb_command('train')} -m {shell_word(f'resume={sweep_dir}')}{_config_dir(sweep_dir)}{plugin_words()}"
         lines.append(f"{left} of {len(results)} jobs have no result; {command} runs them")
     return "\n".join(lines)
+
+
+def _config_dir(sweep_dir: Path) -> str:
+    """The words that name the sweep's own folder of configs, for a command line; empty without one."""
+    with suppress(ConfigError):
+        if folder := read_sweep(sweep_dir).config_dir:
+            return f" --config-dir {shell_word(folder)}"
+    return ""
 
 
 def row_of(result: JobResult) -> dict[str, Any]:
