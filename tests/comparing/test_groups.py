@@ -40,6 +40,15 @@ def test_equal_settings_for_other_data_make_other_groups(tmp_path):
     assert len(group_runs([files[0], made(tmp_path, "unknown", seed=9, data_hash=None)]).groups) == 1
 
 
+def test_files_of_unknown_content_are_the_same_if_their_names_are(tmp_path):
+    def run(name, seed, **more):
+        return made(tmp_path, name, seed=seed, settings={"data.file": name[0]}, **more)
+
+    unknown = [run(name, seed, data_hash=None, test_hash=None) for seed, name in enumerate(("a0", "a1", "b2"))]
+    assert [len(group.networks) for group in group_runs(unknown).groups] == [2, 1]
+    assert len(group_runs([run("a3", 3), run("b4", 4)]).groups) == 1  # their content is known, and the same
+
+
 def test_a_seed_that_was_trained_twice_makes_groups_by_the_code(tmp_path):
     newer = {"git": {"commit": "fedcba9876543210", "dirty": True}}
     records = [made(tmp_path, f"old{s}", seed=s) for s in (0, 1)] + [made(tmp_path, f"new{s}", seed=s, **newer) for s in (0, 1)]
