@@ -171,9 +171,7 @@ def verdict_text(pair: Pair) -> str:
         case "equal":
             return "equal"
         case "unknown":
-            if min(pair.test.n) == 0:
-                return "a result is missing"
-            return "one seed: its noise is unknown" if min(pair.test.n) == 1 else "the seeds do not vary: no test"
+            return "one seed: its noise is unknown" if min(pair.test.n) else "a result is missing"
     if pair.needed is not None:
         return f"not told apart; {pair.needed:,} seeds each would"
     if pair.test.difference == 0 or pair.test.std == 0:
