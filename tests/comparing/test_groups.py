@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from made_records import made
 
@@ -114,6 +116,13 @@ def test_a_run_without_a_result_is_left_out_and_named(tmp_path, status):
     found = group_runs([made(tmp_path, "a"), made(tmp_path, "b", seed=1, status=status)])
     assert [record.name for record in found.groups[0].records] == ["a"]
     assert [line.partition("/b: ")[2] for line in found.left_out] == [f"{status}; left out"]
+
+
+def test_runs_whose_settings_cannot_be_read_are_not_taken_together(tmp_path):
+    lost = [replace(made(tmp_path, name, seed=seed), config={}, problems=("why",)) for seed, name in enumerate("ab")]
+    found = group_runs([*lost, made(tmp_path, "c")])
+    assert [record.name for record in found.groups[0].records] == ["c"]
+    assert [line.partition(": ")[2] for line in found.left_out] == ["its settings are unknown; left out (why)"] * 2
 
 
 def test_a_diverged_run_counts_as_one_without_a_result(tmp_path):
