@@ -40,7 +40,7 @@ class SeparateTracker:
         log: the file for whatever the library prints.
 
     Attributes:
-        place: where the run is; empty until the process has said so.
+        place: what `Tracker.start` returned; empty until the process has said so.
         failure: why the process stopped; empty while it works.
     """
 

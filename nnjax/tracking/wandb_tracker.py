@@ -4,6 +4,7 @@ It runs in a process of its own: see `nnjax.tracking.tracker_process`. `WANDB_MO
 """
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,7 @@ class Wandb:
         self._run.define_metric("*", step_metric="step")
         if mode != "offline":
             return str(self._run.url or own)
-        folder = Path(self._run.dir).parent
-        return f"{folder} (upload it with: wandb sync {folder})"
+        return f"wandb sync {shlex.quote(str(Path(self._run.dir).parent))}, should it ever be uploaded"
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes a row."""
