@@ -83,6 +83,11 @@ def test_no_two_files_share_a_name():
     assert [name for name, times in names.items() if times > 1] == []
 
 
+def test_no_two_files_of_tests_share_a_name():
+    counts = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("__init__.py", "conftest.py"))
+    assert {name for name, count in counts.items() if count > 1} == set()  # pytest imports them by this name
+
+
 def test_what_a_config_error_needs_loads_neither_jax_nor_numpy():
     modules = [".".join(path.with_suffix("").parts) for path in MODULES if path.parts[:2] in WITHOUT_JAX]
     program = f"""import sys

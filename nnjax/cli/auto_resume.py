@@ -30,8 +30,9 @@ AUTO = "auto"
 
 _LEFT_BY_A_START = frozenset(
     {
-        *(".hydra", ".lock", "checkpoints", "config.yaml", "metrics.jsonl", "profile", "summary.json", "train.log"),
-        *("tensorboard", "wandb", "mlflow", "trackio", "trackers.log"),
+        *(".hydra", ".lock", "config.yaml", "metrics.jsonl", "summary.json", "train.log"),
+        *("checkpoints", "profile", "tensorboard", "wandb", "mlflow", "trackio", "trackers.log"),
+        *("report.json", "report.html"),  # begun before the first step, and left by a run that failed
     }
 )
 

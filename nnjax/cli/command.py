@@ -11,6 +11,7 @@ launchers, shell completion. `--help` and `--explain [KEY]` are nnjax's.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -131,7 +132,10 @@ class _Command:
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
-        if arguments.hydra_help or arguments.shell_completion:
+        if arguments.shell_completion:
+            print(_completion(self.verb, self.schema, overrides))
+            return unread(0, "the completion")
+        if arguments.hydra_help:
             return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
         verb = arguments.config_name or self.verb
         directories = config_directories(arguments.config_dir)
@@ -222,6 +226,15 @@ class _Command:
                 return run_composed(job, composition, changed) or job.exit_code
             finally:
                 release(None if given else made)
+
+
+def _completion(verb: str, schema: type, requests: Sequence[str]) -> str:
+    from nnjax.cli.completion import candidates, script
+
+    request = requests[0] if requests else ""
+    if request.startswith("query="):
+        return "\n".join(candidates(verb, schema, os.environ.get("COMP_LINE", "")))
+    return script(request)
 
 
 def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:
