@@ -100,6 +100,10 @@ class SeparateTracker:
         self._send("finish", status, summary)
         self._calls.put(None)
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the process ends in at most so many seconds."""
+        return self._ended.wait(seconds)
+
     def wait(self, seconds: float, late: str = "it did not finish in time") -> bool:
         """Waits until all is written, at most so long; returns whether it is. The process is ended in any case.
 
