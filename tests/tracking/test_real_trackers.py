@@ -1,4 +1,4 @@
-"""Runs with Weights & Biases, MLflow and Trackio, without an account or network, read back with their own readers."""
+"""Runs with all trackers, without an account or network, read back with their own readers."""
 
 import json
 import os
@@ -17,6 +17,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
+TEXTS = ("config", "checkpoint", "summary")
 TINY = (
     "model=fnn",
     "model.hidden=[8]",
@@ -153,6 +154,22 @@ def test_weights_and_biases_holds_the_run(run):
     assert all(entry.ref.startswith(f"file://{run}/checkpoints") for entry in artifacts[0].manifest.contents)
     exits = [record.exit.exit_code for records in sessions for record in records if record.WhichOneof("record_type") == "exit"]
     assert exits == [0, 0]
+
+
+def test_tensorboard_holds_the_run(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "tensors": 0})
+    events.Reload()
+    tags = events.Tags()
+    expected = records_of(run)
+    found = {(name, event.step): event.value for name in tags["scalars"] if "/" in name for event in events.Scalars(name)}
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert set(tags["images"]) == {f"figures/{path.stem}" for path in (run / "figures").iterdir()}
+    texts = {name: events.Tensors(f"{name}/text_summary")[-1].tensor_proto.string_val[0].decode() for name in TEXTS}
+    assert "| model.name | fnn |" in texts["config"]
+    assert texts["checkpoint"] == str(run / "checkpoints")
+    assert "| status | completed |" in texts["summary"]
 
 
 def test_mlflow_holds_the_run(run):
