@@ -25,7 +25,7 @@ class Wandb:
         self._step = 0
 
     def start(self, run: TrackedRun, config: Mapping[str, Scalar]) -> str:
-        """Starts the run. Nothing of the machine is recorded besides: no console, host name, git state, code or load."""
+        """Starts the run. Of the machine it records the installed packages; no console, host name, git state, code or load."""
         store = Path(os.environ.setdefault("WANDB_DIR", str(run.store.parent)))  # W&B makes a folder `wandb` in it
         own = store / "wandb"
         if own.is_symlink():
@@ -41,6 +41,7 @@ class Wandb:
             console="off",
             silent=True,
             symlink=False,
+            host="",
             disable_git=True,
             disable_code=True,
             save_code=False,

@@ -134,6 +134,7 @@ def test_weights_and_biases_holds_the_run(run):
     identity = json.loads((run / ".hydra/run.json").read_text())["id"]
     starts = [record.run for records in sessions for record in records if record.WhichOneof("record_type") == "run"]
     assert {(start.run_id, start.project, start.display_name) for start in starts} == {(identity, "nnjax", "run")}
+    assert {(start.host, str(start.git)) for start in starts} == {("", "")}
     assert len(sessions) == 2  # which `wandb sync` puts together, by the identity
     settings = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in starts[0].config.update}
     assert (settings["model.name"], settings["training.global_batch_size"], settings["seed"]) == ("fnn", 24, 0)
