@@ -102,7 +102,7 @@ clean-cache:  ## Remove compiled programs and decoded data, which the next start
 	@echo "Installing the trackers into .venv-trackers ..."
 	@$(BIN)/python -m venv --without-pip .venv-trackers
 	@grep -v '^pillow==' constraints.txt > .venv-trackers/constraints.txt
-	@$(PIP) --python .venv-trackers/bin/python install --quiet --constraint .venv-trackers/constraints.txt --editable '.[trackers,dev]'
+	@$(PIP) --python .venv-trackers/bin/python install --quiet --constraint .venv-trackers/constraints.txt --editable '.[trackers,dev]' tensorboard
 	@touch $@
 
 # .venv has pip in any case, and puts everything into this one.

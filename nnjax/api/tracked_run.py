@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.checks.trials import Trial
-from nnjax.config.leaving import on_leaving
+from nnjax.config.leaving import has_begun, on_leaving
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import Report, TrainConfig
 from nnjax.reporting.console import RunConsole
@@ -90,13 +90,13 @@ def tracked(config: TrainConfig, run_dir: Path | None, console: RunConsole) -> I
         console: says which tracker stopped, and where the runs are.
     """
     names = () if run_dir is None else chosen(config.report)
-    if run_dir is None and config.report.trackers:
+    if run_dir is None and config.report.trackers and not has_begun():  # in a command, the first process has the folder
         console.warn("report.trackers: a training without a folder writes to no tracker")
     log = (run_dir or Path()) / LOG
     made: dict[str, Tracker] = {
         name: TensorBoard() if name == "tensorboard" else SeparateTracker(name, TRACKERS[name], log) for name in names
     }
-    tracking = RunTracking(Trackers(made, console.warn, config.report.tracking.patience), run_dir)
+    tracking = RunTracking(Trackers(made, console.warn, config.report.tracking.patience, say=console.print), run_dir)
     with on_leaving(tracking.leave):
         try:
             yield tracking

@@ -8,6 +8,7 @@ The package mlflow-skinny is enough; the page that shows a store is in the packa
 
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,7 +40,8 @@ class MLflow:
             self._client = client = MlflowClient(tracking_uri=uri)
             place, experiment = uri, _experiment(client, name, None)
         else:
-            place, uri = str(run.store), f"sqlite:///{run.store / 'mlflow.db'}"
+            uri = f"sqlite:///{run.store / 'mlflow.db'}"
+            place = f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
             with _alone_in(run.store):
                 self._client = client = MlflowClient(tracking_uri=uri)
                 experiment = _experiment(client, name, (run.store / "artifacts").as_uri())
@@ -59,7 +61,7 @@ class MLflow:
         for key, value in settings.items():  # MLflow keeps the first value of a parameter
             if known.get(key, value) != value:
                 client.set_tag(self._run_id, f"nnjax.resumed.{key}", value)
-        return f"{place} (mlflow ui --backend-store-uri {uri})"
+        return place
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes numbers."""

@@ -10,8 +10,10 @@ tracker.wait(60.0)         # true once all is written
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -40,7 +42,7 @@ class SeparateTracker:
         log: the file for whatever the library prints.
 
     Attributes:
-        place: where the run is; empty until the process has said so.
+        place: what `Tracker.start` returned; empty until the process has said so.
         failure: why the process stopped; empty while it works.
     """
 
@@ -48,6 +50,7 @@ class SeparateTracker:
         self._name, self._target, self._log = name, target, log
         self._calls: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # a signal's handler may put into it
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch = ""
         self._threads: list[threading.Thread] = []
         self._done = threading.Event()
         self._ended = threading.Event()
@@ -60,10 +63,11 @@ class SeparateTracker:
         program = (
             "import sys; sys.path[:] = sys.argv[3:]; from nnjax.tracking.tracker_process import main; main(*sys.argv[1:3])"
         )
-        environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ}
+        self._scratch = tempfile.mkdtemp(prefix=f"nnjax-{self._name}-")  # libraries leave files there
+        environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ, "TMPDIR": self._scratch}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", program, self._name, self._target, *paths],
+                [sys.executable, "-c", program, self._target, self._scratch, *paths],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -96,6 +100,10 @@ class SeparateTracker:
         self._send("finish", status, summary)
         self._calls.put(None)
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the process ends in at most so many seconds."""
+        return self._ended.wait(seconds)
+
     def wait(self, seconds: float, late: str = "it did not finish in time") -> bool:
         """Waits until all is written, at most so long; returns whether it is. The process is ended in any case.
 
@@ -114,6 +122,7 @@ class SeparateTracker:
             self.kill()
         for thread in self._threads:
             thread.join(1.0)
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of a process that crashed
         return self._done.is_set()
 
     def hand_over(self, seconds: float) -> None:
@@ -128,6 +137,7 @@ class SeparateTracker:
             self._process.kill()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _send(self, *call: Any) -> None:
         if self.failure:

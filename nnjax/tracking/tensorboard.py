@@ -9,6 +9,7 @@ queue of `tensorboardX.SummaryWriter` would block, and its `flush` waits for the
 """
 
 import os
+import shlex
 import socket
 import struct
 import time
@@ -41,7 +42,7 @@ class TensorBoard:
         if run.resume_step is not None:
             self._event(step=run.resume_step + 1, session_log=SessionLog(status=SessionLog.START))
         self._text("config", _table(config))
-        return f"{run.store} (tensorboard --logdir {run.store})"
+        return f"tensorboard --logdir {shlex.quote(str(run.store))}"
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes scalars."""

@@ -50,7 +50,7 @@ class Tracker(Protocol):
     """Writes a run to a tracker. Each method may raise whatever its library raises."""
 
     def start(self, run: TrackedRun, config: Mapping[str, Scalar]) -> str:
-        """Opens the run, the earlier one of a resumed run; returns where it is, and how to see it, in one line."""
+        """Opens the run, the earlier one of a resumed run; returns its address, or the command that shows it."""
         ...
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:

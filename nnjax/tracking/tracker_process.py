@@ -1,6 +1,6 @@
 """A tracker's own process: reads calls from its standard input, one JSON array a line, and passes them to the tracker.
 
-    echo '["finish", "completed", {}]' | python -c "from nnjax.tracking.tracker_process import main; main('wandb', 'x.log')"
+    echo '["finish", "completed", {}]' | python -c "from nnjax.tracking.tracker_process import main; main('a:B', '/tmp/x')"
 
 Why a process: the libraries take seconds to import, start threads and servers, register functions to run at exit, write to the
 console, read their settings from the environment once in a process, and may crash or wait for a server. Here none of it touches
@@ -13,8 +13,8 @@ It answers with one JSON object a line: `{"place": …}` when the run is open, `
 import importlib
 import json
 import os
+import shutil
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -31,12 +31,12 @@ TRACKERS = {
 _NICENESS = 10  # the training goes first
 
 
-def main(name: str, target: str) -> None:
+def main(target: str, scratch: str) -> None:
     """Runs a tracker until `finish` or the end of the input.
 
     Args:
-        name: of the tracker.
         target: its class, as MODULE:CLASS.
+        scratch: a folder for temporary files, which is removed at the end; `TMPDIR` names it, too.
     """
     calls, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     silence = os.open(os.devnull, os.O_RDONLY)
@@ -44,9 +44,8 @@ def main(name: str, target: str) -> None:
     os.dup2(2, 1)  # what a library prints goes to the log
     with suppress(OSError):
         os.nice(_NICENESS)
-    with tempfile.TemporaryDirectory(prefix=f"nnjax-{name}-", ignore_cleanup_errors=True) as scratch:
-        os.environ["TMPDIR"] = tempfile.tempdir = scratch  # libraries leave files there
-        failed = _serve(target, calls, answers)
+    failed = _serve(target, calls, answers)
+    shutil.rmtree(scratch, ignore_errors=True)
     with suppress(OSError):
         answers.flush()
     sys.stdout.flush()

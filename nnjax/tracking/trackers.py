@@ -29,11 +29,18 @@ class Trackers:
         trackers: by name.
         warn: called with a line for each tracker that stops.
         patience: seconds that `finish` waits, for all trackers together.
+        say: called with a line where it waits for longer than a moment.
     """
 
-    def __init__(self, trackers: Mapping[str, Tracker], warn: Callable[[str], None], patience: float) -> None:
+    def __init__(
+        self,
+        trackers: Mapping[str, Tracker],
+        warn: Callable[[str], None],
+        patience: float,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._trackers = dict(trackers)
-        self._warn, self._patience = warn, patience
+        self._warn, self._patience, self._say = warn, patience, say
         self._places: dict[str, str] = {}
         self._failed: list[SeparateTracker] = []
         self._is_started = self._has_logged = False
@@ -87,11 +94,14 @@ class Trackers:
         """Closes the runs, and waits for those in other processes; returns a line for each, which says where it is."""
         self._each(lambda name, tracker: tracker.finish(status, summary))
         until = time.monotonic() + self._patience
+        separate = {name: tracker for name, tracker in self._trackers.items() if isinstance(tracker, SeparateTracker)}
+        if late := [name for name, tracker in separate.items() if not tracker.ends_within(_MOMENT / len(separate))]:
+            self._say(f"waiting for {' and '.join(late)} to write the rest, at most {self._patience:g} s")
 
         def wait(name: str, tracker: Tracker) -> None:
             if isinstance(tracker, SeparateTracker):
-                late = f"it did not finish within {self._patience:g} s (report.tracking.patience)"
-                is_done = tracker.wait(max(until - time.monotonic(), 0.1), late)
+                failure = f"it did not finish within {self._patience:g} s (report.tracking.patience)"
+                is_done = tracker.wait(max(until - time.monotonic(), 0.1), failure)
                 self._places[name] = tracker.place
                 if not is_done:
                     raise TrackerStoppedError(tracker.failure)

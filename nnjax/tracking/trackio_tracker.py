@@ -5,6 +5,7 @@ It runs in a process of its own: see `nnjax.tracking.tracker_process`. `TRACKIO_
 """
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Trackio:
             auto_log_gpu=False,
             auto_log_cpu=False,
         )
-        return f"{store} (TRACKIO_DIR={store} trackio show --project {run.project})"
+        return f"TRACKIO_DIR={shlex.quote(store)} trackio show --project {run.project}"
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes numbers."""

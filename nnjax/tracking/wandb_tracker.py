@@ -4,6 +4,7 @@ It runs in a process of its own: see `nnjax.tracking.tracker_process`. `WANDB_MO
 """
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Wandb:
         self._step = 0
 
     def start(self, run: TrackedRun, config: Mapping[str, Scalar]) -> str:
-        """Starts the run. Nothing of the machine is recorded besides: no console, host name, git state, code or load."""
+        """Starts the run. Of the machine it records the installed packages; no console, host name, git state, code or load."""
         store = Path(os.environ.setdefault("WANDB_DIR", str(run.store.parent)))  # W&B makes a folder `wandb` in it
         own = store / "wandb"
         if own.is_symlink():
@@ -40,6 +41,7 @@ class Wandb:
             console="off",
             silent=True,
             symlink=False,
+            host="",
             disable_git=True,
             disable_code=True,
             save_code=False,
@@ -63,8 +65,7 @@ class Wandb:
         self._run.define_metric("*", step_metric="step")
         if mode != "offline":
             return str(self._run.url or own)
-        folder = Path(self._run.dir).parent
-        return f"{folder} (upload it with: wandb sync {folder})"
+        return f"wandb sync {shlex.quote(str(Path(self._run.dir).parent))}, should it ever be uploaded"
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes a row."""

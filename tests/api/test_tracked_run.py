@@ -147,7 +147,7 @@ def test_without_a_folder_no_tracker_is_started(tiny, fakes, tmp_path, monkeypat
     assert "report.trackers: a training without a folder writes to no tracker" in capsys.readouterr().out
 
 
-def test_which_trackers_a_run_has(tiny, monkeypatch):
+def test_which_trackers_a_run_has(tiny, fakes, monkeypatch):
     def names(there, *overrides):
         monkeypatch.setattr(tracked_run, "find_spec", lambda name: "here" if there else None)
         return chosen(tiny(*overrides).report)

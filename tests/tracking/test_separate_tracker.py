@@ -14,6 +14,15 @@ from nnjax.tracking.tracker import TrackedRun
 PATIENCE = 60.0  # never waited for where the code is right
 
 
+@pytest.fixture(autouse=True)
+def scratch(tmp_path_factory, monkeypatch):
+    """The folder for temporary files is empty afterwards."""
+    folder = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
 @pytest.fixture
 def run(tmp_path):
     return TrackedRun("run", "sweep", "0123abcd", tmp_path, tmp_path / "fake", "nnjax", 4)
@@ -102,7 +111,7 @@ folder = Path({str(run.folder)!r})
 tracker = SeparateTracker("fake", "fake_trackers:Recording", folder / "trackers.log")
 tracker.start(TrackedRun("run", None, "0123abcd", folder, folder / "fake", "nnjax"), {{}})
 tracker.log(10, {{"train/loss": 0.5}})
-while not tracker.place: time.sleep(0.01)
+while not tracker.place and not tracker.failure: time.sleep(0.01)
 print("ready", flush=True)
 time.sleep(600)"""
     paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parents[1])])

@@ -69,7 +69,7 @@ def test_config_figure_checkpoint_and_summary(run, tmp_path):
     tracker.figure(tmp_path / "curves.png")
     tracker.checkpoint(tmp_path / "checkpoints", True)
     tracker.finish("completed", {"test.loss": 0.5, "reason": None})
-    assert place == f"{run.store} (tensorboard --logdir {run.store})"
+    assert place == f"tensorboard --logdir {run.store}"
     texts = texts_of(run)
     assert "| model.name | cnn |\n| seed | 3 |" in texts["config"]
     assert "| a | b\\|c |" in texts["config"]
