@@ -172,7 +172,8 @@ def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, befor
         facts = run_facts(run_dir)
         if facts.summary.get("status") != "preempted":
             write_page(run_dir / PAGE, run_page(facts))
-            console.print(f"A page to send: {shell_text(run_dir / PAGE)}")
+            what = "A page to send" if facts.records else "A page about the failed run"
+            console.print(f"{what}: {shell_text(run_dir / PAGE)}")
     except Exception as error:
         console.warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
