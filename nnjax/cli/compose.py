@@ -244,7 +244,11 @@ def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
 
 
 def compose(
-    verb: str, overrides: Sequence[str], directories: Sequence[Path] = (), run_mode: RunMode = RunMode.RUN
+    verb: str,
+    overrides: Sequence[str],
+    directories: Sequence[Path] = (),
+    run_mode: RunMode = RunMode.RUN,
+    loader: ConfigLoader | None = None,
 ) -> Composition:
     """Composes a verb's config, without the schema.
 
@@ -253,11 +257,12 @@ def compose(
         overrides: as on the command line.
         directories: config folders; the project's if empty.
         run_mode: MULTIRUN leaves out the keys that are swept over.
+        loader: of `config_loader(directories)`, for many compositions; None makes one.
 
     Raises:
         ConfigError: if Hydra refuses a file or an override.
     """
-    loader = config_loader(directories)
+    loader = loader or config_loader(directories)
     overrides = [with_none(readable(text, loader), loader) for text in overrides]
     check_overrides(overrides, loader, sweep=run_mode == RunMode.MULTIRUN)
 
@@ -279,7 +284,7 @@ def compose(
         # or accepts it, since an item of a list may leave out its defaults.
         forced = [_forced(text, loader) for text in overrides]
         if cannot_override(error) and forced != overrides:
-            return compose(verb, forced, directories, run_mode)
+            return compose(verb, forced, directories, run_mode, loader)
         raise translate(error, overrides, loader, composes) from error
     refuse_code(config, loader)
     keys: list[Any] = [key for key in config if key != "hydra"]

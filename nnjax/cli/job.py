@@ -18,14 +18,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.auto_resume import AUTO, settled
+from nnjax.cli.auto_resume import AUTO, holds_run, settled
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain, printing_to
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, find_run, locked, newest_run, read_earlier
-from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
+from nnjax.cli.sweep_results import NOT_STARTED, JobResult, begin_job, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
 from nnjax.config.diagnostics import Problem
@@ -33,6 +33,7 @@ from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinis
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, config_hash, parse
 from nnjax.config.paths import expanded, file_name, outside_fault, shown_path
+from nnjax.config.report_options import ReportConfig
 from nnjax.config.schema import TrainConfig, VerifyConfig
 from nnjax.config.search_options import SEARCH_RESUMABLE, SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
@@ -103,6 +104,8 @@ class Job:
                     if self.numbers is not None or (self.share and is_restarted()):
                         config = replace(config, resume=AUTO)
                     config = settled(config, run_dir, origins)
+                if self.code is not None and not holds_run(run_dir):
+                    begin_job(run_dir, self.code)
                 with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                     summary = self.task(config, run_dir)
         except RunFinishedError as line:
@@ -147,9 +150,10 @@ def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[objec
     return on_leaving(remove)
 
 
-def _found(run: str, key: str, composition: Composition) -> str:
+def _found(run: str, key: str, composition: Composition, schema: type) -> str:
     folder = find_run(run, key, composition)
-    require_plugins(folder, key, complain)
+    if schema is not ReportConfig:  # a report needs the run's files alone, and says what only its options would show
+        require_plugins(folder, key, complain)
     return str(folder)
 
 
@@ -163,9 +167,9 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
         if isinstance(values[key], list) and all(isinstance(run, str) for run in values[key]):  # of a verb that takes several
-            values[key] = [_found(run, key, composition) for run in values[key]]
+            values[key] = [_found(run, key, composition, schema) for run in values[key]]
         if isinstance(values[key], str) and (key, values[key]) != ("resume", AUTO):
-            values[key] = _found(values[key], key, composition)
+            values[key] = _found(values[key], key, composition, schema)
     earlier = ("run",) if schema in _OF_A_RUN else ("resume", "rerun")
     given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from nnjax.cli.compose import Composition, compose, config_loader
-from nnjax.cli.hydra_internals import Override
+from nnjax.cli.hydra_internals import Override, keep_files
 from nnjax.cli.overrides import is_group, parse_override
 
 
@@ -47,7 +47,8 @@ class Templates:
 
     def __init__(self, verb: str, settings: Sequence[str], directories: Sequence[Path]) -> None:
         self._verb, self._settings, self._directories = verb, list(settings), directories
-        loader = config_loader(directories)
+        self._loader = loader = config_loader(directories)
+        keep_files(loader)
         self._parse: Callable[[str], Override] = cache(lambda text: parse_override(text, loader))
         self._is_value: Callable[[str], bool] = cache(lambda text: _is_value(self._parse(text), loader))
         self._templates: dict[tuple[str, ...], _Template] = {}
@@ -67,7 +68,7 @@ class Templates:
                 return self._filled(template, texts)
             except OmegaConfBaseException:  # composing anew words the error
                 del self._templates[kind]
-        composition = compose(self._verb, [*self._settings, *texts], self._directories)
+        composition = compose(self._verb, [*self._settings, *texts], self._directories, loader=self._loader)
         given = composition.overrides[len(self._settings) :]
         pairs = zip(given, texts, strict=True)
         prefixes = tuple("++" if text.startswith("++") and not own.startswith("+") else "" for text, own in pairs)

@@ -91,7 +91,10 @@ def _equals(fact: Any, value: str) -> bool:
         return show(fact) == value.lower()
     if isinstance(fact, int | float):
         return _number(value) == fact or _percent(value) == fact
-    return fnmatchcase(str(fact), value)
+    text = str(fact)
+    if _DATE.fullmatch(value) and _DATE.match(text):  # a date is all of its day, a month all of its days
+        return text.startswith(value.replace("T", " "))
+    return text == value or fnmatchcase(text, value)  # a name may hold brackets
 
 
 def _comparable(fact: Any, value: str) -> tuple[Any, Any]:

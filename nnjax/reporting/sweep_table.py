@@ -12,15 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.plugins import plugin_words
 from nnjax.cli.runs import holds_config, read_config
-from nnjax.cli.sweep_file import SWEEP_FILE
+from nnjax.cli.sweep_file import SWEEP_FILE, read_sweep
 from nnjax.cli.sweep_plan import sweep_exit_code
 from nnjax.cli.sweep_results import FINAL_CODES, JobResult
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import TrainConfig
-from nnjax.config.shell import shell_text
+from nnjax.config.shell import shell_text, shell_word
 from nnjax.reporting.best import best_of, measured_on, validated_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
@@ -35,7 +36,8 @@ _MAX_NAME_LENGTH = 60
 def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     """Prints a table of a sweep's jobs, also to `sweep.log` in the sweep's folder, and draws `losses.png` there.
 
-    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines.
+    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines. The last line is the
+    command that makes one page of the sweep: making it takes a second or two, and most sweeps are read in the terminal.
     """
     jobs = [_Job(result) for result in results]
     names = short_names(_names(results), _MAX_NAME_LENGTH)
@@ -58,6 +60,9 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
             several = {"losses": losses} if len(set(losses.values())) > 1 else {}
             draw_sweep({name: job.records for name, job in drawn.items()}, sweep_dir / "losses.png", **several)
             console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
+        if len(jobs) > 1 and any(result.exit_code == 0 for result in results):
+            command = f"{verb_command('report')} {shell_word(f'sweep={sweep_dir}')}"
+            console.print(f"a page to send, with intervals and tests of the differences: {command}")
 
 
 def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
@@ -67,9 +72,17 @@ def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
     lines = [f"{states}; exit code {sweep_exit_code([result.exit_code for result in results])}"]
     left = sum(result.exit_code not in FINAL_CODES for result in results)
     if left and (sweep_dir / SWEEP_FILE).exists():
-        command = f"{verb_command('train')} -m resume={shell_text(sweep_dir)}"
+        command = f"{verb_command('train')} -m {shell_word(f'resume={sweep_dir}')}{_config_dir(sweep_dir)}{plugin_words()}"
         lines.append(f"{left} of {len(results)} jobs have no result; {command} runs them")
     return "\n".join(lines)
+
+
+def _config_dir(sweep_dir: Path) -> str:
+    """The words that name the sweep's own folder of configs, for a command line; empty without one."""
+    with suppress(ConfigError):
+        if folder := read_sweep(sweep_dir).config_dir:
+            return f" --config-dir {shell_word(folder)}"
+    return ""
 
 
 def row_of(result: JobResult) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_a_job_is_what_hydra_composes(overrides):
 
 def test_a_sweep_over_values_is_composed_once(monkeypatch):
     calls = []
-    monkeypatch.setattr(sweep_templates, "compose", lambda *args: calls.append(args) or compose(*args))
+    monkeypatch.setattr(sweep_templates, "compose", lambda *args, **loader: calls.append(args) or compose(*args, **loader))
     sweep = compose("train", ["model=cnn,fnn", "seed=range(50)", "data.validation=0.1,0.2"], run_mode=RunMode.MULTIRUN)
     seeds = [single.job.seed for single in job_configs(sweep, print)]
     assert seeds == [seed for _ in range(2) for seed in range(50) for _ in range(2)]

@@ -35,6 +35,17 @@ def test_it_is_measured_and_resumed_with_the_flag_only(folder):
     assert summary_of(folder / "run")["epochs"] == 2
 
 
+def test_its_page_is_written_without_the_flag_and_has_its_command_with_it(folder):
+    run("report", f"run={folder}/run", f"hydra.run.dir={folder}/without", cwd=folder)
+    text = (folder / "without/report.html").read_text(encoding="utf-8")
+    assert "The defaults of its options are not known here" in text
+    assert "Train it again" not in text
+    run("report", f"run={folder}/run", "--plugin", "my_models.py", "measure=false", f"hydra.run.dir={folder}/with", cwd=folder)
+    text = (folder / "with/report.html").read_text(encoding="utf-8")
+    assert "model=residual" in text.partition(">Train it again</h2>")[2]
+    assert "--plugin my_models.py" in text
+
+
 def test_its_options_are_listed_shown_and_swept_over(folder):
     plugin = ("--plugin", "my_models.py")
     assert "neurons, residual, rnn" in run("train", *plugin, "--help", cwd=folder).stdout

@@ -31,6 +31,15 @@ def test_jobs_are_called_by_what_sets_them_apart(tmp_path, monkeypatch, capsys):
     assert "losses.png" in capsys.readouterr().out
 
 
+def test_the_command_of_the_sweeps_page_is_the_last_line(tmp_path, capsys):
+    sweep = tmp_path / "my sweep"
+    jobs = [job(sweep, n, f"seed={n}", losses=[1.0, 0.5]) for n in range(2)]
+    show_sweep(sweep, jobs)
+    assert capsys.readouterr().out.split("\n")[-2].endswith(f"python -m experiments.report 'sweep={sweep}'")
+    show_sweep(sweep, jobs[:1])
+    assert "experiments.report" not in capsys.readouterr().out
+
+
 def test_forecasts_come_into_the_table(tmp_path, capsys):
     results = [
         JobResult(n, (f"seed={n}",), None, 0, None, {"status": "completed", "test": {"loss": 1.0}, "forecast": forecast})
