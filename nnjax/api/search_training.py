@@ -7,7 +7,6 @@
 The test split is dropped from the dataset before the first training, so that no trial can be measured on it.
 """
 
-import gc
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from nnjax.api.kept_programs import free_programs
 from nnjax.api.memory_checkpoints import MemoryCheckpoints
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.memory_checks import out_of_memory_explained
@@ -28,8 +28,6 @@ from nnjax.parallel.preemption import StopSignal
 from nnjax.searching.space import experiment_of, values_of, with_values
 from nnjax.searching.study import Asked, Outcome
 from nnjax.training.training_progress import Numbers
-
-_PROGRAMS_KEPT = 16
 
 Report = Callable[[int, int, float], bool]
 """From a trial, the number of an evaluation, from 1, and its value, to whether the trial is worse than others were."""
@@ -53,7 +51,6 @@ class TrialTrainer:
     def __init__(self, config: SearchConfig, dataset: Dataset, options: Mapping[str, Mapping[str, Any]]) -> None:
         self._search, self._experiment, self._options = config.search, experiment_of(config), options
         self._dataset = without_test(dataset)
-        self._num_programs = 0
 
     def config_of(self, settings: Mapping[str, Any]) -> TrainConfig:
         """Returns the config of a trial.
@@ -98,7 +95,7 @@ class TrialTrainer:
         return config
 
     def _outcomes(self, config: TrainConfig, group: Sequence[Asked], report: Report) -> Iterator[tuple[int, Outcome]]:
-        self._forget_programs()
+        free_programs()
         measured = _Measurement(self._search.objectives[0], [trial.number for trial in group], config.training.seeds, report)
         try:
             with out_of_memory_explained(config):
@@ -113,15 +110,6 @@ class TrialTrainer:
             return
         for index, trial in enumerate(group):
             yield trial.number, measured.outcome(index, self._search.objectives, config.training.test, about)
-
-    def _forget_programs(self) -> None:
-        """Frees now and then what JAX keeps of earlier programs: 14 MB each for a small network, and its data on the device."""
-        self._num_programs += 1
-        if self._num_programs % _PROGRAMS_KEPT == 0:
-            import jax
-
-            jax.clear_caches()
-            gc.collect()
 
 
 class _Measurement:

@@ -33,6 +33,7 @@ utils.run_and_report
     prints a traceback where Hydra cannot make a folder; nnjax prints one line. Without it, the traceback is back.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +44,12 @@ from hydra import version
 from hydra._internal import utils
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
@@ -63,7 +65,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log, setup_globals
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf.basecontainer import BaseContainer
 
 __all__ = [
@@ -85,9 +87,11 @@ __all__ = [
     "create_functions",
     "get_args_parser",
     "group_options",
+    "keep_files",
     "load_file",
     "new_config_loader",
     "run_and_report",
+    "schema_exists",
     "separate_state",
     "wrapped_reports",
 ]
@@ -117,10 +121,46 @@ def new_config_loader(directories: Sequence[Path]) -> ConfigLoader:
     return ConfigLoaderImpl(search_path)
 
 
+def keep_files(loader: ConfigLoader) -> None:
+    """Makes a loader read each file once, for the many compositions of a sweep; a file that changes later is not read again."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    loader.repository = _KeptFiles(loader.repository.sources, {})
+
+
+class _KeptFiles(ConfigRepository):
+    """A repository that keeps what it has read, and gives each composition copies, which Hydra changes.
+
+    Args:
+        sources: the folders and stored configs, in order.
+        read: the files read so far, by name; None for a file that is not there.
+    """
+
+    def __init__(self, sources: list[ConfigSource], read: dict[str, ConfigResult | None]) -> None:
+        self.sources, self._read = sources, read
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_KeptFiles":
+        return _KeptFiles(list(self.sources), self._read)  # Hydra copies it for each composition
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        super().initialize_sources(config_search_path)  # of a composition with `hydra.searchpath`, which finds other files
+        self._read = {}
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        if config_path not in self._read:
+            self._read[config_path] = super().load_config(config_path)
+        return copy.deepcopy(self._read[config_path])
+
+
 def load_file(loader: ConfigLoader, name: str) -> ConfigResult | None:
     """Reads a config file as it is written, by its name without the ending; None if there is no such file."""
     assert isinstance(loader, ConfigLoaderImpl)
     return loader.repository.load_config(name)
+
+
+def schema_exists(loader: ConfigLoader, name: str) -> bool:
+    """Whether a stored config of this name is merged with the file of the same name."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    return bool(loader.repository.get_schema_source().is_config(name))
 
 
 def group_options(loader: ConfigLoader, group: str) -> list[str]:

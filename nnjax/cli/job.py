@@ -18,14 +18,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.auto_resume import AUTO, settled
+from nnjax.cli.auto_resume import AUTO, holds_run, settled
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
 from nnjax.cli.process import complain, printing_to
 from nnjax.cli.run_folder import working_in
 from nnjax.cli.runs import CONFIG_FILE, RESUMABLE, find_run, locked, newest_run, read_earlier
-from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
+from nnjax.cli.sweep_results import NOT_STARTED, JobResult, begin_job, write_outcome
 from nnjax.cli.unbegun import remove_unbegun
 from nnjax.cli.worker import SWEEP, Share, is_restarted, run_in_worker
 from nnjax.config.diagnostics import Problem
@@ -104,6 +104,8 @@ class Job:
                     if self.numbers is not None or (self.share and is_restarted()):
                         config = replace(config, resume=AUTO)
                     config = settled(config, run_dir, origins)
+                if self.code is not None and not holds_run(run_dir):
+                    begin_job(run_dir, self.code)
                 with _put_away(run_dir, number), working_in(run_dir, config, origins), out_of_memory_explained(config):
                     summary = self.task(config, run_dir)
         except RunFinishedError as line:

@@ -5,7 +5,7 @@
 
 A job is finished if it ended with a result, or diverged, and its config, its code and the content of its data are unchanged. A
 job that was stopped or failed resumes from its last checkpoint, in its folder. A job whose config, code or data have changed is
-trained anew, in a new folder beside the old one: nothing is overwritten.
+trained anew, in a new folder beside the old one: nothing is overwritten, and no result is half of one code and half of another.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.finished_runs import finished_summary
 from nnjax.cli.runs import holds_config, read_config
 from nnjax.cli.sessions import steps_done
 from nnjax.cli.sweep_plan import PlannedJob
-from nnjax.cli.sweep_results import FINAL_CODES, OUTCOME_FILE, JobResult, collect
+from nnjax.cli.sweep_results import FINAL_CODES, OUTCOME_FILE, JobResult, code_begun, collect
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import config_hash
 from nnjax.config.stored_files import MOST_RESULTS, read_json
@@ -32,7 +33,7 @@ class Remaining:
         finished: numbers of the jobs whose results are kept.
         resumed: those that have a checkpoint, and go on from it.
         anew: those that start from the beginning.
-        changed: why a job with a result is trained anew, by number.
+        changed: why a job with a result or a checkpoint is trained anew, by number.
     """
 
     jobs: tuple[PlannedJob, ...]
@@ -96,25 +97,27 @@ def _difference(
     is_final: bool,
 ) -> str | None:
     """Why a job cannot go on from what it left, or its result is not kept; None if nothing is in the way."""
+    what = "result" if is_final or finished_summary(folder) else "checkpoint" if steps_done(folder) else None
     if not holds_config(folder):
         return "its config is missing" if is_final else None
     if (trained := result.config) is None:
         try:
             trained = config_hash(read_config(type(job.config), folder))
         except ConfigError:
-            return "its config is damaged" if is_final or steps_done(folder) else None
+            return "its config is damaged" if what else None
     if trained != config_hash(job.config):
-        return "its config has changed"
-    if not is_final:
+        return f"its config has changed since its {what or 'start'}"
+    if what is None:
         return None
-    if result.code != code:
-        return "the code has changed" if result.code else "the version of its code is unknown"
+    began = result.code if is_final else code_begun(folder) or code  # of a job that an earlier version began, it is unknown
+    if began != code:
+        return f"the code has changed since its {what}" if began else "the version of its code is unknown"
     if data_hash is not None:
         trained_on = None
         with suppress(OSError, ConfigError, ValueError, TypeError):
             trained_on = read_json(folder / "summary.json", MOST_RESULTS).get("data_hash")
-        if trained_on != data_hash(job.config):
-            return "its data have changed" if trained_on else "the content of its data is unknown"
+        if (is_final or trained_on) and trained_on != data_hash(job.config):  # a resume compares the data of a killed job
+            return f"its data have changed since its {what}" if trained_on else "the content of its data is unknown"
     return None
 
 

@@ -80,7 +80,7 @@ def run_sweep(job: Job, composition: Composition, flags: Sequence[str], calls: S
             f"{given}: names the folder of a single run; for this sweep write hydra.sweep.dir={value} {ON_COMMAND_LINE}"
         )
     if job.schema is TrainConfig and (folder := _sweep_to_resume(composition)) is not None:
-        return _resume(job, composition, folder, calls)
+        return _resume(job, composition, folder, calls, keep_going=keep_going)
     if not lists_jobs(composition):
         check_job(job.schema, composition)
         return _run_unlisted(job, composition, flags, calls)
@@ -101,6 +101,7 @@ def run_sweep(job: Job, composition: Composition, flags: Sequence[str], calls: S
         keep_going=keep_going,
         jobs=tuple(StoredJob(planned.overrides, planned.folder) for planned in jobs),
         plugins=tuple(plugin.name for plugin in loaded_plugins()),
+        config_dir=_config_dir(composition),
     )
     return _launch(job, composition, jobs, range(len(jobs)), sweep_dir, calls, sweep)
 
@@ -179,16 +180,20 @@ def _sweep_to_resume(composition: Composition) -> Path | None:
     return find_sweep(resume, (Path.cwd(), project_root())) if isinstance(resume, str) else None
 
 
-def _resume(job: Job, composition: Composition, sweep_dir: Path, calls: SweepCalls) -> int:
+def _resume(job: Job, composition: Composition, sweep_dir: Path, calls: SweepCalls, *, keep_going: bool) -> int:
     """Runs what is left of a sweep, in its folder."""
-    stored = read_sweep(sweep_dir)
-    given = {Path(plugin.name).name for plugin in loaded_plugins()}
-    if missing := [name for name in stored.plugins if Path(name).name not in given]:
-        again = " ".join(f"--plugin {shell_word(name)}" for name in missing)
-        raise ConfigError(f"{shown_path(sweep_dir)}: was started with a plugin; give it again: {again}")
-    settings = _settings(composition, stored, sweep_dir)
-    composed = compose(stored.verb, [*stored.task, *settings], composition.directories, RunMode.MULTIRUN)
-    with locked(sweep_dir):
+    with locked(sweep_dir):  # first: another process that resumes it changes its record
+        stored = read_sweep(sweep_dir)
+        stored = replace(stored, keep_going=stored.keep_going or keep_going)
+        given = {Path(plugin.name).name for plugin in loaded_plugins()}
+        if missing := [name for name in stored.plugins if Path(name).name not in given]:
+            again = " ".join(f"--plugin {shell_word(name)}" for name in missing)
+            raise ConfigError(f"{shown_path(sweep_dir)}: was started with a plugin; give it again: {again}")
+        if stored.config_dir and not _config_dir(composition):
+            again = f"--config-dir {shell_word(stored.config_dir)}"
+            raise ConfigError(f"{shown_path(sweep_dir)}: was started with a folder of configs; give it again: {again}")
+        settings = _settings(composition, stored, sweep_dir)
+        composed = compose(stored.verb, [*stored.task, *settings], composition.directories, RunMode.MULTIRUN)
         jobs = plan_again(job.schema, composed, stored.jobs, keep_going=stored.keep_going)
         left = remaining(jobs, sweep_dir, code_version(), calls.data_hash)
         _tell(left, sweep_dir)
@@ -196,6 +201,12 @@ def _resume(job: Job, composition: Composition, sweep_dir: Path, calls: SweepCal
         job.numbers = left.to_run
         kept = replace(stored, jobs=tuple(StoredJob(planned.overrides, planned.folder) for planned in left.jobs))
         return _launch(job, composed, left.jobs, left.to_run, sweep_dir, calls, kept)
+
+
+def _config_dir(composition: Composition) -> str:
+    """The folder given with `--config-dir`; empty without one."""
+    sources = composition.hydra.runtime.config_sources
+    return next((str(source.path) for source in sources if source.provider == "command-line"), "")
 
 
 def _settings(composition: Composition, stored: SweepFile, sweep_dir: Path) -> list[str]:
@@ -231,4 +242,4 @@ def _tell(left: Remaining, sweep_dir: Path) -> None:
         flush=True,
     )
     for number, reason in sorted(left.changed.items()):
-        complain(f"job {number}: {reason} since its result; it is trained anew, in {left.jobs[number].folder}")
+        complain(f"job {number}: {reason}; it is trained anew, in {left.jobs[number].folder}")

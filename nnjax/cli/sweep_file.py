@@ -40,6 +40,7 @@ class SweepFile:
         keep_going: whether a job whose values do not go together fails alone.
         jobs: all jobs, in order.
         plugins: the files given with `--plugin`.
+        config_dir: the folder given with `--config-dir`; empty without one.
     """
 
     verb: str
@@ -48,6 +49,7 @@ class SweepFile:
     keep_going: bool
     jobs: tuple[StoredJob, ...]
     plugins: tuple[str, ...] = ()
+    config_dir: str = ""
 
 
 def write_sweep(sweep: SweepFile, sweep_dir: Path) -> None:
@@ -69,7 +71,8 @@ def read_sweep(sweep_dir: Path) -> SweepFile:
         if not isinstance(found["verb"], str) or not isinstance(found["keep_going"], bool) or not jobs:
             raise ValueError
         texts = {name: _texts(found[name]) for name in ("task", "hydra", "plugins")}
-        return SweepFile(verb=found["verb"], keep_going=found["keep_going"], jobs=jobs, **texts)
+        (config_dir,) = _texts([found.get("config_dir", "")])  # earlier versions did not note it
+        return SweepFile(verb=found["verb"], keep_going=found["keep_going"], jobs=jobs, **texts, config_dir=config_dir)
     except FileNotFoundError as error:
         raise ConfigError(f"{shown_path(path)}: is missing; only a sweep that has this file can be resumed") from error
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -16,6 +16,7 @@ from nnjax.config.errors import ConfigError, DataError, DivergedError, Preempted
 from nnjax.config.stored_files import MOST_RESULTS, read_json, write_text
 
 OUTCOME_FILE = ".hydra/outcome.json"
+CODE_FILE = ".hydra/code.json"
 DID_NOT_END = "did not end"
 NOT_STARTED = "not started"
 
@@ -64,6 +65,20 @@ class JobResult:
         if self.error == DID_NOT_END:
             return DID_NOT_END
         return _STATUSES.get(self.exit_code, "failed")
+
+
+def begin_job(run_dir: Path, code: str) -> None:
+    """Notes the version of the code by which a job that begins, and does not resume, is trained."""
+    path = run_dir / CODE_FILE
+    path.parent.mkdir(exist_ok=True)
+    write_text(path, json.dumps({"code": code}))
+
+
+def code_begun(run_dir: Path) -> str | None:
+    """The version of the code by which a job began; None if it is unknown."""
+    with suppress(OSError, ConfigError, KeyError, TypeError):
+        return str(read_json(run_dir / CODE_FILE, MOST_RESULTS)["code"])
+    return None
 
 
 def write_outcome(result: JobResult, run_dir: Path) -> None:

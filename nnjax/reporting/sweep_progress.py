@@ -3,7 +3,7 @@
 with watched(sweep_dir, jobs, numbers, live=True):
     ...                                       # the jobs; their folders are looked at twice a second
 
-    5 of 12 jobs ended: 4 completed, 1 diverged; 2 running; best so far job 3, test accuracy 97.50%; about 2 min left
+    5 of 12 jobs ended: 4 completed, 1 diverged; 2 running; best so far job 3, validation accuracy 97.50%; about 2 min left
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,8 @@ from rich.text import Text
 
 from nnjax.cli.runs import CONFIG_FILE
 from nnjax.cli.sweep_plan import PlannedJob
-from nnjax.cli.sweep_results import OUTCOME_FILE, JobResult, collect
-from nnjax.reporting.best import best_jobs
+from nnjax.cli.sweep_results import NOT_STARTED, OUTCOME_FILE, JobResult, collect
+from nnjax.reporting.best import best_of
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.sweep_table import row_of
@@ -72,20 +72,23 @@ class SweepWatch:
         """Numbers of the jobs that have begun and have not ended."""
         return [number for number in self.numbers if number not in self.ended and self._has(number, CONFIG_FILE)]
 
-    def line(self, now: float) -> str:
+    def line(self, now: float | None = None) -> str:
         """How far the sweep is.
 
         Args:
-            now: time, of `time.monotonic`.
+            now: time, of `time.monotonic`; None once no further job starts.
         """
         counts = Counter(result.status.replace("_", " ") for result in self.ended.values())
+        skipped = counts.pop(NOT_STARTED, 0)
         states = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        parts = [f"{len(self.ended)} of {len(self.jobs)} jobs ended{f': {states}' if states else ''}"]
+        parts = [f"{counts.total()} of {len(self.jobs)} jobs ended{f': {states}' if states else ''}"]
+        if skipped:
+            parts.append(f"{skipped} {NOT_STARTED}")
         if running := len(self.running):
             parts.append(f"{running} running")
         if best := self._best():
             parts.append(best)
-        if (left := self._seconds_left(now)) is not None:
+        if now is not None and (left := self._seconds_left(now)) is not None:
             parts.append(f"about {seconds_text(left)} left")
         return "; ".join(parts)
 
@@ -113,15 +116,12 @@ class SweepWatch:
 
     def _best(self) -> str | None:
         numbers = sorted(self.rows)
-        best = best_jobs([self.rows[number] for number in numbers])
+        best = best_of([self.rows[number] for number in numbers])
         if not best:
             return None
-        number = numbers[min(best)]
-        row = self.rows[number]
-        split = "forecast" if row.get("forecast") else "test"
-        results: Mapping[str, float] = row[split]
-        name = "rmse" if split == "forecast" else "accuracy" if "accuracy" in results else "loss"
-        return f"best so far job {number}, {split} {name} {metric_text(name, results[name])}"
+        number = numbers[min(best.jobs)]
+        value = self.rows[number][best.split][best.metric]
+        return f"best so far job {number}, {best.split} {best.metric} {metric_text(best.metric, value)}"
 
     def _seconds_left(self, now: float) -> float | None:
         """By the jobs that ended so far, several at a time or not; None before the first has."""
@@ -183,4 +183,4 @@ def watched(sweep_dir: Path, jobs: Sequence[PlannedJob], numbers: Sequence[int],
         over.set()
         thread.join()
         if watch.look() or live:
-            console.print(watch.line(time.monotonic()))
+            console.print(watch.line())

@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.plugins import plugin_words
 from nnjax.cli.runs import holds_config, read_config
-from nnjax.cli.sweep_file import SWEEP_FILE
+from nnjax.cli.sweep_file import SWEEP_FILE, read_sweep
 from nnjax.cli.sweep_plan import sweep_exit_code
 from nnjax.cli.sweep_results import FINAL_CODES, JobResult
 from nnjax.config.errors import ConfigError, DataError
@@ -21,7 +22,7 @@ from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text, shell_word
-from nnjax.reporting.best import measured_on
+from nnjax.reporting.best import best_of, measured_on, validated_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.run_summary import read_summary
@@ -43,6 +44,8 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     with RunConsole(sweep_dir / "sweep.log") as console:
         rows = [job.row for job in jobs]
         console.print(sweep_table(rows))
+        if best := best_of(rows):
+            console.print(best.note())
         if errors := sweep_errors(rows):
             console.print(errors)
         if len(results) > 1 and any(result.exit_code for result in results):
@@ -69,13 +72,21 @@ def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
     lines = [f"{states}; exit code {sweep_exit_code([result.exit_code for result in results])}"]
     left = sum(result.exit_code not in FINAL_CODES for result in results)
     if left and (sweep_dir / SWEEP_FILE).exists():
-        command = f"{verb_command('train')} -m resume={shell_text(sweep_dir)}"
+        command = f"{verb_command('train')} -m {shell_word(f'resume={sweep_dir}')}{_config_dir(sweep_dir)}{plugin_words()}"
         lines.append(f"{left} of {len(results)} jobs have no result; {command} runs them")
     return "\n".join(lines)
 
 
+def _config_dir(sweep_dir: Path) -> str:
+    """The words that name the sweep's own folder of configs, for a command line; empty without one."""
+    with suppress(ConfigError):
+        if folder := read_sweep(sweep_dir).config_dir:
+            return f" --config-dir {shell_word(folder)}"
+    return ""
+
+
 def row_of(result: JobResult) -> dict[str, Any]:
-    """A job's row for `nnjax.reporting.tables.sweep_table` and `nnjax.reporting.best.best_jobs`."""
+    """A job's row for `nnjax.reporting.tables.sweep_table` and `nnjax.reporting.best.best_of`."""
     return _Job(result).row
 
 
@@ -103,12 +114,30 @@ class _Job:
         return {}
 
     @cached_property
-    def records(self) -> list[dict[str, Any]]:
-        """The job's training records; empty if it ended before the first."""
+    def all_records(self) -> list[dict[str, Any]]:
+        """The job's records of all splits; empty if it ended before the first."""
         with suppress(DataError):
             if self.result.run_dir is not None:
-                return [record for record in read_metrics(self.result.run_dir) if record["split"] == "train"]
+                return read_metrics(self.result.run_dir)
         return []
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The job's training records."""
+        return [record for record in self.all_records if record["split"] == "train"]
+
+    @property
+    def validation(self) -> Mapping[str, Any] | None:
+        """The validation results of the network that was tested, which is not the last one with `training.test=best`."""
+        summary = self.summary
+        if summary.get("tested_step") == summary.get("steps"):
+            return summary.get("validation")
+        found = [
+            record
+            for record in self.all_records
+            if record["split"] == "validation" and record["step"] == summary.get("tested_step")
+        ]
+        return found[-1] if found else None
 
     @property
     def wants_figures(self) -> bool:
@@ -131,7 +160,9 @@ class _Job:
             "seconds": (self.summary.get("seconds") or {}).get("total"),
             "spread": self.summary.get("spread"),
             "trials": len(self.summary.get("trials") or ()),
+            "validation": self.validation if succeeded else None,
             "measured_on": None if self.config is None else measured_on(self.config),
+            "validated_on": None if self.config is None else validated_on(self.config),
             "loss": json.dumps(self.loss, sort_keys=True),
             "error": self.result.error,
         }

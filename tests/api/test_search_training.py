@@ -6,7 +6,7 @@ import pytest
 from small_runs import TINY
 
 import nnjax
-from nnjax.api import search_training
+from nnjax.api import kept_programs
 from nnjax.api.search_training import TrialTrainer, without_test
 from nnjax.cli.compose import compose_config
 from nnjax.config.search_options import SearchConfig
@@ -130,7 +130,8 @@ def test_the_best_evaluation_counts_where_the_best_would_be_tested(dataset):
 
 
 def test_what_jax_keeps_of_earlier_trials_is_freed(dataset, monkeypatch):
-    monkeypatch.setattr(search_training, "_PROGRAMS_KEPT", 2)
+    monkeypatch.setattr(kept_programs, "MOST", 2)
+    monkeypatch.setattr(kept_programs, "_trainings", [0])
     trainer = TrialTrainer(searched(), dataset, {})
     live = []
     for number in range(6):

@@ -17,6 +17,7 @@ from nnjax.cli.sweep_file import SWEEP_FILE, read_sweep
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.config.errors import ConfigError, DataError, DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
+from nnjax.reporting.sweep_table import show_sweep
 
 FAULTS = {
     "preempted": PreemptedError("SIGTERM: saved step 3"),
@@ -56,7 +57,8 @@ class Sweeps:
         if (fault := self.faults.get(config.seed)) is not None:
             (run_dir / "checkpoints/3").mkdir(parents=True, exist_ok=True)
             raise FAULTS[fault]
-        (run_dir / "summary.json").write_text(json.dumps({"status": "completed", "data_hash": self.data}))
+        done = {"status": "completed", "steps": 3, "test": {"loss": 1.0}, "data_hash": self.data}
+        (run_dir / "summary.json").write_text(json.dumps(done))
         return {"status": "completed", "steps": config.seed}
 
     def __call__(self, *arguments):
@@ -173,6 +175,42 @@ def test_a_finished_job_whose_code_or_data_have_changed_is_trained_anew_beside_i
     assert len(sweeps.results) == 2
 
 
+@pytest.mark.parametrize("fault", ["preempted", "killed", "torn"])
+def test_a_job_is_not_half_of_one_code_and_half_of_another(fault, sweeps, monkeypatch):
+    """A checkpoint of other code is left as it is; so is a result whose outcome is not there to tell its code."""
+    sweeps.faults = {} if fault == "torn" else {2: fault}
+    sweeps.start("model=fnn", "seed=1,2")
+    if fault == "torn":
+        (sweeps.job(1) / OUTCOME_FILE).unlink()
+    sweeps.faults = {}
+    monkeypatch.setattr(sweep_command, "code_version", lambda: "another")
+    assert sweeps.resume() == 0
+    assert sweeps.ran == [(1, False), (2, False)]
+    what = "result" if fault == "torn" else "checkpoint"
+    assert f"job 1: the code has changed since its {what}; it is trained anew, in 1_model-fnn_seed-2_2" in sweeps.err
+    assert sweeps.resume() == 0
+    assert sweeps.ran == []
+
+
+def test_a_half_trained_job_whose_data_have_changed_is_trained_anew(sweeps):
+    sweeps.faults = {2: "preempted"}
+    sweeps.start("model=fnn", "seed=1,2")
+    sweeps.faults, sweeps.data = {}, "sha256:2"
+    assert sweeps.resume() == 0
+    assert sweeps.ran == [(1, False), (2, False)]
+    assert "job 1: its data have changed since its checkpoint; it is trained anew" in sweeps.err
+
+
+def test_a_job_that_never_began_starts_whatever_the_code_was(sweeps, monkeypatch):
+    sweeps.faults = {1: "preempted"}
+    sweeps.start("model=fnn", "seed=1,2")
+    monkeypatch.setattr(sweep_command, "code_version", lambda: "another")
+    sweeps.faults = {}
+    assert sweeps.resume() == 0
+    assert sweeps.ran == [(1, False), (2, False)]
+    assert sweeps.job(1).name == "1_model-fnn_seed-2"
+
+
 def test_a_report_setting_or_a_faster_disk_is_no_other_experiment(sweeps):
     """`config_hash` leaves out what does not change the numbers."""
     sweeps.start("model=fnn", "seed=1,2", "report.figures=false")
@@ -197,6 +235,33 @@ def test_a_bad_job_fails_alone_in_the_resumed_sweep_too(sweeps):
     sweeps.faults = {}
     assert sweeps.resume() == 2
     assert sweeps.states == ["config error", "config error", "completed", "completed"]
+
+
+def test_a_resume_may_leave_jobs_out_that_cannot_run_any_more(sweeps):
+    sweeps.start("model=fnn", "seed=1,2")
+    path = sweeps.folder / "one" / SWEEP_FILE
+    stored = json.loads(path.read_text())
+    stored["jobs"][0]["overrides"].append("training.global_batch_size=5000")
+    path.write_text(json.dumps(stored))
+    assert sweeps.resume() == 2
+    assert "no job was started; --keep-going runs the other 1" in sweeps.err
+    assert sweeps.resume("--keep-going") == 2
+    assert sweeps.states == ["config error", "completed"]
+
+
+def test_a_sweep_with_a_folder_of_configs_asks_for_it_again(sweeps, tmp_path):
+    own = tmp_path / "own"
+    (own / "experiment").mkdir(parents=True)
+    (own / "experiment/mine.yaml").write_text("# @package _global_\nseed: 7\n")
+    sweeps.faults = {7: "preempted"}
+    assert sweeps.start("--config-dir", str(own), "experiment=mine", "model=fnn", "data.validation=0.1,0.2") == 75
+    show_sweep(sweeps.folder / "one", sweeps.results)
+    assert f"-m resume={sweeps.folder / 'one'} --config-dir {own} runs them" in (sweeps.folder / "one/sweep.log").read_text()
+    sweeps.faults = {}
+    assert sweeps.resume() == 2
+    assert sweeps.err.endswith(f"one: was started with a folder of configs; give it again: --config-dir {own}\n")
+    assert sweeps.resume("--config-dir", str(own)) == 0
+    assert sweeps.ran == [(7, True), (7, False)]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,14 @@ def test_records_of_steps_are_of_value(tmp_path):
     assert not remove_unbegun(folder)
 
 
+def test_the_folder_of_a_process_of_a_search_stays_once_it_has_ended_a_trial(tmp_path):
+    folder = begun(tmp_path / "workers/one")
+    (folder / "search.log").write_text("Downloading\ntrial   4  error 0.1\n")
+    assert not remove_unbegun(folder)
+    (folder / "search.log").write_text("Downloading\n")
+    assert remove_unbegun(folder)
+
+
 def test_what_was_there_before_stays(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
@@ -50,6 +58,14 @@ def test_what_was_there_before_stays(tmp_path):
     assert code == 75
     assert message.endswith("was emptied")
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "train.log"]
+
+
+def test_what_trackers_have_begun_goes_too(tmp_path):
+    for name in ("tensorboard", "wandb/offline-run-1", "mlflow/artifacts", "trackio"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "run/trackers.log").write_text("a library greets")
+    assert remove_unbegun(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_links_are_not_followed(tmp_path):

@@ -1,11 +1,11 @@
-"""The README's plugin on the real command line: trained, swept over, resumed, measured."""
+"""The plugin of docs/plugins.md on the real command line: trained, swept over, resumed, measured."""
 
 import json
 
 import pytest
 from commands import ROOT, code_blocks, run, summary_of
 
-(PLUGIN,) = [block for block in code_blocks((ROOT / "README.md").read_text(), "python") if "@nnjax.register_model" in block]
+(PLUGIN,) = code_blocks((ROOT / "docs/plugins.md").read_text(), "python")
 QUICK = ("model=residual", "model.width=8", "training.duration=1epochs", "report.figures=false", "data.limit_train=200")
 
 
