@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nnjax.tracking.separate_tracker import SeparateTracker, TrackerStoppedError
-from nnjax.tracking.tracker import Scalar, TrackedRun, Tracker, named_metrics
+from nnjax.tracking.tracker import Scalar, TrackedRun, Tracker, named_metrics, reason_of
 
 LOG = "trackers.log"
 """The file in a run's folder for what the trackers' libraries print."""
@@ -137,7 +137,7 @@ class Trackers:
             except TrackerStoppedError as error:
                 self._drop(name, str(error))
             except Exception as error:  # whatever a library raises
-                self._drop(name, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+                self._drop(name, reason_of(error))
 
     def _drop(self, name: str, reason: str) -> None:
         tracker = self._trackers.pop(name)
