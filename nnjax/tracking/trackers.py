@@ -100,7 +100,7 @@ class Trackers:
 
         def wait(name: str, tracker: Tracker) -> None:
             if isinstance(tracker, SeparateTracker):
-                failure = f"it did not finish within {self._patience:g} s (report.tracking.patience)"
+                failure = f"it did not finish within {self._patience:g} s (report.tracking.timeout)"
                 is_done = tracker.wait(max(until - time.monotonic(), 0.1), failure)
                 self._places[name] = tracker.place
                 if not is_done:
