@@ -10,10 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnjax.api.comparison_rows import AllCurves, as_json, page_curves, read_all_curves, rows_of_groups, rows_of_pairs
+from nnjax.api.comparison_rows import (
+    MOST_LINES,
+    AllCurves,
+    as_json,
+    page_curves,
+    read_all_curves,
+    rows_of_groups,
+    rows_of_pairs,
+)
 from nnjax.api.comparison_sheets import MOST_ROWS, sheets_of
 from nnjax.comparing.comparison import Comparison, compare
 from nnjax.comparing.groups import group_runs
+from nnjax.comparing.network_pairs import some_of
 from nnjax.config.compare_options import CompareConfig
 from nnjax.config.shell import shell_text
 from nnjax.records.find import find_folders
@@ -55,7 +64,7 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     groups = [(group.letter, group.name) for group in comparison.grouping.groups]
     page = run_dir / "comparison.html"
-    notes = [*comparison.notes, *_without_curves(comparison, curves)]
+    notes = [*comparison.notes, *_about_curves(comparison, curves)]
     write_compare_page(page, title_of(comparison), notes, sheets, page_curves(comparison, curves), groups)
     if config.format == "table":
         show(comparison, sheets, console)
@@ -111,15 +120,21 @@ def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return csv_text(names, ([row.get(name) for name in names] for row in rows)) if names else ""
 
 
-def _without_curves(comparison: Comparison, curves: AllCurves) -> list[str]:
-    """A line on groups without curves, although their runs have several trials."""
+def _about_curves(comparison: Comparison, curves: AllCurves) -> list[str]:
+    """A line on each reason why curves are missing in the page."""
+    groups, lines = comparison.grouping.groups, []
     letters = [
         group.letter
-        for group in comparison.grouping.groups
+        for group in groups
         if not any(each.splits for each in curves[group.letter]) and any(record.trials for record in group.records)
     ]
-    reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
-    return [f"{', '.join(letters)}: without learning curves; {reason}"] if letters else []
+    if letters:
+        reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
+        lines.append(f"{', '.join(letters)}: without learning curves; {reason}")
+    if (runs := sum(len(group.records) for group in groups)) > MOST_LINES:
+        lines.append(f"the page has the learning curves of the first {MOST_LINES} of {runs} runs")
+    problems = [problem for group in groups for each in curves[group.letter] for problem in each.problems]
+    return [*lines, *([f"learning curves: {some_of(problems)}"] if problems else [])]
 
 
 def _read(words: Sequence[str], console: RunConsole) -> list[RunRecord]:

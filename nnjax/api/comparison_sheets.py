@@ -171,9 +171,7 @@ def verdict_text(pair: Pair) -> str:
         case "equal":
             return "equal"
         case "unknown":
-            if min(pair.test.n) == 0:
-                return "a result is missing"
-            return "one seed: its noise is unknown" if min(pair.test.n) == 1 else "the seeds do not vary: no test"
+            return "one seed: its noise is unknown" if min(pair.test.n) else "a result is missing"
     if pair.needed is not None:
         return f"not told apart; {pair.needed:,} seeds each would"
     if pair.test.difference == 0 or pair.test.std == 0:
@@ -268,7 +266,9 @@ def _about_intervals(comparison: Comparison) -> str:
 
 
 def _about_tests(comparison: Comparison) -> str:
-    several = "p is corrected by Holm over all pairs. " if len(comparison.pairs) > 1 else ""
+    several = (
+        "p is corrected by Holm over all pairs; an interval is that of its pair alone. " if len(comparison.pairs) > 1 else ""
+    )
     least = max((pair.test.least_p for pair in comparison.pairs if math.isfinite(pair.test.least_p)), default=0.0)
     few = f"With so few seeds the permutation test gives {p_text(least)} at least. " if least >= ALPHA else ""
     alone = any(pair.verdict == "unknown" and min(pair.test.n) == 1 for pair in comparison.pairs)

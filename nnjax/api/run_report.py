@@ -198,7 +198,8 @@ def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, befor
             page.unlink(missing_ok=True)
         else:
             write_page(page, run_page(facts))
-            console.print(f"A page to send: {shell_text(page)}")
+            what = "A page to send" if facts.records else "A page about the failed run"
+            console.print(f"{what}: {shell_text(page)}")
     except Exception as error:
         with suppress(OSError):
             page.unlink(missing_ok=True)

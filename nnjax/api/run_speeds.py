@@ -21,7 +21,8 @@ _MOST_RUNS = 60
 _SHARE = 0.4
 """The share of a matrix product's speed that trainings of this project reached on CPUs: 0.3 to 0.6 (docs/benchmarks.md)."""
 
-_OTHER, _IMPORT = 4.0, 2.5  # seconds, on a machine without an earlier run
+_OTHER, _IMPORT = (6.0, 2.0), 2.5  # seconds, on a machine without an earlier run: for a new program, and a kept one
+_COMPILE = (4.5, 1.0)  # of the first ones, for compilation
 
 
 def measured_speeds(outputs: Path) -> tuple[list[Speed], str]:
@@ -34,8 +35,9 @@ def measured_speeds(outputs: Path) -> tuple[list[Speed], str]:
     found = list(islice(_speeds(outputs, host), _MOST_RUNS))
     if found:
         return found, f"by {len(found)} earlier run{'s' if len(found) > 1 else ''} on this machine"
-    guess = Speed("", _SHARE * _product_speed(), _OTHER, _IMPORT)
-    return [guess], "a first guess, since no earlier run on this machine is in outputs/"
+    flops = _SHARE * _product_speed()
+    guesses = [Speed("", flops, other, _IMPORT, compilation) for other, compilation in zip(_OTHER, _COMPILE, strict=True)]
+    return guesses, "a first guess, since no earlier run on this machine is in outputs/"
 
 
 def _speeds(outputs: Path, host: dict[str, Any]) -> Iterator[Speed]:
@@ -50,7 +52,8 @@ def _speeds(outputs: Path, host: dict[str, Any]) -> Iterator[Speed]:
             imports = float(seconds.get("import", 0.0))
             other = float(seconds["total"]) - float(seconds["train"]) - imports
             if flops > 0 and other >= 0:
-                yield Speed(str(summary["model"]), flops, other, imports)
+                compilation, evaluation = (float(seconds.get(name, 0.0)) for name in ("compile", "eval"))
+                yield Speed(str(summary["model"]), flops, other, imports, compilation, evaluation)
 
 
 def _newest(outputs: Path) -> Iterator[Path]:

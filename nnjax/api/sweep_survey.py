@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from nnjax.api.run_speeds import measured_speeds
 from nnjax.api.sweep_shapes import evaluated_shapes, refuse_problems
-from nnjax.checks.job_costs import JobCost, Speed, job_cost, predicted_seconds
+from nnjax.checks.job_costs import JobCost, Speed, job_cost, joint_seconds, predicted_seconds
 from nnjax.checks.joint_trials import JointTrials, joint_trials
 from nnjax.cli.compose import project_root
 from nnjax.cli.sweep_plan import PlannedJob
@@ -80,13 +80,12 @@ def _start_seconds(speeds: Sequence[Speed]) -> float:
 
 def _advice(joint: JointTrials, costs: dict[int, JobCost], speeds: Sequence[Speed]) -> str | None:
     """A line about jobs that one program could train; None if that saves little."""
-    train, other = predicted_seconds(costs[joint.jobs[0]], speeds)
     count, start = len(joint.jobs), _start_seconds(speeds)
-    apart, together = start + count * (train + other), start + count * train + other
+    apart, together = (start + seconds for seconds in joint_seconds(costs[joint.jobs[0]], count, speeds))
     if apart < _WORTH * together:
         return None
     words = " ".join(shell_word(word) for word in joint.words)
     return (
         f"jobs {numbers_text(joint.jobs)} differ in seed or learning rate only: {words} trains all {count} in one program, "
-        f"about {apart / together:.2g} times as fast, as it starts and compiles once"
+        f"about {apart / together:.2g} times as fast as one after another, as it starts and compiles once"
     )

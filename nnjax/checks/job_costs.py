@@ -51,12 +51,16 @@ class Speed:
         flops_per_second: operations a second while it trained.
         other_seconds: its time besides training and imports: compilation, data, tests, figures.
         import_seconds: its time for imports, which a process needs once.
+        compile_seconds: of its other time, that for compilation; shorter where an earlier run left the program on the disk.
+        eval_seconds: of its other time, that for evaluations and tests.
     """
 
     model: str
     flops_per_second: float
     other_seconds: float
     import_seconds: float
+    compile_seconds: float = 0.0
+    eval_seconds: float = 0.0
 
 
 def job_cost(plan: Plan, num_params: int | None = None, flops: int | None = None) -> JobCost:
@@ -86,6 +90,29 @@ def predicted_seconds(cost: JobCost, speeds: Sequence[Speed]) -> tuple[float, fl
         cost: of the job.
         speeds: of earlier runs, at least one; those with the same model count, or all if there is none.
     """
-    same = [speed for speed in speeds if speed.model == cost.model] or speeds
+    same = _same_model(cost, speeds)
     train = cost.flops / median(speed.flops_per_second for speed in same)
     return train, median(speed.other_seconds for speed in same)
+
+
+def joint_seconds(cost: JobCost, count: int, speeds: Sequence[Speed]) -> tuple[float, float]:
+    """Predicts the seconds of equal jobs one after another, and of one program that trains all of them, without imports.
+
+    The jobs find their program on the disk, as the fastest compilation did; the one program is a new one, and compiles as long
+    as the slowest did. Training and evaluating take as long either way.
+
+    Args:
+        cost: of each job.
+        count: of the jobs.
+        speeds: of earlier runs, as for `predicted_seconds`.
+    """
+    same = _same_model(cost, speeds)
+    train, _ = predicted_seconds(cost, speeds)
+    each = train + median(speed.eval_seconds for speed in same)
+    once = median(speed.other_seconds - speed.compile_seconds - speed.eval_seconds for speed in same)
+    compilations = [speed.compile_seconds for speed in same]
+    return count * (each + once + min(compilations)), count * each + once + max(compilations)
+
+
+def _same_model(cost: JobCost, speeds: Sequence[Speed]) -> Sequence[Speed]:
+    return [speed for speed in speeds if speed.model == cost.model] or speeds

@@ -91,6 +91,7 @@ __all__ = [
     "load_file",
     "new_config_loader",
     "run_and_report",
+    "schema_exists",
     "separate_state",
     "wrapped_reports",
 ]
@@ -154,6 +155,12 @@ def load_file(loader: ConfigLoader, name: str) -> ConfigResult | None:
     """Reads a config file as it is written, by its name without the ending; None if there is no such file."""
     assert isinstance(loader, ConfigLoaderImpl)
     return loader.repository.load_config(name)
+
+
+def schema_exists(loader: ConfigLoader, name: str) -> bool:
+    """Whether a stored config of this name is merged with the file of the same name."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    return bool(loader.repository.get_schema_source().is_config(name))
 
 
 def group_options(loader: ConfigLoader, group: str) -> list[str]:

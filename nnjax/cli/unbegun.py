@@ -98,7 +98,7 @@ def _is_early(path: Path) -> bool:
         return path.is_dir() and not _names(path)
     if path.name == "metrics.jsonl" and not _has_no_step(path):
         return False
-    if path.name == "journal.log":  # of a search
+    if path.name == "journal.log" or (path.name == "search.log" and not _has_no_trial(path)):  # of a search
         return False
     early = path.name in _FILES or path.name in _FOLDERS or path.name.endswith(".log")
     return early or path.name.startswith(".config.yaml.")
@@ -108,6 +108,14 @@ def _has_no_step(path: Path) -> bool:
     """Whether metrics hold nothing but the weights before the first step."""
     try:
         return all(line.startswith('{"step": 0,') for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    except OSError:
+        return False
+
+
+def _has_no_trial(path: Path) -> bool:
+    """Whether a search's process ended no trial."""
+    try:
+        return not any(line.startswith("trial ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
     except OSError:
         return False
 

@@ -118,7 +118,12 @@ def group_runs(records: Sequence[RunRecord]) -> Grouping:
         if record.status not in (*_TESTED, "diverged"):
             left_out.append(f"{shown_path(record.folder)}: {record.status}; left out{_problem(record)}")
             continue
-        settings = counting(settings_of(record))
+        if not record.config:  # equal to any other such run, whatever either was
+            left_out.append(f"{shown_path(record.folder)}: its settings are unknown; left out{_problem(record)}")
+            continue
+        settings = counting(whole := settings_of(record))
+        if record.data_hash is None and whole.get("data.file") is not None:
+            settings["data.file"] = whole["data.file"]  # all that is known of the data
         networks += [({**settings, **own}, network) for own, network in _networks(record)]
     shared = comparable([settings for settings, _ in networks])
     unrecorded = dict.fromkeys(

@@ -5,7 +5,7 @@ rows = in_order(rows, ["model", "-test_accuracy"])
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -107,10 +107,5 @@ def _rank(value: Any) -> tuple[Any, ...]:
     if isinstance(value, int | float):
         return (0, value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return (1, [(int(part), "") if number else (-1, part) for number, part in _parts(text)])
-
-
-def _parts(text: str) -> Iterator[tuple[bool, str]]:
-    """The parts of a text, and whether each is a number; one of more digits than Python converts is none."""
-    for place, part in enumerate(_PARTS.split(text)):
-        yield place % 2 == 1 and len(part) <= _MOST_DIGITS, part
+    parts = enumerate(_PARTS.split(text))  # each second one is a number, though it may have more digits than Python converts
+    return (1, [(int(part), "") if place % 2 and len(part) <= _MOST_DIGITS else (-1, part) for place, part in parts])

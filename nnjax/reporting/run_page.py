@@ -120,10 +120,12 @@ def _one_trial(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
 
 def _together(summary: Mapping[str, Any]) -> str:
     """Says whose probabilities the calibration is of, where there are several trials."""
-    rows, answering = summary.get("trials") or (), (summary.get("calibration") or {}).get("trials")
-    if not answering:
+    rows, calibration = summary.get("trials") or (), summary.get("calibration") or {}
+    if not isinstance(temperatures := calibration.get("temperature"), Sequence):
         return ""
-    of_rate = f" with the learning rate {rows[answering[0]]['learning_rate']:.4g}" if summary.get("learning_rates") else ""
+    answering = calibration.get("trials") or [trial for trial, each in enumerate(temperatures) if each is not None]
+    rates = {rows[trial]["learning_rate"] for trial in answering} if summary.get("learning_rates") else {}
+    of_rate = f" with the learning rate {min(rates):.4g}" if len(rates) == 1 else ""
     return f"Of {len(answering)} trials{of_rate} that answer together, by their mean probabilities."
 
 

@@ -22,11 +22,14 @@ from nnjax.reporting.files import replacing
 Row = Mapping[str, Any]
 
 _MOST_ROWS = 10
+_LARGE, _LARGEST = 1e3, 1e15  # of whole numbers, such as `parameters`, which Optuna keeps as floating-point numbers
 
 
 def number_text(value: Any) -> str:
-    """A number with four digits, any other value as in an override."""
-    return f"{value:.4g}" if isinstance(value, float) else show(value)
+    """A number with four digits, a large whole one with all of its digits, any other value as in an override."""
+    if not isinstance(value, float):
+        return show(value)
+    return f"{value:,.0f}" if value.is_integer() and _LARGE <= abs(value) < _LARGEST else f"{value:.4g}"
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -148,10 +148,9 @@ def latex(sheet: Sheet, label: str) -> str:
 
 def latex_text(text: str) -> str:
     """A text without letters that LaTeX would obey."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_LATEX.get(letter, letter) for letter in visible(text))
 
 
 def markdown_text(text: str) -> str:
     """A text that neither ends a cell nor is read as markup."""
-    escaped = "".join(f"\\{letter}" if letter in "\\|*_`<>[]#~" else letter for letter in text)
-    return " ".join(escaped.split())
+    return "".join(f"\\{letter}" if letter in "\\|*_`<>[]#~" else letter for letter in visible(text))

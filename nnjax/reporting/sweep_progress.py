@@ -23,7 +23,7 @@ from rich.text import Text
 
 from nnjax.cli.runs import CONFIG_FILE
 from nnjax.cli.sweep_plan import PlannedJob
-from nnjax.cli.sweep_results import OUTCOME_FILE, JobResult, collect
+from nnjax.cli.sweep_results import NOT_STARTED, OUTCOME_FILE, JobResult, collect
 from nnjax.reporting.best import best_of
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
@@ -72,20 +72,23 @@ class SweepWatch:
         """Numbers of the jobs that have begun and have not ended."""
         return [number for number in self.numbers if number not in self.ended and self._has(number, CONFIG_FILE)]
 
-    def line(self, now: float) -> str:
+    def line(self, now: float | None = None) -> str:
         """How far the sweep is.
 
         Args:
-            now: time, of `time.monotonic`.
+            now: time, of `time.monotonic`; None once no further job starts.
         """
         counts = Counter(result.status.replace("_", " ") for result in self.ended.values())
+        skipped = counts.pop(NOT_STARTED, 0)
         states = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        parts = [f"{len(self.ended)} of {len(self.jobs)} jobs ended{f': {states}' if states else ''}"]
+        parts = [f"{counts.total()} of {len(self.jobs)} jobs ended{f': {states}' if states else ''}"]
+        if skipped:
+            parts.append(f"{skipped} {NOT_STARTED}")
         if running := len(self.running):
             parts.append(f"{running} running")
         if best := self._best():
             parts.append(best)
-        if (left := self._seconds_left(now)) is not None:
+        if now is not None and (left := self._seconds_left(now)) is not None:
             parts.append(f"about {seconds_text(left)} left")
         return "; ".join(parts)
 
@@ -180,4 +183,4 @@ def watched(sweep_dir: Path, jobs: Sequence[PlannedJob], numbers: Sequence[int],
         over.set()
         thread.join()
         if watch.look() or live:
-            console.print(watch.line(time.monotonic()))
+            console.print(watch.line())

@@ -130,10 +130,11 @@ class Recorder:
     def _diverged(self, what: str, value: float, step: int, split: str = "train") -> DivergedError:
         """The error for a number that stopped being finite at a step."""
         experiment = self._experiment
+        several = experiment.config.training.vary.learning_rate is not None
+        rate = "" if several else f", with a learning rate of {experiment.learning_rate(step - 1):.3g}"
         clipping = ", or optimizer.clip_norm=1" if hasattr(experiment.config.optimizer, "clip_norm") else ""
         return DivergedError(
-            f"{what} became {value} at step {step} (epoch {step / experiment.plan.steps.per_epoch:.2f}), "
-            f"with a learning rate of {experiment.learning_rate(step - 1):.3g}\n"
+            f"{what} became {value} at step {step} (epoch {step / experiment.plan.steps.per_epoch:.2f}){rate}\n"
             f"  try an optimizer.learning_rate nearer to 0{clipping}; debug=strict names the layer where it starts",
             step,
             split,

@@ -85,7 +85,7 @@ def test_the_curves_are_those_of_the_best_settings(tmp_path):
     records = []
     for n in range(14):
         folder = tmp_path / str(n)
-        with MetricWriter(folder, "off") as writer:
+        with MetricWriter(folder) as writer:
             writer.write(step=1, epoch=1.0, split="train", metrics={"loss": 1.0}, seconds=1.0)
         records.append(replace(record(n, 0.5 + 0.01 * n, hidden=n + 1), folder=folder))
     page = runs_page("Sweep", records, refuse=False)

@@ -114,9 +114,18 @@ def test_the_newest_runs_of_this_machine_tell_the_speed(tmp_path, monkeypatch):
     assert measured_speeds(tmp_path)[0] == found[:1]
 
 
+def test_compilation_and_evaluation_are_parts_of_the_other_time(tmp_path):
+    (tmp_path / "train/2026-01-01/a").mkdir(parents=True)
+    seconds = {"import": 1.0, "train": 3.0, "compile": 1.25, "eval": 0.5, "total": 6.0}
+    (tmp_path / "train/2026-01-01/a/summary.json").write_text(json.dumps(summary(seconds=seconds)))
+    assert measured_speeds(tmp_path)[0] == [Speed("fnn", 15_000.0, 2.0, 1.0, 1.25, 0.5)]
+
+
 def test_without_a_run_the_speed_is_a_guess(tmp_path):
-    (found,), source = measured_speeds(tmp_path)
-    assert 1e8 < found.flops_per_second < 1e14
+    found, source = measured_speeds(tmp_path)
+    assert len(found) == 2  # a new program, and one that is kept on the disk
+    assert all(1e8 < speed.flops_per_second < 1e14 for speed in found)
+    assert found[0].compile_seconds > found[1].compile_seconds
     assert source.startswith("a first guess")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnjax.checks.job_costs import Speed, job_cost, predicted_seconds
+from nnjax.checks.job_costs import Speed, job_cost, joint_seconds, predicted_seconds
 from nnjax.checks.memory_needs import RUNTIME
 from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
@@ -41,6 +41,16 @@ def test_the_time_is_that_of_runs_of_the_same_model():
     ]
     assert predicted_seconds(found, speeds) == (pytest.approx(found.flops / 3e9), 2.0)
     assert predicted_seconds(found, speeds[3:]) == (pytest.approx(found.flops / 1e9), 9.0)
+
+
+def test_one_program_saves_starts_and_not_evaluations():
+    """Jobs of a sweep read their program from the disk; the one program of all is new, and evaluates each network, too."""
+    found = cost("model=fnn")
+    speeds = [Speed("fnn", found.flops / 0.5, 6.0, 1.0, compile_seconds=4.0, eval_seconds=0.5)]  # the program's first run
+    speeds += [Speed("fnn", found.flops / 0.5, 3.0, 1.0, compile_seconds=1.0, eval_seconds=0.5)] * 2
+    apart, together = joint_seconds(found, 8, speeds)
+    assert apart == pytest.approx(8 * (0.5 + 0.5 + 1.5 + 1.0))
+    assert together == pytest.approx(8 * (0.5 + 0.5) + 1.5 + 4.0)
 
 
 def test_the_operations_of_unknown_layers_have_a_lower_bound():

@@ -39,6 +39,14 @@ def test_records_of_steps_are_of_value(tmp_path):
     assert not remove_unbegun(folder)
 
 
+def test_the_folder_of_a_process_of_a_search_stays_once_it_has_ended_a_trial(tmp_path):
+    folder = begun(tmp_path / "workers/one")
+    (folder / "search.log").write_text("Downloading\ntrial   4  error 0.1\n")
+    assert not remove_unbegun(folder)
+    (folder / "search.log").write_text("Downloading\n")
+    assert remove_unbegun(folder)
+
+
 def test_what_was_there_before_stays(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()

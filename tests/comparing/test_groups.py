@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from made_records import made
 
@@ -38,6 +40,15 @@ def test_equal_settings_for_other_data_make_other_groups(tmp_path):
     assert [group.by_seed("test_accuracy").keys() for group in found.groups] == [{0, 1}, {2, 3}]
     assert [group.name for group in found.groups] == ["data_hash=0abcdef01234", "data_hash=1abcdef01234"]
     assert len(group_runs([files[0], made(tmp_path, "unknown", seed=9, data_hash=None)]).groups) == 1
+
+
+def test_files_of_unknown_content_are_the_same_if_their_names_are(tmp_path):
+    def run(name, seed, **more):
+        return made(tmp_path, name, seed=seed, settings={"data.file": name[0]}, **more)
+
+    unknown = [run(name, seed, data_hash=None, test_hash=None) for seed, name in enumerate(("a0", "a1", "b2"))]
+    assert [len(group.networks) for group in group_runs(unknown).groups] == [2, 1]
+    assert len(group_runs([run("a3", 3), run("b4", 4)]).groups) == 1  # their content is known, and the same
 
 
 def test_a_seed_that_was_trained_twice_makes_groups_by_the_code(tmp_path):
@@ -105,6 +116,13 @@ def test_a_run_without_a_result_is_left_out_and_named(tmp_path, status):
     found = group_runs([made(tmp_path, "a"), made(tmp_path, "b", seed=1, status=status)])
     assert [record.name for record in found.groups[0].records] == ["a"]
     assert [line.partition("/b: ")[2] for line in found.left_out] == [f"{status}; left out"]
+
+
+def test_runs_whose_settings_cannot_be_read_are_not_taken_together(tmp_path):
+    lost = [replace(made(tmp_path, name, seed=seed), config={}, problems=("why",)) for seed, name in enumerate("ab")]
+    found = group_runs([*lost, made(tmp_path, "c")])
+    assert [record.name for record in found.groups[0].records] == ["c"]
+    assert [line.partition(": ")[2] for line in found.left_out] == ["its settings are unknown; left out (why)"] * 2
 
 
 def test_a_diverged_run_counts_as_one_without_a_result(tmp_path):

@@ -94,6 +94,7 @@ def test_a_condition_is_read():
         ("completed", "must be a key, one of = != < <= > >= ~ and a value, such as 'test_accuracy>0.98'"),
         (">3", "must be a key"),
         ("test_accuracy>", "the value is missing"),
+        ("test_accuracy>98", "an accuracy is a share, from 0 to 1; 98 per cent is 98%"),
         ("test_accuracy>high", "high must be a number (0.98, 98%, 5epochs) or a date (2026-11-23)"),
     ],
 )

@@ -103,6 +103,7 @@ def test_a_link_is_not_followed(outputs, tmp_path):
     (run / "link").symlink_to(tmp_path / "precious")
     [planned] = plan_removal([run], "runs")
     move_to_trash(planned, "now")
+    (outputs / "trash/beside").symlink_to(tmp_path / "precious")
     empty_trash(outputs / "trash")
     assert not (outputs / "trash").exists()
     assert (tmp_path / "precious/file").read_text() == "x"

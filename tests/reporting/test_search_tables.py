@@ -67,7 +67,8 @@ def test_the_tables():
     assert len([line for line in table.splitlines() if "0.25" in line]) == 10
     assert counts_line([row(0), row(1), row(2, status="pruned")]) == "3 trials: 2 completed, 1 pruned"
     assert "0.75" in shown(importance_table({"model.hidden": 0.75, "activation": 0.25}))
-    assert [number_text(value) for value in (0.123456, 7, None, "[8]")] == ["0.1235", "7", "null", "[8]"]
+    values = (0.123456, 7, None, "[8]", 19210.0, 1234.5, 8.0)
+    assert [number_text(value) for value in values] == ["0.1235", "7", "null", "[8]", "19,210", "1234", "8"]
 
 
 def test_the_file_has_every_column(tmp_path):

@@ -79,6 +79,7 @@ def test_latex_is_a_booktabs_table():
     [
         (r"a\b{c}", r"a\textbackslash{}b\{c\}"),
         ("50 % & #1 $x_1^2 ~", r"50 \% \& \#1 \$x\_1\textasciicircum{}2 \textasciitilde{}"),
+        ("a\x1b[31m\x00", "a?{[}31m?"),
         ("−1.5 ± 2 < 3\nnext", r"$-$1.5 $\pm$ 2 $<$ 3 next"),
     ],
 )

@@ -8,7 +8,7 @@ from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.cli.runs import write_config
 from nnjax.cli.sweep_plan import PlannedJob
-from nnjax.cli.sweep_results import JobResult, write_outcome
+from nnjax.cli.sweep_results import NOT_STARTED, JobResult, write_outcome
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.sweep_progress import SweepWatch, watched
 
@@ -52,6 +52,17 @@ def test_a_line_says_how_far_it_is(tmp_path, jobs):
     assert watch.line(140.0) == (
         "4 of 6 jobs ended: 2 completed, 1 diverged, 1 preempted; best so far job 1, test accuracy 97.50%; about 20.0 s left"
     )
+
+
+def test_a_job_that_was_not_started_has_not_ended(tmp_path, jobs):
+    watch = SweepWatch(tmp_path, jobs, range(6), began=100.0)
+    finish(tmp_path, 0, jobs[0], code=75)
+    for number in (1, 2):
+        begin(tmp_path, jobs[number])
+        skipped = JobResult(number, jobs[number].overrides, tmp_path / str(number), 75, NOT_STARTED, None)
+        write_outcome(skipped, tmp_path / str(number))
+    watch.look()
+    assert watch.line() == "1 of 6 jobs ended: 1 preempted; 2 not started"
 
 
 def test_jobs_that_had_ended_before_take_no_time(tmp_path, jobs):

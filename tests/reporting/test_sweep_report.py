@@ -209,7 +209,7 @@ def test_the_validation_result_of_the_tested_step_chooses_and_is_shown(tmp_path,
         overrides, run_dir = (f"seed={number}", "training.test=best", "report.figures=false"), tmp_path / str(number)
         run_dir.mkdir()
         write_config(compose_train(overrides), run_dir)
-        with MetricWriter(run_dir, "off") as writer:
+        with MetricWriter(run_dir) as writer:
             for step, loss in ((1, best), (2, last)):
                 writer.write(step=step, epoch=step, split="validation", metrics={"loss": loss, "accuracy": 0.9}, seconds=step)
         summary = {"status": "completed", "steps": 2, "tested_step": 1, "test": {"loss": 0.1 + number, "accuracy": 0.8}}

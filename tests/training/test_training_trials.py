@@ -190,6 +190,12 @@ def test_a_run_of_which_no_trial_is_left_has_diverged(tmp_path):
         Trained([*BY_STEP, "optimizer.learning_rate=1e30", "training.seeds=3"], 2, tmp_path)
 
 
+def test_the_error_of_trials_with_learning_rates_of_their_own_names_none_of_them(tmp_path):
+    with pytest.raises(DivergedError, match=r"of every trial became nan at step \d") as error:
+        Trained([*BY_STEP, "training.vary.learning_rate=[1e30,2e30]"], 2, tmp_path)
+    assert "with a learning rate" not in str(error.value)
+
+
 def test_a_trial_without_a_finite_loss_has_no_accuracy_either():
     sums = Sums().plus(np.array([[1.0, 3.0], [1.0, np.nan]]), np.ones((2, 2)), np.full((2, 2), 4.0))
     means = sums.means(classification=True)
