@@ -21,9 +21,10 @@ from typing import Any, NoReturn
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from nnjax.checks.verb_checks import check
 from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
 from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new, worker_folder
-from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
+from nnjax.cli.compose import Composition, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
 from nnjax.cli.folderless import FOLDERLESS, run_without_folder
 from nnjax.cli.follower import Tell, follow, told
