@@ -96,7 +96,7 @@ def tracked(config: TrainConfig, run_dir: Path | None, console: RunConsole) -> I
     made: dict[str, Tracker] = {
         name: TensorBoard() if name == "tensorboard" else SeparateTracker(name, TRACKERS[name], log) for name in names
     }
-    tracking = RunTracking(Trackers(made, console.warn, config.report.tracking.patience, say=console.print), run_dir)
+    tracking = RunTracking(Trackers(made, console.warn, config.report.tracking.timeout, say=console.print), run_dir)
     with on_leaving(tracking.leave):
         try:
             yield tracking

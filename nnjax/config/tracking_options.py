@@ -30,10 +30,10 @@ class Tracking:
             folder are in one store, side by side. The trackers' own variables (`WANDB_DIR`, …) have precedence.
         checkpoint: `reference` records the place of the checkpoints and, where the tracker can, sizes and checksums; `copy`
             also copies the files into the store. TensorBoard's files hold the place alone.
-        patience: seconds that a finished training waits for a tracker to write what is left.
+        timeout: seconds that a finished training waits for a tracker to write what is left.
     """
 
     project: str = "nnjax"
     folder: str | None = None
     checkpoint: Literal["reference", "copy"] = "reference"
-    patience: PositiveFloat = 60.0
+    timeout: PositiveFloat = 60.0

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 Scalar = str | int | float | bool | None
 
+_LONGEST_REASON = 200
+
 SUCCEEDED = frozenset({"completed", "stopped_early"})
 """The statuses of a run that came to its end."""
 
@@ -118,6 +120,12 @@ def named_metrics(split: str, metrics: Mapping[str, float | list[float]]) -> dic
         else:
             named[f"{split}/{name}"] = float(value)
     return named
+
+
+def reason_of(error: BaseException) -> str:
+    """What a library's exception says, in one line of at most 200 letters."""
+    line = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
 
 
 def checkpoint_files(folder: Path) -> dict[str, int]:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from nnjax.tracking.tracker import TrackedRun, Tracker
+from nnjax.tracking.tracker import TrackedRun, Tracker, reason_of
 
 TRACKERS = {
     "wandb": "nnjax.tracking.wandb_tracker:Wandb",
@@ -75,9 +75,8 @@ def _serve(target: str, calls: IO[str], answers: IO[str]) -> bool:
                 return False
         tracker.finish("killed", {})
     except BaseException as error:  # a library may call sys.exit
-        text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-        print(f"{target}: {text}", file=sys.stderr, flush=True)
-        _answer(answers, failed=text)
+        print(f"{target}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        _answer(answers, failed=reason_of(error))
         with suppress(BaseException):
             if tracker is not None:
                 tracker.finish("killed", {})

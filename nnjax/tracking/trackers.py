@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nnjax.tracking.separate_tracker import SeparateTracker, TrackerStoppedError
-from nnjax.tracking.tracker import Scalar, TrackedRun, Tracker, named_metrics
+from nnjax.tracking.tracker import Scalar, TrackedRun, Tracker, named_metrics, reason_of
 
 LOG = "trackers.log"
 """The file in a run's folder for what the trackers' libraries print."""
@@ -100,7 +100,7 @@ class Trackers:
 
         def wait(name: str, tracker: Tracker) -> None:
             if isinstance(tracker, SeparateTracker):
-                failure = f"it did not finish within {self._patience:g} s (report.tracking.patience)"
+                failure = f"it did not finish within {self._patience:g} s (report.tracking.timeout)"
                 is_done = tracker.wait(max(until - time.monotonic(), 0.1), failure)
                 self._places[name] = tracker.place
                 if not is_done:
@@ -137,7 +137,7 @@ class Trackers:
             except TrackerStoppedError as error:
                 self._drop(name, str(error))
             except Exception as error:  # whatever a library raises
-                self._drop(name, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+                self._drop(name, reason_of(error))
 
     def _drop(self, name: str, reason: str) -> None:
         tracker = self._trackers.pop(name)

@@ -26,7 +26,7 @@ TINY = (
     "training.global_batch_size=24",
     "parallel.devices=1",
     f"report.trackers=[{','.join(TRACKERS)}]",
-    "report.tracking.patience=300",
+    "report.tracking.timeout=300",
 )
 
 # What Python itself would send: an address that is no path of a socket file, or a name to look up.

@@ -1,6 +1,6 @@
 import math
 
-from nnjax.tracking.tracker import checkpoint_files, flat, named_metrics
+from nnjax.tracking.tracker import checkpoint_files, flat, named_metrics, reason_of
 
 
 def test_nested_values_become_scalars_by_dotted_key():
@@ -22,6 +22,12 @@ def test_each_trial_has_a_name_beside_the_mean():
     assert several["test/accuracy"] == 0.5  # over the trials with a finite value
     assert (several["test/accuracy_trial_0"], several["test/accuracy_trial_1"]) == (0.75, 0.25)
     assert math.isnan(several["test/accuracy_trial_2"])
+
+
+def test_an_exception_s_reason_is_one_line():
+    assert reason_of(OSError("No space left\non device")) == "OSError: No space left"
+    assert reason_of(ValueError()) == "ValueError:"
+    assert len(reason_of(ValueError("x" * 999))) == 200
 
 
 def test_files_of_checkpoints(tmp_path):

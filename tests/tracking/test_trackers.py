@@ -76,7 +76,7 @@ def test_one_that_hangs_is_given_up_and_the_others_are_whole(run, tmp_path):
     trackers.log(1, "train", {"loss": 0.5}, 0.0)
     assert trackers.finish("completed", {}) == [f"good: {tmp_path / 'good'} (open it)"]
     (warning,) = warnings
-    assert "it did not finish within 3 s (report.tracking.patience)" in warning
+    assert "it did not finish within 3 s (report.tracking.timeout)" in warning
     assert warning.endswith("see trackers.log")
 
 
