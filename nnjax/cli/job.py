@@ -123,6 +123,10 @@ class Job:
                 self.exit_code, error = 1, f"{type(problem).__name__}: {problem}"
                 complain(traceback.format_exc().rstrip())
             error = error.partition("\n")[0]
+            if number is None and self.schema is SearchConfig and isinstance(problem, ConfigError):
+                remove_unbegun(
+                    run_dir
+                )  # a range's values are checked in the experiment, which takes a while, in its new folder
         if number is not None:
             outcome = JobResult(number, overrides, run_dir, self.exit_code, error, summary, self.code, trained)
             write_outcome(outcome, run_dir)
