@@ -8,7 +8,7 @@ PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadgroup
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-all test-browser test-engines test-onnx test-bench test-newest bench check format clean clean-cache
+.PHONY: help install train test test-all test-browser test-engines test-onnx test-trackers test-bench test-newest bench check format clean clean-cache
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which
 test-onnx: .venv/.installed-onnx  ## Export to ONNX, and run the graphs in ONNX Runtime
 	$(BIN)/python -m pytest -m onnx $(ARGS)
 
+test-trackers: .venv-trackers/.installed  ## Write runs with W&B, MLflow and Trackio, without network, and read them back
+	.venv-trackers/bin/python -m pytest -m trackers $(ARGS)
+
 test-bench: .venv-bench/.installed-dev  ## Compare with PyTorch, in the environment of bench
 	.venv-bench/bin/python -m pytest -m torch $(ARGS)
 
@@ -58,7 +61,7 @@ format: .venv/.installed-dev  ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix
 
 clean:  ## Remove .venv and the caches of the tools; outputs/ stays
-	rm -rf .venv .venv-bench .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-newest .venv-trackers .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 clean-cache:  ## Remove compiled programs and decoded data, which the next start makes again
 	rm -rf "$${NNJAX_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/nnjax}"
@@ -92,6 +95,14 @@ clean-cache:  ## Remove compiled programs and decoded data, which the next start
 .venv/.installed-onnx: .venv/.installed-dev
 	@echo "Installing the converter to ONNX ..."
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[onnx]'
+	@touch $@
+
+# Trackio allows no Pillow of the tested version, so this is an environment beside .venv, with the newest Pillow that it allows.
+.venv-trackers/.installed: .venv/.installed
+	@echo "Installing the trackers into .venv-trackers ..."
+	@$(BIN)/python -m venv --without-pip .venv-trackers
+	@grep -v '^pillow==' constraints.txt > .venv-trackers/constraints.txt
+	@$(PIP) --python .venv-trackers/bin/python install --quiet --constraint .venv-trackers/constraints.txt --editable '.[trackers,dev]' tensorboard
 	@touch $@
 
 # .venv has pip in any case, and puts everything into this one.

@@ -1,9 +1,10 @@
 """The verbs, and a way to each: `python -m experiments train model=cnn`, or `nnjax train model=cnn` where nnjax is installed.
 
-Without a verb, or with `--help`, lists them: each is a module of this package, described by the first line of
+Without a verb, or with `--help`, lists them: each is a module of this package, with the first line and the first example of
 `conf/hydra/help/VERB.yaml`.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ import experiments
 import nnjax
 from nnjax.cli.process import begin_process, complain, end_process, unread
 from nnjax.config.errors import ConfigError
-from nnjax.config.invocation import SCRIPT, is_script
+from nnjax.config.invocation import SCRIPT, is_script, verb_command
 
 
 def main() -> NoReturn:
@@ -27,6 +28,8 @@ def main() -> NoReturn:
         sys.argv[1:2] = []
         import_module(f"experiments.{words[0]}").main()
         sys.exit(0)  # a verb ends the process
+    if words and words[0] in ("-sc", "--shell-completion"):
+        import_module("experiments.train").main()  # any verb prints the completion of all
     module = "experiments.__main__"
     begin_process(module)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -53,7 +56,15 @@ def _listing() -> str:
     for verb in verbs():
         template = yaml.safe_load((conf_dir() / "hydra" / "help" / f"{verb}.yaml").read_text(encoding="utf-8"))["template"]
         lines.append(f"  {verb:<10} {template.partition(':')[0].strip()}")
-    return "\n".join([*lines, "", f"{_program()} VERB --help shows the groups and options of a verb."])
+        lines.append(f"  {'':<10} {verb_command(verb)} {_example(template)}")
+    return "\n".join([*lines, "", f"To begin: {verb_command('train')}. {_program()} VERB --help shows all that a verb can do."])
+
+
+def _example(template: str) -> str:
+    """The first of the examples in a help page that is not "(nothing)"."""
+    lines = template.partition("each after $COMMAND:\n")[2].splitlines()
+    examples = (re.split(r"\s{2,}", line.strip())[0] for line in lines)
+    return next(example for example in examples if example != "(nothing)")
 
 
 def _no_such_verb(words: Sequence[str]) -> str:

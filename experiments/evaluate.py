@@ -1,6 +1,7 @@
 """Measures the test split again, from a run's checkpoint: `python -m experiments.evaluate run=outputs/train/…`.
 
 A series is forecast again, too. On the devices that the run had, the figures are exactly those of its `summary.json`.
+To a run of an earlier version the answers to the test examples are added, by which `experiments.compare` compares networks.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from rich.table import Table
 from nnjax.api.calibrating import calibration_of
 from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
+from nnjax.api.predictions_of_run import add_predictions
 from nnjax.api.run_drawing import draw_figures
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
@@ -73,6 +75,7 @@ def evaluate(config: EvaluateConfig, run_dir: Path) -> Mapping[str, Any]:
             (summary.get("test") or {}) | _measured(summary.get("calibration")),
         )
         console.print(_comparison("test", measured, recorded, f"{result.count:,} examples", progress.step))
+        add_predictions(run, experiment, result, summary, progress.step, console)
         if dataset.series is not None:
             made = make_forecasts(experiment, state, dataset.series)
             forecasts = [forecast.summary for forecast in made]

@@ -55,6 +55,7 @@ def left_out() -> dict[str, str]:
         for marker, is_here, needed in (
             ("browser", find_spec("playwright") is not None, "make test-browser"),
             ("onnx", find_spec("jax2onnx") is not None, "make test-onnx"),
+            ("trackers", all(map(find_spec, ("wandb", "mlflow", "trackio", "tensorboard"))), "make test-trackers"),
             ("torch", find_spec("torch") is not None, "make test-bench"),
             ("engines", has_engines(), "make test-engines, as root on Debian"),
             ("netlab", has_lab(), "root on Linux, with iproute2 and /dev/net/tun"),

@@ -25,13 +25,14 @@ MAY_IMPORT = {
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.searching": {"nnjax.config", "nnjax.checks"},  # on Optuna
     "nnjax.serving": {"nnjax.config"},
+    "nnjax.tracking": set(),  # a tracker's process imports nothing else of ours
     # Reads what `cli` and `reporting` write into a run's folder.
     "nnjax.records": {"nnjax.config", "nnjax.cli", "nnjax.reporting"},
     "nnjax.comparing": {"nnjax.config", "nnjax.records"},
 }
 MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}
 MAY_IMPORT["experiments"] = {*MAY_IMPORT, "nnjax"}
-WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli", "records", "comparing")}
+WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli", "records", "comparing", "tracking")}
 MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))
 
 
@@ -80,6 +81,11 @@ def test_nothing_in_conf_can_run_code():
 def test_no_two_files_share_a_name():
     names = Counter(path.name for path in MODULES if path.name != "__init__.py" and path.parts[0] == "nnjax")
     assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_no_two_files_of_tests_share_a_name():
+    counts = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("__init__.py", "conftest.py"))
+    assert {name for name, count in counts.items() if count > 1} == set()  # pytest imports them by this name
 
 
 def test_what_a_config_error_needs_loads_neither_jax_nor_numpy():

@@ -2,7 +2,8 @@
 
     summary["calibration"] = calibration_of(experiment, state, experiment.evaluate(state, dataset.test))
 
-Several trials answer as one, by the mean of their probabilities; the errors are of that answer.
+Several trials answer as one, by the mean of their probabilities, as in `nnjax.training.answering_trials`: without diverged
+ones, and those of one learning rate. The errors are of that answer.
 """
 
 from dataclasses import asdict
@@ -32,31 +33,38 @@ def calibration_of(
         stop: as for an evaluation.
 
     Returns:
-        None for regression. Else `temperature`, a number, with several trials a list with None for a diverged one;
-        `fitted_on`, "validation", or None where no example is set aside, with temperatures of 1; `fitted_examples`;
+        None for regression. Else `temperature`, a number, with several trials a list with None for a diverged one, and
+        `trials`, the numbers of those that answer; `fitted_on`, "validation", or None where no example is set aside, with
+        temperatures of 1; `fitted_examples`;
         `ece_before` and `ece_after`, the expected calibration error on the test split without and with the temperatures; and
         `bins`: a list with `from`, `to`, and `before` and `after`, each with `count`, `confidence` and `accuracy`.
 
     Raises:
         EvaluationStoppedError: if `stop` ended it.
     """
+    from nnjax.training.answering_trials import answering_trials
     from nnjax.training.calibration import NUM_BINS, mean_probabilities, reliability
 
     if not experiment.classification:
         return None
     validation, targets = experiment.dataset.validation, experiment.dataset.test.targets
     logits = _logits(experiment, test)
-    temperatures: list[float | None] = [1.0 if np.isfinite(trial).all() else None for trial in logits]
+    finite = np.isfinite(np.atleast_1d(test.loss))  # a trial that diverged keeps its last finite parameters, and outputs
+    temperatures: list[float | None] = [
+        1.0 if known and np.isfinite(trial).all() else None for trial, known in zip(logits, finite, strict=True)
+    ]
     if len(validation):
         temperatures = temperatures_of(experiment, experiment.evaluate(state, validation, stop), temperatures)
     used = [trial for trial, temperature in enumerate(temperatures) if temperature is not None]
     if not used:
         return None
-    fitted = [temperature for temperature in temperatures if temperature is not None]
+    used = answering_trials(experiment, state, np.array(used))[1].tolist()
+    fitted = [temperature for trial in used if (temperature := temperatures[trial]) is not None]
     before = reliability(mean_probabilities(logits[used], [1.0] * len(used)), targets)
     after = reliability(mean_probabilities(logits[used], fitted), targets)
     return {
         "temperature": temperatures if experiment.placement.many else temperatures[0],
+        **({"trials": used} if experiment.placement.many else {}),
         "fitted_on": "validation" if len(validation) else None,
         "fitted_examples": len(validation),
         "ece_before": before.error,

@@ -4,19 +4,25 @@ with RunConsole(run_dir / "compare.log") as console:
 summary = run_comparison(config, run_dir, console)
 """
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnjax.api.comparison_rows import AllCurves, as_json, page_curves, read_all_curves, rows_of_groups, rows_of_pairs
+from nnjax.api.comparison_rows import (
+    MOST_LINES,
+    AllCurves,
+    as_json,
+    page_curves,
+    read_all_curves,
+    rows_of_groups,
+    rows_of_pairs,
+)
 from nnjax.api.comparison_sheets import MOST_ROWS, sheets_of
 from nnjax.comparing.comparison import Comparison, compare
 from nnjax.comparing.groups import group_runs
+from nnjax.comparing.network_pairs import some_of
 from nnjax.config.compare_options import CompareConfig
 from nnjax.config.shell import shell_text
 from nnjax.records.find import find_folders
@@ -24,8 +30,10 @@ from nnjax.records.record import RunRecord, read_record
 from nnjax.reporting.compare_page import write_compare_page
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.counting_bar import counting
+from nnjax.reporting.csv_text import csv_text
 from nnjax.reporting.files import replacing, to_json
-from nnjax.reporting.sheets import Sheet, latex, latex_text, markdown, terminal
+from nnjax.reporting.sheets import Sheet, latex, latex_text, markdown, markdown_text, terminal
+from nnjax.reporting.text import visible
 
 
 def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) -> Mapping[str, Any]:
@@ -45,9 +53,9 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
     sheets = sheets_of(comparison, curves)
     values = as_json(comparison)
     texts = {
-        "comparison.csv": csv_text(rows_of_groups(comparison)),
-        "differences.csv": csv_text(rows_of_pairs(comparison)),
-        "comparison.md": markdown_text(comparison, sheets),
+        "comparison.csv": table_text(rows_of_groups(comparison)),
+        "differences.csv": table_text(rows_of_pairs(comparison)),
+        "comparison.md": markdown_document(comparison, sheets),
         "comparison.tex": latex_document(comparison, sheets),
         "comparison.json": to_json(values, indent=2) + "\n",
     }
@@ -56,7 +64,7 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     groups = [(group.letter, group.name) for group in comparison.grouping.groups]
     page = run_dir / "comparison.html"
-    notes = [*comparison.notes, *_without_curves(comparison, curves)]
+    notes = [*comparison.notes, *_about_curves(comparison, curves)]
     write_compare_page(page, title_of(comparison), notes, sheets, page_curves(comparison, curves), groups)
     if config.format == "table":
         show(comparison, sheets, console)
@@ -84,55 +92,49 @@ def show(comparison: Comparison, sheets: Sequence[Sheet], console: RunConsole) -
         console.print(terminal(replace(sheet, rows=sheet.rows[:MOST_ROWS], note=f"{sheet.note}{more}".strip())))
         console.print("")
     for note in comparison.notes:
-        console.warn(note)
+        console.warn(visible(note))
 
 
-def markdown_text(comparison: Comparison, sheets: Sequence[Sheet]) -> str:
+def markdown_document(comparison: Comparison, sheets: Sequence[Sheet]) -> str:
     """The comparison as Markdown."""
     parts = [
-        f"# {title_of(comparison)}",
-        *(f"## {sheet.title}\n\n{markdown(sheet)}\n\n{sheet.note}".strip() for sheet in sheets),
+        f"# {markdown_text(title_of(comparison))}",
+        *(f"## {markdown_text(sheet.title)}\n\n{markdown(sheet)}\n\n{sheet.note}".strip() for sheet in sheets),
     ]
     if comparison.notes:
-        parts.append("## To know\n\n" + "\n".join(f"- {note}" for note in comparison.notes))
+        parts.append("## To know\n\n" + "\n".join(f"- {markdown_text(note)}" for note in comparison.notes))
     return "\n\n".join(parts) + "\n"
 
 
 def latex_document(comparison: Comparison, sheets: Sequence[Sheet]) -> str:
     r"""The tables as LaTeX, to be included with \input; the notes are comments."""
-    lines = ["% needs \\usepackage{booktabs}", f"% {title_of(comparison)}"]
+    lines = ["% needs \\usepackage{booktabs}", f"% {latex_text(title_of(comparison))}"]
     lines += [f"% {latex_text(note)}" for note in comparison.notes]
     labels = [sheet.title.lower().partition(",")[0].partition(" ")[0] for sheet in sheets]
     return "\n".join([*lines, *(latex(sheet, f"tab:{label}") for sheet, label in zip(sheets, labels, strict=True))]) + "\n"
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with all their columns; empty where a number is unknown."""
-    file = io.StringIO()
+def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with all their columns; empty without any."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.writer(file, lineterminator="\n")
-    if names:
-        writer.writerow(names)
-    for row in rows:
-        writer.writerow([_csv_value(row.get(name)) for name in names])
-    return file.getvalue()
+    return csv_text(names, ([row.get(name) for name in names] for row in rows)) if names else ""
 
 
-def _without_curves(comparison: Comparison, curves: AllCurves) -> list[str]:
-    """A line on groups without curves, although their runs have several trials."""
+def _about_curves(comparison: Comparison, curves: AllCurves) -> list[str]:
+    """A line on each reason why curves are missing in the page."""
+    groups, lines = comparison.grouping.groups, []
     letters = [
         group.letter
-        for group in comparison.grouping.groups
+        for group in groups
         if not any(each.splits for each in curves[group.letter]) and any(record.trials for record in group.records)
     ]
-    reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
-    return [f"{', '.join(letters)}: without learning curves; {reason}"] if letters else []
-
-
-def _csv_value(value: Any) -> Any:
-    if value is None or value != value:
-        return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+    if letters:
+        reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
+        lines.append(f"{', '.join(letters)}: without learning curves; {reason}")
+    if (runs := sum(len(group.records) for group in groups)) > MOST_LINES:
+        lines.append(f"the page has the learning curves of the first {MOST_LINES} of {runs} runs")
+    problems = [problem for group in groups for each in curves[group.letter] for problem in each.problems]
+    return [*lines, *([f"learning curves: {some_of(problems)}"] if problems else [])]
 
 
 def _read(words: Sequence[str], console: RunConsole) -> list[RunRecord]:

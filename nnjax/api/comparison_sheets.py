@@ -13,12 +13,14 @@ from nnjax.comparing.differences import MISSING, setting_text
 from nnjax.comparing.groups import Group
 from nnjax.comparing.intervals import Estimate
 from nnjax.comparing.power import MOST_SEEDS, POWER
+from nnjax.records.run_curves import Curves
 from nnjax.reporting.sheets import Cell, Column, Sheet
 from nnjax.reporting.text import metric_text, seconds_text, shorten, si_text
 
 MOST_ROWS = 40
 """Of a table in a terminal; the files have all."""
 _LONGEST = 60  # letters of a setting
+_LONGEST_WORD = 40  # of a name in a table
 
 
 def sheets_of(comparison: Comparison, all_curves: AllCurves) -> list[Sheet]:
@@ -38,8 +40,9 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
     base = metric.partition("_")[2] or metric
     others = [name for name in (f"validation_{base}", f"train_{base}") if name != metric]
     others = [name for name in others if any(group.values(name) for group in comparison.grouping.groups)]
-    bests = {letter: best_estimate(curves, base) for letter, curves in all_curves.items()}
+    bests = {group.letter: best_estimate(_of_results(group, all_curves), base) for group in comparison.grouping.groups}
     with_best = any(best.n for best in bests.values())
+    with_memory = any(_memory(group) is not None for group in comparison.grouping.groups)
     with_lost = any(group.num_diverged for group in comparison.grouping.groups)
     columns = [
         Column(""),
@@ -50,9 +53,9 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
         *(Column(_words(name), number=True, optional=True) for name in others),
         *([Column(f"best validation {base}", number=True, optional=True)] if with_best else []),
         *([Column("diverged", number=True)] if with_lost else []),
-        Column("parameters", number=True),
-        Column("time", number=True),
-        Column("memory", number=True, optional=True),
+        Column("parameters", number=True, whole=True),
+        Column("time", number=True, whole=True),
+        *([Column("memory", number=True, optional=True)] if with_memory else []),
     ]
     rows = []
     for letter in comparison.order:
@@ -61,7 +64,7 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
         rows.append(
             [
                 Cell(letter, bold=True),
-                Cell(group.name),
+                Cell(_short_name(group)),
                 Cell(str(len(group.networks)), len(group.networks)),
                 Cell(metric_text(metric, found.mean) if found.n else MISSING, _known(found.mean)),
                 Cell(_interval(metric, found), _known(found.low)),
@@ -70,7 +73,7 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
                 *([Cell(str(group.num_diverged), group.num_diverged)] if with_lost else []),
                 _optional(measured(group, "num_params"), si_text),
                 _optional(phase(group, "total"), seconds_text),
-                _optional(_memory(group), lambda size: f"{size:.0f} MB"),
+                *([_optional(_memory(group), lambda size: f"{size:.0f} MB")] if with_memory else []),
             ]
         )
     return Sheet(f"Results by {_words(metric)}", columns, rows, _about_intervals(comparison))
@@ -153,7 +156,7 @@ def networks_sheet(comparison: Comparison) -> Sheet:
         )
     note = (
         "Test examples that only the first, only the second, both or neither gets right. McNemar's test compares two trained"
-        " networks; what other seeds would give, it cannot say."
+        " networks; what other seeds would give, it cannot say. p is corrected by Holm over all rows."
     )
     return Sheet("Networks on the same test examples", columns, rows, note)
 
@@ -168,9 +171,7 @@ def verdict_text(pair: Pair) -> str:
         case "equal":
             return "equal"
         case "unknown":
-            if min(pair.test.n) == 0:
-                return "a result is missing"
-            return "one seed: its noise is unknown" if min(pair.test.n) == 1 else "the seeds do not vary: no test"
+            return "one seed: its noise is unknown" if min(pair.test.n) else "a result is missing"
     if pair.needed is not None:
         return f"not told apart; {pair.needed:,} seeds each would"
     if pair.test.difference == 0 or pair.test.std == 0:
@@ -224,8 +225,19 @@ def _test_text(pair: Pair) -> str:
     return f"paired, {pair.test.n[0]} seeds" if pair.test.paired else f"Welch, {pair.test.n[0]} and {pair.test.n[1]} seeds"
 
 
+def _short_name(group: Group) -> str:
+    """A group's name, with the names of runs in it shortened."""
+    return " ".join(shorten(word, _LONGEST_WORD) for word in group.name.split())
+
+
 def _mean_cell(group: Group, metric: str) -> Cell:
     return _estimate_cell(metric, estimate(group, metric)[0])
+
+
+def _of_results(group: Group, all_curves: AllCurves) -> list[Curves]:
+    """The curves of the runs that a group's figures are of: without those that diverged."""
+    runs = zip(group.records, all_curves[group.letter], strict=True)
+    return [curves for record, curves in runs if record.status != "diverged"]
 
 
 def _estimate_cell(metric: str, found: Estimate) -> Cell:
@@ -254,7 +266,9 @@ def _about_intervals(comparison: Comparison) -> str:
 
 
 def _about_tests(comparison: Comparison) -> str:
-    several = "p is corrected by Holm over all pairs. " if len(comparison.pairs) > 1 else ""
+    several = (
+        "p is corrected by Holm over all pairs; an interval is that of its pair alone. " if len(comparison.pairs) > 1 else ""
+    )
     least = max((pair.test.least_p for pair in comparison.pairs if math.isfinite(pair.test.least_p)), default=0.0)
     few = f"With so few seeds the permutation test gives {p_text(least)} at least. " if least >= ALPHA else ""
     alone = any(pair.verdict == "unknown" and min(pair.test.n) == 1 for pair in comparison.pairs)

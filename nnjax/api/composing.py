@@ -6,9 +6,10 @@ config.training.duration.value               # 5.0
 
 from pathlib import Path
 
+from nnjax.checks.verb_checks import check
 from nnjax.cli.command import config_directories
-from nnjax.cli.compose import check, override_texts
 from nnjax.cli.compose import compose as compose_values
+from nnjax.cli.compose import override_texts
 from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.job import plain_values
 from nnjax.cli.plugins import offer_to_hydra

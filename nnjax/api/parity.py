@@ -92,7 +92,7 @@ def shortened(config: TrainConfig, steps: int) -> TrainConfig:
     training, length = config.training, Duration(float(steps), "steps")
     training = replace(training, duration=length, planned=training.planned or training.duration, checkpoint_every=None)
     training = replace(training, evaluate_every=length, test="last")
-    report = replace(config.report, figures=False, tensorboard="off")
+    report = replace(config.report, figures=False, tensorboard="off", trackers=())
     debug = replace(config.debug, max_steps=None)
     return replace(config, training=training, report=report, debug=debug, resume=None, rerun=None)
 

@@ -1,18 +1,25 @@
 """What a run keeps of its test: the answer to each example, for comparisons and reports without the network.
 
 keep_predictions(run_dir, experiment, evaluation, summary, console)
+add_predictions(run_dir, experiment, evaluation, summary, step, console)     # to a run of a version before this file
 """
 
+import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnjax.comparing.kept_predictions import Predictions, write_predictions
+from nnjax.cli.folder_lock import in_use_elsewhere
+from nnjax.comparing.kept_predictions import FILE, Predictions, write_predictions
 from nnjax.config.errors import StorageError
+from nnjax.config.paths import shown_path
+from nnjax.data.content_hash import hash_of_test
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.probabilities import probabilities
+from nnjax.reporting.trial_results import means
 
 if TYPE_CHECKING:
     from nnjax.training.evaluation import Evaluation
@@ -79,3 +86,40 @@ def keep_predictions(
         return
     if path is None:
         console.print(f"{len(predictions.targets):,} test predictions of {predictions.num_trials} trials are too many to keep")
+
+
+def add_predictions(
+    run_dir: Path,
+    experiment: "Experiment",
+    evaluation: "Evaluation",
+    summary: Mapping[str, Any],
+    step: int,
+    console: RunConsole,
+) -> None:
+    """Writes the answers into the folder of an earlier run that lacks them; touches no other file of it.
+
+    They are not added if they are of another step than the run's result, if they give other figures than that, or while a
+    process works in the folder.
+
+    Args:
+        run_dir: the run's folder.
+        experiment: with the dataset that the run was tested on.
+        evaluation: of the test split, just measured.
+        summary: the run's.
+        step: of the checkpoint that was measured.
+        console: shows what was added, or why nothing was.
+    """
+    if os.path.lexists(run_dir / FILE) or summary.get("tested_step") != step or in_use_elsewhere(run_dir):
+        return
+    recorded = summary.get("test")
+    for name, value in means(evaluation.metrics).items():
+        known = recorded.get(name) if isinstance(recorded, Mapping) else None
+        # Another device rounds a loss in its own way; an accuracy counts examples.
+        exact = 1e-9 if name == "accuracy" else 1e-3
+        if not isinstance(known, int | float) or not math.isclose(value, known, rel_tol=exact, abs_tol=1e-9):
+            reason = f"test {name} is {value!r} here, and {known!r} in summary.json"
+            console.warn(f"{shown_path(run_dir)}: the test predictions are not added, since {reason}")
+            return
+    keep_predictions(run_dir, experiment, evaluation, {**summary, "test_hash": hash_of_test(experiment.dataset)}, console)
+    if (run_dir / FILE).exists():
+        console.print(f"Added {shown_path(run_dir / FILE)}, by which runs are compared example by example")

@@ -12,11 +12,13 @@ from nnjax.api.opened_run import open_run, read_run
 from nnjax.api.run_report import PAGE, add_test_parts, write_run_report
 from nnjax.api.runs_report import runs_page
 from nnjax.checks.memory_checks import out_of_memory_explained
+from nnjax.cli.sweep_file import read_sweep
 from nnjax.cli.sweep_results import collect
 from nnjax.config.errors import ConfigError, DataError
+from nnjax.config.invocation import verb_command
 from nnjax.config.paths import shown_path
 from nnjax.config.report_options import ReportConfig
-from nnjax.config.shell import shell_text
+from nnjax.config.shell import shell_text, shell_word
 from nnjax.config.stored_files import one_line
 from nnjax.records.find import find_records, named_folders
 from nnjax.reporting.console import RunConsole
@@ -47,10 +49,22 @@ def make_report(config: ReportConfig, run_dir: Path, console: RunConsole) -> Map
         records = find_records(words, key)
         title = f"Sweep {Path(config.sweep).name}" if config.sweep is not None else "Comparison"
         unbegun = _unbegun(config.sweep, {record.folder for record in records}) if config.sweep is not None else []
-        write_page(path, runs_page(title, records, refuse=config.sweep is None, unbegun=unbegun))
+        command = "" if config.sweep is None else _command(Path(config.sweep))
+        write_page(path, runs_page(title, records, refuse=config.sweep is None, unbegun=unbegun, command=command))
     size = path.stat().st_size
     console.print(f"Written to {shell_text(path)}, {size / 1000:,.0f} kB")
     return {"page": str(path), "bytes": size}
+
+
+def _command(sweep: Path) -> str:
+    """The command line that a sweep was started with, without its folder and launcher; empty where no record of it is left."""
+    try:
+        stored = read_sweep(sweep)
+    except ConfigError:
+        return ""
+    flags = ["--keep-going"] if stored.keep_going else []
+    flags += [word for plugin in stored.plugins for word in ("--plugin", shell_word(plugin))]
+    return " ".join([verb_command(stored.verb), "-m", *map(shell_word, stored.task), *flags])
 
 
 def _unbegun(sweep: str, begun: Set[Path]) -> list[str]:

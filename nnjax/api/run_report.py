@@ -9,14 +9,19 @@ The page is a function of the folder's files alone, without JAX and without the 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnjax.cli.plugins import noted_plugins
 from nnjax.cli.reproducing import NOT_SET, command_of, told_apart
+from nnjax.cli.resume_notice import other_past
+from nnjax.cli.runs import read_config
 from nnjax.cli.stored_config import read_stored_config
 from nnjax.config.errors import ConfigError, DataError, StorageError
+from nnjax.config.invocation import verb_command
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
@@ -88,7 +93,8 @@ def add_test_parts(
             kernel=kernel,
             forecast=forecasts[shown] if forecasts else None,
         )
-        write_json(folder / FILE, begun_parts(layers) | parts)
+        trial = {"trial": shown} if placement.many else {}
+        write_json(folder / FILE, begun_parts(layers) | trial | parts)
     except Exception as error:  # no result depends on it
         console.warn(f"{FILE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
@@ -107,23 +113,36 @@ def run_facts(run_dir: Path, parts_dir: Path | None = None) -> RunFacts:
     parts, line = read_parts(parts_dir or run_dir)
     if line:
         problems.append(_without_place(line, parts_dir or run_dir))
-    elif not parts:
-        problems.append(
-            f"The run has no {FILE}, which holds layers, classes and mistakes: it is of a version before this page."
-        )
-    changes: list[tuple[str, str, str]] | None = None
-    command = ""
+    elif not parts and ("num_params" in summary or not summary):
+        reason = "its page was off, or it is of a version before this page"
+        problems.append(f"The run has no {FILE}, which holds layers, classes and mistakes: {reason}.")
+    elif summary.get("test") and not parts.keys() - {"version", "layers"}:
+        reason = "the training was ended before it was written"
+        again = f"{verb_command('report')} run=FOLDER tests the network again"
+        problems.append(f"{FILE} lacks classes and mistakes: {reason}. {again}.")
+    return RunFacts(run_dir.absolute().name, config, summary, records, parts, *_reproducing(run_dir, config), problems)
+
+
+def _reproducing(run_dir: Path, config: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]] | None, str, list[str]]:
+    """What differs from the defaults, as texts, the command that trains the same, and notes on it."""
     try:
         told = told_apart(config)
+        flags, by_code = noted_plugins(run_dir)
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError):
-        pass  # such as options of a plugin that is not loaded: the whole config is shown all the same
-    else:
-        changes = [
-            (each.key, "" if each.default is NOT_SET else value_text(each.default), value_text(each.value))
-            for each in told.changes
-        ]
-        command = command_of(told)
-    return RunFacts(run_dir.name, config, summary, records, parts, changes, command, problems)
+        return None, "", []  # such as options of a plugin that is not loaded: the whole config is shown all the same
+    changes = [
+        (each.key, "" if each.default is NOT_SET else value_text(each.default), value_text(each.value)) for each in told.changes
+    ]
+    notes = []
+    if by_code:
+        notes.append(f"Python code registered {', '.join(by_code)}: put it into a file, and give its name for FILE.")
+    with suppress(ConfigError, DataError, OSError, ValueError, TypeError):
+        if other_past(replace(read_config(TrainConfig, run_dir), resume=str(run_dir)), run_dir):
+            notes.append(
+                "The run was resumed with another length, and its steps followed another schedule until then: "
+                "one training with these settings becomes another network."
+            )
+    return changes, command_of(told, flags), notes
 
 
 def write_run_report(run_dir: Path, path: Path, parts_dir: Path | None = None) -> Path:
@@ -166,14 +185,24 @@ def leaving_report(config: TrainConfig, run_dir: Path | None, console: RunConsol
 
 
 def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, before: int | None) -> None:
-    if run_dir is None or not wants_page(config) or _changed(run_dir / "summary.json") == before:
+    if run_dir is None or _changed(run_dir / "summary.json") == before:
+        return
+    page = run_dir / PAGE  # of an earlier session, it would show another result than the summary
+    if not wants_page(config):
+        with suppress(OSError):
+            page.unlink(missing_ok=True)
         return
     try:
         facts = run_facts(run_dir)
-        if facts.summary.get("status") != "preempted":
-            write_page(run_dir / PAGE, run_page(facts))
-            console.print(f"A page to send: {shell_text(run_dir / PAGE)}")
+        if facts.summary.get("status") == "preempted":
+            page.unlink(missing_ok=True)
+        else:
+            write_page(page, run_page(facts))
+            what = "A page to send" if facts.records else "A page about the failed run"
+            console.print(f"{what}: {shell_text(page)}")
     except Exception as error:
+        with suppress(OSError):
+            page.unlink(missing_ok=True)
         console.warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
 

@@ -5,7 +5,6 @@ run_listing(config)
 Loads no JAX, so that a list of ten thousand runs is there in a second or two.
 """
 
-import csv
 import json
 import sys
 from collections import Counter
@@ -31,6 +30,7 @@ from nnjax.records.run_index import RunRow, read_rows
 from nnjax.records.selection import check_keys, chosen, in_order
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.counting_bar import counting
+from nnjax.reporting.csv_text import csv_text
 from nnjax.reporting.files import to_json
 from nnjax.reporting.runs_table import removal_table, runs_table
 from nnjax.reporting.text import bytes_text
@@ -140,9 +140,7 @@ def _show(
             print(line)
         return
     if config.format == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_csv_text(row.get(name)) for name in columns] for row in shown)
+        print(csv_text(columns, ([_csv_value(row, name) for name in columns] for row in shown)), end="")
         return
     if not everything:
         console.print(f"no runs yet in {', '.join(config.runs)}; {verb_command('train')} makes one")
@@ -190,20 +188,28 @@ def _json_lines(rows: Sequence[RunRow], columns: Sequence[str]) -> Iterator[str]
     if not rows:
         yield "[]"
     for number, row in enumerate(rows):
-        facts = {name: row.get(name) for name in columns} if columns else {"folder": str(row.folder), **row.facts}
+        facts = {name: _plain(row, name) for name in columns} if columns else {"folder": str(row.folder), **row.facts}
         yield f"{'[' if number == 0 else ' '}{_to_json(facts)}{']' if number == len(rows) - 1 else ','}"
 
 
 def _to_json(facts: Mapping[str, Any]) -> str:
-    """Facts are plain and finite; settings from a folder that somebody else made may not be."""
+    """Facts are plain and finite; settings from a folder that somebody else made may not be, and its name not be UTF-8."""
     try:
-        return json.dumps(facts, ensure_ascii=False, allow_nan=False, default=str)
+        text = json.dumps(facts, ensure_ascii=False, allow_nan=False, default=str)
+        text.encode()
     except ValueError:
         return to_json(json.loads(json.dumps(facts, default=str)))
+    return text
 
 
-def _csv_text(value: Any) -> Any:
+def _csv_value(row: RunRow, name: str) -> Any:
+    value = _plain(row, name)
     return "; ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _plain(row: RunRow, name: str) -> Any:
+    """A fact for programs, to which the folder is a path without a shell's quotes."""
+    return str(row.folder) if name == "folder" else row.get(name)
 
 
 def _remove(config: RunsConfig, rows: Sequence[RunRow], console: RunConsole) -> None:
@@ -241,6 +247,9 @@ def _move(removals: Sequence[Removal], what: str, total: str, console: RunConsol
             to = move_to_trash(removal, stamp)
         except ConfigError as error:
             faults.append(str(error))
+        except KeyboardInterrupt:  # what was moved is whole, and so is the rest
+            console.print(f"interrupted: {removals.index(removal) - len(faults)} of {len(removals)} were moved")
+            raise
         else:
             place = next(folder for folder in to.parents if folder.name == stamp)
     if place is not None and not faults:

@@ -14,11 +14,12 @@ from nnjax.comparing.comparison import Comparison, Pair, compare, estimate
 from nnjax.comparing.differences import MISSING, setting_text
 from nnjax.comparing.groups import Group, Grouping, group_runs
 from nnjax.comparing.metrics_compared import metrics_of
+from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord, settings_of
 from nnjax.records.run_curves import read_curves
 from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, thinned
-from nnjax.reporting.page_blocks import Bars, Block, Facts, Headline, Page, Section, Table, Words
+from nnjax.reporting.page_blocks import Bars, Block, Code, Facts, Headline, Page, Section, Table, Words
 from nnjax.reporting.result_sections import drawing
 from nnjax.reporting.text import metric_text, seconds_text, shorten
 
@@ -34,7 +35,9 @@ _VERDICTS = {
 }
 
 
-def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun: Sequence[str] = ()) -> Page:
+def runs_page(
+    title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun: Sequence[str] = (), command: str = ""
+) -> Page:
     """Makes the page of several runs.
 
     Args:
@@ -43,6 +46,7 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun
         refuse: whether runs that cannot be ranked, such as those tested on different data, are an error; else the page shows
             them side by side and gives the reason.
         unbegun: a line for each job of a sweep that left no run.
+        command: that runs the sweep again; empty for none.
 
     Raises:
         ConfigError: if no run has a result, or, with `refuse`, they cannot be ranked.
@@ -54,7 +58,7 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun
     sections: list[Section] = []
     if comparison is not None:
         sections += [_results(comparison), *_tests(comparison), *_networks(comparison)]
-        sections += _curves(comparison.grouping)
+        sections += _curves(comparison)
     sections.append(_runs(records, grouping))
     if notes:
         sections.append(
@@ -63,11 +67,14 @@ def runs_page(title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun
             )
         )
     sections += _shared(records, grouping)
-    good, count = sum(statuses[status] for status in _GOOD), len(records) + len(unbegun)
+    if command:
+        words = Words("With the code, the data and the versions above; each run has its own command on its own page.", "note")
+        sections.append(Section("Train it again", [Code(command), words], wide=True))
+    good, jobs = sum(statuses[status] for status in _GOOD), len(records) + len(unbegun)
     return Page(
         title=title,
-        subtitle=f"{len(records)} run{'s' if len(records) > 1 else ''}, {len(grouping.groups)} different settings",
-        status=(f"{good} of {count} completed", good == count),
+        subtitle=f"{count(len(records), 'run')}, {count(len(grouping.groups), 'different setting')}",
+        status=(f"{good} of {jobs} completed", good == jobs),
         headlines=_headlines(records, comparison, statuses),
         sections=sections,
         footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
@@ -94,7 +101,7 @@ def _headlines(records: Sequence[RunRecord], comparison: Comparison | None, stat
         best = comparison.group(comparison.order[0])
         value, below = _estimated(best, comparison.metric)
         found.append(Headline(f"best {_words(comparison.metric)}", value, f"{best.letter}: {best.name}. {below}"))
-    others = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in statuses.most_common())
+    others = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in statuses.most_common())
     found.append(Headline("runs", str(len(records)), others))
     seconds = [record.seconds for record in records if record.seconds is not None]
     if seconds:
@@ -121,9 +128,9 @@ def _results(comparison: Comparison) -> Section:
                 f"{group.letter}{best}",
                 *(setting_text(group.settings.get(key, MISSING)) for key in keys),
                 str(len(group.networks)),
-                metric_text(metric, found.mean),
+                _mean(metric, found.mean),
                 interval,
-                *(metric_text(name, estimate(group, name)[0].mean) for name in others),
+                *(_mean(name, estimate(group, name)[0].mean) for name in others),
                 seconds_text(math.fsum(seconds) / len(seconds)) if seconds else "",
                 str(group.num_diverged or ""),
             )
@@ -183,10 +190,11 @@ def _networks(comparison: Comparison) -> list[Section]:
     return [Section("The same test examples", [Words(words, "note"), table], wide=True)]
 
 
-def _curves(grouping: Grouping) -> list[Section]:
-    """The loss and the accuracy of each group's first run together."""
+def _curves(comparison: Comparison) -> list[Section]:
+    """The loss and the accuracy of each group's first run together, of the best groups if there are many."""
     charts: list[Block] = []
-    shown = grouping.groups[:MOST_LINES]
+    groups = [comparison.group(letter) for letter in comparison.order]
+    shown = groups[:MOST_LINES]
     curves = {group.letter: read_curves(group.records[0]).splits for group in shown}
     for name in ("loss", "accuracy"):
         for split in ("validation", "train"):
@@ -199,8 +207,13 @@ def _curves(grouping: Grouping) -> list[Section]:
             if lines:
                 chart = Chart(f"{split} {name}", "epoch", lines, percent=name == "accuracy")
                 charts.append(drawing(chart, f"{split}-{name}"))
-    if len(grouping.groups) > len(shown) and charts:
-        charts.append(Words(f"The first {len(shown)} of {len(grouping.groups)} settings.", "note"))
+    notes = []
+    if len(groups) > len(shown):
+        notes.append(f"The {'best' if comparison.ranked else 'first'} {len(shown)} of {len(groups)} settings.")
+    if any(len(group.records) > 1 for group in shown):
+        notes.append("A line is the setting's first run.")
+    if notes and charts:
+        charts.append(Words(" ".join(notes), "note"))
     return [Section("Learning curves", charts, wide=True)] if charts else []
 
 
@@ -238,6 +251,11 @@ def _shared(records: Sequence[RunRecord], grouping: Grouping) -> list[Section]:
     if common:
         blocks.append(Table(("Key", "Value"), common, f"{len(common)} settings that all share", text_columns=2, folded=True))
     return [Section("The same in all", blocks)] if blocks else []
+
+
+def _mean(metric: str, value: float) -> str:
+    """A mean as text; empty where no run has a finite result."""
+    return "" if math.isnan(value) else metric_text(metric, value)
 
 
 def _estimated(group: Group, metric: str) -> tuple[str, str]:

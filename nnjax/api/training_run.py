@@ -22,6 +22,7 @@ from nnjax.api.predictions_of_run import keep_predictions
 from nnjax.api.run_drawing import draw_figures, preloaded
 from nnjax.api.run_ending import RunEnding, stopped_message, watched
 from nnjax.api.run_report import add_test_parts, begin_parts, leaving_report, wants_page
+from nnjax.api.tracked_run import RunTracking, tracked
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.config.errors import DivergedError, PreemptedError
 from nnjax.config.schema import TrainConfig
@@ -81,20 +82,21 @@ def run_training(
     """
     with (
         RunEnding(run_dir) as ending,
+        tracked(config, run_dir, console) as tracking,
         leaving_report(config, run_dir, console),
-        summarized(config, run_dir, console) as summary,
+        summarized(config, run_dir, console) as tracking.summary,
         out_of_memory_explained(config),
     ):
         from nnjax.training.clock import Clock
 
-        clock = Clock()
+        clock, summary = Clock(), tracking.summary
         summary["seconds"] = clock.seconds
         with (
             watched(config, run_dir, console, summary, clock),
             jax_session(console.warn, strict=config.debug.strict, timed=clock("import")),
             take_part(config, run_dir, console, summary) as config,
         ):
-            trained = _train(config, run_dir, console, dataset, summary, clock, ending)
+            trained = _train(config, run_dir, console, dataset, summary, clock, ending, tracking)
     if trained is None:
         raise PreemptedError(stopped_message(summary["reason"], summary, run_dir))
     return trained
@@ -108,6 +110,7 @@ def _train(
     summary: dict[str, Any],
     clock: "Clock",
     ending: RunEnding,
+    tracking: RunTracking,
 ) -> TrainedNetwork | None:
     """Fills the summary on the way; None if a signal ended the training."""
     with clock("import"):
@@ -168,6 +171,7 @@ def _train(
     start = begin(config, run_dir, state, experiment, hashing.result, console, summary)
     start = shared_start(start, state, hashing.result, console)
     begin_parts(config, run_dir, layers)
+    tracking.start(config, start.run_id, start.metrics.get("resume_step"), plan.trials)  # while XLA compiles
     state, progress = start.state, start.progress
     for phase, earlier in progress.seconds.items():
         clock.seconds[phase] += earlier
@@ -175,7 +179,7 @@ def _train(
     # --- training; signals are the caller's where there is no folder to save to ---
     with (
         preloaded(config, run_dir, dataset.series),  # while XLA compiles and computes
-        MetricMemory() if run_dir is None else MetricWriter(run_dir, config.report.tensorboard, **start.metrics) as metrics,
+        MetricMemory() if run_dir is None else MetricWriter(run_dir, **start.metrics) as metrics,
         Progress(console, plan.steps.total, plan.steps.per_epoch, progress.step) as bar,
         nullcontext(stop_signal()) if run_dir is None and not peers().is_command else stop_signal() as stop,
         profiled(run_dir / "profile", console.warn) if run_dir is not None and config.debug.profile else nullcontext(),
@@ -187,6 +191,7 @@ def _train(
             config,
             bar,
             metrics,
+            track=tracking.trackers.log,
             steps_per_epoch=plan.steps.per_epoch,
             learning_rate=experiment.learning_rate,
             num_trials=plan.num_trials,

@@ -15,6 +15,7 @@ from nnjax.checks.memory_checks import memory_problems
 from nnjax.checks.model_checks import MODEL_CHECKS
 from nnjax.checks.plan import Plan, make_plan
 from nnjax.checks.schedule_checks import SCHEDULE_CHECKS
+from nnjax.checks.tracking_checks import tracking_problems
 from nnjax.checks.trial_checks import trial_problems
 from nnjax.checks.trials import num_trials
 from nnjax.config.diagnostics import NO_ORIGINS, Origins, Problem, raise_problems
@@ -98,6 +99,7 @@ def _report(config: Config, spec: DatasetSpec) -> Problems:
     if config.report.tensorboard == "on" and find_spec("tensorboardX") is None:
         reason = "tensorboardX is not installed; add it with pip install -e '.[tensorboard]', or choose auto or off"
         yield Problem("report.tensorboard", "on", reason)
+    yield from tracking_problems(config.report)
 
 
 _CHECKS = (

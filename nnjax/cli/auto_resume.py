@@ -29,7 +29,11 @@ from nnjax.config.stored_files import MOST_RESULTS, one_line, read_json
 AUTO = "auto"
 
 _LEFT_BY_A_START = frozenset(
-    {".hydra", ".lock", "checkpoints", "config.yaml", "metrics.jsonl", "profile", "summary.json", "tensorboard", "train.log"}
+    {
+        *(".hydra", ".lock", "config.yaml", "metrics.jsonl", "summary.json", "train.log"),
+        *("checkpoints", "profile", "tensorboard", "wandb", "mlflow", "trackio", "trackers.log"),
+        *("report.json", "report.html"),  # begun before the first step, and left by a run that failed
+    }
 )
 
 

@@ -11,6 +11,7 @@ launchers, shell completion. `--help` and `--explain [KEY]` are nnjax's.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +21,10 @@ from typing import Any, NoReturn
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from nnjax.checks.verb_checks import check
 from nnjax.cli.auto_resume import AUTO, holds_run, occupy_again
 from nnjax.cli.command_folders import given_override, make_folder, only_for_sweeps, release, resumed_or_new, worker_folder
-from nnjax.cli.compose import Composition, check, compose, conf_dir, config_loader
+from nnjax.cli.compose import Composition, compose, conf_dir, config_loader
 from nnjax.cli.finished_runs import finished
 from nnjax.cli.folderless import FOLDERLESS, run_without_folder
 from nnjax.cli.follower import Tell, follow, told
@@ -131,7 +133,10 @@ class _Command:
         load_plugins(plugins)
         arguments, overrides, flags = _read(argv, command)
         job = Job(self.schema, self.task)
-        if arguments.hydra_help or arguments.shell_completion:
+        if arguments.shell_completion:
+            print(_completion(self.verb, self.schema, overrides))
+            return unread(0, "the completion")
+        if arguments.hydra_help:
             return unread(hand_over(job, self.verb, overrides, flags), "Hydra's answer")
         verb = arguments.config_name or self.verb
         directories = config_directories(arguments.config_dir)
@@ -222,6 +227,15 @@ class _Command:
                 return run_composed(job, composition, changed) or job.exit_code
             finally:
                 release(None if given else made)
+
+
+def _completion(verb: str, schema: type, requests: Sequence[str]) -> str:
+    from nnjax.cli.completion import candidates, script
+
+    request = requests[0] if requests else ""
+    if request.startswith("query="):
+        return "\n".join(candidates(verb, schema, os.environ.get("COMP_LINE", "")))
+    return script(request)
 
 
 def _read(argv: Sequence[str], program: str) -> tuple[argparse.Namespace, list[str], list[str]]:

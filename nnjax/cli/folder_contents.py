@@ -38,12 +38,17 @@ FILES = frozenset(
         *("test_predictions.safetensors", "compare.log", "comparison.json", "comparison.csv", "differences.csv"),
         *("comparison.md", "comparison.tex", "comparison.html"),
         *("forecast.csv", "trials.csv", "copies.csv", "losses.png"),
-        *("report.log", "report.json", "report.html"),
+        *("report.log", "report.json", "report.html", "trackers.log"),
     }
 )
 """The files that a verb writes into its folder, besides logs of further processes."""
 
-FOLDERS = frozenset({".hydra", "checkpoints", "figures", "tensorboard", "profile", "diverged", "astra-sim", "found", "workers"})
+FOLDERS = frozenset(
+    {
+        *(".hydra", "checkpoints", "figures", "profile", "diverged", "astra-sim", "found", "workers"),
+        *("tensorboard", "mlflow", "trackio"),  # W&B makes links in its own
+    }
+)
 """The folders that a verb writes into its folder."""
 
 _MOST_ENTRIES = 100_000

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nnjax.checks.memory_checks import out_of_memory_explained
-from nnjax.cli.compose import Composition, check, compose_train
+from nnjax.checks.verb_checks import check
+from nnjax.cli.compose import Composition, compose_train
 from nnjax.cli.job import Task, plain_values
 from nnjax.cli.process import complain
 from nnjax.config.errors import DivergedError, PreemptedError, UserError

@@ -68,16 +68,24 @@ def print_explanation(key: str, values: Mapping[str, object], provenance: Proven
     Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _groups(composition: Composition, schema: type) -> str:
+def offered(composition: Composition, schema: type) -> dict[str, list[str]]:
+    """The options of each group that a verb has, without those that it refuses."""
     loader = config_loader(composition.directories)
     choices, unused = composition.hydra.runtime.choices, composition.unused(schema)
-    chosen = {group: choices[group] for group in groups(loader) if group in choices and group not in unused}
-    margin = max(map(len, chosen), default=0) + 2
+    shown = {}
+    for group in groups(loader):
+        if group in choices and group not in unused:
+            refused = {*option_names(Config).get(group, ())} - {*option_names(schema).get(group, ())}
+            shown[group] = [option for option in options(loader, group) if option not in refused]
+    return shown
+
+
+def _groups(composition: Composition, schema: type) -> str:
+    shown, choices = offered(composition, schema), composition.hydra.runtime.choices
+    margin = max(map(len, shown), default=0) + 2
     lines = []
-    for group, choice in chosen.items():
-        refused = {*option_names(Config).get(group, ())} - {*option_names(schema).get(group, ())}
-        shown = [option for option in options(loader, group) if option not in refused]
-        words = ", ".join(f"*{option}" if option == choice else option for option in shown)
+    for group, names in shown.items():
+        words = ", ".join(f"*{option}" if option == choices[group] else option for option in names)
         lines.append(textwrap.fill(f"{group:<{margin}}{words}", _WIDTH - 2, subsequent_indent=" " * margin))
     return textwrap.indent("\n".join(lines), "  ")
 

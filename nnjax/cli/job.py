@@ -33,6 +33,7 @@ from nnjax.config.errors import ConfigError, DataError, PreemptedError, RunFinis
 from nnjax.config.leaving import on_leaving
 from nnjax.config.parsing import Origins, config_hash, parse
 from nnjax.config.paths import expanded, file_name, outside_fault, shown_path
+from nnjax.config.report_options import ReportConfig
 from nnjax.config.schema import TrainConfig, VerifyConfig
 from nnjax.config.search_options import SEARCH_RESUMABLE, SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
@@ -153,9 +154,10 @@ def _put_away(run_dir: Path, number: int | None) -> AbstractContextManager[objec
     return on_leaving(remove)
 
 
-def _found(run: str, key: str, composition: Composition) -> str:
+def _found(run: str, key: str, composition: Composition, schema: type) -> str:
     folder = find_run(run, key, composition)
-    require_plugins(folder, key, complain)
+    if schema is not ReportConfig:  # a report needs the run's files alone, and says what only its options would show
+        require_plugins(folder, key, complain)
     return str(folder)
 
 
@@ -169,9 +171,9 @@ def plain_values(schema: type, composition: Composition) -> tuple[dict[str, Any]
             newest = newest_run()
             raise ConfigError(f"{key}: missing; must be the folder of a run{f', such as {key}={newest}' if newest else ''}")
         if isinstance(values[key], list) and all(isinstance(run, str) for run in values[key]):  # of a verb that takes several
-            values[key] = [_found(run, key, composition) for run in values[key]]
+            values[key] = [_found(run, key, composition, schema) for run in values[key]]
         if isinstance(values[key], str) and (key, values[key]) != ("resume", AUTO):
-            values[key] = _found(values[key], key, composition)
+            values[key] = _found(values[key], key, composition, schema)
     earlier = ("run",) if schema in _OF_A_RUN else ("resume", "rerun")
     given = [key for key in earlier if key in known and isinstance(values.get(key), str)]
     if len(given) > 1:

@@ -130,6 +130,19 @@ def note_plugins(run_dir: Path, config: object) -> None:
             write_text(path, json.dumps(noted, indent=2))
 
 
+def noted_plugins(run_dir: Path) -> tuple[str, list[str]]:
+    """Returns the flags that a command needs for a run's plugins, each after a space, and the options of other code.
+
+    For these the flag names FILE: a person has to write such a file.
+
+    Raises:
+        ConfigError: if the note of the plugins is damaged.
+    """
+    notes = _noted(run_dir)
+    flags = [f" --plugin {'FILE' if note['file'] is None else shell_word(note['file'])}" for note in notes]
+    return "".join(flags), [option for note in notes if note["file"] is None for option in note["options"]]
+
+
 def require_plugins(run_dir: Path, key: str, warn: Callable[[str], object]) -> None:
     """Checks that the plugins of an earlier run are loaded.
 

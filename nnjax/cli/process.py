@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from nnjax.cli.startup import open_streams
 from nnjax.config.invocation import is_own
 from nnjax.config.leaving import receive
+from nnjax.config.shell import STAND_INS
 
 
 def begin_process(module: str) -> None:
@@ -29,7 +30,7 @@ def begin_process(module: str) -> None:
     """
     open_streams()
     # A terminal that cannot show a letter must not end a command either.
-    sys.stdout, sys.stderr = _lasting(sys.stdout, "replace"), _lasting(sys.stderr, "backslashreplace")
+    sys.stdout, sys.stderr = _lasting(sys.stdout, STAND_INS), _lasting(sys.stderr, "backslashreplace")
     if is_own(module):
         gc.set_threshold(20_000, 10, 10)
 

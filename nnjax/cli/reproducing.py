@@ -18,7 +18,7 @@ from nnjax.cli.compose import compose, conf_dir
 from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.job import plain_values
 from nnjax.cli.json_values import as_hydra
-from nnjax.cli.plugins import offer_to_hydra, plugin_words
+from nnjax.cli.plugins import offer_to_hydra
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import WITHOUT_EFFECT, parse, to_mapping
 from nnjax.config.schema import TrainConfig
@@ -70,15 +70,15 @@ def told_apart(values: Mapping[str, Any]) -> ToldApart:
     """
     names = {group: str(values[group]["name"]) for group in _GROUPS}
     chosen: dict[str, str] = {}
-    defaults = _defaults(chosen)
+    defaults, needed = _defaults(chosen, values)
     # A model chooses its dataset, and that its loss: so only what differs then is chosen. A composition takes 0.1 s.
     for groups in (("model",), ("data",), _GROUPS[2:]):
         differing = {group: names[group] for group in groups if defaults[group].get("name") != names[group]}
         if differing:
             chosen |= differing
-            defaults = _defaults(chosen)
+            defaults, needed = _defaults(chosen, values)
     have = dict(_leaves(values))
-    would = dict(_leaves(defaults))
+    would = {key: value for key, value in _leaves(defaults) if key not in needed}
     changes = [
         Change(key, would.get(key, NOT_SET), value)
         for key, value in have.items()
@@ -87,10 +87,15 @@ def told_apart(values: Mapping[str, Any]) -> ToldApart:
     return ToldApart(tuple(f"{group}={name}" for group, name in chosen.items()), tuple(changes))
 
 
-def command_of(told: ToldApart) -> str:
-    """Returns the command line that trains the config again; where the code is the same, to the same numbers."""
+def command_of(told: ToldApart, flags: str = "") -> str:
+    """Returns the command line that trains the config again; where the code is the same, to the same numbers.
+
+    Args:
+        told: the config.
+        flags: for the run's plugins, from `nnjax.cli.plugins.noted_plugins`.
+    """
     words = [*told.choices, *(f"{change.key}={written(change.value)}" for change in told.changes)]
-    return " ".join([verb_command("train"), *map(shell_word, words)]) + plugin_words()
+    return " ".join([verb_command("train"), *map(shell_word, words)]) + flags
 
 
 def written(value: object) -> str:
@@ -99,19 +104,43 @@ def written(value: object) -> str:
     Raises:
         ValueError: for a mapping with a key that only quotes make one.
     """
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not _is_number(value):
         return value
     return as_hydra(value)
 
 
-def _defaults(chosen: Mapping[str, str]) -> dict[str, Any]:
-    """The config that a command with these choices trains, in the form of `config.yaml`."""
+def _is_number(text: str) -> bool:
+    """Whether Hydra would read a text as a number, such as the file name 1e5."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _defaults(chosen: Mapping[str, str], run: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """The config that a command with these choices trains, in the form of `config.yaml`.
+
+    Returns:
+        The config, and the keys without a default, such as `data.file`; these have the run's values.
+    """
     with separate_state():
         offer_to_hydra()
         composition = compose("train", [f"{group}={name}" for group, name in chosen.items()], (conf_dir(),))
         values, origins = plain_values(TrainConfig, composition)
+        needed = frozenset(_fill(values, run))
         mapping: dict[str, Any] = to_mapping(parse(TrainConfig, values, origins))
-    return mapping
+    return mapping, needed
+
+
+def _fill(values: dict[str, Any], run: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Sets each key that must be given to the run's value, and yields these keys."""
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(run.get(name), Mapping):
+            yield from _fill(value, run[name], f"{prefix}{name}.")
+        elif value == "???" and name in run:
+            values[name] = run[name]
+            yield f"{prefix}{name}"
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

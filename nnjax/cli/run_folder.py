@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnjax.cli.compose import check
+from nnjax.checks.verb_checks import check
 from nnjax.cli.folder_contents import check_contents
 from nnjax.cli.plugins import note_plugins
 from nnjax.cli.runs import write_config

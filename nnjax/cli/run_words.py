@@ -37,8 +37,9 @@ def overrides_of(argv: Sequence[str]) -> list[str]:
     parser = get_args_parser()
     parser.add_argument("--explain", nargs="?", const="")
     parser.add_argument("--plugin", action="append")
-    texts: list[str] = parser.parse_intermixed_args(list(argv)).overrides
-    return texts
+    arguments = parser.parse_intermixed_args(list(argv))
+    texts: list[str] = arguments.overrides
+    return [] if arguments.shell_completion else texts
 
 
 def with_list(key: str, words: Sequence[str]) -> str:

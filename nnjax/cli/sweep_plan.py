@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from nnjax.checks.plan import Plan
-from nnjax.cli.compose import Composition, check, override_texts
+from nnjax.checks.verb_checks import check
+from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.job import plain_values
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.runs import CONFIG_FILE

@@ -16,7 +16,7 @@ from nnjax.config.paths import shown_path
 
 # What a run has in its folder before its first step, and may be removed. Anything else keeps the folder as it is.
 _FILES = frozenset({"config.yaml", ".lock", "metrics.jsonl", "multirun.yaml"})
-_FOLDERS = frozenset({".hydra", "tensorboard", "profile"})
+_FOLDERS = frozenset({".hydra", "tensorboard", "wandb", "mlflow", "trackio", "profile"})
 
 
 @contextmanager

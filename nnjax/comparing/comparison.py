@@ -137,7 +137,8 @@ def estimate(group: Group, metric: str) -> tuple[Estimate, Literal["seeds", "exa
     """
     values = group.values(metric)
     if len(values) == 1 and metric == "test_accuracy":
-        examples = group.networks[0].record.summary.get("test_examples")
+        [record] = [network.record for network in group.networks if metric in network.results]
+        examples = record.summary.get("test_examples")
         if isinstance(examples, int) and examples > 0 and 0 <= values[0] <= 1:
             return share_estimate(round(values[0] * examples), examples), "examples"
     return mean_estimate(values), "seeds" if len(values) > 1 else "none"

@@ -34,30 +34,31 @@ def counting(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def comparable(all_settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Leaves out settings that only some versions of the project have.
+    """Leaves out settings that only some versions of the project have, where the runs that have them agree.
 
     Two runs with the same model (data, optimizer, …) have the same options; one that is missing in one of them is from an older
-    version, or a newer one, and would make equal experiments look different.
+    version, or a newer one, and would make equal experiments look different. Where runs that have it differ in it, it stays: no
+    run without it counts as equal to either of them.
 
     Args:
         all_settings: by dotted key, of each run.
     """
-    common: dict[tuple[str, Any], set[str]] = {}
+    common: dict[tuple[str, str], set[str]] = {}
+    values: dict[tuple[str, str, str], set[str]] = {}
     held = [set(_sections(settings)) for settings in all_settings if settings]
     whole = set.intersection(*held) if held else set()
     for settings in all_settings:
         for section, keys in _sections(settings).items():
-            choice = (section, setting_text(settings.get(f"{section}.name")))
+            choice = _choice(section, settings)
             common[choice] = common[choice] & keys if choice in common else keys
-    return [
-        {
-            key: value
-            for key, value in settings.items()
-            if (section := key.partition(".")[0]) in whole
-            and key in common[section, setting_text(settings.get(f"{section}.name"))]
-        }
-        for settings in all_settings
-    ]
+            for key in keys:
+                values.setdefault((*choice, key), set()).add(setting_text(settings[key]))
+
+    def is_kept(key: str, settings: Mapping[str, Any]) -> bool:
+        choice = _choice(section := key.partition(".")[0], settings)
+        return (section in whole and key in common[choice]) or len(values[*choice, key]) > 1
+
+    return [{key: value for key, value in settings.items() if is_kept(key, settings)} for settings in all_settings]
 
 
 def differing(all_settings: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -96,6 +97,11 @@ def setting_text(value: Any) -> str:
 
 def _last(key: str) -> str:
     return key.removesuffix(".name").rpartition(".")[2]
+
+
+def _choice(section: str, settings: Mapping[str, Any]) -> tuple[str, str]:
+    """A section with the option that was chosen in it, such as ("model", "cnn")."""
+    return section, setting_text(settings.get(f"{section}.name"))
 
 
 def _sections(settings: Mapping[str, Any]) -> dict[str, set[str]]:

@@ -92,18 +92,22 @@ class Grouping:
         groups: in the order of their first runs.
         left_out: a line for each run that has no result.
         differing: the settings that are not the same in all groups.
+        unrecorded: settings that some runs did not record, since their version lacked them, and that count as equal: the others
+            agree in them.
     """
 
     groups: tuple[Group, ...]
     left_out: tuple[str, ...]
     differing: tuple[str, ...]
+    unrecorded: tuple[str, ...] = ()
 
 
 def group_runs(records: Sequence[RunRecord]) -> Grouping:
     """Groups runs by their settings.
 
     A seed that was trained twice with the same settings makes two groups, by the version of the code, or else by the order of
-    the runs: somebody wants to see what changed between them.
+    the runs: somebody wants to see what changed between them. Runs with the same settings that were trained on different data,
+    by its content, are in different groups.
 
     Args:
         records: in the order in which they were named.
@@ -114,19 +118,28 @@ def group_runs(records: Sequence[RunRecord]) -> Grouping:
         if record.status not in (*_TESTED, "diverged"):
             left_out.append(f"{shown_path(record.folder)}: {record.status}; left out{_problem(record)}")
             continue
-        settings = counting(settings_of(record))
+        if not record.config:  # equal to any other such run, whatever either was
+            left_out.append(f"{shown_path(record.folder)}: its settings are unknown; left out{_problem(record)}")
+            continue
+        settings = counting(whole := settings_of(record))
+        if record.data_hash is None and whole.get("data.file") is not None:
+            settings["data.file"] = whole["data.file"]  # all that is known of the data
         networks += [({**settings, **own}, network) for own, network in _networks(record)]
     shared = comparable([settings for settings, _ in networks])
+    unrecorded = dict.fromkeys(
+        key for (settings, _), kept in zip(networks, shared, strict=True) for key in settings if key not in kept
+    )
+    shared = _with_data(shared, [network.record for _, network in networks])
     by_settings: dict[str, list[int]] = {}
     for number, settings in enumerate(shared):
-        by_settings.setdefault(setting_text(dict(sorted(settings.items()))), []).append(number)
+        by_settings.setdefault(_key(settings), []).append(number)
     members = [part for whole in by_settings.values() for part in _without_repeats(whole, [item for _, item in networks])]
     members.sort(key=min)
     groups = [
         Group(letter(place), "", shared[part[0]], tuple(networks[number][1] for number in part))
         for place, part in enumerate(members)
     ]
-    return Grouping(_named(groups), tuple(left_out), differing([group.settings for group in groups]))
+    return Grouping(_named(groups), tuple(left_out), differing([group.settings for group in groups]), tuple(unrecorded))
 
 
 def letter(place: int) -> str:
@@ -138,12 +151,29 @@ def letter(place: int) -> str:
     return text
 
 
+def _key(settings: Mapping[str, Any]) -> str:
+    return setting_text(dict(sorted(settings.items())))
+
+
+def _with_data(all_settings: list[dict[str, Any]], records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """Adds the hash of the data to the settings, if there are equal ones for different data, such as two files."""
+    found: dict[str, set[str]] = {}
+    for settings, record in zip(all_settings, records, strict=True):
+        found.setdefault(_key(settings), set()).update([record.data_hash] if record.data_hash else [])
+    if all(len(hashes) < 2 for hashes in found.values()):
+        return all_settings
+    contents = [(record.data_hash or "unknown").removeprefix("sha256:")[:12] for record in records]
+    return [settings | {"data_hash": content} for settings, content in zip(all_settings, contents, strict=True)]
+
+
 def _networks(record: RunRecord) -> list[tuple[dict[str, Any], TrainedNetwork]]:
-    """The networks of a run, each with the settings that it has by itself."""
+    """The networks of a run, each with the settings that it has by itself: the learning rate, where the run varies it."""
+    varied = settings_of(record).get("training.vary.learning_rate") or ()  # a single rate, too, replaces the optimizer's
     if not record.trials:
         results = {} if record.status == "diverged" else _results(record)
         seed = record.seeds[0] if len(record.seeds) == 1 else None
-        return [({}, TrainedNetwork(record, None, seed, results, record.status == "diverged"))]
+        own = {RATE: varied[0]} if isinstance(varied, list) and len(varied) == 1 else {}
+        return [(own, TrainedNetwork(record, None, seed, results, record.status == "diverged"))]
     rates = {row.get("learning_rate") for row in record.trials}
     networks = []
     for number, row in enumerate(record.trials):
@@ -151,7 +181,7 @@ def _networks(record: RunRecord) -> list[tuple[dict[str, Any], TrainedNetwork]]:
         seed = row.get("seed")
         lost = row.get("diverged") is not None or ("test_loss" in row and not _is_number(row["test_loss"]))
         network = TrainedNetwork(record, number, seed if isinstance(seed, int) else None, {} if lost else results, lost)
-        networks.append(({RATE: row.get("learning_rate")} if len(rates) > 1 else {}, network))
+        networks.append(({RATE: row.get("learning_rate")} if varied or len(rates) > 1 else {}, network))
     return networks
 
 

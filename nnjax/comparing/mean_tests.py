@@ -107,7 +107,7 @@ def unpaired_test(first: Sequence[float], second: Sequence[float]) -> MeanTest:
     size = max(abs(value) for value in (*first, *second))
     permuted = _permutation_p(first, second, paired=False)
     ways = math.comb(sum(n), n[0])
-    least = (2 / ways if n[0] == n[1] else 1 / ways) if ways <= RESAMPLES else 2 / (RESAMPLES + 1)
+    least = 2 / ways if ways <= RESAMPLES else 2 / (RESAMPLES + 1)  # SciPy doubles the smaller of both tails
     std = math.sqrt(sum(variances))
     if std <= _SAME * size:
         same = abs(mean) <= _SAME * size

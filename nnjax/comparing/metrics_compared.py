@@ -71,7 +71,8 @@ def is_of_test(metric: str) -> bool:
 def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
     """Checks that the groups were measured on the same data, by its content hash, and with the same loss.
 
-    A result of the test needs the same test split, one of the validation split the same data; the training may differ.
+    A result of the test or of the training needs the same test split, one of the validation split the same data; the training
+    examples may differ.
 
     Returns:
         A line for each doubt: runs that did not record what they were tested on.
@@ -79,19 +80,39 @@ def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
     Raises:
         ConfigError: if they were not.
     """
-    doubts = () if metric.startswith("train_") else _check_data(groups, metric)
+    measured = [group for group in groups if group.values(metric)]
+    doubts = _check_data(measured, metric)
     if metric.endswith("_loss"):
-        losses = {_words(group, "loss."): group for group in groups}
-        if len(losses) > 1:
-            (one, first), (other, second) = list(losses.items())[:2]
-            reason = f"{first.letter} has {one}, {second.letter} {other}: different functions, whose values cannot be compared"
-            raise ConfigError(f"metric={metric}: {reason}; take another metric, or rank=false")
+        _check_same(measured, metric, [_words(group, "loss.") for group in measured], "different functions")
+        _check_same(measured, metric, [_scale(group) for group in measured], "series in different units")
     return doubts
 
 
+def _check_same(groups: Sequence[Group], metric: str, texts: Sequence[str], what: str) -> None:
+    found = dict(zip(texts, groups, strict=True))
+    if len(found) > 1:
+        (one, first), (other, second) = list(found.items())[:2]
+        reason = (
+            f"{first.letter} has {one or 'none'}, {second.letter} {other or 'none'}: {what}, whose values cannot be compared"
+        )
+        raise ConfigError(f"metric={metric}: {reason}; take another metric, or rank=false")
+
+
+def _scale(group: Group) -> str:
+    """The settings that determine the unit in which the loss of a series is measured; empty for other data."""
+    settings = group.settings
+    if "data.holdout" not in settings:
+        return ""
+    measured = ("limit_train", "validation", "window") if settings.get("data.normalize") else ()  # the rows that scale it
+    names = ("transform", "difference", "normalize", *measured)
+    return " ".join(f"{name}={setting_text(settings.get(f'data.{name}'))}" for name in names)
+
+
 def _check_data(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
-    records = [(group, record) for group in groups for record in group.records]
-    by_test = is_of_test(metric) and all(isinstance(record.summary.get("test_hash"), str) for _, record in records)
+    members = [(group, network.record) for group in groups for network in group.networks if metric in network.results]
+    records = list({record.folder: (group, record) for group, record in members}.values())
+    of_validation = metric.startswith("validation_")
+    by_test = not of_validation and all(isinstance(record.summary.get("test_hash"), str) for _, record in records)
     hashes: dict[str, Group] = {}
     doubts = []
     for group, record in records:
@@ -102,7 +123,7 @@ def _check_data(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
         if found is not None:
             hashes.setdefault(found, group)
     if len(hashes) > 1:
-        what = "tested on different data" if is_of_test(metric) else "measured on different data"
+        what = "measured on different data" if of_validation else "tested on different data"
         listed = ", ".join(f"{group.letter} {_shortened(found)}" for found, group in list(hashes.items())[:4])
         more = f" and {len(hashes) - 4} more" if len(hashes) > 4 else ""
         reason = f"{what} ({listed}{more}), which no ranking compares"

@@ -57,7 +57,7 @@ def compare_networks(pairs: Sequence[tuple[Group, Group]]) -> tuple[tuple[Networ
             kept, other_kept = reader.read(one), reader.read(other)
             if kept is None or other_kept is None:
                 continue
-            if kept.targets.shape != other_kept.targets.shape or not (kept.targets == other_kept.targets).all():
+            if not _are_of_the_same_examples(kept, other_kept):
                 reader.note(f"{first.letter} and {second.letter}: their kept answers are to other examples")
                 continue
             test = mcnemar(kept.right[one.trial or 0], other_kept.right[other.trial or 0])
@@ -74,6 +74,13 @@ def _matching(first: Group, second: Group) -> list[tuple[TrainedNetwork, Trained
         return [(one[0], other[0])]
     by_seed = {network.seed: network for network in other if network.seed is not None}
     return [(network, by_seed[network.seed]) for network in one if network.seed in by_seed]
+
+
+def _are_of_the_same_examples(one: Predictions, other: Predictions) -> bool:
+    """Whether two runs answered the same examples in the same order, by the hash of the test split and by the true classes."""
+    if one.test_hash is not None and other.test_hash is not None and one.test_hash != other.test_hash:
+        return False
+    return one.targets.shape == other.targets.shape and bool((one.targets == other.targets).all())
 
 
 class _Reader:
@@ -111,7 +118,7 @@ class _Reader:
             self.note(f"McNemar's test leaves out {error}")
             return None
         if kept is None:
-            reason = "no answers to the test examples were kept"
+            reason = "no answers to the test examples were kept; experiments.evaluate run=FOLDER adds them"
         elif kept.step != tested_step:
             reason = "the kept answers are of another step than the result"
         else:

@@ -3,11 +3,14 @@
 notes_on(grouping, "test_accuracy", ranked=True)    # ("A, B, C: the best of 3 by the test split …",)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nnjax.comparing.groups import Group, Grouping
 from nnjax.comparing.intervals import mean_estimate
-from nnjax.comparing.metrics_compared import higher_is_better, is_of_test
+from nnjax.comparing.metrics_compared import check_rankable, higher_is_better, is_of_test
+from nnjax.comparing.network_pairs import some_of
+from nnjax.config.errors import ConfigError
+from nnjax.records.record import RunRecord
 
 _MOST_LINES = 5
 
@@ -30,12 +33,27 @@ def notes_on(grouping: Grouping, metric: str, *, ranked: bool) -> tuple[str, ...
                 f"{group.letter}: {group.num_diverged} of {len(group.networks)} networks diverged; its figures are those of the"
                 " others, and too good for that"
             )
+    if len(groups) == 1 and ranked:
+        lines.append("all settings but the seeds are equal: the runs are one group, and nothing is compared")
+    if grouping.unrecorded:
+        lines.append(f"not recorded by all runs, and taken as equal: {some_of(grouping.unrecorded, 5)}")
     versions = {group.code for group in groups}
     if len(versions) > 1 or any("; " in version for version in versions):
         lines.append("the runs were trained by different versions of the code; a difference may be theirs")
+    machines = {_machine(record) for group in groups for record in group.records} - {""}
+    if len(machines) > 1:
+        lines.append(f"the runs had different machines: time and memory cannot be compared ({some_of(sorted(machines), 3)})")
     if ranked and is_of_test(metric):
         lines += _on_choosing(groups, metric)
     return tuple(lines)
+
+
+def _machine(record: RunRecord) -> str:
+    """What a run was computed on, such as "2 × cpu, AMD EPYC"; empty if it did not record that."""
+    number, platform, host = (record.summary.get(name) for name in ("num_devices", "platform", "host"))
+    devices = f"{number} × {platform}" if isinstance(number, int) and isinstance(platform, str) else ""
+    cpu = host.get("cpu") if isinstance(host, Mapping) else None
+    return ", ".join(text for text in (devices, cpu) if isinstance(text, str) and text)
 
 
 def _on_choosing(groups: Sequence[Group], metric: str) -> list[str]:
@@ -60,13 +78,21 @@ def _on_choosing(groups: Sequence[Group], metric: str) -> list[str]:
 
 
 def _by_validation(groups: Sequence[Group], metric: str) -> str:
-    """What the validation split would have chosen."""
+    """What the validation split would have chosen, by a result that can be ranked."""
     for name in (metric.replace("test_", "validation_"), "validation_loss"):
-        if name.startswith("validation_") and all(group.values(name) for group in groups):
+        if name.startswith("validation_") and all(group.values(name) for group in groups) and _is_rankable(groups, name):
             means = {group.letter: mean_estimate(group.values(name)).mean for group in groups}
             best = (max if higher_is_better(name) else min)(means, key=means.__getitem__)
             return f"{name} chooses {best}, and the test result of {best} is the fair one (metric={name} ranks by it)"
     return "choose by a validation split, and test what it chose"
+
+
+def _is_rankable(groups: Sequence[Group], metric: str) -> bool:
+    try:
+        check_rankable(groups, metric)
+    except ConfigError:
+        return False
+    return True
 
 
 def _no_validation(group: Group) -> bool:

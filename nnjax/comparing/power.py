@@ -29,9 +29,10 @@ def power_of(effect: float, n: int, *, paired: bool, alpha: float = 0.05) -> flo
     degrees = n - 1 if paired else 2 * n - 2
     limit = float(stdtrit(degrees, 1 - alpha / 2))
     shift = abs(effect) * math.sqrt(n)
-    upper = 1 - float(nctdtr(degrees, shift, limit))
-    lower = float(nctdtr(degrees, shift, -limit))
-    return (0.0 if math.isnan(upper) else upper) + (0.0 if math.isnan(lower) else lower)
+    below = float(nctdtr(degrees, shift, limit))
+    far = float(nctdtr(degrees, shift, -limit))
+    # SciPy returns NaN for some probabilities too small for it, as both are where the shift is much larger than the limit.
+    return 1 - (0.0 if math.isnan(below) else below) + (0.0 if math.isnan(far) else far)
 
 
 def seeds_needed(difference: float, std: float, *, paired: bool, alpha: float = 0.05, power: float = POWER) -> int | None:

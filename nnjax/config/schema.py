@@ -12,6 +12,7 @@ from typing import Literal
 from nnjax.config.data_options import Data, TfdsData
 from nnjax.config.options import Activation, ActivationName, Model
 from nnjax.config.parallel_options import MemoryLimit, Parallel
+from nnjax.config.tracking_options import TrackerName, Tracking
 from nnjax.config.training_options import Loss, Optimizer, Schedule
 from nnjax.config.types import Duration, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 
@@ -119,12 +120,16 @@ class Report:
         weights: record and draw every weight at each evaluation, for a network of at most so many weights; 0 is off.
         tensorboard: write TensorBoard events; `auto` writes them if tensorboardX is installed.
         page: leave `report.html`, a page to send; `auto` does if `figures` does.
+        trackers: where config, metrics, figures, checkpoint and status go besides the run's own files.
+        tracking: the trackers' settings.
     """
 
     figures: bool
     weights: NonNegativeInt
     tensorboard: Literal["auto", "on", "off"]
     page: Literal["auto"] | bool = "auto"
+    trackers: tuple[TrackerName, ...] = ()
+    tracking: Tracking = Tracking()  # noqa: RUF009  (frozen)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,25 @@ shell_text(Path("caf\udce9"))        # $'caf\xe9', where the name is not UTF-8
 shell_word("a b")                   # 'a b'
 """
 
+import codecs
 import os
 import shlex
 import sys
+
+STAND_INS = "nnjax-stand-ins"
+"""Error handling of a stream: as "replace", but a minus or a dash that it cannot encode becomes a hyphen, not a question."""
+
+_HYPHENS = "\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}"
+
+
+def _stand_ins(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join("-" if letter in _HYPHENS else "?" for letter in letters), error.end
+
+
+codecs.register_error(STAND_INS, _stand_ins)
 
 
 def shell_text(text: object) -> str:

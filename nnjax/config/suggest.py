@@ -4,7 +4,7 @@ suggest("training.epochs", keys_of(Config), siblings=["duration", ...], value=5)
 """
 
 from collections.abc import Collection
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 # Names from Keras, Lightning and plain PyTorch scripts, and the keys here; {value} is the given value.
 ALIASES = {
@@ -101,7 +101,8 @@ def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), va
 
     Returns:
         The first match of these: the key for another framework's name; a key with the same last part; a sibling of similar
-        spelling; any key whose last part has a similar spelling. None without a match.
+        spelling; any key whose last part has a similar spelling. Of several keys with one last part, the one most similar as
+        a whole. None without a match.
     """
     parent, _, leaf = key.rpartition(".")
     leaf = leaf.lower().replace("-", "_")
@@ -110,7 +111,7 @@ def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), va
     if habit := _habit(leaf, known, value):
         return habit
     by_leaf: dict[str, str] = {}
-    for candidate in sorted(known, key=lambda text: (text.count("."), text)):
+    for candidate in sorted(known, key=lambda text: (-SequenceMatcher(None, key, text).ratio(), text.count("."), text)):
         by_leaf.setdefault(candidate.rpartition(".")[2], candidate)
     by_leaf.pop("name", None)  # an option is chosen by its group, not by its name
     if leaf in by_leaf:

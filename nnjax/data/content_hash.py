@@ -61,7 +61,9 @@ def hash_of_test(dataset: Dataset) -> str:
         add("values", series.values[-held_out:] if held_out else series.values[:0])
     else:
         add("inputs", dataset.test.inputs)
-        if not (isinstance(options, SyntheticData) and options.task == "regression"):
+        if isinstance(options, SyntheticData) and options.task == "regression":
+            add("targets", (options.data_seed, options.noise))  # what they are computed from, with the inputs
+        else:
             add("targets", dataset.test.targets)
     return f"sha256:{digest.hexdigest()}"
 

@@ -68,7 +68,8 @@ def parse_condition(text: str) -> Condition:
     """Reads a condition.
 
     Raises:
-        ConfigError: if it is none, or asks for an order of something that is neither number nor date.
+        ConfigError: if it is none, or asks for an order of something that is neither number nor date, or for an accuracy
+            above 1.
     """
     match = _CONDITION.fullmatch(text)
     if match is None:
@@ -79,6 +80,8 @@ def parse_condition(text: str) -> Condition:
         raise ConfigError(f"where={text}: the value is missing")
     if found in _ORDERS and not (_NUMBER.fullmatch(value) or _DATE.fullmatch(value)):
         raise ConfigError(f"where={text}: {value} must be a number (0.98, 98%, 5epochs) or a date (2026-11-23)")
+    if key.endswith("_accuracy") and found != "~" and (_number(value) or 0) > 1:  # no run would ever meet it
+        raise ConfigError(f"where={text}: an accuracy is a share, from 0 to 1; {value} per cent is {value}%")
     values = tuple(part.strip() for part in _COMMA.split(value)) if found in ("=", "!=") else (value,)
     return Condition(key, found, values)  # type: ignore[arg-type]
 
@@ -91,7 +94,10 @@ def _equals(fact: Any, value: str) -> bool:
         return show(fact) == value.lower()
     if isinstance(fact, int | float):
         return _number(value) == fact or _percent(value) == fact
-    return fnmatchcase(str(fact), value)
+    text = str(fact)
+    if _DATE.fullmatch(value) and _DATE.match(text):  # a date is all of its day, a month all of its days
+        return text.startswith(value.replace("T", " "))
+    return text == value or fnmatchcase(text, value)  # a name may hold brackets
 
 
 def _comparable(fact: Any, value: str) -> tuple[Any, Any]:

@@ -71,20 +71,35 @@ def move_to_trash(removal: Removal, stamp: str) -> Path:
         stamp: names the folder in the trash.
 
     Raises:
-        ConfigError: if the run is in use by now, or cannot be moved.
+        ConfigError: if the run is in use by now, or cannot be moved, or if somebody else's folder is in the trash's place.
     """
     base = _base(removal.run)
-    trash = base / TRASH / stamp
-    to = _free(trash / removal.path.relative_to(base))
+    to = _free(base / TRASH / stamp / removal.path.relative_to(base))
     with locked(removal.run):
         if reason := refusal(removal.run):
             raise ConfigError(f"{shown_path(removal.run)}: {reason}")
         with reaching("", removal.path, "cannot be moved to the trash"):
+            _make_trash(base / TRASH)
             to.parent.mkdir(parents=True, exist_ok=True)
-            (base / TRASH / MARK).touch()
             removal.path.rename(to)
     _remove_empty(removal.path.parent, base)
     return to
+
+
+def _make_trash(trash: Path) -> None:
+    """Makes a trash folder and marks it as one that may be deleted with all that is in it.
+
+    Raises:
+        ConfigError: if the folder is there without the mark: what a person keeps in it would be deleted with the trash.
+    """
+    if not trash.is_symlink():
+        trash.mkdir(exist_ok=True)
+        if (trash / MARK).is_file():
+            return
+        if not any(trash.iterdir()):
+            (trash / MARK).touch()
+            return
+    raise ConfigError(f"{shown_path(trash)}: was not made by experiments.runs, which would use it as its trash; rename it")
 
 
 def trashes(folders: Sequence[Path]) -> list[Path]:

@@ -50,6 +50,7 @@ _KNOWN = (
 """Facts that a run may lack, and that a person may ask for all the same."""
 
 _PARTS = re.compile(r"(\d+)")
+_MOST_DIGITS = 4000
 
 
 def chosen(rows: Iterable[Facts], conditions: Sequence[Condition]) -> list[Facts]:
@@ -106,4 +107,5 @@ def _rank(value: Any) -> tuple[Any, ...]:
     if isinstance(value, int | float):
         return (0, value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return (1, [(int(part), "") if part.isdigit() else (-1, part) for part in _PARTS.split(text)])
+    parts = enumerate(_PARTS.split(text))  # each second one is a number, though it may have more digits than Python converts
+    return (1, [(int(part), "") if place % 2 and len(part) <= _MOST_DIGITS else (-1, part) for place, part in parts])

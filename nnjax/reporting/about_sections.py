@@ -132,16 +132,27 @@ def config_section(config: Mapping[str, Any], changes: Sequence[tuple[str, str, 
     return [Section("What was run", [*blocks, whole])]
 
 
-def reproduce_section(command: str, summary: Mapping[str, Any]) -> list[Section]:
-    """The command that trains the same again."""
+def reproduce_section(command: str, summary: Mapping[str, Any], notes: Sequence[str] = ()) -> list[Section]:
+    """The command that trains the same again.
+
+    Args:
+        command: empty where none is known.
+        summary: of `summary.json`.
+        notes: sentences about what the command needs, or cannot do.
+    """
     if not command:
         return []
     git = summary.get("git") or {}
     code = f" at commit {str(git['commit'])[:12]}" if git.get("commit") else ""
     changed = " The code had changes that no commit holds." if git.get("dirty") else ""
     version = (summary.get("versions") or {}).get("nnjax")
-    words = f"With nnjax{f' {version}' if version else ''}{code}, the same data and the versions that this page names.{changed}"
-    return [Section("Train it again", [Code(command), Words(words, "note")], wide=True)]
+    count, platform = summary.get("num_devices"), summary.get("platform")
+    devices = f" on {count} {platform} device{'' if count == 1 else 's'}" if count and platform else ""
+    same = f"With nnjax{f' {version}' if version else ''}{code}{devices}, the same data and the versions that this page names"
+    repeats = not notes and summary.get("status") in ("completed", "stopped_early", "diverged")
+    words = f"{same}{', it comes to the same numbers' if repeats else ''}.{changed}"
+    blocks: list[Block] = [Code(command), *(Words(note, "bad") for note in notes), Words(words, "note")]
+    return [Section("Train it again", blocks, wide=True)]
 
 
 def origin_section(summary: Mapping[str, Any]) -> list[Section]:
@@ -153,9 +164,7 @@ def origin_section(summary: Mapping[str, Any]) -> list[Section]:
         if isinstance(summary.get(key), int)
     ]
     commit = f"{git['commit']}{', with changes' if git.get('dirty') else ''}" if git.get("commit") else ""
-    plugins = ", ".join(
-        str(each.get("path", each) if isinstance(each, Mapping) else each) for each in summary.get("plugins") or ()
-    )
+    plugins = ", ".join(f"{each['file']} (sha256 {str(each['sha256'])[:12]})" for each in summary.get("plugins") or ())
     rows = [
         ("Data", str(summary.get("data") or "")),
         ("Examples", ", ".join(counts)),

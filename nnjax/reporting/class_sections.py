@@ -47,11 +47,12 @@ def _by_class(counts: NDArray[np.int64], names: Sequence[str]) -> list[Block]:
     few = len(names) <= _MOST_BARS
     shown = order if few else order[:_MOST_BARS]
     rows = [(names[index], float(shares[index]), f"{percent_text(float(shares[index]))}") for index in shown]
+    tested_alone = "" if len(tested) == len(names) else f" of {len(names)} that were tested"
     caption = "worst first" if few else f"the {len(shown)} worst of {len(names)} classes"
     numbers_of_all = Table(
         ("Class", "Right", "Of", "Accuracy", "95 % interval", "Precision"),
         [_class_row(counts, index, names[index]) for index in tested],
-        f"All {len(tested)} classes, with intervals",
+        f"{'All' if len(tested) == len(names) else 'The'} {len(tested)} classes{tested_alone}, with intervals",
         folded=True,
     )
     return [Bars(("Class", "Accuracy"), rows, caption), numbers_of_all]

@@ -18,6 +18,8 @@ from typing import IO, Any, Self
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from nnjax.config.shell import STAND_INS
+
 _PLAIN_WIDTH = 100
 _LOG_WIDTH = 160
 _MIN_WIDTH = 20
@@ -46,7 +48,7 @@ class RunConsole:
         self._errors = getattr(self._stream, "errors", None)
         if hasattr(self._stream, "reconfigure"):
             # A terminal that cannot encode a character must not end a training.
-            self._stream.reconfigure(errors="replace")
+            self._stream.reconfigure(errors=STAND_INS)
         # Open MPI gives its processes a pseudo-terminal, whatever its own output is, and does not read it while it ends them:
         # a progress bar would fill it, and a process that waits to write saves nothing.
         is_terminal = self._stream is not None and self._stream.isatty() and "OMPI_COMM_WORLD_SIZE" not in os.environ

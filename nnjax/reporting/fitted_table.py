@@ -25,6 +25,7 @@ class Column:
         breakable: whether cells may break inside a word.
         whole: whether cells never break.
         optional: whether it is left out where its cells would have to break.
+        words: whether optional columns are left out, too, before a word of this column breaks.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     breakable: bool = False
     whole: bool = False
     optional: bool = False
+    words: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class FittedTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the table, laid out for `options.max_width`."""
         widths = self._widths(options.max_width)
-        for place, column in enumerate(self.columns):
-            if column.optional and widths[place] < self._longest(place):
+        breaks = any(column.words and widths[place] < self._longest_word(place) for place, column in enumerate(self.columns))
+        for place, column in reversed(list(enumerate(self.columns))):
+            if column.optional and (breaks or widths[place] < self._longest(place)):
                 yield from self._without(place).__rich_console__(console, options)
                 return
         roomy = sum(widths) + 3 * len(widths) + 1 <= options.max_width
@@ -79,6 +82,10 @@ class FittedTable:
     def _longest(self, place: int) -> int:
         """The width of a column's longest cell."""
         return max(map(cell_len, [self.columns[place].name, *(row.cells[place] for row in self.rows)]))
+
+    def _longest_word(self, place: int) -> int:
+        texts = [self.columns[place].name, *(row.cells[place] for row in self.rows)]
+        return max((cell_len(word) for text in texts for word in text.split()), default=0)
 
     def _without(self, left_out: int) -> "FittedTable":
         """The table without a column."""

@@ -1,18 +1,17 @@
-"""A run's metrics over time: `metrics.jsonl` with TensorBoard events, or a list in memory.
+"""A run's metrics over time: `metrics.jsonl`, or a list in memory. Trackers get them elsewhere: `nnjax.tracking`.
 
-with MetricWriter(run_dir, "auto") as writer:
+with MetricWriter(run_dir) as writer:
     writer.write(step=60, epoch=1.0, split="train", metrics={"loss": 0.35, "accuracy": 0.9}, seconds=2.4)
 read_metrics(run_dir)       # [{"step": 60, "epoch": 1.0, "split": "train", "loss": 0.35, "accuracy": 0.9, "seconds": 2.4}]
 """
 
-import importlib.util
 import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.storage import check_in_place, writing
@@ -31,7 +30,6 @@ class MetricWriter:
 
     Args:
         run_dir: the run's folder.
-        tensorboard: whether to write events to `run_dir/tensorboard` too; `auto`: if tensorboardX is installed.
         resume_step: the step from which a run resumes: later records, and lines cut off by a crash, are dropped. None starts a
             new run.
         copy: the lines up to that step, from the checkpoint; None if it holds none.
@@ -43,13 +41,11 @@ class MetricWriter:
     Raises:
         ConfigError: if a new run's folder already has metrics.
         StorageError: by `write`, if the file cannot be written, or is not there any more.
-        ModuleNotFoundError: if `tensorboard` is `on` without tensorboardX; `nnjax.checks` reports that earlier.
     """
 
     def __init__(
         self,
         run_dir: Path,
-        tensorboard: Literal["auto", "on", "off"],
         *,
         resume_step: int | None = None,
         copy: bytes | None = None,
@@ -67,18 +63,10 @@ class MetricWriter:
         run_dir.mkdir(parents=True, exist_ok=True)
         if resume_step is not None:
             self._resume(resume_step, copy, evaluated)
-        self._events: Any = None
-        if tensorboard == "on" or (tensorboard == "auto" and importlib.util.find_spec("tensorboardX")):
-            from tensorboardX import SummaryWriter
-
-            purge_step = None if resume_step is None else resume_step + 1
-            self._events = SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step)
         self._file = self._path.open("a", encoding="utf-8")
 
     def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, float], seconds: float) -> None:
         """Writes one split's metrics at one step; replaces the record of the same split and step from before a resume.
-
-        For several trials TensorBoard receives only the means.
 
         Args:
             step: steps done.
@@ -100,10 +88,6 @@ class MetricWriter:
             self._file.write(line)
             self._file.flush()
         self._lines.append((place, line.encode()))
-        if self._events is not None:
-            for name, value in metrics.items():
-                if not _is_spread(name):
-                    self._events.add_scalar(f"{split}/{name}", float(value), step)
 
     def records(self) -> list[dict[str, Any]]:
         """Returns all records, earlier sessions included."""
@@ -118,12 +102,9 @@ class MetricWriter:
         return b"".join(line for (other, _), line in self._lines if other <= step)
 
     def close(self) -> None:
-        """Closes the files, after writing buffered events."""
+        """Closes the file."""
         with suppress(OSError):  # what could not be written was said when it was written
             self._file.close()
-        if self._events is not None:
-            with suppress(OSError):
-                self._events.close()
 
     def _resume(self, step: int, copy: bytes | None, evaluated: int) -> None:
         """Makes the file what it was at a step."""

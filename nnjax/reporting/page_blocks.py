@@ -62,6 +62,12 @@ class Table:
     text_columns: int = 1
     folded: bool = False
 
+    @property
+    def least(self) -> list[int]:
+        """The least width of each column in letters; 0 for numbers and short texts, which break between words alone."""
+        longest = [max((len(row[column]) for row in self.rows), default=0) for column in range(len(self.heads))]
+        return [min(14, most // 2) if n < self.text_columns and most > 16 else 0 for n, most in enumerate(longest)]
+
 
 @dataclass(frozen=True)
 class Bars:

@@ -27,8 +27,11 @@ def curve_sections(records: Sequence[Mapping[str, Any]]) -> list[Section]:
     Args:
         records: from `nnjax.reporting.metrics.read_metrics`; with several trials of their means and standard deviations.
     """
-    charts = [drawing(chart, f"curve-{chart.title.replace(' ', '-')}") for chart in _curves(records)]
-    sections = [Section("Learning curves", charts, wide=True)] if charts else []
+    charts = _curves(records)
+    blocks: list[Block] = [drawing(chart, f"curve-{chart.title.replace(' ', '-')}") for chart in charts]
+    if any(line.low for chart in charts for line in chart.lines):
+        blocks.append(Words("Means over the trials; a band reaches one standard deviation to each side.", "note"))
+    sections = [Section("Learning curves", blocks, wide=True)] if blocks else []
     weights = [record for record in records if record.get("split") == "weights"]
     if weights:
         names = [name for name in weights[0] if name not in _ABOUT]
@@ -172,6 +175,7 @@ def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
     if not rows:
         return []
     results = [name for split in ("test_", "forecast_", "validation_") for name in rows[0] if name.startswith(split)]
+    results = results or [name for name in rows[0] if name.startswith("train_")]
     rates = sorted({row["learning_rate"] for row in rows})
     blocks: list[Block] = []
     for name in [name for name in results if name.startswith(results[0].partition("_")[0])][:2]:
@@ -184,9 +188,10 @@ def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
             label,
             [Line(name.replace("_", " "), places, values, form="points")],
             percent="accuracy" in name,
-            log_x=vary and rates[0] > 0,
+            log_x=vary and 0 < 3 * rates[0] < rates[-1],
         )
         blocks.append(drawing(chart, f"trials-{name.replace('_', '-')}"))
+    blocks += _by_rate(summary, results)
     heads = ("Trial", "Seed", "Learning rate", *(name.replace("_", " ") for name in results), "Diverged")
     shown = thinned(list(rows), 500)
     table = [
@@ -200,5 +205,22 @@ def trial_sections(summary: Mapping[str, Any]) -> list[Section]:
     ]
     blocks.append(Table(heads, table, f"{len(shown)} of {len(rows)} trials", text_columns=0, folded=True))
     lost = sum(row.get("diverged") is not None for row in rows)
-    words = f"{len(rows)} trials, trained together{f'; {lost} of them diverged' if lost else ''}."
+    means = f"; {lost} of them diverged. Means are of the others" if lost else ""
+    words = f"{len(rows)} trials, trained together{means}."
     return [Section("Trials", [Words(words), *blocks], wide=True)]
+
+
+def _by_rate(summary: Mapping[str, Any], results: Sequence[str]) -> list[Block]:
+    """The results of each learning rate; nothing where all trials have the same."""
+    names = [name for name in results if name.startswith(("test_", "forecast_"))]
+    rows = []
+    for each in summary.get("learning_rates") or ():
+        spreads = [each["spread"].get(name) or {} for name in names]
+        texts = []
+        for name, spread in zip(names, spreads, strict=True):
+            mean, low, high = (metric_text(name, spread.get(key)) for key in ("mean", "low", "high"))
+            texts.append(mean if spread.get("std") is None else f"{mean} ({low} to {high})")
+        finite = min((spread.get("n", 0) for spread in spreads), default=0)
+        rows.append((f"{each['learning_rate']:.4g}", str(finite), *texts))
+    heads = ("Learning rate", "Trials", *(name.replace("_", " ") for name in names))
+    return [Table(heads, rows, "By learning rate: mean (95 % interval)", text_columns=0)] if rows else []

@@ -24,6 +24,7 @@ class RunCallbacks:
         config: the experiment.
         bar: shows the progress.
         metrics: records it.
+        track: called with the step, split, metrics and epoch of each record, before trials are summed up.
         steps_per_epoch: steps that make an epoch.
         learning_rate: from the steps done before a step to that step's learning rate.
         num_trials: networks that are trained at once.
@@ -37,13 +38,14 @@ class RunCallbacks:
         bar: Progress,
         metrics: Metrics,
         *,
+        track: Callable[[int, str, Mapping[str, Numbers], float], object] = lambda *_: None,
         steps_per_epoch: int,
         learning_rate: Callable[[int], float],
         num_trials: int,
         first_step: int = 0,
         earlier_seconds: float = 0.0,
     ) -> None:
-        self._bar, self._metrics = bar, metrics
+        self._bar, self._metrics, self._track = bar, metrics, track
         self._steps_per_epoch = steps_per_epoch
         self._learning_rate = None if config.training.vary.learning_rate is not None else learning_rate
         self._examples_per_step = config.training.global_batch_size * num_trials
@@ -73,6 +75,7 @@ class RunCallbacks:
         """Writes one record."""
         epoch, seconds = step / self._steps_per_epoch, time.perf_counter() - self._started
         self._metrics.write(step=step, epoch=epoch, split=split, metrics=with_spread(metrics), seconds=seconds)
+        self._track(step, split, metrics, epoch)
 
     def summary(self, train_seconds: float) -> dict[str, Any]:
         """Returns how far training came, for `summary.json`; `train_seconds` are those of all steps."""

@@ -8,7 +8,8 @@ Reads nothing itself: a run that diverged, was killed or is of an old version ha
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from nnjax.reporting.about_sections import (
@@ -50,6 +51,7 @@ class RunFacts:
         changes: dotted key, default and value of each setting that differs from the default, as text; None where the defaults
             are not known, and the whole config is shown.
         command: that trains the same; empty where none is known.
+        command_notes: sentences about what the command needs, or cannot do.
         problems: what is missing or damaged in the folder, a line each.
     """
 
@@ -60,6 +62,7 @@ class RunFacts:
     parts: Mapping[str, Any] = field(default_factory=dict)
     changes: Sequence[tuple[str, str, str]] | None = None
     command: str = ""
+    command_notes: Sequence[str] = ()
     problems: Sequence[str] = ()
 
 
@@ -76,18 +79,19 @@ def run_page(facts: RunFacts) -> Page:
             return []
 
     results = made("the results", lambda: _headlines(summary, parts))
+    one = "".join(made("the trial", lambda: [_one_trial(summary, parts)]))
     sections = [
         *made("the learning curves", lambda: curve_sections(facts.records) or [_no_curves()]),
         *made("the trials", lambda: trial_sections(summary)),
-        *made("the predictions", lambda: value_sections(parts)),
-        *made("the classes", lambda: class_sections(parts)),
-        *made("the calibration", lambda: calibration_sections(summary.get("calibration"))),
-        *made("the first layer", lambda: layer_picture_sections(parts)),
+        *made("the predictions", lambda: _noted(value_sections(parts), one)),
+        *made("the classes", lambda: _noted(class_sections(parts), one)),
+        *made("the calibration", lambda: _noted(calibration_sections(summary.get("calibration")), _together(summary))),
+        *made("the first layer", lambda: _noted(layer_picture_sections(parts), one)),
         *made("the layers", lambda: layer_sections(parts)),
         *made("the cost", lambda: cost_section(summary)),
         *made("the settings", lambda: config_section(facts.config, facts.changes)),
         *made("the versions", lambda: origin_section(summary)),
-        *made("the command", lambda: reproduce_section(facts.command, summary)),
+        *made("the command", lambda: reproduce_section(facts.command, summary, facts.command_notes)),
     ]
     status = str(summary.get("status", "unfinished"))
     ended = Section(
@@ -104,6 +108,30 @@ def run_page(facts: RunFacts) -> Page:
         sections=[ended, *sections],
         footer="Written by nnjax. This page holds everything that it shows; it asks for nothing over the network.",
     )
+
+
+def _one_trial(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+    """Says which of several trials stands for one network; the numbers at the top are means over all."""
+    rows = summary.get("trials") or ()
+    if not rows or "trial" not in parts:
+        return ""
+    return f"Of one of the {len(rows)} trials: trial {parts['trial']}, seed {rows[parts['trial']]['seed']}."
+
+
+def _together(summary: Mapping[str, Any]) -> str:
+    """Says whose probabilities the calibration is of, where there are several trials."""
+    rows, calibration = summary.get("trials") or (), summary.get("calibration") or {}
+    if not isinstance(temperatures := calibration.get("temperature"), Sequence):
+        return ""
+    answering = calibration.get("trials") or [trial for trial, each in enumerate(temperatures) if each is not None]
+    rates = {rows[trial]["learning_rate"] for trial in answering} if summary.get("learning_rates") else {}
+    of_rate = f" with the learning rate {min(rates):.4g}" if len(rates) == 1 else ""
+    return f"Of {len(answering)} trials{of_rate} that answer together, by their mean probabilities."
+
+
+def _noted(sections: Sequence[Section], note: str) -> list[Section]:
+    """Sections with a note in front; unchanged without one."""
+    return [replace(section, blocks=[Words(note, "note"), *section.blocks]) if note else section for section in sections]
 
 
 def _no_curves() -> Section:
@@ -126,10 +154,13 @@ def _subtitle(facts: RunFacts) -> str:
 def _headlines(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headline]:
     """The numbers at the top: the result with its interval first."""
     found = [*_results(summary, parts)]
+    loss = (summary.get("train") or {}).get("loss")
+    if not found and summary.get("status") in GOOD and loss is not None:
+        found.append(Headline("training loss", metric_text("loss", loss), "nothing was held out for a test"))
     if forecast := summary.get("forecast"):
-        spread = (summary.get("spread") or {}).get("forecast_rmse")
         below = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
-        found.append(Headline("forecast RMSE", f"{forecast['rmse']:.4g}", f"{_over_trials('rmse', spread)}{below}"))
+        over = _over_trials(summary, "forecast_rmse", "{:.4g}".format)
+        found.append(Headline("forecast RMSE", f"{forecast['rmse']:.4g}", "; ".join(filter(None, (over, below)))))
     if "num_params" in summary:
         flops = f"{si_text(summary['forward_flops'])} FLOPs an example" if "forward_flops" in summary else ""
         found.append(Headline("parameters", f"{summary['num_params']:,}", flops))
@@ -143,31 +174,35 @@ def _headlines(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Hea
 
 
 def _results(summary: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Headline]:
-    test, spreads = summary.get("test") or {}, summary.get("spread") or {}
-    count = summary.get("test_examples") or 0
+    test = summary.get("test") or {}
+    number = summary.get("test_examples") or 0
+    examples = f"{number:,} test example{'' if number == 1 else 's'}" if number else ""
     found = []
     for name in sorted(test, key=lambda name: name != "accuracy"):
-        value, spread = test[name], spreads.get(f"test_{name}")
-        if over := _over_trials(name, spread):
-            found.append(Headline(f"test {name}", metric_text(name, value), over.rstrip("; ")))
+        value = test[name]
+        if over := _over_trials(summary, f"test_{name}", partial(metric_text, name)):
+            found.append(Headline(f"test {name}", metric_text(name, value), over))
         elif value is None:
             found.append(Headline(f"test {name}", "not finite"))
-        elif name == "accuracy" and count:
-            low_share, high_share = wilson(round(value * count), count)
-            below = f"95 % interval {percent_text(low_share)} to {percent_text(high_share)}, for {count:,} test examples"
+        elif name == "accuracy" and number:
+            low_share, high_share = wilson(round(value * number), number)
+            below = f"95 % interval {percent_text(low_share)} to {percent_text(high_share)}, for {examples}"
             found.append(Headline("test accuracy", metric_text(name, value), below))
-        elif name == "loss" and (std := parts.get("loss_std")) and count >= _ENOUGH:
-            half = 1.96 * std / math.sqrt(count)
+        elif name == "loss" and (std := parts.get("loss_std")) and number >= _ENOUGH and "forecast" not in summary:
+            # Not for a series: its windows overlap, so that their losses are not independent.
+            half = 1.96 * std / math.sqrt(number)
             ends = f"{metric_text(name, value - half)} to {metric_text(name, value + half)}"
-            found.append(Headline("test loss", metric_text(name, value), f"95 % interval {ends}, for {count:,} test examples"))
+            found.append(Headline("test loss", metric_text(name, value), f"95 % interval {ends}, for {examples}"))
         else:
-            found.append(Headline(f"test {name}", metric_text(name, value), f"{count:,} test examples" if count else ""))
+            found.append(Headline(f"test {name}", metric_text(name, value), examples))
     return found
 
 
-def _over_trials(name: str, spread: Mapping[str, Any] | None) -> str:
+def _over_trials(summary: Mapping[str, Any], name: str, text: Callable[[float], str]) -> str:
     """A result's spread over several trials; empty for fewer than two with a result."""
+    spread = (summary.get("spread") or {}).get(name)
     if not spread or spread.get("n", 0) < 2 or None in spread.values():
         return ""
-    low, high, std = (metric_text(name, spread[key]) for key in ("low", "high", "std"))
-    return f"mean of {spread['n']} trials, 95 % interval {low} to {high}, standard deviation {std}; "
+    low, high, std = (text(spread[key]) for key in ("low", "high", "std"))
+    rates = " over all learning rates" if summary.get("learning_rates") else ""
+    return f"mean of {spread['n']} trials{rates}, 95 % interval {low} to {high}, standard deviation {std}"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from nnjax.reporting.fitted_table import Column as FittedColumn
 from nnjax.reporting.fitted_table import FittedTable, Row
+from nnjax.reporting.text import visible
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -58,12 +59,14 @@ class Column:
         number: whether its cells are numbers, which stand to the right.
         optional: whether a terminal that is too narrow for it may leave it out.
         breakable: whether its cells may break inside a word.
+        whole: whether its cells never break.
     """
 
     head: str
     number: bool = False
     optional: bool = False
     breakable: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,26 +87,34 @@ class Sheet:
 
 
 def terminal(sheet: Sheet) -> Group:
-    """The table for a terminal, laid out for its width."""
+    """The table for a terminal, laid out for its width; no text in it moves the terminal's cursor."""
     columns = [
-        FittedColumn(column.head, right=column.number, optional=column.optional, breakable=column.breakable)
+        FittedColumn(
+            visible(column.head),
+            right=column.number,
+            optional=column.optional,
+            breakable=column.breakable,
+            whole=column.whole,
+            words=column.breakable,
+        )
         for column in sheet.columns
     ]
     rows = [
-        Row([cell.text for cell in row], styles=[(place, "bold") for place, cell in enumerate(row) if cell.bold])
+        Row([visible(cell.text) for cell in row], styles=[(place, "bold") for place, cell in enumerate(row) if cell.bold])
         for row in sheet.rows
     ]
-    note = [Text(sheet.note, style="dim")] if sheet.note else []
-    return Group(Text(sheet.title, style="bold"), FittedTable(columns, rows), *note)
+    note = [Text(visible(sheet.note), style="dim")] if sheet.note else []
+    return Group(Text(visible(sheet.title), style="bold"), FittedTable(columns, rows), *note)
 
 
 def markdown(sheet: Sheet) -> str:
     """The table in Markdown, as GitHub and most others read it."""
     lines = [[column.head for column in sheet.columns], ["--:" if column.number else ":--" for column in sheet.columns]]
     texts = [
-        [f"**{_marked(cell.text)}**" if cell.bold and cell.text else _marked(cell.text) for cell in row] for row in sheet.rows
+        [f"**{markdown_text(cell.text)}**" if cell.bold and cell.text else markdown_text(cell.text) for cell in row]
+        for row in sheet.rows
     ]
-    heads = [[_marked(text) for text in lines[0]], lines[1]]
+    heads = [[markdown_text(text) for text in lines[0]], lines[1]]
     return "\n".join(f"| {' | '.join(row)} |" for row in (*heads, *texts))
 
 
@@ -137,10 +148,9 @@ def latex(sheet: Sheet, label: str) -> str:
 
 def latex_text(text: str) -> str:
     """A text without letters that LaTeX would obey."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_LATEX.get(letter, letter) for letter in visible(text))
 
 
-def _marked(text: str) -> str:
+def markdown_text(text: str) -> str:
     """A text that neither ends a cell nor is read as markup."""
-    escaped = "".join(f"\\{letter}" if letter in "\\|*_`<>[]#~" else letter for letter in text)
-    return " ".join(escaped.split())
+    return "".join(f"\\{letter}" if letter in "\\|*_`<>[]#~" else letter for letter in visible(text))

@@ -3,7 +3,7 @@
 with watched(sweep_dir, jobs, numbers, live=True):
     ...                                       # the jobs; their folders are looked at twice a second
 
-    5 of 12 jobs ended: 4 completed, 1 diverged; 2 running; best so far job 3, test accuracy 97.50%; about 2 min left
+    5 of 12 jobs ended: 4 completed, 1 diverged; 2 running; best so far job 3, validation accuracy 97.50%; about 2 min left
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from rich.text import Text
 from nnjax.cli.runs import CONFIG_FILE
 from nnjax.cli.sweep_plan import PlannedJob
 from nnjax.cli.sweep_results import NOT_STARTED, OUTCOME_FILE, JobResult, collect
-from nnjax.reporting.best import best_jobs
+from nnjax.reporting.best import best_of
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.sweep_table import row_of
@@ -116,15 +116,12 @@ class SweepWatch:
 
     def _best(self) -> str | None:
         numbers = sorted(self.rows)
-        best = best_jobs([self.rows[number] for number in numbers])
+        best = best_of([self.rows[number] for number in numbers])
         if not best:
             return None
-        number = numbers[min(best)]
-        row = self.rows[number]
-        split = "forecast" if row.get("forecast") else "test"
-        results: Mapping[str, float] = row[split]
-        name = "rmse" if split == "forecast" else "accuracy" if "accuracy" in results else "loss"
-        return f"best so far job {number}, {split} {name} {metric_text(name, results[name])}"
+        number = numbers[min(best.jobs)]
+        value = self.rows[number][best.split][best.metric]
+        return f"best so far job {number}, {best.split} {best.metric} {metric_text(best.metric, value)}"
 
     def _seconds_left(self, now: float) -> float | None:
         """By the jobs that ended so far, several at a time or not; None before the first has."""

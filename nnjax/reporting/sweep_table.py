@@ -22,7 +22,7 @@ from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import to_mapping
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text, shell_word
-from nnjax.reporting.best import measured_on
+from nnjax.reporting.best import best_of, measured_on, validated_on
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.run_summary import read_summary
@@ -36,13 +36,16 @@ _MAX_NAME_LENGTH = 60
 def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
     """Prints a table of a sweep's jobs, also to `sweep.log` in the sweep's folder, and draws `losses.png` there.
 
-    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines.
+    The figure has a line for each job unless its `report.figures` is false. It is drawn for 2 to 12 lines. The last line is the
+    command that makes one page of the sweep: making it takes a second or two, and most sweeps are read in the terminal.
     """
     jobs = [_Job(result) for result in results]
     names = short_names(_names(results), _MAX_NAME_LENGTH)
     with RunConsole(sweep_dir / "sweep.log") as console:
         rows = [job.row for job in jobs]
         console.print(sweep_table(rows))
+        if best := best_of(rows):
+            console.print(best.note())
         if errors := sweep_errors(rows):
             console.print(errors)
         if len(results) > 1 and any(result.exit_code for result in results):
@@ -57,6 +60,9 @@ def show_sweep(sweep_dir: Path, results: Sequence[JobResult]) -> None:
             several = {"losses": losses} if len(set(losses.values())) > 1 else {}
             draw_sweep({name: job.records for name, job in drawn.items()}, sweep_dir / "losses.png", **several)
             console.print(f"their losses side by side: {shell_text(sweep_dir / 'losses.png')}")
+        if len(jobs) > 1 and any(result.exit_code == 0 for result in results):
+            command = f"{verb_command('report')} {shell_word(f'sweep={sweep_dir}')}"
+            console.print(f"a page to send, with intervals and tests of the differences: {command}")
 
 
 def _ending(sweep_dir: Path, results: Sequence[JobResult]) -> str:
@@ -80,7 +86,7 @@ def _config_dir(sweep_dir: Path) -> str:
 
 
 def row_of(result: JobResult) -> dict[str, Any]:
-    """A job's row for `nnjax.reporting.tables.sweep_table` and `nnjax.reporting.best.best_jobs`."""
+    """A job's row for `nnjax.reporting.tables.sweep_table` and `nnjax.reporting.best.best_of`."""
     return _Job(result).row
 
 
@@ -108,12 +114,30 @@ class _Job:
         return {}
 
     @cached_property
-    def records(self) -> list[dict[str, Any]]:
-        """The job's training records; empty if it ended before the first."""
+    def all_records(self) -> list[dict[str, Any]]:
+        """The job's records of all splits; empty if it ended before the first."""
         with suppress(DataError):
             if self.result.run_dir is not None:
-                return [record for record in read_metrics(self.result.run_dir) if record["split"] == "train"]
+                return read_metrics(self.result.run_dir)
         return []
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The job's training records."""
+        return [record for record in self.all_records if record["split"] == "train"]
+
+    @property
+    def validation(self) -> Mapping[str, Any] | None:
+        """The validation results of the network that was tested, which is not the last one with `training.test=best`."""
+        summary = self.summary
+        if summary.get("tested_step") == summary.get("steps"):
+            return summary.get("validation")
+        found = [
+            record
+            for record in self.all_records
+            if record["split"] == "validation" and record["step"] == summary.get("tested_step")
+        ]
+        return found[-1] if found else None
 
     @property
     def wants_figures(self) -> bool:
@@ -136,7 +160,9 @@ class _Job:
             "seconds": (self.summary.get("seconds") or {}).get("total"),
             "spread": self.summary.get("spread"),
             "trials": len(self.summary.get("trials") or ()),
+            "validation": self.validation if succeeded else None,
             "measured_on": None if self.config is None else measured_on(self.config),
+            "validated_on": None if self.config is None else validated_on(self.config),
             "loss": json.dumps(self.loss, sort_keys=True),
             "error": self.result.error,
         }

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from nnjax.config.shell import shell_text
 from nnjax.reporting.baselines_table import errors_text, other_forecasts
-from nnjax.reporting.best import best_jobs
+from nnjax.reporting.best import best_of
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import (
     metric_text,
@@ -177,20 +177,22 @@ def _calibration_texts(calibration: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
-    """A row for each job of a sweep; ★ marks the best one, by `nnjax.reporting.best`.
+    """A row for each job of a sweep; ★ marks the best one, by `nnjax.reporting.best`, with the result that decided.
 
     A job with several trials shows means and standard deviations over its trials. If the jobs differ only in the seed, a last
     row shows means and standard deviations over the jobs.
 
     Args:
         jobs: mappings with the keys number (the first part of the folder's name), overrides (list of ``key=value``), status,
-            `test` (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), and those of `best_jobs`.
+            `test` (metrics by name), `forecast` (rmse, mae), seconds (of the whole job), and those of `best_of`.
     """
     settings, differing = differing_overrides([job.get("overrides", ()) for job in jobs])
     last_parts = [key.rpartition(".")[2] for key in differing]
     metrics = [("test", name) for name in dict.fromkeys(name for job in jobs for name in job.get("test") or {})]
     metrics += [("forecast", name) for name in ("rmse", "mae") if any(job.get("forecast") for job in jobs)]
-    best = best_jobs(jobs)
+    best = decided.jobs if (decided := best_of(jobs)) else frozenset()
+    if decided and decided.split == "validation":
+        metrics.insert(0, (decided.split, decided.metric))
 
     columns = [Column("job", right=True, whole=True)]
     for key, last_part in zip(differing, last_parts, strict=True):
@@ -209,8 +211,8 @@ def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:
             *(_job_text(job, split, name) for split, name in metrics),
             seconds_text(job["seconds"]) if job.get("seconds") is not None else "",
         ]
-        is_last = index == len(jobs) - 1
-        rows.append(Row(cells, "bold" if index in best else "", [(1 + len(differing), style)], ends_section=is_last))
+        bold = "bold" if index in best else ""
+        rows.append(Row(cells, bold, [(1 + len(differing), style)], ends_section=index == len(jobs) - 1))
     if differing == ["seed"] and any(means := [_mean_text(jobs, split, name) for split, name in metrics]):
         rows.append(Row(["mean", "", "± std", *means, ""]))
     return FittedTable(columns, rows)

@@ -130,6 +130,11 @@ def shorten(text: str, length: int) -> str:
     return f"{text[: length - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
 
 
+def visible(text: str) -> str:
+    """A text in one line, without letters that a terminal would obey: "?" stands for each."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
 def numbered(names: Sequence[str], numbers: Sequence[int]) -> list[str]:
     """Names of jobs, with the number of each job whose name is empty or another one's, too."""
     return [

@@ -101,6 +101,9 @@ def test_it_needs_a_folder(job, monkeypatch, capsys):
 def test_what_a_killed_job_left_starts_anew(job, finished, run, left):
     shutil.rmtree(run / "checkpoints")
     (run / "summary.json").unlink()
+    (run / "test_predictions.safetensors").unlink()
+    for name in ("report.json", "report.html"):
+        (run / name).write_text("{}")
     if left == "empty":
         shutil.rmtree(run)
         run.mkdir()

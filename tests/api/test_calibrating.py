@@ -112,3 +112,15 @@ def test_an_evaluation_comes_to_the_same(longer, result, tmp_path):
     found = calibration_of(experiment, state, experiment.evaluate(state, again.dataset.test))
     assert found == kept.summary["calibration"] == result.summary["calibration"]
     assert again.summary["calibration"] == found
+
+
+@pytest.mark.parametrize(("rate", "fitted"), [(1e9, False), (1e-7, True)])
+def test_the_errors_are_of_the_trials_that_answer(tiny, rate, fitted):
+    """Not of diverged ones, whose parameters stay finite, and of one learning rate, as in a prediction."""
+    words = ("loss=mse", "optimizer=sgd", "training.seeds=2", f"training.vary.learning_rate=[0.1,{rate}]")
+    result = nnjax.fit(tiny(*words, "data.validation=0.2"))
+    found, test = result.summary["calibration"], result.dataset.test
+    assert found["trials"] == [0, 1]
+    assert [each is not None for each in found["temperature"]] == [True, True, fitted, fitted]
+    mean = result.predict(test.inputs)[:2].mean(axis=0)
+    assert found["ece_before"] == pytest.approx(expected(mean.astype(np.float64), test.targets), abs=1e-6)

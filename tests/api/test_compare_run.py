@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import re
+import shutil
 import sys
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ import pytest
 from made_runs import CONFIG, write_run
 
 from experiments import compare as verb
+from nnjax.api import compare_run
 from nnjax.api.comparison_sheets import difference_text, p_text
 from nnjax.config.schema import Vary
 
@@ -83,6 +86,14 @@ def test_a_sweep_is_compared(call, tmp_path):
     assert curves[0]["epoch"] == [1, 2, 3]
 
 
+def test_a_run_that_several_words_name_counts_once(call, tmp_path, runs):
+    (tmp_path / "link").symlink_to(runs / "sweep")
+    assert call("sweep", "sweep/32_*", "sweep/64_0", str(runs), str(tmp_path / "link"), "rank=false")[0] == 0
+    table = rows(tmp_path / "out" / "comparison.csv")
+    assert [row["networks"] for row in table if row["name"].startswith("hidden=")][:2] == ["4", "4"]
+    assert len(table) == 3
+
+
 @pytest.mark.parametrize(
     ("form", "beginning"),
     [
@@ -146,6 +157,17 @@ def test_curves_of_a_run_whose_rates_are_groups_are_left_out(runs, call, tmp_pat
     page = (tmp_path / "out" / "comparison.html").read_text()
     assert '"curves": []' in page
     assert "A, B: without learning curves" in page
+
+
+def test_curves_that_are_damaged_or_too_many_are_said(runs, call, tmp_path, monkeypatch):
+    shutil.copytree(runs / "sweep", tmp_path / "copy")
+    with (tmp_path / "copy/32_1/metrics.jsonl").open("a") as file:
+        file.write("{damaged\n{}\n")
+    monkeypatch.setattr(compare_run, "MOST_LINES", 5)
+    assert call(str(tmp_path / "copy"))[0] == 0
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "the page has the learning curves of the first 5 of 8 runs" in page
+    assert re.search(r"learning curves: \S+metrics.jsonl: line \d+ is damaged", page)
 
 
 def test_numbers_for_readers():

@@ -4,7 +4,7 @@ import re
 import signal
 import threading
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,14 +124,29 @@ def interrupted(*args, **kwargs):
     raise KeyboardInterrupt
 
 
+@contextmanager
+def interrupting():
+    """Raises SIGINT again and again: Python loses the one that comes in a callback of its garbage collector."""
+    over = threading.Event()
+
+    def interrupt():
+        while not over.wait(0.5):
+            signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_ctrl_c_is_the_caller_s_without_a_folder(tiny):
-    """The first one stops the training, as it stops a loop around it."""
+    """It stops the training, as it stops a loop around it."""
     config = tiny("training.duration=1000000epochs", "training.evaluate_every=1000epochs")
-    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interrupting():
         nnjax.fit(config)
-    timer.join()
 
 
 def test_with_a_folder_a_signal_saves_the_state(tiny, tmp_path, monkeypatch):

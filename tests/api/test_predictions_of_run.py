@@ -1,6 +1,7 @@
 """What a training keeps of its test."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,12 +9,16 @@ import pytest
 from small_runs import SERIES
 
 import nnjax
+from experiments.evaluate import evaluate
 from nnjax.api.predictions_of_run import keep_predictions, predictions_of
+from nnjax.cli.compose import compose_config
+from nnjax.cli.runs import write_config
 from nnjax.comparing import kept_predictions
 from nnjax.comparing.comparison import compare
 from nnjax.comparing.groups import group_runs
 from nnjax.comparing.kept_predictions import FILE, read_predictions
 from nnjax.config.errors import StorageError
+from nnjax.config.schema import EvaluateConfig
 from nnjax.data.content_hash import hash_of_test
 from nnjax.records.find import find_records
 
@@ -102,3 +107,60 @@ def test_what_cannot_be_kept_costs_the_run_nothing(run, tmp_path, monkeypatch):
     keep_predictions(tmp_path, result._experiment, None, summary, told)
     assert lines == ["30 test predictions of 2 trials are too many to keep", "no space"]
     assert not (tmp_path / FILE).exists()
+
+
+@pytest.fixture
+def older(run, tiny, tmp_path):
+    """A run as versions left it that kept no answers."""
+    _, folder = run
+    shutil.copytree(folder, tmp_path / "older")
+    (tmp_path / "older" / FILE).unlink()
+    if not (tmp_path / "older/config.yaml").exists():
+        write_config(tiny("training.seeds=2", "report.figures=false"), tmp_path / "older")
+    change(tmp_path / "older", test_hash=None)
+    return tmp_path / "older"
+
+
+def change(folder, **values):
+    summary = json.loads((folder / "summary.json").read_text()) | values
+    kept = {key: value for key, value in summary.items() if value is not None}
+    (folder / "summary.json").write_text(json.dumps(kept))
+
+
+def contents(folder):
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def evaluated(folder, out, *overrides):
+    out.mkdir()
+    return evaluate(compose_config("evaluate", [f"run={folder}", "figures=false", *overrides], EvaluateConfig), out)
+
+
+def test_evaluating_an_earlier_run_adds_its_answers_and_changes_nothing_else(run, older, tmp_path, capsys):
+    before = contents(older)
+    evaluated(older, tmp_path / "out")
+    after = contents(older)
+    assert after.pop(older / FILE)[0] == (run[1] / FILE).read_bytes()
+    assert after == before
+    assert f"Added {older / FILE}" in capsys.readouterr().out
+    written = contents(older)
+    evaluated(older, tmp_path / "again")
+    assert contents(older) == written
+    assert "Added" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("split", [{"accuracy": 0.123}, {"loss": 9.0}, {"accuracy": None}])
+def test_answers_that_give_other_figures_than_the_run_are_not_added(older, tmp_path, capsys, split):
+    recorded = json.loads((older / "summary.json").read_text())["test"]
+    change(older, test=recorded | split)
+    before = contents(older)
+    evaluated(older, tmp_path / "out")
+    assert contents(older) == before
+    assert "the test predictions are not added, since test " in capsys.readouterr().out
+
+
+def test_answers_of_another_checkpoint_are_not_added(older, tmp_path):
+    change(older, tested_step=1)
+    before = contents(older)
+    evaluated(older, tmp_path / "out", "checkpoint=last")
+    assert contents(older) == before

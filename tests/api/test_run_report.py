@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+import re
 import shutil
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from small_runs import SERIES
 
 import nnjax
-from nnjax.api.run_report import run_facts, write_run_report
+from nnjax.api.run_report import leaving_report, run_facts, write_run_report
 from nnjax.config.errors import DataError, DivergedError
-from nnjax.reporting.run_summary import read_summary
+from nnjax.reporting.console import RunConsole
+from nnjax.reporting.run_summary import read_summary, write_json
 
 PAGE = ("report.figures=false", "report.page=true")
 
@@ -103,6 +107,8 @@ def test_a_series_and_several_trials(tmp_path):
     assert "3 trials, trained together" in text
     assert "3 values forecast from 2003-02 on" in text
     assert "mean of 3 trials" in text
+    assert "Of one of the 3 trials: trial 0, seed 0." in text
+    assert "data.file=" in text.partition(">Train it again</h2>")[2]
 
 
 def test_a_refused_resume_leaves_the_page_as_it_is(run, tmp_path):
@@ -121,6 +127,61 @@ def test_a_resumed_run_leaves_a_new_one(run, tmp_path):
     nnjax.fit(nnjax.compose(f"resume='{copy}'", "training.duration=3epochs", *PAGE), copy)
     assert "The training ran to its end, 3 epochs." in text_of(copy)
     assert "training.duration=3epochs" in text_of(copy)
+    assert "one training with these settings becomes another network" in text_of(copy)  # a cosine of another length
+    assert "becomes another network" not in text_of(run)
+
+
+@pytest.mark.parametrize("how", ["preempted", "no ink", "not wanted"])
+def test_the_page_of_an_earlier_session_does_not_outlive_its_result(run, tmp_path, monkeypatch, how):
+    def fail(*_):
+        raise RuntimeError("no ink")
+
+    copy = shutil.copytree(run, tmp_path / "run")
+    config = nnjax.load_run(copy).config
+    with RunConsole(None, quiet=True) as console:
+        if how == "no ink":
+            monkeypatch.setattr("nnjax.api.run_report.write_page", fail)
+        elif how == "not wanted":
+            config = replace(config, report=replace(config.report, page=False))
+        with leaving_report(config, copy, console):
+            write_json(copy / "summary.json", read_summary(copy) | ({"status": how} if how == "preempted" else {}))
+    assert not (copy / "report.html").exists()
+
+
+@dataclass(frozen=True)
+class Pairs:
+    pass
+
+
+def test_options_that_python_code_registered_are_named(own_registry, tmp_path):
+    @nnjax.register_dataset("pairs")
+    def pairs(options: Pairs):
+        x = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
+        y = (x[:, 0] > 0).astype("int32")
+        return (x[20:], y[20:]), (x[:20], y[:20])
+
+    words = ("model=fnn", "model.hidden=[4]", "data=pairs", "training.global_batch_size=8", "training.duration=1epoch")
+    nnjax.fit(nnjax.compose(*words, *PAGE), tmp_path / "run")
+    text = text_of(tmp_path / "run")
+    assert "data=pairs" in text
+    assert "--plugin FILE" in text
+    assert "Python code registered data=pairs: put it into a file, and give its name for FILE." in text
+
+
+def test_a_run_that_ended_before_its_network_misses_nothing(run, tmp_path):
+    """Its page lacks what no page of it could have."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "report.json").unlink()
+    assert "it is of a version before this page" in " ".join(run_facts(copy).problems)
+    write_json(copy / "summary.json", {"status": "failed", "error": "no data"})
+    assert run_facts(copy).problems == []
+
+
+def test_a_test_whose_parts_were_not_written_is_named(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    parts = json.loads((copy / "report.json").read_text())
+    write_json(copy / "report.json", {key: parts[key] for key in ("version", "layers")})
+    assert "report.json lacks classes and mistakes" in run_facts(copy).problems[0]
 
 
 def test_a_page_that_cannot_be_made_costs_nothing_else(tiny, tmp_path, monkeypatch):
@@ -151,8 +212,8 @@ def test_a_damaged_folder_is_a_page_with_fewer_parts(run, tmp_path, name, conten
 def test_the_config_of_a_version_without_the_key_is_read(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run")
     config = (copy / "config.yaml").read_text()
-    assert "page: true" in config
-    (copy / "config.yaml").write_text(config.replace(", page: true", ""))
-    assert "page" not in (copy / "config.yaml").read_text()
+    older = re.sub(r"\n *page: true", "", config)
+    assert older.count("\n") == config.count("\n") - 1
+    (copy / "config.yaml").write_text(older)
     assert nnjax.load_run(copy).config.report.page == "auto"
     assert json.loads((copy / "report.json").read_text())["version"] == 1

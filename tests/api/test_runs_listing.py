@@ -204,6 +204,32 @@ def test_checkpoints_alone_are_moved(project, call):
     assert call("seed<2", "remove=checkpoints", "yes=true")[1] == "none of 2 runs has checkpoints\n"
 
 
+def test_an_interrupted_move_says_how_many_were_moved(project, call, monkeypatch):
+    moved, real = [], runs_listing.move_to_trash
+
+    def interrupted(removal, stamp):
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(real(removal, stamp))
+        return moved[0]
+
+    monkeypatch.setattr(runs_listing, "move_to_trash", interrupted)
+    code, said, _ = call("seed<2", "remove=runs", "yes=true")
+    assert (code, said.splitlines()[-1]) == (130, "interrupted: 1 of 2 were moved")
+    assert names(call()[1]) == ["b", "c"]
+
+
+def test_programs_are_given_paths_and_people_words_for_a_shell(project, call):
+    name = "=a b\x1b[31m"
+    folder = write_run(project / "outputs/train/2026-11-24" / name)
+    words = ("started=2026-11-23", "name~a b", "columns=[folder,name]")
+    shown = call(*words)[1]
+    assert "\x1b" not in shown
+    assert "$'outputs/train/2026-11-24/=a b\\x1b[31m'" in shown
+    assert json.loads(call(*words, "format=json")[1]) == [{"folder": str(folder), "name": name}]
+    assert list(csv.reader(io.StringIO(call(*words, "format=csv")[1])))[1] == [str(folder), f"'{name}"]
+
+
 def test_runs_elsewhere_have_a_trash_of_their_own(project, call):
     write_run(project / "mine/run")
     code, said, _ = call("mine", "remove=runs", "yes=true")

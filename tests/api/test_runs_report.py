@@ -1,5 +1,6 @@
 """The page of several runs, from records that no training made."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from nnjax.api.runs_report import runs_page
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord
+from nnjax.reporting.metrics import MetricWriter
 from nnjax.reporting.page_blocks import Table
 from nnjax.reporting.report_page import MOST_BYTES, write_page
 
@@ -71,6 +73,26 @@ def test_a_sweep_without_a_result_is_a_page_all_the_same():
     page = runs_page("Sweep", [record(n, seed=n, status="failed") for n in range(2)], refuse=False)
     assert page.status == ("0 of 2 completed", False)
     assert "All runs" in tables(page)
+
+
+def test_a_sweeps_command_is_on_its_page():
+    page = runs_page("Sweep", [record(0)], refuse=False, command="python -m experiments.train -m seed=0,1")
+    assert page.sections[-1].blocks[0].text == "python -m experiments.train -m seed=0,1"
+    assert page.subtitle == "1 run, 1 different setting"
+
+
+def test_the_curves_are_those_of_the_best_settings(tmp_path):
+    records = []
+    for n in range(14):
+        folder = tmp_path / str(n)
+        with MetricWriter(folder) as writer:
+            writer.write(step=1, epoch=1.0, split="train", metrics={"loss": 1.0}, seconds=1.0)
+        records.append(replace(record(n, 0.5 + 0.01 * n, hidden=n + 1), folder=folder))
+    page = runs_page("Sweep", records, refuse=False)
+    curves = next(section for section in page.sections if section.title == "Learning curves")
+    names = curves.blocks[0].numbers.heads[1:]
+    assert [name.partition(":")[0] for name in names] == list("NMLKJIHGFEDC")
+    assert curves.blocks[-1].text == "The best 12 of 14 settings."
 
 
 def test_a_thousand_jobs_stay_below_a_megabyte(tmp_path):

@@ -5,11 +5,13 @@ import shlex
 import pytest
 
 from nnjax.cli.compose import compose_train, conf_dir
-from nnjax.cli.reproducing import command_of, told_apart, written
+from nnjax.cli.json_values import as_hydra
+from nnjax.cli.reproducing import NOT_SET, command_of, told_apart, written
 from nnjax.config.errors import ConfigError
 from nnjax.config.parsing import config_hash, to_mapping
 
-EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+FILES = (conf_dir() / "experiment").glob("*.yaml")
+EXPERIMENTS = sorted(path.stem for path in FILES if "override /search" not in path.read_text(encoding="utf-8"))
 
 
 def words_of(config):
@@ -67,6 +69,18 @@ def words_of_mapping(values):
     return shlex.split(command_of(told_apart(values)))[3:]
 
 
+@pytest.mark.parametrize("name", ["sales.csv", "a b.csv", '$HOME\'s "x".csv', "1e5", "1_000", "[x],{y}.csv", "a=b", "no"])
+def test_a_series_of_ones_own_has_its_command(tmp_path, monkeypatch, name):
+    """`data.file` has no default; and no name of a file is read as anything but a name."""
+    monkeypatch.chdir(tmp_path)
+    rows = "\n".join(f"{2000 + n // 12}-{n % 12 + 1:02},{100 + n + 10 * (n % 12) + n * n % 13}" for n in range(120))
+    (tmp_path / name).write_text(f"month,sales\n{rows}\n")
+    config = compose_train(["model=fnn", "data=series", f"data.file={as_hydra(name)}", "seed=2"])
+    told = told_apart(to_mapping(config))
+    assert [(change.key, change.default) for change in told.changes] == [("data.file", NOT_SET), ("seed", 0)]
+    assert config_hash(compose_train(words_of(config))) == config_hash(config)
+
+
 def test_an_option_that_is_not_here_is_an_error():
     values = to_mapping(compose_train([]))
     values["model"] = {"name": "my_own", "width": 3}
@@ -81,6 +95,8 @@ def test_an_option_that_is_not_here_is_an_error():
         (True, "true"),
         ("5epochs", "5epochs"),
         ("null", "'null'"),
+        ("1e5", "'1e5'"),
+        ("infinity", "'infinity'"),
         ("a b", "'a b'"),
         (0.1, "0.1"),
         ([1, "x"], "[1,'x']"),

@@ -60,6 +60,14 @@ def test_what_was_there_before_stays(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "train.log"]
 
 
+def test_what_trackers_have_begun_goes_too(tmp_path):
+    for name in ("tensorboard", "wandb/offline-run-1", "mlflow/artifacts", "trackio"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "run/trackers.log").write_text("a library greets")
+    assert remove_unbegun(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_links_are_not_followed(tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()

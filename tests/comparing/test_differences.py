@@ -39,5 +39,11 @@ def test_a_key_that_only_a_newer_version_has_makes_no_difference():
     assert differing(comparable([older, CNN])) == differing([older, CNN])
 
 
+def test_a_key_that_only_newer_versions_have_counts_where_these_differ_in_it():
+    older, low, high = FNN, {**FNN, "model.gain": 1.0}, {**FNN, "model.gain": 2.0, "extra.new": 1}
+    assert comparable([older, low, high]) == [older, low, {**FNN, "model.gain": 2.0}]
+    assert comparable([CNN, {**CNN, "model.gain": 3.0}, low, high])[1:3] == [CNN, low]  # options of another model do not count
+
+
 def test_values_are_written_as_on_the_command_line():
     assert [setting_text(value) for value in (None, True, [1, 2], "digits", 0.1)] == ["null", "true", "[1,2]", "digits", "0.1"]

@@ -59,7 +59,9 @@ def test_the_least_p_of_a_permutation_is_reached_where_all_values_differ_the_sam
     one, other = [10.0 + place for place in range(n)], [0.1 * place for place in range(n)]
     assert paired_test(one, other).permutation_p == paired_test(one, other).least_p == 2 / 2**n
     assert unpaired_test(one, other).permutation_p == pytest.approx(unpaired_test(one, other).least_p)
-    assert unpaired_test([*one, 20.0], other).permutation_p >= unpaired_test([*one, 20.0], other).least_p
+    for more in ([20.0], [20.0, 21.0]):
+        found, turned = unpaired_test(one + more, other), unpaired_test(other, one + more)
+        assert found.permutation_p == turned.permutation_p == pytest.approx(found.least_p)
 
 
 def test_random_permutations_are_the_same_each_time():

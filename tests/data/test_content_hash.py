@@ -102,6 +102,15 @@ def test_the_hash_of_the_test_split_is_that_of_its_examples_alone(digits):
     assert len(others) == 4
 
 
+def test_the_noise_of_synthetic_targets_is_part_of_the_test():
+    data = ("model=fnn", "loss=mse", "data=synthetic", "data.task=regression", "data.outputs=2", "data.num_train=200")
+    hashes = [
+        hash_of_test(loaded(*data, *more)) for more in ((), ("data.noise=3",), ("data.data_seed=9",), ("data.num_train=300",))
+    ]
+    assert len(set(hashes[:3])) == 3
+    assert hashes[3] == hashes[0]
+
+
 def test_a_series_is_tested_on_the_rows_held_out():
     base = hash_of_test(loaded("model=rnn", "data=airline"))
     assert base == hash_of_test(

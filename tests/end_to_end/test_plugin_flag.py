@@ -1,11 +1,11 @@
-"""The README's plugin on the real command line: trained, swept over, resumed, measured."""
+"""The plugin of docs/plugins.md on the real command line: trained, swept over, resumed, measured."""
 
 import json
 
 import pytest
 from commands import ROOT, code_blocks, run, summary_of
 
-(PLUGIN,) = [block for block in code_blocks((ROOT / "README.md").read_text(), "python") if "@nnjax.register_model" in block]
+(PLUGIN,) = code_blocks((ROOT / "docs/plugins.md").read_text(), "python")
 QUICK = ("model=residual", "model.width=8", "training.duration=1epochs", "report.figures=false", "data.limit_train=200")
 
 
@@ -33,6 +33,17 @@ def test_it_is_measured_and_resumed_with_the_flag_only(folder):
     assert evaluation["test"] == summary_of(folder / "run")["test"]
     run("train", f"resume={folder}/run", "training.duration=2epochs", "--plugin=my_models.py", cwd=folder)
     assert summary_of(folder / "run")["epochs"] == 2
+
+
+def test_its_page_is_written_without_the_flag_and_has_its_command_with_it(folder):
+    run("report", f"run={folder}/run", f"hydra.run.dir={folder}/without", cwd=folder)
+    text = (folder / "without/report.html").read_text(encoding="utf-8")
+    assert "The defaults of its options are not known here" in text
+    assert "Train it again" not in text
+    run("report", f"run={folder}/run", "--plugin", "my_models.py", "measure=false", f"hydra.run.dir={folder}/with", cwd=folder)
+    text = (folder / "with/report.html").read_text(encoding="utf-8")
+    assert "model=residual" in text.partition(">Train it again</h2>")[2]
+    assert "--plugin my_models.py" in text
 
 
 def test_its_options_are_listed_shown_and_swept_over(folder):

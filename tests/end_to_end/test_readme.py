@@ -1,4 +1,6 @@
-"""The README's commands and the diffs of CONTRIBUTING.md work as they are printed, in a checkout of their own."""
+"""The commands of the README and of the pages about commands, options and results, and the diffs of CONTRIBUTING.md, work
+as they are printed, in a checkout of their own.
+"""
 
 import json
 import os
@@ -17,14 +19,27 @@ from PIL import Image, ImageDraw
 from nnjax.cli import command, compose, hydra_runner
 
 pytestmark = pytest.mark.xdist_group("readme")  # whose fixture makes a project with a run in it
-README = (ROOT / "README.md").read_text()
+PAGES = (
+    "commands",
+    "options",
+    "plugins",
+    "python",
+    "data",
+    "benchmarks",
+    "trials",
+    "predicting",
+    "devices",
+    "serving",
+    "faults",
+)
+README = "\n".join((ROOT / name).read_text() for name in ("README.md", *(f"docs/{page}.md" for page in PAGES)))
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 LINES = [line.split("  #")[0].strip() for block in code_blocks(README, "bash") for line in block.splitlines()]
 COMMANDS = list(dict.fromkeys(line for line in LINES if line))
 (PLUGIN,) = [block for block in code_blocks(README, "python") if "@nnjax.register_model" in block]
 (FROM_PYTHON,) = [block for block in code_blocks(README, "python") if "nnjax.compose" in block]
 # .ci/run calls make train and make test; the rest of these fetch from a network, or build the environment that tests run in.
-ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "python -m experiments.prepare", "python benchmarks/")
+ELSEWHERE = ("make ", "pip install", "git clone", "cd ", "source ", "python -m experiments.prepare", "python benchmarks/")
 
 
 def parameters():
@@ -61,7 +76,7 @@ def test_a_plugin_is_one_short_file():
 
 def test_the_lines_from_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    exec(compile(FROM_PYTHON, "README.md", "exec"), {})
+    exec(compile(FROM_PYTHON, "docs/python.md", "exec"), {})
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == 3
     assert shown[2].endswith("(256, 10)")
@@ -90,7 +105,11 @@ def inside(checkout, monkeypatch):
 def test_command(line, inside):
     python, module, verb, *arguments = shlex.split(line)
     assert (python, module, verb.split(".")[0]) == ("python", "-m", "experiments"), f"what is {line!r}, and who tests it?"
+    if verb == "experiments":
+        subprocess.run([sys.executable, "-m", "experiments"], cwd=inside, env=environment(), check=True, capture_output=True)
+        return
     series = verb == "experiments.forecast"
+    arguments = [str(a_sweep(inside)) if word == "outputs/sweeps/DATE/TIME" else word for word in arguments]
     arguments = [f"{word.split('=')[0]}={a_run(inside, series=series)}" if "=outputs/" in word else word for word in arguments]
     run(verb.removeprefix("experiments."), *arguments, cwd=inside, TFDS_DATA_DIR=str(inside / "tfds"))
 
@@ -153,6 +172,14 @@ def test_an_option_is_added_as_the_diff_says(number, line, checkout, tmp_path):
     program = "from nnjax.data.builders import builder_class, official_archives; print(official_archives('kmnist'))"
     if number == 1:
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "copy", env=environment(), check=True)
+
+
+def a_sweep(checkout):
+    """The folder of a finished sweep, for the commands that speak of one."""
+    folder = checkout / "outputs" / "a_sweep"
+    if not folder.exists():
+        run("train", "-m", "debug=fast", "model=fnn", "seed=0,1", f"hydra.sweep.dir={folder}", cwd=checkout)
+    return folder
 
 
 def a_run(checkout, *, series=False):

@@ -120,3 +120,11 @@ def test_the_help_has_examples():
     said = run("report", "--help").stdout
     assert said.startswith("Writes a report to send, one HTML file: python -m experiments.report run=FOLDER")
     assert "compare=[" in said
+
+
+def test_a_run_that_could_not_begin_has_no_page_to_send(tmp_path):
+    folder = tmp_path / "run"
+    refused = run("train", "data=mnist", f"hydra.run.dir={folder}", check=3, TFDS_DATA_DIR=str(tmp_path / "none"))
+    assert "python -m experiments.prepare data=mnist" in refused.stderr
+    assert f"A page about the failed run: {folder / 'report.html'}" in refused.stdout
+    assert "A page to send" not in refused.stdout

@@ -1,4 +1,4 @@
-"""What the README promises of the shipped configs, measured again. Slow."""
+"""What docs/benchmarks.md promises of the shipped configs, measured again. Slow."""
 
 import pytest
 from commands import start, summary_of

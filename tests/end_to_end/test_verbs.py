@@ -27,10 +27,17 @@ def test_the_verbs_are_listed(monkeypatch, capsys, words):
     code, said, complained = called(monkeypatch, capsys, *words)
     assert (code, complained) == (0, "")
     assert command.verbs() == VERBS
-    lines = [line.split(maxsplit=1) for line in said.splitlines() if line.startswith("  ")]
+    indented = [line for line in said.splitlines() if line.startswith("  ")]
+    lines = [line.split(maxsplit=1) for line in indented[::2]]
     assert [verb for verb, _ in lines] == VERBS
     assert all(10 < len(text) < 80 and "$" not in text for _, text in lines)
+    for verb, example in zip(VERBS, indented[1::2], strict=True):
+        start, word = f"{'':<13}nnjax {verb} ", example.split(maxsplit=2)[-1]
+        assert example == start + word
+        assert len(example) < 100
+        assert f"\n    {word}" in (ROOT / "conf/hydra/help" / f"{verb}.yaml").read_text()
     assert said.startswith("nnjax VERB ")
+    assert "To begin: nnjax train." in said
 
 
 def test_without_the_script_the_module_is_named(monkeypatch, capsys):
@@ -58,6 +65,12 @@ def test_the_version_and_the_help_of_a_verb(monkeypatch, capsys):
     code, said, _ = called(monkeypatch, capsys, "help", "evaluate")
     assert code == 0
     assert said.startswith("Tests a trained network again, from its checkpoint: nnjax evaluate")
+
+
+def test_completion_is_installed_without_a_verb(monkeypatch, capsys):
+    code, said, complained = called(monkeypatch, capsys, "-sc", "install=bash")
+    assert (code, complained) == (0, "")
+    assert said.endswith("-F _nnjax nnjax python python3\n")
 
 
 def test_a_verb_gets_the_rest_of_the_line(monkeypatch, capsys):

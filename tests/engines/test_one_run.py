@@ -1,4 +1,4 @@
-"""The README's command as it stands, under Open MPI and Slurm: two processes are one run, and end together."""
+"""The command of docs/clusters.md as it stands, under Open MPI and Slurm: two processes are one run, and end together."""
 
 import json
 import subprocess

@@ -1,5 +1,6 @@
 """What is moved to the trash, what stays, and what is deleted."""
 
+import errno
 import os
 import time
 
@@ -102,9 +103,44 @@ def test_a_link_is_not_followed(outputs, tmp_path):
     (run / "link").symlink_to(tmp_path / "precious")
     [planned] = plan_removal([run], "runs")
     move_to_trash(planned, "now")
+    (outputs / "trash/beside").symlink_to(tmp_path / "precious")
     empty_trash(outputs / "trash")
     assert not (outputs / "trash").exists()
     assert (tmp_path / "precious/file").read_text() == "x"
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_folder_that_only_has_the_trashs_name_is_not_used(outputs, tmp_path, is_link):
+    mine = tmp_path / "mine" if is_link else outputs / "trash"
+    mine.mkdir()
+    (mine / "file").write_text("x")
+    if is_link:
+        (outputs / "trash").symlink_to(mine)
+    run = outputs / "train/2026-11-23/a"
+    [planned] = plan_removal([run], "runs")
+    with pytest.raises(ConfigError, match=r"trash: was not made by experiments\.runs, .*; rename it"):
+        move_to_trash(planned, "now")
+    assert (run / "summary.json").exists()
+    assert files(mine) == ["file"]
+
+
+def test_an_attempt_that_ended_before_the_mark_is_gone_on_with(outputs):
+    (outputs / "trash").mkdir()
+    [planned] = plan_removal([outputs / "train/2026-11-23/a"], "runs")
+    assert move_to_trash(planned, "now").is_dir()
+    assert trashes([outputs]) == [outputs / "trash"]
+
+
+def test_a_run_on_another_disk_than_the_trash_stays_whole(outputs, monkeypatch):
+    def rename(path, to):
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(path))
+
+    monkeypatch.setattr(type(outputs), "rename", rename)
+    run = outputs / "train/2026-11-23/a"
+    before, [planned] = files(run), plan_removal([run], "runs")
+    with pytest.raises(ConfigError, match="a: cannot be moved to the trash: Invalid cross-device link"):
+        move_to_trash(planned, "now")
+    assert files(run) == before
 
 
 def test_only_a_trash_of_this_modules_making_is_deleted(outputs, tmp_path):

@@ -35,6 +35,11 @@ def test_numbers_come_before_texts():
     assert [row["x"] for row in in_order(rows, ["x"])] == [False, 3, [1, 2], "auto"]
 
 
+@pytest.mark.parametrize("text", ["3²", "²", "٣", "9" * 5000])  # digits that int() refuses, or reads
+def test_any_letters_have_a_place(text):
+    assert in_order([{"x": text}, {"x": "3a"}], ["x"]) != []
+
+
 def test_all_conditions_must_hold():
     conditions = [parse_condition("test_accuracy>0.6"), parse_condition("training.duration=9epochs")]
     assert [row["name"] for row in chosen(ROWS, conditions)] == ["d"]

@@ -5,13 +5,18 @@ import math
 import pytest
 
 from nnjax.cli.compose import compose_train
-from nnjax.reporting.best import best_jobs, measured_on
+from nnjax.reporting.best import best_of, measured_on, validated_on
 
 
 def job(result=None, accuracy=None, rmse=None, **more):
     test = {"loss": result} | ({} if accuracy is None else {"accuracy": accuracy})
     forecast = None if rmse is None else {"rmse": rmse, "mae": rmse}
     return {"test": None if result is None else test, "forecast": forecast, "measured_on": "digits", "loss": "mse"} | more
+
+
+def best_jobs(jobs):
+    best = best_of(jobs)
+    return frozenset() if best is None else best.jobs
 
 
 def test_accuracy_comes_first_then_the_loss():
@@ -76,3 +81,46 @@ def test_a_job_some_of_whose_trials_diverged_does_not_compete():
 )
 def test_results_are_comparable_on_the_same_test_split(base, change, same):
     assert (measured_on(compose_train([base])) == measured_on(compose_train([base, change]))) == same
+
+
+def validated(loss, accuracy=None, *, test=0.5, on="digits", **more):
+    results = {"loss": loss} | ({} if accuracy is None else {"accuracy": accuracy})
+    return job(test, None if accuracy is None else 0.5, validation=results, validated_on=on, **more)
+
+
+def test_the_validation_split_decides_before_the_test_split():
+    best = best_of([validated(0.2, test=0.1), validated(0.1, test=0.2)])
+    assert (best.jobs, best.split, best.metric) == ({1}, "validation", "loss")
+    assert best.note() == "★ best validation loss"
+    best = best_of([validated(0.2, 0.95, test=0.2), validated(0.1, 0.9, test=0.1)])
+    assert (best.jobs, best.split, best.metric) == ({0}, "validation", "accuracy")
+    best = best_of([validated(0.2, rmse=1.0), validated(0.1, rmse=2.0)])
+    assert (best.jobs, best.split, best.metric) == ({1}, "validation", "loss")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        validated(0.1, test=0.2, on="digits, another share"),
+        validated(0.1, test=0.2, on=None),
+        validated(math.nan, test=0.2),
+        validated(None, test=0.2),
+        job(0.2),
+        validated(0.1, test=0.2, spread={"validation_loss": {"mean": 0.1, "std": 0.0, "n": 1}}, trials=2),
+    ],
+)
+def test_without_a_common_validation_split_the_test_split_decides_and_that_is_said(other):
+    best = best_of([validated(0.2, test=0.1), other])
+    assert (best.jobs, best.split, best.metric) == ({0}, "test", "loss")
+    assert best.note().startswith("★ best test loss, chosen on the test split")
+
+
+def test_validation_results_compare_on_the_same_examples():
+    def text(*words):
+        return validated_on(compose_train(["model=fnn", *words]))
+
+    assert text() == text("data.normalize=false", "data.augment.crop=1", "data.limit_test=20", "optimizer.learning_rate=1")
+    assert len({text(), text("data.validation=0.2"), text("data.limit_train=500"), text("data=synthetic")}) == 4
+    assert text("data.validation=0") is None
+    series = ["data=airline", "data.validation=0.2"]
+    assert len({text(*series), text(*series, "data.normalize=false"), text(*series, "data.window=6")}) == 3

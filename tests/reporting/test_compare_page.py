@@ -53,7 +53,7 @@ CURVES = [
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_a_reader_sorts_the_tables_and_shows_and_hides_curves(browser, tmp_path, width, scheme):
-    write_compare_page(tmp_path / "c.html", "title", ["a note"], [SHEET], CURVES, [("A", "one"), ("B", "two")])
+    write_compare_page(tmp_path / "c.html", "title", ["a note"], [SHEET], CURVES, [("A", "one"), ("B", "x" * 80)])
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     problems = []
     page.on("console", lambda message: problems.append(message.text))

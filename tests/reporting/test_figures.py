@@ -219,7 +219,7 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         writer.write(step=1, epoch=1, split="train", metrics={"loss": 1.0}, seconds=0.0)
     labels, logits = np.arange(10), np.eye(10, dtype=np.float32)[::-1] * 1000
     images = np.ones((10, 8, 8, 1), np.uint8)
@@ -245,7 +245,7 @@ def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
     ],
 )
 def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path, monkeypatch, from_logits, outputs, confidence):
-    MetricWriter(tmp_path, "off").close()
+    MetricWriter(tmp_path).close()
     given_to = {name: Mock() for name in ("confusion_matrix", "worst_mistakes")}
     for name, mock in given_to.items():
         monkeypatch.setattr(f"nnjax.reporting.figures.run_figures.{name}", mock)

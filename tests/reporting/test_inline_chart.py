@@ -95,3 +95,21 @@ def test_no_numbers_break_a_chart(points):
     chart = Chart("x", "y", [Line("a", [x for x, _ in points], [y for _, y in points])], log_x=False)
     ElementTree.fromstring(inline_svg(chart, "any"))
     assert numbers(chart).rows
+
+
+def test_points_at_one_place_have_a_row_each():
+    chart = Chart("x", "rate", [Line("a", [0.1, 0.1, 1], [5, 6, 7], form="points"), Line("b", [0.1], [8])])
+    assert numbers(chart).rows == [("0.1", "5", "8"), ("0.1", "6", ""), ("1", "7", "")]
+
+
+def test_the_row_of_a_mark_stays_when_a_line_is_thinned():
+    lines = [Line("a", list(range(5000)), [1.0] * 5000), Line("test", [37], [2.0], form="mark")]
+    assert ("37", "1", "2") in numbers(Chart("x", "step", lines)).rows
+
+
+@pytest.mark.parametrize(("places", "shown"), [([0.001, 0.01], {"0.001", "0.005", "0.01"}), ([1e-6, 1.0], {"0.001", "1"})])
+def test_a_logarithmic_axis_has_plain_numbers(places, shown):
+    chart = Chart("x", "rate", [Line("a", places, [1, 2], form="points")], log_x=True)
+    texts = [element.text for element in ElementTree.fromstring(inline_svg(chart, "log")).iter() if element.text]
+    assert shown <= set(texts)
+    assert not [text for text in texts if "$" in text]

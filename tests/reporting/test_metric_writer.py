@@ -1,6 +1,5 @@
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ def write_steps(writer, steps, splits=("train",), loss=0.5):
 
 
 def test_a_record_is_one_line_that_stands_at_once(tmp_path):
-    with MetricWriter(tmp_path / "run", "off") as writer:
+    with MetricWriter(tmp_path / "run") as writer:
         writer.write(step=60, epoch=1, split="test", metrics={"loss": np.float32(0.5), "accuracy": 1}, seconds=2.34567)
         text = (tmp_path / "run" / "metrics.jsonl").read_text()
     assert text == '{"step": 60, "epoch": 1, "split": "test", "loss": 0.5, "accuracy": 1.0, "seconds": 2.346}\n'
@@ -27,7 +26,7 @@ def test_a_record_is_one_line_that_stands_at_once(tmp_path):
 @given(value=st.floats())
 def test_numbers_come_back_as_they_were_and_the_rest_as_null(tmp_path_factory, value):
     run_dir = tmp_path_factory.mktemp("run")
-    with MetricWriter(run_dir, "off") as writer:
+    with MetricWriter(run_dir) as writer:
         writer.write(step=1, epoch=0.1, split="train", metrics={"loss": value}, seconds=0.0)
     line = (run_dir / "metrics.jsonl").read_text()
     json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
@@ -35,11 +34,11 @@ def test_numbers_come_back_as_they_were_and_the_rest_as_null(tmp_path_factory, v
 
 
 def test_resuming_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         write_steps(writer, (10, 20, 30), ("train", "validation"))
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 40, "epo')
-    with MetricWriter(tmp_path, "off", resume_step=20) as writer:
+    with MetricWriter(tmp_path, resume_step=20) as writer:
         assert [record["step"] for record in read_metrics(tmp_path)] == [10, 10, 20, 20]
         write_steps(writer, (30,))
     assert [record["step"] for record in read_metrics(tmp_path)] == [10, 10, 20, 20, 30]
@@ -52,14 +51,14 @@ def test_records_of_a_version_before_0_2_have_trials(tmp_path):
     expected = {"trials" if key == "copies" else key: value for key, value in record.items()}
     assert read_metrics(tmp_path) == [expected]
     assert last_metrics(tmp_path) == {"train": {"loss": 0.5}}
-    with MetricWriter(tmp_path, "off", resume_step=10) as writer:
+    with MetricWriter(tmp_path, resume_step=10) as writer:
         assert writer.records() == [expected]
 
 
 def test_resuming_never_has_a_split_twice_at_a_step(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         write_steps(writer, (10, 20), ("train", "test"))
-    with MetricWriter(tmp_path, "off", resume_step=20) as writer:
+    with MetricWriter(tmp_path, resume_step=20) as writer:
         write_steps(writer, (20,), ("test",), loss=0.25)
         write_steps(writer, (30,), ("test",), loss=0.125)
     found = [(record["step"], record["split"], record["loss"]) for record in read_metrics(tmp_path)]
@@ -73,17 +72,17 @@ def test_resuming_never_has_a_split_twice_at_a_step(tmp_path):
 
 
 def test_resuming_from_the_beginning_or_from_nothing(tmp_path):
-    with MetricWriter(tmp_path, "off", resume_step=0) as writer:
+    with MetricWriter(tmp_path, resume_step=0) as writer:
         write_steps(writer, (10,))
-    with MetricWriter(tmp_path, "off", resume_step=0):
+    with MetricWriter(tmp_path, resume_step=0):
         assert read_metrics(tmp_path) == []
 
 
 def test_a_new_run_leaves_an_earlier_ones_metrics_alone(tmp_path):
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         write_steps(writer, (10,))
     with pytest.raises(ConfigError, match="earlier run"):
-        MetricWriter(tmp_path, "off")
+        MetricWriter(tmp_path)
     assert len(read_metrics(tmp_path)) == 1
 
 
@@ -101,32 +100,9 @@ def test_reading_forgives_a_torn_last_line_only(tmp_path):
 
 def test_the_last_metrics_of_each_split(tmp_path):
     assert last_metrics(tmp_path) == {}
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         assert last_metrics(tmp_path) == {}
         write_steps(writer, (10, 20), ("train", "validation"))
         diverged = {"loss": math.nan, "accuracy": 0.1, "learning_rate": 0.01}
         writer.write(step=30, epoch=3, split="train", metrics=diverged, seconds=3.0)
     assert last_metrics(tmp_path) == {"train": {"loss": None, "accuracy": 0.1}, "validation": {"loss": 0.5}}
-
-
-def test_tensorboard_events_hold_the_same_numbers(tmp_path):
-    from tensorboardX.proto.event_pb2 import Event
-
-    with MetricWriter(tmp_path, "on") as writer:
-        write_steps(writer, (10, 20), ("train", "validation"))
-    (path,) = (tmp_path / "tensorboard").iterdir()
-    data, found = path.read_bytes(), []
-    while data:  # records: length (8 bytes), checksum (4), the event, checksum (4)
-        length = int.from_bytes(data[:8], "little")
-        event, data = Event.FromString(data[12 : 12 + length]), data[16 + length :]
-        found += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
-    assert found == [(step, f"{split}/loss", 0.5) for step in (10, 20) for split in ("train", "validation")]
-
-
-def test_tensorboard_that_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ModuleNotFoundError, match="tensorboardX"):
-        MetricWriter(tmp_path / "on", "on")
-    with MetricWriter(tmp_path / "auto", "auto") as writer:
-        write_steps(writer, (10,))
-    assert [path.name for path in (tmp_path / "auto").iterdir()] == ["metrics.jsonl"]

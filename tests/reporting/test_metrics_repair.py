@@ -78,7 +78,7 @@ def test_any_damage_is_repaired_and_said(data):
 
 def test_the_writer_continues_with_the_copy(tmp_path):
     (tmp_path / "metrics.jsonl").write_bytes(b"".join(COPY[2:] + LATER))
-    with MetricWriter(tmp_path, "off", resume_step=30, copy=WHOLE) as writer:
+    with MetricWriter(tmp_path, resume_step=30, copy=WHOLE) as writer:
         assert "2 of 6 records" in writer.notice
         writer.write(step=40, epoch=1, split="train", metrics={"loss": 0.1}, seconds=2.0)
         assert writer.until(20) == b"".join(COPY[:4])
@@ -90,7 +90,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
     outside = tmp_path / "outside"
     (tmp_path / "run").mkdir()
     (tmp_path / "run/metrics.jsonl").symlink_to(outside)
-    with MetricWriter(tmp_path / "run", "off", resume_step=0, copy=b"") as writer:
+    with MetricWriter(tmp_path / "run", resume_step=0, copy=b"") as writer:
         writer.write(step=1, epoch=1, split="train", metrics={"loss": 0.1}, seconds=2.0)
     assert not outside.exists()
 

@@ -88,6 +88,13 @@ def test_a_stream_that_cannot_encode_a_character_shows_a_stand_in():
     assert raw.getvalue() == b"3?3\n"
 
 
+def test_a_stream_that_cannot_encode_a_minus_shows_a_hyphen():
+    raw = io.BytesIO()
+    with RunConsole(None, file=io.TextIOWrapper(raw, encoding="ascii", write_through=True)) as console:
+        console.print("−1.5 – 2 — é")
+    assert raw.getvalue() == b"-1.5 - 2 - ?\n"
+
+
 def test_quiet_shows_and_logs_nothing_it_is_not_given(capsys):
     with RunConsole(None, quiet=True) as console:
         console.print("hidden")

@@ -8,7 +8,7 @@ import pytest
 from page_facts import CONFIG, classifier, diverged, examples_of, series, summary_of, trials
 
 from nnjax.reporting.class_sections import shade_of
-from nnjax.reporting.page_blocks import Bars, Drawing, Matrix, Page, Pictures, Section, Table
+from nnjax.reporting.page_blocks import Bars, Drawing, Matrix, Page, Pictures, Section, Table, Words
 from nnjax.reporting.report_page import MOST_BYTES, write_page
 from nnjax.reporting.report_parts import parts_of_test
 from nnjax.reporting.run_page import RunFacts, run_page
@@ -203,6 +203,47 @@ def test_sixty_four_trials_have_their_spread_and_a_row_each(written):
     assert "run many · 64 trials" in page.text
 
 
+TRIAL = "Of one of the 64 trials: trial 2, seed 2."
+
+
+def notes(facts):
+    """The first paragraph of each section."""
+    return {
+        section.title: next((b.text for b in section.blocks if isinstance(b, Words)), "")
+        for section in run_page(facts).sections
+    }
+
+
+def test_what_one_of_several_trials_shows_is_said_to_be_of_that_trial():
+    """The numbers at the top are means over all: a matrix of one trial does not add up to them."""
+    facts, one = trials(), classifier()
+    calibration = {**one.summary["calibration"], "temperature": [1.2] * 64, "trials": [0, 1, 2]}
+    facts = replace(facts, parts={**one.parts, "trial": 2}, summary={**facts.summary, "calibration": calibration})
+    found = notes(facts)
+    for title in ("Accuracy by class", "Confusion matrix", "Worst mistakes", "First layer"):
+        assert found[title] == TRIAL
+    assert found["Calibration"] == "Of 3 trials that answer together, by their mean probabilities."
+    assert notes(replace(facts, parts={**series().parts, "trial": 2}))["Forecast"] == TRIAL
+    assert TRIAL not in notes(one).values()
+
+
+def test_several_learning_rates_have_a_row_each(written):
+    facts = trials(4)
+    spread = {"mean": 0.9, "std": 0.01, "low": 0.88, "high": 0.92, "n": 2}
+    lost = {"mean": None, "std": None, "low": None, "high": None, "n": 0}
+    rates = [
+        {"learning_rate": rate, "spread": {"test_accuracy": each, "test_loss": each}}
+        for rate, each in ((0.1, spread), (1e9, lost))
+    ]
+    rows = [{**row, "learning_rate": 0.1 if n < 2 else 1e9} for n, row in enumerate(facts.summary["trials"])]
+    facts = replace(facts, summary={**facts.summary, "learning_rates": rates, "trials": rows})
+    (table,) = [each for each in blocks(facts, Table) if each.caption.startswith("By learning rate")]
+    assert table.heads == ("Learning rate", "Trials", "test loss", "test accuracy")
+    assert table.rows[0] == ("0.1", "2", "0.9000 (0.8800 to 0.9200)", "90.00% (88.00% to 92.00%)")
+    assert table.rows[1] == ("1e+09", "0", "nan", "nan")
+    assert "mean of 3 trials over all learning rates" in written(facts)[1].text
+
+
 def test_a_series_shows_its_forecast(written):
     facts = series()
     _, page = written(facts)
@@ -212,6 +253,43 @@ def test_a_series_shows_its_forecast(written):
     assert chart.numbers.heads == ("row", "truth", "network", "last known season, repeated", "truth of one season before")
     assert chart.numbers.rows[-1][0] == "1960-12"
     assert "Confusion matrix" not in titles(facts)
+
+
+def test_the_loss_of_a_series_has_no_interval_of_independent_examples():
+    facts = series()
+    many = replace(facts, parts={**facts.parts, "loss_std": 0.1}, summary={**facts.summary, "test_examples": 500})
+    assert [each.below for each in run_page(many).headlines if each.name == "test loss"] == ["500 test examples"]
+    summary = {key: value for key, value in many.summary.items() if key != "forecast"}
+    (regression,) = [each.below for each in run_page(replace(many, summary=summary)).headlines if each.name == "test loss"]
+    assert regression == "95 % interval 0.2212 to 0.2388, for 500 test examples"  # 0.23 ± 1.96 · 0.1 / √500
+
+
+@pytest.mark.parametrize(("examples", "below"), [(1, "1 test example"), (2, "2 test examples")])
+def test_one_example_is_one(examples, below):
+    page = run_page(RunFacts("x", CONFIG, summary_of(test={"loss": 0.5}, test_examples=examples)))
+    assert page.headlines[0].below == below
+
+
+def test_where_nothing_was_held_out_the_training_loss_stands_at_the_top():
+    summary = summary_of(test_examples=0, train={"loss": 0.25})
+    del summary["test"]
+    first = run_page(RunFacts("x", CONFIG, summary)).headlines[0]
+    assert (first.name, first.value, first.below) == ("training loss", "0.2500", "nothing was held out for a test")
+
+
+def test_plugins_are_named_with_their_content(written):
+    summary = summary_of(plugins=[{"file": "my_models.py", "sha256": "0123456789abcdef"}])
+    _, page = written(RunFacts("x", CONFIG, summary))
+    assert "my_models.py (sha256 0123456789ab)" in page.text
+
+
+def test_a_command_that_needs_something_does_not_promise_the_same_numbers(written):
+    facts = classifier()
+    assert "on 2 cpu devices" in written(facts)[1].text
+    assert "it comes to the same numbers" in written(facts)[1].text
+    _, page = written(replace(facts, command_notes=("Python code registered data=mine.",)))
+    assert "Python code registered data=mine." in page.text
+    assert "it comes to the same numbers" not in page.text
 
 
 def test_a_run_that_diverged_says_why_and_keeps_its_curves(written):

@@ -38,6 +38,24 @@ def test_the_terminal_shows_all_columns_where_there_is_room_and_leaves_out_the_o
     assert max(map(len, narrow.splitlines())) <= 24
 
 
+def test_no_text_moves_the_terminals_cursor_and_numbers_keep_their_units():
+    columns = (Column("\x1b[1m"), Column("settings", breakable=True), Column("time", number=True, whole=True))
+    rows = [(Cell("a\x1b[31m\rb\nc"), Cell("x" * 60), Cell("10.5 s"))]
+    file = io.StringIO()
+    Console(file=file, width=40).print(terminal(Sheet("evil \x1b]0;t\x07", columns, rows, "note\x1b[2J")))
+    assert "\x1b" not in file.getvalue()
+    assert "10.5 s" in file.getvalue()
+
+
+def test_a_column_that_may_be_left_out_goes_before_a_word_breaks():
+    columns = (Column("settings", breakable=True), Column("memory", number=True, optional=True))
+    rows = [(Cell("learning_rate=0.001 hidden=[32]"), Cell("300 MB"))]
+    file = io.StringIO()
+    Console(file=file, width=28).print(terminal(Sheet("Results", columns, rows)))
+    assert "learning_rate=0.001 " in file.getvalue()
+    assert "MB" not in file.getvalue()
+
+
 def test_markdown_aligns_numbers_and_escapes_what_would_be_markup():
     assert markdown(SHEET).splitlines() == [
         "|  | settings | accuracy | time |",
@@ -61,6 +79,7 @@ def test_latex_is_a_booktabs_table():
     [
         (r"a\b{c}", r"a\textbackslash{}b\{c\}"),
         ("50 % & #1 $x_1^2 ~", r"50 \% \& \#1 \$x\_1\textasciicircum{}2 \textasciitilde{}"),
+        ("a\x1b[31m\x00", "a?{[}31m?"),
         ("−1.5 ± 2 < 3\nnext", r"$-$1.5 $\pm$ 2 $<$ 3 next"),
     ],
 )

@@ -11,7 +11,7 @@ from nnjax.reporting.sweep_table import show_sweep
 def job(folder, number, *overrides, losses=(), error=None):
     run_dir = folder / str(number)
     if losses:
-        with MetricWriter(run_dir, "off") as writer:
+        with MetricWriter(run_dir) as writer:
             for step, loss in enumerate(losses, 1):
                 writer.write(step=step, epoch=step / 2, split="train", metrics={"loss": loss}, seconds=step)
     return JobResult(number, overrides, run_dir if losses else None, int(bool(error)), error, None)
@@ -29,6 +29,15 @@ def test_jobs_are_called_by_what_sets_them_apart(tmp_path, monkeypatch, capsys):
     assert list(given) == ["0", "1"]
     assert [record["loss"] for record in given["1"]] == [1.0, 0.5]
     assert "losses.png" in capsys.readouterr().out
+
+
+def test_the_command_of_the_sweeps_page_is_the_last_line(tmp_path, capsys):
+    sweep = tmp_path / "my sweep"
+    jobs = [job(sweep, n, f"seed={n}", losses=[1.0, 0.5]) for n in range(2)]
+    show_sweep(sweep, jobs)
+    assert capsys.readouterr().out.split("\n")[-2].endswith(f"python -m experiments.report 'sweep={sweep}'")
+    show_sweep(sweep, jobs[:1])
+    assert "experiments.report" not in capsys.readouterr().out
 
 
 def test_forecasts_come_into_the_table(tmp_path, capsys):
@@ -192,3 +201,29 @@ def test_a_classification_and_a_regression_have_no_best(tmp_path, capsys):
     assert "★" not in capsys.readouterr().out
     show_sweep(tmp_path, [finished(2, "textbook", {"loss": 0.5}), finished(3, "learning_rates", {"loss": 0.1})])
     assert "★ 3" in capsys.readouterr().out
+
+
+def test_the_validation_result_of_the_tested_step_chooses_and_is_shown(tmp_path, capsys):
+    def finished(number, *, last, best):
+        """Tested after the first of two steps, as `training.test=best` does."""
+        overrides, run_dir = (f"seed={number}", "training.test=best", "report.figures=false"), tmp_path / str(number)
+        run_dir.mkdir()
+        write_config(compose_train(overrides), run_dir)
+        with MetricWriter(run_dir) as writer:
+            for step, loss in ((1, best), (2, last)):
+                writer.write(step=step, epoch=step, split="validation", metrics={"loss": loss, "accuracy": 0.9}, seconds=step)
+        summary = {"status": "completed", "steps": 2, "tested_step": 1, "test": {"loss": 0.1 + number, "accuracy": 0.8}}
+        summary |= {"validation": {"loss": last, "accuracy": 0.9}}
+        return JobResult(number, overrides, run_dir, 0, None, summary)
+
+    results = [finished(0, last=0.2, best=0.19), finished(1, last=0.3, best=0.15)]
+    show_sweep(tmp_path, results)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "job seed status validation acc test loss test acc time" in lines
+    assert "★ 1 1 completed 90.00% 1.1000 80.00%" in lines
+    assert "★ best validation accuracy" in lines
+    (tmp_path / "0/metrics.jsonl").unlink()
+    show_sweep(tmp_path, results)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "★ 0 0 completed 0.1000 80.00%" in lines
+    assert "★ best test accuracy, chosen on the test split, where it looks better than it is" in lines

@@ -71,7 +71,7 @@ def test_one_trial_or_none_has_no_spread():
 
 def test_a_record_holds_mean_and_spread_and_is_read_back_as_means(tmp_path):
     metrics = {"loss": [1.0, 3.0, math.nan], "learning_rate": 0.1}
-    with MetricWriter(tmp_path, "off") as writer:
+    with MetricWriter(tmp_path) as writer:
         writer.write(step=1, epoch=1.0, split="train", metrics=with_spread(metrics), seconds=0.0)
     assert '"loss": 2.0' in (tmp_path / "metrics.jsonl").read_text()
     assert '"trials": 2' in (tmp_path / "metrics.jsonl").read_text()

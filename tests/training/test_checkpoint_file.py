@@ -1,7 +1,7 @@
 """The file of a checkpoint: what comes back, that no damage passes, and that a kill leaves no torn one.
 
-`NNJAX_DAMAGE_TRIALS` sets how many random damages are tried (500 for the figures in the README), and `NNJAX_KILL_TRIALS` how
-many writers are killed.
+`NNJAX_DAMAGE_TRIALS` sets how many random damages are tried (500 for the figures in docs/faults.md), and `NNJAX_KILL_TRIALS`
+how many writers are killed.
 """
 
 import os

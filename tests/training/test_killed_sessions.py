@@ -135,7 +135,7 @@ def train(folder, run, session):
         config=SimpleNamespace(training=SimpleNamespace(stop=rules)),
     )
     with (
-        MetricWriter(folder, "off", **resumed) as metrics,
+        MetricWriter(folder, **resumed) as metrics,
         mock.patch.object(loop, "Recorder", Recorder),
         mock.patch.object(loop, "ChunkRunner", Runner),
     ):

@@ -12,6 +12,7 @@ import io
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -114,18 +115,24 @@ def inline_svg(chart: Chart, name: str) -> str:
 
 
 def numbers(chart: Chart) -> Table:
-    """Returns the chart's numbers: a row for each place, a column for each line; long ones thinned to even distances."""
+    """Returns the chart's numbers: a row for each place, a column for each line.
+
+    Long ones are thinned to even distances; the row of a mark stays.
+    """
     lines = [line for line in chart.lines if line.form != "guide"]
     names = dict(chart.ticks)
-    values: dict[float, dict[int, str]] = {}
+    values: dict[tuple[float, int], dict[int, str]] = {}  # by place, and the number of earlier points of the line there
     for column, line in enumerate(lines):
+        seen: Counter[float] = Counter()
         for x, y in zip(line.x, line.y, strict=True):
-            values.setdefault(x, {})[column] = _shown(y, chart.percent)
+            values.setdefault((x, seen[x]), {})[column] = _shown(y, chart.percent)
+            seen[x] += 1
     places = sorted(values)
-    chosen = thinned(places, _MOST_ROWS)
+    marked = {(x, 0) for line in lines if line.form == "mark" for x in line.x}
+    chosen = sorted({*thinned(places, _MOST_ROWS), *marked})
     rows = [
-        (names.get(x) or _shown(x, chart.percent_x), *(values[x].get(column, "") for column in range(len(lines))))
-        for x in chosen
+        (names.get(place[0]) or _shown(place[0], chart.percent_x), *(values[place].get(n, "") for n in range(len(lines))))
+        for place in chosen
     ]
     caption = f"{chart.title}: {len(chosen)} of {len(places)} rows" if len(chosen) < len(places) else chart.title
     return Table((chart.x_label, *(line.name for line in lines)), rows, caption)
@@ -179,7 +186,7 @@ def _draw(axes: "Axes", chart: Chart) -> None:
         drawn += 1
     axes.set_xlabel(chart.x_label)
     if chart.log_x:
-        axes.set_xscale("log")
+        _log_below(axes)
     if chart.square:
         axes.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
     elif chart.log_y and not chart.percent:
@@ -198,6 +205,17 @@ def _draw(axes: "Axes", chart: Chart) -> None:
         longest = max(len(line.name) for line in chart.lines if line.form != "guide")
         columns = max(1, min(drawn, _LETTERS // (longest + 6)))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns)
+
+
+def _log_below(axes: "Axes") -> None:
+    """A logarithmic axis below with plain numbers: matplotlib's own are TeX, and a narrow one would have one tick or none."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = axes.get_xlim()
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if low > 0 and high < 300 * low else (1,), numticks=7))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
 
 
 def _scaled(value: float | None, factor: float) -> float:

@@ -1,11 +1,14 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from made_records import keep, made
 from statsmodels.stats.multitest import multipletests
 
 from nnjax.comparing.comparison import compare, estimate
 from nnjax.comparing.groups import group_runs
+from nnjax.comparing.kept_predictions import read_predictions, write_predictions
 from nnjax.comparing.power import seeds_needed
 from nnjax.config.errors import ConfigError
 
@@ -74,6 +77,8 @@ def test_several_pairs_are_corrected(tmp_path):
     assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
     known = multipletests([pair.test.p for pair in found.pairs], method="holm")[1]
     assert [pair.adjusted_p for pair in found.pairs] == pytest.approx(known)
+    known = multipletests([pair.test.permutation_p for pair in found.pairs], method="holm")[1]
+    assert [pair.adjusted_permutation_p for pair in found.pairs] == pytest.approx(known)
 
 
 def test_other_seeds_are_compared_by_welchs_test(tmp_path):
@@ -83,6 +88,18 @@ def test_other_seeds_are_compared_by_welchs_test(tmp_path):
     assert not pair.test.paired  # a pairing would leave out a result
     (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=(3, 4))).pairs
     assert (pair.test.paired, pair.test.n) == (True, (2, 2))
+
+
+def test_results_are_paired_by_seed_whatever_the_order_of_the_runs(tmp_path):
+    seeds = (3, 0, 4, 2, 1)
+    first = setting(tmp_path, 8, 0.8)
+    second = setting(tmp_path, 16, 0.9, seeds=seeds)  # the same noise by seed
+    (pair,) = compared(first + second).pairs
+    assert (pair.test.paired, pair.test.std) == (True, 0)
+    third = setting(tmp_path, 32, 0.9, seeds=(6, 5, *seeds))
+    (pair,) = compared(first + third).pairs
+    assert (pair.test.paired, pair.test.n, pair.test.std) == (True, (5, 5), 0)
+    assert pair.test.difference == pytest.approx(-0.1)
 
 
 def test_one_seed_says_nothing_about_the_noise(tmp_path):
@@ -164,6 +181,50 @@ def test_runs_that_did_not_record_their_data_are_ranked_with_a_doubt_if_their_se
         compared([*oldest, other])
 
 
+def test_results_of_the_training_are_ranked_for_the_same_task_alone(tmp_path):
+    records = setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, test_hash="sha256:beef")
+    with pytest.raises(ConfigError, match="tested on different data"):
+        compared(records, "train_accuracy")
+
+
+def test_a_network_without_the_result_does_not_decide_what_is_ranked(tmp_path):
+    records = setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, noise=SPREAD[::-1], data_hash="sha256:other")
+    lost = made(
+        tmp_path, "lost", seed=5, status="diverged", settings={"model.hidden": [16]}, test_hash=None, data_hash="sha256:other"
+    )
+    assert compared([*records, lost]).pairs[0].verdict == "worse"  # without a test, it has no hash of the test
+    alone = [lost, records[5]]
+    assert estimate(compared(alone).grouping.groups[0], "test_accuracy")[1] == "examples"
+
+
+SERIES = {"data.holdout": 9, "data.transform": "log", "data.difference": 1, "data.normalize": True, "data.limit_train": None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_ranked"),
+    [
+        ({"data.transform": "none"}, False),
+        ({"data.limit_train": 50}, False),
+        ({"data.limit_train": 50, "data.normalize": False}, None),
+        ({"model.hidden": [3]}, True),
+    ],
+)
+def test_losses_of_a_series_are_ranked_in_one_unit_alone(tmp_path, changed, is_ranked):
+    plain = {"data.normalize": False} if is_ranked is None else {}
+    records = [
+        made(tmp_path, "a", settings=SERIES | plain, forecast={"rmse": 1.0}),
+        made(tmp_path, "b", settings=SERIES | changed, forecast={"rmse": 2.0}),
+    ]
+    assert compared(records).metric == "forecast_rmse"
+    if is_ranked is False:
+        with pytest.raises(
+            ConfigError, match=r"^metric=test_loss: A has transform=log .*, B .*: series in different units, .*rank"
+        ):
+            compared(records, "test_loss")
+    else:
+        assert compared(records, "test_loss").pairs
+
+
 def test_losses_of_different_functions_are_not_ranked(tmp_path):
     records = [made(tmp_path, "a"), made(tmp_path, "b", settings={"loss.label_smoothing": 0.1})]
     assert compared(records).pairs
@@ -180,6 +241,36 @@ def test_a_choice_by_the_test_split_is_said_and_what_the_validation_split_choose
     assert "the test split was looked at for 3 settings" in notes
     assert "validation_accuracy chooses C" in notes
     assert "looked at" not in " ".join(compared(records, "validation_accuracy").notes + compared(records[:2]).notes)
+
+
+def test_the_validation_split_chooses_the_smallest_loss(tmp_path):
+    records = [made(tmp_path, f"{h}", loss=1 / h, settings={"model.hidden": [h]}) for h in (3, 1, 2)]
+    (note,) = [note for note in compared(records, "test_loss").notes if "looked at" in note]
+    assert "validation_loss chooses A" in note
+
+
+def test_a_validation_loss_that_cannot_be_ranked_chooses_nothing(tmp_path):
+    smoothing = [
+        made(tmp_path, f"{n}", settings={"loss.label_smoothing": n / 10}, validation={"loss": 0.1 * n}) for n in range(3)
+    ]
+    other = [made(tmp_path, f"v{n}", settings={"model.hidden": [n]}, data_hash=f"sha256:{n}") for n in range(3)]
+    for records in (smoothing, other):
+        (note,) = [note for note in compared(records, "test_accuracy").notes if "looked at" in note]
+        assert note.endswith("choose by a validation split, and test what it chose")
+
+
+def test_one_group_alone_other_machines_and_unrecorded_settings_are_said(tmp_path):
+    alone = compared(setting(tmp_path, 8, 0.8))
+    assert [note for note in alone.notes if "nothing is compared" in note]
+    host = {"cpu": "A CPU"}
+    records = [
+        made(tmp_path, "a", platform="cpu", num_devices=2, host=host),
+        made(tmp_path, "b", platform="gpu", num_devices=1, host=host, settings={"model.hidden": [9], "training.ema": 0.5}),
+    ]
+    notes = " ".join(compared(records).notes)
+    assert "time and memory cannot be compared (1 × gpu, A CPU, 2 × cpu, A CPU)" in notes
+    assert "taken as equal: training.ema" in notes
+    assert "machines" not in " ".join(compared([records[0], made(tmp_path, "c", seed=1)]).notes)  # one did not record it
 
 
 def test_settings_without_a_validation_split_are_named(tmp_path):
@@ -221,10 +312,33 @@ def test_two_networks_of_other_seeds_are_compared_if_they_are_alone(tmp_path):
     assert compared([one, other, third]).networks == ()
 
 
+def test_answers_to_another_test_split_with_the_same_classes_are_not_compared(tmp_path):
+    records = [keep(made(tmp_path, f"{h}", settings={"model.hidden": [h]}), wrong=[1]) for h in (1, 2)]
+    kept = read_predictions(records[1].folder)
+    write_predictions(records[1].folder, replace(kept, test_hash="sha256:other"))
+    found = compared(records)
+    assert found.networks == ()
+    assert any("answers are to other examples" in note for note in found.notes)
+    write_predictions(records[1].folder, replace(kept, test_hash=None))
+    assert len(compared(records).networks) == 1
+
+
 def test_trials_have_answers_of_their_own(tmp_path):
-    rows = [{"trial": n, "seed": 0, "learning_rate": n + 1, "diverged": None, "test_accuracy": 0.9} for n in (0, 1)]
-    found = compared([keep(made(tmp_path, "many", trials=rows), wrong=[3], trials=2)]).networks
-    assert [(pair.test.both, pair.test.neither, pair.test.p) for pair in found] == [(99, 1, 1)]
+    rows = [{"trial": n, "seed": n // 3, "learning_rate": n % 3 + 1, "diverged": None, "test_accuracy": 0.9} for n in range(6)]
+    record = keep(made(tmp_path, "many", trials=rows), wrong=[3], trials=6)
+    kept = read_predictions(record.folder)
+    predicted = np.tile(kept.targets, (6, 1))
+    for trial in range(6):
+        predicted[trial, : trial * 10] += 1  # the trial's own number of mistakes
+    write_predictions(record.folder, replace(kept, predicted=predicted, diverged=(4,)))
+    found = compared([record]).networks
+    counts = {(pair.first, pair.second, pair.seeds): (pair.test.first, pair.test.second, pair.test.neither) for pair in found}
+    assert counts == {
+        ("A", "B", (0, 0)): (10, 0, 0),  # with seed 1, B diverged
+        ("A", "C", (0, 0)): (20, 0, 0),
+        ("A", "C", (1, 1)): (20, 0, 30),
+        ("B", "C", (0, 0)): (10, 0, 10),
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,2 @@
+compdef -d nnjax python python3
+unfunction _nnjax
