@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.auto_resume import AUTO, holds_run, settled
+from nnjax.cli.code_version import code_version
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
@@ -70,6 +71,8 @@ class Job:
         self.elsewhere = True
         OmegaConf.register_new_resolver("file_name", file_name, replace=True)
         load_plugins([str(plugin.path) for plugin in self.plugins])
+        if self.code is not None:
+            self.code = code_version()  # the files may have changed since the sweep began, and this process reads them now
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
