@@ -18,6 +18,7 @@ from nnjax.api.jax_session import jax_session
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.plan import make_plan
 from nnjax.checks.search_space import is_whole
+from nnjax.cli.code_version import code_version
 from nnjax.cli.compose import compose
 from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.plugins import offer_to_hydra, plugin_words
@@ -33,6 +34,8 @@ from nnjax.reporting.console import RunConsole
 from nnjax.reporting.counting_bar import counting
 from nnjax.reporting.run_summary import environment, peak_rss_mb, write_json
 from nnjax.reporting.search_tables import trial_line
+
+_DATA = "data_hash"  # the name under which the study notes it
 
 if TYPE_CHECKING:
     from nnjax.api.search_results import SearchResults
@@ -72,6 +75,8 @@ def run_search(config: SearchConfig, run_dir: Path, console: RunConsole) -> Mapp
         keep_compiled(console.warn)
         dataset = load(config.data, echo=console.print)
         _check_data(study, content_hash(dataset), config, folder)
+        if study.note("code", code := code_version()) != code:
+            console.warn("the code has changed since this search began: trials of different code are compared")
         trainer = TrialTrainer(config, dataset, options)
         results = SearchResults(config, folder, trainer)
         status = _search(config, study, trainer, results, console, started)
@@ -82,7 +87,7 @@ def run_search(config: SearchConfig, run_dir: Path, console: RunConsole) -> Mapp
         "status": status,
         "model": config.model.name,
         "data": config.data.name,
-        "data_hash": study.data_hash,
+        "data_hash": study.noted(_DATA),
         "config_hash": config_hash(config),
         "objectives": list(config.search.objectives),
         "sampler": config.search.sampler,
@@ -168,7 +173,7 @@ def check_ends(config: SearchConfig, options: Mapping[str, Mapping[str, Any]]) -
 
 def _check_data(study: "SearchStudy", data_hash: str, config: SearchConfig, folder: Path) -> None:
     """Notes the content of the data in the study, and refuses other data in the processes that come later."""
-    if study.note_data(data_hash) != data_hash:
+    if study.note(_DATA, data_hash) != data_hash:
         raise DataError(
             f"data={config.data.name}: its content is not that of the search in {shown_path(folder)}; use the same data"
         )

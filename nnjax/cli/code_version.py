@@ -13,7 +13,9 @@ from pathlib import Path
 
 from nnjax.cli.plugins import loaded_plugins
 
-WITHOUT_EFFECT = frozenset({"cli", "comparing", "interconnect", "records", "reporting", "searching", "serving", "textbook"})
+WITHOUT_EFFECT = frozenset(
+    {"cli", "comparing", "interconnect", "records", "reporting", "searching", "serving", "textbook", "tracking"}
+)
 """The packages of nnjax that compute none of a training's numbers."""
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")

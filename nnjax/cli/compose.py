@@ -23,6 +23,7 @@ from nnjax.cli.overrides import (
     ON_COMMAND_LINE,
     cannot_override,
     check_overrides,
+    forced,
     is_group,
     parse_override,
     readable,
@@ -230,9 +231,9 @@ def compose(
     except HYDRA_ERRORS as error:
         # Hydra refuses a key that the files do not hold. Forced in with ++, the schema either refuses it with a suggestion
         # or accepts it, since an item of a list may leave out its defaults.
-        forced = [_forced(text, loader) for text in overrides]
-        if cannot_override(error) and forced != overrides:
-            return compose(verb, forced, directories, run_mode, loader)
+        with_plus = [forced(text, loader) for text in overrides]
+        if cannot_override(error) and with_plus != overrides:
+            return compose(verb, with_plus, directories, run_mode, loader)
         raise translate(error, overrides, loader, composes) from error
     refuse_code(config, loader)
     keys: list[Any] = [key for key in config if key != "hydra"]
@@ -244,9 +245,3 @@ def config_loader(directories: Sequence[Path] = ()) -> ConfigLoader:
     """Returns a loader that composes from these folders, the project's if there is none; the first that has a file counts."""
     OmegaConf.register_new_resolver("file_name", file_name, replace=True)
     return new_config_loader(directories or (conf_dir(),))
-
-
-def _forced(text: str, loader: ConfigLoader) -> str:
-    override = parse_override(text, loader)
-    plain = not (override.is_add() or override.is_force_add() or override.is_delete() or override.is_hydra_override())
-    return f"++{text}" if plain and not is_group(override, loader) else text

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.auto_resume import AUTO, holds_run, settled
+from nnjax.cli.code_version import code_version
 from nnjax.cli.compose import Composition, override_texts
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import load_plugins, loaded_plugins, require_plugins
@@ -70,6 +71,8 @@ class Job:
         self.elsewhere = True
         OmegaConf.register_new_resolver("file_name", file_name, replace=True)
         load_plugins([str(plugin.path) for plugin in self.plugins])
+        if self.code is not None:
+            self.code = code_version()  # the files may have changed since the sweep began, and this process reads them now
 
     def __call__(self, composed: DictConfig) -> None:
         """Runs the task in Hydra's output folder; prints and records its exceptions, so that a sweep continues."""
@@ -124,6 +127,10 @@ class Job:
                 self.exit_code, error = 1, f"{type(problem).__name__}: {problem}"
                 complain(traceback.format_exc().rstrip())
             error = error.partition("\n")[0]
+            if number is None and self.schema is SearchConfig and isinstance(problem, ConfigError):
+                remove_unbegun(
+                    run_dir
+                )  # a range's values are checked in the experiment, which takes a while, in its new folder
         if number is not None:
             outcome = JobResult(number, overrides, run_dir, self.exit_code, error, summary, self.code, trained)
             write_outcome(outcome, run_dir)

@@ -136,6 +136,13 @@ def is_group(override: Override, loader: ConfigLoader) -> bool:
     return not isinstance(override.value(), dict) and bool(options(loader, override.key_or_group))
 
 
+def forced(text: str, loader: ConfigLoader) -> str:
+    """An override that sets a key whether or not the files hold it; returns any other than a plain value unchanged."""
+    override = parse_override(text, loader)
+    plain = not (override.is_add() or override.is_force_add() or override.is_delete() or override.is_hydra_override())
+    return f"++{text}" if plain and not is_group(override, loader) else text
+
+
 def groups(loader: ConfigLoader) -> list[str]:
     """The names of the groups, without Hydra's own."""
     return [group for group in loader.list_groups("") if group != "hydra"]

@@ -138,7 +138,9 @@ def find_run(name: str, key: str, origins: Origins) -> Path:
     other = next((folder for folder in candidates if is_dir(folder)), None)
     reason = f"no run: it holds no {CONFIG_FILE}" if other else absence(candidates[0])
     if key == "resume" and other and (other / SWEEP_FILE).is_file():
-        raise ConfigError(Problem(key, name, "is a sweep, not a run; add -m, which runs what is left of it").line(origins))
+        of_train = not isinstance(origins, Composition) or origins.verb == "train"  # other verbs' sweeps are not resumed
+        way = "add -m, which runs what is left of it" if of_train else "name the folder of one of its jobs"
+        raise ConfigError(Problem(key, name, f"is a sweep, not a run; {way}").line(origins))
     near = _nearest_run(name, other)
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError(Problem(key, name, reason + hint).line(origins))

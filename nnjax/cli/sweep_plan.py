@@ -123,7 +123,8 @@ def check_job(schema: type, single: Composition) -> tuple[object, str | None, Pl
         ConfigError: for a wrong key or value, which stops the whole sweep.
     """
     if (resume := _resume_of(single)) is not None:
-        reason = "a run is resumed by itself; leave out -m, or name the folder of a sweep"
+        other = ", or name the folder of a sweep" if schema is TrainConfig else ""
+        reason = f"a run is resumed by itself; leave out -m{other}"
         raise ConfigError(f"resume={resume}: {reason} {ON_COMMAND_LINE}")
     values, origins = plain_values(schema, single)
     config: object = parse(schema, values, origins)

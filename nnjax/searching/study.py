@@ -189,17 +189,16 @@ class SearchStudy:
             target = (lambda trial: trial.values[0]) if len(self._config.search.objectives) > 1 else None
             return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, target=target))
 
-    def note_data(self, data_hash: str) -> str:
-        """Notes the hash of the data's content, if no process has yet; returns what was noted first."""
+    def note(self, name: str, value: str) -> str:
+        """Notes a fact, such as the hash of the data's content, if no process has yet; returns what was noted first."""
         with self.alone():
-            if not self.data_hash:
-                self._study.set_user_attr("data_hash", data_hash)
-            return self.data_hash
+            if not self.noted(name):
+                self._study.set_user_attr(name, value)
+            return self.noted(name)
 
-    @property
-    def data_hash(self) -> str:
-        """The hash of the data's content; empty before it was noted."""
-        return str(self._study.user_attrs.get("data_hash", ""))
+    def noted(self, name: str) -> str:
+        """A fact that was noted; empty before."""
+        return str(self._study.user_attrs.get(name, ""))
 
     def ended(self) -> list[TrialRecord]:
         """Returns the trials that count and have ended."""

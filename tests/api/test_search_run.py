@@ -7,6 +7,7 @@ from small_runs import TINY
 
 import nnjax
 from experiments.search import search
+from nnjax.api import search_run
 from nnjax.cli.compose import compose_config
 from nnjax.cli.runs import write_config
 from nnjax.config.errors import ConfigError, DataError, UserError
@@ -57,6 +58,17 @@ def test_a_search_leaves_its_trials_and_the_best_setting(found):
     for path in summary["figures"]:
         assert Path(path).read_bytes().startswith(b"\x89PNG")
     assert not (folder / "checkpoints").exists()
+
+
+def test_a_search_that_other_code_goes_on_with_says_so(tmp_path, monkeypatch, capsys):
+    searched(tmp_path / "one", "search.trials=1", "search.generation=1", "search.rates=1")
+    assert "the code has changed" not in capsys.readouterr().out
+    config = configured("search.trials=2", "search.generation=1", "search.rates=1", f"resume={tmp_path / 'one'}")
+    monkeypatch.setattr(search_run, "code_version", lambda: "another")
+    (tmp_path / "one/workers/a").mkdir(parents=True)
+    search(config, tmp_path / "one/workers/a")
+    printed = capsys.readouterr().out
+    assert "warning: the code has changed since this search began: trials of different code are compared" in printed
 
 
 def test_it_is_the_same_search_a_second_time(found, tmp_path):

@@ -99,3 +99,10 @@ def test_the_last_value_counts_whatever_stood_there_before():
 
     assert [hidden(value) for value in ("3", "[]", "4", "[5]", "3")] == [[3], [[]], [4], [[5]], [3]]
     assert templates.compose(["seed=1"]).job.seed == 1
+
+
+def test_a_key_that_only_one_option_holds_has_a_plus_sign_with_the_other_alone():
+    templates = Templates("train", [], ())
+    texts = [["optimizer=adam", "optimizer.momentum=0.5"], ["optimizer=sgd", "optimizer.momentum=0.5"]]
+    assert templates.compose(texts[0]).overrides == ("optimizer=adam", "++optimizer.momentum=0.5")
+    assert templates.compose(texts[1]).overrides == ("optimizer=sgd", "optimizer.momentum=0.5")

@@ -102,3 +102,12 @@ def test_a_copy_of_a_job_in_another_process_leaves_the_terminal_alone():
     job = Job(TrainConfig, print)
     assert not job.elsewhere
     assert pickle.loads(pickle.dumps(job)).elsewhere
+
+
+def test_a_worker_names_the_code_that_it_runs_itself(monkeypatch):
+    """The files may have changed since the sweep began."""
+    job = Job(TrainConfig, print)
+    monkeypatch.setattr("nnjax.cli.job.code_version", lambda: "of the worker")
+    assert pickle.loads(pickle.dumps(job)).code is None
+    job.code = "of the sweep"
+    assert pickle.loads(pickle.dumps(job)).code == "of the worker"

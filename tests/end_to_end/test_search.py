@@ -60,6 +60,23 @@ def test_what_a_resume_may_not_change_is_named(tmp_path):
     assert not (tmp_path / "run/workers").exists()
 
 
+def test_a_range_that_does_not_go_with_the_experiment_leaves_no_folder(tmp_path):
+    space = "search.space=[{key: training.global_batch_size, low: 32, high: 5000}]"
+    told = run("search", *SMALL[:-1], space, f"hydra.run.dir={tmp_path / 'search'}", check=2).stderr
+    assert told.startswith("search.space.0: training.global_batch_size=5000 does not go with the experiment: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_of_searches_is_not_resumed(tmp_path):
+    sweep = tmp_path / "sweep"
+    short = ("training.duration=1epoch", "search.trials=1", "search.seed=1,2")
+    run("search", "-m", *SMALL[:3], *SMALL[4:], *short, f"hydra.sweep.dir={sweep}")
+    told = run("search", f"resume={sweep}", check=2).stderr
+    assert "is a sweep, not a run; name the folder of one of its jobs" in told
+    told = run("search", "-m", f"resume={sweep}", check=2).stderr
+    assert "a run is resumed by itself; leave out -m (set on the command line)" in told
+
+
 def test_an_experiment_of_a_search_is_not_train_s():
     told = run("train", "experiment=search_mnist_fnn", check=2).stderr
     assert told.startswith("search=mnist_fnn: is a group of another verb (set in conf/experiment/search_mnist_fnn.yaml:")

@@ -204,8 +204,8 @@ def test_importances_name_the_key_that_matters(tmp_path):
 
 
 def test_the_data_is_noted_once(tmp_path):
-    assert open_study(tmp_path, search()).note_data("sha256:1") == "sha256:1"
-    assert open_study(tmp_path, search(), "workers/a").note_data("sha256:2") == "sha256:1"
+    assert open_study(tmp_path, search()).note("data_hash", "sha256:1") == "sha256:1"
+    assert open_study(tmp_path, search(), "workers/a").note("data_hash", "sha256:2") == "sha256:1"
 
 
 def test_nothing_of_optuna_is_printed(tmp_path, capfd):
