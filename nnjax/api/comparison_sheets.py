@@ -113,7 +113,7 @@ def differences_sheet(comparison: Comparison) -> Sheet:
         [
             Cell(f"{pair.first} − {pair.second}", bold=True),
             Cell(difference_text(metric, pair.test.difference), _known(pair.test.difference)),
-            Cell(_difference_interval(metric, pair), _known(pair.test.low)),
+            Cell(difference_interval(metric, pair), _known(pair.test.low)),
             Cell(p_text(pair.adjusted_p), _known(pair.adjusted_p)),
             Cell(verdict_text(pair), bold=pair.verdict in ("better", "worse")),
             Cell(p_text(pair.adjusted_permutation_p), _known(pair.adjusted_permutation_p)),
@@ -213,7 +213,8 @@ def _interval(metric: str, found: Estimate) -> str:
     return f"{metric_text(metric, found.low).removesuffix('%')} to {metric_text(metric, found.high)}"
 
 
-def _difference_interval(metric: str, pair: Pair) -> str:
+def difference_interval(metric: str, pair: Pair) -> str:
+    """The interval of a pair's difference: "−0.1 to +0.9 pp"."""
     if not math.isfinite(pair.test.low):
         return MISSING
     return f"{difference_text(metric, pair.test.low).removesuffix(' pp')} to {difference_text(metric, pair.test.high)}"

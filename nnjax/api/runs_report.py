@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from nnjax.api.comparison_sheets import difference_interval, difference_text, p_text
 from nnjax.comparing.comparison import Comparison, Pair, compare, estimate
 from nnjax.comparing.differences import MISSING, setting_text
 from nnjax.comparing.groups import Group, Grouping, group_runs
@@ -164,14 +165,11 @@ def _tests(comparison: Comparison) -> list[Section]:
 
 
 def _test_row(pair: Pair, comparison: Comparison, metric: str) -> tuple[str, ...]:
-    def value(number: float) -> str:
-        return "" if math.isnan(number) else f"{'+' if number > 0 else ''}{metric_text(metric, number)}"
-
-    ends = f"{value(pair.test.low)} to {value(pair.test.high)}" if not math.isnan(pair.test.low) else ""
-    adjusted = "" if math.isnan(pair.adjusted_p) else f"{pair.adjusted_p:.2g}"
+    test = pair.test
+    difference, ends, p = difference_text(metric, test.difference), difference_interval(metric, pair), p_text(pair.adjusted_p)
     needed = "" if pair.needed is None else f"{pair.needed:,}"
     names = f"{_name(comparison.group(pair.first))} against {_name(comparison.group(pair.second))}"
-    return names, _VERDICTS[pair.verdict], value(pair.test.difference), ends, adjusted, needed
+    return names, _VERDICTS[pair.verdict], difference, ends, p, needed
 
 
 def _networks(comparison: Comparison) -> list[Section]:

@@ -44,7 +44,7 @@ def test_seeds_are_one_row_and_the_best_setting_is_first():
         ("A", "[8]", "3", "90.10%", "89.85% to 90.35%"),
     ]
     (pair,) = tables(page)["Larger than the noise?"][0].rows
-    assert pair[:3] == ("A: hidden=[8] against B: hidden=[32]", "worse, beyond the noise", "-5.50%")
+    assert pair[:3] == ("A: hidden=[8] against B: hidden=[32]", "worse, beyond the noise", "−5.50 pp")
     assert page.headlines[0].value == "95.60%"
     assert page.status == ("6 of 6 completed", True)
 
