@@ -28,6 +28,7 @@ from nnjax.config import leaving
 from nnjax.config.errors import ConfigError
 
 _LOCKS = ".workers"
+_TRACKER = "nnjax.tracking.tracker_process"  # stands in the command of a tracker's process
 
 
 @contextmanager
@@ -153,7 +154,17 @@ def _forwarded() -> Iterator[None]:
 
 
 def _workers() -> list[Any]:
-    """The processes below this one; Python's trackers of resources among them ignore SIGTERM."""
+    """The processes below this one; Python's trackers of resources among them ignore SIGTERM.
+
+    Left out are a run's trackers (W&B, MLflow, …) and what they started: the run closes them after it has saved.
+    """
     import psutil
 
-    return list(psutil.Process().children(recursive=True))
+    def below(process: Any) -> Iterator[Any]:
+        with suppress(psutil.Error):  # it has ended
+            for child in process.children():
+                if not any(_TRACKER in word for word in child.cmdline()):
+                    yield child
+                    yield from below(child)
+
+    return list(below(psutil.Process()))

@@ -5,7 +5,8 @@
 Why a process: the libraries take seconds to import, start threads and servers, register functions to run at exit, write to the
 console, read their settings from the environment once in a process, and may crash or wait for a server. Here none of it touches
 the training. If the training's process ends, however it ends, this one reads the end of its input, and closes the tracker's
-run with the status `killed`. It is in a session of its own, so that Ctrl-C in the terminal does not reach it.
+run with the status `killed`. It is in a session of its own, so that Ctrl-C in the terminal does not reach it, and it ignores
+SIGTERM, which Slurm, systemd and a sweep send to every process of a job: the training saves first, and then closes the run.
 
 It answers with one JSON object a line: `{"place": …}` when the run is open, `{"failed": …}` once, `{"done": true}` at the end.
 """
@@ -14,6 +15,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +44,8 @@ def main(target: str, scratch: str) -> None:
     silence = os.open(os.devnull, os.O_RDONLY)
     os.dup2(silence, 0)  # a library that asks for a password must not read the calls
     os.dup2(2, 1)  # what a library prints goes to the log
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # processes that a library starts ignore them, too
+        signal.signal(number, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(_NICENESS)
     failed = _serve(target, calls, answers)

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 from hydra.types import RunMode
@@ -111,3 +113,15 @@ def test_a_worker_names_the_code_that_it_runs_itself(monkeypatch):
     assert pickle.loads(pickle.dumps(job)).code is None
     job.code = "of the sweep"
     assert pickle.loads(pickle.dumps(job)).code == "of the worker"
+
+
+def test_a_run_s_trackers_get_no_signal_of_the_sweep(tmp_path):
+    """Nor do processes that they start, such as W&B's service; the worker that started them does."""
+    wait = "import subprocess, sys; print('ready', flush=True); sys.stdin.read()"
+    tracker = f"# nnjax.tracking.tracker_process\nimport subprocess, sys; subprocess.run([sys.executable, '-c', {wait!r}])"
+    worker = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {tracker!r}])"
+    with subprocess.Popen([sys.executable, "-c", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        found = [each for each in sweep_workers._workers() if process.pid in (each.pid, each.ppid())]
+        process.stdin.close()
+    assert [each.pid for each in found] == [process.pid]

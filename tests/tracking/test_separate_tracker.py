@@ -93,6 +93,20 @@ def test_calls_return_at_once_and_a_hanging_tracker_is_ended(run):
     assert tracker._process.poll() == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_every_process_of_a_job_leaves_the_tracker_to_its_training(run, number):
+    """Slurm, systemd and the end of a sweep send SIGTERM to each process; the training's last calls still have to arrive."""
+    tracker = started("Recording", run)
+    until = time.monotonic() + PATIENCE
+    while not tracker.place and time.monotonic() < until:
+        time.sleep(0.01)
+    tracker._process.send_signal(number)
+    tracker.log(10, {"train/loss": 0.5})
+    tracker.finish("preempted", {})
+    assert tracker.wait(PATIENCE), tracker.failure
+    assert calls_of(run.store)[-2:] == [["log", 10, {"train/loss": 0.5}], ["finish", "preempted", {}]]
+
+
 def test_a_tracker_that_is_far_behind_is_given_up(run, monkeypatch):
     monkeypatch.setattr("nnjax.tracking.separate_tracker._MOST_WAITING", 100)
     tracker = started("Hanging", run)
