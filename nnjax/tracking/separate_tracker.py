@@ -65,15 +65,19 @@ class SeparateTracker:
         )
         self._scratch = tempfile.mkdtemp(prefix=f"nnjax-{self._name}-")  # libraries leave files there
         environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ, "TMPDIR": self._scratch}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program, self._target, self._scratch, *paths],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
+        try:
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", program, self._target, self._scratch, *paths],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                    start_new_session=True,
+                )
+        except OSError:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
         for function in (self._write, self._read):
             thread = threading.Thread(target=function, args=(self._process,), name=f"tracker {self._name}", daemon=True)
             thread.start()

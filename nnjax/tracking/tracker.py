@@ -12,6 +12,7 @@ under SPLIT/NAME_trial_0 and so on. A setting is called as on the command line.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any, Protocol
 Scalar = str | int | float | bool | None
 
 _LONGEST_REASON = 200
+_PASSWORD = re.compile(r"://[^/\s]+@")
+_TOKEN = re.compile(r"token=[^&\s]+")
 
 SUCCEEDED = frozenset({"completed", "stopped_early"})
 """The statuses of a run that came to its end."""
@@ -122,9 +125,19 @@ def named_metrics(split: str, metrics: Mapping[str, float | list[float]]) -> dic
     return named
 
 
+def without_password(text: str) -> str:
+    """Replaces user, password and token in addresses, since consoles and logs are passed on.
+
+    Example:
+        >>> without_password("postgresql://me:secret@host/runs")
+        'postgresql://…@host/runs'
+    """
+    return _TOKEN.sub("token=…", _PASSWORD.sub("://…@", text))
+
+
 def reason_of(error: BaseException) -> str:
-    """What a library's exception says, in one line of at most 200 letters."""
-    line = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+    """What a library's exception says, in one line of at most 200 letters, without passwords of addresses."""
+    line = without_password(f"{type(error).__name__}: {error}").strip().partition("\n")[0]
     return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
 
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from nnjax.tracking.tracker import TrackedRun, Tracker, reason_of
+from nnjax.tracking.tracker import TrackedRun, Tracker, reason_of, without_password
 
 TRACKERS = {
     "wandb": "nnjax.tracking.wandb_tracker:Wandb",
@@ -66,7 +66,7 @@ def _serve(target: str, calls: IO[str], answers: IO[str]) -> bool:
         for line in calls:
             what, *values = json.loads(line)
             if what == "start":
-                _answer(answers, place=tracker.start(_run_of(values[0]), values[1]))
+                _answer(answers, place=without_password(tracker.start(_run_of(values[0]), values[1])))
             elif what == "log":
                 tracker.log(*values)
             elif what == "figure":
@@ -79,7 +79,7 @@ def _serve(target: str, calls: IO[str], answers: IO[str]) -> bool:
                 return False
         tracker.finish("killed", {})
     except BaseException as error:  # a library may call sys.exit
-        print(f"{target}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        print(without_password(f"{target}: {type(error).__name__}: {error}"), file=sys.stderr, flush=True)
         _answer(answers, failed=reason_of(error))
         with suppress(BaseException):
             if tracker is not None:

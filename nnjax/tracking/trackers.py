@@ -92,6 +92,8 @@ class Trackers:
 
     def finish(self, status: str, summary: Mapping[str, Scalar]) -> list[str]:
         """Closes the runs, and waits for those in other processes; returns a line for each, which says where it is."""
+        if not self._is_started:  # the training failed before
+            return []
         self._each(lambda name, tracker: tracker.finish(status, summary))
         until = time.monotonic() + self._patience
         separate = {name: tracker for name, tracker in self._trackers.items() if isinstance(tracker, SeparateTracker)}

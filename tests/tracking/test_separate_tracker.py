@@ -77,6 +77,13 @@ def test_a_failure_is_known_and_ends_the_calls(run, kind, failure):
     assert not tracker.wait(PATIENCE)
 
 
+def test_a_process_that_cannot_start_leaves_nothing(run):
+    tracker = SeparateTracker("fake", "fake_trackers:Recording", run.folder / "missing" / "trackers.log")
+    with pytest.raises(FileNotFoundError):
+        tracker.start(run, {})
+    assert not tracker.wait(PATIENCE)
+
+
 def test_what_failed_closes_the_tracker_s_run(run):
     tracker = started("Failing", run)
     tracker.log(10, {})

@@ -1,6 +1,6 @@
 import math
 
-from nnjax.tracking.tracker import checkpoint_files, flat, named_metrics, reason_of
+from nnjax.tracking.tracker import checkpoint_files, flat, named_metrics, reason_of, without_password
 
 
 def test_nested_values_become_scalars_by_dotted_key():
@@ -28,6 +28,15 @@ def test_an_exception_s_reason_is_one_line():
     assert reason_of(OSError("No space left\non device")) == "OSError: No space left"
     assert reason_of(ValueError()) == "ValueError:"
     assert len(reason_of(ValueError("x" * 999))) == 200
+
+
+def test_a_password_in_an_address_is_not_passed_on():
+    assert reason_of(OSError("GET https://me:s3cr@t@host:5000/api: 503")) == "OSError: GET https://…@host:5000/api: 503"
+    assert without_password("postgresql+psycopg2://me:secret@host/runs and https://token@other") == (
+        "postgresql+psycopg2://…@host/runs and https://…@other"
+    )
+    assert without_password("https://host/a@b wandb sync file:///home/a@b") == "https://host/a@b wandb sync file:///home/a@b"
+    assert without_password("http://host/?write_token=secret&project=p") == "http://host/?write_token=…&project=p"
 
 
 def test_files_of_checkpoints(tmp_path):

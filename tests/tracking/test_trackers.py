@@ -61,7 +61,8 @@ def test_a_tracker_that_cannot_start_is_named_once(run, tmp_path):
 
 
 def test_before_the_start_nothing_reaches_a_tracker(tmp_path):
-    trackers = Trackers({"one": Recording()}, pytest.fail, 60.0)
+    never_started = SeparateTracker("fake", "fake_trackers:Recording", tmp_path / "trackers.log")
+    trackers = Trackers({"one": Recording(), "other": never_started}, pytest.fail, 60.0, say=pytest.fail)
     trackers.files([tmp_path / "curves.png"], tmp_path, copy=False)
     trackers.leave("preempted", {})
     assert trackers.finish("failed", {}) == []
