@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -57,6 +58,16 @@ class Hanging(Recording):
         place = super().start(run, config)
         time.sleep(600)
         return place
+
+
+class Serving(Recording):
+    """Starts a service, as Weights & Biases does, notes its process, and hangs."""
+
+    def start(self, run, config):
+        super().start(run, config)
+        service = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        self._note("service", service.pid)
+        service.wait()
 
 
 class Rude(Recording):

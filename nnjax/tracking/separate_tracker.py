@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -136,9 +137,11 @@ class SeparateTracker:
             time.sleep(0.01)
 
     def kill(self) -> None:
-        """Ends the process at once."""
+        """Ends the process at once, and those that it started, such as W&B's service, unless they left its group."""
         if self._process is not None:
-            self._process.kill()
+            if self._process.poll() is None:  # else its number may be another's
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
             shutil.rmtree(self._scratch, ignore_errors=True)

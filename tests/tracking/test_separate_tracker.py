@@ -3,8 +3,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from fake_trackers import calls_of
 
@@ -112,6 +114,20 @@ def test_a_signal_to_every_process_of_a_job_leaves_the_tracker_to_its_training(r
     tracker.finish("preempted", {})
     assert tracker.wait(PATIENCE), tracker.failure
     assert calls_of(run.store)[-2:] == [["log", 10, {"train/loss": 0.5}], ["finish", "preempted", {}]]
+
+
+def test_what_a_hanging_tracker_started_ends_with_it(run):
+    tracker = started("Serving", run)
+    until = time.monotonic() + PATIENCE
+    calls = run.store / "calls.jsonl"
+    while time.monotonic() < until and not (calls.is_file() and calls.read_text().count("\n") == 2):
+        time.sleep(0.01)
+    service = psutil.Process(calls_of(run.store)[-1][1])
+    assert not tracker.wait(0.1)
+    with suppress(psutil.NoSuchProcess):
+        while service.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+            time.sleep(0.01)
+    assert time.monotonic() < until
 
 
 def test_a_tracker_that_is_far_behind_is_given_up(run, monkeypatch):
