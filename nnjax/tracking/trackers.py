@@ -43,7 +43,8 @@ class Trackers:
         self._warn, self._patience, self._say = warn, patience, say
         self._places: dict[str, str] = {}
         self._failed: list[SeparateTracker] = []
-        self._is_started = self._has_logged = False
+        self._is_started = False
+        self._droppable: frozenset[str] = frozenset()
 
     def start(self, run: TrackedRun, config: Mapping[str, Scalar], stores: Mapping[str, Path]) -> None:
         """Opens the run in each tracker.
@@ -54,6 +55,8 @@ class Trackers:
             stores: each tracker's folder, by its name.
         """
         self._is_started = True
+        if run.resume_step is None:
+            self._droppable = frozenset(name for name, store in stores.items() if store.is_relative_to(run.folder))
 
         def open_run(name: str, tracker: Tracker) -> None:
             self._places[name] = tracker.start(replace(run, store=stores[name]), config)
@@ -69,7 +72,7 @@ class Trackers:
             metrics: by name; a list holds one number for each trial.
             epoch: epochs done; may be a fraction.
         """
-        self._has_logged = True
+        self._droppable = frozenset()
         named = named_metrics(split, metrics) | ({"epoch": epoch} if split == "train" else {})
         self._each(lambda name, tracker: tracker.log(step, named))
 
@@ -114,7 +117,9 @@ class Trackers:
         return [f"{name}: {place}" for name, place in self._places.items() if place]
 
     def leave(self, status: str, summary: Mapping[str, Scalar]) -> None:
-        """Closes the runs in a moment, since the process ends; before the first numbers, all that was begun is dropped.
+        """Closes the runs in a moment, since the process ends.
+
+        Before the first numbers of a new run its folder goes, and what was begun in there is dropped.
 
         Args:
             status: of the run.
@@ -122,7 +127,7 @@ class Trackers:
         """
 
         def end(name: str, tracker: Tracker) -> None:
-            if isinstance(tracker, SeparateTracker) and not self._has_logged:
+            if isinstance(tracker, SeparateTracker) and name in self._droppable:
                 tracker.kill()
                 return
             tracker.finish(status, summary)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from fake_trackers import Failing, Recording, calls_of
 
@@ -86,6 +88,19 @@ def test_a_signal_before_the_first_numbers_drops_what_was_begun(run):
     trackers, _ = make(run, fake=fake)
     trackers.leave("preempted", {})
     assert fake._process.poll() is not None
+
+
+@pytest.mark.parametrize("changes", [{"resume_step": 4}, {"folder": "elsewhere"}], ids=["resumed", "shared store"])
+def test_a_run_that_stays_is_closed_before_its_first_numbers(run, tmp_path, changes):
+    """Else MLflow would show it as running for ever."""
+    if "folder" in changes:
+        changes = {"folder": tmp_path / "elsewhere"}
+    fake = separate(run, "Recording")
+    trackers = Trackers({"fake": fake}, pytest.fail, 60.0)
+    trackers.start(replace(run, **changes), {"seed": 0}, {"fake": tmp_path / "fake"})
+    trackers.leave("preempted", {})
+    assert fake.wait(60.0)
+    assert calls_of(tmp_path / "fake")[-1] == ["finish", "preempted", {}]
 
 
 def test_a_signal_after_the_training_hands_the_rest_over(run, tmp_path):
