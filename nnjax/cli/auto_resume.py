@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.cli.finished_runs import finished_summary
-from nnjax.cli.folder_contents import FILES, FOLDERS, check_contents
+from nnjax.cli.folder_contents import BEGUN_FILES, BEGUN_FOLDERS, FILES, FOLDERS, check_contents
 from nnjax.cli.overrides import ON_COMMAND_LINE
 from nnjax.cli.plugins import require_plugins
 from nnjax.cli.process import complain
@@ -28,13 +28,8 @@ from nnjax.config.stored_files import MOST_RESULTS, one_line, read_json
 
 AUTO = "auto"
 
-_LEFT_BY_A_START = frozenset(
-    {
-        *(".hydra", ".lock", "config.yaml", "metrics.jsonl", "summary.json", "train.log"),
-        *("checkpoints", "profile", "tensorboard", "wandb", "mlflow", "trackio", "trackers.log"),
-        *("report.json", "report.html"),  # begun before the first step, and left by a run that failed
-    }
-)
+# What a start leaves that failed, or that was killed before its first checkpoint.
+_LEFT_BY_A_START = BEGUN_FILES | BEGUN_FOLDERS | {"checkpoints", "summary.json", "report.html", "train.log", "trackers.log"}
 
 
 def settled(config: TrainConfig, run_dir: Path, origins: Origins) -> TrainConfig:

@@ -51,6 +51,12 @@ FOLDERS = frozenset(
 )
 """The folders that a verb writes into its folder."""
 
+BEGUN_FILES = frozenset({".lock", "config.yaml", "metrics.jsonl", "report.json"})
+"""The files, besides logs, that a training may write before its first step."""
+
+BEGUN_FOLDERS = frozenset({".hydra", "profile", "tensorboard", "wandb", "mlflow", "trackio"})
+"""The folders that a training may write before its first step, besides an empty one for checkpoints."""
+
 _MOST_ENTRIES = 100_000
 
 

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from nnjax.cli.folder_contents import BEGUN_FILES, BEGUN_FOLDERS
 from nnjax.cli.runs import in_use_elsewhere
 from nnjax.config.leaving import code_of, on_leaving, shown_name
 from nnjax.config.paths import shown_path
 
-# What a run has in its folder before its first step, and may be removed. Anything else keeps the folder as it is.
-_FILES = frozenset({"config.yaml", ".lock", "metrics.jsonl", "multirun.yaml"})
-_FOLDERS = frozenset({".hydra", "tensorboard", "wandb", "mlflow", "trackio", "profile"})
+_FILES = BEGUN_FILES | {"multirun.yaml"}  # may be removed; anything else keeps the folder as it is
 
 
 @contextmanager
@@ -79,7 +78,7 @@ def remove_unbegun(folder: Path, before: frozenset[str] = frozenset(), *, keep: 
         return False
     for name in own:
         path = folder / name
-        if name in _FOLDERS:
+        if name in BEGUN_FOLDERS:
             shutil.rmtree(path, ignore_errors=True)  # follows no link
         elif name == "checkpoints":
             with suppress(OSError):
@@ -100,7 +99,7 @@ def _is_early(path: Path) -> bool:
         return False
     if path.name == "journal.log" or (path.name == "search.log" and not _has_no_trial(path)):  # of a search
         return False
-    early = path.name in _FILES or path.name in _FOLDERS or path.name.endswith(".log")
+    early = path.name in _FILES or path.name in BEGUN_FOLDERS or path.name.endswith(".log")
     return early or path.name.startswith(".config.yaml.")
 
 

@@ -1,6 +1,7 @@
 import logging
 import os
 import re
+import shutil
 import signal
 import threading
 import warnings
@@ -16,8 +17,10 @@ import pytest
 import nnjax
 from experiments.evaluate import evaluate
 from experiments.train import train
+from nnjax.cli.auto_resume import occupy_again
 from nnjax.cli.compose import compose_config
 from nnjax.cli.runs import write_config
+from nnjax.cli.unbegun import remove_unbegun
 from nnjax.config.schema import EvaluateConfig
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.run_summary import read_summary
@@ -165,6 +168,27 @@ def test_with_a_folder_a_signal_saves_the_state(tiny, tmp_path, monkeypatch):
     assert nnjax.load_run(tmp_path, "last").status == "preempted"
     with pytest.raises(nnjax.DataError, match="nothing was tested, since the run is preempted; take checkpoint=last"):
         nnjax.load_run(tmp_path)
+
+
+def test_what_a_run_writes_before_its_first_step_is_known_as_such(tiny, tmp_path, monkeypatch):
+    """So that a signal removes it, and the same command starts again after a kill."""
+    from nnjax.training.runner import ChunkRunner
+
+    copy = tmp_path / "copy"
+
+    def kept(self, *args, **kwargs):
+        shutil.copytree(tmp_path / "run", copy)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ChunkRunner, "calls", kept)
+    options = ("report.page=true", "report.weights=1000", "report.tensorboard=on")
+    with pytest.raises(ZeroDivisionError):
+        nnjax.fit(tiny(*options), tmp_path / "run")
+    assert {"config.yaml", "report.json", "tensorboard"} <= {path.name for path in copy.iterdir()}
+    (copy / "checkpoints").mkdir(exist_ok=True)
+    assert occupy_again(copy, "hydra.run.dir") == copy
+    assert remove_unbegun(copy)
+    assert not copy.exists()
 
 
 def test_in_a_thread(tiny, trained):
