@@ -14,7 +14,8 @@ from nnjax.comparing.groups import Group
 from nnjax.comparing.intervals import Estimate
 from nnjax.comparing.power import MOST_SEEDS, POWER
 from nnjax.records.run_curves import Curves
-from nnjax.reporting.sheets import Cell, Column, Sheet
+from nnjax.reporting.fitted_table import Column
+from nnjax.reporting.sheets import Cell, Sheet
 from nnjax.reporting.text import metric_text, seconds_text, shorten, si_text
 
 MOST_ROWS = 40
@@ -47,15 +48,15 @@ def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
     columns = [
         Column(""),
         Column("settings", breakable=True),
-        Column("seeds", number=True),
-        Column(_words(metric), number=True),
-        Column("95 % interval", number=True),
-        *(Column(_words(name), number=True, optional=True) for name in others),
-        *([Column(f"best validation {base}", number=True, optional=True)] if with_best else []),
-        *([Column("diverged", number=True)] if with_lost else []),
-        Column("parameters", number=True, whole=True),
-        Column("time", number=True, whole=True),
-        *([Column("memory", number=True, optional=True)] if with_memory else []),
+        Column("seeds", right=True),
+        Column(_words(metric), right=True),
+        Column("95 % interval", right=True),
+        *(Column(_words(name), right=True, optional=True) for name in others),
+        *([Column(f"best validation {base}", right=True, optional=True)] if with_best else []),
+        *([Column("diverged", right=True)] if with_lost else []),
+        Column("parameters", right=True, whole=True),
+        Column("time", right=True, whole=True),
+        *([Column("memory", right=True, optional=True)] if with_memory else []),
     ]
     rows = []
     for letter in comparison.order:
@@ -102,11 +103,11 @@ def differences_sheet(comparison: Comparison) -> Sheet:
     metric = comparison.metric
     columns = [
         Column(""),
-        Column("difference", number=True),
-        Column("95 % interval", number=True),
-        Column("p (Holm)", number=True),
+        Column("difference", right=True),
+        Column("95 % interval", right=True),
+        Column("p (Holm)", right=True),
         Column("verdict"),
-        Column("permutation p", number=True, optional=True),
+        Column("permutation p", right=True, optional=True),
         Column("test", optional=True),
     ]
     rows = [
@@ -129,11 +130,11 @@ def networks_sheet(comparison: Comparison) -> Sheet:
     columns = [
         Column(""),
         Column("seeds"),
-        Column("only first", number=True),
-        Column("only second", number=True),
-        Column("both", number=True, optional=True),
-        Column("neither", number=True, optional=True),
-        Column("p (Holm)", number=True),
+        Column("only first", right=True),
+        Column("only second", right=True),
+        Column("both", right=True, optional=True),
+        Column("neither", right=True, optional=True),
+        Column("p (Holm)", right=True),
         Column("verdict"),
     ]
     rows = []

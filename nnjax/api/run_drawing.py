@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.run_report import wants_page
+from nnjax.api.shown_results import kernel_of, results_of_trial, shown_trial
 from nnjax.config.schema import TrainConfig
 from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
@@ -51,25 +52,15 @@ def draw_figures(
     """
     from nnjax.reporting.figures.run_figures import draw_run
 
-    placement, dataset, config = experiment.placement, experiment.dataset, experiment.config
-    shown = 0 if evaluation is None else evaluation.first_finite()  # the trial that stands for one network
+    shown = shown_trial(evaluation)
     if shown is None:
         return []
-    first = experiment.recipe.network.layer_names[0]
-    kernel = None
-    if placement.num_processes == 1 or not placement.whole_trials:  # else other processes hold parts of it, and are not asked
-        kernel = placement.one_of(placement.get(state.params.get(first, {})), shown).get("kernel")
+    kernel = kernel_of(experiment.recipe.network.layer_names[0], shown, experiment, state)
     try:
         paths = draw_run(
             run_dir,
-            inputs=dataset.test.inputs,
-            targets=dataset.test.targets,
-            outputs=None if evaluation is None else placement.one_of(evaluation.outputs, shown),
-            losses=None if evaluation is None else placement.one_of(evaluation.losses, shown),
-            class_names=dataset.class_names,
-            from_logits=config.loss.from_logits,
+            **results_of_trial(shown, experiment, evaluation, forecasts),
             kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
-            forecast=forecasts[shown] if forecasts else None,
             trials=trials,
             calibration=calibration,
             folder=folder,

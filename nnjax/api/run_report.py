@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.shown_results import kernel_of, results_of_trial, shown_trial
 from nnjax.cli.plugins import noted_plugins
 from nnjax.cli.reproducing import NOT_SET, command_of, told_apart
 from nnjax.cli.resume_notice import other_past
@@ -73,27 +74,14 @@ def add_test_parts(
         forecasts: one for each trial, if the data is a series.
         console: shows warnings.
     """
-    placement, dataset, config = experiment.placement, experiment.dataset, experiment.config
-    shown = 0 if evaluation is None else evaluation.first_finite()  # the trial that stands for one network
+    shown = shown_trial(evaluation)
     if shown is None:
         return
     try:
-        kernel = None
-        if placement.num_processes == 1 or not placement.whole_trials:  # else other processes hold parts of it
-            weights = [name for name in experiment.recipe.network.layer_names if name in state.params]
-            first = weights[0] if weights else None
-            kernel = None if first is None else placement.one_of(placement.get(state.params[first]), shown).get("kernel")
-        parts = parts_of_test(
-            inputs=dataset.test.inputs,
-            targets=dataset.test.targets,
-            outputs=None if evaluation is None else placement.one_of(evaluation.outputs, shown),
-            losses=None if evaluation is None else placement.one_of(evaluation.losses, shown),
-            class_names=dataset.class_names,
-            from_logits=config.loss.from_logits,
-            kernel=kernel,
-            forecast=forecasts[shown] if forecasts else None,
-        )
-        trial = {"trial": shown} if placement.many else {}
+        first = next((name for name in experiment.recipe.network.layer_names if name in state.params), None)
+        kernel = None if first is None else kernel_of(first, shown, experiment, state)
+        parts = parts_of_test(**results_of_trial(shown, experiment, evaluation, forecasts), kernel=kernel)
+        trial = {"trial": shown} if experiment.placement.many else {}
         write_json(folder / FILE, begun_parts(layers) | trial | parts)
     except Exception as error:  # no result depends on it
         console.warn(f"{FILE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")

@@ -3,6 +3,9 @@
 plan = check(compose_train(["model=fnn"]), origins)       # a Plan; None for a verb that does not train
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from nnjax.checks.compare_checks import check_compare
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.export_checks import check_export
@@ -26,6 +29,17 @@ from nnjax.config.schema import Config, NeuronConfig, TraceConfig
 from nnjax.config.search_options import SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
 
+_CHECKS: tuple[tuple[type, Callable[[Any, Origins], None]], ...] = (
+    (TrafficConfig, check_traffic),
+    (SearchConfig, check_search),
+    (ForecastConfig, check_forecast),
+    (NetlabConfig, check_netlab),
+    (NeuronConfig, check_neuron),
+    (PredictConfig, check_predict),
+    (ExportConfig, check_export),
+    (ReportConfig, check_report),
+)
+
 
 def check(config: object, origins: Origins) -> Plan | None:
     """Checks pairs of values of any verb's config.
@@ -39,22 +53,9 @@ def check(config: object, origins: Origins) -> Plan | None:
     plan = check_config(config, origins) if isinstance(config, Config) else None
     if isinstance(config, TraceConfig) and plan is not None:
         check_trace(config, origins, plan.spec)
-    if isinstance(config, TrafficConfig):
-        check_traffic(config, origins)
-    if isinstance(config, SearchConfig):
-        check_search(config, origins)
-    if isinstance(config, ForecastConfig):
-        check_forecast(config, origins)
-    if isinstance(config, NetlabConfig):
-        check_netlab(config, origins)
-    if isinstance(config, NeuronConfig):
-        check_neuron(config, origins)
-    if isinstance(config, PredictConfig):
-        check_predict(config, origins)
-    if isinstance(config, ExportConfig):
-        check_export(config, origins)
-    if isinstance(config, ReportConfig):
-        check_report(config, origins)
+    for kind, check_kind in _CHECKS:
+        if isinstance(config, kind):
+            check_kind(config, origins)
     if isinstance(config, CompareConfig):
         check_compare(config)
     return plan

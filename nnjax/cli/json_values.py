@@ -72,6 +72,15 @@ def _values(text: str) -> list[Any]:
         place = len(text) - len(rest) + 1
 
 
+def reads_as_number(text: str) -> bool:
+    """Whether Hydra, and a spreadsheet, would read a text as a number, such as the file name 1e5."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def as_hydra(value: Any) -> str:
     """Returns a value of JSON in Hydra's grammar.
 

@@ -17,7 +17,7 @@ from typing import Any
 from nnjax.cli.compose import compose, conf_dir
 from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.job import plain_values
-from nnjax.cli.json_values import as_hydra
+from nnjax.cli.json_values import as_hydra, reads_as_number
 from nnjax.cli.plugins import offer_to_hydra
 from nnjax.config.invocation import verb_command
 from nnjax.config.parsing import WITHOUT_EFFECT, parse, to_mapping
@@ -104,18 +104,9 @@ def written(value: object) -> str:
     Raises:
         ValueError: for a mapping with a key that only quotes make one.
     """
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not _is_number(value):
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not reads_as_number(value):
         return value
     return as_hydra(value)
-
-
-def _is_number(text: str) -> bool:
-    """Whether Hydra would read a text as a number, such as the file name 1e5."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _defaults(chosen: Mapping[str, str], run: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:

@@ -124,20 +124,16 @@ def _launch(
             overrides.append(setting("sweep.subdir", jobs[number].folder))
     finish = _finisher(sweep_dir, jobs, calls, own)
     lock = nullcontext() if job.numbers is not None else locked(sweep_dir)  # a resumed sweep is locked already
-    try:
+
+    def run() -> int:
         with finished_at_signal(finish), launched(job, composition, numbers, sweep_dir), lock:
             write_sweep(sweep, sweep_dir)
             live = calls.watch is not None and in_other_processes(job, composition) and sys.stdout.isatty()
             job.quiet = live and prints_here(composition)
             with calls.watch(sweep_dir, jobs, numbers, live=live) if calls.watch else nullcontext():
-                code = run_jobs(job, composition, texts, sweep_dir) if numbers else 0
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BaseException:
-        release(own)
-        raise
-    results = finish()
-    return code or sweep_exit_code([result.exit_code for result in results])
+                return run_jobs(job, composition, texts, sweep_dir) if numbers else 0
+
+    return _ended(run, finish, own)
 
 
 def _run_unlisted(job: Job, composition: Composition, flags: Sequence[str], calls: SweepCalls) -> int:
@@ -145,10 +141,25 @@ def _run_unlisted(job: Job, composition: Composition, flags: Sequence[str], call
     sweep_dir = make_folder(composition.hydra, "sweep", composition, occupy, checkpoints=job.schema is TrainConfig)
     own = None if given_override(composition, "hydra.sweep.dir") else sweep_dir
     finish = _finisher(sweep_dir, None, calls, own)
-    try:
+
+    def run() -> int:
         with finished_at_signal(finish), launched(job, composition, None, sweep_dir) as more:
             overrides = [*composition.overrides, setting("sweep.dir", sweep_dir), *more]
-            code = hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
+            return hand_over(job, composition.verb, overrides, flags, "hydra.sweep.subdir")
+
+    return _ended(run, finish, own)
+
+
+def _ended(run: Callable[[], int], finish: Callable[[], list[JobResult]], own: Path | None) -> int:
+    """Runs a sweep's jobs and shows their results, after Ctrl-C, too; returns the exit code.
+
+    Args:
+        run: runs the jobs; returns an exit code.
+        finish: reads and shows the results.
+        own: the sweep's folder, to be released if nothing can be shown; None if a person named it.
+    """
+    try:
+        code = run()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException:

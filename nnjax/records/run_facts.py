@@ -14,6 +14,7 @@ from typing import Any
 
 from nnjax.config.paths import shown_path
 from nnjax.records.record import RunRecord, settings_of
+from nnjax.reporting.text import is_number
 
 _SPLITS = ("train", "validation", "test", "forecast")
 _SUMMARY = (
@@ -53,7 +54,7 @@ def result_facts(record: RunRecord) -> dict[str, Any]:
         **{key: summary.get(key) for key in _SUMMARY},
     }
     for split in _SPLITS:
-        facts |= {f"{split}_{name}": value for name, value in _mapping(summary.get(split)).items() if _is_number(value)}
+        facts |= {f"{split}_{name}": value for name, value in _mapping(summary.get(split)).items() if is_number(value)}
     facts |= {f"{name}_std": _mapping(found).get("std") for name, found in _mapping(summary.get("spread")).items()}
     facts |= {f"seconds_{name}": value for name, value in _mapping(summary.get("seconds")).items() if name != "total"}
     facts |= {
@@ -80,10 +81,6 @@ def _time(seconds: float) -> str | None:
     with suppress(OSError, ValueError, OverflowError):
         return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
     return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_plain(value: Any) -> bool:

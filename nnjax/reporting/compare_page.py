@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnjax.reporting.files import replacing, to_json
+from nnjax.reporting.files import replacing, script_json
 from nnjax.reporting.sheets import Sheet
 
 _TEMPLATE = Path(__file__).with_name("compare_page.html")
-# Inside <script> only "<" can end the element or open a comment; the others are escaped for XML and JavaScript parsers.
-_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def write_compare_page(
@@ -50,7 +48,7 @@ def write_compare_page(
     before, between, after = re.split("@TITLE@|@DATA@", _TEMPLATE.read_text(encoding="utf-8"))
     heading = html.escape(title)
     with replacing(path) as temporary:
-        text = before + heading + between.replace("@HEADING@", heading) + to_json(data).translate(_ESCAPES) + after
+        text = before + heading + between.replace("@HEADING@", heading) + script_json(data) + after
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
@@ -58,6 +56,6 @@ def _plain(sheet: Sheet) -> dict[str, Any]:
     return {
         "title": sheet.title,
         "note": sheet.note,
-        "columns": [{"head": column.head, "number": column.number} for column in sheet.columns],
+        "columns": [{"head": column.name, "number": column.right} for column in sheet.columns],
         "rows": [[{"text": cell.text, "value": cell.value, "bold": cell.bold} for cell in row] for row in sheet.rows],
     }

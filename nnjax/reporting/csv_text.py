@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nnjax.cli.json_values import reads_as_number
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -32,12 +34,4 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list | dict | bool):
         return json.dumps(value, ensure_ascii=False)
     # What begins so, a spreadsheet computes, and may ask the network; the apostrophe makes it a text.
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value) else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) and not reads_as_number(value) else value

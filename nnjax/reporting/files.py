@@ -14,6 +14,9 @@ from typing import Any
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import replaced
 
+# Inside <script> only "<" can end the element or open a comment; the others are escaped for XML and JavaScript parsers.
+_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -39,6 +42,15 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     text = json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
     # A file name that is not UTF-8 contains half a surrogate pair: it cannot be encoded, but JSON can escape it.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def script_json(value: Any) -> str:
+    """`value` as `to_json` writes it, for a <script> element of a page.
+
+    Raises:
+        TypeError: for a value without a counterpart in JSON.
+    """
+    return to_json(value).translate(_ESCAPES)
 
 
 def _plain(value: Any) -> Any:

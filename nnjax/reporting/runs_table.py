@@ -13,7 +13,7 @@ from rich.text import Text
 
 from nnjax.config.diagnostics import show
 from nnjax.config.shell import shell_text
-from nnjax.reporting.text import bytes_text, duration_text, metric_text
+from nnjax.reporting.text import bytes_text, duration_text, is_number, metric_text
 
 _METRICS = ("_loss", "_accuracy", "_rmse", "_mae")
 _LONGEST = 200
@@ -29,7 +29,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Tex
         columns: names of facts.
     """
     values = [[row.get(name) for name in columns] for row in rows]
-    numbers = {name for place, name in enumerate(columns) if any(_is_number(found[place]) for found in values)}
+    numbers = {name for place, name in enumerate(columns) if any(is_number(found[place]) for found in values)}
     cells = [[fact_text(name, value) for name, value in zip(columns, found, strict=True)] for found in values]
     styles = [_STYLES.get(str(row.get("status")), "red") for row in rows]
     return _aligned(columns, cells, numbers, {"status": styles})
@@ -53,7 +53,7 @@ def fact_text(name: str, value: Any) -> str:
     """A fact as a person reads it: percent for accuracies, a duration for seconds, at most six digits else."""
     if value is None:
         return ""
-    if _is_number(value):
+    if is_number(value):
         if name == "seconds" or name.startswith("seconds_"):
             return duration_text(value) if value >= 1 else f"{value:.2f} s"
         if name.endswith(_METRICS):
@@ -88,7 +88,3 @@ def _aligned(
             table.append("" if is_last else _GAP)
         table.append("" if number == len(rows) else "\n")
     return table
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

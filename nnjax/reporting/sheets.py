@@ -1,17 +1,16 @@
 r"""Tables as text: for a terminal, in Markdown and in LaTeX.
 
-sheet = Sheet("Results", (Column("run"), Column("accuracy", number=True)), ((Cell("A"), Cell("98.61%", 0.9861)),))
+sheet = Sheet("Results", (Column("run"), Column("accuracy", right=True)), ((Cell("A"), Cell("98.61%", 0.9861)),))
 markdown(sheet)      # "| run | accuracy |\n|:--|--:|\n| A | 98.61% |"
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Group
 from rich.text import Text
 
-from nnjax.reporting.fitted_table import Column as FittedColumn
-from nnjax.reporting.fitted_table import FittedTable, Row
+from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import visible
 
 _LATEX = {
@@ -51,25 +50,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column.
-
-    Attributes:
-        head: its name.
-        number: whether its cells are numbers, which stand to the right.
-        optional: whether a terminal that is too narrow for it may leave it out.
-        breakable: whether its cells may break inside a word.
-        whole: whether its cells never break.
-    """
-
-    head: str
-    number: bool = False
-    optional: bool = False
-    breakable: bool = False
-    whole: bool = False
-
-
-@dataclass(frozen=True)
 class Sheet:
     """A table.
 
@@ -88,17 +68,7 @@ class Sheet:
 
 def terminal(sheet: Sheet) -> Group:
     """The table for a terminal, laid out for its width; no text in it moves the terminal's cursor."""
-    columns = [
-        FittedColumn(
-            visible(column.head),
-            right=column.number,
-            optional=column.optional,
-            breakable=column.breakable,
-            whole=column.whole,
-            words=column.breakable,
-        )
-        for column in sheet.columns
-    ]
+    columns = [replace(column, name=visible(column.name), words=column.breakable) for column in sheet.columns]
     rows = [
         Row([visible(cell.text) for cell in row], styles=[(place, "bold") for place, cell in enumerate(row) if cell.bold])
         for row in sheet.rows
@@ -109,7 +79,7 @@ def terminal(sheet: Sheet) -> Group:
 
 def markdown(sheet: Sheet) -> str:
     """The table in Markdown, as GitHub and most others read it."""
-    lines = [[column.head for column in sheet.columns], ["--:" if column.number else ":--" for column in sheet.columns]]
+    lines = [[column.name for column in sheet.columns], ["--:" if column.right else ":--" for column in sheet.columns]]
     texts = [
         [f"**{markdown_text(cell.text)}**" if cell.bold and cell.text else markdown_text(cell.text) for cell in row]
         for row in sheet.rows
@@ -134,9 +104,9 @@ def latex(sheet: Sheet, label: str) -> str:
         r"  \centering",
         f"  \\caption{{{latex_text(sheet.title)}{'. ' + latex_text(sheet.note) if sheet.note else ''}}}",
         f"  \\label{{{label}}}",
-        f"  \\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in sheet.columns)}}}",
+        f"  \\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in sheet.columns)}}}",
         r"    \toprule",
-        f"    {' & '.join(latex_text(column.head) for column in sheet.columns)} \\\\",
+        f"    {' & '.join(latex_text(column.name) for column in sheet.columns)} \\\\",
         r"    \midrule",
         *(f"    {' & '.join(text(cell) for cell in row)} \\\\" for row in sheet.rows),
         r"    \bottomrule",

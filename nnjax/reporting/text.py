@@ -10,6 +10,11 @@ from collections.abc import Mapping, Sequence
 _SHORT_NAMES = {"accuracy": "acc"}
 
 
+def is_number(value: object) -> bool:
+    """Whether a value of JSON is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def metric_text(name: str, value: float | None) -> str:
     """A metric's value: percent for accuracies, else four decimals from 0.001 to 10 000, else an exponent."""
     if value is None or not math.isfinite(value):

@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.reporting.files import replacing, to_json
+from nnjax.reporting.files import replacing, script_json
 
 _TEMPLATE = Path(__file__).with_name("trace_page.html")
-# Inside <script> only "<" can end the element or open a comment; the others are escaped for XML and JavaScript parsers.
-_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def write_trace_page(path: Path, trace: Mapping[str, Any]) -> None:
@@ -31,6 +29,6 @@ def write_trace_page(path: Path, trace: Mapping[str, Any]) -> None:
         TypeError: for a value without a counterpart in JSON.
     """
     before, between, after = re.split("@TITLE@|@TRACE@", _TEMPLATE.read_text(encoding="utf-8"))
-    data = to_json(trace).translate(_ESCAPES)
+    data = script_json(trace)
     with replacing(path) as temporary:
         temporary.write_text(before + html.escape(trace["title"]) + between + data + after, encoding="utf-8")

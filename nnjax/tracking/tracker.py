@@ -125,6 +125,23 @@ def named_metrics(split: str, metrics: Mapping[str, float | list[float]]) -> dic
     return named
 
 
+def log_checkpoints(library: Any, run: Any, folder: Path, copy: bool) -> None:
+    """Writes an artifact of type `model`: W&B's functions, which Trackio has by the same names.
+
+    Args:
+        library: `wandb` or `trackio`.
+        run: the library's.
+        folder: of the checkpoints.
+        copy: whether the artifact holds the files, or only says where they are.
+    """
+    artifact = library.Artifact(f"checkpoints-{run.id}", type="model", metadata={"folder": str(folder)})
+    if copy:
+        artifact.add_dir(str(folder))
+    else:
+        artifact.add_reference(folder.as_uri())
+    run.log_artifact(artifact)
+
+
 def without_password(text: str) -> str:
     """Replaces user, password and token in addresses, since consoles and logs are passed on.
 

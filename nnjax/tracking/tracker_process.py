@@ -94,6 +94,6 @@ def _run_of(values: dict[str, Any]) -> TrackedRun:
 
 
 def _answer(answers: IO[str], **values: Any) -> None:
-    with suppress(OSError):  # nobody reads it any more
+    with suppress(OSError):  # the training has ended
         answers.write(json.dumps(values) + "\n")
         answers.flush()

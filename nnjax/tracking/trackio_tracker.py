@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.tracking.tracker import Scalar, TrackedRun
+from nnjax.tracking.tracker import Scalar, TrackedRun, log_checkpoints
 
 
 class Trackio:
@@ -55,12 +55,7 @@ class Trackio:
         """Writes an artifact of type `model`."""
         import trackio
 
-        artifact = trackio.Artifact(f"checkpoints-{self._run.id}", type="model", metadata={"folder": str(folder)})
-        if copy:
-            artifact.add_dir(str(folder))
-        else:
-            artifact.add_reference(folder.as_uri())
-        self._run.log_artifact(artifact)
+        log_checkpoints(trackio, self._run, folder, copy)
 
     def finish(self, status: str, summary: Mapping[str, Scalar]) -> None:
         """Writes status and summary as the last row: Trackio has no other place for them."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.tracking.tracker import SUCCEEDED, Scalar, TrackedRun
+from nnjax.tracking.tracker import SUCCEEDED, Scalar, TrackedRun, log_checkpoints
 
 
 class Wandb:
@@ -82,12 +82,7 @@ class Wandb:
         """Writes an artifact of type `model`."""
         import wandb
 
-        artifact = wandb.Artifact(f"checkpoints-{self._run.id}", type="model", metadata={"folder": str(folder)})
-        if copy:
-            artifact.add_dir(str(folder))
-        else:
-            artifact.add_reference(folder.as_uri())
-        self._run.log_artifact(artifact)
+        log_checkpoints(wandb, self._run, folder, copy)
 
     def finish(self, status: str, summary: Mapping[str, Scalar]) -> None:
         """Writes the summary, and ends the run as finished, failed or preempted."""

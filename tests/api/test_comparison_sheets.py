@@ -28,7 +28,7 @@ def tables(comparison):
     """By title, each table's rows as text by column."""
     return {
         sheet.title: [
-            dict(zip([column.head for column in sheet.columns], [cell.text for cell in row], strict=True)) for row in sheet.rows
+            dict(zip([column.name for column in sheet.columns], [cell.text for cell in row], strict=True)) for row in sheet.rows
         ]
         for sheet in sheets_of(comparison, read_all_curves(comparison))
     }

@@ -4,13 +4,14 @@ import re
 import pytest
 
 from nnjax.reporting.compare_page import write_compare_page
-from nnjax.reporting.sheets import Cell, Column, Sheet
+from nnjax.reporting.fitted_table import Column
+from nnjax.reporting.sheets import Cell, Sheet
 
 EVIL = "</script><b>&'\"\u2028@DATA@"
 
 
 def test_the_page_is_one_file_and_obeys_no_text(tmp_path):
-    sheet = Sheet(EVIL, (Column(EVIL, number=True),), ((Cell(EVIL, 1.5),), (Cell("nan", float("nan")),)), EVIL)
+    sheet = Sheet(EVIL, (Column(EVIL, right=True),), ((Cell(EVIL, 1.5),), (Cell("nan", float("nan")),)), EVIL)
     curve = {"group": "A", "name": EVIL, "metric": "train loss", "epoch": [1, 2], "y": [0.5, float("inf")]}
     write_compare_page(tmp_path / "c.html", EVIL, [EVIL], [sheet], [curve], [("A", EVIL)])
     text = (tmp_path / "c.html").read_text()
@@ -32,7 +33,7 @@ def test_a_surrogate_of_a_file_name_is_written(tmp_path):
 
 SHEET = Sheet(
     "Results",
-    (Column(""), Column("accuracy", number=True)),
+    (Column(""), Column("accuracy", right=True)),
     tuple((Cell(name), Cell(text, value)) for name, text, value in (("A", "9%", 0.09), ("B", "10%", 0.1), ("C", "—", None))),
 )
 CURVES = [

@@ -3,15 +3,16 @@ import io
 import pytest
 from rich.console import Console
 
-from nnjax.reporting.sheets import Cell, Column, Sheet, latex, latex_text, markdown, terminal
+from nnjax.reporting.fitted_table import Column
+from nnjax.reporting.sheets import Cell, Sheet, latex, latex_text, markdown, terminal
 
 SHEET = Sheet(
     "Results",
     (
         Column(""),
         Column("settings", breakable=True),
-        Column("accuracy", number=True),
-        Column("time", number=True, optional=True),
+        Column("accuracy", right=True),
+        Column("time", right=True, optional=True),
     ),
     (
         (Cell("A", bold=True), Cell("hidden=[32]"), Cell("98.6%", 0.986), Cell("5 s", 5)),
@@ -39,7 +40,7 @@ def test_the_terminal_shows_all_columns_where_there_is_room_and_leaves_out_the_o
 
 
 def test_no_text_moves_the_terminals_cursor_and_numbers_keep_their_units():
-    columns = (Column("\x1b[1m"), Column("settings", breakable=True), Column("time", number=True, whole=True))
+    columns = (Column("\x1b[1m"), Column("settings", breakable=True), Column("time", right=True, whole=True))
     rows = [(Cell("a\x1b[31m\rb\nc"), Cell("x" * 60), Cell("10.5 s"))]
     file = io.StringIO()
     Console(file=file, width=40).print(terminal(Sheet("evil \x1b]0;t\x07", columns, rows, "note\x1b[2J")))
@@ -48,7 +49,7 @@ def test_no_text_moves_the_terminals_cursor_and_numbers_keep_their_units():
 
 
 def test_a_column_that_may_be_left_out_goes_before_a_word_breaks():
-    columns = (Column("settings", breakable=True), Column("memory", number=True, optional=True))
+    columns = (Column("settings", breakable=True), Column("memory", right=True, optional=True))
     rows = [(Cell("learning_rate=0.001 hidden=[32]"), Cell("300 MB"))]
     file = io.StringIO()
     Console(file=file, width=28).print(terminal(Sheet("Results", columns, rows)))
