@@ -36,7 +36,7 @@ def sheets_of(comparison: Comparison, all_curves: AllCurves) -> list[Sheet]:
 
 
 def results_sheet(comparison: Comparison, all_curves: AllCurves) -> Sheet:
-    """A row for each group: what was reached, and what it took."""
+    """A row for each group: its results, their intervals, its size, time and memory."""
     metric = comparison.metric
     base = metric.partition("_")[2] or metric
     others = [name for name in (f"validation_{base}", f"train_{base}") if name != metric]

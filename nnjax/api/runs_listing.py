@@ -283,7 +283,7 @@ def _confirm(config: RunsConfig, question: str, console: RunConsole) -> None:
     """Asks at a terminal.
 
     Raises:
-        ConfigError: if the answer is no, or there is nobody to ask.
+        ConfigError: if the answer is no, or the command has no terminal to ask on.
     """
     if config.yes:
         return

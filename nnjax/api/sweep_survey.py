@@ -1,4 +1,4 @@
-"""Looks at all jobs of a sweep before the first one starts: shapes, parameters, FLOPs, memory, time, and a faster way.
+"""Surveys all jobs of a sweep before the first one starts: shapes, parameters, FLOPs, memory, time, and a faster way.
 
     command.run("train", TrainConfig, train, sweep=SweepCalls(on_start=survey))
 

@@ -46,7 +46,7 @@ class RunTracking:
         self._run_dir = run_dir
 
     def start(self, config: TrainConfig, run_id: str | None, resume_step: int | None, trials: Sequence[Trial]) -> None:
-        """Opens the run in each tracker, once nothing can refuse it any more.
+        """Opens the run in each tracker, once all checks have passed.
 
         Args:
             config: of the run.

@@ -128,7 +128,7 @@ def keep_files(loader: ConfigLoader) -> None:
 
 
 class _KeptFiles(ConfigRepository):
-    """A repository that keeps what it has read, and gives each composition copies, which Hydra changes.
+    """A repository that caches the files; each composition gets copies, which Hydra changes.
 
     Args:
         sources: the folders and stored configs, in order.

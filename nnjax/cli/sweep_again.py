@@ -51,7 +51,7 @@ class Remaining:
 def remaining(
     jobs: Sequence[PlannedJob], sweep_dir: Path, code: str, data_hash: Callable[[Any], str | None] | None
 ) -> Remaining:
-    """Looks at what a sweep left.
+    """Sorts the jobs of an earlier sweep into finished, resumed and new ones.
 
     Args:
         jobs: all jobs, as they are now composed.

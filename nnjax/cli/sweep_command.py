@@ -137,7 +137,7 @@ def _launch(
 
 
 def _run_unlisted(job: Job, composition: Composition, flags: Sequence[str], calls: SweepCalls) -> int:
-    """Runs a sweep whose jobs only its sweeper knows."""
+    """Runs a sweep whose sweeper chooses the jobs while it runs."""
     sweep_dir = make_folder(composition.hydra, "sweep", composition, occupy, checkpoints=job.schema is TrainConfig)
     own = None if given_override(composition, "hydra.sweep.dir") else sweep_dir
     finish = _finisher(sweep_dir, None, calls, own)

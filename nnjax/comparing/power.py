@@ -11,7 +11,7 @@ POWER = 0.8
 """The chance to show a difference that is there."""
 
 MOST_SEEDS = 10_000
-"""No more are searched: nobody trains so often."""
+"""The largest sample that is tried; a larger one is out of reach."""
 
 
 def power_of(effect: float, n: int, *, paired: bool, alpha: float = 0.05) -> float:

@@ -31,7 +31,7 @@ from nnjax.reporting.sweep_table import row_of
 from nnjax.reporting.tables import differing_overrides
 from nnjax.reporting.text import metric_text, seconds_text
 
-_EVERY = 0.5  # seconds between two looks
+_EVERY = 0.5  # seconds between two readings of the folders
 _TAIL = 8192  # bytes at the end of a run's metrics that hold its last record
 _MOST_RUNNING = 12
 

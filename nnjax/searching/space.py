@@ -35,7 +35,7 @@ def distributions(config: SearchConfig) -> dict[str, BaseDistribution]:
 
 
 def text_of(choice: Any) -> str:
-    """A choice as Optuna knows it: text as it is, other values as JSON."""
+    """A choice in the form that Optuna stores: text unchanged, other values as JSON."""
     return choice if isinstance(choice, str) else json.dumps(to_mapping(choice))
 
 

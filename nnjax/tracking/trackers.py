@@ -19,7 +19,7 @@ from nnjax.tracking.tracker import Scalar, TrackedRun, Tracker, named_metrics, r
 LOG = "trackers.log"
 """The file in a run's folder for what the trackers' libraries print."""
 
-_MOMENT = 2.0  # seconds that a failed tracker has to close what it has
+_MOMENT = 2.0  # seconds that a failed tracker has to close its run
 
 
 class Trackers:
@@ -148,7 +148,7 @@ class Trackers:
 
     def _drop(self, name: str, reason: str) -> None:
         tracker = self._trackers.pop(name)
-        if isinstance(tracker, SeparateTracker):  # its process closes what it has
+        if isinstance(tracker, SeparateTracker):  # its process closes the run
             self._failed.append(tracker)
         else:
             with suppress(Exception):
