@@ -18,7 +18,7 @@ install: .venv/.installed  ## Make .venv and install the project with the versio
 train: .venv/.installed  ## Train the default experiment; overrides: make train ARGS="model=fnn data=mnist"
 	@$(BIN)/python -m experiments.train $(ARGS)
 
-test: check  ## Lint, check types, run the tests (about 10 minutes on two cores)
+test: check  ## Lint, check types, run the tests (about 13 minutes on two cores)
 	$(BIN)/python $(PYTEST) -m "not slow and not browser and not engines" $(ARGS)
 
 test-all: check  ## As test, and the slow proofs besides
