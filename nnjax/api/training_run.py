@@ -136,6 +136,7 @@ def _train(
         from nnjax.training.forecast import errors_together, make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
+        from nnjax.training.recording import records_note
         from nnjax.training.state import state_bytes
 
     # --- devices: before anything else touches JAX ---
@@ -218,6 +219,8 @@ def _train(
             return None
         if result.reason:
             console.print(f"Stopped: {result.reason}")
+        if note := records_note(experiment, result.progress.step):
+            console.print(note)
         if peers().count > 1:
             with clock("compile"):
                 steps, averaging = result.progress.step - progress.step, experiment.recipe.averaging

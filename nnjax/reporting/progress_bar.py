@@ -56,6 +56,7 @@ class Progress:
         self._last_line = time.monotonic()
         self._last_record_step = first_step
         self._record_gap = 1
+        self._num_records = 0
         self._any_shown = False
         self._withheld: _Record | None = None
         self._whole_epochs = True
@@ -98,22 +99,25 @@ class Progress:
             epoch: epochs done; may be a fraction.
             splits: metrics by split, such as ``{"train": {"loss": 0.1}, "validation": {"loss": 0.2}}``.
         """
-        self._record_gap = max(self._record_gap, step - self._last_record_step)
-        self._last_record_step = step
+        before, self._last_record_step = self._last_record_step, step
+        if self._num_records < 2:  # the first may be shorter, after a resume; later ones grow where records are sparse
+            self._record_gap = max(self._record_gap, step - before)
+        self._num_records += 1
         self._whole_epochs &= float(epoch).is_integer()
         self._withheld = _Record(step, epoch, splits)
-        if self._is_due(step):
+        if self._is_due(step, before):
             self._show_withheld()
 
-    def _is_due(self, step: int) -> bool:
+    def _is_due(self, step: int, before: int) -> bool:
         seconds = time.monotonic() - self._last_line
         if not self._any_shown or step >= self._total_steps or seconds >= _SLOW_RECORDS:
             return True
         expected = (self._total_steps - self._first_step) / self._record_gap
         strides: Iterator[int] = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
         stride = next(stride for stride in strides if expected / stride <= _MAX_RECORDS)
-        # Counted from step 0, so that a resumed run shows the same epochs as an uninterrupted one.
-        return (step // self._record_gap) % stride == 0
+        # Counted from step 0, so that a resumed run shows the same epochs as an uninterrupted one. Sparse records miss the place.
+        width = stride * self._record_gap
+        return step // width > before // width
 
     def _show_withheld(self) -> None:
         record, self._withheld, self._any_shown = self._withheld, None, True

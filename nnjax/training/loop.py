@@ -107,6 +107,8 @@ def fit(
                 saver.hold_newest(state, progress)
             end = _end(experiment, progress, stop, clock)
             if end is not None:
+                if end[0] != "preempted":  # a resume leaves out the same records
+                    recorder.finish(progress, state)
                 break
             if runner is None:
                 record_params = recorder.spans and recorder.records_weights

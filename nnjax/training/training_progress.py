@@ -8,7 +8,7 @@ With several trials, arrays are [trials, steps], and each number is a list with 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 from types import NoneType
@@ -119,6 +119,21 @@ class TrainingProgress:
             best_loss=loss if better else self.best_loss,
             best_step=(self.step if on_validation else None) if better else self.best_step,
             evaluations_since_best=0 if better else self.evaluations_since_best + 1,
+        )
+
+    def after_losses(self, monitored: Sequence[float]) -> "TrainingProgress":
+        """Progress after steps that were each evaluated, by their monitored losses; the metrics of an evaluation after the last
+        one are up to the caller, who is to continue with `after_steps`."""
+        lowest = int(np.argmin(monitored))
+        better = self.best_loss is None or monitored[lowest] < self.best_loss
+        return replace(
+            self,
+            step=self.step + len(monitored),
+            sums=Sums(),
+            validation_loss=None,
+            best_loss=monitored[lowest] if better else self.best_loss,
+            best_step=None if better else self.best_step,
+            evaluations_since_best=len(monitored) - 1 - lowest if better else self.evaluations_since_best + len(monitored),
         )
 
     def after_trials(self, splits: Mapping[str, Mapping[str, Numbers]]) -> "TrainingProgress":
