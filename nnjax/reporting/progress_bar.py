@@ -115,7 +115,7 @@ class Progress:
         expected = (self._total_steps - self._first_step) / self._record_gap
         strides: Iterator[int] = (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
         stride = next(stride for stride in strides if expected / stride <= _MAX_RECORDS)
-        # Counted from step 0, so that a resumed run shows the same epochs as an uninterrupted one. Sparse records miss the place.
+        # Counted from step 0, so that a resumed run shows the same epochs as an uninterrupted one.
         width = stride * self._record_gap
         return step // width > before // width
 

@@ -5,7 +5,7 @@
     progress = recorder.evaluate(progress, state)           # a record, and a new beginning of the sums
 
 Where each step is evaluated by its training loss alone, only the steps of `nnjax.checks.sparse` get a record: writing one takes
-far longer than the step. Each step is evaluated all the same, so that stop rules hold at the same step with and without records.
+far longer than the step. Each step is evaluated all the same, so that stop rules hold at the same step with fewer records.
 """
 
 import math
@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.checks.sparse import EACH_UNTIL, records_text, recorded_steps
+from nnjax.checks.sparse import EACH_UNTIL, recorded_steps, records_text
 from nnjax.config.errors import DivergedError
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.callbacks import Callback

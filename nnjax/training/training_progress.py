@@ -122,8 +122,10 @@ class TrainingProgress:
         )
 
     def after_losses(self, monitored: Sequence[float]) -> "TrainingProgress":
-        """Progress after steps that were each evaluated, by their monitored losses; the metrics of an evaluation after the last
-        one are up to the caller, who is to continue with `after_steps`."""
+        """Progress after steps that were each evaluated, one monitored loss a step.
+
+        It lacks the metrics of its last step: the evaluation of the step after it brings them.
+        """
         lowest = int(np.argmin(monitored))
         better = self.best_loss is None or monitored[lowest] < self.best_loss
         return replace(

@@ -108,6 +108,9 @@ def train(folder, run, session):
                 metrics.write(step=progress.step, epoch=1, split=split, metrics={"loss": value}, seconds=0)
             return progress.after_evaluation({"loss": loss}, on_validation=True)
 
+        def finish(self, progress, state):
+            pass
+
     class Runner:
         def __init__(self, experiment, state, **more):
             self.state = state

@@ -169,7 +169,7 @@ def test_the_last_finite_loss_before_a_divergence_is_recorded():
 
 
 def test_one_line_says_so():
-    experiment, _, result, seen = run()
+    experiment, _, _, seen = run()
     assert records_note(experiment, 700).startswith(f"Records: {len(seen.records)} of 700 steps: ")
     assert "report.records=all" in records_note(experiment, 700)
     assert records_note(experiment, 100) == ""
