@@ -22,6 +22,7 @@ from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Textbook
 from nnjax.data.dataset import Dataset
+from nnjax.data.synthetic import textbook_targets
 from nnjax.models.network import Network
 from nnjax.textbook.checks import finite_differences, hand_formula, kinked_layers, optimizer_update
 from nnjax.textbook.exchange import exchange
@@ -71,6 +72,7 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
     found: dict[str, Any] = {
         "title": f"{config.model.name} on {config.data.name}",
         "settings": _settings(config),
+        "classes": list(dataset.class_names) or None,
         "network": _network(layers),
         "examples": [],
         "iterations": [],
@@ -149,7 +151,7 @@ def _batch(config: TraceConfig, dataset: Dataset, index: int) -> tuple[Numbers, 
     inputs: NDArray[Any]
     targets: NDArray[Any]
     if isinstance(config.data, TextbookData):  # from the config, since the dataset is rounded to float32
-        inputs, targets = np.array(config.data.inputs)[places], np.array(config.data.targets)[places]
+        inputs, targets = np.array(config.data.inputs)[places], textbook_targets(config.data)[places]
     else:
         inputs, targets = dataset.train.inputs[places], dataset.train.targets[places]
     if dataset.spec.task == "regression":
