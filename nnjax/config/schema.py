@@ -119,7 +119,7 @@ class Report:
         figures: draw PNGs at the end.
         weights: record and draw every weight at each evaluation, for a network of at most so many weights; 0 is off.
         tensorboard: write TensorBoard events; `auto` writes them if tensorboardX is installed.
-        records: of a trace's iterations, and of a training's steps where each is evaluated by its own loss: `sparse` records each
+        records: of the iterations of a trace, and of steps that are each evaluated by their own loss, `sparse` records each
             of the first 100, then ever fewer (35 for each doubling), and the last; `all` records each.
         page: leave `report.html`, a page to send; `auto` does if `figures` does.
         trackers: where config, metrics, figures, checkpoint and status go besides the run's own files.
