@@ -67,7 +67,7 @@ def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
         files = write_trace_files(run_dir, found)
         summary["files"] = [str(path) for path in files]
         write_json(run_dir / "summary.json", summary)
-        for part in trace_tables(found):
+        for part in trace_tables(found, show_all=config.show == "all"):
             console.print(part)
         if found["exchange"] is not None:
             for table in exchange_tables(found["exchange"]):

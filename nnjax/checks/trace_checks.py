@@ -11,6 +11,7 @@ from itertools import pairwise
 from math import prod
 
 from nnjax.checks.data_checks import Problems
+from nnjax.checks.sparse import recorded_steps, sparse_steps
 from nnjax.config.data_options import TextbookData
 from nnjax.config.diagnostics import Origins, Problem, raise_problems
 from nnjax.config.errors import IncompatibleError
@@ -20,6 +21,7 @@ from nnjax.config.training_options import SGD, Textbook
 from nnjax.data.dataset_spec import DatasetSpec
 
 MOST_ROWS = 200_000
+MOST_ITERATIONS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,11 @@ def _trials(config: TraceConfig) -> Problems:
 
 def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:
     batch = config.training.global_batch_size
-    rows = config.iterations * rows_of_iteration(config, spec, batch)
+    if config.iterations > MOST_ITERATIONS:
+        yield Problem("iterations", config.iterations, f"must be at most {MOST_ITERATIONS:,}")
+        return
+    recorded = len(recorded_steps(config.report.records, config.iterations))
+    rows = recorded * rows_of_iteration(config, spec, batch)
     if rows <= MOST_ROWS:
         return
     said = f"the trace would have {rows:,} rows, more than {MOST_ROWS:,}"
@@ -105,13 +111,18 @@ def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:
         reason = f"{said}, already for one iteration of one example; choose data with fewer inputs{smaller}"
         yield Problem("model", config.model.name, reason)
     elif (most := MOST_ROWS // rows_of_iteration(config, spec, batch)) >= 1:
-        yield Problem("iterations", config.iterations, f"{said}; must be at most {most}")
+        yield Problem("iterations", config.iterations, f"{said}; must be at most {_longest(config, most)}")
     else:
-        iterations = min(config.iterations, MOST_ROWS // rows_of_iteration(config, spec, 1))
-        each = MOST_ROWS // iterations
+        iterations = min(config.iterations, _longest(config, MOST_ROWS // rows_of_iteration(config, spec, 1)))
+        each = MOST_ROWS // len(recorded_steps(config.report.records, iterations))
         most = bisect_right(range(1, batch + 1), each, key=lambda size: rows_of_iteration(config, spec, size))
         reason = f"{said}; must be at most {most} for iterations={iterations}"
         yield Problem("training.global_batch_size", batch, reason)
+
+
+def _longest(config: TraceConfig, recorded: int) -> int:
+    """The largest number of iterations of which `recorded` are recorded."""
+    return recorded if config.report.records == "all" else sparse_steps(MOST_ITERATIONS)[recorded - 1]
 
 
 def rows_of_iteration(config: TraceConfig, spec: DatasetSpec, batch: int) -> int:

@@ -174,10 +174,12 @@ class TraceConfig(Config):
     """`python -m experiments.trace`: the first steps of an experiment, every operation shown.
 
     Attributes:
-        iterations: how many training steps to show; `training.duration` sets only the schedule's length.
+        iterations: how many training steps to do, at most a million; `training.duration` sets only the schedule's length.
+        show: `some` sums up long tables in the terminal, `all` prints every row of every recorded iteration.
     """
 
     iterations: PositiveInt
+    show: Literal["some", "all"] = "some"
 
 
 @dataclass(frozen=True, kw_only=True)

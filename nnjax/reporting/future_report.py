@@ -112,7 +112,7 @@ def future_table(future: FutureLike) -> Table:
         spread = [f"{future.spread[row]:.3g}"] if many else []
         table.add_row(future.labels[row], f"{future.values[row]:.4g}", *ends, *spread)
         if count > _MAX_ROWS and row == _MAX_ROWS // 2 - 1:
-            table.add_row("…", *[""] * (len(table.columns) - 1))
+            table.add_row(f"… {count - _MAX_ROWS} more in forecast.csv", *[""] * (len(table.columns) - 1))
     return table
 
 

@@ -67,6 +67,8 @@ def best_table(best: Sequence[Row], objectives: Sequence[str], keys: Sequence[st
     for row in best[:_MOST_ROWS]:
         facts = [f"{row[name]:,}" if isinstance(row.get(name), int) else number_text(row.get(name)) for name in names]
         table.add_row(str(row["trial"]), *(number_text(row[name]) for name in (*objectives, *keys)), *facts)
+    if len(best) > _MOST_ROWS:
+        table.caption, table.caption_justify = f"… {len(best) - _MOST_ROWS} more in search.csv", "left"
     return table
 
 

@@ -56,7 +56,7 @@ def sweep_plan_table(rows: Sequence[PlanRow]) -> FittedTable:
         for place in sorted(shown)
     ]
     if len(rows) > _MOST_ROWS:
-        table.append(Row(["…", *("" for _ in columns[1:])], ends_section=True))
+        table.append(Row([f"… {len(rows) - _MOST_ROWS} cheaper rows", *("" for _ in columns[1:])], ends_section=True))
     count = sum(len(row.jobs) for row in rows)
     flops = si_text(sum(len(row.jobs) * row.flops for row in rows))
     seconds = seconds_text(sum(len(row.jobs) * row.seconds for row in rows))

@@ -13,12 +13,14 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nnjax.checks.sparse import records_text
 from nnjax.reporting.closing_texts import dead_neurons_text
 
 MAX_ROWS = 80
 """An iteration with more rows is summarised by the ranges of its values."""
 
 _MAX_ITERATIONS = 10
+_ELSEWHERE = "trace.html and trace.csv; show=all prints them here"
 _RESULTS = {"z", "y", "loss", "probability", "delta", "weight"}
 _RANGES = {"z": "z", "y": "y", "delta": "δ", "gradient": "∂E/∂w", "weight": "new w"}
 _LEGEND = (
@@ -28,27 +30,32 @@ _LEGEND = (
 Trace = Mapping[str, Any]
 
 
-def trace_tables(trace: Trace) -> Iterator[RenderableType]:
+def trace_tables(trace: Trace, *, show_all: bool = False) -> Iterator[RenderableType]:
     """Yields a trace's texts and tables, in order.
 
     Args:
         trace: the content of `trace.json`.
+        show_all: whether every row of every recorded iteration is shown; otherwise the files have more.
     """
     settings = trace["settings"]
     yield Text(f"{trace['title']}, {settings['loss']}, {settings['precision']}", style="bold")
     yield Text(f"{settings['learning_rate_rule']}", style="dim")
+    if settings["recorded"] < settings["iterations"]:
+        yield Text(f"Recorded: {records_text(settings['recorded'], settings['iterations'], 'iterations')}")
     yield Text(_LEGEND, style="dim")
     by_iteration = {number: list(rows) for number, rows in groupby(trace["rows"], key=lambda row: row["iteration"])}
-    before = 0
-    for iteration in _some(trace["iterations"]):
+    shown = list(trace["iterations"]) if show_all else _some(trace["iterations"])
+    left_out = [iteration["number"] for iteration in trace["iterations"] if iteration not in shown]
+    for iteration in shown:
         number = iteration["number"]
-        if number > before + 1:
-            yield Text(f"\n… iterations {before + 1} to {number - 1} are in trace.csv")
-        before = number
-        yield from _iteration(iteration, by_iteration[number], settings["batch_size"])
+        if left_out and iteration is shown[-1]:
+            span = f"iterations {left_out[0]} to {left_out[-1]}"
+            which = span if len(left_out) == left_out[-1] - left_out[0] + 1 else f"{len(left_out)} of {span}"
+            yield Text(f"\n… {which} are in {_ELSEWHERE}")
+        yield from _iteration(iteration, by_iteration[number], settings["batch_size"], show_all=show_all)
     yield ""
-    yield losses_table(trace["iterations"])
-    for iteration in _some(trace["iterations"]):
+    yield losses_table(trace["iterations"], show_all=show_all)
+    for iteration in shown:
         for remark in iteration["remarks"]:
             yield Text(f"Iteration {iteration['number']}: {remark}", style="yellow")
     if dead := dead_neurons_text(trace):
@@ -62,12 +69,12 @@ def _some(iterations: Sequence[Trace]) -> list[Trace]:
     return list(iterations) if len(iterations) <= _MAX_ITERATIONS else [*iterations[: _MAX_ITERATIONS - 1], iterations[-1]]
 
 
-def _iteration(iteration: Trace, rows: Sequence[Trace], batch_size: int) -> Iterator[RenderableType]:
+def _iteration(iteration: Trace, rows: Sequence[Trace], batch_size: int, *, show_all: bool) -> Iterator[RenderableType]:
     rate, loss = number_text(iteration["learning_rate"]), number_text(iteration["loss"])
     yield Text(f"\nIteration {iteration['number']}: learning rate {rate}, loss {loss}", style="bold")
-    if len(rows) > MAX_ROWS:
+    if len(rows) > MAX_ROWS and not show_all:
         yield _ranges_table(rows)
-        yield Text(f"{len(rows):,} rows, one an operation: too many to show here, all of them in trace.csv", style="dim")
+        yield Text(f"{len(rows):,} rows, one an operation: too many to show here; all of them are in {_ELSEWHERE}", style="dim")
         return
     for phase, found in groupby(rows, key=lambda row: row["phase"]):
         yield _phase_table(phase, list(found), batch_size)
@@ -109,13 +116,14 @@ def _ranges_table(rows: Sequence[Trace]) -> Table:
     return table
 
 
-def losses_table(iterations: Iterable[Trace]) -> Table:
-    """Each iteration's loss on its batch, before and after the update."""
+def losses_table(iterations: Iterable[Trace], *, show_all: bool = False) -> Table:
+    """Each iteration's loss on its batch, before and after the update; of many the first ones and the last."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("iteration", "learning rate", "loss before", "loss after"):
         table.add_column(name, no_wrap=True)
+    every = list(iterations)
     before = 0
-    for iteration in _some(list(iterations)):
+    for iteration in every if show_all else _some(every):
         if iteration["number"] > before + 1:
             table.add_row("…")
         before = iteration["number"]

@@ -174,6 +174,19 @@ def passes(
     return Passes(tuple(LayerValues(*values) for values in layers), losses, gradients)
 
 
+def mean_gradients(
+    loss: Loss, network: SplitNetwork, params: Pytree, model_state: Pytree, inputs: ArrayLike, targets: ArrayLike
+) -> tuple[Array, Pytree]:
+    """Each example's loss [b], and the gradients of their mean, shaped like the parameters; arguments as for `passes`."""
+
+    def mean(params: Pytree) -> tuple[Array, Array]:
+        losses, _ = batch_losses(loss, network, params, model_state, inputs, targets)
+        return losses.mean(), losses
+
+    gradients, losses = jax.grad(mean, has_aux=True)(params)
+    return losses, gradients
+
+
 @partial(jax.jit, static_argnums=(0, 1))
 def _passes(
     loss: Loss, network: SplitNetwork, params: Pytree, model_state: Pytree, inputs: Array, targets: Array
@@ -185,13 +198,9 @@ def _passes(
         _, probed = forward(network, params, model_state, inputs, z_probes, y_probes)
         return example_loss(loss, next(reversed(probed.values())), targets).sum()
 
-    def mean(params: Pytree) -> tuple[Array, Array]:
-        losses, _ = batch_losses(loss, network, params, model_state, inputs, targets)
-        return losses.mean(), losses
-
     zeros = jax.tree.map(jnp.zeros_like, zs)
     delta, d_y = jax.grad(total, argnums=(0, 1))(zeros, zeros)
-    gradients, losses = jax.grad(mean, has_aux=True)(params)
+    losses, gradients = mean_gradients(loss, network, params, model_state, inputs, targets)
     activations = layer_activations(nnx.merge(network.eval_graph, params, model_state, copy=True))
     layers = [(zs[name], ys[name], slope_of(activations[name], zs[name]), d_y[name], delta[name]) for name in zs]
     return layers, losses, gradients

@@ -2,12 +2,14 @@
 
     found = trace(config, load(config.data), devices)
     found["iterations"][0]["loss"]           # 0.019208
+    found["settings"]["recorded"]            # 2; of many iterations fewer, as report.records has it
     found["rows"][0]["formula"]              # "w_a1 × x1"
 
 Uses training's network, loss, differentiation and optimizer, in float64 instead of float32.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from nnjax.checks.plan import make_plan
+from nnjax.checks.sparse import recorded_steps
 from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Textbook
@@ -37,6 +40,7 @@ from nnjax.textbook.passes import (
     weights_of,
 )
 from nnjax.textbook.rows import Step, TracedLayer, step_rows
+from nnjax.textbook.skipping import Skipping
 from nnjax.training.losses import definition_of
 from nnjax.training.optimizers import make_optimizer
 from nnjax.training.state import Pytree, SplitNetwork
@@ -46,7 +50,7 @@ _SUBTRACTS = "new weight = weight − learning rate × gradient; the loss falls 
 
 
 def trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device]) -> dict[str, Any]:
-    """Runs `config.iterations` steps and records each operation.
+    """Runs `config.iterations` steps and records each operation of those that `report.records` asks for.
 
     Examples come in dataset order, neither shuffled nor augmented: iteration i takes the i-th batch, and after the last batch
     the first again. If the loss, a gradient or a weight is no longer finite, the trace ends and `stopped` gives the reason.
@@ -73,7 +77,7 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
         "title": f"{config.model.name} on {config.data.name}",
         "settings": _settings(config),
         "classes": list(dataset.class_names) or None,
-        "network": _network(layers),
+        "network": _network(layers, params),
         "examples": [],
         "iterations": [],
         "final": None,
@@ -88,8 +92,14 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
     watch = DeadNeurons(layers, network, config, dataset)
     dead = watch.names(params, model_state)
     update = jax.jit(optimizer.update)
-    opt_state, after = optimizer.init(params), None
-    for index in range(config.iterations):
+    after = None
+    numbers = recorded_steps(config.report.records, config.iterations)
+    steps = Skipping(config, dataset, network, model_state, optimizer).before(numbers, params, optimizer.init(params))
+    following = next(steps, None)
+    while following is not None:
+        index, params, opt_state = following
+        if found["iterations"] and index > found["iterations"][-1]["number"]:  # iterations were skipped
+            dead = watch.names(params, model_state)
         inputs, targets = _batch(config, dataset, index)
         values = passes(config.loss, network, params, model_state, inputs, targets)
         updates, opt_state = update(values.gradients, opt_state, params)
@@ -134,6 +144,10 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
             optimizer_update(step),
         ]
         params, dead = new_params, dead_after
+        try:
+            following = steps.send((params, opt_state))
+        except StopIteration:
+            break
     final_weights = _weights(weights_of(names, params, model_state))
     found["final"] = {"loss": None if after is None else tidy(after), **final_weights, "dead": dead}
     return found
@@ -172,28 +186,39 @@ def _probabilities(config: TraceConfig, outputs: Numbers) -> Numbers | None:
 
 
 def _settings(config: TraceConfig) -> dict[str, Any]:
+    adds = isinstance(config.optimizer, Textbook)
     return {
         "model": config.model.name,
         "data": config.data.name,
         "loss": config.loss.name,
+        "loss_options": _options(config.loss),
         "optimizer": config.optimizer.name,
-        "learning_rate_rule": _ADDS if isinstance(config.optimizer, Textbook) else _SUBTRACTS,
+        "adds": adds,
+        "learning_rate_rule": _ADDS if adds else _SUBTRACTS,
         "batch_size": config.training.global_batch_size,
         "iterations": config.iterations,
+        "recorded": len(recorded_steps(config.report.records, config.iterations)),
         "learn_biases": config.model.learn_biases if isinstance(config.model, TwoNeuron | Neurons) else True,
         "precision": "float64",
     }
 
 
-def _network(layers: Sequence[TracedLayer]) -> dict[str, Any]:
+def _options(option: Any) -> dict[str, Any]:
+    """An option's numbers besides its name: the slope of leaky_relu, the smoothing of cross_entropy."""
+    return {name: value for name, value in asdict(option).items() if name != "name"}
+
+
+def _network(layers: Sequence[TracedLayer], params: Pytree) -> dict[str, Any]:
     return {
         "inputs": list(layers[0].inputs),
         "layers": [
             {
                 "name": layer.name,
                 "activation": layer.activation.name,
+                "activation_options": _options(layer.activation),
                 "neurons": list(layer.neurons),
                 "has_bias": layer.has_bias,
+                "learns_bias": "bias" in params[layer.name],
             }
             for layer in layers
         ],

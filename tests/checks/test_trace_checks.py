@@ -25,8 +25,8 @@ def config_of(*overrides):
         ("model=fnn model.dropout=0.5", "model.dropout=0.5: a trace shows plain neurons; must be 0"),
         ("data.inputs=[[1,1,1],[2,2,2]] data.targets=[[1],[0]] data.validation=0.5", "data.validation=0.5: a trace takes"),
         (
-            "iterations=1000000",
-            "iterations=1000000: the trace would have 35,000,000 rows, more than 200,000; must be at most 5714",
+            "iterations=1000001",
+            "iterations=1000001: must be at most 1,000,000",
         ),
         ("model=fnn data=mnist optimizer=sgd", "model=fnn: the trace would have"),
     ],
@@ -52,9 +52,21 @@ def test_the_limit_that_is_proposed_is_the_largest_that_fits():
     with pytest.raises(IncompatibleError):
         config_of(*overrides, f"training.global_batch_size={most + 1}")
     with pytest.raises(IncompatibleError, match="must be at most 5714"):
-        config_of("iterations=5715")
-    config = config_of("iterations=5714")
+        config_of("iterations=5715", "report.records=all")
+    config = config_of("iterations=5714", "report.records=all")
     assert 5714 * rows_of_iteration(config, dataset_spec(config.data), 1) <= MOST_ROWS
+
+
+def test_sparse_records_allow_more_iterations():
+    assert config_of("iterations=1000000").iterations == 1_000_000
+    overrides = ["experiment=two_gpus", "parallel.devices=1"]
+    with pytest.raises(IncompatibleError, match=r"^iterations=1000000: .* must be at most \d+") as error:
+        config_of(*overrides, "iterations=1000000")
+    most = int(str(error.value).partition("at most ")[2].split()[0])
+    assert most > 100
+    config_of(*overrides, f"iterations={most}")
+    with pytest.raises(IncompatibleError):
+        config_of(*overrides, f"iterations={most + 1}")
 
 
 @pytest.mark.parametrize(

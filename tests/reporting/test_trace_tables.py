@@ -16,6 +16,9 @@ def a_row(iteration=1, phase="forward", layer=1, neuron="a", quantity="z", symbo
     return row | more
 
 
+ELSEWHERE = "trace.html and trace.csv; show=all prints them here"
+
+
 def a_check(what="hand formula", iteration=1, agrees=True, note="", difference=1e-17, compared=6):
     numbers = {"largest_difference": difference, "relative": difference, "compared": compared, "of": 6}
     return {"iteration": iteration, "what": what, "agrees": agrees, "note": note, **numbers}
@@ -30,6 +33,8 @@ def a_trace(rows=None, iterations=1, checks=None, remarks=(), batch_size=1):
             "precision": "float64",
             "learning_rate_rule": "new weight = weight + learning rate × gradient",
             "batch_size": batch_size,
+            "iterations": iterations,
+            "recorded": iterations,
         },
         "network": {"inputs": ["x1"], "layers": []},
         "examples": [],
@@ -100,20 +105,38 @@ def test_long_numbers_fold_and_lose_nothing():
 def test_an_iteration_too_long_is_summed_up_and_says_where_it_is():
     rows = [a_row(symbol=f"z_{i}", value=float(i)) for i in range(MAX_ROWS + 1)]
     text = printed(*trace_tables(a_trace(rows)))
-    assert f"{MAX_ROWS + 1} rows, one an operation: too many to show here, all of them in trace.csv" in " ".join(text.split())
+    assert f"{MAX_ROWS + 1} rows, one an operation: too many to show here; all of them are in {ELSEWHERE}" in " ".join(
+        text.split()
+    )
     assert ["1", "z", "0", str(MAX_ROWS)] in [line.split() for line in text.splitlines()]
     assert "z_5" not in text
     assert "z_5" in printed(*trace_tables(a_trace(rows[:MAX_ROWS])))
+    assert "z_5" in printed(*trace_tables(a_trace(rows), show_all=True))
 
 
 def test_of_many_iterations_the_first_ones_and_the_last_are_shown():
     text = screen(iterations=30)
     assert [number for number in range(1, 31) if f"Iteration {number}:" in text] == [*range(1, 10), 30]
-    assert "… iterations 10 to 29 are in trace.csv" in text
+    assert f"… iterations 10 to 29 are in {ELSEWHERE}" in " ".join(text.split())
+    assert "Recorded" not in text
     numbers = [
         line.split()[0] for line in printed(losses_table(a_trace(iterations=30)["iterations"])).splitlines()[3:] if line.split()
     ]
     assert numbers == [*map(str, range(1, 10)), "…", "30"]
+    text = printed(*trace_tables(a_trace(iterations=30), show_all=True))
+    assert all(f"Iteration {number}:" in text for number in range(1, 31))
+    assert "…" not in text
+
+
+def test_sparse_records_are_named():
+    trace = a_trace(iterations=12)
+    trace["settings"] |= {"iterations": 500, "recorded": 12}
+    trace["iterations"][-1]["number"] = trace["rows"][-1]["iteration"] = 500
+    text = " ".join(printed(*trace_tables(trace)).split())
+    assert "Recorded: 12 of 500 iterations: each of the first 100, then ever fewer" in text
+    assert f"… iterations 10 to 11 are in {ELSEWHERE}" in text
+    trace["iterations"][-2]["number"] = trace["rows"][-2]["iteration"] = 400
+    assert f"… 2 of iterations 10 to 400 are in {ELSEWHERE}" in " ".join(printed(*trace_tables(trace)).split())
 
 
 def test_remarks_are_shown_with_their_iteration():
