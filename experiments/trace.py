@@ -1,15 +1,17 @@
-"""Shows every number of the first training steps: `python -m experiments.trace iterations=2`.
+"""Shows every number of the first training steps: `python -m experiments.trace iterations=2`, or `… trace.json`.
 
 Writes each product, sum, activation, derivative, error term, adjustment and new weight with its formula to the terminal and to
 `trace.html`, `trace.csv` and `trace.json`. Computed by training's own code in float64, and checked against formulas by hand.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nnjax.cli import command
+from nnjax.cli.process import complain
 from nnjax.config.errors import DivergedError, UserError
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TraceConfig
@@ -21,7 +23,15 @@ from nnjax.reporting.trace_tables import trace_tables
 
 
 def main() -> None:
-    """The command line."""
+    """The command line; its first word may be the path of a trace.json, whose experiment is traced."""
+    if len(sys.argv) > 1 and "=" not in sys.argv[1] and not sys.argv[1].startswith(("-", "+", "~")):
+        from nnjax.textbook.trace_overrides import overrides_of_file
+
+        try:
+            sys.argv[1:2] = overrides_of_file(Path(sys.argv[1]))
+        except UserError as error:
+            complain(error)
+            sys.exit(error.exit_code)
     command.run("trace", TraceConfig, trace)
 
 
