@@ -105,7 +105,8 @@ BAD_PAIRS = [
     (
         f"{TEXTBOOK} loss=cross_entropy",
         {},
-        "loss=cross_entropy: needs classes; data=textbook has real-valued targets; choose loss=mse or loss=half_mse",
+        "loss=cross_entropy: needs classes; data=textbook has real-valued targets; choose loss=mse or loss=half_mse, or name "
+        "the classes: data.classes=[cat,dog] data.targets=[dog]",
     ),
     (
         "",
