@@ -54,10 +54,8 @@ def test_output(command, parts, tmp_path):
     drawn = {f"{path.stem}.png" for kind in ("png", "html") for path in tmp_path.rglob(f"*.{kind}")}
     same = alike if verb == "train" else str.__eq__
     for page, (text, images) in parts.items():
-        lines = iter(normal(printed.splitlines()))
-        for expected in normal(RUN_DIR.sub("RUN", line) for line in text):
-            found = expected == "…" or any(same(expected, line) for line in lines)
-            assert found, f"{page}: {expected!r} does not come, or not then, in\n{printed}"
+        fault = first_difference(normal(RUN_DIR.sub("RUN", line) for line in text), normal(printed.splitlines()), same)
+        assert fault is None, f"{page}: {fault} in\n{printed}"
         assert all(any(image.endswith(name) for name in drawn) for image in images), (images, drawn)
 
 
@@ -71,6 +69,40 @@ def test_what_to_try_next(command, parts, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as end:
         import_module(f"experiments.{verb}").main()
     assert end.value.code == 0
+
+
+def first_difference(shown, printed, same):
+    """Where a page's lines are not those printed: each line must follow the one before, except after a line "…"."""
+    place, cut = 0, False
+    for expected in shown:
+        if expected == "…":
+            cut = True
+            continue
+        ahead = range(place, len(printed) if cut else min(place + 1, len(printed)))
+        found = next((index for index in ahead if same(expected, printed[index])), None)
+        if found is None:
+            return f"{expected!r} does not come, or not then, or after lines that are left out without a …,"
+        place, cut = found + 1, False
+    return None if cut or place == len(printed) else f"the lines from {printed[place]!r} on are left out without a …"
+
+
+@pytest.mark.parametrize(
+    ("shown", "whole"),
+    [
+        (["a", "b", "c"], True),
+        (["a", "…", "c"], True),
+        (["…", "c"], True),
+        (["a", "…"], True),
+        (["a", "c"], False),
+        (["b", "c"], False),
+        (["a", "b"], False),
+        (["a", "…", "b"], False),  # nothing marks the end
+        (["a", "b", "d"], False),
+        (["a", "b", "c", "c"], False),
+    ],
+)
+def test_what_is_left_out_must_be_marked(shown, whole):
+    assert (first_difference(shown, ["a", "b", "c"], str.__eq__) is None) == whole
 
 
 def words(command):
