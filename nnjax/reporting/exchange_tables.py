@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from nnjax.config.neuron_names import weight_symbol
 from nnjax.reporting.text import number_text
 
 _MAX_DEVICES = 4  # columns
@@ -64,12 +65,11 @@ def _layer_table(layer: Mapping[str, Any], devices: Sequence[Mapping[str, Any]])
     columns = [*own, layer["average"], layer["single_device"], layer["neuron_averaging"]]
     form = _format(columns)
     for index, neuron in enumerate(layer["neurons"][:_MAX_NEURONS]):
-        symbol = f"w_{neuron}{',' if '.' in neuron else ''}"
         rows = [column["weights"][index][:_MAX_INPUTS] for column in columns]
         for place, values in enumerate(zip(*rows, strict=True), start=1):
-            table.add_row(f"{symbol}{place}", *(_text(value, form) for value in values))
+            table.add_row(weight_symbol(neuron, place), *(_text(value, form) for value in values))
         if layer["average"]["biases"] is not None:
-            table.add_row(f"{symbol}0", *(_text(column["biases"][index], form) for column in columns))
+            table.add_row(weight_symbol(neuron, 0), *(_text(column["biases"][index], form) for column in columns))
         table.add_section()
     shown = _shown(layer, devices)
     return Group(table, Text(f"shown: {', '.join(shown)}; all of them are in trace.json\n", style="dim")) if shown else table

@@ -73,7 +73,7 @@ def parts_of_test(
             parts["loss_std"] = float(np.std(np.asarray(losses, np.float64), ddof=1))
         if class_names:
             parts |= _classified(inputs if is_image else None, targets, outputs, losses, class_names, from_logits)
-        elif forecast is None:
+        elif forecast is None and len(losses) > 1:  # one example is a dot
             parts["regression"] = _regression(targets, outputs)
     if kernel is not None:
         shown = _first_layer(kernel, inputs.shape[1:] if is_image else ())

@@ -8,6 +8,7 @@ Each takes plain values from the run's files and returns the sections that these
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nnjax.config.neuron_names import weight_symbols
 from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, inline_svg, numbers, thinned
 from nnjax.reporting.page_blocks import Block, Drawing, Picture, Pictures, Section, Table, Words
 from nnjax.reporting.text import metric_text, percent_text, temperature_text
@@ -35,11 +36,17 @@ def curve_sections(records: Sequence[Mapping[str, Any]]) -> list[Section]:
     weights = [record for record in records if record.get("split") == "weights"]
     if weights:
         names = [name for name in weights[0] if name not in _ABOUT]
-        steps = [record["step"] for record in weights]
-        lines = [Line(name, steps, [record.get(name) for record in weights]) for name in names[:MOST_LINES]]
+        steps, symbols = [record["step"] for record in weights], _symbols(names)
+        lines = [Line(symbols[name], steps, [record.get(name) for record in weights]) for name in names[:MOST_LINES]]
         more = [Words(f"The first {MOST_LINES} of {len(names)} weights.", "note")] if len(names) > MOST_LINES else []
         sections.append(Section("Weights", [drawing(Chart("weights", "step", lines), "weights"), *more]))
     return sections
+
+
+def _symbols(names: Sequence[str]) -> dict[str, str]:
+    """The weights' symbols, as in a trace; their recorded names where symbols would be equal, as of two convolutions."""
+    symbols = weight_symbols(names)
+    return symbols if len(set(symbols.values())) == len(names) else {name: name for name in names}
 
 
 def _curves(records: Sequence[Mapping[str, Any]]) -> list[Chart]:

@@ -171,14 +171,22 @@ class _Job:
 def _names(results: Sequence[JobResult]) -> list[str]:
     """Names the jobs by the overrides in which they differ: `relu` for one override, `activation=relu seed=1` for several.
 
-    Jobs with equal overrides are numbered.
+    A number does not say what it is: `seed=1`. Jobs with equal overrides are numbered.
     """
     settings, differing = differing_overrides([result.overrides for result in results])
     names = []
     for setting in settings:
-        words = [setting.get(key, "") if len(differing) == 1 else f"{key}={setting.get(key, '')}" for key in differing]
+        words = [f"{key}={setting.get(key, '')}" for key in differing]
+        if len(differing) == 1:
+            value, leaf = setting.get(differing[0], ""), differing[0].rpartition(".")[2]
+            words = [value if _says_what_it_is(value) else f"{leaf}={value}"]
         names.append(" ".join(words))
     return numbered(names, [result.number for result in results])
+
+
+def _says_what_it_is(value: str) -> bool:
+    """Whether a value is a name, such as relu; numbers and truth values are not."""
+    return value[:1].isalpha() and value.lower() not in ("true", "false", "null", "nan", "inf")
 
 
 def _loss_names(losses: Mapping[str, Mapping[str, object]]) -> dict[str, str]:

@@ -25,11 +25,11 @@ from jax import Array, lax
 from numpy.typing import ArrayLike
 
 from nnjax.checks.plan import make_plan
+from nnjax.config.neuron_names import neuron_names
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Loss
 from nnjax.models.activations import activation
 from nnjax.parallel.placement import AXIS, Placement
-from nnjax.textbook.notation import neuron_names
 from nnjax.textbook.passes import batch_losses, forward, layer_activations
 from nnjax.training.losses import example_loss
 from nnjax.training.optimizers import make_optimizer

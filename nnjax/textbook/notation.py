@@ -1,12 +1,9 @@
-"""Names and notation of a trace: neurons a, b, c, weights w_a1, numbers and sums.
+"""Notation of a trace: numbers, sums and rows; the names of neurons and weights are in `nnjax.config.neuron_names`.
 
-neuron_names([4, 4, 1])       # [["a", "b", "c", "d"], ["e", "f", "g", "h"], ["i"]]
-weight_symbol("a", 0)         # "w_a0", the bias weight
 sum_text([0.02, -0.1])        # "0.02 − 0.1"
 """
 
 from collections.abc import Sequence
-from string import ascii_lowercase
 from typing import Any
 
 Row = dict[str, Any]
@@ -56,19 +53,6 @@ def terms_text(terms: Sequence[str]) -> str:
 def _abridged(terms: Sequence[str], gap: str) -> list[str]:
     """A sum's terms after the first, with the middle of a long sum left out."""
     return list(terms) if len(terms) < _MAX_TERMS else [*terms[: _MAX_TERMS - 3], gap, terms[-1]]
-
-
-def neuron_names(sizes: Sequence[int]) -> list[list[str]]:
-    """The neurons' names, layer by layer: the textbook's letters for up to 26 neurons, else ``h1.3``."""
-    if sum(sizes) <= len(ascii_lowercase):
-        letters = iter(ascii_lowercase)
-        return [[next(letters) for _ in range(size)] for size in sizes]
-    return [[f"h{layer}.{place}" for place in range(1, size + 1)] for layer, size in enumerate(sizes, start=1)]
-
-
-def weight_symbol(neuron: str, place: int) -> str:
-    """A neuron's weight for input number `place`, counted from 1; 0 is the bias input: ``w_a1``, ``w_h1.3,12``."""
-    return f"w_{neuron}{',' if '.' in neuron else ''}{place}"
 
 
 def row(at: Row, place: int | None, quantity: str, symbol: str, f: str, numbers: str, value: float) -> Row:

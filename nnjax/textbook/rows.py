@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from nnjax.config.neuron_names import weight_symbol
 from nnjax.config.options import Activation
 from nnjax.config.training_options import Loss
 from nnjax.textbook.error_rows import error_rows, output_error
 from nnjax.textbook.formulas import formula, with_numbers
-from nnjax.textbook.notation import Row, number, operand, row, sum_text, terms_text, weight_symbol
+from nnjax.textbook.notation import Row, number, operand, row, sum_text, terms_text
 from nnjax.textbook.passes import Numbers, Passes, Weights
 
 

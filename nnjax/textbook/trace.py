@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nnjax.checks.plan import make_plan
 from nnjax.checks.sparse import recorded_steps
+from nnjax.config.neuron_names import neuron_names
 from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Textbook
@@ -29,7 +30,7 @@ from nnjax.textbook.checks import finite_differences, hand_formula, kinked_layer
 from nnjax.textbook.dead_neurons import DeadNeurons
 from nnjax.textbook.examples import trace_inputs, trace_targets
 from nnjax.textbook.exchange import exchange
-from nnjax.textbook.notation import neuron_names, number, tidy
+from nnjax.textbook.notation import number, tidy
 from nnjax.textbook.passes import (
     Numbers,
     Weights,

@@ -1,5 +1,6 @@
 import io
 import math
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -13,10 +14,12 @@ from nnjax.reporting.figures import (
     confusion_matrix,
     draw_run,
     first_layer_filters,
+    job_bars,
     learning_curves,
     regression_fit,
     worst_mistakes,
 )
+from nnjax.reporting.figures import curves as curve_figures
 from nnjax.reporting.figures.canvas import line_styles
 from nnjax.reporting.figures.job_bars import draw_sweep
 from nnjax.reporting.figures.weight_curves import weight_curves
@@ -181,6 +184,49 @@ def test_regression_fit(draw, examples, outputs):
     assert not same(draw(regression_fit, targets, targets), draw(regression_fit, targets, targets + 0.5))
 
 
+def texts_of(monkeypatch, draw, *arguments, **options):
+    """The texts of a figure: those of its axes, and those beside them."""
+    found = []
+    original = curve_figures.canvas
+
+    @contextmanager
+    def canvas(*given, **more):
+        with original(*given, **more) as figure:
+            yield figure
+            figure.draw_without_rendering()
+            found.extend(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+    monkeypatch.setattr(curve_figures, "canvas", canvas)
+    draw(*arguments, **options)
+    return " ".join(found)
+
+
+def test_r_squared_is_none_of_a_series(monkeypatch, tmp_path):
+    targets = np.random.default_rng(0).normal(size=(20, 1))
+    path = tmp_path / "fit.png"
+    assert "R²" in texts_of(monkeypatch, regression_fit, targets, targets + 0.5, path)
+    series = texts_of(monkeypatch, regression_fit, targets, targets + 0.5, path, scaled=True)
+    assert "R²" not in series
+    assert "predicted, scaled, one step ahead" in series
+
+
+def test_nearly_equal_values_have_plain_ticks(monkeypatch, tmp_path):
+    targets = np.array([[0.9999], [0.99991]])
+    text = texts_of(monkeypatch, regression_fit, targets, targets, tmp_path / "fit.png")
+    assert "e−" not in text
+    assert "0.99" in text
+
+
+def test_a_sweeps_losses_have_a_log_scale_from_a_decade_on(monkeypatch, tmp_path):
+    scales = []
+    monkeypatch.setattr(
+        job_bars, "log_scale_if_wide", lambda axes, values, times: scales.append(max(values) > times * min(values))
+    )
+    for last in (0.5, 0.05):
+        draw_sweep({"seed=0": records([1.0, last]), "seed=1": records([1.0, 0.7])}, tmp_path / "losses.png")
+    assert scales == [False, True]
+
+
 def test_drawing_leaves_matplotlib_as_it_was(draw):
     before = dict(matplotlib.rcParams)
     draw(first_layer_filters, np.ones((3, 3, 1, 4)))
@@ -235,6 +281,9 @@ def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
     results = {"targets": values, "outputs": values, "losses": np.zeros(10)}
     regression = draw_run(tmp_path, inputs=values, **results, class_names=(), from_logits=False)
     assert names(regression) == ["learning_curves.png", "regression_fit.png"]
+    one = {"targets": values[:1], "outputs": values[:1], "losses": np.zeros(1)}
+    single = draw_run(tmp_path, inputs=values[:1], **one, class_names=(), from_logits=False)
+    assert names(single) == ["learning_curves.png"]  # one dot is no picture
 
 
 @pytest.mark.parametrize(

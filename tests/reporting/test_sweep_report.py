@@ -26,8 +26,8 @@ def drawn(monkeypatch):
 def test_jobs_are_called_by_what_sets_them_apart(tmp_path, monkeypatch, capsys):
     given = drawn(monkeypatch)
     show_sweep(tmp_path, [job(tmp_path, n, f"seed={n}", "model=fnn", losses=[1.0, 0.5]) for n in range(2)])
-    assert list(given) == ["0", "1"]
-    assert [record["loss"] for record in given["1"]] == [1.0, 0.5]
+    assert list(given) == ["seed=0", "seed=1"]
+    assert [record["loss"] for record in given["seed=1"]] == [1.0, 0.5]
     assert "losses.png" in capsys.readouterr().out
 
 

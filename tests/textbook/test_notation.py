@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.textbook.notation import exponent, neuron_names, number, operand, squared, sum_text, terms_text, tidy, weight_symbol
+from nnjax.textbook.notation import exponent, number, operand, squared, sum_text, terms_text, tidy
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,3 @@ def test_sums_read_as_written_by_hand():
     assert operand(-2.0) == "(−2)"
     assert (squared("−2"), squared("2"), squared("2e−06")) == ("(−2)²", "2²", "(2e−06)²")
     assert (exponent("−2"), exponent("2e−06")) == ("−2", "(2e−06)")
-
-
-def test_neurons_are_lettered_while_letters_last():
-    assert neuron_names([1, 1]) == [["a"], ["b"]]
-    assert neuron_names([25, 1])[1] == ["z"]
-    assert neuron_names([26, 1]) == [[f"h1.{i}" for i in range(1, 27)], ["h2.1"]]
-    assert weight_symbol("a", 0) == "w_a0"
-    assert weight_symbol("h1.3", 12) == "w_h1.3,12"

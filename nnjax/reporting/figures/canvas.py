@@ -152,10 +152,10 @@ def line_styles(count: int) -> list[dict[str, Any]]:
     return [{"color": colours[i % 5], "linestyle": styles[i % 4]} for i in range(count)]
 
 
-def log_scale_if_wide(axes: "Axes", values: Sequence[float]) -> None:
-    """Sets a logarithmic y axis if the values span more than two decades and none is negative; zeros are not shown."""
+def log_scale_if_wide(axes: "Axes", values: Sequence[float], *, times: float = 100) -> None:
+    """Sets a logarithmic y axis if the largest value is more than `times` the smallest, none negative; zeros are not shown."""
     finite = [value for value in values if math.isfinite(value) and value != 0]
-    if finite and min(finite) > 0 and max(finite) > 100 * min(finite):
+    if finite and min(finite) > 0 and max(finite) > times * min(finite):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")

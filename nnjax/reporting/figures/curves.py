@@ -89,13 +89,17 @@ def _draw_band(axes: "Axes", records: Sequence[Mapping[str, Any]], split: str, n
     axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0, label=label)
 
 
-def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> None:
+def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path, *, scaled: bool = False) -> None:
     """Draws predicted against true values, a panel for each of the first nine outputs, with the line of equality.
+
+    The values of a series are scaled changes, one step ahead. R² compares with their mean: that is no forecast of the series
+    and says nothing of one, so it is left out.
 
     Args:
         targets: [n, k] true values.
         outputs: [n, k] predictions.
         path: the PNG file.
+        scaled: whether the values are those of a series.
     """
     num_outputs = min(targets.shape[1], _MAX_OUTPUTS)
     rows, columns = grid_shape(num_outputs)
@@ -112,13 +116,16 @@ def regression_fit(targets: NDArray[Any], outputs: NDArray[Any], path: Path) -> 
             axes.axline((true[0], true[0]), slope=1, color=GREY, linewidth=1, linestyle="--", zorder=0)
             both = np.concatenate([true, predicted])
             low, high = both[np.isfinite(both)].min(), both[np.isfinite(both)].max()
-            margin = 0.06 * (high - low) or 1.0
+            # Nearly equal values get ticks of few digits.
+            margin = max(0.06 * (high - low), 0.01 * max(abs(low), abs(high))) or 1.0
             axes.set(aspect="equal", xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
             rmse = float(np.sqrt(np.mean((predicted - true) ** 2)))
             output = f"output {index + 1}   " if targets.shape[1] > 1 else ""
-            axes.set_title(f"{output}RMSE {rmse:.3g}{_r_squared_text(true, predicted)}")
-        figure.supxlabel("true", fontsize=9)
-        figure.supylabel("predicted", fontsize=9)
+            axes.ticklabel_format(useOffset=False)
+            axes.set_title(f"{output}RMSE {rmse:.3g}{'' if scaled else _r_squared_text(true, predicted)}")
+        unit = ", scaled, one step ahead" if scaled else ""
+        figure.supxlabel(f"true{unit}", fontsize=9)
+        figure.supylabel(f"predicted{unit}", fontsize=9)
 
 
 def _r_squared_text(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:

@@ -39,7 +39,8 @@ def draw_sweep(jobs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path, loss
                 values = [float("nan") if loss is None else loss for _, _, loss in curve]
                 label = f"{name}  {metric_text('loss', values[-1])}" if values else name
                 axes.plot(places, values, label=label, marker="o" if len(places) <= 30 else "", markersize=3.5, **styles[name])
-            log_scale_if_wide(axes, [loss for curve in shown.values() for _, _, loss in curve if loss is not None])
+            # A decade is enough: lines are compared at the end, where they lie close.
+            log_scale_if_wide(axes, [loss for curve in shown.values() for _, _, loss in curve if loss is not None], times=10)
             axes.locator_params(axis="x", integer=True)
             axes.set_title("training loss" if function is None else f"training loss: {function}")
             axes.legend(title="at the end", alignment="left", title_fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))

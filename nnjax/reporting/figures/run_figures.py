@@ -83,8 +83,8 @@ def draw_run(
             figures["worst_mistakes"] = mistakes
         if calibration is not None:
             figures["calibration"] = lambda path: reliability_diagram(calibration, path)
-    else:
-        figures["regression_fit"] = lambda path: regression_fit(targets, outputs, path)
+    elif len(targets) > 1:  # a single dot would say less than the losses do
+        figures["regression_fit"] = lambda path: regression_fit(targets, outputs, path, scaled=forecast is not None)
     if forecast is not None:
         figures["forecast"] = lambda path: draw_forecast(forecast, path)
     if kernel is not None:
