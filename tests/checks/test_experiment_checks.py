@@ -115,7 +115,12 @@ BAD_PAIRS = [
     ),
     # the textbook's examples
     (TEXTBOOK, {"data.inputs": [], "data.targets": []}, "data.inputs=[]: needs at least one example"),
-    (TEXTBOOK, {"data.targets": [[1], [2]]}, "data.targets=[[1.0],[2.0]]: must have as many rows as data.inputs, 1; has 2"),
+    (
+        TEXTBOOK,
+        {"data.targets": [[1], [2]]},
+        "data.targets=[[1.0],[2.0]]: must have as many rows as data.inputs, 1; has 2\n"
+        "  for one example with 2 outputs, write data.targets=[[1.0,2.0]]",
+    ),
     (
         TEXTBOOK,
         {"data.inputs": [[1, 2, 3], [4, 5]], "data.targets": [[1], [2]]},
