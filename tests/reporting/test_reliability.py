@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnjax.reporting.figures.reliability import reliability_diagram
 from nnjax.reporting.closing_texts import calibration_texts
+from nnjax.reporting.figures.reliability import reliability_diagram
 from nnjax.reporting.text import percent_text, temperature_text
 
 
