@@ -3,7 +3,7 @@
 for trace in random_traces(): trace["rows"]
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 
 import jax
@@ -13,6 +13,7 @@ from nnjax.cli.compose import compose_config
 from nnjax.config.options import ELU, LeakyReLU, NeuronLayer, PlainActivation
 from nnjax.config.schema import TraceConfig
 from nnjax.data.load import load
+from nnjax.models.activations import default_activation
 from nnjax.textbook import trace as tracing
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "identity", "leaky_relu", "elu")
@@ -71,7 +72,7 @@ def config_of(shape, rng, scale):
     sign, optimizer = (-1, "textbook") if shape["adds"] else (1, "sgd")
     classes = tuple(f"class {k}" for k in range(before)) if shape["loss"] == "cross_entropy" else None
     targets = tuple(classes[k] for k in rng.integers(0, before, count)) if classes else rows(numbers(count, before))
-    with_classes = ("data.inputs=[[1],[2]]", "data.classes=[a,b]", "data.targets=[a,b]", "model.layers=[{size: 2}]") if classes else ()
+    with_classes = ("data.inputs=[[1],[2]]", "data.classes=[a,b]", "data.targets=[a,b]", "model.layers=[{size: 2, activation: identity}]") if classes else ()
     config = base(f"loss={shape['loss']}", f"optimizer={optimizer}", "iterations=3", *with_classes)
     if "smoothing" in shape:
         config = replace(config, loss=replace(config.loss, label_smoothing=shape["smoothing"]))
@@ -95,7 +96,14 @@ def config_of(shape, rng, scale):
 
 def traced(config):
     """The trace of a config, without its checks; as in a run, where it fits the data."""
-    return tracing.trace(config, load(config.data), jax.devices()[:1])
+    found = tracing.trace(config, load(config.data), jax.devices()[:1])
+    found["settings"].setdefault("loss_options", {"label_smoothing": getattr(config.loss, "label_smoothing", 0)})
+    for layer in found["network"]["layers"]:
+        usual = default_activation(layer["activation"])
+        chosen = config.activation if config.activation.name == layer["activation"] else usual
+        options = {key: value for key, value in asdict(chosen).items() if key != "name"}
+        layer.setdefault("activation_options", options)
+    return found
 
 
 def random_traces():
