@@ -90,6 +90,7 @@ export function computeIteration(layers, loss, given) {
     gradients,
     newWeights,
     newBiases,
+    outputsAfter: after,
     lossAfter: meanOf(after.map((row, example) => exampleLoss(loss, row, targets[example]))),
   };
 }

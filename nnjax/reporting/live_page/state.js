@@ -4,8 +4,8 @@
 // const state = stateOf(trace);
 // withWeight(state, 0, 0, 1, 0.7).layers[0].weights[0][0]        // 0.7: layer 0, neuron 0, input 1; input 0 is the bias
 //
-// Layers, neurons, batches and examples are counted from 0; inputs of a neuron from 1, as in w_a1. A change that is not possible
-// throws an Error whose message is for the reader.
+// Layers, neurons, batches and examples are counted from 0; inputs of a neuron from 1, as in w_a1. A change that is not
+// possible throws an Error whose message is for the reader.
 
 import { ACTIVATIONS } from "./activations.js";
 import { batchesOf, examplesOf, freshWeight, resizedRow, resizedTargets } from "./examples.js";
