@@ -1,7 +1,7 @@
 // Whether the page's own arithmetic agrees with a trace: every recorded iteration is computed again from its embedded weights,
 // inputs and targets, and all values are compared.
 //
-// agreement(trace)      // {agrees: true, digits: 13, compared: 87, worst: {where: "z_a in iteration 2, example 1", difference: 2e-16}}
+// agreement(trace)      // {agrees: true, digits: 13, compared: 87, worst: {where: "z_a in iteration 2", difference: 2e-16}}
 
 import { computeIteration } from "./compute.js";
 import { rowsOf } from "./rows.js";
@@ -10,20 +10,25 @@ import { addsOf, layersOf, lossOptions } from "./state.js";
 const AGREED_DIGITS = 11; // JAX adds in another order, and 1 − y² keeps few digits of y
 const SMALL_SHARE = 0.01; // of an iteration's largest value: the least scale, as what cancels to almost 0 has no digits left
 const MOST_DIGITS = 15; // a trace has no more
+const CANCELLED = 1e-13; // of the largest value
 const NUMBERS = /\d+(?:\.\d+)?(?:e[+−]?\d+)?/g;
-const TEXT_TOLERANCE = 2e-6; // the last of seven digits
+const LAST_DIGIT = [2e-6, 2e-10]; // relative: of the seven digits of a number below 0.001, of the ten or eleven of others
 
 const textNumbers = (text) => (text.match(NUMBERS) ?? []).map((part) => Number(part.replace("−", "-")));
 
-// Whether two formulas say the same; a last digit may be rounded either way.
-function sameText(one, other) {
+// Whether two formulas say the same; a last digit may be rounded either way, and what cancels to almost 0 has no digits.
+function sameText(one, other, largest) {
   if (one === other) return true;
   if (one.replace(NUMBERS, "#") !== other.replace(NUMBERS, "#")) return false;
   const [left, right] = [textNumbers(one), textNumbers(other)];
-  return left.every((value, index) => Math.abs(value - right[index]) <= TEXT_TOLERANCE * Math.abs(value) + 2e-10);
+  return left.every((value, index) => {
+    const tolerance = value < 1e-3 ? LAST_DIGIT[0] * value : LAST_DIGIT[1] * Math.max(1, value);
+    return Math.abs(value - right[index]) <= tolerance + CANCELLED * largest;
+  });
 }
 
-// Flat lists of {where, found, expected, list, text}: a value computed here, the embedded one, and the list that it belongs to.
+// Flat lists of {where, found, expected, list, texts}: a value computed here, the embedded one, the list that it belongs to,
+// and the formulas of both.
 function* comparisons(trace, index) {
   const iteration = trace.iterations[index];
   const { number, weights, biases } = iteration;
@@ -47,10 +52,10 @@ function* comparisons(trace, index) {
   }
   for (let place = 0; place < Math.min(rows.length, embedded.length); place++) {
     const [mine, theirs] = [rows[place], embedded[place]];
-    const same = ["symbol", "formula", "numbers"].every((name) => sameText(mine[name], theirs[name]));
+    const texts = ["symbol", "formula", "numbers"].map((name) => [mine[name], theirs[name]]);
     const example = theirs.example === null ? "" : `, example ${theirs.example}`;
     const list = `${theirs.quantity} ${theirs.layer}`;
-    yield { where: `${theirs.symbol} ${within}${example}`, found: mine.value, expected: theirs.value, list, same };
+    yield { where: `${theirs.symbol} ${within}${example}`, found: mine.value, expected: theirs.value, list, texts };
   }
   const next = trace.iterations[index + 1];
   const after = next?.number === number + 1 ? next : index === trace.iterations.length - 1 ? trace.final : null;
@@ -80,12 +85,13 @@ export function agreement(trace) {
       scales.set(list, Math.max(scales.get(list) ?? 0, Math.abs(expected)));
       largest = Math.max(largest, Math.abs(expected));
     }
-    for (const { where, found, expected, list, same = true } of all) {
+    for (const { where, found, expected, list, texts = [] } of all) {
       compared += 1;
       const bothMissing = expected === null && !Number.isFinite(found); // not finite is null in JSON
       const known = Number.isFinite(found) && Number.isFinite(expected);
       const difference = bothMissing ? 0 : known ? Math.abs(found - expected) : Infinity;
       const scale = Math.max(scales.get(list), SMALL_SHARE * largest);
+      const same = texts.every(([mine, theirs]) => sameText(mine, theirs, largest));
       const share = !same ? Infinity : difference === 0 ? 0 : difference / scale;
       if (share > relative || worst.where === "") {
         relative = share;

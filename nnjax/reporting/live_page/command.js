@@ -51,7 +51,7 @@ function layerText({ weights, biases, hasBias, activation }, isOfGroup) {
 // The overrides, one text each; throws an Error for a state that no overrides make.
 export function overridesOf(state) {
   if (state.rates !== null) {
-    throw new Error("the learning rate changes from iteration to iteration; set one rate to get overrides that make this state");
+    throw new Error("the learning rate changes from iteration to iteration; set one rate to get overrides");
   }
   const special = groupActivation(state.layers);
   const isOfGroup = ({ activation }) => special !== null && JSON.stringify(activation) === JSON.stringify(special);

@@ -9,7 +9,7 @@ import { neuronNames } from "./format.js";
 import { LOSSES } from "./losses.js";
 import { activationOptions, LIMITS, lossOptions } from "./state.js";
 
-const LINK_LIMITS = { length: 30000, layers: 8, neurons: 26, inputs: 64, examples: 256, name: 60, place: 1e6 };
+const LINK_LIMITS = { length: 30000, layers: 8, neurons: 26, inputs: 64, examples: 256, name: 60, place: 1e6, products: 2e7 };
 
 const badLink = (text) => {
   throw new Error(`this link cannot be opened: ${text}`);
@@ -115,6 +115,10 @@ function batchesFrom(found, inputs, outputs, classes) {
   });
 }
 
+// The largest batch's size.
+const examplesIn = (batches) =>
+  Math.max(...asList(batches, "the batches", 1, LINK_LIMITS.examples).map((batch) => batch?.[0]?.length ?? 0));
+
 function stateFrom(parts) {
   if (parts === null || typeof parts !== "object" || Array.isArray(parts)) badLink("it is cut or changed");
   const inputs = asList(parts.x, "the inputs", 1, LINK_LIMITS.inputs).map((name) => asName(name, "an input's name"));
@@ -127,6 +131,8 @@ function stateFrom(parts) {
   const iterations = asCount(parts.n, "iterations", LIMITS.iterations);
   const named = (all) => asList(all, "the classes", outputs, outputs).map((name) => asName(name, "a class"));
   const classes = parts.c === null ? null : named(parts.c);
+  const products = layers.reduce((sum, { weights }) => sum + weights.length * weights[0].length, 0);
+  if (iterations * products * examplesIn(parts.b) > LINK_LIMITS.products) badLink("it is too large for this page");
   if (LOSSES[lossName].softmax && classes === null) badLink("cross_entropy needs classes");
   return {
     inputs,
