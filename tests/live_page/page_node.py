@@ -1,6 +1,6 @@
-"""The live page's modules for tests: what they import and define, and Node to run them.
+"""Node for the tests of the live page's modules.
 
-result = in_node("numbers.test.js")          # a run of `node --test`, with its report
+result = in_node("state.test.js")            # a run of `node --test`, with its report
 evaluated('import { number } from "MODULES/format.js"; result = input.map(number)', [0.1, 2])      # ["0.1", "2"]
 """
 
@@ -11,6 +11,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+from nnjax.reporting.files import to_json
 from nnjax.reporting.page_source import SOURCE
 
 HERE = Path(__file__).parent
@@ -46,6 +47,6 @@ def evaluated(program, given=None):
     others = [line for line in text.splitlines() if not line.startswith("import ")]
     reading = 'import { readFileSync } from "node:fs";\nlet result;\nconst input = JSON.parse(readFileSync(0, "utf-8"));'
     source = "\n".join([*imports, reading, *others])
-    found = run(["--input-type=module", "--eval", source], input=json.dumps(given))
+    found = run(["--input-type=module", "--eval", source], input=to_json(given))
     assert found.returncode == 0, found.stderr
     return json.loads(found.stdout)
