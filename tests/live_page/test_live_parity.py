@@ -19,8 +19,11 @@ MODULES = ("activations", "losses", "compute", "format", "formulas", "rows", "ex
 PROGRAM = """(traces) => JSON.stringify(traces.map((trace) => {
   const state = stateOf(trace);
   const { iterations, final, stopped } = compute(state);
+  const rows = iterations.flatMap((iteration) => rowsOf(state, iteration));
+  const isOther = (row, index) => ["symbol", "formula", "numbers"].some((name) => row[name] !== trace.rows[index][name]);
   return {
-    rows: iterations.flatMap((iteration) => rowsOf(state, iteration)),
+    values: rows.map(({ value }) => value),
+    others: [...rows.entries()].filter(([index, row]) => isOther(row, index)),
     iterations: iterations.map(({ number, learningRate, loss, lossAfter, weights, biases, losses, probabilities }) =>
       ({ number, learningRate, loss, lossAfter, weights, biases, losses, probabilities })),
     final,
@@ -116,12 +119,12 @@ def computed(page, traces, modules=None):
     return json.loads(page.evaluate(f"(text) => {{ {script}\nreturn ({PROGRAM})(JSON.parse(text)); }}", to_json(traces)))
 
 
-def lists_of(trace):
+def lists_of(trace, numbers):
     """A trace's values in lists: those of one kind, layer and iteration; of products and sums, one neuron's."""
     lists = defaultdict(list)
-    for row in trace["rows"]:
+    for row, value in zip(trace["rows"], numbers, strict=True):
         neuron = row["neuron"] if row["quantity"] == "product" else None
-        lists[row["iteration"], row["quantity"], row["layer"], neuron].append(row["value"])
+        lists[row["iteration"], row["quantity"], row["layer"], neuron].append(value)
     return lists
 
 
@@ -133,8 +136,8 @@ def flat(values):
 
 def all_lists(expected, found):
     """Pairs of lists of numbers, by what they are."""
-    theirs, mine = lists_of(expected), lists_of(found)
-    assert theirs.keys() == mine.keys()
+    theirs = lists_of(expected, [row["value"] for row in expected["rows"]])
+    mine = lists_of(expected, found["values"])
     for where, values in theirs.items():
         yield where, values, mine[where]
     for one, other in zip(expected["iterations"], found["iterations"], strict=True):
@@ -194,20 +197,21 @@ def test_the_page_says_so_itself(results):
 
 
 def test_the_texts_agree_but_for_a_last_digit(traces, results):
-    total = other = 0
-    for expected, found in zip(traces, results, strict=True):
-        for theirs, mine in zip(expected["rows"], found["rows"], strict=True):
-            total += 1
-            assert mine["symbol"] == theirs["symbol"]
-            assert mine["formula"] == theirs["formula"]
-            if mine["numbers"] != theirs["numbers"]:
-                other += 1
-                assert NUMBER.sub("#", mine["numbers"]) == NUMBER.sub("#", theirs["numbers"])
-                for pair in zip(*(NUMBER.findall(row["numbers"]) for row in (mine, theirs)), strict=True):
-                    one, two = (float(text.replace("−", "-")) for text in pair)
-                    assert math.isclose(one, two, rel_tol=1e-3, abs_tol=2e-10)
-    assert total > 200_000
-    assert other < total / 200
+    total = sum(len(expected["rows"]) for expected in traces)
+    others = [
+        (expected["rows"][index], row)
+        for expected, found in zip(traces, results, strict=True)
+        for index, row in found["others"]
+    ]
+    for theirs, mine in others:
+        assert mine["symbol"] == theirs["symbol"]
+        assert mine["formula"] == theirs["formula"]
+        assert NUMBER.sub("#", mine["numbers"]) == NUMBER.sub("#", theirs["numbers"])
+        for pair in zip(*(NUMBER.findall(row["numbers"]) for row in (mine, theirs)), strict=True):
+            one, two = (float(text.replace("−", "-")) for text in pair)
+            assert math.isclose(one, two, rel_tol=1e-3, abs_tol=2e-10)
+    assert total > 100_000
+    assert len(others) < total / 200
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -216,7 +220,7 @@ def test_a_wrong_formula_is_found(page, traces, change):
     modules = read_modules(SOURCE)
     source = modules[f"{name}.js"]
     assert source.count(right) == 1
-    some = [trace for number, trace in enumerate(traces) if number % DRAWS in (0, 3)]  # of each shape, two networks
+    some = [trace for number, trace in enumerate(traces) if number % DRAWS in (0, 1, 3)]  # of each shape, three networks
     found = computed(page, some, {**modules, f"{name}.js": source.replace(right, wrong)})
     assert not all(not disagreements(one, other)[1] for one, other in zip(some, found, strict=True))
 
