@@ -93,20 +93,49 @@ export function carriedSlips(state, iteration, row) {
     });
   }
 
-  if (forward) {
-    const name = row.quantity === "product" ? `the new ${slipWeight(row.neuron, row.input)} instead of the old one` : "";
-    const later = withLayers(base, iteration.newWeights, iteration.newBiases);
-    add(name || "the new weights, which are for the next iteration", later, !["product", "z"].includes(row.quantity));
+  if (!forward) return found;
+  const direct = ["product", "z"].includes(row.quantity);
+  const addWeights = (which, weights, biases) => {
+    add(`the ${which} weights`, withLayers(base, weights, biases), !direct);
+    if (row.neuron === null || row.phase !== "forward") return;
+    const one = row.quantity === "product" ? slipWeight(row.neuron, row.input) : `weights of neuron ${row.neuron}`;
+    add(`the ${which} ${one}`, withOneLayer(base, layer, () => ({ weights: weights[layer], biases: biases[layer] })), false);
+  };
+  addWeights("next iteration's", iteration.newWeights, iteration.newBiases);
+  const before = iterationBefore(state, iteration);
+  if (before) {
+    addWeights("old", before.weights, before.biases);
+    if (inputs <= MOST_SWAPS) found.push(...twoSlips(base, iteration, before, row));
   }
-  if (iteration.number > 1 && iteration.number <= LONGEST_WAY) {
-    const before = compute({ ...state, iterations: iteration.number - 1 }).iterations.at(-1);
-    if (before?.number !== iteration.number - 1) return found;
-    const name = row.quantity === "product" ? `the old ${slipWeight(row.neuron, row.input)} instead of the new one` : "";
-    const all = withLayers(base, before.weights, before.biases);
-    add(name || "the old weights of the iteration before", all, !["product", "z"].includes(row.quantity));
-    if (row.neuron !== null && forward) {
-      const own = withOneLayer(base, layer, () => ({ weights: before.weights[layer], biases: before.biases[layer] }));
-      add(`the old weights of neuron ${row.neuron}`, own, false);
+  return found;
+}
+
+function iterationBefore(state, { number }) {
+  if (number === 1 || number > LONGEST_WAY) return null;
+  const before = compute({ ...state, iterations: number - 1 }).iterations.at(-1);
+  return before?.number === number - 1 ? before : null;
+}
+
+// The chapter's second iteration has two slips at once: swapped inputs, and a weight that was updated with their result.
+function twoSlips(base, iteration, before, row) {
+  const found = [];
+  if (before.inputs.length !== iteration.inputs.length || (row.layer ?? 2) < 2) return found;
+  for (let i = 0; i < base.inputs.length; i += 1) {
+    for (let j = i + 1; j < base.inputs.length; j += 1) {
+      const inputs = base.batches[0].inputs.map((values) => swapPair(values, i, j));
+      const state = { ...base, batches: [{ ...base.batches[0], inputs }] };
+      const [slipped] = compute(state).iterations;
+      if (!slipped) continue;
+      const step = (index, n, k) => {
+        const outputs = slipped.layers[index - 1].y;
+        return (before.rate * sumUp(before.layers[index].delta.map((d, b) => d[n] * outputs[b][k]))) / inputs.length;
+      };
+      const layers = state.layers.map((layer, index) => ({
+        ...layer,
+        weights: index ? before.weights[index].map((w, n) => w.map((old, k) => old + step(index, n, k))) : layer.weights,
+      }));
+      const name = `${swapName(base, 0, i, j)}, here and in the update of the next layer's weights before`;
+      found.push({ name, value: rowUnder({ ...state, layers }, row), carried: true });
     }
   }
   return found;

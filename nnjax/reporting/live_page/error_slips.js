@@ -119,7 +119,8 @@ function inputSlips(state, iteration, row, parts) {
   if (nextInputs) add(`${own} of the next iteration`, nextInputs);
   for (let i = 0; i < state.inputs.length && state.inputs.length <= MOST_SWAPS; i += 1) {
     for (let j = i + 1; j < state.inputs.length; j += 1) {
-      const batches = later.batches.map((batch) => ({ ...batch, inputs: batch.inputs.map((values) => swapPair(values, i, j)) }));
+      const [batch] = later.batches;
+      const batches = [{ ...batch, inputs: batch.inputs.map((values) => swapPair(values, i, j)) }];
       const inputs = ahead({ ...later, batches });
       if (inputs) add(`${own} of the next iteration, with ${state.inputs[i]} and ${state.inputs[j]} swapped`, inputs);
     }

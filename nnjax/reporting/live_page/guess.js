@@ -76,8 +76,12 @@ export function judge(state, iteration, row, text) {
 function matching(guess, slips, value, close) {
   return slips.filter((slip) => {
     if (!Number.isFinite(slip.value) || Math.abs(slip.value - value) <= EXACT * Math.max(Math.abs(value), 1e-6)) return false;
-    const rounding = Math.abs(guess.value - slip.value) <= 1e-5 * Math.abs(slip.value);
-    return isTo(guess, slip.value, slip.carried || close ? ENOUGH + 1 : ENOUGH) || (guess.digits > ENOUGH + 1 && rounding);
+    if (isTo(guess, slip.value, slip.carried || close ? ENOUGH + 1 : ENOUGH)) return true;
+    // digits cut off, or rounded on the way
+    const off = Math.abs(slip.value) - Math.abs(guess.value);
+    const cut = guess.value * slip.value > 0 && off > 0 && off < guess.unit;
+    const rounded = Math.abs(guess.value - slip.value) <= 1e-5 * Math.abs(slip.value);
+    return (guess.digits > ENOUGH && cut) || (guess.digits > ENOUGH + 1 && rounded);
   });
 }
 

@@ -11,7 +11,7 @@ export function slipPlace(state, iteration, row) {
   return { layer, neuron, example: (row.example ?? 1) - 1, batch: iteration.inputs.length };
 }
 export const slipInputs = (iteration, layer) => (layer ? iteration.layers[layer - 1].y : iteration.inputs);
-export const slipSource = (state, layer, place) => (layer ? `y_${state.layers[layer - 1].neurons[place]}` : state.inputs[place]);
+export const slipSource = ({ inputs, layers }, layer, place) => (layer ? `y_${layers[layer - 1].neurons[place]}` : inputs[place]);
 export const slipWeight = (neuron, place) => `w_${neuron}${neuron.includes(".") ? "," : ""}${place}`;
 export const sumUp = (values) => values.reduce((total, value) => total + value, 0);
 
@@ -37,7 +37,9 @@ export function operandsSize(state, iteration, row) {
     case "loss":
       return 2 * sumUp(values.y[example].map((y, k) => Math.abs(values.dy[example][k]) * Math.max(1, Math.abs(y))));
     case "weighted_delta":
-      return sumUp(iteration.layers[layer + 1].delta[example].map((d, k) => Math.abs(d * iteration.weights[layer + 1][k][neuron])));
+      return sumUp(
+        iteration.layers[layer + 1].delta[example].map((d, k) => Math.abs(d * iteration.weights[layer + 1][k][neuron])),
+      );
     default:
       return Math.abs(row.value);
   }

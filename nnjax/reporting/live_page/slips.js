@@ -63,7 +63,8 @@ export function slipsOf(state, iteration, row) {
   const backward = !FORWARD.includes(row.quantity);
   const own = backward ? errorSlips(state, iteration, row) : plainSlips(state, iteration, row);
   const found = [...own, { name: "the sign", value: -row.value }, ...carriedSlips(state, iteration, row)];
-  for (const power of [-2, -1, 1, 2]) found.push({ name: "the decimal point", value: row.value * 10 ** power });
+  const shifts = row.quantity === "d_activation" ? [] : [-2, -1, 1, 2];
+  for (const power of shifts) found.push({ name: "the decimal point", value: row.value * 10 ** power });
   const kept = found.map((slip) => ({ carried: false, ...slip }));
   return [...kept.filter(({ carried }) => !carried), ...kept.filter(({ carried }) => carried)].filter(
     (slip, index, all) => all.findIndex(({ name, value }) => name === slip.name && value === slip.value) === index,
