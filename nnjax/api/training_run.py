@@ -130,6 +130,7 @@ def _train(
         from nnjax.parallel.placement import computed
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
+        from nnjax.training.dead_units import dead_units
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.exchange_time import exchange_seconds
         from nnjax.training.experiment import set_up
@@ -247,6 +248,8 @@ def _train(
         summary |= {"test": means(evaluation.metrics), "test_hash": hash_of_test(dataset)} if evaluation else {}
         summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
         summary |= {} if calibration is None else {"calibration": calibration}
+        with clock("eval"):
+            summary |= dead_units(experiment, tested)
         if forecasts and shown is not None:
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(
                 forecasts, plan.trials

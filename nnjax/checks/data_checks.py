@@ -5,9 +5,10 @@ problems = list(shape_problems(config)) or [p for check in DATA_CHECKS for p in 
 
 from collections.abc import Iterator
 
+from nnjax.checks.class_checks import class_problems
 from nnjax.checks.series_checks import series_problems
 from nnjax.config.data_options import SeriesOptions, SyntheticData, TextbookData
-from nnjax.config.diagnostics import Problem, count
+from nnjax.config.diagnostics import Problem, count, show
 from nnjax.config.schema import Config
 from nnjax.data.dataset_spec import DatasetSpec
 
@@ -28,15 +29,27 @@ def _textbook_rows(config: Config) -> Problems:
     if not data.inputs:
         yield Problem("data.inputs", [], "needs at least one example")
     if len(data.targets) != len(data.inputs):
-        reason = f"must have as many rows as data.inputs, {len(data.inputs)}; has {len(data.targets)}"
-        yield Problem("data.targets", data.targets, reason)
-    for key, rows in (("data.inputs", data.inputs), ("data.targets", data.targets)):
+        wanted = "as many rows as data.inputs" if data.classes is None else "a name for each row of data.inputs"
+        reason = f"must have {wanted}, {len(data.inputs)}; has {len(data.targets)}"
+        yield Problem("data.targets", data.targets, reason, tuple(_one_row(data)))
+    yield from class_problems(data)
+    rows_of_numbers = {"data.inputs": data.inputs}
+    if data.classes is None:
+        rows_of_numbers["data.targets"] = tuple(row for row in data.targets if not isinstance(row, str))
+    for key, rows in rows_of_numbers.items():
         for index, row in enumerate(rows):
             if not row:
                 yield Problem(f"{key}.{index}", [], "needs at least one number")
             elif len(row) != len(rows[0]):
                 reason = f"must be as long as the first row, {len(rows[0])}; has {len(row)}"
                 yield Problem(f"{key}.{index}", row, reason)
+
+
+def _one_row(data: TextbookData) -> Iterator[str]:
+    """Yields the targets in one row, where there is one example and a row for each of its outputs."""
+    values = [row[0] for row in data.targets if not isinstance(row, str) and len(row) == 1]
+    if len(data.inputs) == 1 < len(data.targets) == len(values):
+        yield f"for one example with {len(values)} outputs, write data.targets={show([values])}"
 
 
 def _synthetic_sizes(config: Config) -> Problems:

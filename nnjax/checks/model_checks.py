@@ -8,6 +8,7 @@ import math
 from nnjax.checks.data_checks import Problems, describe_inputs
 from nnjax.checks.normalization_checks import normalization_problems
 from nnjax.config.annotations import options_of
+from nnjax.config.data_options import TextbookData
 from nnjax.config.diagnostics import Problem, count
 from nnjax.config.options import CNN, RNN, ActivationName, Airbench, Neurons, TwoNeuron, Whitening
 from nnjax.config.schema import Config
@@ -65,7 +66,9 @@ def _two_neuron(config: Config, spec: DatasetSpec) -> Problems:
     if not _has_one_value(spec):
         kind = "classes" if spec.task == "classification" else "values a target"
         reason = f"has one real-valued output; data={spec.name} has {spec.num_outputs} {kind}"
-        yield Problem("model", "two_neuron", f"{reason}; choose data=textbook or model=fnn")
+        own_classes = isinstance(config.data, TextbookData) and config.data.classes is not None
+        choices = "model=neurons or model=fnn" if own_classes else "data=textbook or model=fnn"
+        yield Problem("model", "two_neuron", f"{reason}; choose {choices}")
         return
     inputs = math.prod(spec.input_shape)
     if len(model.neuron_a.weights) != inputs:
@@ -121,6 +124,8 @@ def _loss(config: Config, spec: DatasetSpec) -> Problems:
         return
     if loss.needs_classes and spec.task == "regression":
         others = " or ".join(f"loss={name}" for name, option in options_of(Loss).items() if not _needs_classes(option))
+        if isinstance(config.data, TextbookData):
+            others += ", or name the classes: data.classes=[cat,dog] data.targets=[dog]"
         yield Problem("loss", loss.name, f"needs classes; data={spec.name} has real-valued targets; choose {others}")
         return
     if not loss.from_logits:

@@ -4,6 +4,7 @@ problem = clarify(problem, value, key, hints_of(NeuronLayer), lists_of(TrainConf
 # model.layers.0.bias=0.35: must be true or false; did you mean biases: [0.35]?
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -40,7 +41,10 @@ def clarify(
         if other != key and other.rpartition(".")[2] == name and takes(kind, value):
             return _asked(problem, f"{other}={show(value)}")
     if meant := fitting(beside[name], [[value], [[value]], *_items(value)], takes):
-        return _told(problem, f"write {name}: {show(*meant)}" if in_list else f"write {key}={show(*meant)}")
+        problem = _told(problem, f"write {name}: {show(*meant)}" if in_list else f"write {key}={show(*meant)}")
+        return _told(problem, f"or, for names, '{key}={names}'") if (names := _quoted(value, beside[name], takes)) else problem
+    if names := _quoted(value, beside[name], takes):
+        return _told(problem, f"names that read as numbers or truth values need quotes: '{key}={names}'")
     if isinstance(value, list | tuple) and value and not in_list and all(takes(beside[name], item) for item in value):
         return _told(problem, f"to run with each of them: -m {key}={','.join(map(show, value))}")
     return problem
@@ -62,6 +66,14 @@ def _items(value: object) -> list[object]:
         return [value[0]]
     items = re.split(r"\s*[,;\s]\s*", value.strip("[]() ")) if isinstance(value, str) else []
     return [items] if len(items) > 1 else []
+
+
+def _quoted(value: object, annotation: Any, takes: Takes) -> str:
+    """Writes a list of names, some of which were read as numbers or truth values, with quotes; empty for other values."""
+    if not isinstance(value, list | tuple) or any(not isinstance(item, str | int | float) for item in value):
+        return ""
+    names = [item if isinstance(item, str) else str(item).lower() for item in value]
+    return json.dumps(names, ensure_ascii=False, separators=(",", ":")) if takes(annotation, names) else ""
 
 
 def _asked(problem: Problem, meant: str) -> Problem:

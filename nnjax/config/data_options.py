@@ -51,11 +51,23 @@ class DataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TextbookData(DataOptions):
-    """Examples written into the config itself; the same examples train and test."""
+    """Examples written into the config itself; the same examples train and test.
+
+    Attributes:
+        inputs: a row of numbers for each example.
+        classes: the names of the classes, in the order of the network's outputs; null for real-valued targets.
+        targets: a row of numbers for each example; with `classes`, the name of each example's class.
+    """
 
     name: Literal["textbook"]
     inputs: tuple[tuple[float, ...], ...]
-    targets: tuple[tuple[float, ...], ...]
+    classes: tuple[str, ...] | None = None
+    targets: tuple[tuple[float, ...] | str, ...]
+
+    @property
+    def class_numbers(self) -> tuple[int, ...]:
+        """The place of each example's class in `classes`, from 0; empty for real-valued targets."""
+        return tuple(map(self.classes.index, map(str, self.targets))) if self.classes else ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,8 @@ def config_hash(config: Any, past: Any = None) -> str:
         training.pop("planned", None)
     if not schedule.get("restarts"):
         schedule.pop("restarts", None)
+    if mapping.get("data", {}).get("classes", "") is None:
+        del mapping["data"]["classes"]
     if past:
         mapping["past"] = past
     for key in WITHOUT_EFFECT:
@@ -185,7 +187,7 @@ class _Reader:
         """Reads a value as the first of several types that allows it."""
         if value is None and NoneType in members:
             return None
-        before = len(self.problems)
+        before, inside = len(self.problems), list[Problem]()
         kinds = [kind for kind in members if kind is not NoneType]
         for kind in kinds:
             result = self.value(kind, value, key)
@@ -193,6 +195,11 @@ class _Reader:
                 return result
             refused = self.problems[before:]
             del self.problems[before:]
+            if get_origin(kind) is tuple and isinstance(value, list | tuple) and value:
+                inside = refused
+        if len(kinds) > 1 and inside:  # of several types one has the form of a list, so its items are at fault
+            self.problems += inside
+            return None
         if len(kinds) > 1:
             return self.refuse(key, value, f"must be {', or '.join(map(describe, kinds))}")
         for problem in refused:

@@ -76,8 +76,9 @@ def dataset_spec(data: Data, num_train: int | None = None, num_test: int | None 
     match data:
         case TextbookData():
             shape: tuple[int, ...] = (len(data.inputs[0]),) if data.inputs else (0,)
-            outputs = len(data.targets[0]) if data.targets else 0
-            task, dtype, train, test = "regression", "float32", len(data.inputs), len(data.inputs)
+            outputs = len(data.classes or (data.targets[0] if data.targets else ()))
+            dtype, train, test = "float32", len(data.inputs), len(data.inputs)
+            task = "classification" if data.classes else "regression"
         case DigitsData():
             shape, outputs, train, test = (8, 8, 1), 10, DIGITS_TRAIN, DIGITS_TEST
         case TfdsData():

@@ -125,7 +125,7 @@ def _read(
         case TextbookData():
             from nnjax.data.synthetic import textbook
 
-            return *textbook(data), ()
+            return *textbook(data), data.classes or ()
         case SyntheticData():
             from nnjax.data.synthetic import synthetic
 

@@ -3,6 +3,8 @@
 train, test = synthetic(config.data)
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +16,14 @@ _SIGNAL, _TRAIN, _TEST = 0, 1, 2  # drawn separately, so that more training exam
 
 def textbook(data: TextbookData) -> tuple[Split, Split]:
     """Returns the examples of the config, which both splits share."""
-    split = Split(np.asarray(data.inputs, np.float32), np.asarray(data.targets, np.float32))
+    targets = textbook_targets(data)
+    split = Split(np.asarray(data.inputs, np.float32), targets if data.classes else targets.astype(np.float32))
     return split, split
+
+
+def textbook_targets(data: TextbookData) -> NDArray[Any]:
+    """Returns the targets of the config's examples: [n] int32 class numbers, or [n, k] float64 values."""
+    return np.asarray(data.class_numbers, np.int32) if data.classes else np.asarray(data.targets, np.float64)
 
 
 def synthetic(data: SyntheticData) -> tuple[Split, Split]:

@@ -86,6 +86,17 @@ def is_nondecreasing(config: Activation) -> bool:
             return False
 
 
+def has_flat_side(config: Activation) -> bool:
+    """Whether the slope is exactly 0 for every z below 0, as relu's: a unit that stays there is dead."""
+    match config:
+        case LeakyReLU(negative_slope=slope):
+            return slope == 0
+        case PlainActivation(name=name):
+            return name == "relu"
+        case _:
+            return False
+
+
 def default_activation(name: ActivationName) -> Activation:
     """Returns the config of the activation `name`, with the usual slope (0.01) or alpha (1) where it has one."""
     match name:

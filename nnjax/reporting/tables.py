@@ -18,15 +18,14 @@ from rich.text import Text
 from nnjax.config.shell import shell_text
 from nnjax.reporting.baselines_table import errors_text, other_forecasts
 from nnjax.reporting.best import best_of
+from nnjax.reporting.closing_texts import calibration_texts, dead_units_texts
 from nnjax.reporting.fitted_table import Column, FittedTable, Row
 from nnjax.reporting.text import (
     metric_text,
-    percent_text,
     seconds_text,
     short_name,
     si_text,
     spread_text,
-    temperature_text,
 )
 
 _STATUS_STYLES = {"completed": "green", "stopped_early": "green", "preempted": "yellow"}
@@ -101,9 +100,9 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 
     Args:
         summary: mapping with the keys name, status, reason, error; `test`, `validation`, `train` (metrics by name),
-            test_examples, validation_examples; `calibration`; `forecast` (of, first, last, rmse, mae, and `naive`: rmse and mae
-            by method); epochs, steps; model, activation, num_params, data, seed; `trials`, `spread` and `learning_rates` from
-            `nnjax.reporting.trial_results`; `seconds` (by phase, and `total`); `goodput` from `nnjax.reporting.accounting`;
+            test_examples, validation_examples; `calibration`, `dead_units`; `forecast` (of, first, last, rmse, mae, and `naive`:
+            rmse and mae by method); epochs, steps; model, activation, num_params, data, seed; `trials`, `spread` and
+            `learning_rates` from `nnjax.reporting.trial_results`; `seconds` (by phase, and `total`); `goodput` from `nnjax.reporting.accounting`;
             examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
     """
     status = str(summary.get("status", "completed"))
@@ -134,7 +133,9 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     if summary.get("test_examples") == 0:
         add("test", "nothing was held out (data.holdout=0), so nothing was tested")
     if calibration := summary.get("calibration"):
-        add("calibration", *_calibration_texts(calibration))
+        add("calibration", *calibration_texts(calibration))
+    if dead := summary.get("dead_units"):
+        add("dead units", *dead_units_texts(dead))
     if forecast := summary.get("forecast"):
         rows = f"{forecast['of']}, {forecast['first']} to {forecast['last']}"
         add("forecast", Text(errors_text(forecast), style="bold"), rows)
@@ -166,14 +167,6 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         names = ", ".join(path.name for path in figures)
         add("figures", f"{_relative(figures[0].parent)}{os.sep}\n{names}")
     return table
-
-
-def _calibration_texts(calibration: Mapping[str, Any]) -> tuple[str, str]:
-    before, after = (percent_text(calibration[name]) for name in ("ece_before", "ece_after"))
-    if not calibration["fitted_on"]:
-        return f"error {before}", "no validation split to fit a temperature on"
-    worse = "; the test split is calibrated worse with it" if calibration["ece_after"] > calibration["ece_before"] else ""
-    return f"error {before} → {after}", f"{temperature_text(calibration['temperature'])}{worse}"
 
 
 def sweep_table(jobs: Sequence[Mapping[str, Any]]) -> FittedTable:

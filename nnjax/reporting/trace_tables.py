@@ -13,6 +13,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nnjax.reporting.closing_texts import dead_neurons_text
+
 MAX_ROWS = 80
 """An iteration with more rows is summarised by the ranges of its values."""
 
@@ -49,6 +51,8 @@ def trace_tables(trace: Trace) -> Iterator[RenderableType]:
     for iteration in _some(trace["iterations"]):
         for remark in iteration["remarks"]:
             yield Text(f"Iteration {iteration['number']}: {remark}", style="yellow")
+    if dead := dead_neurons_text(trace):
+        yield Text(dead, style="yellow")
     yield ""
     yield checks_table(trace["checks"])
 

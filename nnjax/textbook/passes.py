@@ -193,12 +193,12 @@ def _passes(
     delta, d_y = jax.grad(total, argnums=(0, 1))(zeros, zeros)
     gradients, losses = jax.grad(mean, has_aux=True)(params)
     activations = layer_activations(nnx.merge(network.eval_graph, params, model_state, copy=True))
-    layers = [(zs[name], ys[name], _slope(activations[name], zs[name]), d_y[name], delta[name]) for name in zs]
+    layers = [(zs[name], ys[name], slope_of(activations[name], zs[name]), d_y[name], delta[name]) for name in zs]
     return layers, losses, gradients
 
 
-def _slope(config: Activation, z: Array) -> Array:
-    """f′(z), of the same shape."""
+def slope_of(config: Activation, z: Array) -> Array:
+    """The derivative f′(z) of an activation, of the same shape as `z`."""
     slope: Array = jax.grad(lambda z: activation(config)(z).sum())(z)
     return slope
 

@@ -17,13 +17,14 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from nnjax.checks.plan import make_plan
-from nnjax.config.data_options import TextbookData
 from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Textbook
 from nnjax.data.dataset import Dataset
 from nnjax.models.network import Network
 from nnjax.textbook.checks import finite_differences, hand_formula, kinked_layers, optimizer_update
+from nnjax.textbook.dead_neurons import DeadNeurons
+from nnjax.textbook.examples import trace_inputs, trace_targets
 from nnjax.textbook.exchange import exchange
 from nnjax.textbook.notation import neuron_names, number, tidy
 from nnjax.textbook.passes import (
@@ -71,6 +72,7 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
     found: dict[str, Any] = {
         "title": f"{config.model.name} on {config.data.name}",
         "settings": _settings(config),
+        "classes": list(dataset.class_names) or None,
         "network": _network(layers),
         "examples": [],
         "iterations": [],
@@ -83,6 +85,8 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
     if len(devices) > 1:
         found["exchange"] = exchange(config, network, params, model_state, *_batch(config, dataset, 0), devices)
 
+    watch = DeadNeurons(layers, network, config, dataset)
+    dead = watch.names(params, model_state)
     update = jax.jit(optimizer.update)
     opt_state, after = optimizer.init(params), None
     for index in range(config.iterations):
@@ -107,6 +111,7 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
         )
         losses, outputs = batch_losses(config.loss, network, new_params, model_state, inputs, targets)
         after = float(losses.mean())
+        dead_after = watch.names(new_params, model_state)
         found["examples"].append({"inputs": _tidy(step.inputs), "targets": _tidy(step.targets)})
         found["iterations"].append(
             {
@@ -115,7 +120,11 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
                 "loss": tidy(values.losses.mean()),
                 "loss_after": tidy(after),
                 **_weights(step.weights),
-                "remarks": _remarks(config, layers[-1], step, np.asarray(outputs), after),
+                "dead": dead,
+                "remarks": [
+                    *watch.remarks(step.number, dead, dead_after),
+                    *_remarks(config, layers[-1], step, np.asarray(outputs), after),
+                ],
             }
         )
         found["rows"] += step_rows(layers, config.loss, step)
@@ -124,8 +133,9 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
             finite_differences(step, config.loss, network, params, model_state, inputs, targets, kinked),
             optimizer_update(step),
         ]
-        params = new_params
-    found["final"] = {"loss": None if after is None else tidy(after), **_weights(weights_of(names, params, model_state))}
+        params, dead = new_params, dead_after
+    final_weights = _weights(weights_of(names, params, model_state))
+    found["final"] = {"loss": None if after is None else tidy(after), **final_weights, "dead": dead}
     return found
 
 
@@ -146,15 +156,7 @@ def _batch(config: TraceConfig, dataset: Dataset, index: int) -> tuple[Numbers, 
     """An iteration's inputs [b, ...] float64, normalised, and targets [b] class numbers or [b, k] float64."""
     size = config.training.global_batch_size
     places = np.arange(index * size, (index + 1) * size) % len(dataset.train)
-    inputs: NDArray[Any]
-    targets: NDArray[Any]
-    if isinstance(config.data, TextbookData):  # from the config, since the dataset is rounded to float32
-        inputs, targets = np.array(config.data.inputs)[places], np.array(config.data.targets)[places]
-    else:
-        inputs, targets = dataset.train.inputs[places], dataset.train.targets[places]
-    if dataset.spec.task == "regression":
-        targets = targets.astype(np.float64)
-    return (inputs.astype(np.float64) - dataset.mean.astype(np.float64)) / dataset.std.astype(np.float64), targets
+    return trace_inputs(config, dataset, places), trace_targets(config, dataset, places)
 
 
 def _target_values(config: TraceConfig, targets: NDArray[Any], outputs: int) -> Numbers:
