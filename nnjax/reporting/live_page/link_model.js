@@ -40,7 +40,8 @@ export function packMessages(bytes, link, messages = 1) {
   const data = Math.ceil(bytes);
   const packets = messages * Math.ceil(data / messages / payloadOf(link));
   const acks = link.ack_bytes ? Math.ceil(packets / link.ack_every) : 0;
-  return { data, packets, wire: data + packets * (link.header_bytes + link.frame_bytes), acks, ackBytes: acks * link.ack_bytes };
+  const wire = data + packets * (link.header_bytes + link.frame_bytes);
+  return { data, packets, wire, acks, ackBytes: acks * link.ack_bytes };
 }
 
 // packets.wire_efficiency: the share of the wire's bytes that are data.
