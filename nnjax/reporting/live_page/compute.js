@@ -90,6 +90,7 @@ export function computeIteration(layers, loss, given) {
     gradients,
     newWeights,
     newBiases,
+    outputsAfter: after,
     lossAfter: meanOf(after.map((row, example) => exampleLoss(loss, row, targets[example]))),
   };
 }
@@ -103,7 +104,8 @@ function isFiniteIteration({ losses, gradients, newWeights, newBiases }) {
 }
 
 // The learning rate of iteration `index`, from 0, before its sign.
-export const rateOf = (state, index) => (state.rates === null ? state.learningRate : state.rates[Math.min(index, state.rates.length - 1)]);
+export const rateOf = ({ rates, learningRate }, index) =>
+  rates === null ? learningRate : rates[Math.min(index, rates.length - 1)];
 
 // All iterations of a state; they end where the loss, a gradient or a weight is no longer finite, as a trace does.
 export function compute(state) {

@@ -18,7 +18,8 @@ export function examplesOf(batches) {
     if (fits && texts.every((text, index) => text === texts[index % fewer])) count = fewer;
   }
   const copies = (rows) => rows.slice(0, count).map((row) => [...row]);
-  return { inputs: copies(inputs), targets: copies(targets), size, indexOf: (batch, example) => (batch * size + example) % count };
+  const indexOf = (batch, example) => (batch * size + example) % count;
+  return { inputs: copies(inputs), targets: copies(targets), size, indexOf };
 }
 
 // The batches of examples in their order, until they come round.

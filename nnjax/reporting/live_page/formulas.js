@@ -7,8 +7,8 @@
 import { activationParameter } from "./activations.js";
 import { bracketed, exponent, number, operand, squared, termsText } from "./format.js";
 
-// Placeholders: {z} alone, {(z)} as a factor or after a sign, {^z} and {^−z} as exponents, {z²} squared; the same for y; {s} for
-// the activation's option. The first is f(z), the second f′(z).
+// Placeholders: {z} alone, {(z)} as a factor or after a sign, {^z} and {^−z} as exponents, {z²} squared; the same for y; {s}
+// for the activation's option. The first is f(z), the second f′(z).
 const ACTIVATION_FORMULAS = {
   relu: ["max(0, {z})", "1 if {z} > 0, else 0"],
   tanh: ["(e^{^z} − e^{^−z}) / (e^{^z} + e^{^−z})", "1 − {y²}"],

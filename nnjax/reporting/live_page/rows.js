@@ -1,7 +1,7 @@
 // A computed iteration as rows: each operation's symbol, formula, formula with numbers, and value; the twin of
 // nnjax/textbook/rows.py, equal to the last character.
 //
-// rowsOf(state, compute(state).iterations[0])[0]    // {phase: "forward", symbol: "w_a1 x1", numbers: "0.1 × 0.2", value: 0.02, …}
+// rowsOf(state, compute(state).iterations[0])[0]    // {phase: "forward", symbol: "w_a1 x1", numbers: "0.1 × 0.2", value: 0.02}
 
 import { formula, formulaWithNumbers, lossFormula, outputErrorFormula } from "./formulas.js";
 import { exponent, number, operand, sumText, termsText, tidy, weightSymbol } from "./format.js";

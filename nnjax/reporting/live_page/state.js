@@ -4,8 +4,8 @@
 // const state = stateOf(trace);
 // withWeight(state, 0, 0, 1, 0.7).layers[0].weights[0][0]        // 0.7: layer 0, neuron 0, input 1; input 0 is the bias
 //
-// Layers, neurons, batches and examples are counted from 0; inputs of a neuron from 1, as in w_a1. A change that is not possible
-// throws an Error whose message is for the reader.
+// Layers, neurons, batches and examples are counted from 0; inputs of a neuron from 1, as in w_a1. A change that is not
+// possible throws an Error whose message is for the reader.
 
 import { ACTIVATIONS } from "./activations.js";
 import { batchesOf, examplesOf, freshWeight, resizedRow, resizedTargets } from "./examples.js";
@@ -13,6 +13,8 @@ import { neuronNames, tidy } from "./format.js";
 import { LOSSES } from "./losses.js";
 
 export const LIMITS = { layers: 4, neurons: 6, examples: 12, inputs: 12, iterations: 500 };
+
+const NEEDS_IDENTITY = "cross_entropy applies softmax to the outputs itself; the output layer's activation must be identity";
 
 const refuse = (text) => {
   throw new Error(text);
@@ -43,6 +45,22 @@ export function lossOptions(name, options = {}) {
   return { name, label_smoothing: share };
 }
 
+// Whether a trace adds learning rate × gradient to the weights, or subtracts it.
+export const addsOf = (settings) => settings.adds ?? settings.learning_rate_rule.startsWith("new weight = weight + ");
+
+// The layers of a trace with the weights of one recorded iteration.
+export function layersOf({ settings, network }, { weights, biases }) {
+  return network.layers.map((layer, index) => ({
+    name: layer.name,
+    activation: activationOptions(layer.activation, layer.activation_options),
+    neurons: [...layer.neurons],
+    hasBias: layer.has_bias,
+    learnsBias: layer.has_bias && (layer.learns_bias ?? settings.learn_biases),
+    weights: clone(weights[index]),
+    biases: clone(biases[index]),
+  }));
+}
+
 // The state that a trace shows. Examples come round again after the shortest period that fits the recorded iterations.
 export function stateOf(trace) {
   const { settings, network, iterations } = trace;
@@ -50,22 +68,13 @@ export function stateOf(trace) {
   const [first] = iterations;
   const loss = lossOptions(settings.loss, settings.loss_options);
   const count = Math.min(settings.iterations ?? iterations.length, LIMITS.iterations);
-  const layers = network.layers.map((layer, index) => ({
-    name: layer.name,
-    activation: activationOptions(layer.activation, layer.activation_options),
-    neurons: [...layer.neurons],
-    hasBias: layer.has_bias,
-    learnsBias: layer.has_bias && (layer.learns_bias ?? settings.learn_biases),
-    weights: clone(first.weights[index]),
-    biases: clone(first.biases[index]),
-  }));
   const rates = ratesOf(iterations, count);
   return {
     inputs: [...network.inputs],
-    layers,
+    layers: layersOf(trace, first),
     loss,
     learningRate: first.learning_rate,
-    adds: settings.adds ?? settings.learning_rate_rule.startsWith("new weight = weight + "),
+    adds: addsOf(settings),
     rates: rates.every((rate) => rate === rates[0]) ? null : rates,
     batches: recordedBatches(trace, loss),
     iterations: count,
@@ -100,7 +109,7 @@ function recordedBatches(trace, loss) {
   const texts = all.map((batch) => JSON.stringify(batch));
   const numbers = trace.iterations.map(({ number }) => number - 1);
   const contiguous = numbers.findIndex((number, index) => number !== index);
-  const most = contiguous < 0 ? numbers.length : contiguous;
+  const most = contiguous < 0 ? numbers.length : Math.max(1, contiguous);
   const period = Array.from({ length: most }, (_, index) => index + 1).find((length) =>
     numbers.every((number, index) => texts[index] === texts[number % length]),
   );
@@ -151,10 +160,13 @@ export function withTarget(state, batch, example, output, value) {
 // `activation` is {name, its option}; an option left out takes the usual value.
 export function withActivation(state, layer, activation) {
   const options = activationOptions(activation.name, activation);
+  const output = layer === state.layers.length - 1;
+  if (output && LOSSES[state.loss.name].softmax && options.name !== "identity") refuse(NEEDS_IDENTITY);
   return changed(state, ({ layers }) => (layers[layer].activation = options));
 }
 
-// `loss` is {name, label_smoothing}; cross_entropy makes each example's largest target its class.
+// `loss` is {name, label_smoothing}; cross_entropy makes each example's largest target its class, and, as it applies softmax to
+// the outputs itself, the output layer's activation identity.
 export function withLoss(state, loss) {
   const options = lossOptions(loss.name, loss);
   const outputs = state.layers.at(-1).neurons;
@@ -166,6 +178,7 @@ export function withLoss(state, loss) {
       row.forEach((_, k) => (row[k] = Number(k === largest)));
     }
   });
+  found.layers.at(-1).activation = { name: "identity" };
   return { ...found, loss: options, classes: found.classes ?? outputs.map((name) => `class ${name}`) };
 }
 
@@ -243,7 +256,8 @@ export function addLayer(state) {
     const weights = Array.from({ length: size }, (_, n) => Array.from({ length: count }, (_, i) => freshWeight(n, i)));
     const { hasBias, learnsBias } = layers.at(-1);
     const biases = hasBias ? weights.map(() => 0) : null;
-    layers.splice(-1, 0, { name: "", activation: last?.activation ?? { name: "relu" }, neurons: [], hasBias, learnsBias, weights, biases });
+    const activation = last?.activation ?? { name: "relu" };
+    layers.splice(-1, 0, { name: "", activation, neurons: [], hasBias, learnsBias, weights, biases });
   });
 }
 
