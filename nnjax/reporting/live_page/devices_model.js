@@ -36,7 +36,7 @@ export function linkOfSettings({ preset, transport, bandwidth, latency, loss }) 
   return { ...LINKS[preset], transport, bandwidth, latency, loss };
 }
 
-// What crosses the link, in the order in which it is sent: {layers, size in bytes, ready: share of the backward pass}. The scale
+// What crosses the link, in the order of sending: {layers, size in bytes, ready: share of the backward pass}. The scale
 // multiplies a layer's weights, and so its neurons and inputs by its root. Neuron averaging sends the mean error terms of a
 // layer's neurons and the means of its inputs, as exchange.py does.
 export function messagesOf({ order, bytes, scale }, layers) {
@@ -52,7 +52,7 @@ export function messagesOf({ order, bytes, scale }, layers) {
   });
 }
 
-// One packet of a message is lost: packet number `share` · packets of the first round. How long the message takes longer by its
+// One packet of a message is lost: packet number `share` · packets of the first round. How much longer the message takes by its
 // transport, as nnjax.interconnect.transport describes it. A packet takes `each` seconds; `after` packets follow the lost one.
 //   TCP sends it again after three answers that repeat themselves (fast retransmit), else after a timeout;
 //   selective repeat sends it again once a later packet has arrived, go-back-N with all that were on their way behind it (its
@@ -165,7 +165,7 @@ export function stepScene(settings, layers) {
     idle: alone.map((seconds) => 1 - utilisationOf(seconds, line.end)),
   };
   if (found.endless) return { ...found, lanes: null, moments: [0] };
-  const wire = exchanges.map((exchange, index) => [exchange, line.spans[index], messages[index], index === place ? lost : null]);
+  const wire = exchanges.map((one, index) => [one, line.spans[index], messages[index], index === place ? lost : null]);
   const lanes = {
     a: deviceSegments(alone[0], layers, line, messages, waits),
     ab: wire.flatMap((one) => exchangeSegments(...one)),

@@ -7,8 +7,8 @@
 import { computeIteration, forwardPass } from "./compute.js";
 import { exampleLoss, lossGradient } from "./losses.js";
 
-const ROUNDED = 1e-12; // exchange.py: float64 results are equal if they differ by less, relative to the largest gradient,
-const CANCELLED = 1e-15; // plus this absolute difference, for results that are only rounding
+const ROUNDED_GRADIENT = 1e-12; // exchange.py: float64 results are equal if they differ by less, relative to the largest gradient,
+const CANCELLED_SUM = 1e-15; // plus this absolute difference, for results that are only rounding
 
 const meanOfColumns = (rows) => rows[0].map((_, column) => rows.reduce((sum, row) => sum + row[column], 0) / rows.length);
 
@@ -25,11 +25,11 @@ function merged(combine, ...parts) {
 const numbersOf = ({ weights, biases }) => [...weights.flat(), ...(biases ?? [])];
 
 // Math.max would also do, but a NaN has to stay one.
-const largest = (values) => values.reduce((most, value) => (value > most || Number.isNaN(value) ? value : most), 0);
-const differenceOf = (one, other) => largest(numbersOf(merged((a, b) => Math.abs(a - b), one, other)));
+const largestOf = (values) => values.reduce((most, value) => (value > most || Number.isNaN(value) ? value : most), 0);
+const differenceOf = (one, other) => largestOf(numbersOf(merged((a, b) => Math.abs(a - b), one, other)));
 
 // exchange._neuron_averaging: the gradients of the weights if each neuron's error term is averaged over all examples before it
-// goes back, so that all examples receive the same value in the layer below. `found` is a computed iteration of the whole batch.
+// goes back, so that all examples receive the same value in the layer below. `found` is an iteration of the whole batch.
 export function neuronAveraging(loss, found) {
   const outputs = found.layers.at(-1).y;
   let received = outputs.map((row, example) => lossGradient(loss, row, found.targets[example]));
@@ -97,10 +97,10 @@ export function twoDevices(state, found) {
       neuronDifference: differenceOf(byNeuron[k], whole),
     };
   });
-  const top = largest(found.gradients.flatMap(numbersOf).map(Math.abs));
-  const same = (difference) => difference <= ROUNDED * top + CANCELLED;
-  const difference = largest(layers.map((one) => one.difference));
-  const neuronDifference = largest(layers.map((one) => one.neuronDifference));
+  const top = largestOf(found.gradients.flatMap(numbersOf).map(Math.abs));
+  const same = (difference) => difference <= ROUNDED_GRADIENT * top + CANCELLED_SUM;
+  const difference = largestOf(layers.map((one) => one.difference));
+  const neuronDifference = largestOf(layers.map((one) => one.neuronDifference));
   return {
     examples: [half, count - half],
     equal,
