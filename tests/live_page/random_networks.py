@@ -72,7 +72,11 @@ def config_of(shape, rng, scale):
     sign, optimizer = (-1, "textbook") if shape["adds"] else (1, "sgd")
     classes = tuple(f"class {k}" for k in range(before)) if shape["loss"] == "cross_entropy" else None
     targets = tuple(classes[k] for k in rng.integers(0, before, count)) if classes else rows(numbers(count, before))
-    with_classes = ("data.inputs=[[1],[2]]", "data.classes=[a,b]", "data.targets=[a,b]", "model.layers=[{size: 2, activation: identity}]") if classes else ()
+    with_classes = (
+        ("data.inputs=[[1],[2]]", "data.classes=[a,b]", "data.targets=[a,b]", "model.layers=[{size: 2, activation: identity}]")
+        if classes
+        else ()
+    )
     config = base(f"loss={shape['loss']}", f"optimizer={optimizer}", "iterations=3", *with_classes)
     if "smoothing" in shape:
         config = replace(config, loss=replace(config.loss, label_smoothing=shape["smoothing"]))
@@ -111,4 +115,3 @@ def random_traces():
         rng = np.random.default_rng([16, number])
         for draw in range(DRAWS):
             yield traced(config_of(shape, rng, (0.7, 3.0)[draw % 4 == 3]))
-

@@ -20,11 +20,12 @@ export const SEGMENT_KINDS = {
   redo: "steps done again",
   send: "sending",
   travel: "on its way, or setting up",
-  again: "lost packet: again",
+  timeout: "no answer: timeout",
+  again: "sent again",
   restart: "restart",
   wait: "waiting",
 };
-const SEGMENT_CLASS = { call: "travel", timeout: "again" };
+const SEGMENT_CLASS = { call: "travel" };
 const classOf = (kind) => SEGMENT_CLASS[kind] ?? kind;
 
 // Round numbers of seconds, at most `most` of them, from 0 to the end.
@@ -70,7 +71,7 @@ export function drawAxis(scene, names, width) {
   const now = svg("g", { class: "dev-now" }, svg("line", { y1: AXIS_TOP - 6, y2: bottom + 2 }), svg("path", { d: `M-6 ${AXIS_TOP - 8}h12l-6 8z` }));
   const element = svg(
     "svg",
-    { class: "dev-axis", width, height: bottom + 24, viewBox: `0 0 ${width} ${bottom + 24}`, role: "img", "aria-label": summaryOf(scene) },
+    { class: "dev-drawn", width, height: bottom + 24, viewBox: `0 0 ${width} ${bottom + 24}`, role: "img", "aria-label": summaryOf(scene) },
     ...parts,
     ...(update ? [update] : []),
     now,

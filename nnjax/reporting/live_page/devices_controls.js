@@ -14,8 +14,8 @@ export const SETTING_SLIDERS = {
   bandwidth: { label: "Link speed", unit: "Mb/s", size: 1e6, low: 0.1, high: 4e6, least: 0.1 },
   latency: { label: "Delay, one way", unit: "µs", size: 1e-6, low: 0, high: 300_000, least: 0.1 },
   loss: { label: "Packets lost", unit: "%", size: 0.01, low: 0, high: 30, least: 1e-6 },
-  scale: { label: "As if it had", unit: "× the weights", size: 1, low: 1, high: 1e9, least: 1 },
-  layerTime: { label: "Computing, each layer", unit: "ms", size: 1e-3, low: 0.001, high: 10_000, least: 0.001 },
+  scale: { label: "Weights, as if", unit: "× as many", size: 1, low: 1, high: 1e9, least: 1 },
+  layerTime: { label: "Computing a layer", unit: "ms", size: 1e-3, low: 0.001, high: 10_000, least: 0.001 },
   slower: { label: "Device B takes", unit: "× as long", size: 1, low: 1, high: 4, step: 0.05 },
   lostShare: { label: "Place in its message", unit: "%", size: 0.01, low: 0, high: 100, step: 0.1, when: "packet" },
   age: { label: "Age of the snapshot", unit: "steps", size: 1, low: 0, high: 100_000, least: 1, when: "failure", whole: true },
@@ -111,9 +111,9 @@ export function makeDeviceControls(onChange) {
   const types = { ...NUMBER_TYPES };
   const choices = [
     makeChoice("preset", "Link", presets, onChange),
-    makeChoice("transport", "Lost packets", TRANSPORT_NAMES, onChange),
-    makeChoice("order", "Exchange", ORDERS, onChange),
-    makeChoice("bytes", "A number takes", types, onChange),
+    makeChoice("transport", "Transport", TRANSPORT_NAMES, onChange),
+    makeChoice("order", "Exchange of gradients", ORDERS, onChange),
+    makeChoice("bytes", "Each number", types, onChange),
     makeChoice("event", "What happens", EVENTS, onChange),
     makeChoice("lostLayer", "Packet of", {}, onChange, "packet"),
   ];

@@ -25,13 +25,23 @@ function setVisible(element, visible) {
   element.setAttribute("visibility", visible ? "visible" : "hidden");
 }
 
-// A device's box of a layer: its name, the gradient of its first weight once the backward pass has reached it, its new weight at
-// the end.
-function deviceBox(x, y, width, title, symbol, gradient, stepped, narrow) {
+// What the drawing shows of a layer: the gradient of its first weight, or, where neurons are averaged, its first neuron's mean
+// error term; on both devices, on average, and the new weight.
+function shownOf(layer, byNeuron) {
+  const symbol = weightSymbol(layer.neurons[0], 1);
+  const first = (one) => one.weights[0][0];
+  if (!byNeuron) return { name: ["∂E/∂", symbol], a: first(layer.a), b: first(layer.b), mean: first(layer.average), symbol, next: first(layer.stepped) };
+  const { delta, deltas } = layer.byNeuron;
+  const [a, b] = deltas.map((one) => one[0]);
+  return { name: ["mean ", `δ_${layer.neurons[0]}`], a, b, mean: delta[0], symbol, next: first(layer.steppedByNeuron) };
+}
+
+// A device's box of a layer: its name, what it has once the backward pass has reached it, its new weight at the end.
+function deviceBox(x, y, width, title, { name, symbol, next: stepped }, own, narrow) {
   const box = svg("rect", { class: "dev-box", x, y, width, height: DEVICE_BOX, rx: 6 });
   const centre = x + width / 2;
   const digits = narrow ? 3 : 5;
-  const value = middleText(centre, y + 41, "dev-delta", narrow ? "" : "∂E/∂", ...symbolIn(symbol), narrow ? "" : "= ", short(gradient, digits));
+  const value = middleText(centre, y + 41, "dev-delta", narrow ? "" : name[0], ...symbolIn(name[1]), narrow ? "" : "= ", short(own, digits));
   const next = middleText(centre, y + 41, "dev-new", "new ", ...symbolIn(symbol), narrow ? "" : "= ", short(stepped, narrow ? 4 : 6));
   const element = svg("g", {}, box, middleText(centre, y + 20, "dev-title", title), value, next);
   const update = (state) => {
@@ -92,18 +102,19 @@ export function drawFigure(scene, numbers, names, width) {
   const states = [left, right].map((x) => middleText(x + column / 2, FIGURE_HEAD + count * DEVICE_ROW + 12, "dev-state"));
   const rows = numbers.layers.map((layer, place) => {
     const y = FIGURE_HEAD + place * DEVICE_ROW;
-    const symbol = weightSymbol(layer.neurons[0], 1);
+    const index = count - 1 - place;
+    const shown = shownOf(layer, scene.waits);
     const boxes = [
-      deviceBox(left, y, column, names[count - 1 - place], symbol, layer.a.weights[0][0], layer.stepped.weights[0][0], narrow),
-      deviceBox(right, y, column, names[count - 1 - place], symbol, layer.b.weights[0][0], layer.stepped.weights[0][0], narrow),
+      deviceBox(left, y, column, names[index], shown, shown.a, narrow),
+      deviceBox(right, y, column, names[index], shown, shown.b, narrow),
     ];
-    return { index: count - 1 - place, boxes, wire: drawWire(left + column + 6, right - 6, y + DEVICE_BOX / 2, layer.average.weights[0][0], narrow) };
+    return { index, boxes, wire: drawWire(left + column + 6, right - 6, y + DEVICE_BOX / 2, shown.mean, narrow) };
   });
   const height = FIGURE_HEAD + count * DEVICE_ROW + 22;
   const element = svg(
     "svg",
     {
-      class: "dev-figure", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
+      class: "dev-drawn", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": "Two devices with a replica of the network each, last layer first, and the gradients that cross",
     },
     ...heads,
@@ -132,7 +143,4 @@ export function drawFigure(scene, numbers, names, width) {
 }
 
 // A device's state in few letters, for a narrow drawing.
-function oneWord(text) {
-  const word = text.split(" ")[0];
-  return { does: "repeats", updates: "updates", starts: "restarts" }[word] ?? word;
-}
+const oneWord = (text) => ({ back: "caught up", lost: "repeating" })[text.split(" ")[0]] ?? text.split(" ")[0];

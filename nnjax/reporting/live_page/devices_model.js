@@ -22,7 +22,7 @@ export const DUPLICATES = 3; // answers that repeat themselves until TCP sends a
 
 export const deviceDefaults = () => ({
   preset: "ethernet_1g", transport: "tcp", bandwidth: 1e9, latency: 50e-6, loss: 0, bytes: 4, scale: 1e5, layerTime: 5e-3,
-  slower: 1, order: "layers", event: "none", lostLayer: 0, lostShare: 0.5, failShare: 0.5, age: 100, restart: 60, saving: 1,
+  slower: 1, order: "layers", event: "none", lostLayer: 0, lostShare: 0.5, failShare: 0.5, age: 5000, restart: 60, saving: 1,
   hours: 10_000,
 });
 

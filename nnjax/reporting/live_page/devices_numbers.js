@@ -2,7 +2,7 @@
 //
 //   twoDevices(state, computed.iterations[0]).layers[0].average.weights       // of the output layer: layers come last first
 //
-// The twin of nnjax/textbook/exchange.py. tests/reporting/test_live_devices.py compares the two.
+// The twin of nnjax/textbook/exchange.py. tests/live_page/test_two_devices.py compares the two.
 
 import { computeIteration, forwardPass } from "./compute.js";
 import { exampleLoss, lossGradient } from "./losses.js";
@@ -30,18 +30,20 @@ const differenceOf = (one, other) => largestOf(numbersOf(merged((a, b) => Math.a
 
 // exchange._neuron_averaging: the gradients of the weights if each neuron's error term is averaged over all examples before it
 // goes back, so that all examples receive the same value in the layer below. `found` is an iteration of the whole batch.
-export function neuronAveraging(loss, found) {
+// `half` examples are device A's; each device's own mean error terms are `deltas`.
+export function neuronAveraging(loss, found, half) {
   const outputs = found.layers.at(-1).y;
   let received = outputs.map((row, example) => lossGradient(loss, row, found.targets[example]));
   const gradients = [];
   for (let index = found.layers.length - 1; index >= 0; index -= 1) {
     const { slope } = found.layers[index];
-    const delta = meanOfColumns(slope.map((row, example) => row.map((value, n) => value * received[example][n])));
+    const terms = slope.map((row, example) => row.map((value, n) => value * received[example][n]));
+    const delta = meanOfColumns(terms);
     const input = meanOfColumns(index > 0 ? found.layers[index - 1].y : found.inputs);
     const rows = found.weights[index];
     gradients.unshift({
       delta,
-      input,
+      deltas: [terms.slice(0, half), terms.slice(half)].map(meanOfColumns),
       weights: delta.map((value) => input.map((entering) => value * entering)),
       biases: found.gradients[index].biases && [...delta],
     });
@@ -79,8 +81,9 @@ export function twoDevices(state, found) {
   const [a, b] = [cut(0, half), cut(half, count)];
   const equal = half * 2 === count;
   const mean = equal ? (one, other) => (one + other) / 2 : (one, other) => (one * half + other * (count - half)) / count;
-  const byNeuron = neuronAveraging(state.loss, found);
+  const byNeuron = neuronAveraging(state.loss, found, half);
   const average = found.gradients.map((_, k) => merged(mean, a.gradients[k], b.gradients[k]));
+  const stepped = (before, gradients) => merged((value, slope) => value + found.rate * slope, before, gradients);
   const layers = state.layers.map((layer, k) => {
     const whole = found.gradients[k];
     const before = { weights: found.weights[k], biases: whole.biases && found.biases[k] };
@@ -92,7 +95,8 @@ export function twoDevices(state, found) {
       average: average[k],
       whole,
       byNeuron: byNeuron[k],
-      stepped: merged((value, slope) => value + found.rate * slope, before, average[k]),
+      stepped: stepped(before, average[k]),
+      steppedByNeuron: stepped(before, byNeuron[k]),
       difference: differenceOf(average[k], whole),
       neuronDifference: differenceOf(byNeuron[k], whole),
     };

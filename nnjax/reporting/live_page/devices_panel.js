@@ -26,7 +26,9 @@ function legendItem([kind, words]) {
 
 export function makeDevices(root, app) {
   const box = root.querySelector("details") ?? root.appendChild(html("details", {}, html("summary", {}, html("b", {}, "Two devices"))));
-  const parts = Object.fromEntries(["lead", "sentences", "figure", "axis", "numbers"].map((name) => [name, html("div")]));
+  const parts = Object.fromEntries(
+    ["lead", "sentences", "figure", "axis", "numbers"].map((name) => [name, html("div", { class: `dev-${name}` })]),
+  );
   const legend = html("ul", { class: "dev-legend", "aria-label": "Colours of the axis" });
   const facts = html("dl", { class: "dev-facts" });
   const moment = html("p", { class: "dev-moment" });
@@ -103,7 +105,8 @@ export function makeDevices(root, app) {
   }
 
   function drawStage(numbers) {
-    [parts.figure, parts.axis, player.slider, player.buttons, moment, legend].forEach((one) => (one.hidden = scene.endless));
+    stage.hidden = scene.endless;
+    parts.figure.hidden = Boolean(scene.failure); // many steps have no single exchange to draw
     if (scene.endless) {
       [axis, figure] = [null, null];
       return player.pause();
@@ -130,8 +133,9 @@ export function makeDevices(root, app) {
     const sentence = momentSentence(scene, time, names);
     axis.update(time);
     figure.update(time, momentText(scene, time, names));
+    moment.setAttribute("aria-live", player.playing ? "off" : "polite"); // read aloud where nothing plays
     moment.textContent = sentence;
-    player.say(sentence);
+    player.slider.setAttribute("aria-valuetext", sentence);
   }
 
   function drawNumbers(numbers, found) {

@@ -13,16 +13,15 @@ const REDUCED_MOTION = "(prefers-reduced-motion: reduce)";
 export function makePlayer(onTime) {
   const button = (label, title) => html("button", { type: "button", "aria-label": title, title }, label);
   const [first, back, play, next, last] = [
-    button("⏮", "To the start of the step"),
+    button("|◀", "To the start of the step"),
     button("◀", "To the moment before"),
     button("Play", "Play the step"),
     button("▶", "To the next moment"),
-    button("⏭", "To the end of the step"),
+    button("▶|", "To the end of the step"),
   ];
   play.className = "dev-play";
   const slider = html("input", { type: "range", class: "dev-slide", min: 0, max: STOPS_OF_TIME, step: 1, "aria-label": "Time of the step" });
-  const spoken = html("span", { class: "dev-spoken", "aria-live": "polite" });
-  const buttons = html("div", { class: "dev-player" }, first, back, play, next, last, spoken);
+  const buttons = html("div", { class: "dev-player" }, first, back, play, next, last);
   let [scene, time, share, timer, frame] = [null, 0, 0, null, null];
 
   function go(moment) {
@@ -106,10 +105,8 @@ export function makePlayer(onTime) {
       first.disabled = back.disabled = time <= 0;
       next.disabled = last.disabled = time >= scene.end;
     },
-    // Names the moment at the slider, and reads it aloud where nothing plays.
-    say(text) {
-      slider.setAttribute("aria-valuetext", text);
-      if (!playing() && spoken.textContent !== text) spoken.textContent = text;
+    get playing() {
+      return playing();
     },
     // A key of the stage; a focused control keeps its own keys.
     key(event) {

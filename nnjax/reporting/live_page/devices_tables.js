@@ -30,7 +30,7 @@ export function factsOf(scene) {
       ["Restart", timeText(restart)],
       ["The failure costs", timeText(delay)],
       ["Best time between snapshots", timeText(interval)],
-      ["Share of the time that counts", shareText(scene.goodput)],
+      ["Share of the time that counts", shareText(scene.goodput, 5)],
     ];
   }
   return [
@@ -49,14 +49,23 @@ export function gradientTable(layer) {
   const rows = layer.neurons.flatMap((neuron, n) => {
     const places = [...layer.average.weights[n].map((_, i) => i + 1), ...(layer.average.biases ? [0] : [])];
     return places.map((place) => [
-      math(weightSymbol(neuron, place)),
+      html("span", {}, math(weightSymbol(neuron, place))),
       ...columns.map((one) => {
         const value = place === 0 ? one.biases[n] : one.weights[n][place - 1];
         return html("span", { title: full(value) }, short(value));
       }),
     ]);
   });
-  return plainTable(heads, rows);
+  const table = plainTable(heads, rows);
+  table.setAttribute("role", "table"); // on a narrow screen the cells stand below each other, and stay cells
+  for (const row of table.tBodies[0].rows) {
+    row.setAttribute("role", "row");
+    [...row.cells].forEach((cell, index) => {
+      cell.setAttribute("role", "cell");
+      cell.dataset.label = heads[index];
+    });
+  }
+  return table;
 }
 
 // What averaging gives, and what neuron averaging gives, as sentences.

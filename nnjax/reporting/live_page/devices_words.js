@@ -1,7 +1,7 @@
 // What the panel of two devices says: times, rates and sizes with units, and what happens at a moment.
 //
 //   timeText(0.0133)                  // "13.3 ms"
-//   momentText(scene, 0.02, names)    // {a: "waits", ab: "sends the gradients of layer a, round 1 of 2", …}
+//   momentText(scene, 0.02, names)    // {a: "waiting", ab: "sending gradients of layer a, round 1 of 2", …}
 
 import { minus } from "./dom.js";
 import { laneAt } from "./devices_model.js";
@@ -28,7 +28,7 @@ function prefixed(value, unit) {
 }
 export const sizeText = (bytes) => (bytes < 1000 ? `${inDigits(bytes)} bytes` : prefixed(bytes, "B"));
 export const rateText = (bits) => prefixed(bits, "b/s");
-export const shareText = (share) => `${inDigits(100 * share, 3)} %`;
+export const shareText = (share, digits = 3) => `${inDigits(100 * share, digits)} %`;
 
 const layersText = (layers, names) =>
   layers.length === 1 ? names[layers[0]] : layers.length === names.length ? "all layers" : layers.map((one) => names[one]).join(", ");
@@ -36,21 +36,21 @@ const layersText = (layers, names) =>
 const DEVICE_WORDS = {
   forward: (layers) => `forward pass of ${layers}`,
   backward: (layers) => `backward pass of ${layers}`,
-  wait: () => "waits",
-  train: () => "trains",
-  restart: () => "starts again and reads the snapshot",
-  redo: () => "does the lost steps again",
+  wait: () => "waiting",
+  train: () => "training",
+  restart: () => "restart from the snapshot",
+  redo: () => "lost steps done again",
 };
 
 const LINK_WORDS = {
-  call: () => "the exchange is being set up",
-  send: (layers, { round }) => `sends ${layers}, round ${round} of 2`,
-  travel: (layers, { round }) => `last bits of ${layers} on their way, round ${round} of 2`,
+  call: () => "setting up the exchange",
+  send: (layers, { round }) => `sending gradients of ${layers}, round ${round} of 2`,
+  travel: (layers, { round }) => `the last bits of ${layers} are on their way, round ${round} of 2`,
   again: (layers, { lost }) => againText(lost),
-  timeout: () => "waits for the timeout, then sends the lost packet again",
-  wait: () => "waits for the lost packet",
-  train: () => "carries gradients, step by step",
-  redo: () => "carries gradients, step by step",
+  timeout: () => "no answer: waiting for the timeout, then the lost packet is sent again",
+  wait: () => "waiting for the lost packet",
+  train: () => "gradients of every step",
+  redo: () => "gradients of every step",
   silent: () => "silent",
 };
 
@@ -70,10 +70,10 @@ export function momentText(scene, time, names) {
     if (one === null) return time >= scene.end ? end : idle;
     return table[one.kind](layersText(one.layers, names), one);
   };
-  const done = scene.failure ? "is where the failure was" : "updates its weights";
+  const done = scene.failure ? "back where the failure was" : "update of the weights";
   return {
-    a: words(DEVICE_WORDS, "a", done, "waits"),
-    b: words(DEVICE_WORDS, "b", done, "waits"),
+    a: words(DEVICE_WORDS, "a", done, "waiting"),
+    b: words(DEVICE_WORDS, "b", done, "waiting"),
     ab: words(LINK_WORDS, "ab", "silent", "silent"),
     ba: words(LINK_WORDS, "ba", "silent", "silent"),
   };
@@ -94,14 +94,17 @@ export function sceneSentences(scene) {
       `Device B fails ${timeText(lostWork)} after the snapshot. Device A cannot go on without its gradients, so both start again: ` +
         `${timeText(restart)} for the restart, and ${timeText(lostWork)} of work twice. The failure costs ${timeText(delay)}.`,
       `One of two devices fails every ${timeText(meanTime)} on average. Best time between two snapshots (Daly): ` +
-        `${timeText(interval)}; then ${shareText(scene.goodput)} of the time advances the training.`,
+        `${timeText(interval)}; then ${shareText(scene.goodput, 5)} of the time advances the training.`,
     ];
   }
   const { exposed, communicating, end, undisturbed, lost, settings } = scene;
   const hidden = Math.max(0, communicating + (end - undisturbed) - exposed);
   const lines = [];
   if (settings.order === "neurons") {
-    lines.push(`No exchange runs beside computing: each layer waits for the mean error terms of the layer above, ${timeText(exposed)} in all.`);
+    lines.push(
+      `No exchange runs beside computing: each layer waits for the mean error terms of the layer above, ${timeText(exposed)} in all. ` +
+        "Mean error terms and mean inputs of a layer cross; as the weights grow, their number grows by the root.",
+    );
   } else {
     lines.push(
       `Of ${timeText(communicating + end - undisturbed)} of exchanges, the backward pass hides ${timeText(hidden)}; ` +

@@ -2,7 +2,7 @@
 //
 //   exchangeTime(1_600_000, LINKS.ethernet_1g).time       // seconds, as experiments.traffic predicts them
 //
-// tests/reporting/test_link_model.py compares each function with its twin in Python, on random links. All rates are in bits a
+// tests/live_page/test_link_model.py compares each function with its twin in Python, on random links. All rates are in bits a
 // second, all times in seconds, all sizes in bytes; a link has the fields of nnjax.config.link_options.Link.
 
 // The expected larger of two standard normal numbers: stragglers.slowest_of_normal(2), whose integral is 1 / √π.

@@ -2,7 +2,7 @@
 //
 //   stepTimeline(1, [{seconds: 0.2, backward: true, share: 1}], true).end      // 1.2 seconds
 //
-// tests/reporting/test_link_model.py compares each function with its twin in Python.
+// tests/live_page/test_link_model.py compares each function with its twin in Python.
 
 import { exchangeTime } from "./link_model.js";
 

@@ -3,14 +3,13 @@
 import json
 import math
 import random
-import shutil
-import subprocess
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 import yaml
+from page_modules import run
 
 from nnjax.config.link_options import Device, Link, LinkName, Transport
 from nnjax.config.types import MemorySize
@@ -18,11 +17,11 @@ from nnjax.interconnect import algorithms, collective_time, failures, packets, t
 from nnjax.interconnect.collective import Collective, Part
 from nnjax.interconnect.formula import Figure
 from nnjax.interconnect.prediction import predict_step
+from nnjax.reporting.page_source import SOURCE
 
 pytestmark = pytest.mark.node
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "nnjax" / "reporting" / "live_page"
 CASES = 400
 RELATIVE = 1e-12
 RUNNER = """
@@ -41,11 +40,8 @@ console.log(JSON.stringify(results, plain));
 
 def node(calls):
     """Results of the page's functions, [(name, arguments)], from one start of Node."""
-    program = shutil.which("node")
-    assert program is not None, "the tests marked node need Node.js"
     text = json.dumps(calls).replace("Infinity", '"Infinity"')
-    command = [program, "--input-type=module", "--eval", RUNNER]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=PAGE, check=False, timeout=60)
+    done = run(["--input-type=module", "--eval", RUNNER], input=text, cwd=SOURCE)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
