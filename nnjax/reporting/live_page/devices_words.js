@@ -11,7 +11,8 @@ const TIME_UNITS = [[1e-6, 1e-9, "ns"], [1e-3, 1e-6, "µs"], [1, 1e-3, "ms"], [6
 // Digits that a reader can take in; large numbers in groups of three.
 export function inDigits(value, digits = 4) {
   const rounded = Number(value.toPrecision(digits));
-  if (rounded !== 0 && Math.abs(rounded) < 1e-4) return minus(rounded.toExponential());
+  const size = Math.abs(rounded);
+  if (size !== 0 && (size < 1e-4 || size >= 1e12)) return minus(rounded.toExponential().replace("+", ""));
   return minus(rounded.toLocaleString("en", { maximumSignificantDigits: digits })).replaceAll(",", "\u202f");
 }
 
