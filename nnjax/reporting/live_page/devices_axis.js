@@ -57,7 +57,8 @@ export function drawAxis(scene, names, width) {
     const x = place(time);
     const anchor = x > right - 24 ? "end" : x < left + 20 && narrow ? "start" : "middle";
     parts.push(svg("line", { class: "dev-tick", x1: x, x2: x, y1: AXIS_TOP, y2: bottom }));
-    parts.push(svg("text", { class: "dev-tick-text", x: anchor === "end" ? right + 12 : x, y: bottom + 16, "text-anchor": anchor }, timeText(time)));
+    const label = { class: "dev-tick-text", x: anchor === "end" ? right + 12 : x, y: bottom + 16, "text-anchor": anchor };
+    parts.push(svg("text", label, timeText(time)));
   }
   AXIS_LANES.forEach(([lane, title], index) => {
     const y = AXIS_TOP + index * pitch + head;
@@ -68,10 +69,12 @@ export function drawAxis(scene, names, width) {
     for (const one of scene.lanes[lane]) if (one.start === one.end) parts.push(drawCross(one, place, y));
   });
   const update = scene.failure ? null : svg("line", { class: "dev-update", x1: right, x2: right, y1: AXIS_TOP, y2: bottom });
-  const now = svg("g", { class: "dev-now" }, svg("line", { y1: AXIS_TOP - 6, y2: bottom + 2 }), svg("path", { d: `M-6 ${AXIS_TOP - 8}h12l-6 8z` }));
+  const line = svg("line", { y1: AXIS_TOP - 6, y2: bottom + 2 });
+  const now = svg("g", { class: "dev-now" }, line, svg("path", { d: `M-6 ${AXIS_TOP - 8}h12l-6 8z` }));
+  const height = bottom + 24;
   const element = svg(
     "svg",
-    { class: "dev-drawn", width, height: bottom + 24, viewBox: `0 0 ${width} ${bottom + 24}`, role: "img", "aria-label": summaryOf(scene) },
+    { class: "dev-drawn", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": summaryOf(scene) },
     ...parts,
     ...(update ? [update] : []),
     now,
@@ -84,11 +87,10 @@ function drawSegment(one, place, y, names) {
   const [x, end] = [place(one.start), place(one.end)];
   const kind = classOf(one.kind);
   const size = end - x;
-  const text = one.layers.length === 0 ? "" : one.layers.length < names.length || names.length === 1 ? names[one.layers[0]] : "all";
-  const short = text.replace(/^layer /, "");
-  const named = ["forward", "backward", "send"].includes(one.kind) && short !== "" && size > short.length * LANE_LETTER + 6;
+  const title = one.layers.length > 1 ? "all" : (names[one.layers[0]] ?? "").replace(/^layer /, "");
+  const named = ["forward", "backward", "send"].includes(one.kind) && title !== "" && size > title.length * LANE_LETTER + 6;
   const box = svg("rect", { class: `dev-${kind}`, x, y, width: Math.max(size, 0.75), height: LANE_HEIGHT });
-  const word = named && svg("text", { class: `dev-in dev-in-${kind}`, x: x + size / 2, y: y + LANE_HEIGHT / 2 + 4 }, short);
+  const word = named && svg("text", { class: `dev-in dev-in-${kind}`, x: x + size / 2, y: y + LANE_HEIGHT / 2 + 4 }, title);
   return svg("g", {}, box, ...(word ? [word] : []));
 }
 
@@ -99,8 +101,9 @@ function drawCross(one, place, y) {
 
 function summaryOf(scene) {
   const [a, b] = scene.idle.map((share) => Math.round(100 * share));
-  if (scene.failure) return `Axis of time of ${timeText(scene.end)}: training since the snapshot, failure, restart, the lost steps again`;
-  return `Axis of time of a step of ${timeText(scene.end)}; device A idle ${a} %, device B idle ${b} %`;
+  const name = `Axis of time, ${timeText(scene.end)}`;
+  if (scene.failure) return `${name}: training since the snapshot, failure, restart, the lost steps again`;
+  return `${name}: a step; device A idle ${a} %, device B idle ${b} %`;
 }
 
 // The kinds of segments that a scene has, with their words, in the order of SEGMENT_KINDS.

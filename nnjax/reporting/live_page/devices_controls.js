@@ -51,7 +51,8 @@ export function stopOfValue({ low, high, least }, value) {
 export function typedSetting(slider, text) {
   const value = Number(text.trim().replace("−", "-"));
   const whole = slider.whole ? "a whole number" : "a number";
-  if (text.trim() === "" || !Number.isFinite(value) || value < slider.low || value > slider.high || (slider.whole && value % 1)) {
+  const inside = value >= slider.low && value <= slider.high && !(slider.whole && value % 1);
+  if (text.trim() === "" || !inside) {
     const allowed = `${whole} from ${inDigits(slider.low)} to ${inDigits(slider.high, 9)} ${slider.unit}`;
     return { problem: `${slider.label}: ${text.trim() || "nothing typed"} is not ${allowed}.` };
   }
@@ -63,7 +64,8 @@ export function typedSetting(slider, text) {
 function makeSlider(key, onChange, complain) {
   const slider = SETTING_SLIDERS[key];
   const range = html("input", { type: "range", min: 0, max: SLIDER_STOPS, step: 1, "aria-label": slider.label });
-  const typed = html("input", { type: "text", inputmode: "decimal", "aria-label": `${slider.label}, in ${slider.unit}`, size: 8 });
+  const named = `${slider.label}, in ${slider.unit}`;
+  const typed = html("input", { type: "text", inputmode: "decimal", "aria-label": named, size: 8 });
   const set = (value) => onChange(key, value * slider.size);
   range.addEventListener("input", () => set(valueAtStop(slider, Number(range.value))));
   typed.addEventListener("change", () => {

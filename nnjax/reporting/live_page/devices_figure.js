@@ -19,7 +19,8 @@ function symbolIn(symbol) {
   return [letter, svg("tspan", { dy: 3, "font-size": "0.78em" }, index), svg("tspan", { dy: -3 }, " ")];
 }
 
-const middleText = (x, y, className, ...children) => svg("text", { x, y, class: className, "text-anchor": "middle" }, ...children);
+const middleText = (x, y, className, ...children) =>
+  svg("text", { x, y, class: className, "text-anchor": "middle" }, ...children);
 
 function setVisible(element, visible) {
   element.setAttribute("visibility", visible ? "visible" : "hidden");
@@ -30,7 +31,10 @@ function setVisible(element, visible) {
 function shownOf(layer, byNeuron) {
   const symbol = weightSymbol(layer.neurons[0], 1);
   const first = (one) => one.weights[0][0];
-  if (!byNeuron) return { name: ["∂E/∂", symbol], a: first(layer.a), b: first(layer.b), mean: first(layer.average), symbol, next: first(layer.stepped) };
+  if (!byNeuron) {
+    const [a, b, mean, next] = [layer.a, layer.b, layer.average, layer.stepped].map(first);
+    return { name: ["∂E/∂", symbol], a, b, mean, symbol, next };
+  }
   const { delta, deltas } = layer.byNeuron;
   const [a, b] = deltas.map((one) => one[0]);
   return { name: ["mean ", `δ_${layer.neurons[0]}`], a, b, mean: delta[0], symbol, next: first(layer.steppedByNeuron) };
@@ -41,8 +45,9 @@ function deviceBox(x, y, width, title, { name, symbol, next: stepped }, own, nar
   const box = svg("rect", { class: "dev-box", x, y, width, height: DEVICE_BOX, rx: 6 });
   const centre = x + width / 2;
   const digits = narrow ? 3 : 5;
-  const value = middleText(centre, y + 41, "dev-delta", narrow ? "" : name[0], ...symbolIn(name[1]), narrow ? "" : "= ", short(own, digits));
-  const next = middleText(centre, y + 41, "dev-new", "new ", ...symbolIn(symbol), narrow ? "" : "= ", short(stepped, narrow ? 4 : 6));
+  const [before, equals] = narrow ? ["", ""] : [name[0], "= "];
+  const value = middleText(centre, y + 41, "dev-delta", before, ...symbolIn(name[1]), equals, short(own, digits));
+  const next = middleText(centre, y + 41, "dev-new", "new ", ...symbolIn(symbol), equals, short(stepped, digits + 1));
   const element = svg("g", {}, box, middleText(centre, y + 20, "dev-title", title), value, next);
   const update = (state) => {
     box.setAttribute("class", `dev-box dev-box-${state}`);

@@ -21,7 +21,8 @@ const LEAST_WIDTH = 280;
 const layerName = ({ neurons }) => (neurons.length === 1 ? `layer ${neurons[0]}` : `layer ${neurons[0]}–${neurons.at(-1)}`);
 
 function legendItem([kind, words]) {
-  return html("li", {}, svg("svg", { viewBox: "0 0 26 14", "aria-hidden": "true" }, svg("rect", { class: `dev-${kind}`, x: 1, y: 1, width: 24, height: 12 })), words);
+  const swatch = svg("rect", { class: `dev-${kind}`, x: 1, y: 1, width: 24, height: 12 });
+  return html("li", {}, svg("svg", { viewBox: "0 0 26 14", "aria-hidden": "true" }, swatch), words);
 }
 
 export function makeDevices(root, app) {

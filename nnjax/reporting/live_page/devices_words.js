@@ -6,7 +6,15 @@
 import { minus } from "./dom.js";
 import { laneAt } from "./devices_model.js";
 
-const TIME_UNITS = [[1e-6, 1e-9, "ns"], [1e-3, 1e-6, "µs"], [1, 1e-3, "ms"], [600, 1, "s"], [7200, 60, "min"], [172_800, 3600, "h"]];
+// Below so many seconds, in units of so many.
+const TIME_UNITS = [
+  [1e-6, 1e-9, "ns"],
+  [1e-3, 1e-6, "µs"],
+  [1, 1e-3, "ms"],
+  [600, 1, "s"],
+  [7200, 60, "min"],
+  [172_800, 3600, "h"],
+];
 
 // Digits that a reader can take in; large numbers in groups of three.
 export function inDigits(value, digits = 4) {
@@ -31,8 +39,8 @@ export const sizeText = (bytes) => (bytes < 1000 ? `${inDigits(bytes)} bytes` : 
 export const rateText = (bits) => prefixed(bits, "b/s");
 export const shareText = (share, digits = 3) => `${inDigits(100 * share, digits)} %`;
 
-const layersText = (layers, names) =>
-  layers.length === 1 ? names[layers[0]] : layers.length === names.length ? "all layers" : layers.map((one) => names[one]).join(", ");
+// A segment touches one layer or all.
+const layersText = (layers, names) => (layers.length > 1 ? "all layers" : names[layers[0]]);
 
 const DEVICE_WORDS = {
   forward: (layers) => `forward pass of ${layers}`,
@@ -92,8 +100,8 @@ export function sceneSentences(scene) {
   if (scene.failure) {
     const { lostWork, restart, delay, meanTime, interval } = scene.failure;
     return [
-      `Device B fails ${timeText(lostWork)} after the snapshot. Device A cannot go on without its gradients, so both start again: ` +
-        `${timeText(restart)} for the restart, and ${timeText(lostWork)} of work twice. The failure costs ${timeText(delay)}.`,
+      `Device B fails ${timeText(lostWork)} after the snapshot. Device A cannot go on without its gradients, so both start ` +
+        `again: ${timeText(restart)} for the restart, and ${timeText(lostWork)} of work twice. The failure costs ${timeText(delay)}.`,
       `One of two devices fails every ${timeText(meanTime)} on average. Best time between two snapshots (Daly): ` +
         `${timeText(interval)}; then ${shareText(scene.goodput, 5)} of the time advances the training.`,
     ];
@@ -103,7 +111,8 @@ export function sceneSentences(scene) {
   const lines = [];
   if (settings.order === "neurons") {
     lines.push(
-      `No exchange runs beside computing: each layer waits for the mean error terms of the layer above, ${timeText(exposed)} in all. ` +
+      `No exchange runs beside computing: each layer waits for the mean error terms of the layer above, ` +
+        `${timeText(exposed)} in all. ` +
         "Mean error terms and mean inputs of a layer cross; as the weights grow, their number grows by the root.",
     );
   } else {
