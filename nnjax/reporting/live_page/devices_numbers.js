@@ -7,8 +7,8 @@
 import { computeIteration, forwardPass } from "./compute.js";
 import { exampleLoss, lossGradient } from "./losses.js";
 
-// As in exchange.py: float64 results are equal if they differ by less than the first, relative to the largest gradient, plus the
-// second, for results that are only rounding.
+// As in exchange.py: float64 results are equal if they differ by less than the first, relative to the largest gradient, plus
+// the second, for results that are only rounding.
 const [ROUNDED_GRADIENT, CANCELLED_SUM] = [1e-12, 1e-15];
 
 const meanOfColumns = (rows) => rows[0].map((_, column) => rows.reduce((sum, row) => sum + row[column], 0) / rows.length);

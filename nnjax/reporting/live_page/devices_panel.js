@@ -16,6 +16,9 @@ import { html, svg } from "./dom.js";
 import { addExample } from "./state.js";
 
 const LEAST_WIDTH = 280;
+const STAGE_NAME = "Two devices on an axis of time. Space plays, arrow keys step.";
+const TRAFFIC_NOTE =
+  "Times and sizes are those of experiments.traffic: the same formulas, in which the backward pass takes two thirds of the computing.";
 
 // A layer as the panel names it: by its only neuron, or from its first to its last.
 const layerName = ({ neurons }) => (neurons.length === 1 ? `layer ${neurons[0]}` : `layer ${neurons[0]}–${neurons.at(-1)}`);
@@ -25,8 +28,14 @@ function legendItem([kind, words]) {
   return html("li", {}, svg("svg", { viewBox: "0 0 26 14", "aria-hidden": "true" }, swatch), words);
 }
 
+// The page's own <details>, else a new one.
+function detailsIn(root) {
+  const summary = () => html("summary", {}, html("b", {}, "Two devices"));
+  return root.querySelector("details") ?? root.appendChild(html("details", {}, summary()));
+}
+
 export function makeDevices(root, app) {
-  const box = root.querySelector("details") ?? root.appendChild(html("details", {}, html("summary", {}, html("b", {}, "Two devices"))));
+  const box = detailsIn(root);
   const parts = Object.fromEntries(
     ["lead", "sentences", "figure", "axis", "numbers"].map((name) => [name, html("div", { class: `dev-${name}` })]),
   );
@@ -35,12 +44,10 @@ export function makeDevices(root, app) {
   const moment = html("p", { class: "dev-moment" });
   const controls = makeDeviceControls(change);
   const player = makePlayer(() => showMoment());
-  const stage = html(
-    "div",
-    { class: "dev-stage", role: "group", tabindex: 0, "aria-label": "Two devices on an axis of time. Space plays, arrow keys step." },
-    parts.figure, parts.axis, player.slider, player.buttons, moment, legend,
-  );
-  const content = html("div", { class: "dev-content dev-body" }, controls.element, stage, facts, parts.sentences, parts.numbers);
+  const stage = html("div", { class: "dev-stage", role: "group", tabindex: 0, "aria-label": STAGE_NAME });
+  stage.append(parts.figure, parts.axis, player.slider, player.buttons, moment, legend);
+  const content = html("div", { class: "dev-content dev-body" });
+  content.append(controls.element, stage, facts, parts.sentences, parts.numbers);
   const body = html("div", { class: "dev-body" }, parts.lead, content);
   box.append(body);
 
@@ -65,44 +72,44 @@ export function makeDevices(root, app) {
 
   function draw() {
     stale = false;
-    const found = app.state && app.computed.iterations[Math.min(app.place.iteration, app.computed.iterations.length - 1)];
+    const computed = app.state ? app.computed.iterations : [];
+    const found = computed[Math.min(app.place.iteration, computed.length - 1)];
     const numbers = found ? twoDevices(app.state, found) : null;
     parts.lead.replaceChildren(...leadOf(found, numbers));
     content.hidden = numbers === null;
     if (numbers === null) return player.pause();
     names = app.state.layers.map(layerName);
-    const layers = app.state.layers.map((layer, index) => {
-      const { weights, biases } = found.gradients[index];
+    const layers = found.gradients.map(({ weights, biases }) => {
       const [neurons, inputs] = [weights.length, weights[0].length];
       return { neurons, inputs, weights: neurons * inputs + (biases ? neurons : 0) };
     });
     settings.lostLayer = Math.min(settings.lostLayer, layers.length - 1);
     controls.show(settings, names);
     scene = sceneOf(settings, layers);
-    width = Math.max(LEAST_WIDTH, Math.floor(stage.clientWidth));
-    facts.replaceChildren(...factsOf(scene).map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value))));
+    width = Math.max(LEAST_WIDTH, Math.floor(body.clientWidth));
+    const fact = ([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value));
+    facts.replaceChildren(...factsOf(scene).map(fact));
     parts.sentences.replaceChildren(...sceneSentences(scene).map((line) => html("p", {}, line)));
     drawStage(numbers);
     drawNumbers(numbers, found);
   }
 
   function leadOf(found, numbers) {
-    const say = (text, ...more) => html("p", {}, text, ...more);
-    if (!app.state) return [say(`This trace cannot be followed on two devices: ${app.readOnly ?? "it cannot be edited"}.`)];
-    if (!found) return [say("No iteration was computed, so there is nothing to exchange.")];
+    const say = (...lines) => [html("p", {}, lines.join(" "))];
+    if (!app.state) return say(`This trace cannot be followed on two devices: ${app.readOnly ?? "it cannot be edited"}.`);
+    if (!found) return say("No iteration was computed, so there is nothing to exchange.");
     if (numbers === null) {
       const add = html("button", { type: "button", class: "dev-add" }, "Add an example");
       add.addEventListener("click", () => app.change(addExample(app.state)));
-      return [say("Two devices share a batch of examples. This batch has one example; a second one is needed. "), add];
+      return [...say("Two devices share a batch of examples. This batch has one example; a second one is needed."), add];
     }
     const [a, b] = numbers.examples;
-    const uneven = numbers.equal ? "" : " Parts of unequal size count by their examples in the average.";
-    return [
-      say(
-        `Iteration ${found.number} on two devices: device A takes ${a} of ${a + b} examples, device B ${b}. Each computes the forward ` +
-          `and the backward pass of its part; then the gradients cross the link, last layer first, and both take the average.${uneven}`,
-      ),
-    ];
+    return say(
+      `Iteration ${found.number} on two devices: device A takes ${a} of ${a + b} examples, device B ${b}.`,
+      "Each computes the forward and the backward pass of its part; then the gradients cross the link, last layer first,",
+      "and both take the average.",
+      ...(numbers.equal ? [] : ["Parts of unequal size count by their examples in the average."]),
+    );
   }
 
   function drawStage(numbers) {
@@ -156,7 +163,7 @@ export function makeDevices(root, app) {
       html("h3", {}, "The gradients of ", select),
       scroll,
       ...numberSentences(numbers, found).map((line) => html("p", {}, line)),
-      html("p", { class: "muted" }, "Times and sizes are those of experiments.traffic: the same formulas, in which a layer's backward pass takes two thirds of its computing."),
+      html("p", { class: "muted" }, TRAFFIC_NOTE),
     );
   }
 
@@ -168,7 +175,7 @@ export function makeDevices(root, app) {
     else if (stale) request();
   }).observe(box);
   new ResizeObserver(() => {
-    if (box.open && Math.floor(stage.clientWidth) !== width) request();
+    if (box.open && !content.hidden && Math.max(LEAST_WIDTH, Math.floor(body.clientWidth)) !== width) request();
   }).observe(body);
   stage.addEventListener("keydown", (event) => player.key(event));
   // The page's own keys walk through the trace; inside this panel they are the panel's.

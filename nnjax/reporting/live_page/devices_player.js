@@ -20,7 +20,8 @@ export function makePlayer(onTime) {
     button("▶|", "To the end of the step"),
   ];
   play.className = "dev-play";
-  const slider = html("input", { type: "range", class: "dev-slide", min: 0, max: STOPS_OF_TIME, step: 1, "aria-label": "Time of the step" });
+  const range = { type: "range", min: 0, max: STOPS_OF_TIME, step: 1 };
+  const slider = html("input", { ...range, class: "dev-slide", "aria-label": "Time of the step" });
   const buttons = html("div", { class: "dev-player" }, first, back, play, next, last);
   let [scene, time, share, timer, frame] = [null, 0, 0, null, null];
 

@@ -1,4 +1,4 @@
-// The numbers below the drawing of two devices: facts of the step, a layer's gradients, and what the two ways of averaging give.
+// The numbers below the drawing of two devices: facts of the step, a layer's gradients, and both ways of averaging compared.
 //
 //   root.append(gradientTable(numbers.layers[0]));
 
@@ -71,14 +71,16 @@ export function gradientTable(layer) {
 // What averaging gives, and what neuron averaging gives, as sentences.
 export function numberSentences(numbers, found) {
   const { difference, neuronDifference, same, neuronSame, largest, losses, after } = numbers;
-  const sizes = `largest gradient ${short(largest, 3)}`;
+  const compared = (equal, by) =>
+    `That is ${equal ? "" : "not "}the gradient of the whole batch: largest difference ${short(by, 2)}, ` +
+    `largest gradient ${short(largest, 3)}.`;
   return [
-    `Data parallelism averages the devices' gradients. That is ${same ? "" : "not "}the gradient of the whole batch: largest difference ` +
-      `${short(difference, 2)}, ${sizes}.`,
-    `Neuron averaging, as the chapter has it, averages each neuron's error term before it goes back. That is ${neuronSame ? "" : "not "}` +
-      `the gradient of the whole batch: largest difference ${short(neuronDifference, 2)}, ${sizes}.`,
-    `Losses of iteration ${found.number}: ${short(losses.a)} on device A, ${short(losses.b)} on device B, ${short(losses.average)} on ` +
-      `average, ${short(losses.whole)} of the whole batch. After the step: ${short(after.whole)} on one device, ` +
-      `${short(after.average)} by data parallelism, ${short(after.byNeuron)} by neuron averaging.`,
+    `Data parallelism averages the devices' gradients. ${compared(same, difference)}`,
+    "Neuron averaging, as the chapter has it, averages each neuron's error term before it goes back. " +
+      compared(neuronSame, neuronDifference),
+    `Losses of iteration ${found.number}: ${short(losses.a)} on device A, ${short(losses.b)} on device B, ` +
+      `${short(losses.average)} on average, ${short(losses.whole)} of the whole batch. ` +
+      `After the step: ${short(after.whole)} on one device, ${short(after.average)} by data parallelism, ` +
+      `${short(after.byNeuron)} by neuron averaging.`,
   ];
 }

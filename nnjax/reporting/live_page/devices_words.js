@@ -101,7 +101,8 @@ export function sceneSentences(scene) {
     const { lostWork, restart, delay, meanTime, interval } = scene.failure;
     return [
       `Device B fails ${timeText(lostWork)} after the snapshot. Device A cannot go on without its gradients, so both start ` +
-        `again: ${timeText(restart)} for the restart, and ${timeText(lostWork)} of work twice. The failure costs ${timeText(delay)}.`,
+        `again: ${timeText(restart)} for the restart, and ${timeText(lostWork)} of work twice. ` +
+        `The failure costs ${timeText(delay)}.`,
       `One of two devices fails every ${timeText(meanTime)} on average. Best time between two snapshots (Daly): ` +
         `${timeText(interval)}; then ${shareText(scene.goodput, 5)} of the time advances the training.`,
     ];
