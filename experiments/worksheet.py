@@ -67,9 +67,8 @@ def worksheet(config: WorksheetConfig, run_dir: Path) -> Mapping[str, Any]:
         for each in (each for each in drawn if each.variant > 1):
             console.print(f"seed {each.seed} gives the numbers of an earlier sheet: variant {each.variant} of it has others")
         which = f"seed {drawn[0].seed}" if len(drawn) == 1 else f"seeds {drawn[0].seed} to {drawn[-1].seed}"
-        console.print(
-            f"{len(sheets)} sheet{'s' if sheets[1:] else ''} ({which}), {sheets[0].blanks} answers each, to {config.round_to} decimals"
-        )
+        count = f"{len(sheets)} sheet{'s' if sheets[1:] else ''} ({which})"
+        console.print(f"{count}, {sheets[0].blanks} answers each, to {config.round_to} decimals")
         console.print(f"Checked: {summary['checked']:,} values of JAX by hand, by NumPy and by finite differences; all agree")
         console.print("\n".join(["Written:", *(f"  {shown_path(path)}" for path in files)]))
     return summary

@@ -76,10 +76,11 @@ def hidden_activations(config: WorksheetConfig) -> list[str]:
 
 def _size(config: WorksheetConfig, spec: DatasetSpec) -> Problems:
     sizes, model = dense_sizes(config, spec), config.model
-    key, value = {
+    named: dict[str, tuple[str, object]] = {
         "fnn": ("model.hidden", list(getattr(model, "hidden", ()))),
         "neurons": ("model.layers", [{"size": layer.neurons} for layer in sizes]),
-    }.get(model.name, ("model", model.name))
+    }
+    key, value = named.get(model.name, ("model", model.name))
     if (inputs := prod(spec.input_shape)) > MOST_INPUTS:
         yield Problem("data.inputs", f"[{inputs} numbers each]", f"{_BY_HAND}; must be at most {MOST_INPUTS} inputs")
     if len(sizes) > MOST_LAYERS:

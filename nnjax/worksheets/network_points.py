@@ -6,6 +6,7 @@ points.nodes[0]                  # (16.0, 15.0, "x1", True)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nnjax.worksheets.sheet_parts import Drawing
 
@@ -34,5 +35,5 @@ def network_points(drawing: Drawing) -> Points:
         for index, (column, names) in enumerate(zip(columns, drawing.columns, strict=True))
         for (x, y), name in zip(column, names, strict=True)
     ]
-    edges = [(*one, *other) for before, after in zip(columns, columns[1:], strict=False) for one in before for other in after]
+    edges = [(*one, *other) for before, after in pairwise(columns) for one in before for other in after]
     return Points(2 * _EDGE + _ACROSS * (len(columns) - 1), 2 * _EDGE + _DOWN * (tallest - 1), nodes, edges)

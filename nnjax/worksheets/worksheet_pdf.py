@@ -13,8 +13,8 @@ from nnjax.worksheets.paper import PAPERS, Cell, Paper
 from nnjax.worksheets.sheet_parts import Block, Sheet
 
 _ANSWER_NOTE = (
-    "The values carry all digits, to at most ten decimals; the last column is rounded. An answer is right if it differs from the "
-    "rounded value by at most the number after ±: so does every one that was rounded at each step."
+    "The values carry all digits, to at most ten decimals; the last column is rounded. An answer is right if it differs from "
+    "the rounded value by at most the number after ±: so does every one that was rounded at each step."
 )
 _BOX = 8.0  # mm, the height of a blank
 

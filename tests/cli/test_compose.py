@@ -32,9 +32,9 @@ from nnjax.config.schema import (
 from nnjax.config.search_options import SearchConfig
 from nnjax.config.serve_options import ServeConfig
 from nnjax.config.traffic_options import TrafficConfig
-from nnjax.config.worksheet_options import WorksheetConfig
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
+from nnjax.config.worksheet_options import WorksheetConfig
 
 OPTIONS = sorted(
     path.relative_to(conf_dir()).with_suffix("").as_posix().replace("/", "=")
