@@ -29,14 +29,6 @@ def class_problems(data: TextbookData) -> Problems:
             yield Problem(f"data.targets.{place}", target, f"{reason}; or choose data.classes=null")
         elif target not in data.classes:
             yield Problem(f"data.targets.{place}", target, f"must be {choice(data.classes, target)}")
-<<<<<<< HEAD
-=======
-    if all(isinstance(target, str) and target in data.classes for target in data.targets):
-        for place, name in enumerate(data.classes):
-            if name not in data.targets:
-                reason = "no example has this class; add one to data.inputs and data.targets, or leave the name out"
-                yield Problem(f"data.classes.{place}", name, reason)
->>>>>>> live-panels
 
 
 def _names_without_classes(data: TextbookData) -> Problems:

@@ -100,18 +100,11 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
 
     Args:
         summary: mapping with the keys name, status, reason, error; `test`, `validation`, `train` (metrics by name),
-<<<<<<< HEAD
             test_examples, validation_examples; `calibration`, `dead_units`; `forecast` (of, first, last, rmse, mae, and
             `naive`: rmse and mae by method); epochs, steps; model, activation, num_params, data, seed; `trials`, `spread` and
             `learning_rates` from `nnjax.reporting.trial_results`; `seconds` (by phase, and `total`); `goodput` from
             `nnjax.reporting.accounting`; examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel;
             run_dir, `figures` (paths).
-=======
-            test_examples, validation_examples; `calibration`, `dead_units`; `forecast` (of, first, last, rmse, mae, and `naive`:
-            rmse and mae by method); epochs, steps; model, activation, num_params, data, seed; `trials`, `spread` and
-            `learning_rates` from `nnjax.reporting.trial_results`; `seconds` (by phase, and `total`); `goodput` from `nnjax.reporting.accounting`;
-            examples_per_second, peak_rss_mb; platform, num_devices, num_processes, parallel; run_dir, `figures` (paths).
->>>>>>> live-panels
     """
     status = str(summary.get("status", "completed"))
     table = Table(box=box.ROUNDED, show_header=False, title=summary.get("name"), title_style="bold", title_justify="left")

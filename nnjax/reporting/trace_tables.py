@@ -13,10 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-<<<<<<< HEAD
 from nnjax.checks.sparse import records_text
-=======
->>>>>>> live-panels
 from nnjax.reporting.closing_texts import dead_neurons_text
 
 MAX_ROWS = 80

@@ -19,11 +19,8 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from nnjax.checks.plan import make_plan
-<<<<<<< HEAD
 from nnjax.checks.sparse import recorded_steps
 from nnjax.config.neuron_names import neuron_names
-=======
->>>>>>> live-panels
 from nnjax.config.options import Neurons, TwoNeuron
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import Textbook
@@ -81,11 +78,7 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
         "title": f"{config.model.name} on {config.data.name}",
         "settings": _settings(config),
         "classes": list(dataset.class_names) or None,
-<<<<<<< HEAD
         "network": _network(layers, params),
-=======
-        "network": _network(layers),
->>>>>>> live-panels
         "examples": [],
         "iterations": [],
         "final": None,
@@ -152,13 +145,10 @@ def _trace(config: TraceConfig, dataset: Dataset, devices: Sequence[jax.Device])
             optimizer_update(step),
         ]
         params, dead = new_params, dead_after
-<<<<<<< HEAD
         try:
             following = steps.send((params, opt_state))
         except StopIteration:
             break
-=======
->>>>>>> live-panels
     final_weights = _weights(weights_of(names, params, model_state))
     found["final"] = {"loss": None if after is None else tidy(after), **final_weights, "dead": dead}
     return found

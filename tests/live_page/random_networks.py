@@ -83,11 +83,7 @@ def config_of(shape, rng, scale):
         if classes
         else ()
     )
-<<<<<<< HEAD
     config = base(f"loss={shape['loss']}", f"optimizer={optimizer}", *with_classes)
-=======
-    config = base(f"loss={shape['loss']}", f"optimizer={optimizer}", "iterations=3", *with_classes)
->>>>>>> live-devices
     if "smoothing" in shape:
         config = replace(config, loss=replace(config.loss, label_smoothing=shape["smoothing"]))
     parameter = float(np.round(rng.uniform(0.05, 0.9), 3))
@@ -128,8 +124,4 @@ def random_traces():
     for number, shape in enumerate(shapes()):
         rng = np.random.default_rng([16, number])
         for draw in range(DRAWS):
-<<<<<<< HEAD
             yield traced(config_of(shape, rng, (0.7, 3.0)[draw % 8 == 3]))
-=======
-            yield traced(config_of(shape, rng, (0.7, 3.0)[draw % 4 == 3]))
->>>>>>> live-devices
