@@ -53,7 +53,7 @@ def exchanged():
     """Traces over two devices, with what the page computes of each."""
     traces = []
     for number, shape in enumerate(shapes()):
-        if shape["batch"] % 2 == 0 and shape["examples"] >= shape["batch"]:
+        if shape["batch"] % 2 == 0:
             config = config_of(shape, np.random.default_rng([17, number]), 0.7)
             traces.append(tracing.trace(config, load(config.data), jax.devices()[:2]))
     assert len(traces) >= 6
