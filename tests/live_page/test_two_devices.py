@@ -57,7 +57,7 @@ def exchanged():
             config = config_of(shape, np.random.default_rng([17, number]), 0.7)
             traces.append(tracing.trace(config, load(config.data), jax.devices()[:2]))
     assert len(traces) >= 6
-    assert {layer["activation"] for trace in traces for layer in trace["network"]["layers"]} >= {"relu", "tanh", "gelu", "elu"}
+    assert {layer["activation"] for trace in traces for layer in trace["network"]["layers"]} >= {"relu", "tanh", "gelu", "silu"}
     assert {trace["settings"]["loss"] for trace in traces} == {"half_mse", "mse", "cross_entropy"}
     return traces, evaluated(NUMBERS, traces)
 
