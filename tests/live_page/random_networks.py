@@ -98,9 +98,9 @@ def config_of(shape, rng, scale):
     )
 
 
-def traced(config):
+def traced(config, num_devices=1):
     """The trace of a config, without its checks; as in a run, where it fits the data."""
-    found = tracing.trace(config, load(config.data), jax.devices()[:1])
+    found = tracing.trace(config, load(config.data), jax.devices()[:num_devices])
     found["settings"].setdefault("loss_options", {"label_smoothing": getattr(config.loss, "label_smoothing", 0)})
     for layer in found["network"]["layers"]:
         usual = default_activation(layer["activation"])
