@@ -23,7 +23,13 @@ test("the textbook's chain to w_a1", () => {
   chain.factors.forEach(({ value }, index) => assert.ok(Math.abs(value - values[index]) < 1e-15));
   assert.deepEqual(
     chain.factors.map(({ formula, numbers }) => `${formula} = ${numbers}`),
-    ["−(t_b − y_b) = −(1 − 0.804)", "1 if z_b > 0, else 0 = 1, as 0.804 > 0", "w_b1 = 0.4", "1 if z_a > 0, else 0 = 1, as 0.76 > 0", "x1 = 0.2"],
+    [
+      "−(t_b − y_b) = −(1 − 0.804)",
+      "1 if z_b > 0, else 0 = 1, as 0.804 > 0",
+      "w_b1 = 0.4",
+      "1 if z_a > 0, else 0 = 1, as 0.76 > 0",
+      "x1 = 0.2",
+    ],
   );
   assert.ok(Math.abs(chain.total + 0.01568) < 1e-15);
   assert.equal(chain.weight, 0.1);
@@ -143,7 +149,8 @@ test("a path's edges and nodes in the drawing", () => {
 test("weights that a changed network no longer has", () => {
   assert.equal(weightChoices(textbook()).length, 6);
   assert.ok(weightChoices(classes()).every((weight) => hasWeight(classes(), weight)));
-  for (const weight of [{ ...W_A1, neuron: "z" }, { ...W_A1, layer: 5 }, { ...W_A1, input: 3 }]) assert.ok(!hasWeight(classes(), weight));
+  const gone = [{ ...W_A1, neuron: "z" }, { ...W_A1, layer: 5 }, { ...W_A1, input: 3 }];
+  for (const weight of gone) assert.ok(!hasWeight(classes(), weight));
   assert.ok(!hasWeight(classes(), { layer: 2, neuron: "c", input: 0 })); // no bias
 });
 

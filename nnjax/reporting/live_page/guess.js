@@ -39,7 +39,7 @@ function readDecimal(text) {
   const exponent = sign === "-" ? -Number(power) : Number(power);
   const value = Number(`${whole || "0"}.${decimals || "0"}e${exponent}`);
   if (!Number.isFinite(value)) return null;
-  return { value, digits: (whole + decimals).replace(/^0+/, "").length, unit: 10 ** (exponent - decimals.length) };
+  return { value, digits: (whole + decimals).replace(/^0+/, "").length, unit: Number(`1e${exponent - decimals.length}`) };
 }
 
 const isExactly = (guess, value) => Math.abs(guess.value - value) <= EXACT * Math.abs(value);
