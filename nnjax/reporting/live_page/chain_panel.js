@@ -151,7 +151,7 @@ function factorText(chain, lit, hide) {
 }
 
 function wordsOf(chain, lit, hide, steps, batch) {
-  const value = (number) => (hide ? "?" : short(number, 10));
+  const value = (number) => (hide ? "?" : short(number));
   const numbers = (text) => (hide ? "?" : text);
   const line = (name, ...content) => html("p", { class: "chain-line" }, html("b", {}, `${name}: `), ...content);
   const parts = [];
@@ -174,7 +174,7 @@ function wordsOf(chain, lit, hide, steps, batch) {
     parts.push(line("Mean over the batch", each, "; mean = ", html("strong", {}, value(chain.mean))));
   }
   const shownSteps = (hide ? steps.slice(0, -1) : steps).map((step) =>
-    html("li", {}, `${step.words} `, html("span", { class: "chain-step" }, ...math(step.formula))),
+    html("li", {}, ...math(`${step.words} `), html("span", { class: "chain-step" }, ...math(step.formula))),
   );
   const open = lit === 1 && chain.factors[0].kind === "error";
   const title = `The error's derivative, step by step${chain.folded ? " (first output)" : ""}`;
