@@ -121,8 +121,11 @@ def _size(config: TraceConfig, spec: DatasetSpec) -> Problems:
 
 
 def _longest(config: TraceConfig, recorded: int) -> int:
-    """The largest number of iterations of which `recorded` are recorded."""
-    return recorded if config.report.records == "all" else sparse_steps(MOST_ITERATIONS)[recorded - 1]
+    """The largest number of iterations of which at most `recorded` are recorded."""
+    if config.report.records == "all":
+        return recorded
+    steps = sparse_steps(MOST_ITERATIONS)
+    return steps[min(recorded, len(steps)) - 1]
 
 
 def rows_of_iteration(config: TraceConfig, spec: DatasetSpec, batch: int) -> int:

@@ -131,7 +131,7 @@ def finite_differences(
 
     The step h changes a weighted sum by about 1e-5. The tolerance includes the gap to the difference over 2h and float64's
     resolution. If a weighted sum crosses its activation's kink within the step, the difference does not approximate the
-    derivative: such weights are left out and counted.
+    derivative: such weights are left out and counted, and so are those whose step is lost to rounding.
 
     Args:
         step: the step whose gradients are checked.
@@ -153,18 +153,23 @@ def finite_differences(
     steps = _STEP / largest_input * np.maximum(1, np.abs(np.asarray(flat)[chosen]))
     measured = _slopes(loss, network, tuple(kinked), params, model_state, inputs, targets, chosen, steps)
     slope, wide, smooth = (np.asarray(part) for part in measured)
+    measurable = np.isfinite(slope) & np.isfinite(wide)  # not where w + h rounds to w − h, as with inputs of 1e20
+    usable = smooth & measurable
     expected = np.asarray(gradients)[chosen]
     difference, scale = np.abs(slope - expected), float(np.abs(expected).max(initial=0))
-    wrong = difference > _DIFFERENCES * scale + np.abs(wide - slope) + _rounded_loss(step) / steps + _CANCELLED
-    largest = float(difference[smooth].max(initial=0))
+    allowed = _DIFFERENCES * scale + np.abs(wide - slope) + _rounded_loss(step) / steps + _CANCELLED
+    wrong = ~(difference <= allowed)  # also where the gradient is NaN
+    largest = float(difference[usable].max(initial=0))
     notes = []
     if total > len(chosen):
         notes.append(f"a sample of {len(chosen)} of {total} weights")
-    if left_out := int((~smooth).sum()):
+    if unmeasurable := int((~measurable).sum()):
+        notes.append(f"{unmeasurable} left out, as their step is too small for float64 beside such inputs")
+    if left_out := int((measurable & ~smooth).sum()):
         notes.append(f"{left_out} left out, as a weighted sum passes the kink of its activation within the step")
     relative = largest / scale if scale else largest
-    agrees = not wrong[smooth].any() if smooth.any() else None
-    return _result(step, "finite differences", largest, relative, agrees, int(smooth.sum()), total, "; ".join(notes))
+    agrees = not wrong[usable].any() if usable.any() else None
+    return _result(step, "finite differences", largest, relative, agrees, int(usable.sum()), total, "; ".join(notes))
 
 
 def _rounded_loss(step: Step) -> float:

@@ -157,5 +157,5 @@ def test_gates_of_page_11(tmp_path):
     run("train", "experiment=airline_rnn", "model.cell=gru", "activation=tanh", f"hydra.run.dir={tmp_path}")
     forecast = summary_of(tmp_path)["forecast"]
     assert math.isclose(forecast["rmse"], 54, rel_tol=0.1)
-    assert math.isclose(forecast["naive"]["season before"]["rmse"], 50, rel_tol=0.01)
-    assert forecast["rmse"] > forecast["naive"]["season before"]["rmse"]
+    assert math.isclose(forecast["naive"]["season_before"]["rmse"], 50, rel_tol=0.01)
+    assert forecast["rmse"] > forecast["naive"]["season_before"]["rmse"]

@@ -13,6 +13,7 @@ from PIL import Image
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("[0-9]*.md"))
+BESIDE = [DOCS / "own-network.md", DOCS / "softmax.md"]
 IN_ORDER = "12-production"  # whose commands need the ones before: see test_production_page
 FENCED = r"^```(bash|text)\n(.*?)^```"
 IMAGE = r"!\[[^\]]*\]\(images/([^)]+)\)"
@@ -39,7 +40,7 @@ def shown(page):
 def commands(with_output):
     """The commands that the pages show an output of, with what each page shows of it; or those that they only name."""
     pages = {}
-    for page in (page for page in PAGES if page.stem != IN_ORDER):
+    for page in (page for page in [*PAGES, *BESIDE] if page.stem != IN_ORDER):
         for command, lines, images in shown(page):
             pages.setdefault(command, {})[page.stem] = (lines, images)
     for command, parts in pages.items():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nnjax.reporting.closing_texts import calibration_texts
 from nnjax.reporting.figures.reliability import reliability_diagram
-from nnjax.reporting.tables import _calibration_texts
 from nnjax.reporting.text import percent_text, temperature_text
 
 
@@ -50,10 +50,10 @@ def test_shares_as_percent(share, text):
 
 
 def test_the_line_of_the_closing_table():
-    assert _calibration_texts(calibration()) == ("error 12.3% → 4.56%", "temperature 1.5")
+    assert calibration_texts(calibration()) == ("error 12.3% → 4.56%", "temperature 1.5")
     worse = calibration() | {"ece_before": 0.0456, "ece_after": 0.123}
-    assert _calibration_texts(worse) == (
+    assert calibration_texts(worse) == (
         "error 4.56% → 12.3%",
         "temperature 1.5; the test split is calibrated worse with it",
     )
-    assert _calibration_texts(calibration(None, 1.0)) == ("error 12.3%", "no validation split to fit a temperature on")
+    assert calibration_texts(calibration(None, 1.0)) == ("error 12.3%", "no validation split to fit a temperature on")

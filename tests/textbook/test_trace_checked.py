@@ -126,6 +126,14 @@ def test_large_inputs_and_weights_raise_no_false_alarm():
     assert hand_formula(layers, loss, step)["agrees"] is True
 
 
+def test_a_step_that_rounding_swallows_is_left_out_and_counted():
+    step, _, loss, arguments = step_of("activation=identity", inputs=np.array([[1e-7, -2e20, 1e-5]]))
+    check = finite_differences(step, loss, *arguments)
+    assert np.isfinite(check["largest_difference"])
+    assert check["compared"] < check["of"]
+    assert "left out, as their step is too small for float64" in check["note"]
+
+
 def test_of_many_weights_a_sample_is_compared_and_said_to_be_one(monkeypatch):
     monkeypatch.setattr(checks, "MAX_DIFFERENCES", 4)
     step, _, loss, arguments = step_of("activation=tanh")

@@ -116,7 +116,9 @@ def test_label_smoothing_may_be_traced():
 
 def test_one_for_classes_is_refused_for_values(monkeypatch):
     monkeypatch.setattr(Quartic, "needs_classes", True)
-    with pytest.raises(Exception, match=r"^loss=quartic: needs classes; .* choose loss=mse or loss=half_mse$"):
+    with pytest.raises(
+        Exception, match=r"^loss=quartic: needs classes; .* choose loss=mse or loss=half_mse, or name the classes"
+    ):
         check_config(replace(compose_train(["model=two_neuron"]), loss=LOSS))
 
 
