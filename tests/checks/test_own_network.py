@@ -1,6 +1,9 @@
 """Errors of a network and data written by hand: each names the slip, and what to write instead."""
 
+import re
+import shlex
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -152,3 +155,11 @@ def _hash_of(mapping):
 def test_the_textbooks_two_neurons_refuse_classes_with_what_fits():
     with pytest.raises(ConfigError, match="choose model=neurons or model=fnn"):
         compose_config("trace", ["data.inputs=[[1,2,3],[3,2,1]]", "data.classes=[a,b]", "data.targets=[a,b]"], TraceConfig)
+
+
+def test_the_slip_that_the_page_shows_is_answered_so():
+    page = (Path(__file__).parents[2] / "docs/own-network.md").read_text()
+    command, answer = re.search(r"^\$ python -m experiments\.trace (.*)\n((?:.+\n)+)```", page, re.MULTILINE).groups()
+    with pytest.raises(ConfigError) as caught:
+        compose_config("trace", shlex.split(command), TraceConfig)
+    assert str(caught.value) == answer.strip()
