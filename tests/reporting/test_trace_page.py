@@ -270,6 +270,21 @@ def test_values_appear_in_the_drawing_as_the_walk_reaches_them(visit):
 
 
 @pytest.mark.browser
+def test_remarks_come_with_the_update_that_they_speak_of_and_dead_neurons_at_once(visit):
+    trace = two_neurons()
+    trace["iterations"][0] |= {"dead": [], "remarks": ["The step kills neuron b."]}
+    trace["iterations"][1] |= {"dead": ["b"], "remarks": []}
+    page = visit(trace)
+    assert page.inner_text("#remarks") == ""
+    page.click("#phases button:has-text('Update')")
+    assert "The step kills neuron b." in page.inner_text("#remarks")
+    page.keyboard.press("Home")
+    page.keyboard.press("Shift+ArrowRight")
+    assert step_of(page)[0] == "2"
+    assert page.inner_text("#remarks").strip() == "Dead, with the slope 0 for every example: b."
+
+
+@pytest.mark.browser
 def test_a_batch_shows_the_example_chosen(visit):
     page = visit(two_neurons(examples=3))
     page.select_option("#example", "3")
