@@ -285,6 +285,16 @@ def test_remarks_come_with_the_update_that_they_speak_of_and_dead_neurons_at_onc
 
 
 @pytest.mark.browser
+def test_settings_with_options_are_written_out(visit):
+    trace = two_neurons()
+    trace["settings"] |= {"loss_options": {"label_smoothing": 0.1}, "adds": True, "other_options": {}}
+    said = visit(trace).inner_text("#settings")
+    assert "loss options label smoothing 0.1" in said
+    assert "adds yes" in said
+    assert "other options none" in said
+
+
+@pytest.mark.browser
 def test_a_batch_shows_the_example_chosen(visit):
     page = visit(two_neurons(examples=3))
     page.select_option("#example", "3")
