@@ -135,8 +135,8 @@ def size_of(path):
 @pytest.mark.parametrize("shape", [(), NETWORK, ("activation=sigmoid", "iterations=2")], ids=" ".join)
 def test_a_page_prints_answers_on_pages_of_their_own(browser, tmp_path, paper, size, shape):  # noqa: F811
     for kind in ("html", "pdf"):
-        run("worksheet", "sheets=2", f"paper={paper}", f"format={kind}", *shape, f"hydra.run.dir={tmp_path}")
-    for pages in (printed(browser, tmp_path), pages_of(tmp_path / "worksheet.pdf")):
+        run("worksheet", "sheets=2", f"paper={paper}", f"format={kind}", *shape, f"hydra.run.dir={tmp_path / kind}")
+    for pages in (printed(browser, tmp_path / "html"), pages_of(tmp_path / "pdf" / "worksheet.pdf")):
         starts = [place for place, page in enumerate(pages) if re.match(r"(Answers: )?\w+ neurons, sheet [01]", page[0])]
         assert [pages[place][0].startswith("Answers: ") for place in starts] == [False, False, True, True]
         titles = [line for page in pages for line in page if re.search(r"neurons, sheet \d(?!, page)", line)]
@@ -144,8 +144,8 @@ def test_a_page_prints_answers_on_pages_of_their_own(browser, tmp_path, paper, s
         for page in pages:
             last = [line for line in page if not re.search(r", page \d+$", line)][-1]
             assert not re.match(r"find\b|(Iteration \d: )?(Forward|Error|Backward|Adjustment|New weights)", last), last
-    assert size_of(tmp_path / "worksheet.pdf") == size
-    assert abs(size_of(tmp_path / "printed.pdf")[0] - size[0]) <= 1
+    assert size_of(tmp_path / "pdf" / "worksheet.pdf") == size
+    assert abs(size_of(tmp_path / "html" / "printed.pdf")[0] - size[0]) <= 1
 
 
 @pytest.mark.browser
