@@ -45,7 +45,8 @@ def trace_tables(trace: Trace, *, show_all: bool = False) -> Iterator[Renderable
     yield Text(_LEGEND, style="dim")
     by_iteration = {number: list(rows) for number, rows in groupby(trace["rows"], key=lambda row: row["iteration"])}
     shown = list(trace["iterations"]) if show_all else _some(trace["iterations"])
-    left_out = [iteration["number"] for iteration in trace["iterations"] if iteration not in shown]
+    numbers = {iteration["number"] for iteration in shown}
+    left_out = [iteration["number"] for iteration in trace["iterations"] if iteration["number"] not in numbers]
     for iteration in shown:
         number = iteration["number"]
         if left_out and iteration is shown[-1]:

@@ -66,9 +66,8 @@ class DeadNeurons:
         killed = [name for name in after if name not in before]
         remarks = []
         if found:
-            begins = "starts" if number == 1 else "is"
-            several = begins.removesuffix("s") if number == 1 else "are"
-            said = f"{_named(found)} {begins if len(found) == 1 else several} dead"
+            one, several = ("starts", "start") if number == 1 else ("is", "are")
+            said = f"{_named(found)} {one if len(found) == 1 else several} dead"
             remarks.append(f"{said[0].upper()}{said[1:]}: {self._why(found, before)}.")
         if killed:
             remarks.append(f"The step kills {_named(killed)}: from here on {self._why(killed, after)}.")

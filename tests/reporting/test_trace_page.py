@@ -270,6 +270,49 @@ def test_values_appear_in_the_drawing_as_the_walk_reaches_them(visit):
 
 
 @pytest.mark.browser
+def test_remarks_come_with_the_update_that_they_speak_of_and_dead_neurons_at_once(visit):
+    trace = two_neurons()
+    trace["iterations"][0] |= {"dead": [], "remarks": ["The step kills neuron b."]}
+    trace["iterations"][1] |= {"dead": ["b"], "remarks": []}
+    page = visit(trace)
+    assert page.inner_text("#remarks") == ""
+    page.click("#phases button:has-text('Update')")
+    assert "The step kills neuron b." in page.inner_text("#remarks")
+    page.keyboard.press("Home")
+    page.keyboard.press("Shift+ArrowRight")
+    assert step_of(page)[0] == "2"
+    assert page.inner_text("#remarks").strip() == "Dead, with the slope 0 for every example: b."
+
+
+@pytest.mark.browser
+def test_iterations_that_are_not_recorded_leave_gaps_in_the_losses(visit):
+    trace = two_neurons(iterations=3)
+    trace["iterations"][-1]["number"] = 500
+    for row in (row for row in trace["rows"] if row["iteration"] == 3):
+        row["iteration"] = 500
+    page = visit(trace)
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.inner_text("#iteration-text") == "500 of 500"
+    width = page.locator("#chart svg").bounding_box()["width"]
+    places = [float(place) for place in re.findall(r"[ML]([\d.]+)", page.get_attribute("#chart .curve", "d"))]
+    assert len(places) == 4
+    assert places == sorted(places)
+    assert places[-1] <= width
+    assert places[1] - places[0] < (places[2] - places[1]) / 100
+
+
+@pytest.mark.browser
+def test_settings_with_options_are_written_out(visit):
+    trace = two_neurons()
+    trace["settings"] |= {"loss_options": {"label_smoothing": 0.1}, "adds": True, "other_options": {}}
+    said = visit(trace).inner_text("#settings")
+    assert "loss options label smoothing 0.1" in said
+    assert "adds yes" in said
+    assert "other options none" in said
+
+
+@pytest.mark.browser
 def test_a_batch_shows_the_example_chosen(visit):
     page = visit(two_neurons(examples=3))
     page.select_option("#example", "3")
