@@ -74,7 +74,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m MARKER`, or `-m "ONE or OTHER"`, leaves out the files that name none of them: reading all takes half a minute."""
+    """With `-m MARKER`, or "ONE or OTHER", leaves out the files that name none of them: reading all takes half a minute."""
     wanted = config.option.markexpr.split(" or ")
     if not all(marker in _MARKERS for marker in wanted) or not collection_path.match("test_*.py"):
         return None  # the next hook decides

@@ -7,9 +7,10 @@ import math
 
 from nnjax.checks.data_checks import Problems, describe_inputs
 from nnjax.checks.normalization_checks import normalization_problems
+from nnjax.checks.weight_checks import weight_problems
 from nnjax.config.annotations import options_of
 from nnjax.config.data_options import TextbookData
-from nnjax.config.diagnostics import Problem, count
+from nnjax.config.diagnostics import Problem, count, show
 from nnjax.config.options import CNN, RNN, ActivationName, Airbench, Neurons, TwoNeuron, Whitening
 from nnjax.config.schema import Config
 from nnjax.config.training_options import Loss, LossOptions
@@ -89,18 +90,13 @@ def _neurons(config: Config, spec: DatasetSpec) -> Problems:
     num_inputs = math.prod(spec.input_shape)
     for index, layer in enumerate(model.layers):
         key = f"model.layers.{index}"
-        if layer.weights is not None:
-            if len(layer.weights) != layer.size:
-                reason = f"must have {count(layer.size, 'row')}, one for each neuron; has {len(layer.weights)}"
-                yield Problem(f"{key}.weights", layer.weights, reason)
-            for row, weights in enumerate(layer.weights):
-                if len(weights) != num_inputs:
-                    reason = f"must be {count(num_inputs, 'number')}, one for each input of the neuron"
-                    yield Problem(f"{key}.weights.{row}", weights, reason)
+        yield from weight_problems(layer, key, num_inputs)
         if layer.biases is not None and not layer.bias:
             yield Problem(f"{key}.biases", layer.biases, f"must be null, as {key}.bias=false; or choose {key}.bias=true")
         elif layer.biases is not None and len(layer.biases) != layer.size:
-            yield Problem(f"{key}.biases", layer.biases, f"must be {count(layer.size, 'number')}, one for each neuron")
+            meant = f"; did you mean {show(layer.biases * layer.size)}?" if len(layer.biases) == 1 else ""
+            reason = f"must be {count(layer.size, 'number')}, one for each neuron{meant}"
+            yield Problem(f"{key}.biases", layer.biases, reason)
         num_inputs = layer.size
     if num_inputs != spec.num_outputs:
         kind = "class" if spec.task == "classification" else "value of a target"

@@ -20,6 +20,8 @@ TEXTS: dict[Any, str] = {
     Duration: "a number and a unit, such as 500steps, 10epochs, 50000examples or 5%",
     MemorySize: "a size such as 12GB",
 }
+# Names of activations in other frameworks.
+_OTHER_NAMES = {"linear": "identity", "none": "identity", "logistic": "sigmoid", "swish": "silu", "leakyrelu": "leaky_relu"}
 _NOUN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -47,8 +49,11 @@ def describe(annotation: Any) -> str:
 def choice(values: tuple[object, ...], value: object = MISSING) -> str:
     """Writes "one of …" several values, with the one whose spelling is nearest to `value`."""
     choices = tuple(map(str, values))
-    near = get_close_matches(str(value), choices, n=1)
     wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+    if value == "softmax" and "identity" in choices:
+        return f"{wanted}; softmax is part of loss=cross_entropy, with identity in the output layer"
+    other_name = _OTHER_NAMES.get(str(value).lower())
+    near = [other_name] if other_name in choices else get_close_matches(str(value), choices, n=1)
     return wanted + (f"; did you mean {near[0]}?" if near else "")
 
 

@@ -16,7 +16,13 @@ Takes = Callable[[Any, object], bool]
 
 
 def clarify(
-    problem: Problem, value: object, key: str, beside: Mapping[str, Any], elsewhere: Mapping[str, Any], takes: Takes
+    problem: Problem,
+    value: object,
+    key: str,
+    beside: Mapping[str, Any],
+    elsewhere: Mapping[str, Any],
+    takes: Takes,
+    size: object = None,
 ) -> Problem:
     """Adds a suggestion to a problem, where one and several were confused.
 
@@ -27,20 +33,22 @@ def clarify(
         beside: the annotations of this key and the keys beside it, by their last parts.
         elsewhere: the annotations of lists in other groups, by dotted keys.
         takes: the function that says whether an annotation allows a value.
+        size: the value of the key `size` beside this one: how long a list of numbers is meant to be.
     """
+    several_of = [[value] * size] if isinstance(size, int) and 1 < size < 100 and isinstance(value, int | float) else []
     group, _, name = key.rpartition(".")
     in_list = any(part.isdecimal() for part in key.split("."))  # an item written in a list cannot be set by its own key
     for other, kind in beside.items():
         if not is_plural(name, other) and not is_plural(other, name):
             continue
-        if meant := fitting(kind, [value, [value], [[value]], *_items(value)], takes):
+        if meant := fitting(kind, [value, *several_of, [value], [[value]], *_items(value)], takes):
             full = f"{group}.{other}".lstrip(".")
             return _asked(problem, f"{other}: {show(*meant)}" if in_list else f"{full}={show(*meant)}")
     several = isinstance(value, list | tuple) and len(value) > 1
     for other, kind in elsewhere.items() if several else ():
         if other != key and other.rpartition(".")[2] == name and takes(kind, value):
             return _asked(problem, f"{other}={show(value)}")
-    if meant := fitting(beside[name], [[value], [[value]], *_items(value)], takes):
+    if meant := fitting(beside[name], [*several_of, [value], [[value]], *_items(value)], takes):
         problem = _told(problem, f"write {name}: {show(*meant)}" if in_list else f"write {key}={show(*meant)}")
         return _told(problem, f"or, for names, '{key}={names}'") if (names := _quoted(value, beside[name], takes)) else problem
     if names := _quoted(value, beside[name], takes):

@@ -143,7 +143,8 @@ class _Reader:
         if is_mapping(annotation):
             if isinstance(value, Mapping):
                 return self.mapping(annotation, value, key)
-            return self.refuse(key, value, f"must be {describe(annotation)}")
+            meant = f"; did you mean {{size: {value}}}?" if "size" in hints_of(annotation) and type(value) is int else ""
+            return self.refuse(key, value, f"must be {describe(annotation)}{meant}")
         try:
             return _scalar(annotation, value)
         except ValueError as error:
@@ -164,7 +165,9 @@ class _Reader:
                 found[item.name] = self.value(hints[item.name], value, join(key, item.name))
                 if self.problems[before:] and value is not None and self.schema is not NoneType:
                     noted, place = self.problems[before], join(key, item.name)
-                    self.problems[before] = clarify(noted, value, place, hints, lists_of(self.schema), _takes)
+                    self.problems[before] = clarify(
+                        noted, value, place, hints, lists_of(self.schema), _takes, values.get("size")
+                    )
             elif item.default is NO_DEFAULT and item.default_factory is NO_DEFAULT:
                 found[item.name] = None
                 self.refuse(join(key, item.name), MISSING, f"must be {describe(hints[item.name])}")
@@ -203,7 +206,8 @@ class _Reader:
         if len(kinds) > 1:
             return self.refuse(key, value, f"must be {', or '.join(map(describe, kinds))}")
         for problem in refused:
-            reason = f"{problem.reason}, or null" if problem.key == key else problem.reason
+            wanted, mark, meant = problem.reason.partition("; ")
+            reason = f"{wanted}, or null{mark}{meant}" if problem.key == key else problem.reason
             self.refuse(problem.key, problem.value, reason, problem.help)
         return None
 

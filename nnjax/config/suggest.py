@@ -85,6 +85,18 @@ ALIASES = {
 }
 
 
+_OF_LAYERS = {
+    "b": "biases",
+    "kernel": "weights",
+    "neurons": "size",
+    "nodes": "size",
+    "num_neurons": "size",
+    "units": "size",
+    "w": "weights",
+    "width": "size",
+}
+"""Other names of the keys of a layer of `model.layers`."""
+
 _MORE_ROWS = "it measures the run's own test split; forecasts from newer rows: experiments.forecast run=… data.file=…"
 ELSEWHERE = {("EvaluateConfig", "data.file"): _MORE_ROWS}
 """What to do in place of a key that a schema cannot have, by the schema's name and the key."""
@@ -108,6 +120,8 @@ def suggest(key: str, known: Collection[str], siblings: Collection[str] = (), va
     leaf = leaf.lower().replace("-", "_")
     if leaf in known and "." not in leaf:  # as it is called here, in a place of its own
         return leaf
+    if (of_layer := _OF_LAYERS.get(leaf)) in siblings:
+        return f"{parent}.{of_layer}"
     if habit := _habit(leaf, known, value):
         return habit
     by_leaf: dict[str, str] = {}

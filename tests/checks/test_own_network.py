@@ -1,6 +1,9 @@
 """Errors of a network and data written by hand: each names the slip, and what to write instead."""
 
+import re
+import shlex
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -29,17 +32,46 @@ def error_of(*overrides):
 
 
 NETWORKS = [
+    (
+        "size:2,weights:[[1,2],[3,4.5],[5,6]]",
+        "model.layers.0.weights=[[1.0,2.0],[3.0,4.5],[5.0,6.0]]: has a row for each input",
+    ),
     ("size:2,weights:[[1,2,3]]", "model.layers.0.weights=[[1.0,2.0,3.0]]: must have 2 rows, one for each neuron; has 1"),
     (
         "size:2,weights:[[1,2,3],[4,5]]",
         "model.layers.0.weights.1=[4.0,5.0]: must be 3 numbers, one for each input of the neuron",
     ),
+    ("size:2,weights:[[9,1,2,3],[9,4,5,6]]", "bias weights stand apart, in biases, one for each neuron"),
+    ("size:2,biases:[0.35]", "must be 2 numbers, one for each neuron; did you mean [0.35,0.35]?"),
+    ("size:2,bias:0.35", "model.layers.0.bias=0.35: must be true or false; did you mean biases: [0.35,0.35]?"),
+    ("size:2,activation:logistic", "did you mean sigmoid?"),
+    ("size:2,activation:linear", "did you mean identity?"),
+    ("size:2,activation:softmax", "or null; softmax is part of loss=cross_entropy, with identity in the output layer"),
+    ("units:2", "model.layers.0.units=2: unknown key; did you mean model.layers.0.size?"),
+    ("size:2,w:[[1,2,3],[4,5,6]]", "did you mean model.layers.0.weights?"),
 ]
 
 
 @pytest.mark.parametrize(("first", "said"), NETWORKS)
 def test_a_slip_in_a_layer_is_named(first, said):
     assert said in error_of(layers(first), "data.inputs=[[1,2,3]]", TARGETS)[0]
+
+
+def test_transposed_weights_are_written_out_and_are_right():
+    given = error_of(layers("size:2,weights:[[1,2],[3,4.5],[5,6]]"), "data.inputs=[[1,2,3]]", TARGETS)
+    assert given[1].strip() == "write weights: [[1,3,5],[2,4.5,6]]"
+    config = config_of(layers(f"size:2,{given[1].strip().removeprefix('write ')}"), "data.inputs=[[1,2,3]]", TARGETS)
+    assert config.model.layers[0].weights == ((1, 3, 5), (2, 4.5, 6))
+
+
+def test_one_number_for_all_biases_is_written_out():
+    lines = error_of(layers("size:2,biases:0.35"), INPUTS, TARGETS)
+    assert lines[1].strip() == "write biases: [0.35,0.35]"
+
+
+def test_sizes_alone_are_no_layers():
+    assert error_of("model.layers=[2,2]", INPUTS, TARGETS)[0].startswith("model.layers.0=2: must be a group of size, weights,")
+    assert "did you mean {size: 2}?" in error_of("model.layers=[2,2]", INPUTS, TARGETS)[0]
 
 
 def test_one_example_with_two_outputs():
@@ -123,3 +155,11 @@ def _hash_of(mapping):
 def test_the_textbooks_two_neurons_refuse_classes_with_what_fits():
     with pytest.raises(ConfigError, match="choose model=neurons or model=fnn"):
         compose_config("trace", ["data.inputs=[[1,2,3],[3,2,1]]", "data.classes=[a,b]", "data.targets=[a,b]"], TraceConfig)
+
+
+def test_the_slip_that_the_page_shows_is_answered_so():
+    page = (Path(__file__).parents[2] / "docs/own-network.md").read_text()
+    command, answer = re.search(r"^\$ python -m experiments\.trace (.*)\n((?:.+\n)+)```", page, re.MULTILINE).groups()
+    with pytest.raises(ConfigError) as caught:
+        compose_config("trace", shlex.split(command), TraceConfig)
+    assert str(caught.value) == answer.strip()
