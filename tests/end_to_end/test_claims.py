@@ -4,35 +4,9 @@ import math
 import re
 from itertools import pairwise
 
-import jax
 import pytest
-from commands import ROOT, metrics_of, run, summary_of
-
-from nnjax.cli.compose import compose_config
-from nnjax.config.schema import TraceConfig
-from nnjax.data.load import load
-from nnjax.textbook.trace import trace
-
-
-def said(page, *sentences):
-    """Fails unless the page still has the sentences."""
-    text = " ".join((ROOT / "docs" / f"{page}.md").read_text().split())
-    for sentence in sentences:
-        assert sentence in text
-
-
-def traced(*overrides):
-    config = compose_config("trace", list(overrides), TraceConfig)
-    return trace(config, load(config.data), jax.devices()[:1])
-
-
-def value(found, symbol, iteration=1):
-    return next(row["value"] for row in found["rows"] if (row["iteration"], row["symbol"]) == (iteration, symbol))
-
-
-def outputs(found):
-    """The output of each iteration, before its update."""
-    return [row["value"] for row in found["rows"] if row["symbol"] == "y_b"]
+from claims import outputs, said, traced, value
+from commands import metrics_of, run, summary_of
 
 
 def updates_until_rest(rate):

@@ -16,6 +16,7 @@ PAGES = sorted(DOCS.glob("[0-9]*.md"))
 BESIDE = [DOCS / "own-network.md", DOCS / "softmax.md"]
 IN_ORDER = "12-production"  # whose commands need the ones before: see test_production_page
 FENCED = r"^```(bash|text)\n(.*?)^```"
+DRAWINGS = {path.name for path in (DOCS / "images").glob("00-words_*")}  # by docs/drawings.py: see tests/test_drawings.py
 IMAGE = r"!\[[^\]]*\]\(images/([^)]+)\)"
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 RUN_DIR = re.compile(r"outputs/\w+/DATE/TIME\w*")
@@ -32,7 +33,7 @@ def shown(page):
             found += [(line, [], []) for line in text.splitlines()]
         elif language:
             found[-1][1].extend(text.splitlines())
-        else:
+        elif image not in DRAWINGS:
             found[-1][2].append(image)
     return found
 
