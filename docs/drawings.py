@@ -5,6 +5,7 @@ python docs/drawings.py        # writes the PNG files again, byte by byte the sa
 The speeds and delays are those of `conf/link`, and times come from the formula alpha_beta of docs/network-models.md.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,9 +199,10 @@ DRAWINGS = {
 }
 
 
-def draw(folder: Path) -> None:
-    """Writes all pictures into a folder."""
-    for name, (drawing, width, height) in DRAWINGS.items():
+def draw(folder: Path, names: Iterable[str] = DRAWINGS) -> None:
+    """Writes pictures into a folder."""
+    for name in names:
+        drawing, width, height = DRAWINGS[name]
         with canvas(folder / name, width, height) as figure:
             drawing(figure)
 

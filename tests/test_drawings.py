@@ -48,9 +48,10 @@ def test_a_number_of_a_link_changes_the_picture(made, monkeypatch, tmp_path):
     slower = {"nvlink": (36e9, 3.4e-6)}
     link = drawings.link
     monkeypatch.setattr(drawings, "link", lambda preset: slower.get(preset) or link(preset))
-    drawings.draw(tmp_path)
-    same = {name: (tmp_path / name).read_bytes() == (made / name).read_bytes() for name in drawings.DRAWINGS}
-    assert same == {"00-words_ai.png": True, "00-words_neurons.png": True, "00-words_links.png": False}
+    name = "00-words_links.png"
+    drawings.draw(tmp_path, [name])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() != (made / name).read_bytes()
 
 
 def test_presets_that_share_a_line_have_the_same_numbers_and_none_is_left_out():
