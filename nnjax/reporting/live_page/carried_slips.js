@@ -3,9 +3,9 @@
 //   carriedSlips(state, iteration, row)     // [{name: "the bias w_a0 forgotten", value: 0.16, carried: false}, …]
 
 import { compute } from "./compute.js";
-import { rowsOf } from "./rows.js";
-import { FORWARD, MOST_SWAPS, slipPlace, slipWeight, sumUp, swapName } from "./slip_place.js";
+import { FORWARD, MOST_SWAPS, slipInputs, slipPlace, slipWeight, sumUp, swapName } from "./slip_place.js";
 
+const VALUES = { z: "z", y: "y", d_loss: "dy", weighted_delta: "dy", d_activation: "slope", delta: "delta" };
 const MOST_NEURONS = 24; // neurons of which each bias and activation is tried
 const LONGEST_WAY = 500; // iterations that are computed again to get the weights before
 
@@ -25,12 +25,34 @@ export function slipBase(state, iteration) {
     iterations: 1,
   };
 }
+// The value of a row in another computation of its iteration; as `rowsOf`, without the other rows and their texts.
+export function valueOfRow(state, iteration, row) {
+  const { layer, neuron, example } = slipPlace(state, iteration, row);
+  const values = iteration.layers[layer];
+  const part = (weights, biases) => (row.input ? weights[neuron][row.input - 1] : biases[neuron]);
+  const gradient = () => part(iteration.gradients[layer].weights, iteration.gradients[layer].biases);
+  switch (row.quantity) {
+    case "product": {
+      const x = row.input ? slipInputs(iteration, layer)[example][row.input - 1] : 1;
+      return part(iteration.weights[layer], iteration.biases[layer]) * x;
+    }
+    case "probability":
+      return iteration.probabilities[example][neuron];
+    case "loss":
+      return row.example === null ? iteration.loss : iteration.losses[example];
+    case "gradient":
+      return gradient();
+    case "adjustment":
+      return iteration.rate * gradient();
+    case "weight":
+      return part(iteration.newWeights[layer], iteration.newBiases[layer]);
+    default:
+      return values[VALUES[row.quantity]][example][neuron];
+  }
+}
 function rowUnder(changed, row) {
   const [iteration] = compute(changed).iterations;
-  if (!iteration) return NaN;
-  const same = ({ quantity, example, neuron, input }) =>
-    quantity === row.quantity && example === row.example && neuron === row.neuron && input === row.input;
-  return rowsOf(changed, iteration).find(same)?.value ?? NaN;
+  return iteration ? valueOfRow(changed, iteration, row) : NaN;
 }
 const withOneLayer = (state, index, change) => ({
   ...state,

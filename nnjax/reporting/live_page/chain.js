@@ -38,9 +38,10 @@ export function hasWeight(state, { layer, neuron, input }) {
 // The weights of a network as choices, layer by layer.
 export function weightChoices(state) {
   return state.layers.flatMap(({ neurons, weights, hasBias }, index) =>
-    neurons.flatMap((neuron) =>
-      [...weights[0].map((_, place) => place + 1), ...(hasBias ? [0] : [])].map((input) => ({ layer: index + 1, neuron, input })),
-    ),
+    neurons.flatMap((neuron) => {
+      const inputs = [...weights[0].map((_, place) => place + 1), ...(hasBias ? [0] : [])];
+      return inputs.map((input) => ({ layer: index + 1, neuron, input }));
+    }),
   );
 }
 
@@ -162,37 +163,38 @@ function functionsOf(state, iteration, example, weight, path) {
     const sources = layer ? state.layers[layer - 1].neurons.map((source) => `y_${source}`) : state.inputs;
     const terms = sources.map((source, place) => `${weightSymbol(name, place + 1)} ${source}`);
     if (hasBias) terms.push(weightSymbol(name, 0));
-    const { z, y } = iteration.layers[layer];
-    found.push({ kind: "sum", neuron: name, symbol: `z_${name}`, formula: termsText(terms), value: z[example][n] });
+    const [z, y] = [iteration.layers[layer].z[example][n], iteration.layers[layer].y[example][n]];
+    found.push({ kind: "sum", symbol: `z_${name}`, formula: termsText(terms), value: z });
     const text = formula(activation, `z_${name}`, `y_${name}`);
-    found.push({ kind: "activation", neuron: name, symbol: `y_${name}`, name: activation.name, formula: text, value: y[example][n] });
+    found.push({ kind: "activation", symbol: `y_${name}`, name: activation.name, formula: text, value: y });
   });
   const values = iteration.probabilities ?? iteration.layers.at(-1).y;
   const [text] = lossFormula(state.loss, state.layers.at(-1).neurons, iteration.targets[example], values[example]);
   return [...found, { kind: "error", symbol: "E", formula: text, value: iteration.losses[example] }];
 }
 
-// "E(f_b(z_b(f_a(z_a(w_a1)))))": only the arguments that change with the weight; "…" for those of other paths if there are many.
-function compositionOf(state, weight, path) {
+// "E(f_b(z_b(f_a(z_a(w_a1)))))": only the arguments that change with the weight; "…" stands for many other paths.
+function compositionOf(state, weight, path, folded) {
+  if (folded) return `E(… f_${weight.neuron}(z_${weight.neuron}(${symbolOfWeight(weight)})) …)`;
   const full = numberOfPaths(state, weight) <= MOST_NESTED;
   const nested = (layer, n) => {
     const name = state.layers[layer].neurons[n];
     if (layer === weight.layer - 1) return `f_${name}(z_${name}(${symbolOfWeight(weight)}))`;
-    return `f_${name}(z_${name}(${arguments_(layer - 1)}))`;
+    return `f_${name}(z_${name}(${argumentsOf(layer - 1)}))`;
   };
-  const arguments_ = (layer) => {
+  const argumentsOf = (layer) => {
     const place = path[layer - weight.layer + 1];
     const others = layer > weight.layer - 1 && state.layers[layer].neurons.length > 1;
     if (!others) return nested(layer, place);
     if (!full) return `${nested(layer, place)}, …`;
     return state.layers[layer].neurons.map((_, n) => nested(layer, n)).join(", ");
   };
-  return `E(${arguments_(state.layers.length - 1)})`;
+  return `E(${argumentsOf(state.layers.length - 1)})`;
 }
 
-function operatorsOf(state, weight, path) {
+function operatorsOf(state, weight, path, folded) {
   const names = path.map((n, step) => state.layers[weight.layer - 1 + step].neurons[n]).reverse();
-  return ["E", ...names.flatMap((name) => [`f_${name}`, `z_${name}`])].join(" ∘ ");
+  return ["E", ...(folded ? ["…"] : []), ...names.flatMap((name) => [`f_${name}`, `z_${name}`])].join(" ∘ ");
 }
 
 // Everything about one weight at one example. `path` chooses the path whose functions and factors are shown.
@@ -201,7 +203,7 @@ export function chainOf(state, iteration, weight, example = 0, path = 0) {
   const count = numberOfPaths(state, weight);
   const folded = count > MOST_PATHS;
   const all = folded ? null : pathsFrom(state, weight);
-  const shown = folded ? pathsFrom({ ...state, layers: firstNeurons(state, weight) }, weight)[0] : all[path];
+  const shown = folded ? [state.layers[weight.layer - 1].neurons.indexOf(weight.neuron)] : all[path];
   const paths = folded
     ? null
     : all.map((places) => {
@@ -213,11 +215,12 @@ export function chainOf(state, iteration, weight, example = 0, path = 0) {
   const product = chainProduct(factors);
   return {
     symbol,
+    weight: valueOfWeight(state, iteration, weight),
     count,
     folded,
     functions: functionsOf(state, iteration, example, weight, shown),
-    operators: operatorsOf(state, weight, shown),
-    composition: compositionOf(state, weight, shown),
+    operators: operatorsOf(state, weight, shown, folded),
+    composition: compositionOf(state, weight, shown, folded),
     leibniz: leibnizOf(symbol, factors, count, folded),
     factors,
     product,
@@ -228,9 +231,10 @@ export function chainOf(state, iteration, weight, example = 0, path = 0) {
   };
 }
 
-// A path through the first neuron of each later layer, where the paths are too many to be listed.
-const firstNeurons = (state, { layer }) =>
-  state.layers.map((one, index) => (index < layer ? one : { ...one, neurons: one.neurons.slice(0, 1) }));
+function valueOfWeight(state, iteration, { layer, neuron, input }) {
+  const n = state.layers[layer - 1].neurons.indexOf(neuron);
+  return input ? iteration.weights[layer - 1][n][input - 1] : iteration.biases[layer - 1][n];
+}
 
 function leibnizOf(symbol, factors, count, folded) {
   const product = factors.map((factor) => factor.symbol).join(" · ");

@@ -39,14 +39,14 @@ function readDecimal(text) {
   const exponent = sign === "-" ? -Number(power) : Number(power);
   const value = Number(`${whole || "0"}.${decimals || "0"}e${exponent}`);
   if (!Number.isFinite(value)) return null;
-  return { value, digits: (whole + decimals).replace(/^0+/, "").length, unit: 10 ** (exponent - decimals.length) };
+  return { value, digits: (whole + decimals).replace(/^0+/, "").length, unit: Number(`1e${exponent - decimals.length}`) };
 }
 
 const isExactly = (guess, value) => Math.abs(guess.value - value) <= EXACT * Math.abs(value);
 const isRounded = (guess, value) => Math.abs(guess.value - value) <= guess.unit / 2 + EXACT * Math.abs(value);
 const isTo = (guess, value, digits) => isExactly(guess, value) || (guess.digits >= digits && isRounded(guess, value));
 
-// Judges a guess. The text never contains the value.
+// Judges a guess; without a state, no slips. The text never contains the value.
 export function judge(state, iteration, row, text) {
   const guess = readGuess(text);
   if (!guess) return { verdict: "unreadable", text: "Type one number, such as 0.5, 0,5, −1/2 or 5e-1." };
@@ -56,8 +56,9 @@ export function judge(state, iteration, row, text) {
     return { verdict: "right", text: `Right, to ${guess.digits} digits.` };
   }
   const off = Math.abs(guess.value - value);
-  const close = off <= Math.max(0.01 * Math.abs(value), 0.001 * operandsSize(state, iteration, row));
-  const slips = matching(guess, slipsOf(state, iteration, row), value, close);
+  const size = state ? operandsSize(state, iteration, row) : 0;
+  const close = off <= Math.max(0.01 * Math.abs(value), 0.001 * size);
+  const slips = state ? matching(guess, slipsOf(state, iteration, row), value, close) : [];
   if (slips.length) {
     const names = slips.slice(0, 2).map(({ name }) => name);
     return { verdict: "slip", slips: slips.map(({ name }) => name), text: `A usual slip: ${names.join(", or ")}.` };

@@ -30,10 +30,11 @@ function powerSteps({ loss, layers }, k) {
   const terms = termsText(neurons.map((neuron) => `(t_${neuron} − y_${neuron})²`));
   const whole = count === 1 ? `${front}${terms}` : `${front}[${terms}]`;
   const other = count === 1 ? "" : ` Only the term with y_${name} changes with y_${name}.`;
+  const more = count === 1 ? "" : " + …";
   const outer = half ? "u" : count === 1 ? "2 × u" : `2/${count} × u`;
   return [
     { words: `The error.${other}`, formula: `E = ${whole}` },
-    { words: "A name for the inner function.", formula: `u = t_${name} − y_${name},   E = ${front}u²${count === 1 ? "" : " + …"}` },
+    { words: "The inner function is called u.", formula: `u = t_${name} − y_${name},   E = ${front}u²${more}` },
     { words: "The power rule: the derivative of u to the power n is", formula: "d/du u^n = n × u^(n − 1)" },
     { words: "With n = 2, the outer derivative is", formula: `∂E/∂u = ${front}2 × u^(2 − 1) = ${outer}` },
     { words: `The inner derivative; t_${name} is a constant.`, formula: `∂u/∂y_${name} = 0 − 1 = −1` },

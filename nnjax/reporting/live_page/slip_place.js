@@ -11,7 +11,8 @@ export function slipPlace(state, iteration, row) {
   return { layer, neuron, example: (row.example ?? 1) - 1, batch: iteration.inputs.length };
 }
 export const slipInputs = (iteration, layer) => (layer ? iteration.layers[layer - 1].y : iteration.inputs);
-export const slipSource = ({ inputs, layers }, layer, place) => (layer ? `y_${layers[layer - 1].neurons[place]}` : inputs[place]);
+export const slipSource = ({ inputs, layers }, layer, place) =>
+  layer ? `y_${layers[layer - 1].neurons[place]}` : inputs[place];
 export const slipWeight = (neuron, place) => `w_${neuron}${neuron.includes(".") ? "," : ""}${place}`;
 export const sumUp = (values) => values.reduce((total, value) => total + value, 0);
 
