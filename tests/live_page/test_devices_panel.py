@@ -280,12 +280,14 @@ def test_no_edge_is_cut(opened, width, event):
     page = opened(width=width)
     choose(page, "event", event)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    cut = page.evaluate("""() => [...document.querySelectorAll(".dev-body svg")].filter((one) => one.getBoundingClientRect().width)
-      .flatMap((one) => [...one.querySelectorAll("text")].filter((text) => text.textContent && text.getAttribute("visibility") !== "hidden")
-        .filter((text) => {
-          const [outer, inner] = [one.getBoundingClientRect(), text.getBoundingClientRect()];
-          return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
-        }).map((text) => text.textContent))""")
+    cut = page.evaluate("""() => {
+      const drawings = [...document.querySelectorAll(".dev-body svg")].filter((one) => one.getBoundingClientRect().width);
+      const seen = (text) => text.textContent && text.getAttribute("visibility") !== "hidden";
+      return drawings.flatMap((one) => [...one.querySelectorAll("text")].filter(seen).filter((text) => {
+        const [outer, inner] = [one.getBoundingClientRect(), text.getBoundingClientRect()];
+        return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
+      }).map((text) => text.textContent));
+    }""")
     assert cut == []
 
 

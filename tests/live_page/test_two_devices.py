@@ -3,16 +3,13 @@
 import math
 import random
 
-import jax
 import numpy as np
 import pytest
 from page_modules import evaluated
-from random_networks import config_of, shapes
+from random_networks import config_of, shapes, traced
 
 from nnjax.config.link_options import Transport
-from nnjax.data.load import load
 from nnjax.interconnect import failures
-from nnjax.textbook import trace as tracing
 
 pytestmark = pytest.mark.node
 
@@ -53,11 +50,11 @@ def exchanged():
     """Traces over two devices, with what the page computes of each."""
     traces = []
     for number, shape in enumerate(shapes()):
-        if shape["batch"] % 2 == 0 and shape["examples"] >= shape["batch"]:
+        if shape["batch"] % 2 == 0:
             config = config_of(shape, np.random.default_rng([17, number]), 0.7)
-            traces.append(tracing.trace(config, load(config.data), jax.devices()[:2]))
+            traces.append(traced(config, num_devices=2))
     assert len(traces) >= 6
-    assert {layer["activation"] for trace in traces for layer in trace["network"]["layers"]} >= {"relu", "tanh", "gelu", "elu"}
+    assert {layer["activation"] for trace in traces for layer in trace["network"]["layers"]} >= {"relu", "tanh", "gelu", "silu"}
     assert {trace["settings"]["loss"] for trace in traces} == {"half_mse", "mse", "cross_entropy"}
     return traces, evaluated(NUMBERS, traces)
 
@@ -111,7 +108,7 @@ def test_losses_and_conclusions_are_those_of_the_trace(exchanged):
 def test_unequal_parts_count_by_their_examples():
     shape = next(shape for shape in shapes() if shape["batch"] == 3 and shape["examples"] >= 3)
     config = config_of(shape, np.random.default_rng(5), 0.7)
-    trace = tracing.trace(config, load(config.data), jax.devices()[:1])
+    trace = traced(config)
     (page,) = evaluated(NUMBERS, [trace])
     assert page["examples"] == [2, 1]
     assert not page["equal"]
@@ -121,7 +118,7 @@ def test_unequal_parts_count_by_their_examples():
 def test_one_example_has_no_second_device():
     shape = next(shape for shape in shapes() if shape["batch"] == 1)
     config = config_of(shape, np.random.default_rng(5), 0.7)
-    trace = tracing.trace(config, load(config.data), jax.devices()[:1])
+    trace = traced(config)
     assert evaluated(NUMBERS, [trace]) == [None]
 
 

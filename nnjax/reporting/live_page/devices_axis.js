@@ -96,7 +96,8 @@ function drawSegment(one, place, y, names) {
 
 function drawCross(one, place, y) {
   const [x, middle] = [place(one.start), y + LANE_HEIGHT / 2];
-  return svg("path", { class: "dev-cross", d: `M${x - 6} ${middle - 6}l12 12m0 -12l-12 12` });
+  const d = `M${x - 6} ${middle - 6}l12 12m0 -12l-12 12`;
+  return svg("g", {}, svg("path", { class: "dev-cross-halo", d }), svg("path", { class: "dev-cross", d }));
 }
 
 function summaryOf(scene) {
