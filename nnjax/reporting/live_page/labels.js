@@ -58,7 +58,7 @@ export function nodeLabels(record, place, shown, node, row, digits) {
   return lines;
 }
 
-// "dead" beside a neuron, once the walk has reached its sum for every example.
+// Whether a neuron is dead, once the walk has reached its sum for every example of the batch.
 export function isSeenDead(record, place, neuron) {
   const last = record.stepAt(place.iteration, "z", record.batchSize(place.iteration), neuron, null);
   return last !== undefined && last <= place.step && deadNeurons(record, place.iteration).has(neuron);

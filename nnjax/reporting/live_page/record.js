@@ -4,6 +4,7 @@
 //   record.rows(0)[4].value                         // the fifth row of the first recorded iteration
 //   record.stepAt(0, "z", 1, "a", null)             // the place of z_a of example 1 among these rows, or undefined
 
+import { forwardPass } from "./compute.js";
 import { rowsOf } from "./rows.js";
 
 // A row's key within its iteration; neuron names are unique in the network.
@@ -36,6 +37,7 @@ export function recordOfTrace(trace) {
     hasProbabilities: trace.rows.some((row) => row.quantity === "probability"),
     rows: (index) => lists[index],
     examples: (index) => trace.examples[index],
+    deadAt: (index) => trace.iterations[index].dead ?? [],
   });
 }
 
@@ -43,7 +45,7 @@ const optionText = ({ name, negative_slope: slope, alpha }) => (slope ?? alpha) 
 
 // Rows are made when they are asked for: a change of one weight in 500 iterations makes those of one iteration.
 export function recordOfState(state, computed) {
-  const lists = [];
+  const [lists, dead] = [[], []];
   const { iterations } = computed;
   return withIndex({
     network: {
@@ -70,6 +72,7 @@ export function recordOfState(state, computed) {
     hasProbabilities: Boolean(iterations[0]?.probabilities),
     rows: (index) => (lists[index] ??= rowsOf(state, iterations[index])),
     examples: (index) => ({ inputs: iterations[index].inputs, targets: iterations[index].targets }),
+    deadAt: (index) => (dead[index] ??= deadOfState(state, iterations[index])),
   });
 }
 
@@ -79,12 +82,15 @@ function remarksOf({ loss, lossAfter, rate }) {
   return [`The loss rises from ${loss} to ${lossAfter}: ${why}.`.replaceAll("-", "−")];
 }
 
-// Names of the neurons with z ≤ 0 under relu for every example of the batch: their slope is 0, and they learn nothing.
-export function deadNeurons(record, index) {
-  const most = new Map();
-  for (const row of record.rows(index)) {
-    if (row.quantity !== "z" || record.network.layers[row.layer - 1].activation !== "relu") continue;
-    most.set(row.neuron, Math.max(most.get(row.neuron) ?? -Infinity, row.value ?? Infinity));
-  }
-  return new Set([...most].filter(([, value]) => value <= 0).map(([neuron]) => neuron));
+// Names of the dead neurons before an iteration's step: under relu with z ≤ 0 for every example, so that their slope is 0.
+export const deadNeurons = (record, index) => new Set(record.deadAt(index));
+
+function deadOfState(state, { weights, biases }) {
+  if (!state.layers.some(({ activation }) => activation.name === "relu")) return [];
+  const inputs = state.batches.flatMap((batch) => batch.inputs);
+  const layers = forwardPass(state.layers, weights, biases, inputs);
+  return layers.flatMap(({ z }, index) => {
+    const { activation, neurons } = state.layers[index];
+    return activation.name === "relu" ? neurons.filter((_, n) => z.every((row) => row[n] <= 0)) : [];
+  });
 }
