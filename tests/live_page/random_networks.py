@@ -105,18 +105,12 @@ def config_of(shape, rng, scale):
     )
 
 
-<<<<<<< ours
-def traced(config):
+def traced(config, num_devices=1):
     """The trace of a config; without the finite differences, which take most of the time and are not compared."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracing, "finite_differences", lambda *_: None)
-        found = tracing.trace(config, load(config.data), jax.devices()[:1])
+        found = tracing.trace(config, load(config.data), jax.devices()[:num_devices])
     found["checks"] = []
-=======
-def traced(config, num_devices=1):
-    """The trace of a config, without its checks; as in a run, where it fits the data."""
-    found = tracing.trace(config, load(config.data), jax.devices()[:num_devices])
->>>>>>> theirs
     found["settings"].setdefault("loss_options", {"label_smoothing": getattr(config.loss, "label_smoothing", 0)})
     for layer in found["network"]["layers"]:
         usual = default_activation(layer["activation"])
