@@ -19,7 +19,7 @@ from nnjax.data.dataset_spec import DatasetSpec
 MOST_INPUTS = 6
 MOST_NEURONS = 6  # in a layer
 MOST_LAYERS = 4
-MOST_ROWS = 400  # operations on a sheet
+MOST_ROWS = 250  # operations on a sheet
 
 _BY_HAND = "a worksheet is done by hand"
 

@@ -223,7 +223,7 @@ class Paper:
         assert self._figure is not None
         width, height = self._size
         xs, ys = (x1 / width, x2 / width), (1 - y1 / height, 1 - y2 / height)
-        self._figure.add_artist(Line2D(xs, ys, color=color, linewidth=thickness))
+        self._figure.add_artist(Line2D(xs, ys, color=color, linewidth=thickness, zorder=0))
 
     def _rectangle(self, x: float, y: float, width: float, height: float) -> None:
         self._patch("Rectangle", x, y, width, height)

@@ -196,9 +196,20 @@ def _line(row: Mapping[str, Any], error: float, places: int) -> Line:
     symbol = f"new {row['symbol']}" if row["quantity"] == "weight" else row["symbol"]
     if row["quantity"] == "product":
         symbol = row["formula"]
-    rounded = round_half_up(row["value"], places)
-    units = math.floor((error + abs(rounded - row["value"])) * 10**places + _FLOAT) if error else 0
-    written = f"{rounded:.{places}f}".replace("-", "−")
-    tolerance = f"{units / 10**places:.{places}f}" if units else ""
+    rounded, tolerance = rounded_answer(row["value"], error, places)
     formula = row["formula"] if row["quantity"] != "product" else ""
-    return Line(symbol, formula, row["numbers"], number(row["value"]), written, tolerance)
+    return Line(symbol, formula, row["numbers"], number(row["value"]), rounded, tolerance)
+
+
+def rounded_answer(value: float, error: float, places: int) -> tuple[str, str]:
+    """Returns a value rounded to decimals, and the tolerance around it; empty if rounding at each step cannot change it.
+
+    Args:
+        value: the exact value.
+        error: the bound on the distance of an answer that was rounded at each step, of `nnjax.worksheets.rounding.within`.
+        places: number of decimals.
+    """
+    rounded = round_half_up(value, places)
+    # both answers are multiples of the unit, and so is their difference
+    units = math.floor((error + abs(rounded - value)) * 10**places + _FLOAT) if error else 0
+    return f"{rounded:.{places}f}".replace("-", "−"), f"{units / 10**places:.{places}f}" if units else ""
