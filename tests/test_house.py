@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "nnjax.reporting": {"nnjax.config", "nnjax.checks", "nnjax.cli"},
     "nnjax.interconnect": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
     "nnjax.textbook": FACTS | {"nnjax.models", "nnjax.parallel", "nnjax.training"},
+    "nnjax.worksheets": FACTS | {"nnjax.models", "nnjax.reporting", "nnjax.textbook"},
     "nnjax.searching": {"nnjax.config", "nnjax.checks"},  # on Optuna
     "nnjax.serving": {"nnjax.config"},
     "nnjax.tracking": set(),  # a tracker's process imports nothing else of ours
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     "nnjax.records": {"nnjax.config", "nnjax.cli", "nnjax.reporting"},
     "nnjax.comparing": {"nnjax.config", "nnjax.records"},
 }
-MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook"}
+MAY_IMPORT["nnjax.api"] = set(MAY_IMPORT) - {"nnjax.textbook", "nnjax.worksheets"}
 MAY_IMPORT["experiments"] = {*MAY_IMPORT, "nnjax"}
 WITHOUT_JAX = {("nnjax", name) for name in ("config", "checks", "cli", "records", "comparing", "tracking")}
 MODULES = sorted(path.relative_to(ROOT) for name in ("nnjax", "experiments") for path in (ROOT / name).rglob("*.py"))

@@ -45,10 +45,15 @@ def check_trace(config: TraceConfig, origins: Origins, spec: DatasetSpec) -> Non
     Raises:
         IncompatibleError: if a trace cannot show it; it names all reasons.
     """
-    problems = [*_model(config), *_optimizer(config), *_data(config), *_trials(config)]
+    problems = trace_problems(config)
     if not problems:
         problems = [*_size(config, spec)]
     raise_problems(problems, origins, IncompatibleError)
+
+
+def trace_problems(config: TraceConfig) -> list[Problem]:
+    """Returns the reasons against a trace of a config, apart from its size."""
+    return [*_model(config), *_optimizer(config), *_data(config), *_trials(config)]
 
 
 def _model(config: TraceConfig) -> Problems:

@@ -18,6 +18,7 @@ from nnjax.checks.report_checks import check_report
 from nnjax.checks.search_checks import check_search
 from nnjax.checks.trace_checks import check_trace
 from nnjax.checks.traffic_checks import check_traffic
+from nnjax.checks.worksheet_checks import check_worksheet
 from nnjax.config.compare_options import CompareConfig
 from nnjax.config.export_options import ExportConfig
 from nnjax.config.forecast_options import ForecastConfig
@@ -28,6 +29,7 @@ from nnjax.config.report_options import ReportConfig
 from nnjax.config.schema import Config, NeuronConfig, TraceConfig
 from nnjax.config.search_options import SearchConfig
 from nnjax.config.traffic_options import TrafficConfig
+from nnjax.config.worksheet_options import WorksheetConfig
 
 _CHECKS: tuple[tuple[type, Callable[[Any, Origins], None]], ...] = (
     (TrafficConfig, check_traffic),
@@ -51,7 +53,9 @@ def check(config: object, origins: Origins) -> Plan | None:
         IncompatibleError: for values that do not go together.
     """
     plan = check_config(config, origins) if isinstance(config, Config) else None
-    if isinstance(config, TraceConfig) and plan is not None:
+    if isinstance(config, WorksheetConfig) and plan is not None:
+        check_worksheet(config, origins, plan.spec)
+    elif isinstance(config, TraceConfig) and plan is not None:
         check_trace(config, origins, plan.spec)
     for kind, check_kind in _CHECKS:
         if isinstance(config, kind):

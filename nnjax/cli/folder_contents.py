@@ -34,6 +34,7 @@ FILES = frozenset(
         *("netlab.log", "netlab.json", "netlab.csv"),
         *("predict.log", "predictions.jsonl", "export.log", "export.json", "serve.log"),
         *("traffic.log", "traffic.json", "traffic.csv", "traffic.png", "chrome_trace.json"),
+        *("worksheet.log", "worksheet.html", "worksheet.pdf", "answers.html", "answers.pdf"),
         *("search.log", "search.csv", "journal.log", "journal.lock", "ask.lock"),
         *("test_predictions.safetensors", "compare.log", "comparison.json", "comparison.csv", "differences.csv"),
         *("comparison.md", "comparison.tex", "comparison.html"),

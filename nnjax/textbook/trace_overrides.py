@@ -67,8 +67,7 @@ def overrides_of(trace: Any) -> list[str]:
         *_targets(targets, classes),
         *_activation(whole["network"]["layers"].items()),
         *_loss(settings, classes),
-        f"optimizer={'textbook' if settings['adds'].truth() else 'sgd'}",
-        f"optimizer.learning_rate={number_text(_rate(iterations))}",
+        *_optimizer(settings["adds"].truth(), _rate(iterations)),
         f"training.global_batch_size={len(batches[0][0])}",
         f"iterations={settings['iterations'].whole()}",
     ]
@@ -96,7 +95,7 @@ def _layers(layers: Sequence[Part], first: Part, numbers: int) -> list[str]:
         texts.append(f"{{{','.join(parts)}}}")
     if len(learns) > 1:
         raise ConfigError("some layers learn their biases and some do not; no override says so")
-    return [f"model.layers=[{','.join(texts)}]", f"model.learn_biases={'false' if learns == {False} else 'true'}"]
+    return [f"model.layers=[{','.join(texts)}]", f"model.learn_biases={str(True in learns).lower()}"]
 
 
 def _options(layer: Part) -> dict[str, float]:
@@ -119,7 +118,9 @@ def _group(layers: Sequence[Part]) -> tuple[str, dict[str, float]] | None:
 
 
 def _activation(layers: Sequence[Part]) -> list[str]:
-    name, options = _group(layers) or (option_text(layers[0]["activation"]), {})
+    if (special := _group(layers)) is None:
+        return []
+    name, options = special
     return [f"activation={name}", *(f"activation.{key}={number_text(value)}" for key, value in options.items())]
 
 
@@ -132,6 +133,12 @@ def _loss(settings: Part, classes: Sequence[str] | None) -> list[str]:
     if name == "cross_entropy" and classes is None:
         raise ConfigError("loss=cross_entropy needs classes, and the trace names none")
     return [f"loss={name}", *(f"loss.{key}={number_text(value)}" for key, value in options.items() if value)]
+
+
+def _optimizer(adds: bool, rate: float) -> list[str]:
+    if not adds and rate <= 0:  # sgd takes rates above 0 only, the textbook's rule any
+        adds, rate = True, -rate
+    return [f"optimizer={'textbook' if adds else 'sgd'}", f"optimizer.learning_rate={number_text(rate)}"]
 
 
 def _rate(iterations: Sequence[Part]) -> float:

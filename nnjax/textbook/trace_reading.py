@@ -1,21 +1,21 @@
 """Reads parts of a `trace.json` that anybody may have written, and writes numbers and names as overrides.
 
 Part("", trace)["settings"]["iterations"].whole()     # 2; DataError: settings.iterations: must be a whole number above 0
-number_text(1e-7)                                     # "1e-7", as JavaScript writes it
-name_text("two words")                                # '"two words"'
+number_text(1e-7)                                     # "1e-07"
+name_text("two words")                                # "'two words'"
 """
 
 import math
 import re
-from decimal import Decimal
 from typing import Any
 
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.stored_files import one_line
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_READ_OTHERWISE = {"true", "false", "null", "nan", "inf", "yes", "no", "on", "off"}
-_UNSAFE = re.compile(r"[\\\"'$]")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_READ_OTHERWISE = {"true", "false", "null", "nan", "inf"}
+_BEFORE_QUOTE = re.compile(r"(\\*)'")
+_AT_END = re.compile(r"\\+$")
 
 
 class Part:
@@ -105,20 +105,8 @@ class Part:
 
 
 def number_text(value: float) -> str:
-    """A number as JavaScript writes it, and Hydra reads it: 1, 0.1, 1e-7, 1.5e+21."""
-    if value == 0:
-        return "0"
-    decimal = Decimal(repr(abs(value))).normalize()
-    digits, exponent = "".join(map(str, decimal.as_tuple().digits)), decimal.adjusted()
-    sign, point = "-" if value < 0 else "", exponent + 1  # digits before the point
-    if len(digits) <= point <= 21:
-        return f"{sign}{digits}{'0' * (point - len(digits))}"
-    if 0 < point <= 21:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    mantissa = digits if len(digits) == 1 else f"{digits[0]}.{digits[1:]}"
-    return f"{sign}{mantissa}e{'+' if exponent > 0 else '-'}{abs(exponent)}"
+    """A number as Python writes it, without ".0" after a whole one."""
+    return "0" if value == 0 else repr(value).removesuffix(".0")
 
 
 def option_text(part: Part) -> str:
@@ -139,7 +127,10 @@ def name_text(name: str) -> str:
     Raises:
         ConfigError: for a name that overrides cannot hold.
     """
-    if not name or not name.isprintable() or _UNSAFE.search(name):
-        reason = "has quotes, a $, a backslash or letters that cannot be printed; overrides cannot hold it"
-        raise ConfigError(f"classes: the name {one_line(name)!r} {reason if name else 'is empty'}")
-    return name if _PLAIN.fullmatch(name) and name.lower() not in _READ_OTHERWISE else f'"{name}"'
+    if not name or not name.isprintable() or "${" in name:
+        reason = "has ${ or letters that cannot be printed; overrides cannot hold it" if name else "is empty"
+        raise ConfigError(f"classes: the name {one_line(name)!r} {reason}")
+    if _PLAIN.fullmatch(name) and name.lower() not in _READ_OTHERWISE:
+        return name
+    escaped = _BEFORE_QUOTE.sub(r"\1\1\\'", name)  # Hydra takes a backslash for itself but before a quote
+    return f"'{_AT_END.sub(lambda found: 2 * found[0], escaped)}'"

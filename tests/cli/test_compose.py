@@ -34,6 +34,7 @@ from nnjax.config.serve_options import ServeConfig
 from nnjax.config.traffic_options import TrafficConfig
 from nnjax.config.training_options import SGD
 from nnjax.config.types import Duration
+from nnjax.config.worksheet_options import WorksheetConfig
 
 OPTIONS = sorted(
     path.relative_to(conf_dir()).with_suffix("").as_posix().replace("/", "=")
@@ -58,6 +59,7 @@ ROOTS = {
     "traffic": TrafficConfig,
     "report": ReportConfig,
     "compare": CompareConfig,
+    "worksheet": WorksheetConfig,
 }
 A_SERIES = Path(nnjax.data.__file__).parent / "airline_passengers.csv"
 NEEDS = {

