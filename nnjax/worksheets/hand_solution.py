@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nnjax.config.neuron_names import neuron_names
 from nnjax.config.options import Activation
-from nnjax.textbook.notation import neuron_names
 from nnjax.worksheets.rounding import Bounded, Keep, exactly, product, scaled, slope_of, total, value_of
 
 Key = tuple[int, str, int | None, str | None, int | None]

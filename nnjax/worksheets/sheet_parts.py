@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from nnjax.config.neuron_names import weight_symbol
 from nnjax.config.worksheet_options import PHASES, Phase, WorksheetConfig
-from nnjax.textbook.notation import number, weight_symbol
+from nnjax.textbook.notation import number
 from nnjax.worksheets.drawn_numbers import Drawn
 from nnjax.worksheets.hand_solution import key_of, solve
 from nnjax.worksheets.rounding import round_half_up, within
