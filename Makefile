@@ -24,7 +24,7 @@ test: check  ## Lint, check types, run the tests (about 13 minutes on two cores)
 test-all: check  ## As test, and the slow proofs besides
 	$(BIN)/python $(PYTEST) -m "not browser and not node and not engines" $(ARGS)
 
-test-browser: .venv/.installed-browser  ## Use the pages of traces and reports and the drawing page in Chromium (on Debian: apt install chromium), and their scripts in Node
+test-browser: .venv/.installed-browser  ## Use the pages of traces and reports and the drawing page in Chromium (on Debian: apt install chromium poppler-utils), and their scripts in Node
 	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "browser or node" $(ARGS)
 
 test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which it installs where it can (root on Debian)

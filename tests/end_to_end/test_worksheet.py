@@ -45,7 +45,7 @@ def test_the_textbooks_worksheet(tmp_path):
     assert (summary["status"], summary["seeds"], summary["answers"]) == ("completed", [3], [33])
 
 
-@pytest.mark.parametrize("kind", ["html", "pdf"])
+@pytest.mark.parametrize("kind", ["html", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_a_seed_gives_the_same_bytes_and_another_seed_other_numbers(tmp_path, kind):
     for name, seed in (("one", 3), ("two", 3), ("other", 4)):
         run("worksheet", f"seed={seed}", f"format={kind}", "answers=separate", f"hydra.run.dir={tmp_path / name}")
@@ -98,7 +98,10 @@ def test_answers_that_a_check_contradicts_are_not_written(tmp_path, monkeypatch)
     assert not (tmp_path / "worksheet.html").exists()
 
 
-@pytest.mark.parametrize(("command", "text"), BLOCK.findall(DOCS))
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [pytest.param(*block, marks=[pytest.mark.slow] if "sheets=30" in block[0] else []) for block in BLOCK.findall(DOCS)],
+)
 def test_the_page_of_the_docs(command, text, tmp_path):
     python, option, module, *arguments = shlex.split(command)
     assert (python, option) == ("python", "-m")
@@ -131,8 +134,14 @@ def size_of(path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("paper", "size"), [("a4", (595, 842)), ("letter", (612, 792))])
-@pytest.mark.parametrize("shape", [(), NETWORK, ("activation=sigmoid", "iterations=2")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("paper", "size", "shape"),
+    [
+        ("letter", (612, 792), ()),
+        ("a4", (595, 842), NETWORK),
+        ("a4", (595, 842), ("activation=sigmoid", "iterations=2")),
+    ],
+)
 def test_a_page_prints_answers_on_pages_of_their_own(browser, tmp_path, paper, size, shape):  # noqa: F811
     for kind in ("html", "pdf"):
         run("worksheet", "sheets=2", f"paper={paper}", f"format={kind}", *shape, f"hydra.run.dir={tmp_path / kind}")

@@ -17,7 +17,7 @@ def parsed(text):
 @given(st.sampled_from(SHAPES), st.integers(0, 2**31), st.integers(3, 6), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_who_rounds_is_within_the_tolerance(shape, seed, places, random):
-    (drawn,) = drawn_of(*shape, f"seed={seed}", f"round_to={places}")
+    (drawn,) = drawn_of(*shape, f"round_to={places}", seed=seed)
     exact, bounds = solve(drawn.exercise), solve(drawn.exercise, within(places))
     share = random.random()
 
@@ -35,7 +35,7 @@ def test_who_rounds_is_within_the_tolerance(shape, seed, places, random):
 @given(st.sampled_from(SHAPES), st.integers(0, 2**31))
 @settings(max_examples=30, deadline=None)
 def test_tolerances_are_small_enough_to_tell_a_slip(shape, seed):
-    (drawn,) = drawn_of(*shape, f"seed={seed}")
+    (drawn,) = drawn_of(*shape, seed=seed)
     errors = [found.error for (iteration, *_), found in solve(drawn.exercise, within(4)).items() if iteration == 1]
     assert max(errors) < 0.005
 
