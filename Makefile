@@ -3,7 +3,8 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadgroup
+# A file's tests stay together: they share its fixtures.
+PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadscope
 # The browser of `make test-browser`.
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 

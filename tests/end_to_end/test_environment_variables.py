@@ -10,7 +10,6 @@ import jax
 import pytest
 from commands import ROOT, environment, run, start, summary_of
 
-pytestmark = pytest.mark.xdist_group("environment")  # whose fixture trains
 TRAIN = ["data=digits", "model=fnn", "model.hidden=[8]", "training.duration=20steps", "training.evaluate_every=10steps"]
 NEURON = ["inputs=[0.2,0.1,0.4]", "weights=[0.1,0.2,0.3]", "bias=0.6"]
 # All at once what would change the numbers, or stop a training, if it were followed.

@@ -10,7 +10,6 @@ from nnjax.checks.memory_needs import RUNTIME, Machine, memory_needs
 from nnjax.cli.compose import compose_train
 from nnjax.data.dataset_spec import dataset_spec
 
-pytestmark = pytest.mark.xdist_group("memory")  # whose fixture trains
 GB = 10**9
 LARGE = ["model=fnn", "model.hidden=[4000,2500]", "training.duration=20steps", "training.evaluate_every=10steps"]
 

@@ -18,7 +18,6 @@ from PIL import Image, ImageDraw
 
 from nnjax.cli import command, compose, hydra_runner
 
-pytestmark = pytest.mark.xdist_group("readme")  # whose fixture makes a project with a run in it
 PAGES = (
     "commands",
     "options",

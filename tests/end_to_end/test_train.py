@@ -10,7 +10,6 @@ import pytest
 from archives import prepare_made
 from commands import ROOT, environment, metrics_of, run, start, summary_of
 
-pytestmark = pytest.mark.xdist_group("train")  # whose fixtures train
 SMALL = ["model=fnn", "model.hidden=[32]", "training.duration=4epochs"]
 LONG = [
     *SMALL,

@@ -19,7 +19,6 @@ from nnjax.training.optimizers import make_optimizer
 from nnjax.training.parameter_groups import first_frozen_steps
 from nnjax.training.runner import chunk_of_all
 
-pytestmark = pytest.mark.xdist_group("frozen")  # which keeps compiled steps
 MOMENTA = {"momentum": 0.9, "nesterov": True}
 RULES = {
     "sgd": (SGD, MOMENTA),

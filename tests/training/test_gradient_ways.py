@@ -17,8 +17,6 @@ from nnjax.training.clock import Clock
 from nnjax.training.experiment import set_up
 from nnjax.training.runner import ChunkRunner
 
-pytestmark = pytest.mark.xdist_group("gradient_ways")  # whose trainings with automatic are shared
-
 STEPS = 12
 DATA = [
     "data=synthetic",

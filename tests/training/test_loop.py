@@ -20,7 +20,6 @@ from nnjax.training.loop import fit
 from nnjax.training.training_progress import TrainingProgress
 from nnjax.training.weights import named_weights
 
-pytestmark = pytest.mark.xdist_group("loop")  # whose fixtures train
 BASE = [
     "model=fnn",
     "model.hidden=[8]",

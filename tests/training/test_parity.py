@@ -20,7 +20,6 @@ from nnjax.training.experiment import set_up
 from nnjax.training.loop import fit
 from nnjax.training.training_progress import TrainingProgress
 
-pytestmark = pytest.mark.xdist_group("parity")  # whose fixture trains on one device
 IMAGES = [
     "data=synthetic",
     "data.input_shape=[8,8,3]",
