@@ -4,12 +4,14 @@
 //
 // Texts stay in the page and change in place, so that one that has the focus or is dragged keeps it.
 
+import { hasWeight, pathOf } from "./chain.js";
 import { $, clip, short, svg } from "./dom.js";
 import { editOf } from "./edits.js";
 import { edgeLabel, isSeenDead, nodeLabels, reachedIn } from "./labels.js";
 import { BAR, makePlan, placeLabels } from "./plan.js";
 import { involved, sourceOf, targetOf } from "./words.js";
 
+const CLICK = 9; // px from an edge within which a click is meant for it
 const FEW_EDGES = 20; // a step with more edges shows no values on them, unless there is room for all
 
 const shapeOfNetwork = ({ network, hasProbabilities, classes }) =>
@@ -46,7 +48,7 @@ export function makeDrawing(box, caption, app) {
         "svg",
         { ...size, role: "group", "aria-label": label },
         ...[...paths.filter(Boolean), ...errors, ...bars],
-        ...["now", "shapes", "texts"].map((id) => svg("g", { id })),
+        ...[svg("g", { id: "path" }), svg("g", { id: "now" }), svg("g", { id: "shapes" }), svg("g", { id: "texts" })],
       ),
     );
     const nodes = [...plan.nodes.values()].filter((node) => !isHidden(plan, node));
@@ -54,7 +56,7 @@ export function makeDrawing(box, caption, app) {
   }
 
   function draw() {
-    const { record, row, place } = app;
+    const { record, row } = app;
     if (!row || !box.clientWidth) return;
     const shape = shapeOfNetwork(record);
     if (shape !== drawnShape || box.clientWidth !== drawnWidth) {
@@ -66,7 +68,7 @@ export function makeDrawing(box, caption, app) {
     if (main === "loss") plan.columns[record.lastLayer].forEach((node) => node.kind === "neuron" && parts.add(node.id));
     else if (loss) parts.add("loss");
     mark(main, parts, edges, loss);
-    const shown = reachedIn(record, place);
+    const shown = reachedIn(app);
     const wanted = new Map();
     for (const node of plan.nodes.values()) nodeTexts(wanted, node, shown, main, parts);
     edgeTexts(wanted, edges, shown);
@@ -76,10 +78,14 @@ export function makeDrawing(box, caption, app) {
   }
 
   function mark(main, parts, edges, loss) {
+    const lit = litPath();
     for (const element of $("shapes").children) {
       const { node } = element.dataset;
-      element.setAttribute("class", node === main ? "shape now" : parts.has(node) ? "shape part" : "shape");
+      const kind = node === main ? "shape now" : parts.has(node) ? "shape part" : "shape";
+      element.setAttribute("class", lit.nodes.includes(node) ? `${kind} on-path` : kind);
     }
+    const onPath = lit.edges.map(plan.segmentOf).map(([x1, y1, x2, y2]) => svg("line", { class: "edges on-path", x1, y1, x2, y2 }));
+    $("path").replaceChildren(...onPath);
     for (const element of box.querySelectorAll(".error")) {
       const on = loss && (main === "loss" || main === element.dataset.node);
       element.setAttribute("class", on ? "edges error now" : "edges error");
@@ -89,6 +95,22 @@ export function makeDrawing(box, caption, app) {
     const dots = [...parts, main].map((id) => plan.nodes.get(id)).filter((node) => isHidden(plan, node));
     $("now").replaceChildren(...lines, ...dots.map(({ x, y }) => svg("circle", { class: "shape now", cx: x, cy: y, r: 3 })));
   }
+
+  // The path of the weight that a person has chosen, from it to the error.
+  function litPath() {
+    const { state, chosenWeight: weight, chosenPath } = app;
+    return state && weight && hasWeight(state, weight) ? pathOf(state, weight, chosenPath ?? null) : { edges: [], nodes: [] };
+  }
+
+  // A click on an edge chooses its weight for the chain rule; one on a number that can be changed opens that instead.
+  box.addEventListener("click", (event) => {
+    if (!app.state || !plan || event.target.closest("[data-edit], input")) return;
+    const { left, top } = box.querySelector("svg").getBoundingClientRect();
+    const edge = nearestEdge(plan, event.clientX - left, event.clientY - top);
+    if (!edge) return;
+    [app.chosenWeight, app.chosenPath] = [edge, null];
+    app.redraw();
+  });
 
   // The edges' values; only those of the step's edges if there is no room for all.
   function edgeTexts(wanted, edges, shown) {
@@ -188,6 +210,19 @@ export function makeDrawing(box, caption, app) {
     shownAt = key;
   }
   return draw;
+}
+
+// The edge within a few pixels of a point, or null.
+function nearestEdge(plan, x, y) {
+  let [nearest, least] = [null, CLICK];
+  for (const edge of plan.edges) {
+    const [x1, y1, x2, y2] = plan.segmentOf(edge);
+    const [dx, dy] = [x2 - x1, y2 - y1];
+    const share = Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1)));
+    const distance = Math.hypot(x - x1 - share * dx, y - y1 - share * dy);
+    if (distance < least) [nearest, least] = [edge, distance];
+  }
+  return nearest;
 }
 
 const editAttributes = (field, edit) =>

@@ -2,7 +2,7 @@
 //
 //   const draw = makeEditor(app);          // builds the panel once; draws it with the app while it is open
 //
-// A change that is not possible shows why, below the panel's fields.
+// A change that is not possible shows why, in the toolbar.
 
 import { ACTIVATIONS } from "./activations.js";
 import { $, html } from "./dom.js";
@@ -128,8 +128,6 @@ export function makeEditor(app) {
   $("editor-parts").append(...parts.map((part) => part.element));
   let drawn = null;
   const draw = () => {
-    $("notice").textContent = app.notice ?? "";
-    $("notice").hidden = !app.notice;
     if (!root.open || drawn === app.state) return;
     drawn = app.state;
     for (const part of parts) part.draw(app.state);

@@ -1,22 +1,22 @@
 // The loss over the iterations, on a linear or logarithmic scale; what was changed is compared with the embedded trace.
 //
 //   const draw = makeLossChart(app);
-//   usesLog([0.02, 0.0001, 4e-6], "auto")       // whether a logarithmic scale is the better one
 
-import { $, html, math, short, svg } from "./dom.js";
+import { $, html, short, svg } from "./dom.js";
 
 const [HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [170, 74, 14, 12, 34];
 const DOTS = 60; // a curve of more points has no dots
 const LOG_FROM = 1000; // largest by smallest loss
 
 // [iteration's number, loss] in order, with the loss after the last update; one that is not finite is left out.
-export function lossPoints({ iterations, final }) {
+function lossPoints({ iterations, final }) {
   const points = iterations.map(({ number, loss }) => [number, loss]);
   points.push([iterations.at(-1).number + 1, final.loss]);
   return points.filter(([, loss]) => loss !== null && Number.isFinite(loss));
 }
 
-export function usesLog(losses, choice) {
+// Whether the scale is logarithmic; "auto" takes the better one.
+function usesLog(losses, choice) {
   const least = Math.min(...losses);
   if (!(least > 0)) return false;
   return choice === "auto" ? losses.length > 4 && Math.max(...losses) / least > LOG_FROM : choice === "log";
@@ -63,21 +63,16 @@ export function makeLossChart(app) {
       svg("line", { class: "guide", x1: at, x2: at, y1: TOP, y2: HEIGHT - BOTTOM, "stroke-dasharray": "3 3" }),
       ...(Number.isFinite(here.loss) ? [svg("circle", { class: "ring", cx: at, cy: y(here.loss), r: 6 })] : []),
     );
-    box.replaceChildren(chart, ...notes(app, here, log));
+    box.replaceChildren(chart, note(app, here, log));
   };
 }
 
-function notes({ record, row, edited, place }, here, log) {
-  const after = here.loss_after === undefined ? "" : `, ${short(here.loss_after)} after it on the same batch`;
+function note({ edited, hidden, record, place }, here, log) {
+  const step = record.stepAt(place.iteration, "loss", record.batchSize(place.iteration) > 1 ? null : 1, null, null);
+  const value = hidden?.(place.iteration, step) ? "?" : short(here.loss);
+  const after = here.loss_after === undefined || value === "?" ? "" : `, ${short(here.loss_after)} after it on the same batch`;
   const scale = log ? " Logarithmic scale." : "";
   const before = edited ? " Dashed: the trace before the changes." : "";
   const rate = `learning rate ${short(here.learning_rate)}`;
-  const line = `Iteration ${here.number}: loss ${short(here.loss)} before the update${after}; ${rate}.${scale}${before}`;
-  const parts = [html("p", { class: "muted" }, line)];
-  // Remarks are about the loss after the update: they stand at the iteration's update, not before it.
-  const remarks = row?.phase === "update" ? (here.remarks ?? []) : [];
-  parts.push(...remarks.map((remark) => html("p", {}, ...math(remark))));
-  const ends = place.iteration === record.iterations.length - 1;
-  if (record.stopped && ends) parts.push(html("p", { class: "bad" }, `Stopped: ${record.stopped}.`));
-  return parts;
+  return html("p", { class: "muted" }, `Iteration ${here.number}: loss ${value} before the update${after}; ${rate}.${scale}${before}`);
 }

@@ -4,6 +4,7 @@
 //   table.draw();  table.print(true);        // all rows, for paper
 
 import { $, full, html, math } from "./dom.js";
+import { statesValue } from "./guess.js";
 import { PHASES } from "./words.js";
 
 const ROW = 32; // px
@@ -51,8 +52,10 @@ export function makeStepsTable(app) {
   function tableRow(step) {
     const row = rows[step];
     const now = step === app.place.step;
+    const hidden = app.hidden?.(app.place.iteration, step);
+    const unknown = { Value: hidden, "With numbers": hidden && (!now || statesValue(row)) };
     const cells = fields.map(([field, cell, , kind]) => {
-      const content = cell(row, step);
+      const content = unknown[field] ? "?" : cell(row, step);
       if (field === "Step") {
         const attributes = { type: "button", tabindex: now ? 0 : -1, "aria-label": `Go to step ${content}` };
         return html("td", { class: kind }, html("button", attributes, `${now ? "▸ " : ""}${content}`));

@@ -33,7 +33,8 @@ function tracedNetwork(state) {
   };
 }
 
-function tracedSettings(state) {
+// The settings that a trace of this state has.
+export function tracedSettings(state) {
   const { name, ...options } = state.loss;
   return {
     model: "neurons",
