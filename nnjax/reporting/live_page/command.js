@@ -11,7 +11,7 @@ import { examplesOf } from "./examples.js";
 const RESERVED = new Set(["true", "false", "null", "nan", "inf"]);
 
 // A number as Python's repr writes it, without ".0" after a whole one: the shortest text that reads back as the same number.
-export function plainNumber(value) {
+function plainNumber(value) {
   if (value === 0) return "0";
   const [mantissa, power] = Math.abs(value).toExponential().split("e").map(Number);
   if (power >= -4 && power < 16) return String(value); // JavaScript writes an exponent below 1e-6 and from 1e21 on

@@ -14,8 +14,8 @@ import { involved, sourceOf, targetOf } from "./words.js";
 const CLICK = 9; // px from an edge within which a click is meant for it
 const FEW_EDGES = 20; // a step with more edges shows no values on them, unless there is room for all
 
-const shapeOfNetwork = ({ network, hasProbabilities, classes }) =>
-  JSON.stringify([network.inputs, network.layers.map(({ neurons, has_bias: bias }) => [neurons, bias]), hasProbabilities, classes]);
+const shapeOfNetwork = ({ network: { inputs, layers }, hasProbabilities, classes }) =>
+  JSON.stringify([inputs, layers.map((layer) => [layer.neurons, layer.has_bias]), hasProbabilities, classes]);
 const isHidden = (plan, node) => node.kind !== "loss" && node.kind !== "bias" && plan.columns[node.column].length > BAR;
 
 export function makeDrawing(box, caption, app) {
@@ -84,16 +84,20 @@ export function makeDrawing(box, caption, app) {
       const kind = node === main ? "shape now" : parts.has(node) ? "shape part" : "shape";
       element.setAttribute("class", lit.nodes.includes(node) ? `${kind} on-path` : kind);
     }
-    const onPath = lit.edges.map(plan.segmentOf).map(([x1, y1, x2, y2]) => svg("line", { class: "edges on-path", x1, y1, x2, y2 }));
-    $("path").replaceChildren(...onPath);
+    $("path").replaceChildren(...lit.edges.map((edge) => lineOf(edge, { class: "edges on-path" })));
     for (const element of box.querySelectorAll(".error")) {
       const on = loss && (main === "loss" || main === element.dataset.node);
       element.setAttribute("class", on ? "edges error now" : "edges error");
     }
     const style = edges.length > FEW_EDGES ? "stroke-width: 1; opacity: .5" : null;
-    const lines = edges.map(plan.segmentOf).map(([x1, y1, x2, y2]) => svg("line", { class: "edges now", x1, y1, x2, y2, style }));
+    const lines = edges.map((edge) => lineOf(edge, { class: "edges now", style }));
     const dots = [...parts, main].map((id) => plan.nodes.get(id)).filter((node) => isHidden(plan, node));
     $("now").replaceChildren(...lines, ...dots.map(({ x, y }) => svg("circle", { class: "shape now", cx: x, cy: y, r: 3 })));
+  }
+
+  function lineOf(edge, attributes) {
+    const [x1, y1, x2, y2] = plan.segmentOf(edge);
+    return svg("line", { ...attributes, x1, y1, x2, y2 });
   }
 
   // The path of the weight that a person has chosen, from it to the error.
@@ -103,8 +107,10 @@ export function makeDrawing(box, caption, app) {
   }
 
   // A click on an edge chooses its weight for the chain rule; one on a number that can be changed opens that instead.
+  let pressed = null;
+  box.addEventListener("pointerdown", (event) => (pressed = event.target));
   box.addEventListener("click", (event) => {
-    if (!app.state || !plan || event.target.closest("[data-edit], input")) return;
+    if (!app.state || !plan || pressed?.closest("[data-edit], input")) return;
     const { left, top } = box.querySelector("svg").getBoundingClientRect();
     const edge = nearestEdge(plan, event.clientX - left, event.clientY - top);
     if (!edge) return;
@@ -127,7 +133,8 @@ export function makeDrawing(box, caption, app) {
       const on = now.has(ends(edge));
       const kind = on ? "now" : className;
       const edit = `weight:${layer}:${neuron}:${edge.input}`;
-      wanted.set(ends(edge), { x, y: y + plan.font * 0.35, content, className: `mid ${kind}`, size: plan.font, edit, back: true, on });
+      const text = { x, y: y + plan.font * 0.35, content, className: `mid ${kind}`, size: plan.font };
+      wanted.set(ends(edge), { ...text, edit, back: true, on });
     });
   }
 
@@ -244,25 +251,28 @@ function shapeOfNode(node, record) {
   const activation = kind === "neuron" ? ` (${record.network.layers[node.column - 1].activation})` : "";
   const title = svg("title", {}, kind === "bias" ? "bias input, always 1" : `${kind} ${node.name}${activation}`);
   if (kind === "neuron") return svg("circle", { ...attributes, cx: x, cy: y, r }, title);
-  return svg("rect", { ...attributes, x: x - r, y: y - r, width: 2 * r, height: 2 * r, rx: kind === "input" ? r * 0.35 : 0 }, title);
+  const rx = kind === "input" ? r * 0.35 : 0;
+  return svg("rect", { ...attributes, x: x - r, y: y - r, width: 2 * r, height: 2 * r, rx }, title);
 }
 
 function captionOf({ record, row, place, readOnly }, plan) {
   const batch = record.batchSize(place.iteration);
   const shown = batch > 1 ? `Nodes show example ${place.example + 1} of ${batch}. ` : "";
   const edges = { adjust: "Edges: ∂ gradient, then Δ adjustment.", update: "Edges: Δ adjustment, then → new weight." };
+  const wider = plan.down && plan.few ? "; a wider screen shows all" : "";
   const which =
     plan.sizes === null
       ? " The network is large: only the nodes and edges of this step show values, where there is room."
       : plan.every
         ? ""
-        : ` There is room for the values of this step's edges only${plan.down && plan.few ? "; a wider screen shows all" : ""}.`;
+        : ` There is room for the values of this step's edges only${wider}.`;
   const few = plan.every && plan.labelDigits < 6;
   const rounded = few ? ` Rounded to ${plan.labelDigits} digits on the edges, ${plan.digits} on the nodes.` : "";
   const edit = readOnly ? "" : " Underlined numbers can be changed: drag them, use ↑ and ↓, or press Enter and type.";
   const probability = record.hasProbabilities ? "p probability, " : "";
   return (
     `${shown}${edges[row.phase] ?? "Edges: the weights of this iteration."} ` +
-    `Nodes: z before the activation, y output, ${probability}δ error term; squares with 1 are bias inputs.${which}${rounded}${edit}`
+    `Nodes: z before the activation, y output, ${probability}δ error term; squares with 1 are bias inputs.` +
+    `${which}${rounded}${edit}`
   );
 }

@@ -42,13 +42,14 @@ export function makeLossChart(app) {
     const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
     const x = (number) => LEFT + ((width - LEFT - RIGHT) * (number - first)) / (last - first || 1);
     const y = (loss) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (scale(loss) - scale(low))) / span;
-    const path = (list) => list.map(([n, value], index) => `${index ? "L" : "M"}${x(n).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-    const text = (at, attributes, content) => svg("text", { x: at[0], y: at[1], "font-size": 12, ...attributes }, content);
+    const at = ([number, loss]) => `${x(number).toFixed(1)} ${y(loss).toFixed(1)}`;
+    const path = (list) => (list.length ? `M${list.map(at).join("L")}` : "");
+    const text = ([left, down], attributes, content) => svg("text", { x: left, y: down, "font-size": 12, ...attributes }, content);
     const level = (loss) => [
       svg("line", { class: "guide", x1: LEFT, x2: width - RIGHT, y1: y(loss), y2: y(loss) }),
       text([LEFT - 11, y(loss) + 4], { "text-anchor": "end", class: "quiet" }, short(loss, 3)),
     ];
-    const at = x(here.number);
+    const now = x(here.number);
     const label = `Loss by iteration: ${short(points[0]?.[1])} at first, ${short(points.at(-1)?.[1])} after the last`;
     const chart = svg(
       "svg",
@@ -59,9 +60,9 @@ export function makeLossChart(app) {
       ...(points.length <= DOTS ? points.map(([n, loss]) => svg("circle", { class: "dot", cx: x(n), cy: y(loss), r: 3 })) : []),
       text([LEFT, HEIGHT - 14], { class: "mid quiet" }, String(first)),
       text([width - RIGHT, HEIGHT - 14], { class: "quiet", "text-anchor": "end" }, "after the last"),
-      ...(at > LEFT + 20 && at < width - RIGHT - 100 ? [text([at, HEIGHT - 14], { class: "mid" }, String(here.number))] : []),
-      svg("line", { class: "guide", x1: at, x2: at, y1: TOP, y2: HEIGHT - BOTTOM, "stroke-dasharray": "3 3" }),
-      ...(Number.isFinite(here.loss) ? [svg("circle", { class: "ring", cx: at, cy: y(here.loss), r: 6 })] : []),
+      ...(now > LEFT + 20 && now < width - RIGHT - 100 ? [text([now, HEIGHT - 14], { class: "mid" }, String(here.number))] : []),
+      svg("line", { class: "guide", x1: now, x2: now, y1: TOP, y2: HEIGHT - BOTTOM, "stroke-dasharray": "3 3" }),
+      ...(Number.isFinite(here.loss) ? [svg("circle", { class: "ring", cx: now, cy: y(here.loss), r: 6 })] : []),
     );
     box.replaceChildren(chart, note(app, here, log));
   };
@@ -74,5 +75,6 @@ function note({ edited, hidden, record, place }, here, log) {
   const scale = log ? " Logarithmic scale." : "";
   const before = edited ? " Dashed: the trace before the changes." : "";
   const rate = `learning rate ${short(here.learning_rate)}`;
-  return html("p", { class: "muted" }, `Iteration ${here.number}: loss ${value} before the update${after}; ${rate}.${scale}${before}`);
+  const line = `Iteration ${here.number}: loss ${value} before the update${after}; ${rate}.`;
+  return html("p", { class: "muted" }, `${line}${scale}${before}`);
 }

@@ -12,7 +12,8 @@ const LABEL_ROUNDS = 4;
 
 function columnsOf({ network }) {
   return [network.inputs, ...network.layers.map((layer) => layer.neurons)].map((names, column) => {
-    const nodes = names.map((name, index) => ({ id: `${column}:${index + 1}`, name, column, kind: column ? "neuron" : "input" }));
+    const kind = column ? "neuron" : "input";
+    const nodes = names.map((name, index) => ({ id: `${column}:${index + 1}`, name, column, kind }));
     const next = network.layers[column];
     return next?.has_bias ? [...nodes, { id: `${column}:0`, name: "1", column, kind: "bias" }] : nodes;
   });
@@ -34,7 +35,8 @@ function linesBelow(record, sizes, node) {
 // Columns stand side by side if there is room, else one below the other; a node's values stand below it.
 export function makePlan(record, width) {
   const columns = columnsOf(record);
-  const edges = record.network.layers.flatMap((layer, index) => layer.neurons.flatMap((name) => edgesInto(record, index + 1, name)));
+  const edgesOf = ({ neurons }, index) => neurons.flatMap((name) => edgesInto(record, index + 1, name));
+  const edges = record.network.layers.flatMap(edgesOf);
   const most = Math.max(...columns.map((nodes) => nodes.length));
   const sizes = sizesFor(most);
   const down = width < NARROW;
@@ -78,7 +80,8 @@ function setPositions(plan, width, lastLayer) {
     along += down ? blocks[index] + gap : gap;
   });
   const end = along - gap + (down ? (sizes ? 46 : 90) : 96);
-  plan.nodes.set("loss", { id: "loss", name: "loss", kind: "loss", r: 24, x: down ? across / 2 : end, y: down ? end : across / 2 });
+  const [x, y] = down ? [across / 2, end] : [end, across / 2];
+  plan.nodes.set("loss", { id: "loss", name: "loss", kind: "loss", r: 24, x, y });
   [plan.width, plan.height] = down ? [across, end + 34] : [Math.max(width, end + 48), across];
 }
 

@@ -8,7 +8,7 @@ import { remarksOf } from "./remarks.js";
 import { rowsOf } from "./rows.js";
 
 // A row's key within its iteration; neuron names are unique in the network.
-export const keyOf = (quantity, example, neuron, input) => `${quantity}|${example}|${neuron}|${input}`;
+const keyOf = (quantity, example, neuron, input) => `${quantity}|${example}|${neuron}|${input}`;
 export const keyOfRow = (row) => keyOf(row.quantity, row.example, row.neuron, row.input);
 
 function withIndex(record) {

@@ -71,8 +71,8 @@ export function makeStepsTable(app) {
     const count = rows.length;
     const first = all ? 0 : Math.max(0, Math.floor(box.scrollTop / ROW) - 10);
     const last = all ? Math.min(count, PRINTED) : Math.min(count, first + Math.ceil(box.clientHeight / ROW) + 20);
-    const space = (height) =>
-      html("tr", { class: "space", "aria-hidden": "true" }, html("td", { colspan: fields.length, style: `height: ${height}px` }));
+    const empty = (height) => html("td", { colspan: fields.length, style: `height: ${height}px` });
+    const space = (height) => html("tr", { class: "space", "aria-hidden": "true" }, empty(height));
     const shown = Array.from({ length: Math.max(0, last - first) }, (_, index) => tableRow(first + index));
     const focused = box.contains(document.activeElement) && document.activeElement.tagName === "BUTTON";
     $("rows").replaceChildren(
@@ -94,7 +94,8 @@ export function makeStepsTable(app) {
       if (!app.row) return;
       const { place } = app;
       // Widths stay while numbers of the same iteration change: a column that jumps is hard to read.
-      const framed = rows !== null && iteration === place.iteration && rows.length === app.rows.length && several() === fields.includes(FIELDS[2]);
+      const alike = rows?.length === app.rows.length && several() === fields.includes(FIELDS[2]);
+      const framed = alike && iteration === place.iteration;
       const same = framed && record === app.record;
       [rows, record, iteration] = [app.rows, app.record, place.iteration];
       if (!framed) drawFrame();
