@@ -18,7 +18,7 @@ export function makeHeader(app) {
   let drawn = null;
 
   function drawSettings() {
-    const { learning_rate_rule: rule, ...settings } = app.edited ? tracedSettings(app.state) : trace.settings;
+    const { learning_rate_rule: rule, ...settings } = app.edited ? tracedSettings(app.state, app.record.iterations.length) : trace.settings;
     const parts = Object.entries(settings).map(([name, value], index) => [
       `${index ? " · " : ""}${name.replaceAll("_", " ")} `,
       html("b", {}, settingText(value)),

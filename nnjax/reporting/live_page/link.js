@@ -153,8 +153,8 @@ function stateFrom(parts) {
   };
 }
 
-// The state, null for the page's own trace, and the place of a link; throws an Error of one line for a link that is cut, changed
-// or of another version.
+// The state, null for the page's own trace, and the place of a link; throws an Error of one line for a link that is cut,
+// changed or of another version.
 export function stateFromLink(hash) {
   if (hash.length > LINK_LIMITS.length) badLink(`it has ${hash.length} letters, at most ${LINK_LIMITS.length}`);
   const parts = new Map();

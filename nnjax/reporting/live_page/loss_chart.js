@@ -44,12 +44,13 @@ export function makeLossChart(app) {
     const y = (loss) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (scale(loss) - scale(low))) / span;
     const at = ([number, loss]) => `${x(number).toFixed(1)} ${y(loss).toFixed(1)}`;
     const path = (list) => (list.length ? `M${list.map(at).join("L")}` : "");
-    const text = ([left, down], attributes, content) => svg("text", { x: left, y: down, "font-size": 12, ...attributes }, content);
+    const text = ([left, down], more, content) => svg("text", { x: left, y: down, "font-size": 12, ...more }, content);
     const level = (loss) => [
       svg("line", { class: "guide", x1: LEFT, x2: width - RIGHT, y1: y(loss), y2: y(loss) }),
       text([LEFT - 11, y(loss) + 4], { "text-anchor": "end", class: "quiet" }, short(loss, 3)),
     ];
     const now = x(here.number);
+    const hasRoom = now > LEFT + 20 && now < width - RIGHT - 100;
     const label = `Loss by iteration: ${short(points[0]?.[1])} at first, ${short(points.at(-1)?.[1])} after the last`;
     const chart = svg(
       "svg",
@@ -60,7 +61,7 @@ export function makeLossChart(app) {
       ...(points.length <= DOTS ? points.map(([n, loss]) => svg("circle", { class: "dot", cx: x(n), cy: y(loss), r: 3 })) : []),
       text([LEFT, HEIGHT - 14], { class: "mid quiet" }, String(first)),
       text([width - RIGHT, HEIGHT - 14], { class: "quiet", "text-anchor": "end" }, "after the last"),
-      ...(now > LEFT + 20 && now < width - RIGHT - 100 ? [text([now, HEIGHT - 14], { class: "mid" }, String(here.number))] : []),
+      ...(hasRoom ? [text([now, HEIGHT - 14], { class: "mid" }, String(here.number))] : []),
       svg("line", { class: "guide", x1: now, x2: now, y1: TOP, y2: HEIGHT - BOTTOM, "stroke-dasharray": "3 3" }),
       ...(Number.isFinite(here.loss) ? [svg("circle", { class: "ring", cx: now, cy: y(here.loss), r: 6 })] : []),
     );
