@@ -18,7 +18,8 @@ export function makeHeader(app) {
   let drawn = null;
 
   function drawSettings() {
-    const { learning_rate_rule: rule, ...settings } = app.edited ? tracedSettings(app.state, app.record.iterations.length) : trace.settings;
+    const count = app.record.iterations.length;
+    const { learning_rate_rule: rule, ...settings } = app.edited ? tracedSettings(app.state, count) : trace.settings;
     const parts = Object.entries(settings).map(([name, value], index) => [
       `${index ? " · " : ""}${name.replaceAll("_", " ")} `,
       html("b", {}, settingText(value)),
