@@ -132,7 +132,7 @@ export function makeDrawing(box, caption, app) {
       const neuron = app.record.neuronsOf(edge.layer).indexOf(edge.neuron);
       const on = now.has(ends(edge));
       const kind = on ? "now" : className;
-      const edit = `weight:${layer}:${neuron}:${edge.input}`;
+      const edit = className === "quiet" ? `weight:${layer}:${neuron}:${edge.input}` : null; // other values follow from it
       const text = { x, y: y + plan.font * 0.35, content, className: `mid ${kind}`, size: plan.font };
       wanted.set(ends(edge), { ...text, edit, back: true, on });
     });

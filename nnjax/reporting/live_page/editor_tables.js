@@ -88,10 +88,11 @@ export function examplesTable(app) {
       const { inputs, size } = examplesOf(state.batches);
       const many = tooMany(state);
       table.element.hidden = fewer.parentNode.hidden = many;
+      const turns = size === 1 ? "the next example" : `the next ${size} examples`;
       note.textContent = many
         ? `${inputs.length} examples: too many for fields. Those of the shown one can be changed in the drawing.`
         : size < inputs.length
-          ? `Iteration 1 takes the first ${size} examples, iteration 2 the next ${size}, and so on in a circle.`
+          ? `Each iteration takes ${turns}; after the last one, the first one comes again.`
           : "";
       note.hidden = !note.textContent;
       fewer.disabled = inputs.length <= 1;
