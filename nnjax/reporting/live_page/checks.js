@@ -58,7 +58,7 @@ function bothOf(one, other) {
 export function startAgreement(app) {
   const { trace, original } = app;
   const line = $("agreement");
-  if (app.readOnly || !trace.iterations.length) return;
+  if (!app.comparable) return;
   let [found, index] = [null, 0];
   function next() {
     const part = {

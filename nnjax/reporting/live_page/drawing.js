@@ -5,7 +5,7 @@
 // Texts stay in the page and change in place, so that one that has the focus or is dragged keeps it.
 
 import { hasWeight, pathOf } from "./chain.js";
-import { $, clip, short, svg } from "./dom.js";
+import { $, clip, short, svg, widthOf } from "./dom.js";
 import { editOf } from "./edits.js";
 import { edgeLabel, isSeenDead, nodeLabels, reachedIn } from "./labels.js";
 import { BAR, makePlan, placeLabels } from "./plan.js";
@@ -20,10 +20,11 @@ const isHidden = (plan, node) => node.kind !== "loss" && node.kind !== "bias" &&
 
 export function makeDrawing(box, caption, app) {
   let [plan, drawnShape, drawnWidth, texts] = [null, null, null, new Map()];
+  const boxWidth = widthOf(box, draw);
 
   function drawNetwork() {
     const { record } = app;
-    plan = makePlan(record, box.clientWidth);
+    plan = makePlan(record, boxWidth());
     texts = new Map();
     const paths = record.network.layers.map((_, index) => {
       const edges = plan.edges.filter((edge) => edge.layer === index + 1);
@@ -57,10 +58,10 @@ export function makeDrawing(box, caption, app) {
 
   function draw() {
     const { record, row } = app;
-    if (!row || !box.clientWidth) return;
+    if (!row || !boxWidth()) return;
     const shape = shapeOfNetwork(record);
-    if (shape !== drawnShape || box.clientWidth !== drawnWidth) {
-      [drawnShape, drawnWidth] = [shape, box.clientWidth];
+    if (shape !== drawnShape || boxWidth() !== drawnWidth) {
+      [drawnShape, drawnWidth] = [shape, boxWidth()];
       drawNetwork();
     }
     const { main, edges, loss } = involved(record, row);
@@ -211,6 +212,7 @@ export function makeDrawing(box, caption, app) {
   // Scrolls to the step's node if the drawing is wider than its box; not while a number of the same step is changed.
   let shownAt = null;
   function showNode({ x }) {
+    if (plan.width <= boxWidth()) return;
     const key = `${app.place.iteration}:${app.place.step}`;
     const outside = x < box.scrollLeft + 40 || x > box.scrollLeft + box.clientWidth - 40;
     if (key !== shownAt && outside) box.scrollLeft = x - box.clientWidth / 2;

@@ -2,7 +2,7 @@
 //
 //   const draw = makeLossChart(app);
 
-import { $, html, short, svg } from "./dom.js";
+import { $, html, short, svg, widthOf } from "./dom.js";
 
 const [HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [170, 74, 14, 12, 34];
 const DOTS = 60; // a curve of more points has no dots
@@ -24,12 +24,13 @@ function usesLog(losses, choice) {
 
 export function makeLossChart(app) {
   const box = $("chart");
+  const boxWidth = widthOf(box, drawChart);
   $("scale").addEventListener("change", () => app.redraw());
 
-  return function drawChart() {
+  function drawChart() {
     const { record, place, original, edited } = app;
-    if (!record.iterations.length || !box.clientWidth) return;
-    const width = Math.max(240, box.clientWidth);
+    if (!record.iterations.length || !boxWidth()) return;
+    const width = Math.max(240, boxWidth());
     const points = lossPoints(record);
     const before = edited ? lossPoints(original) : [];
     const here = record.iterations[place.iteration];
@@ -66,7 +67,8 @@ export function makeLossChart(app) {
       ...(Number.isFinite(here.loss) ? [svg("circle", { class: "ring", cx: now, cy: y(here.loss), r: 6 })] : []),
     );
     box.replaceChildren(chart, note(app, here, log));
-  };
+  }
+  return drawChart;
 }
 
 function note({ edited, hidden, record, place }, here, log) {

@@ -65,7 +65,7 @@ function setPositions(plan, width, lastLayer) {
   });
   const lengths = columns.map((column, index) => pitches[index] * column.length);
   const across = down ? Math.max(width, ...lengths) : Math.max(440, ...lengths) + (sizes ? 16 : 40);
-  const gap = down ? 120 : Math.max(150, (width - 190) / lastLayer);
+  const gap = down ? 120 : Math.max(150, (width - 192) / lastLayer);
   let along = down ? 34 : 48;
   columns.forEach((column, index) => {
     const used = Math.min(across / column.length, pitches[index] * 1.9);

@@ -28,12 +28,6 @@ function startPage(app) {
   makeChain($("chain"), app);
   makeDevices($("devices"), app);
   if (app.trace.exchange) drawExchange($("exchange"), app.trace.exchange);
-  let width = null;
-  new ResizeObserver(() => {
-    if ($("drawing").clientWidth === width) return;
-    width = $("drawing").clientWidth;
-    app.redraw();
-  }).observe($("drawing"));
   addEventListener("beforeprint", () => table.print(true));
   addEventListener("afterprint", () => table.print(false));
   openLink(app);
