@@ -5,7 +5,7 @@
 // Texts stay in the page and change in place, so that one that has the focus or is dragged keeps it.
 
 import { hasWeight, pathOf } from "./chain.js";
-import { $, clip, short, svg, widthOf } from "./dom.js";
+import { $, clip, html, short, svg, widthOf } from "./dom.js";
 import { editOf } from "./edits.js";
 import { edgeLabel, isSeenDead, nodeLabels, reachedIn } from "./labels.js";
 import { BAR, makePlan, placeLabels } from "./plan.js";
@@ -75,7 +75,10 @@ export function makeDrawing(box, caption, app) {
     edgeTexts(wanted, edges, shown);
     update(wanted);
     showNode(plan.nodes.get(main));
-    caption.textContent = captionOf(app, plan);
+    const text = captionOf(app, plan);
+    if (caption.firstChild?.textContent === text) return;
+    const how = app.readOnly ? "" : " Underlined numbers can be changed: drag them, use ↑ and ↓, or press Enter and type.";
+    caption.replaceChildren(text, html("span", { class: "screen" }, how));
   }
 
   function mark(main, parts, edges, loss) {
@@ -257,7 +260,7 @@ function shapeOfNode(node, record) {
   return svg("rect", { ...attributes, x: x - r, y: y - r, width: 2 * r, height: 2 * r, rx }, title);
 }
 
-function captionOf({ record, row, place, readOnly }, plan) {
+function captionOf({ record, row, place }, plan) {
   const batch = record.batchSize(place.iteration);
   const shown = batch > 1 ? `Nodes show example ${place.example + 1} of ${batch}. ` : "";
   const edges = { adjust: "Edges: ∂ gradient, then Δ adjustment.", update: "Edges: Δ adjustment, then → new weight." };
@@ -270,11 +273,10 @@ function captionOf({ record, row, place, readOnly }, plan) {
         : ` There is room for the values of this step's edges only${wider}.`;
   const few = plan.every && plan.labelDigits < 6;
   const rounded = few ? ` Rounded to ${plan.labelDigits} digits on the edges, ${plan.digits} on the nodes.` : "";
-  const edit = readOnly ? "" : " Underlined numbers can be changed: drag them, use ↑ and ↓, or press Enter and type.";
   const probability = record.hasProbabilities ? "p probability, " : "";
   return (
     `${shown}${edges[row.phase] ?? "Edges: the weights of this iteration."} ` +
     `Nodes: z before the activation, y output, ${probability}δ error term; squares with 1 are bias inputs.` +
-    `${which}${rounded}${edit}`
+    `${which}${rounded}`
   );
 }

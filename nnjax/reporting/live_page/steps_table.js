@@ -17,9 +17,9 @@ const FIELDS = [
   ["Value", (row) => full(row.value), 28, "number"],
   ["Formula", (row) => row.formula, 48, "math"],
   ["With numbers", (row) => row.numbers, 60, "math"],
-  ["Layer", (row) => String(row.layer ?? ""), 7],
-  ["Neuron", (row) => row.neuron ?? "", 9],
-  ["Input", (row) => (row.input === 0 ? "bias" : String(row.input ?? "")), 8],
+  ["Layer", (row) => String(row.layer ?? ""), 7, "more"],
+  ["Neuron", (row) => row.neuron ?? "", 9, "more"],
+  ["Input", (row) => (row.input === 0 ? "bias" : String(row.input ?? "")), 8, "more"],
 ];
 
 export function makeStepsTable(app) {
