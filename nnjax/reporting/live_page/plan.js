@@ -8,7 +8,8 @@ import { edgesInto, sourceOf, targetOf } from "./words.js";
 
 export const BAR = 100; // a column of more nodes than this is drawn as a bar
 const NARROW = 620; // px; below, columns stand one below the other
-const LABEL_ROUNDS = 4;
+const LABEL_ROUNDS = 8;
+const TOUCH = 12; // px² by which boxes may overlap: less than the space around their texts
 
 function columnsOf({ network }) {
   return [network.inputs, ...network.layers.map((layer) => layer.neurons)].map((names, column) => {
@@ -47,11 +48,11 @@ export function makePlan(record, width) {
   plan.segmentOf = (edge) => segment(plan.nodes.get(sourceOf(edge)), plan.nodes.get(targetOf(record, edge)), plan);
   plan.segmentToLoss = (id) => segment(plan.nodes.get(id), plan.nodes.get("loss"), plan);
   plan.lines = sizes?.line ?? 13;
-  plan.font = down && most > 4 ? 11 : (sizes?.font ?? 12);
+  plan.font = down && most > 4 ? 11 : Math.min(sizes?.font ?? 12, edges.length > 24 ? 11.5 : 13);
   plan.digits = digits === 6 ? 6 : down && most > 4 ? 3 : 4;
   setPositions(plan, width, record.lastLayer);
   const labels = sizes !== null && few && (!down || edges.length <= 24) ? placeLabels(edges, plan) : null;
-  plan.every = labels !== null && labels.every(({ hits }) => hits === 0);
+  plan.every = labels !== null && labels.every(({ hits }) => hits < TOUCH);
   plan.labels = plan.every ? labels : null;
   return plan;
 }
@@ -109,7 +110,7 @@ const near = (a, b, reach) => Math.abs(a.x - b.x) < reach && Math.abs(a.y - b.y)
 
 // A position on each edge for its value: away from other values and nodes, then from other edges, then near the middle.
 export function placeLabels(edges, plan) {
-  const [width, height] = [(plan.labelDigits + 4) * plan.font * 0.58 + 4, plan.font + 3];
+  const [width, height] = [(plan.labelDigits + 5) * plan.font * 0.58 + 4, plan.font + 3];
   const taken = [...plan.nodes.values()].map((node) => {
     const below = plan.linesOf ? plan.linesOf(node) * plan.lines : 0;
     return { x: node.x, y: node.y + below / 2, w: Math.max(node.r, below ? 40 : 0), h: node.r + below / 2 };
