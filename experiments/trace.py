@@ -15,6 +15,7 @@ from nnjax.cli.process import complain
 from nnjax.config.errors import DivergedError, UserError
 from nnjax.config.paths import shown_path
 from nnjax.config.schema import TraceConfig
+from nnjax.reporting.browser import open_page
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.exchange_tables import exchange_tables
 from nnjax.reporting.run_summary import environment, write_json
@@ -83,6 +84,8 @@ def trace(config: TraceConfig, run_dir: Path) -> Mapping[str, Any]:
             for table in exchange_tables(found["exchange"]):
                 console.print(table)
         console.print("\n".join(["Written:", *(f"  {shown_path(path)}" for path in files)]))
+        if config.open and not open_page(files[0]):
+            console.warn(f"open=true: no browser was found here; open {shown_path(files[0])} on a machine that has one")
     if disagreeing:
         names = ", ".join(dict.fromkeys(f"{check['what']} in iteration {check['iteration']}" for check in disagreeing))
         raise UserError(f"THE TRACE IS WRONG: it disagrees with {names}; trace.json has the differences")

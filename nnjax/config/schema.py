@@ -176,10 +176,12 @@ class TraceConfig(Config):
     Attributes:
         iterations: how many training steps to do, at most a million; `training.duration` sets only the schedule's length.
         show: `some` sums up long tables in the terminal, `all` prints every row of every recorded iteration.
+        open: whether to open the page in the browser of this machine.
     """
 
     iterations: PositiveInt
     show: Literal["some", "all"] = "some"
+    open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("live_page")
 
-_IMPORT = re.compile(r'import \{ ?([\w$, ]+?),? ?\} from "\./([\w-]+\.js)";')
+_IMPORT = re.compile(r'import \{ ?([\w$]+(?:, ?[\w$]+)*),? ?\} from "\./([\w-]+\.js)";')
 _EXPORT = re.compile(r"export (?=(?:async )?function\b|const\b|let\b|class\b)")
 _DEFINITION = re.compile(r"(?:export )?(?:(?:async )?function\*? ?|class |const |let |var )([\w$]+|[{\[][^=]*?[}\]](?= =))")
 _WORDS = re.compile(r"[\w$]+")

@@ -2,22 +2,20 @@
 
 write_trace_page(run_dir / "trace.html", trace)      # the dict of trace.json
 
-The page's program is in trace_page.html; this module inserts the trace.
+The page's source is in live_page/; this module inserts the trace.
 """
 
 import html
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nnjax.reporting.files import replacing, script_json
-
-_TEMPLATE = Path(__file__).with_name("trace_page.html")
+from nnjax.reporting.page_source import page_source
 
 
 def write_trace_page(path: Path, trace: Mapping[str, Any]) -> None:
-    """Writes a trace's page: a drawing of the network, sliders over iterations and steps, and a table of all rows.
+    """Writes a trace's page: the network drawn, every number of every step, and all of them to be changed.
 
     The element `trace-data` holds the trace as JSON; numbers that are not finite become null.
 
@@ -28,7 +26,6 @@ def write_trace_page(path: Path, trace: Mapping[str, Any]) -> None:
     Raises:
         TypeError: for a value without a counterpart in JSON.
     """
-    before, between, after = re.split("@TITLE@|@TRACE@", _TEMPLATE.read_text(encoding="utf-8"))
-    data = script_json(trace)
+    text = page_source({"TITLE": html.escape(trace["title"]), "TRACE": script_json(trace)})
     with replacing(path) as temporary:
-        temporary.write_text(before + html.escape(trace["title"]) + between + data + after, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")

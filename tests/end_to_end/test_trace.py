@@ -47,6 +47,24 @@ def test_the_chapter(tmp_path):
     assert [float(row["value"]) for row in rows] == [row["value"] for row in found["rows"]]
 
 
+def test_the_page_opens_in_the_browser(tmp_path):
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {shlex.quote(str(tmp_path / "address"))}\n')
+    browser.chmod(0o755)
+    folder = tmp_path / "run"
+    text = run("trace", "open=true", "iterations=1", f"hydra.run.dir={folder}", BROWSER=f"{browser} %s").stdout
+    assert (tmp_path / "address").read_text() == (folder / "trace.html").as_uri()
+    assert "no browser" not in text
+
+
+def test_where_there_is_no_browser_the_trace_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    trace(compose_config("trace", ["open=true", "iterations=1"], TraceConfig), tmp_path)
+    assert "open=true: no browser was found here; open " in capsys.readouterr().out
+    trace(compose_config("trace", ["iterations=1"], TraceConfig), tmp_path)
+    assert "no browser" not in capsys.readouterr().out
+
+
 def test_a_network_of_ones_own(tmp_path):
     run(
         "trace",

@@ -62,7 +62,9 @@ def test_the_wheel_holds_the_packages_and_conf_and_nothing_else(wheel):
     assert held == files_below("nnjax") | files_below("experiments") | {f"nnjax/{name}" for name in files_below("conf")}
     assert {
         "nnjax/conf/train.yaml",
-        "nnjax/reporting/trace_page.html",
+        "nnjax/reporting/live_page/page.html",
+        "nnjax/reporting/live_page/page.css",
+        "nnjax/reporting/live_page/start.js",
         "nnjax/reporting/report_page.html",
         "nnjax/serving/page/page.html",
         "nnjax/data/airline_passengers.csv",

@@ -7,6 +7,23 @@ import { agreement } from "../../nnjax/reporting/live_page/agreement.js";
 import { traceOf } from "../../nnjax/reporting/live_page/trace_of.js";
 import { classes, textbook } from "./states.js";
 
+test("a number that XLA flushes to 0 is no disagreement", () => {
+  const state = textbook();
+  state.layers[0].weights[0] = [-1e-320, 2e-310, 0.3];
+  const trace = copyOf(traceOf(state));
+  const written = /\(?−?[\d.]+e−3[0-2]\d\)?/g;
+  let found = 0;
+  for (const row of trace.rows) {
+    found += row.numbers.match(written)?.length ?? 0;
+    row.numbers = row.numbers.replace(/ − [\d.]+e−3[0-2]\d/g, " + 0").replace(written, "0");
+    if (Math.abs(row.value) < 1e-300) row.value = 0;
+  }
+  assert.ok(found > 3);
+  assert.ok(agreement(trace).agrees);
+  trace.rows[0].numbers = trace.rows[0].numbers.replace("0.2", "0.3");
+  assert.ok(!agreement(trace).agrees);
+});
+
 const copyOf = (trace) => JSON.parse(JSON.stringify(trace));
 const other = (digit) => String((Number(digit) + 5) % 10);
 

@@ -30,6 +30,12 @@ test("a link holds the whole state and the place", () => {
   }
 });
 
+test("a trace that can only be read has links to its steps", () => {
+  const hash = linkOf(null, place);
+  assert.deepEqual(stateFromLink(hash), { state: null, place });
+  for (let length = 0; length < hash.length; length++) refused(hash.slice(0, length));
+});
+
 test("a link that is cut anywhere is refused", () => {
   const hash = linkOf(classes(), place);
   for (let length = 0; length < hash.length; length++) refused(hash.slice(0, length));

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 import yaml
-from page_modules import run
+from page_node import run
 
 from nnjax.config.link_options import Device, Link, LinkName, Transport
 from nnjax.config.types import MemorySize

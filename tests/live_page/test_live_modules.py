@@ -11,6 +11,7 @@ import pytest
 from page_node import HERE, evaluated, in_node
 
 from nnjax.cli.compose import compose_config
+from nnjax.config.neuron_names import neuron_names, weight_symbol
 from nnjax.config.options import ELU, LeakyReLU
 from nnjax.config.schema import TraceConfig
 from nnjax.config.training_options import CrossEntropy, SquaredError
@@ -78,8 +79,8 @@ result = input.map((values) => [sumText(values), termsText(values.map((_, place)
     sizes = [[1], [3, 2, 1], [13, 13], [13, 14], [6, 6, 6, 6]]
     program = 'import { neuronNames, weightSymbol } from "MODULES/format.js";\n'
     program += "result = input.map((sizes) => [neuronNames(sizes), weightSymbol(neuronNames(sizes)[0][0], 12)]);"
-    names = [notation.neuron_names(size) for size in sizes]
-    assert evaluated(program, sizes) == [[name, notation.weight_symbol(name[0][0], 12)] for name in names]
+    names = [neuron_names(size) for size in sizes]
+    assert evaluated(program, sizes) == [[name, weight_symbol(name[0][0], 12)] for name in names]
 
 
 def test_activations_and_their_derivatives_are_jaxs():

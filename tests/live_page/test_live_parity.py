@@ -31,6 +31,7 @@ PROGRAM = """(traces) => JSON.stringify(traces.map((trace) => {
     agreement: agreement(trace),
   };
 }))"""
+FLUSHED = re.compile(r"e−3(0[89]|[12]\d)")  # numbers that XLA takes as 0
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+−]?\d+)?")
 CHANGES = {  # a formula, another one: each must be found
     "relu at 0": ("activations", "z > 0 ? 1 : 0)", "z >= 0 ? 1 : 0)"),
@@ -58,12 +59,12 @@ CHANGES = {  # a formula, another one: each must be found
     "the log-softmax": ("losses", "outputs[k] - largest - total", "outputs[k] - total"),
     "p − t": ("losses", "p - targets[k]", "targets[k] - p"),
     "a bias weight": ("compute", "bias === null ? sum : sum + bias", "sum"),
-    "old weights in the backward pass": ("compute", "weights[index][n][i] * row[n]", "weights[index][n][0] * row[n]"),
+    "old weights in the backward pass": ("compute", "rows[n][i] * delta[b][n]", "rows[n][0] * delta[b][n]"),
     "the mean over the examples": ("compute", "return sum / batch", "return sum"),
-    "a bias weight's gradient": ("compute", "(i < 0 ? 1 : inputs[example][i])", "(i < 0 ? 0 : inputs[example][i])"),
+    "a bias weight's gradient": ("compute", "i < 0 ? delta[b][n] : ", "i < 0 ? 0 : "),
     "a bias weight that is not learnt": ("compute", "layer.hasBias && layer.learnsBias", "layer.hasBias"),
     "the sign of the learning rate": ("compute", "state.adds ? learningRate : -learningRate", "learningRate"),
-    "the next batch": ("compute", "state.batches[index % state.batches.length]", "state.batches[0]"),
+    "the next batch": ("compute", "batches[index % batches.length]", "batches[0]"),
     "the loss after the step": (
         "compute",
         "forwardPass(layers, newWeights, newBiases",
@@ -202,6 +203,7 @@ def test_the_texts_agree_but_for_a_last_digit(traces, results):
         (expected["rows"][index], row)
         for expected, found in zip(traces, results, strict=True)
         for index, row in found["others"]
+        if not FLUSHED.search(row["numbers"])
     ]
     for theirs, mine in others:
         assert mine["symbol"] == theirs["symbol"]

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from page_modules import evaluated
+from page_node import evaluated
 from random_networks import config_of, shapes, traced
 
 from nnjax.config.link_options import Transport

@@ -14,11 +14,18 @@ const CANCELLED = 1e-13; // of the largest value
 const NUMBERS = /\d+(?:\.\d+)?(?:e[+−]?\d+)?/g;
 const LAST_DIGIT = [2e-6, 2e-10]; // relative: of the seven digits of a number below 0.001, of the ten or eleven of others
 
+// XLA takes numbers below 1e−307, which a float64 holds with fewer digits only, as 0.
+const FLUSHED = String.raw`\d+(?:\.\d+)?e−3(?:0[89]|[12]\d)`;
+const subtracted = new RegExp(` − ${FLUSHED}`, "g");
+const flushed = new RegExp(String.raw`\(−${FLUSHED}\)|−?${FLUSHED}`, "g");
+const withoutFlushed = (text) => text.replace(subtracted, " + 0").replace(flushed, "0");
+
 const textNumbers = (text) => (text.match(NUMBERS) ?? []).map((part) => Number(part.replace("−", "-")));
 
 // Whether two formulas say the same; a last digit may be rounded either way, and what cancels to almost 0 has no digits.
-function sameText(one, other, largest) {
-  if (one === other) return true;
+function sameText(mine, theirs, largest) {
+  if (mine === theirs) return true;
+  const [one, other] = [mine, theirs].map(withoutFlushed);
   if (one.replace(NUMBERS, "#") !== other.replace(NUMBERS, "#")) return false;
   const [left, right] = [textNumbers(one), textNumbers(other)];
   return left.every((value, index) => {

@@ -7,25 +7,37 @@
 
 import { compute } from "./compute.js";
 import { keyOfRow, recordOfState, recordOfTrace } from "./record.js";
-import { stateOf } from "./state.js";
+import { LIMITS, stateOf } from "./state.js";
 
 const MAX_UNDO = 200;
+const MOST_PRODUCTS = 2e6; // of a forward pass of all iterations: about a tenth of a second
+const MOST_COMPARED = 30000; // of an iteration that is compared with the page's own numbers
 
-// A trace's state, or why the page cannot edit it.
+// A trace's state, or why the page cannot edit it; and whether the page can compute its recorded iterations again.
 function editableState(trace) {
-  if (!trace.iterations.length) return { state: null, readOnly: "it has no iteration" };
-  if (trace.iterations.some(({ number }, index) => number !== index + 1)) {
-    return { state: null, readOnly: "it records only some of its iterations" };
-  }
+  const { iterations } = trace;
+  if (!iterations.length) return { state: null, readOnly: "it has no iteration", comparable: false };
+  let state;
   try {
-    return { state: stateOf(trace), readOnly: null };
+    state = stateOf(trace);
   } catch (error) {
-    return { state: null, readOnly: error.message.replace(/\.$/, "") };
+    return { state: null, readOnly: error.message.replace(/\.$/, ""), comparable: false };
   }
+  const comparable = trace.rows.length / iterations.length <= MOST_COMPARED;
+  const refused = (readOnly) => ({ state: null, readOnly, comparable });
+  if (iterations.some(({ number }, index) => number !== index + 1)) {
+    return refused("it records only some of its iterations; a trace of 100 iterations or fewer records all of them");
+  }
+  if (iterations.length > LIMITS.iterations) return refused(`it has more than ${LIMITS.iterations} iterations`);
+  const weights = state.layers.reduce((sum, layer) => sum + layer.weights.flat().length, 0);
+  if (weights * state.batches[0].inputs.length * iterations.length > MOST_PRODUCTS) {
+    return refused("it is too large to be computed again at every change");
+  }
+  return { state, readOnly: null, comparable };
 }
 
 export function makeApp(trace) {
-  const { state: first, readOnly } = editableState(trace);
+  const { state: first, readOnly, comparable } = editableState(trace);
   const [past, future, followers] = [[], [], []];
   const original = recordOfTrace(trace);
   let [group, frame, record, computed] = [null, null, original, null];
@@ -33,10 +45,11 @@ export function makeApp(trace) {
   const app = {
     trace,
     readOnly, // why nothing can be edited; null if it can be
+    comparable, // whether the page can compute the recorded iterations again
     original,
     state: first,
     place: { iteration: 0, example: 0, step: 0 },
-    problem: null, // a line about a link that could not be read
+    notice: null, // a line about a change or a link that was refused
     get edited() {
       return app.state !== first;
     },

@@ -3,6 +3,7 @@
 //   const draw = makeCard(app);
 
 import { $, full, html, math, short } from "./dom.js";
+import { statesValue } from "./guess.js";
 import { PHASES, words } from "./words.js";
 
 export function makeCard(app) {
@@ -15,7 +16,9 @@ export function makeCard(app) {
     $("phase").textContent = PHASES[row.phase][1];
     $("words").textContent = words(record, row, batch);
     $("formula").replaceChildren(...math(row.formula));
-    $("numbers").replaceChildren("= ", ...math(row.numbers));
-    $("value").replaceChildren(...math(row.symbol), " = ", html("strong", { title: full(row.value) }, short(row.value, 10)));
+    const hidden = app.hidden?.(place.iteration, place.step);
+    $("numbers").replaceChildren("= ", ...(hidden && statesValue(row) ? ["?"] : math(row.numbers)));
+    const value = hidden ? html("strong", {}, "?") : html("strong", { title: full(row.value) }, short(row.value, 10));
+    $("value").replaceChildren(...math(row.symbol), " = ", value);
   };
 }

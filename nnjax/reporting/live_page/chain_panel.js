@@ -64,7 +64,7 @@ export function makeChain(root, app) {
     controls.hidden = figure.hidden = words.hidden = !iteration;
     if (!iteration) {
       const why = app.readOnly ?? "the iteration has no finite numbers";
-      refusal.textContent = `This page cannot compute the trace again: ${why}.`;
+      refusal.textContent = `This page cannot change this trace: ${why}.`;
       return;
     }
     const { state, place } = app;

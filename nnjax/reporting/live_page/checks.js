@@ -39,8 +39,9 @@ export function makeChecks(app) {
 }
 
 // The sentence about a comparison: {agrees, digits, compared, worst: {where, difference}}.
-export function agreementText({ agrees, digits, compared, worst }) {
-  if (agrees) return `This page recomputed ${compared.toLocaleString("en")} values of the trace and agrees with JAX to ${digits} digits.`;
+function agreementText({ agrees, digits, compared, worst }) {
+  const count = compared.toLocaleString("en");
+  if (agrees) return `This page recomputed ${count} values of the trace and agrees with JAX to ${digits} digits.`;
   return `This page disagrees with the trace at ${worst.where}: they differ by ${short(worst.difference, 3)}.`;
 }
 
@@ -57,7 +58,7 @@ function bothOf(one, other) {
 export function startAgreement(app) {
   const { trace, original } = app;
   const line = $("agreement");
-  if (app.readOnly || !trace.iterations.length) return;
+  if (!app.comparable) return;
   let [found, index] = [null, 0];
   function next() {
     const part = {

@@ -10,6 +10,16 @@ import { LOSSES, exampleLoss, lossGradient, smoothed, softmax } from "./losses.j
 
 const meanOf = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
+// A matrix of `rows` times `columns`, filled by value(row, column); loops, as a change of one weight computes 500 iterations.
+function matrix(rows, columns, value) {
+  const found = new Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const values = (found[row] = new Array(columns));
+    for (let column = 0; column < columns; column++) values[column] = value(row, column);
+  }
+  return found;
+}
+
 function weightedSum(weights, bias, inputs) {
   let sum = 0;
   for (let i = 0; i < inputs.length; i++) sum += weights[i] * inputs[i];
@@ -19,9 +29,10 @@ function weightedSum(weights, bias, inputs) {
 // Each layer's z and y, [b][n].
 export function forwardPass(layers, weights, biases, inputs) {
   let values = inputs;
-  return layers.map((layer, index) => {
-    const z = values.map((row) => weights[index].map((w, n) => weightedSum(w, biases[index]?.[n] ?? null, row)));
-    const y = z.map((row) => row.map((sum) => activate(layer.activation, sum)));
+  return layers.map(({ activation }, index) => {
+    const [given, rows, row0] = [values, weights[index], biases[index]];
+    const z = matrix(given.length, rows.length, (b, n) => weightedSum(rows[n], row0 ? row0[n] : null, given[b]));
+    const y = matrix(given.length, rows.length, (b, n) => activate(activation, z[b][n]));
     values = y;
     return { z, y };
   });
@@ -32,56 +43,52 @@ function backwardPass(layers, loss, weights, passed, targets) {
   let back = passed.at(-1).y.map((outputs, example) => lossGradient(loss, outputs, targets[example]));
   const found = [];
   for (let index = layers.length - 1; index >= 0; index--) {
-    const dy = back;
-    const slope = passed[index].z.map((row) => row.map((z) => slopeOf(layers[index].activation, z)));
-    const delta = dy.map((row, example) => row.map((d, n) => d * slope[example][n]));
-    found.unshift({ ...passed[index], slope, dy, delta });
-    if (index > 0) {
-      const count = weights[index][0].length;
-      back = delta.map((row) =>
-        Array.from({ length: count }, (_, i) => {
-          let sum = 0;
-          for (let n = 0; n < row.length; n++) sum += weights[index][n][i] * row[n];
-          return sum;
-        }),
-      );
-    }
+    const [dy, rows, { z, y }] = [back, weights[index], passed[index]];
+    const slope = matrix(z.length, rows.length, (b, n) => slopeOf(layers[index].activation, z[b][n]));
+    const delta = matrix(z.length, rows.length, (b, n) => dy[b][n] * slope[b][n]);
+    found.unshift({ z, y, slope, dy, delta });
+    if (index === 0) break;
+    back = matrix(z.length, rows[0].length, (b, i) => {
+      let sum = 0;
+      for (let n = 0; n < rows.length; n++) sum += rows[n][i] * delta[b][n];
+      return sum;
+    });
   }
   return found;
 }
 
 // A layer's gradients: the mean over the examples of delta times input.
 function gradientsOf(layer, delta, inputs) {
-  const neurons = layer.neurons.map((_, n) => n);
-  const batch = inputs.length;
+  const [batch, neurons] = [inputs.length, layer.neurons.length];
   const mean = (n, i) => {
     let sum = 0;
-    for (let example = 0; example < batch; example++) sum += delta[example][n] * (i < 0 ? 1 : inputs[example][i]);
+    for (let b = 0; b < batch; b++) sum += i < 0 ? delta[b][n] : delta[b][n] * inputs[b][i];
     return sum / batch;
   };
   return {
-    weights: neurons.map((n) => inputs[0].map((_, i) => mean(n, i))),
-    biases: layer.hasBias && layer.learnsBias ? neurons.map((n) => mean(n, -1)) : null,
+    weights: matrix(neurons, inputs[0].length, mean),
+    biases: layer.hasBias && layer.learnsBias ? layer.neurons.map((_, n) => mean(n, -1)) : null,
   };
 }
 
-// One iteration. `given` has number, learningRate, rate (signed: rate × gradient is added), inputs, targets (after smoothing),
-// weights and biases.
-export function computeIteration(layers, loss, given) {
+// An iteration, and the forward pass after its update. `passed` is the forward pass before it, where it is already known.
+function iterate(layers, loss, given, passed) {
   const { rate, inputs, targets, weights, biases } = given;
-  const values = backwardPass(layers, loss, weights, forwardPass(layers, weights, biases, inputs), targets);
+  const values = backwardPass(layers, loss, weights, passed ?? forwardPass(layers, weights, biases, inputs), targets);
   const outputs = values.at(-1).y;
   const losses = outputs.map((row, example) => exampleLoss(loss, row, targets[example]));
   const gradients = layers.map((layer, index) => gradientsOf(layer, values[index].delta, index ? values[index - 1].y : inputs));
-  const newWeights = weights.map((rows, index) =>
-    rows.map((row, n) => row.map((w, i) => w + rate * gradients[index].weights[n][i])),
-  );
+  const newWeights = weights.map((rows, index) => {
+    const { weights: slopes } = gradients[index];
+    return matrix(rows.length, rows[0].length, (n, i) => rows[n][i] + rate * slopes[n][i]);
+  });
   const newBiases = biases.map((row, index) => {
     const learnt = gradients[index].biases;
     return row === null || learnt === null ? row : row.map((w, n) => w + rate * learnt[n]);
   });
-  const after = forwardPass(layers, newWeights, newBiases, inputs).at(-1).y;
-  return {
+  const after = forwardPass(layers, newWeights, newBiases, inputs);
+  const outputsAfter = after.at(-1).y;
+  const found = {
     ...given,
     layers: values,
     probabilities: LOSSES[loss.name].softmax ? outputs.map(softmax) : null,
@@ -90,13 +97,21 @@ export function computeIteration(layers, loss, given) {
     gradients,
     newWeights,
     newBiases,
-    outputsAfter: after,
-    lossAfter: meanOf(after.map((row, example) => exampleLoss(loss, row, targets[example]))),
+    outputsAfter,
+    lossAfter: meanOf(outputsAfter.map((row, example) => exampleLoss(loss, row, targets[example]))),
   };
+  return [found, after];
 }
 
-const allFinite = (value) =>
-  Array.isArray(value) ? value.every(allFinite) : value === null || Number.isFinite(value);
+// One iteration. `given` has number, learningRate, rate (signed: rate × gradient is added), inputs, targets (after smoothing),
+// weights and biases.
+export const computeIteration = (layers, loss, given) => iterate(layers, loss, given, null)[0];
+
+function allFinite(value) {
+  if (!Array.isArray(value)) return value === null || Number.isFinite(value);
+  for (let index = 0; index < value.length; index++) if (!allFinite(value[index])) return false;
+  return true;
+}
 
 function isFiniteIteration({ losses, gradients, newWeights, newBiases }) {
   const parts = [losses, newWeights, newBiases, ...gradients.flatMap(({ weights, biases }) => [weights, biases])];
@@ -104,32 +119,49 @@ function isFiniteIteration({ losses, gradients, newWeights, newBiases }) {
 }
 
 // The learning rate of iteration `index`, from 0, before its sign.
-export const rateOf = ({ rates, learningRate }, index) =>
+const rateOf = ({ rates, learningRate }, index) =>
   rates === null ? learningRate : rates[Math.min(index, rates.length - 1)];
+
+// An iteration of a state. All numbers of 500 iterations would keep the garbage collector busier than the arithmetic, so that
+// only weights and losses stay, and the others are computed again for an iteration that is shown.
+class KeptIteration {
+  #again;
+  #all = null;
+  constructor(given, { loss, lossAfter }, again) {
+    Object.assign(this, given, { loss, lossAfter });
+    this.#again = again;
+  }
+  static {
+    for (const name of ["layers", "probabilities", "losses", "gradients", "newWeights", "newBiases", "outputsAfter"]) {
+      Object.defineProperty(this.prototype, name, {
+        get() {
+          this.#all ??= this.#again();
+          return this.#all[name];
+        },
+      });
+    }
+  }
+}
 
 // All iterations of a state; they end where the loss, a gradient or a weight is no longer finite, as a trace does.
 export function compute(state) {
   const iterations = [];
   let weights = state.layers.map((layer) => layer.weights);
   let biases = state.layers.map((layer) => (layer.hasBias ? layer.biases : null));
+  const batches = state.batches.map(({ inputs, targets }) => ({ inputs, targets: smoothed(state.loss, targets) }));
   let stopped = null;
+  let passed = null;
   for (let index = 0; index < state.iterations; index++) {
-    const batch = state.batches[index % state.batches.length];
     const learningRate = rateOf(state, index);
-    const found = computeIteration(state.layers, state.loss, {
-      number: index + 1,
-      learningRate,
-      rate: state.adds ? learningRate : -learningRate,
-      inputs: batch.inputs,
-      targets: smoothed(state.loss, batch.targets),
-      weights,
-      biases,
-    });
+    const rate = state.adds ? learningRate : -learningRate;
+    const given = { number: index + 1, learningRate, rate, ...batches[index % batches.length], weights, biases };
+    const [found, after] = iterate(state.layers, state.loss, given, passed);
     if (!isFiniteIteration(found)) {
       stopped = `iteration ${index + 1}: the loss, a gradient or a weight is not a finite number any more`;
       break;
     }
-    iterations.push(found);
+    iterations.push(new KeptIteration(given, found, () => computeIteration(state.layers, state.loss, given)));
+    passed = batches.length === 1 ? after : null; // the next iteration starts where this one ends
     weights = found.newWeights;
     biases = found.newBiases;
   }

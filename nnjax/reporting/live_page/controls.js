@@ -5,12 +5,12 @@
 import { $, html } from "./dom.js";
 import { PHASES } from "./words.js";
 
-export const atStart = ({ place }) => place.iteration === 0 && place.step === 0;
-export const atEnd = ({ place, record, rows }) =>
+const atStart = ({ place }) => place.iteration === 0 && place.step === 0;
+const atEnd = ({ place, record, rows }) =>
   place.iteration === record.iterations.length - 1 && place.step === rows.length - 1;
 
 // Goes some steps on, into the next or previous iteration at the ends.
-export function move(app, by) {
+function move(app, by) {
   const { place, rows, record } = app;
   const step = place.step + by;
   if (step < 0 && place.iteration > 0) app.go({ iteration: place.iteration - 1, step: Infinity });

@@ -13,7 +13,7 @@ const AXIS_TOP = 8;
 const AXIS_NARROW = 560;
 const LANE_LETTER = 8; // px of a letter of a segment's name, at most
 
-export const SEGMENT_KINDS = {
+const SEGMENT_KINDS = {
   forward: "forward pass",
   backward: "backward pass",
   train: "training steps",

@@ -18,7 +18,7 @@ export const ORDERS = {
   neurons: "neuron averaging: the layer below waits",
 };
 export const EVENTS = { none: "nothing is lost", packet: "one packet is lost", failure: "device B fails" };
-export const DUPLICATES = 3; // answers that repeat themselves until TCP sends a packet again: RFC 5681, section 3.2
+const DUPLICATES = 3; // answers that repeat themselves until TCP sends a packet again: RFC 5681, section 3.2
 
 export const deviceDefaults = () => ({
   preset: "ethernet_1g", transport: "tcp", bandwidth: 1e9, latency: 50e-6, loss: 0, bytes: 4, scale: 1e5, layerTime: 5e-3,
@@ -39,7 +39,7 @@ export function linkOfSettings({ preset, transport, bandwidth, latency, loss }) 
 // What crosses the link, in the order of sending: {layers, size in bytes, ready: share of the backward pass}. The scale
 // multiplies a layer's weights, and so its neurons and inputs by its root. Neuron averaging sends the mean error terms of a
 // layer's neurons and the means of its inputs, as exchange.py does.
-export function messagesOf({ order, bytes, scale }, layers) {
+function messagesOf({ order, bytes, scale }, layers) {
   const size = (count) => Math.round(count * bytes);
   const last = layers.map((_, index) => layers.length - 1 - index);
   if (order === "one") {
@@ -138,7 +138,7 @@ function deviceSegments(alone, layers, line, messages, waits) {
 }
 
 // A step with the layers' {neurons, inputs, weights}. `endless` where a message never arrives.
-export function stepScene(settings, layers) {
+function stepScene(settings, layers) {
   const link = linkOfSettings(settings);
   const messages = messagesOf(settings, layers);
   const sizes = messages.map(({ size }) => size);
@@ -182,7 +182,7 @@ const otherWay = (exchange, span, message, lost) =>
     .map((one) => (one.lost ? { ...one, kind: "wait" } : one));
 
 // A failure of device B in a step: all since the last snapshot is done again.
-export function failureScene(settings, layers) {
+function failureScene(settings, layers) {
   const step = stepScene({ ...settings, event: "none" }, layers);
   const { age, failShare, restart, saving, hours } = settings;
   const lostWork = (age + failShare) * step.end;

@@ -32,7 +32,7 @@ const differenceOf = (one, other) => largestOf(numbersOf(merged((a, b) => Math.a
 // exchange._neuron_averaging: the gradients of the weights if each neuron's error term is averaged over all examples before it
 // goes back, so that all examples receive the same value in the layer below. `found` is an iteration of the whole batch.
 // `half` examples are device A's; each device's own mean error terms are `deltas`.
-export function neuronAveraging(loss, found, half) {
+function neuronAveraging(loss, found, half) {
   const outputs = found.layers.at(-1).y;
   let received = outputs.map((row, example) => lossGradient(loss, row, found.targets[example]));
   const gradients = [];

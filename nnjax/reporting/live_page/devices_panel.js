@@ -18,7 +18,8 @@ import { addExample } from "./state.js";
 const LEAST_WIDTH = 280;
 const STAGE_NAME = "Two devices on an axis of time. Space plays, arrow keys step.";
 const TRAFFIC_NOTE =
-  "Times and sizes are those of experiments.traffic: the same formulas, in which the backward pass takes two thirds of the computing.";
+  "Times and sizes are those of experiments.traffic: the same formulas, " +
+  "in which the backward pass takes two thirds of the computing.";
 
 // A layer as the panel names it: by its only neuron, or from its first to its last.
 const layerName = ({ neurons }) => (neurons.length === 1 ? `layer ${neurons[0]}` : `layer ${neurons[0]}–${neurons.at(-1)}`);

@@ -66,7 +66,7 @@ const LINK_WORDS = {
 const packetsText = (count) => (count === 1 ? "1 packet" : `${inDigits(count)} packets`);
 
 // What a lost packet makes the transport do.
-export function againText({ how, again, number }) {
+function againText({ how, again, number }) {
   if (how === "timeout") return "no answer comes back: after the timeout, it is sent again";
   if (how === "restart") return `the message starts again: ${packetsText(number)} once more`;
   if (how === "go back") return `it and all packets behind it are sent again: ${packetsText(again)}`;

@@ -18,6 +18,18 @@ export const svg = (tag, attributes = {}, ...children) =>
 
 export const minus = (text) => text.replaceAll("-", "−");
 
+// A function that returns an element's inner width. To ask the browser while a step is drawn would lay the page out several
+// times, so that the width is asked for only when it has changed, and while the element is not shown.
+export function widthOf(element, changed) {
+  let width = 0;
+  new ResizeObserver(() => {
+    if (element.clientWidth === width) return;
+    width = element.clientWidth;
+    if (width) changed();
+  }).observe(element);
+  return () => (width ||= element.clientWidth);
+}
+
 // A number in few digits, for drawings: 0.000151036.
 export function short(value, digits = 6) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "not finite";

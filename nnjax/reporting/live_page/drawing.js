@@ -4,24 +4,27 @@
 //
 // Texts stay in the page and change in place, so that one that has the focus or is dragged keeps it.
 
-import { $, clip, short, svg } from "./dom.js";
+import { hasWeight, pathOf } from "./chain.js";
+import { $, clip, html, short, svg, widthOf } from "./dom.js";
 import { editOf } from "./edits.js";
 import { edgeLabel, isSeenDead, nodeLabels, reachedIn } from "./labels.js";
 import { BAR, makePlan, placeLabels } from "./plan.js";
 import { involved, sourceOf, targetOf } from "./words.js";
 
+const CLICK = 9; // px from an edge within which a click is meant for it
 const FEW_EDGES = 20; // a step with more edges shows no values on them, unless there is room for all
 
-const shapeOfNetwork = ({ network, hasProbabilities, classes }) =>
-  JSON.stringify([network.inputs, network.layers.map(({ neurons, has_bias: bias }) => [neurons, bias]), hasProbabilities, classes]);
+const shapeOfNetwork = ({ network: { inputs, layers }, hasProbabilities, classes }) =>
+  JSON.stringify([inputs, layers.map((layer) => [layer.neurons, layer.has_bias]), hasProbabilities, classes]);
 const isHidden = (plan, node) => node.kind !== "loss" && node.kind !== "bias" && plan.columns[node.column].length > BAR;
 
 export function makeDrawing(box, caption, app) {
   let [plan, drawnShape, drawnWidth, texts] = [null, null, null, new Map()];
+  const boxWidth = widthOf(box, draw);
 
   function drawNetwork() {
     const { record } = app;
-    plan = makePlan(record, box.clientWidth);
+    plan = makePlan(record, boxWidth());
     texts = new Map();
     const paths = record.network.layers.map((_, index) => {
       const edges = plan.edges.filter((edge) => edge.layer === index + 1);
@@ -46,7 +49,7 @@ export function makeDrawing(box, caption, app) {
         "svg",
         { ...size, role: "group", "aria-label": label },
         ...[...paths.filter(Boolean), ...errors, ...bars],
-        ...["now", "shapes", "texts"].map((id) => svg("g", { id })),
+        ...[svg("g", { id: "path" }), svg("g", { id: "now" }), svg("g", { id: "shapes" }), svg("g", { id: "texts" })],
       ),
     );
     const nodes = [...plan.nodes.values()].filter((node) => !isHidden(plan, node));
@@ -54,11 +57,11 @@ export function makeDrawing(box, caption, app) {
   }
 
   function draw() {
-    const { record, row, place } = app;
-    if (!row || !box.clientWidth) return;
+    const { record, row } = app;
+    if (!row || !boxWidth()) return;
     const shape = shapeOfNetwork(record);
-    if (shape !== drawnShape || box.clientWidth !== drawnWidth) {
-      [drawnShape, drawnWidth] = [shape, box.clientWidth];
+    if (shape !== drawnShape || boxWidth() !== drawnWidth) {
+      [drawnShape, drawnWidth] = [shape, boxWidth()];
       drawNetwork();
     }
     const { main, edges, loss } = involved(record, row);
@@ -66,29 +69,58 @@ export function makeDrawing(box, caption, app) {
     if (main === "loss") plan.columns[record.lastLayer].forEach((node) => node.kind === "neuron" && parts.add(node.id));
     else if (loss) parts.add("loss");
     mark(main, parts, edges, loss);
-    const shown = reachedIn(record, place);
+    const shown = reachedIn(app);
     const wanted = new Map();
     for (const node of plan.nodes.values()) nodeTexts(wanted, node, shown, main, parts);
     edgeTexts(wanted, edges, shown);
     update(wanted);
     showNode(plan.nodes.get(main));
-    caption.textContent = captionOf(app, plan);
+    const text = captionOf(app, plan);
+    if (caption.firstChild?.textContent === text) return;
+    const how = app.readOnly ? "" : " Underlined numbers can be changed: drag them, use ↑ and ↓, or press Enter and type.";
+    caption.replaceChildren(text, html("span", { class: "screen" }, how));
   }
 
   function mark(main, parts, edges, loss) {
+    const lit = litPath();
     for (const element of $("shapes").children) {
       const { node } = element.dataset;
-      element.setAttribute("class", node === main ? "shape now" : parts.has(node) ? "shape part" : "shape");
+      const kind = node === main ? "shape now" : parts.has(node) ? "shape part" : "shape";
+      element.setAttribute("class", lit.nodes.includes(node) ? `${kind} on-path` : kind);
     }
+    $("path").replaceChildren(...lit.edges.map((edge) => lineOf(edge, { class: "edges on-path" })));
     for (const element of box.querySelectorAll(".error")) {
       const on = loss && (main === "loss" || main === element.dataset.node);
       element.setAttribute("class", on ? "edges error now" : "edges error");
     }
     const style = edges.length > FEW_EDGES ? "stroke-width: 1; opacity: .5" : null;
-    const lines = edges.map(plan.segmentOf).map(([x1, y1, x2, y2]) => svg("line", { class: "edges now", x1, y1, x2, y2, style }));
+    const lines = edges.map((edge) => lineOf(edge, { class: "edges now", style }));
     const dots = [...parts, main].map((id) => plan.nodes.get(id)).filter((node) => isHidden(plan, node));
     $("now").replaceChildren(...lines, ...dots.map(({ x, y }) => svg("circle", { class: "shape now", cx: x, cy: y, r: 3 })));
   }
+
+  function lineOf(edge, attributes) {
+    const [x1, y1, x2, y2] = plan.segmentOf(edge);
+    return svg("line", { ...attributes, x1, y1, x2, y2 });
+  }
+
+  // The path of the weight that a person has chosen, from it to the error.
+  function litPath() {
+    const { state, chosenWeight: weight, chosenPath } = app;
+    return state && weight && hasWeight(state, weight) ? pathOf(state, weight, chosenPath ?? null) : { edges: [], nodes: [] };
+  }
+
+  // A click on an edge chooses its weight for the chain rule; one on a number that can be changed opens that instead.
+  let pressed = null;
+  box.addEventListener("pointerdown", (event) => (pressed = event.target));
+  box.addEventListener("click", (event) => {
+    if (!app.state || !plan || pressed?.closest("[data-edit], input")) return;
+    const { left, top } = box.querySelector("svg").getBoundingClientRect();
+    const edge = nearestEdge(plan, event.clientX - left, event.clientY - top);
+    if (!edge) return;
+    [app.chosenWeight, app.chosenPath] = [edge, null];
+    app.redraw();
+  });
 
   // The edges' values; only those of the step's edges if there is no room for all.
   function edgeTexts(wanted, edges, shown) {
@@ -104,8 +136,9 @@ export function makeDrawing(box, caption, app) {
       const neuron = app.record.neuronsOf(edge.layer).indexOf(edge.neuron);
       const on = now.has(ends(edge));
       const kind = on ? "now" : className;
-      const edit = `weight:${layer}:${neuron}:${edge.input}`;
-      wanted.set(ends(edge), { x, y: y + plan.font * 0.35, content, className: `mid ${kind}`, size: plan.font, edit, back: true, on });
+      const edit = className === "quiet" ? `weight:${layer}:${neuron}:${edge.input}` : null; // other values follow from it
+      const text = { x, y: y + plan.font * 0.35, content, className: `mid ${kind}`, size: plan.font };
+      wanted.set(ends(edge), { ...text, edit, back: true, on });
     });
   }
 
@@ -182,12 +215,26 @@ export function makeDrawing(box, caption, app) {
   // Scrolls to the step's node if the drawing is wider than its box; not while a number of the same step is changed.
   let shownAt = null;
   function showNode({ x }) {
+    if (plan.width <= boxWidth()) return;
     const key = `${app.place.iteration}:${app.place.step}`;
     const outside = x < box.scrollLeft + 40 || x > box.scrollLeft + box.clientWidth - 40;
     if (key !== shownAt && outside) box.scrollLeft = x - box.clientWidth / 2;
     shownAt = key;
   }
   return draw;
+}
+
+// The edge within a few pixels of a point, or null.
+function nearestEdge(plan, x, y) {
+  let [nearest, least] = [null, CLICK];
+  for (const edge of plan.edges) {
+    const [x1, y1, x2, y2] = plan.segmentOf(edge);
+    const [dx, dy] = [x2 - x1, y2 - y1];
+    const share = Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1)));
+    const distance = Math.hypot(x - x1 - share * dx, y - y1 - share * dy);
+    if (distance < least) [nearest, least] = [edge, distance];
+  }
+  return nearest;
 }
 
 const editAttributes = (field, edit) =>
@@ -209,25 +256,27 @@ function shapeOfNode(node, record) {
   const activation = kind === "neuron" ? ` (${record.network.layers[node.column - 1].activation})` : "";
   const title = svg("title", {}, kind === "bias" ? "bias input, always 1" : `${kind} ${node.name}${activation}`);
   if (kind === "neuron") return svg("circle", { ...attributes, cx: x, cy: y, r }, title);
-  return svg("rect", { ...attributes, x: x - r, y: y - r, width: 2 * r, height: 2 * r, rx: kind === "input" ? r * 0.35 : 0 }, title);
+  const rx = kind === "input" ? r * 0.35 : 0;
+  return svg("rect", { ...attributes, x: x - r, y: y - r, width: 2 * r, height: 2 * r, rx }, title);
 }
 
-function captionOf({ record, row, place, readOnly }, plan) {
+function captionOf({ record, row, place }, plan) {
   const batch = record.batchSize(place.iteration);
   const shown = batch > 1 ? `Nodes show example ${place.example + 1} of ${batch}. ` : "";
   const edges = { adjust: "Edges: ∂ gradient, then Δ adjustment.", update: "Edges: Δ adjustment, then → new weight." };
+  const wider = plan.down && plan.few ? "; a wider screen shows all" : "";
   const which =
     plan.sizes === null
       ? " The network is large: only the nodes and edges of this step show values, where there is room."
       : plan.every
         ? ""
-        : ` There is room for the values of this step's edges only${plan.down && plan.few ? "; a wider screen shows all" : ""}.`;
+        : ` There is room for the values of this step's edges only${wider}.`;
   const few = plan.every && plan.labelDigits < 6;
   const rounded = few ? ` Rounded to ${plan.labelDigits} digits on the edges, ${plan.digits} on the nodes.` : "";
-  const edit = readOnly ? "" : " Underlined numbers can be changed: drag them, use ↑ and ↓, or press Enter and type.";
   const probability = record.hasProbabilities ? "p probability, " : "";
   return (
     `${shown}${edges[row.phase] ?? "Edges: the weights of this iteration."} ` +
-    `Nodes: z before the activation, y output, ${probability}δ error term; squares with 1 are bias inputs.${which}${rounded}${edit}`
+    `Nodes: z before the activation, y output, ${probability}δ error term; squares with 1 are bias inputs.` +
+    `${which}${rounded}`
   );
 }

@@ -2,7 +2,7 @@
 //
 //   const draw = makeEditor(app);          // builds the panel once; draws it with the app while it is open
 //
-// A change that is not possible shows why, below the panel's fields.
+// A change that is not possible shows why, in the toolbar.
 
 import { ACTIVATIONS } from "./activations.js";
 import { $, html } from "./dom.js";
@@ -21,11 +21,13 @@ const labelled = (text, field) => html("label", { class: "field" }, html("span",
 
 function trainingFields(app) {
   const done = () => app.endGroup();
-  const smoothing = (value) => attempt(app, () => withLoss(app.state, { ...app.state.loss, label_smoothing: value }), "smoothing");
+  const smooth = (value) => withLoss(app.state, { ...app.state.loss, label_smoothing: value });
+  const smoothing = (value) => attempt(app, () => smooth(value), "smoothing");
+  const names = Object.keys(LOSSES).map((name) => [name, name]);
   const fields = {
     rate: numberField("learning rate", { change: (value) => attempt(app, () => withRate(app.state, value), "rate"), done }),
-    sign: choiceField("rule of the update", SIGNS_OF_RATE, (value) => attempt(app, () => withSign(app.state, value === "adds"))),
-    loss: choiceField("loss", Object.keys(LOSSES).map((name) => [name, name]), (name) => attempt(app, () => withLoss(app.state, { name }))),
+    sign: choiceField("rule of the update", SIGNS_OF_RATE, (sign) => attempt(app, () => withSign(app.state, sign === "adds"))),
+    loss: choiceField("loss", names, (name) => attempt(app, () => withLoss(app.state, { name }))),
     smoothing: numberField("label smoothing", { change: smoothing, done, least: 0, most: 0.99 }),
     iterations: numberField("number of iterations", {
       ...{ whole: true, least: 1, most: LIMITS.iterations, done },
@@ -34,14 +36,14 @@ function trainingFields(app) {
   };
   const learns = html("input", { type: "checkbox" });
   learns.addEventListener("change", () => attempt(app, () => withLearntBiases(app.state, learns.checked)));
-  const smooth = labelled("label smoothing", fields.smoothing);
+  const smoothed = labelled("label smoothing", fields.smoothing);
   const element = html(
     "div",
     { class: "fields" },
     labelled("learning rate", fields.rate),
     labelled("new weight =", fields.sign),
     labelled("loss", fields.loss),
-    smooth,
+    smoothed,
     labelled("iterations", fields.iterations),
     html("label", { class: "field tick" }, learns, html("span", {}, "biases learn")),
   );
@@ -51,7 +53,7 @@ function trainingFields(app) {
       fields.rate.set(learningRate);
       fields.sign.set(adds ? "adds" : "subtracts");
       fields.loss.set(loss.name);
-      smooth.hidden = loss.name !== "cross_entropy";
+      smoothed.hidden = loss.name !== "cross_entropy";
       fields.smoothing.set(loss.label_smoothing ?? 0);
       fields.iterations.set(iterations);
       learns.checked = layers.some((layer) => layer.learnsBias);
@@ -65,7 +67,8 @@ function layerLine(app, index) {
   const optionOf = () => app.state.layers[index].activation;
   const activations = Object.keys(ACTIVATIONS).map((name) => [name, name]);
   const which = `layer ${index + 1}`;
-  const activation = choiceField(`activation of ${which}`, activations, (name) => attempt(app, () => withActivation(app.state, index, { name })));
+  const choose = (name) => attempt(app, () => withActivation(app.state, index, { name }));
+  const activation = choiceField(`activation of ${which}`, activations, choose);
   const option = numberField(`number of the activation of ${which}`, {
     change: (value) => {
       const key = ACTIVATIONS[optionOf().name].option;
@@ -79,7 +82,8 @@ function layerLine(app, index) {
   const more = actionButton("+", `Add a neuron to ${which}`, () => attempt(app, () => addNeuron(app.state, index)));
   const optionName = html("span", { class: "muted" });
   const optionLabel = html("span", { class: "option" }, optionName, option.element);
-  const element = html("div", { class: "layer-line" }, name, activation.element, optionLabel, html("span", { class: "stepper" }, fewer, count, more));
+  const stepper = html("span", { class: "stepper" }, fewer, count, more);
+  const element = html("div", { class: "layer-line" }, name, activation.element, optionLabel, stepper);
   return {
     element,
     draw(layer) {
@@ -98,8 +102,9 @@ function layerLine(app, index) {
 
 function layerFields(app) {
   const list = html("div", {});
-  const fewer = actionButton("− layer", "Remove the layer before the output layer", () => attempt(app, () => removeLayer(app.state)));
-  const more = actionButton("+ layer", "Add a layer before the output layer", () => attempt(app, () => addLayer(app.state)));
+  const button = (sign, name, change) => actionButton(sign, name, () => attempt(app, () => change(app.state)));
+  const fewer = button("− layer", "Remove the layer before the output layer", removeLayer);
+  const more = button("+ layer", "Add a layer before the output layer", addLayer);
   let lines = [];
   return {
     element: html("div", {}, html("h3", {}, "Layers"), list, html("p", { class: "row" }, fewer, more)),
@@ -128,8 +133,6 @@ export function makeEditor(app) {
   $("editor-parts").append(...parts.map((part) => part.element));
   let drawn = null;
   const draw = () => {
-    $("notice").textContent = app.notice ?? "";
-    $("notice").hidden = !app.notice;
     if (!root.open || drawn === app.state) return;
     drawn = app.state;
     for (const part of parts) part.draw(app.state);

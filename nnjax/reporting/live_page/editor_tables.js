@@ -22,14 +22,9 @@ function fieldTable(caption, build) {
         const { heads, rows } = build(state);
         setters = rows.flatMap(({ cells }) => cells.map((cell) => cell.set)).filter(Boolean);
         const cell = ({ element }) => html("td", {}, element);
-        box.replaceChildren(
-          html(
-            "table",
-            {},
-            html("thead", {}, html("tr", {}, ...heads.map((head) => html("th", { scope: "col" }, ...[head].flat())))),
-            html("tbody", {}, ...rows.map(({ name, cells }) => html("tr", {}, html("th", { scope: "row" }, name), ...cells.map(cell)))),
-          ),
-        );
+        const line = ({ name, cells }) => html("tr", {}, html("th", { scope: "row" }, name), ...cells.map(cell));
+        const head = html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, ...[text].flat())));
+        box.replaceChildren(html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows.map(line))));
       }
       for (const set of setters) set(state);
     },
@@ -63,7 +58,8 @@ export function examplesTable(app) {
       );
       if (state.classes) {
         const options = state.classes.map((text, k) => [String(k), text]);
-        const choice = choiceField(`class of ${name}`, options, (k) => attempt(app, () => withTarget(app.state, batch, example, Number(k), 1)));
+        const choose = (k) => attempt(app, () => withTarget(app.state, batch, example, Number(k), 1));
+        const choice = choiceField(`class of ${name}`, options, choose);
         cells.push({ element: choice.element, set: (now) => choice.set(String(read(now, "targets").indexOf(1))) });
       } else {
         for (const [k, neuron] of outputs.entries()) {
@@ -92,22 +88,24 @@ export function examplesTable(app) {
       const { inputs, size } = examplesOf(state.batches);
       const many = tooMany(state);
       table.element.hidden = fewer.parentNode.hidden = many;
+      const turns = size === 1 ? "the next example" : `the next ${size} examples`;
       note.textContent = many
-        ? `${inputs.length} examples: too many for fields. The inputs and targets of the shown one can be changed in the drawing.`
+        ? `${inputs.length} examples: too many for fields. Those of the shown one can be changed in the drawing.`
         : size < inputs.length
-          ? `Iteration 1 takes the first ${size} examples, iteration 2 the next ${size}, and so on in a circle.`
+          ? `Each iteration takes ${turns}; after the last one, the first one comes again.`
           : "";
       note.hidden = !note.textContent;
       fewer.disabled = inputs.length <= 1;
       more.disabled = inputs.length >= LIMITS.examples;
-      if (!many) table.draw(state, JSON.stringify([inputs.length, size, state.inputs, state.layers.at(-1).neurons, state.classes]));
+      const shape = [inputs.length, size, state.inputs, state.layers.at(-1).neurons, state.classes];
+      if (!many) table.draw(state, JSON.stringify(shape));
     },
   };
 }
 
 // The first weights, a table for each layer, closed at first: for networks whose drawing has no room for all values.
 export function weightsTable(app) {
-  const list = html("div", {});
+  const list = html("div", { class: "weight-tables" });
   const details = html("details", { id: "weights" }, html("summary", {}, "Every weight and bias before iteration 1"), list);
   let [tables, shape] = [[], null];
   const build = (index) =>
@@ -135,8 +133,8 @@ export function weightsTable(app) {
     if (now !== shape) {
       shape = now;
       tables = state.layers.map((_, index) => build(index));
-      const named = tables.flatMap((table, index) => [html("p", { class: "muted after" }, state.layers[index].name), table.element]);
-      list.replaceChildren(...named);
+      const name = (index) => html("p", { class: "muted" }, state.layers[index].name);
+      list.replaceChildren(...tables.map((table, index) => html("div", {}, name(index), table.element)));
     }
     for (const table of tables) table.draw(state, shape);
   };

@@ -6,7 +6,7 @@
 import { tidy, weightSymbol } from "./format.js";
 import { withInput, withRate, withTarget, withWeight } from "./state.js";
 
-export const LEAST_STEP = 0.001;
+const LEAST_STEP = 0.001;
 const MOST_SIZE = 1e6; // of a number that is typed or dragged
 
 // Layers, neurons, inputs and outputs are counted from 0, a weight's input from 1 with 0 as the bias.

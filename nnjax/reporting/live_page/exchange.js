@@ -33,6 +33,7 @@ function exchangeLayer(layer, devices) {
     box(device.label, `examples ${clip(device.examples.join(", "), 40)}; sends ${bytesText(layer.bytes_sent)}`),
   );
   const [average, neurons] = [layer.largest_difference, layer.neuron_averaging_difference].map((value) => short(value, 3));
+  const table = { class: "scroll", tabindex: 0, role: "region", "aria-label": `Gradients of ${layer.name}` };
   return [
     html("h3", {}, `${layer.name}: ${layer.neurons.length === 1 ? "neuron" : "neurons"} ${clip(layer.neurons.join(", "), 60)}`),
     html(
@@ -46,7 +47,7 @@ function exchangeLayer(layer, devices) {
       "details",
       { open: body.length <= OPEN_ROWS ? "" : null },
       html("summary", {}, `Every gradient of this layer${note}`),
-      html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Gradients of ${layer.name}` }, plainTable(heads, shown)),
+      html("div", table, plainTable(heads, shown)),
     ),
   ];
 }
@@ -61,10 +62,11 @@ export function drawExchange(root, { devices, layers, loss, step, summary }) {
     ["After, neurons averaged", short(step.neuron_averaging_loss_after)],
   ];
   const total = layers.reduce((sum, layer) => sum + layer.bytes_sent, 0);
+  const sends = `Each device sends ${bytesText(total)} in all.`;
   root.append(
     ...summary.map((line) => html("p", {}, line)),
     html("div", { class: "scroll" }, plainTable(["Loss", "Value"], losses)),
-    html("p", { class: "muted after" }, `Last layer first, for its gradients are ready first. Each device sends ${bytesText(total)} in all.`),
+    html("p", { class: "muted after" }, `Last layer first, for its gradients are ready first. ${sends}`),
     ...layers.flatMap((layer) => exchangeLayer(layer, devices)),
   );
   root.hidden = false;

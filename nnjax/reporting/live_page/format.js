@@ -22,7 +22,7 @@ function roundedDigits(size, digits) {
 }
 
 // A number as Python's format(value, ".{digits}g"), with "-" as the minus sign.
-export function generalFormat(value, digits) {
+function generalFormat(value, digits) {
   if (Number.isNaN(value)) return "nan";
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);

@@ -1,19 +1,19 @@
 // The drawing's numbers: below each node, and on each edge; they appear as the walk reaches them.
 //
-//   const shown = reachedIn(record, place);
+//   const shown = reachedIn(app);
 //   edgeLabel(record, place, shown, {layer: 1, neuron: "a", input: 2}, 4)      // ["0.2", "quiet"]
 //   nodeLabels(record, place, shown, node, row, 4)                             // [["z 0.76", "z"], ["y 0.76", "y"]]
 
 import { short } from "./dom.js";
-import { deadNeurons } from "./record.js";
 
-// A function that returns the row of a quantity, for the shown example or the whole batch, if the walk has reached it.
-export function reachedIn(record, place) {
+// A function that returns the row of a quantity, for the shown example or the whole batch, if the walk has reached it and it
+// is not hidden for a guess.
+export function reachedIn({ record, place, hidden }) {
   const rows = record.rows(place.iteration);
   return (quantity, neuron = null, input = null) => {
     for (const example of [place.example + 1, null]) {
       const step = record.stepAt(place.iteration, quantity, example, neuron, input);
-      if (step !== undefined && step <= place.step) return rows[step];
+      if (step !== undefined && step <= place.step) return hidden?.(place.iteration, step) ? null : rows[step];
     }
     return null;
   };
@@ -25,7 +25,7 @@ const EDGE_FORMS = [
   ["gradient", "∂ ", "delta"],
 ];
 
-export function weightOf(record, iteration, { layer, neuron, input }) {
+function weightOf(record, iteration, { layer, neuron, input }) {
   const { weights, biases } = record.iterations[iteration];
   const order = record.neuronsOf(layer).indexOf(neuron);
   return input === 0 ? biases[layer - 1][order] : weights[layer - 1][order][input - 1];
@@ -61,5 +61,5 @@ export function nodeLabels(record, place, shown, node, row, digits) {
 // Whether a neuron is dead, once the walk has reached its sum for every example of the batch.
 export function isSeenDead(record, place, neuron) {
   const last = record.stepAt(place.iteration, "z", record.batchSize(place.iteration), neuron, null);
-  return last !== undefined && last <= place.step && deadNeurons(record, place.iteration).has(neuron);
+  return last !== undefined && last <= place.step && record.remarks(place.iteration).dead.includes(neuron);
 }

@@ -11,6 +11,8 @@ import { activationOptions, LIMITS, lossOptions } from "./state.js";
 
 const LINK_LIMITS = { length: 30000, layers: 8, neurons: 26, inputs: 64, examples: 256, name: 60, place: 1e6, products: 2e7 };
 
+const ITSELF = "0"; // in the place of a state: the page's own trace
+
 const badLink = (text) => {
   throw new Error(`this link cannot be opened: ${text}`);
 };
@@ -32,8 +34,12 @@ function decoded(text) {
   }
 }
 
-// The link of a state; throws an Error if it would be too long for an address.
+const placePart = ({ iteration, example, step }) => `#v=1&i=${iteration + 1}&e=${example + 1}&p=${step + 1}`;
+
+// The link of a state, or, without one, of a place in a trace that can only be read; throws an Error if it would be too long
+// for an address.
 export function linkOf(state, place = { iteration: 0, example: 0, step: 0 }) {
+  if (state === null) return `${placePart(place)}&s=${ITSELF}`;
   const parts = {
     x: state.inputs,
     l: state.layers.map(({ name, activation, hasBias, learnsBias, weights, biases }) => [
@@ -51,7 +57,7 @@ export function linkOf(state, place = { iteration: 0, example: 0, step: 0 }) {
     n: state.iterations,
     c: state.classes,
   };
-  const hash = `#v=1&i=${place.iteration + 1}&e=${place.example + 1}&p=${place.step + 1}&s=${encoded(JSON.stringify(parts))}`;
+  const hash = `${placePart(place)}&s=${encoded(JSON.stringify(parts))}`;
   if (hash.length > LINK_LIMITS.length) {
     const said = `${hash.length} letters, at most ${LINK_LIMITS.length}`;
     throw new Error(`the network and its examples are too large for a link: ${said}`);
@@ -147,7 +153,8 @@ function stateFrom(parts) {
   };
 }
 
-// The state and the place of a link; throws an Error of one line for a link that is cut, changed or of another version.
+// The state, null for the page's own trace, and the place of a link; throws an Error of one line for a link that is cut,
+// changed or of another version.
 export function stateFromLink(hash) {
   if (hash.length > LINK_LIMITS.length) badLink(`it has ${hash.length} letters, at most ${LINK_LIMITS.length}`);
   const parts = new Map();
@@ -159,5 +166,5 @@ export function stateFromLink(hash) {
   if (parts.get("v") !== "1") badLink("it is of another version of this page");
   const placed = (key, what) => asCount(Number(parts.get(key)), what, LINK_LIMITS.place) - 1;
   const place = { iteration: placed("i", "the iteration"), example: placed("e", "the example"), step: placed("p", "the step") };
-  return { state: stateFrom(decoded(parts.get("s") ?? "")), place };
+  return { state: parts.get("s") === ITSELF ? null : stateFrom(decoded(parts.get("s") ?? "")), place };
 }

@@ -6,7 +6,7 @@
 // second, all times in seconds, all sizes in bytes; a link has the fields of nnjax.config.link_options.Link.
 
 // The expected larger of two standard normal numbers: stragglers.slowest_of_normal(2), whose integral is 1 / √π.
-export const SLOWER_OF_TWO = 1 / Math.sqrt(Math.PI);
+const SLOWER_OF_TWO = 1 / Math.sqrt(Math.PI);
 
 // algorithms.bytes_sent of an all-reduce: what the busiest device sends.
 export function allReduceBytes(algorithm, size, devices) {
@@ -32,7 +32,7 @@ export function allReduceRounds(algorithm, devices) {
 }
 
 // Link.payload and Link.round_trip.
-export const payloadOf = (link) => link.mtu - link.header_bytes;
+const payloadOf = (link) => link.mtu - link.header_bytes;
 export const roundTripOf = (link) => 2 * link.latency;
 
 // packets.pack: equal messages as packets; the last packet of each may be short.
@@ -51,7 +51,7 @@ export function wireEfficiency(data, packets, headerBytes, frameBytes, acks = 0,
 }
 
 // timing.data_rate: bits of data a second that a link carries.
-export const dataRate = (bandwidth, efficiency, goodput, oversubscription = 1, incast = 1) =>
+const dataRate = (bandwidth, efficiency, goodput, oversubscription = 1, incast = 1) =>
   (bandwidth * efficiency * goodput) / (oversubscription * incast);
 
 // transport.mathis: TCP's rate under loss without timeouts.

@@ -8,11 +8,13 @@ import { edgesInto, sourceOf, targetOf } from "./words.js";
 
 export const BAR = 100; // a column of more nodes than this is drawn as a bar
 const NARROW = 620; // px; below, columns stand one below the other
-const LABEL_ROUNDS = 4;
+const LABEL_ROUNDS = 8;
+const TOUCH = 12; // px² by which boxes may overlap: less than the space around their texts
 
 function columnsOf({ network }) {
   return [network.inputs, ...network.layers.map((layer) => layer.neurons)].map((names, column) => {
-    const nodes = names.map((name, index) => ({ id: `${column}:${index + 1}`, name, column, kind: column ? "neuron" : "input" }));
+    const kind = column ? "neuron" : "input";
+    const nodes = names.map((name, index) => ({ id: `${column}:${index + 1}`, name, column, kind }));
     const next = network.layers[column];
     return next?.has_bias ? [...nodes, { id: `${column}:0`, name: "1", column, kind: "bias" }] : nodes;
   });
@@ -34,7 +36,8 @@ function linesBelow(record, sizes, node) {
 // Columns stand side by side if there is room, else one below the other; a node's values stand below it.
 export function makePlan(record, width) {
   const columns = columnsOf(record);
-  const edges = record.network.layers.flatMap((layer, index) => layer.neurons.flatMap((name) => edgesInto(record, index + 1, name)));
+  const edgesOf = ({ neurons }, index) => neurons.flatMap((name) => edgesInto(record, index + 1, name));
+  const edges = record.network.layers.flatMap(edgesOf);
   const most = Math.max(...columns.map((nodes) => nodes.length));
   const sizes = sizesFor(most);
   const down = width < NARROW;
@@ -45,11 +48,11 @@ export function makePlan(record, width) {
   plan.segmentOf = (edge) => segment(plan.nodes.get(sourceOf(edge)), plan.nodes.get(targetOf(record, edge)), plan);
   plan.segmentToLoss = (id) => segment(plan.nodes.get(id), plan.nodes.get("loss"), plan);
   plan.lines = sizes?.line ?? 13;
-  plan.font = down && most > 4 ? 11 : (sizes?.font ?? 12);
+  plan.font = down && most > 4 ? 11 : Math.min(sizes?.font ?? 12, edges.length > 24 ? 11.5 : 13);
   plan.digits = digits === 6 ? 6 : down && most > 4 ? 3 : 4;
   setPositions(plan, width, record.lastLayer);
   const labels = sizes !== null && few && (!down || edges.length <= 24) ? placeLabels(edges, plan) : null;
-  plan.every = labels !== null && labels.every(({ hits }) => hits === 0);
+  plan.every = labels !== null && labels.every(({ hits }) => hits < TOUCH);
   plan.labels = plan.every ? labels : null;
   return plan;
 }
@@ -63,7 +66,7 @@ function setPositions(plan, width, lastLayer) {
   });
   const lengths = columns.map((column, index) => pitches[index] * column.length);
   const across = down ? Math.max(width, ...lengths) : Math.max(440, ...lengths) + (sizes ? 16 : 40);
-  const gap = down ? 120 : Math.max(150, (width - 190) / lastLayer);
+  const gap = down ? 120 : Math.max(150, (width - 192) / lastLayer);
   let along = down ? 34 : 48;
   columns.forEach((column, index) => {
     const used = Math.min(across / column.length, pitches[index] * 1.9);
@@ -78,7 +81,8 @@ function setPositions(plan, width, lastLayer) {
     along += down ? blocks[index] + gap : gap;
   });
   const end = along - gap + (down ? (sizes ? 46 : 90) : 96);
-  plan.nodes.set("loss", { id: "loss", name: "loss", kind: "loss", r: 24, x: down ? across / 2 : end, y: down ? end : across / 2 });
+  const [x, y] = down ? [across / 2, end] : [end, across / 2];
+  plan.nodes.set("loss", { id: "loss", name: "loss", kind: "loss", r: 24, x, y });
   [plan.width, plan.height] = down ? [across, end + 34] : [Math.max(width, end + 48), across];
 }
 
@@ -106,7 +110,7 @@ const near = (a, b, reach) => Math.abs(a.x - b.x) < reach && Math.abs(a.y - b.y)
 
 // A position on each edge for its value: away from other values and nodes, then from other edges, then near the middle.
 export function placeLabels(edges, plan) {
-  const [width, height] = [(plan.labelDigits + 4) * plan.font * 0.58 + 4, plan.font + 3];
+  const [width, height] = [(plan.labelDigits + 5) * plan.font * 0.58 + 4, plan.font + 3];
   const taken = [...plan.nodes.values()].map((node) => {
     const below = plan.linesOf ? plan.linesOf(node) * plan.lines : 0;
     return { x: node.x, y: node.y + below / 2, w: Math.max(node.r, below ? 40 : 0), h: node.r + below / 2 };

@@ -1,14 +1,14 @@
 // A record: what the page shows, from the embedded trace (JAX's own numbers) or from a state that the page has computed.
 //
-//   const record = recordOfTrace(trace);            // or recordOfState(state, compute(state), trace)
+//   const record = recordOfTrace(trace);            // or recordOfState(state, compute(state))
 //   record.rows(0)[4].value                         // the fifth row of the first recorded iteration
 //   record.stepAt(0, "z", 1, "a", null)             // the place of z_a of example 1 among these rows, or undefined
 
-import { forwardPass } from "./compute.js";
+import { remarksOf } from "./remarks.js";
 import { rowsOf } from "./rows.js";
 
 // A row's key within its iteration; neuron names are unique in the network.
-export const keyOf = (quantity, example, neuron, input) => `${quantity}|${example}|${neuron}|${input}`;
+const keyOf = (quantity, example, neuron, input) => `${quantity}|${example}|${neuron}|${input}`;
 export const keyOfRow = (row) => keyOf(row.quantity, row.example, row.neuron, row.input);
 
 function withIndex(record) {
@@ -37,15 +37,16 @@ export function recordOfTrace(trace) {
     hasProbabilities: trace.rows.some((row) => row.quantity === "probability"),
     rows: (index) => lists[index],
     examples: (index) => trace.examples[index],
-    deadAt: (index) => trace.iterations[index].dead ?? [],
+    remarks: (index) => ({ dead: trace.iterations[index].dead ?? [], remarks: trace.iterations[index].remarks ?? [] }),
   });
 }
 
-const optionText = ({ name, negative_slope: slope, alpha }) => (slope ?? alpha) === undefined ? name : `${name} ${slope ?? alpha}`;
+const optionText = ({ name, negative_slope: slope, alpha }) =>
+  (slope ?? alpha) === undefined ? name : `${name} ${slope ?? alpha}`;
 
 // Rows are made when they are asked for: a change of one weight in 500 iterations makes those of one iteration.
 export function recordOfState(state, computed) {
-  const [lists, dead] = [[], []];
+  const [lists, said] = [[], []];
   const { iterations } = computed;
   return withIndex({
     network: {
@@ -64,7 +65,6 @@ export function recordOfState(state, computed) {
       loss_after: found.lossAfter,
       weights: found.weights,
       biases: found.biases,
-      remarks: remarksOf(found),
     })),
     final: computed.final,
     stopped: computed.stopped,
@@ -72,25 +72,7 @@ export function recordOfState(state, computed) {
     hasProbabilities: Boolean(iterations[0]?.probabilities),
     rows: (index) => (lists[index] ??= rowsOf(state, iterations[index])),
     examples: (index) => ({ inputs: iterations[index].inputs, targets: iterations[index].targets }),
-    deadAt: (index) => (dead[index] ??= deadOfState(state, iterations[index])),
-  });
-}
-
-function remarksOf({ loss, lossAfter, rate }) {
-  if (!(lossAfter > loss)) return [];
-  const why = rate > 0 ? "steps go up the gradient with this learning rate" : "the step is too large";
-  return [`The loss rises from ${loss} to ${lossAfter}: ${why}.`.replaceAll("-", "−")];
-}
-
-// Names of the dead neurons before an iteration's step: under relu with z ≤ 0 for every example, so that their slope is 0.
-export const deadNeurons = (record, index) => new Set(record.deadAt(index));
-
-function deadOfState(state, { weights, biases }) {
-  if (!state.layers.some(({ activation }) => activation.name === "relu")) return [];
-  const inputs = state.batches.flatMap((batch) => batch.inputs);
-  const layers = forwardPass(state.layers, weights, biases, inputs);
-  return layers.flatMap(({ z }, index) => {
-    const { activation, neurons } = state.layers[index];
-    return activation.name === "relu" ? neurons.filter((_, n) => z.every((row) => row[n] <= 0)) : [];
+    // what was remarked before counts, but nothing after: a change redraws the first iterations most
+    remarks: (index) => (said[index] ??= remarksOf(state, { iterations: iterations.slice(0, index + 1) })[index]),
   });
 }

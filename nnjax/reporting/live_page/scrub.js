@@ -15,15 +15,19 @@ const factorOf = (event) => (event.shiftKey ? 10 : event.altKey ? 0.1 : 1);
 export function makeScrub(box, line, app) {
   let drag = null;
   let typing = null;
+  let told = null; // the number that the line under the drawing tells
   const put = (id, value, group) => {
     const edit = editOf(app, id);
     if (edit && edit.value !== value) attempt(app, () => edit.change(value), group);
     tell(id);
   };
   function tell(id) {
-    const edit = editOf(app, id);
-    line.textContent = edit ? `${edit.name} = ${full(edit.value)}` : "";
+    told = id;
+    const edit = id && editOf(app, id);
+    const text = edit ? `${edit.name} = ${full(edit.value)}` : "";
+    if (line.textContent !== text) line.textContent = text;
   }
+  app.subscribe(() => tell(told));
 
   box.addEventListener("pointerdown", (event) => {
     const target = event.target.closest("[data-edit]");
@@ -33,7 +37,8 @@ export function makeScrub(box, line, app) {
     if (!edit) return;
     closeTyping();
     target.focus({ preventScroll: true });
-    drag = { id, from: event.clientX, value: edit.value, size: stepSize(edit.value), moved: false, group: `drag ${Date.now()}` };
+    const { value } = edit;
+    drag = { id, from: event.clientX, value, size: stepSize(value), moved: false, group: `drag ${Date.now()}` };
     box.setPointerCapture(event.pointerId);
     event.preventDefault();
     tell(id);
@@ -57,6 +62,7 @@ export function makeScrub(box, line, app) {
   box.addEventListener("focusin", (event) => {
     if (event.target.dataset.edit) tell(event.target.dataset.edit);
   });
+  box.addEventListener("focusout", () => !typing && tell(null));
   box.addEventListener("keydown", (event) => {
     const { edit: id } = event.target.dataset;
     if (!id || event.ctrlKey || event.metaKey) return;

@@ -20,7 +20,7 @@ const refuse = (text) => {
   throw new Error(text);
 };
 
-export const clone = (value) => JSON.parse(JSON.stringify(value));
+const clone = (value) => JSON.parse(JSON.stringify(value));
 
 function finite(value, name) {
   return Number.isFinite(value) ? value : refuse(`${name} is ${value}; it must be a finite number`);

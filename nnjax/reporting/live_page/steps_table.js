@@ -4,6 +4,7 @@
 //   table.draw();  table.print(true);        // all rows, for paper
 
 import { $, full, html, math } from "./dom.js";
+import { statesValue } from "./guess.js";
 import { PHASES } from "./words.js";
 
 const ROW = 32; // px
@@ -16,14 +17,16 @@ const FIELDS = [
   ["Value", (row) => full(row.value), 28, "number"],
   ["Formula", (row) => row.formula, 48, "math"],
   ["With numbers", (row) => row.numbers, 60, "math"],
-  ["Layer", (row) => String(row.layer ?? ""), 7],
-  ["Neuron", (row) => row.neuron ?? "", 9],
-  ["Input", (row) => (row.input === 0 ? "bias" : String(row.input ?? "")), 8],
+  ["Layer", (row) => String(row.layer ?? ""), 7, "more"],
+  ["Neuron", (row) => row.neuron ?? "", 9, "more"],
+  ["Input", (row) => (row.input === 0 ? "bias" : String(row.input ?? "")), 8, "more"],
 ];
 
 export function makeStepsTable(app) {
   const box = $("table");
   let [fields, rows, record, iteration, wasAt] = [FIELDS, null, null, null, null];
+  let [scrolled, height] = [0, 0]; // asked for when they change, not at every step: that would lay the page out each time
+  let written = { from: null, lines: [] };
 
   const several = () => app.record.iterations.some((_, index) => app.record.batchSize(index) > 1);
   const name = (note) => ($("rows-title").textContent = `All steps of iteration ${app.row.iteration}${note}`);
@@ -45,14 +48,17 @@ export function makeStepsTable(app) {
         html("tbody", { id: "rows" }),
       ),
     );
+    written = { from: null, lines: [] };
     name("");
   }
 
   function tableRow(step) {
     const row = rows[step];
     const now = step === app.place.step;
+    const hidden = app.hidden?.(app.place.iteration, step);
+    const unknown = { Value: hidden, "With numbers": hidden && (!now || statesValue(row)) };
     const cells = fields.map(([field, cell, , kind]) => {
-      const content = cell(row, step);
+      const content = unknown[field] ? "?" : cell(row, step);
       if (field === "Step") {
         const attributes = { type: "button", tabindex: now ? 0 : -1, "aria-label": `Go to step ${content}` };
         return html("td", { class: kind }, html("button", attributes, `${now ? "▸ " : ""}${content}`));
@@ -66,21 +72,53 @@ export function makeStepsTable(app) {
   function drawRows(all = false) {
     if (!rows) return;
     const count = rows.length;
-    const first = all ? 0 : Math.max(0, Math.floor(box.scrollTop / ROW) - 10);
-    const last = all ? Math.min(count, PRINTED) : Math.min(count, first + Math.ceil(box.clientHeight / ROW) + 20);
-    const space = (height) =>
-      html("tr", { class: "space", "aria-hidden": "true" }, html("td", { colspan: fields.length, style: `height: ${height}px` }));
-    const shown = Array.from({ length: Math.max(0, last - first) }, (_, index) => tableRow(first + index));
+    height ||= box.clientHeight;
+    const first = all ? 0 : Math.max(0, Math.floor(scrolled / ROW) - 10);
+    const last = all ? Math.min(count, PRINTED) : Math.min(count, first + Math.ceil(height / ROW) + 20);
+    const from = `${first} ${last} ${count} ${all}`;
+    if (from === written.from) return rewrite(first);
+    const empty = (height) => html("td", { colspan: fields.length, style: `height: ${height}px` });
+    const space = (height) => html("tr", { class: "space", "aria-hidden": "true" }, empty(height));
+    const lines = Array.from({ length: Math.max(0, last - first) }, (_, index) => lineOf(first + index));
+    written = { from, lines };
     const focused = box.contains(document.activeElement) && document.activeElement.tagName === "BUTTON";
     $("rows").replaceChildren(
       ...(first ? [space(first * ROW)] : []),
-      ...shown,
+      ...lines.map(({ element }) => element),
       ...(last < count && !all ? [space((count - last) * ROW)] : []),
     );
-    if (focused) box.querySelector("[aria-current] button")?.focus({ preventScroll: true });
+    if (focused) focusNow();
+    return null;
   }
 
-  box.addEventListener("scroll", () => drawRows());
+  const lineOf = (step) => ({ ...keyOfLine(step), element: tableRow(step) });
+  const keyOfLine = (step) => ({
+    row: rows[step],
+    now: step === app.place.step,
+    hidden: Boolean(app.hidden?.(app.place.iteration, step)),
+  });
+  const focusNow = () => box.querySelector("[aria-current] button")?.focus({ preventScroll: true });
+
+  // Writes only the rows anew that have changed.
+  function rewrite(first) {
+    const focused = box.contains(document.activeElement) && document.activeElement.tagName === "BUTTON";
+    written.lines.forEach((line, index) => {
+      const found = keyOfLine(first + index);
+      if (Object.keys(found).every((key) => found[key] === line[key])) return;
+      written.lines[index] = lineOf(first + index);
+      line.element.replaceWith(written.lines[index].element);
+    });
+    if (focused) focusNow();
+  }
+
+  box.addEventListener("scroll", () => {
+    scrolled = box.scrollTop;
+    drawRows();
+  });
+  new ResizeObserver(() => {
+    height = box.clientHeight;
+    drawRows();
+  }).observe(box);
   box.addEventListener("click", (event) => {
     const line = event.target.closest("tr[data-step]");
     if (line) app.go({ step: Number(line.dataset.step) });
@@ -91,13 +129,19 @@ export function makeStepsTable(app) {
       if (!app.row) return;
       const { place } = app;
       // Widths stay while numbers of the same iteration change: a column that jumps is hard to read.
-      const framed = rows !== null && iteration === place.iteration && rows.length === app.rows.length && several() === fields.includes(FIELDS[2]);
+      const alike = rows?.length === app.rows.length && several() === fields.includes(FIELDS[2]);
+      const framed = alike && iteration === place.iteration;
       const same = framed && record === app.record;
       [rows, record, iteration] = [app.rows, app.record, place.iteration];
       if (!framed) drawFrame();
       const top = place.step * ROW;
-      const outside = top < box.scrollTop || top > box.scrollTop + box.clientHeight - 3 * ROW;
-      if ((!same || wasAt !== place.step) && outside) box.scrollTop = top - box.clientHeight / 2 + ROW;
+      height ||= box.clientHeight;
+      const outside = top < scrolled || top > scrolled + height - 3 * ROW;
+      if ((!same || wasAt !== place.step) && outside) {
+        drawRows(); // as high as it will be
+        box.scrollTop = top - height / 2 + ROW;
+        scrolled = box.scrollTop;
+      }
       wasAt = place.step;
       drawRows();
     },

@@ -33,7 +33,8 @@ function tracedNetwork(state) {
   };
 }
 
-function tracedSettings(state) {
+// The settings of a state as a trace has them, with the number of its recorded iterations.
+export function tracedSettings(state, recorded) {
   const { name, ...options } = state.loss;
   return {
     model: "neurons",
@@ -45,6 +46,7 @@ function tracedSettings(state) {
     adds: state.adds,
     batch_size: state.batches[0].inputs.length,
     iterations: state.iterations,
+    recorded,
     learn_biases: state.layers.some(({ learnsBias }) => learnsBias),
     precision: "float64",
   };
@@ -69,7 +71,7 @@ export function traceOf(state) {
   const chosen = recorded.map((index) => iterations[index]);
   return {
     title: "neurons on textbook",
-    settings: tracedSettings(state),
+    settings: tracedSettings(state, chosen.length),
     classes: state.classes,
     network: tracedNetwork(state),
     examples: chosen.map(({ inputs, targets }) => ({ inputs: tidied(inputs), targets: tidied(targets) })),

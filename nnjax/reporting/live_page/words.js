@@ -39,14 +39,16 @@ export function involved(record, { quantity, layer, neuron, input }) {
   return { main, edges: [], loss: quantity === "d_loss" };
 }
 
-export function sourceName(record, { layer, input }) {
+function sourceName(record, { layer, input }) {
   if (input === 0) return "the bias input";
-  return layer === 1 ? `input ${record.network.inputs[input - 1]}` : `the output of neuron ${record.neuronsOf(layer - 1)[input - 1]}`;
+  if (layer === 1) return `input ${record.network.inputs[input - 1]}`;
+  return `the output of neuron ${record.neuronsOf(layer - 1)[input - 1]}`;
 }
 
 export function words(record, row, batch) {
   const { neuron } = row;
   const activation = row.layer === null ? "" : record.network.layers[row.layer - 1].activation;
+  const mean = batch > 1 ? ", mean over the batch" : "";
   const source = row.input === null ? "" : sourceName(record, row);
   switch (row.quantity) {
     case "product":
@@ -68,7 +70,7 @@ export function words(record, row, batch) {
     case "delta":
       return `The error term of neuron ${neuron}: how the loss changes with its value before the activation.`;
     case "gradient":
-      return `How the loss changes with the weight of ${source} into neuron ${neuron}${batch > 1 ? ", mean over the batch" : ""}.`;
+      return `How the loss changes with the weight of ${source} into neuron ${neuron}${mean}.`;
     case "adjustment":
       return `The adjustment, which is added to the weight of ${source} into neuron ${neuron}.`;
     case "weight":

@@ -1,0 +1,228 @@
+"""The whole page of a real trace in a browser: numbers are changed, and everything follows."""
+
+import json
+import re
+
+import jax
+import pytest
+
+from nnjax.cli.compose import compose_config
+from nnjax.config.schema import TraceConfig
+from nnjax.data.load import load
+from nnjax.reporting.trace_page import write_trace_page
+from nnjax.textbook.trace import trace
+from nnjax.textbook.trace_overrides import overrides_of_file
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def traces():
+    made = {}
+
+    def traced(*overrides):
+        if overrides not in made:
+            config = compose_config("trace", list(overrides), TraceConfig)
+            made[overrides] = trace(config, load(config.data), jax.devices()[:1])
+        return made[overrides]
+
+    return traced
+
+
+@pytest.fixture
+def visit(browser, traces, tmp_path):
+    contexts, complaints = [], []
+
+    def opened(*overrides, width=1280):
+        write_trace_page(tmp_path / "trace.html", traces(*overrides))
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto((tmp_path / "trace.html").as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def frame(page):
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def value(page):
+    frame(page)
+    return page.inner_text("#value").split("=")[1].strip()
+
+
+def number(page, name):
+    return page.locator(f"#drawing [data-edit][aria-label='{name}']")
+
+
+def test_it_says_that_it_agrees_with_jax(visit, traces):
+    page = visit("experiment=softmax")
+    page.get_by_text("agrees with JAX to").wait_for()
+    found = re.search(r"recomputed ([\d,]+) values .* to (\d+) digits", page.inner_text("#agreement"))
+    assert int(found[1].replace(",", "")) > len(traces("experiment=softmax")["rows"])
+    assert int(found[2]) >= 12
+
+
+def test_a_number_is_typed_stepped_and_dragged_and_each_is_undone(visit):
+    page = visit()
+    assert value(page) == "0.02"
+    weight = number(page, "weight w_a1")
+    weight.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("-0,5")
+    assert value(page) == "−0.1"
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowUp")
+    assert value(page) == "−0.098"
+    box = weight.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 34, box["y"] + 4, steps=6)
+    page.mouse.up()
+    assert value(page) == "−0.078"  # ten steps of 0.01
+    assert page.locator("#chain details[open]").count() == 0  # a drag is no click on the edge
+    for expected in ("−0.098", "−0.1", "0.02"):
+        page.click("#undo")
+        assert value(page) == expected
+    assert page.is_disabled("#undo")
+    page.click("#redo")
+    assert value(page) == "−0.1"
+    assert page.is_visible("#changed")
+    page.click("#reset")
+    assert value(page) == "0.02"
+    assert not page.is_visible("#changed")
+
+
+def test_rows_of_a_changed_network_are_those_of_jax(visit, traces):
+    page = visit()
+    page.click("#editor > summary")
+    page.get_by_role("button", name="Add a neuron to layer 1").click()
+    page.get_by_role("button", name="Add an example").click()
+    page.get_by_label("activation of layer 1", exact=True).select_option("tanh")
+    page.get_by_label("learning rate", exact=True).fill("-0.25")
+    page.get_by_label("rule of the update").select_option("subtracts")
+    frame(page)
+    assert page.input_value("[aria-label='learning rate']") == "0.25"
+    with page.expect_download() as download:
+        page.click("#download")
+    path = download.value.path().rename(download.value.path().with_suffix(".json"))
+    found = json.loads(path.read_text(encoding="utf-8"))
+    again = traces(*overrides_of_file(path))
+    assert [row["numbers"] for row in found["rows"]] == [row["numbers"] for row in again["rows"]]
+    assert [row["value"] for row in found["rows"]] == pytest.approx([row["value"] for row in again["rows"]], rel=1e-12)
+    page.click("#command")
+    assert "optimizer=sgd" in page.input_value("#shared-text")
+
+
+def test_a_network_grows_to_four_layers_of_six_and_no_further(visit):
+    page = visit()
+    page.click("#editor > summary")
+    while (more := page.get_by_role("button", name="Add a layer before the output layer")).is_enabled():
+        more.click()
+        frame(page)
+    for layer in range(1, 5):
+        while (more := page.get_by_role("button", name=f"Add a neuron to layer {layer}")).is_enabled():
+            more.click()
+            frame(page)
+    assert page.locator("#shapes circle").count() == 24
+    page.keyboard.press("Control+z")
+    frame(page)
+    assert page.locator("#shapes circle").count() == 23
+
+
+def test_a_link_opens_the_same_state_at_the_same_step(visit):
+    page = visit()
+    number(page, "input x2").focus()
+    page.keyboard.press("ArrowUp")
+    page.click("#phases button:has-text('Backward')")
+    expected = value(page)
+    page.click("#copy-link")
+    link = page.input_value("#shared-text")
+    other = page.context.new_page()
+    other.goto(link)
+    assert value(other) == expected
+    assert "Backward" in other.inner_text("#card")
+    other.goto("about:blank")
+    other.goto(link[:-9])
+    assert "cannot be opened" in other.inner_text("#notice")
+    assert value(other) == "0.02"
+
+
+def test_a_guess_hides_the_value_everywhere_until_it_is_right(visit):
+    page = visit()
+    page.click("#phases button:has-text('Error')")
+    page.click("#guess summary")
+    assert value(page) == "?"
+    assert "0.019208" not in page.inner_text("body")
+    page.fill("#guess-value", "0,0192")
+    page.keyboard.press("Enter")
+    assert value(page) == "0.019208"
+
+
+def test_a_click_on_an_edge_lights_the_path_of_its_weight(visit):
+    page = visit()
+    box = page.locator("#drawing svg").bounding_box()
+    x1, y1, x2, y2 = map(float, re.findall(r"[\d.]+", page.locator("#drawing path.edges").first.get_attribute("d"))[:4])
+    page.mouse.click(box["x"] + x1 + 0.2 * (x2 - x1), box["y"] + y1 + 0.2 * (y2 - y1))
+    page.locator("#chain details[open]").wait_for()
+    assert page.locator("#path line").count() == 2
+    assert page.input_value("#chain-weight") == "1|a|1"
+    page.click("#chain summary")
+    frame(page)
+    assert page.locator("#path line").count() == 0
+
+
+def test_home_and_end_go_to_the_first_and_last_step(visit):
+    page = visit()
+    page.keyboard.press("End")
+    assert page.input_value("#step") == page.get_attribute("#step", "max")
+    page.keyboard.press("Home")
+    assert page.input_value("#step") == "1"
+    page.keyboard.press("Shift+End")
+    assert page.input_value("#iteration") == "2"
+
+
+def test_a_trace_with_gaps_can_be_read_and_says_why_no_more(visit):
+    page = visit("experiment=mazur", "iterations=120")
+    assert "records only some of its iterations" in page.inner_text("#read-only")
+    assert page.locator("[data-edit]").count() == 0
+    page.keyboard.press("Shift+End")
+    page.click("#copy-link")
+    link = page.input_value("#shared-text")
+    other = page.context.new_page()
+    other.goto(link)
+    assert other.inner_text("#iteration-text") == "120 of 120"
+
+
+def test_the_textbooks_example_prints_on_two_pages(visit):
+    page = visit()
+    page.keyboard.press("End")
+    margin = dict.fromkeys(("top", "right", "bottom", "left"), "15mm")
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", margin=margin))) == 2
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_nothing_scrolls_sideways_with_everything_open(visit, width):
+    page = visit("experiment=softmax", width=width)
+    page.evaluate("() => document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    frame(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_every_control_has_a_name(visit):
+    page = visit("experiment=softmax")
+    page.evaluate("() => document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    frame(page)
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    controls = ("button", "combobox", "slider", "spinbutton", "textbox", "checkbox", "DisclosureTriangle")
+    found = [(node["role"]["value"], node["name"]["value"]) for node in nodes if not node.get("ignored") and "name" in node]
+    found = [(role, name) for role, name in found if role in controls]
+    assert len(found) > 60
+    assert [role for role, name in found if not name.strip()] == []
