@@ -5,7 +5,7 @@ with_numbers_of(config, exercises[0].exercise)      # the config that computes i
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -130,7 +130,7 @@ def _draw(config: WorksheetConfig, shape: _Shape, generator: random.Random, seed
 
 def _numbers(config: WorksheetConfig, shape: _Shape, generator: random.Random, attempt: int) -> Exercise | None:
     """Draws numbers; None if an output leaves no room for a target at a fitting distance."""
-    tenths = 10**config.decimals
+    tenths: int = 10**config.decimals
 
     def number(negative: float) -> float:
         """One of 0.1 … 0.9, negative with a probability; 0.01 … 0.99 with two decimals."""
@@ -195,13 +195,13 @@ def _good_sum(z: Bounded, activation: str) -> bool:
     return abs(z.value) <= _SATURATED.get(activation, _LARGEST_Z)
 
 
-def _all_live(exercise: Exercise, values: Values, activations: dict[str, str]) -> bool:
+def _all_live(exercise: Exercise, values: Values, activations: Mapping[str, str]) -> bool:
     """Whether every relu neuron passes every example on, in every iteration."""
     zs = ((activations[key[3]], found) for key, found in values.items() if key[1] == "z" and key[3] is not None)
     return all(z.value > 0 for activation, z in zs if activation == "relu")
 
 
-def _one_dies(exercise: Exercise, values: Values, activations: dict[str, str]) -> bool:
+def _one_dies(exercise: Exercise, values: Values, activations: Mapping[str, str]) -> bool:
     """Whether a hidden relu neuron is dead in the first iteration, and no output is."""
 
     def sums(names: Sequence[str]) -> list[tuple[str, bool]]:
