@@ -143,7 +143,8 @@ class _Reader:
         if is_mapping(annotation):
             if isinstance(value, Mapping):
                 return self.mapping(annotation, value, key)
-            meant = f"; did you mean {{size: {value}}}?" if "size" in hints_of(annotation) and type(value) is int else ""
+            is_size = type(value) is int and value > 0 and "size" in hints_of(annotation)
+            meant = f"; did you mean {{size: {value}}}?" if is_size else ""
             return self.refuse(key, value, f"must be {describe(annotation)}{meant}")
         try:
             return _scalar(annotation, value)

@@ -72,6 +72,7 @@ def test_one_number_for_all_biases_is_written_out():
 def test_sizes_alone_are_no_layers():
     assert error_of("model.layers=[2,2]", INPUTS, TARGETS)[0].startswith("model.layers.0=2: must be a group of size, weights,")
     assert "did you mean {size: 2}?" in error_of("model.layers=[2,2]", INPUTS, TARGETS)[0]
+    assert "did you mean" not in error_of("model.layers=[0]", INPUTS, TARGETS)[0]
 
 
 def test_one_example_with_two_outputs():

@@ -49,9 +49,6 @@ def test_what_repairs_relus_flat_half_on_page_2():
     printed = run("neuron", "neuron.z=-1", f"neuron.draw=[{names}]", COLUMNS="140").stdout
     slopes = [re.search(rf"^ {name} .*", printed, re.MULTILINE)[0].split()[-1] for name in names.split(",")]
     assert all(float(slope.replace("−", "-")) != 0 for slope in slopes)
-    said("02-activations", "A z far out, where a careless `e^z` would overflow")
-    with pytest.raises(OverflowError):
-        math.exp(1000)
 
 
 def test_layers_without_an_activation_of_page_2_are_one():
