@@ -3,7 +3,7 @@
 for trace in random_traces(): trace["rows"]
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 
 import jax
@@ -14,7 +14,6 @@ from nnjax.cli.compose import compose_config
 from nnjax.config.options import ELU, LeakyReLU, NeuronLayer, PlainActivation
 from nnjax.config.schema import TraceConfig
 from nnjax.data.load import load
-from nnjax.models.activations import default_activation
 from nnjax.textbook import trace as tracing
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "identity", "leaky_relu", "elu")
@@ -111,12 +110,6 @@ def traced(config, num_devices=1):
         patch.setattr(tracing, "finite_differences", lambda *_: None)
         found = tracing.trace(config, load(config.data), jax.devices()[:num_devices])
     found["checks"] = []
-    found["settings"].setdefault("loss_options", {"label_smoothing": getattr(config.loss, "label_smoothing", 0)})
-    for layer in found["network"]["layers"]:
-        usual = default_activation(layer["activation"])
-        chosen = config.activation if config.activation.name == layer["activation"] else usual
-        options = {key: value for key, value in asdict(chosen).items() if key != "name"}
-        layer.setdefault("activation_options", options)
     return found
 
 
