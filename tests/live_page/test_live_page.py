@@ -1,7 +1,9 @@
 """The whole page of a real trace in a browser: numbers are changed, and everything follows."""
 
+import base64
 import json
 import re
+import shlex
 
 import jax
 import pytest
@@ -226,3 +228,69 @@ def test_every_control_has_a_name(visit):
     found = [(role, name) for role, name in found if role in controls]
     assert len(found) > 60
     assert [role for role, name in found if not name.strip()] == []
+
+
+def test_the_command_of_a_typed_weight_makes_the_same_numbers_in_jax(visit, traces):
+    page = visit()
+    weight = number(page, "weight w_a1")
+    weight.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("0.35")
+    page.keyboard.press("Enter")
+    frame(page)
+    page.click("#command")
+    words = shlex.split(page.input_value("#shared-text"))
+    expected = traces(*words[words.index("experiments.trace") + 1 :])
+    assert expected["final"]["loss"] != traces()["final"]["loss"]
+    with page.expect_download() as download:
+        page.click("#download")
+    found = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert found["final"]["loss"] == pytest.approx(expected["final"]["loss"], rel=1e-12)
+    assert [row["value"] for row in found["rows"]] == pytest.approx([row["value"] for row in expected["rows"]], rel=1e-12)
+
+
+def packed(parts):
+    return base64.urlsafe_b64encode(parts.encode()).decode().rstrip("=")
+
+
+def test_hostile_links_are_refused_in_a_line_and_change_nothing(visit):
+    page = visit()
+    before = page.inner_text("#card")
+    place = "#v=1&i=1&e=1&p=1&s="
+    hostile = [
+        "#v=1&garbage",
+        "#v=2&i=1&e=1&p=1&s=0",
+        "#v=1&i=1e400&e=1&p=1&s=0",
+        "#v=1&i=-1&e=1&p=1&s=0",
+        place + "A" * 10_000_000,
+        place + "<script>alert(1)</script>",
+        *(place + packed(parts) for parts in ("null", "[]", "1e999", '{"__proto__": {"x": ["x1"]}}', "[" * 9000)),
+        place + packed('{"x": ["<img src=x onerror=alert(1)>"], "l": [["a", "__proto__", null, true, true, [[1]], [0]]]}'),
+        place + packed('{"x": ["x1"], "l": [["a", "relu", null, true, true, [[1e999]], [0]]]}'),
+    ]
+    for link in hostile:
+        page.evaluate("(link) => { document.getElementById('notice').textContent = ''; location.hash = link; }", link)
+        page.wait_for_function("document.getElementById('notice').textContent !== ''")
+        notice = page.inner_text("#notice")
+        assert re.fullmatch(".*cannot be opened.{1,150}", notice), link[:80]  # no line break
+        assert page.inner_text("#card") == before
+        assert page.locator("#notice *").count() == 0
+    assert page.is_disabled("#undo")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lines_stand_out_from_what_is_behind_them(visit, scheme):
+    page = visit()
+    page.emulate_media(color_scheme=scheme)
+    brightness = page.evaluate(
+        """() => Object.fromEntries(["--rule", "--edge", "--page", "--panel"].map((name) => {
+            document.body.style.outlineColor = `var(${name})`;
+            const parts = getComputedStyle(document.body).outlineColor.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+            const [r, g, b] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+            return [name, 0.2126 * r + 0.7152 * g + 0.0722 * b];
+        }))"""
+    )
+    for line in ("--rule", "--edge"):
+        for behind in ("--page", "--panel"):
+            low, high = sorted((brightness[line], brightness[behind]))
+            assert (high + 0.05) / (low + 0.05) >= 3, (line, behind)
