@@ -48,7 +48,7 @@ def has_lab() -> bool:
     return not missing_here()
 
 
-_MARKERS = ("slow", "browser", "engines", "onnx", "trackers", "torch")
+_MARKERS = ("slow", "browser", "node", "engines", "onnx", "trackers", "torch")
 
 
 def left_out() -> dict[str, str]:
