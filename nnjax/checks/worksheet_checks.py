@@ -47,6 +47,8 @@ def _data(config: WorksheetConfig) -> Problems:
         yield Problem("data", config.data.name, reason)
     elif config.data.normalize:
         yield Problem("data.normalize", True, "a worksheet's inputs are used as they are printed; must be false")
+    elif config.data.classes:
+        yield Problem("data.classes", list(config.data.classes), "a worksheet draws numbers as targets; must be null")
     if config.loss.name not in ("half_mse", "mse"):
         yield Problem("loss", config.loss.name, "a worksheet works out squared errors; choose loss=half_mse or loss=mse")
 

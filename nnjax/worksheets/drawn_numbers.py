@@ -22,6 +22,7 @@ from nnjax.worksheets.hand_solution import KINKED, DrawnLayer, Exercise, Values,
 from nnjax.worksheets.rounding import Bounded, round_half_up, within
 
 _MOST_DRAWS = 20_000
+_MOST_VARIANTS = 1_000
 _MARGIN = 0.05  # least distance of a weighted sum from a kink, so that no rounding gets past it
 _SATURATED = {"sigmoid": 2.5, "tanh": 1.75}  # |z| beyond which the slope is less than about a tenth of a sigmoid's or tanh's
 _RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, 99.0), "softplus": (0.0, 99.0)}
@@ -60,7 +61,7 @@ def draw_all(config: WorksheetConfig, spec: DatasetSpec) -> list[Drawn]:
         spec: the facts of its dataset.
 
     Raises:
-        UserError: if no fitting numbers are found.
+        UserError: if no fitting numbers are found, or fewer different sheets than asked for.
     """
     shape = _shape(config, spec)
     seen: set[Exercise] = set()
@@ -68,6 +69,9 @@ def draw_all(config: WorksheetConfig, spec: DatasetSpec) -> list[Drawn]:
     for seed in range(config.seed, config.seed + config.sheets):
         generator, variant = random.Random(seed), 1
         while (exercise := _draw(config, shape, generator, seed)) in seen:
+            if variant == _MOST_VARIANTS:
+                reason = f"after {len(found)} different ones, {variant} more were all among them; choose fewer sheets"
+                raise UserError(f"sheets={config.sheets}: {reason}, a larger network, or decimals=2")
             variant += 1
         seen.add(exercise)
         found.append(Drawn(seed, exercise, variant))

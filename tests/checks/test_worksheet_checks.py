@@ -32,6 +32,10 @@ from nnjax.config.worksheet_options import WorksheetConfig
             "data.inputs=[7 numbers each]: a worksheet is done by hand",
         ),
         ("data.normalize=true", "data.normalize=true: a worksheet's inputs are used as they are printed; must be false"),
+        (
+            "model=neurons model.layers=[{size:2}] data.inputs=[[1,2]] data.classes=[a,b] data.targets=[a]",
+            "data.classes=[a,b]: a worksheet draws numbers as targets; must be null",
+        ),
         ("steps=[]", "steps=[]: must name at least one of forward"),
         ("steps=[error,error]", "steps=[error,error]: must name each phase once"),
         ("steps=[forwrd]", "steps.0=forwrd: must be one of forward, error, backward, adjust, update; did you mean forward?"),

@@ -55,6 +55,14 @@ def test_a_class_has_no_two_sheets_alike_although_the_network_has_few_numbers():
     assert alone in [each.exercise for each in drawn if each.seed < again[0].seed]
 
 
+def test_a_network_with_too_few_sheets_is_refused_and_not_tried_for_ever(monkeypatch):
+    pair = [each.exercise for each in drawn_of(sheets=2)]
+    monkeypatch.setattr("nnjax.worksheets.drawn_numbers._draw", lambda config, shape, generator, seed: generator.choice(pair))
+    assert len(drawn_of(sheets=2)) == 2
+    with pytest.raises(UserError, match=r"^sheets=3: after 2 different ones, 1000 more were all among them; choose fewer "):
+        drawn_of(sheets=3)
+
+
 def test_a_config_takes_the_numbers():
     for shape in SHAPES:
         (drawn,) = drawn_of(*shape)

@@ -1,6 +1,9 @@
 """The solution in plain Python gives the chapter's numbers, and those of JAX for every kind of network."""
 
+import re
+
 import jax
+import numpy as np
 import pytest
 from worksheet_configs import SHAPES, config_of, drawn_of
 
@@ -49,6 +52,45 @@ def test_jax_and_the_solution_by_hand_agree_on_every_row(overrides):
     values = solve(drawn.exercise)
     assert disagreements(values, rows) == []
     assert len(values) == len([row for row in rows if (row["quantity"], row["input"]) != ("product", 0)])
+
+
+def numpy_step(exercise):
+    """Losses of the examples and new weights of a training step in matrices, from the chapter's formulas alone."""
+    functions = {
+        "identity": (lambda z: z, np.ones_like),
+        "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
+        "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+        "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
+    }
+    weights = [np.array(layer.weights) for layer in exercise.layers]
+    biases = [np.array(layer.biases or np.zeros(len(layer.weights))) for layer in exercise.layers]
+    ys, zs = [np.array(exercise.inputs[: exercise.batch])], []
+    for w, b, layer in zip(weights, biases, exercise.layers, strict=True):
+        zs.append(ys[-1] @ w.T + b)
+        ys.append(functions[layer.activation.name][0](zs[-1]))
+    error = np.array(exercise.targets[: exercise.batch]) - ys[-1]
+    factor = 0.5 if exercise.loss == "half_mse" else 1 / error.shape[1]
+    back, new = -2 * factor * error, []
+    for index in reversed(range(len(weights))):
+        delta = back * functions[exercise.layers[index].activation.name][1](zs[index])
+        back = delta @ weights[index]
+        rate = exercise.rates[0] / len(delta)
+        new.insert(0, (weights[index] + rate * delta.T @ ys[index], biases[index] + rate * delta.sum(0)))
+    return factor * (error**2).sum(1), new
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if not re.search("gelu|silu|elu|softplus", " ".join(shape))])
+def test_ten_sheets_of_a_kind_are_those_of_numpy(shape):
+    for seed in range(10):
+        (drawn,) = drawn_of(*shape, seed=seed)
+        losses, layers = numpy_step(drawn.exercise)
+        values = solve(drawn.exercise)
+        assert [values[1, "loss", place, None, None].value for place, _ in enumerate(losses, 1)] == pytest.approx(list(losses))
+        for layer, names, (weights, biases) in zip(drawn.exercise.layers, drawn.exercise.names, layers, strict=True):
+            for name, row, bias in zip(names, weights, biases, strict=True):
+                assert [values[1, "weight", None, name, at].value for at, _ in enumerate(row, 1)] == pytest.approx(list(row))
+                if layer.biases and layer.learns_biases:
+                    assert values[1, "weight", None, name, 0].value == pytest.approx(bias)
 
 
 def test_a_wrong_and_a_missing_value_are_found():
