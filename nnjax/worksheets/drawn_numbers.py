@@ -65,7 +65,7 @@ def draw_all(config: WorksheetConfig, spec: DatasetSpec) -> list[Drawn]:
     """
     shape = _shape(config, spec)
     seen: set[Exercise] = set()
-    found = []
+    found: list[Drawn] = []
     for seed in range(config.seed, config.seed + config.sheets):
         generator, variant = random.Random(seed), 1
         while (exercise := _draw(config, shape, generator, seed)) in seen:
