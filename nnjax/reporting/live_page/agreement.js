@@ -7,7 +7,7 @@ import { computeIteration } from "./compute.js";
 import { rowsOf } from "./rows.js";
 import { addsOf, layersOf, lossOptions } from "./state.js";
 
-const AGREED_DIGITS = 11; // JAX adds in another order, and 1 − y² keeps few digits of y
+const AGREED_DIGITS = 10; // JAX adds in another order, and 1 − y² keeps few digits where y is near 1
 const SMALL_SHARE = 0.01; // of an iteration's largest value: the least scale, as what cancels to almost 0 has no digits left
 const MOST_DIGITS = 15; // a trace has no more
 const CANCELLED = 1e-13; // of the largest value
