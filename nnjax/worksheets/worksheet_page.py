@@ -41,9 +41,8 @@ def write_html(path: Path, title: str, *, exercises: Sequence[Sheet], answers: S
 @cache
 def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["math"] = lambda text: Markup(to_html(text))
+    environment.filters["math"] = to_html  # which escapes all else
     environment.filters["points"] = network_points
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
