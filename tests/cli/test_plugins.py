@@ -71,12 +71,13 @@ def test_a_file_is_loaded_once(tmp_path):
     ],
 )
 def test_a_file_that_is_no_plugin(content, message):
+    before = set(sys.modules)  # other files' plugins
     Path("p.py").write_text(content)
     with pytest.raises(ConfigError, match=f"^{message}") as raised:
         load_plugins(["p.py"])
     assert "\n" not in str(raised.value)
     assert not registry.registered("model")
-    assert not [name for name in sys.modules if name.startswith("nnjax_plugin_")]
+    assert not [name for name in set(sys.modules) - before if name.startswith("nnjax_plugin_")]
     Path("p.py").write_text(SOUND)
     load_plugins(["p.py"])
 
