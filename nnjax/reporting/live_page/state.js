@@ -29,7 +29,7 @@ function finite(value, name) {
 // The options of an activation that the page can compute, complete.
 export function activationOptions(name, options = {}) {
   const known = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : null;
-  if (known === null) refuse(`the activation ${name} is unknown to this page; it knows ${Object.keys(ACTIVATIONS).join(", ")}`);
+  if (known === null) refuse(`the activation ${name} is unknown to this page; it has ${Object.keys(ACTIVATIONS).join(", ")}`);
   if (known.option === undefined) return { name };
   const value = finite(options[known.option] ?? known.usual, `${known.option} of ${name}`);
   return { name, [known.option]: value };
@@ -38,7 +38,7 @@ export function activationOptions(name, options = {}) {
 // The options of a loss that the page can compute, complete.
 export function lossOptions(name, options = {}) {
   const known = Object.hasOwn(LOSSES, name);
-  if (!known) refuse(`the loss ${name} is unknown to this page; it knows ${Object.keys(LOSSES).join(", ")}`);
+  if (!known) refuse(`the loss ${name} is unknown to this page; it has ${Object.keys(LOSSES).join(", ")}`);
   if (name !== "cross_entropy") return { name };
   const share = finite(options.label_smoothing ?? 0, "label_smoothing");
   if (share < 0 || share >= 1) refuse(`label_smoothing is ${share}; it must be at least 0 and below 1`);
