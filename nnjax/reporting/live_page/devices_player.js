@@ -26,6 +26,7 @@ export function makePlayer(onTime) {
   let [scene, time, share, timer, frame] = [null, 0, 0, null, null];
 
   function go(moment) {
+    if (!scene) return;
     time = Math.min(scene.end, Math.max(0, moment));
     share = scene.end ? time / scene.end : 0;
     slider.value = Math.round(STOPS_OF_TIME * share);
@@ -35,6 +36,7 @@ export function makePlayer(onTime) {
   }
 
   function step(by) {
+    if (!scene) return;
     pause();
     const { moments, end } = scene;
     const near = 1e-9 * end; // moments of rounding apart are one
@@ -77,17 +79,17 @@ export function makePlayer(onTime) {
   const toggle = () => (playing() ? pause() : start());
   play.addEventListener("click", toggle);
   first.addEventListener("click", () => [pause(), go(0)]);
-  last.addEventListener("click", () => [pause(), go(scene.end)]);
+  last.addEventListener("click", () => [pause(), go(scene?.end)]);
   back.addEventListener("click", () => step(-1));
   next.addEventListener("click", () => step(1));
-  slider.addEventListener("input", () => [pause(), go((Number(slider.value) / STOPS_OF_TIME) * scene.end)]);
+  slider.addEventListener("input", () => [pause(), go((Number(slider.value) / STOPS_OF_TIME) * scene?.end)]);
 
   const KEYS = {
     " ": toggle,
     ArrowRight: () => step(1),
     ArrowLeft: () => step(-1),
     Home: () => [pause(), go(0)],
-    End: () => [pause(), go(scene.end)],
+    End: () => [pause(), go(scene?.end)],
   };
 
   return {
