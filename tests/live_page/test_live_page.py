@@ -294,3 +294,29 @@ def test_lines_stand_out_from_what_is_behind_them(visit, scheme):
         for behind in ("--page", "--panel"):
             low, high = sorted((brightness[line], brightness[behind]))
             assert (high + 0.05) / (low + 0.05) >= 3, (line, behind)
+
+
+ACTS = """async (seed) => {
+  const random = (count) => (seed = (seed * 16807) % 2147483647) % count;
+  const values = ["", "abc", "1e999", "-0", "0.5", "-3", "1e300", "1,5", "1e-320", "500"];
+  for (let act = 0; act < 150; act++) {
+    const all = [...document.querySelectorAll("button, select, input")].filter((one) => !one.disabled && one.id !== "download");
+    const one = all[random(all.length)];
+    if (one.tagName === "BUTTON" || one.type === "checkbox") one.click();
+    else {
+      if (one.tagName === "SELECT") one.selectedIndex = random(one.options.length);
+      else one.value = one.type === "range" ? random(100) : values[random(values.length)];
+      for (const name of ["input", "change"]) one.dispatchEvent(new Event(name, { bubbles: true }));
+    }
+    if (act % 5 === 0) await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+@pytest.mark.parametrize("experiment", ["textbook", "softmax", "two_gpus"])
+def test_whatever_is_pressed_and_typed_brings_no_error(visit, experiment):
+    page = visit(f"experiment={experiment}", "iterations=1")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    for seed in (1, 77):
+        page.evaluate(ACTS, seed)
+    assert page.inner_text("#value")
