@@ -1,6 +1,7 @@
 """Chromium for the tests of pages, and what a person does on the drawing page.
 
 def test_it(browser): page = browser.new_page()        # a fixture; needs the marker `browser`
+with visiting(browser) as opened: page = opened(folder / "trace.html", 1280, 800)
 draw(page, [[(80, 60), (200, 60), (120, 240)]])        # a seven
 settled(page)
 """
@@ -33,6 +34,27 @@ def chromium(*options):
         browser = manager.chromium.launch(executable_path=program, args=["--no-sandbox", *options])
         yield browser
         browser.close()
+
+
+@contextmanager
+def visiting(browser):
+    """Gives a function that opens a file without a network; fails at the end if there was an error, a message or a request."""
+    contexts, complaints = [], []
+
+    def opened(path, width, height, **settings):
+        context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
 
 
 def draw(page, strokes):

@@ -7,7 +7,6 @@ with_numbers_of(config, exercises[0].exercise)      # the config that computes i
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 from nnjax.checks.plan import make_plan
 from nnjax.checks.trace_checks import dense_sizes
@@ -149,10 +148,8 @@ def _numbers(config: WorksheetConfig, shape: _Shape, generator: random.Random, a
         weights = tuple(tuple(number(negative) for _ in range(inputs)) for _ in range(neurons))
         biases = tuple(number(negative) for _ in range(neurons)) if has_bias else None
         layers.append(DrawnLayer(activation, weights, biases, learns))
-    rows = prod((shape.examples, shape.sizes[0][0]))
-    values = [number(0.0) for _ in range(rows)]
     width = shape.sizes[0][0]
-    inputs_of = tuple(tuple(values[start : start + width]) for start in range(0, rows, width))
+    inputs_of = tuple(tuple(number(0.0) for _ in range(width)) for _ in range(shape.examples))
     if any(len(set(row)) < min(width, tenths - 1) for row in inputs_of):  # equal inputs hide a mistaken order
         return None
     blank = Exercise(tuple(layers), inputs_of, (), shape.batch, (), config.loss.name)  # type: ignore[arg-type]

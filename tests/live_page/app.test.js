@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { makeApp } from "../../nnjax/reporting/live_page/app.js";
+import { remarksOf } from "../../nnjax/reporting/live_page/remarks.js";
 import { addExample, addNeuron, stateOf, withRate, withWeight } from "../../nnjax/reporting/live_page/state.js";
 import { traceOf } from "../../nnjax/reporting/live_page/trace_of.js";
 import { classes, textbook } from "./states.js";
@@ -74,6 +75,14 @@ test("remarks and dead neurons follow a change", () => {
   assert.deepEqual(app.record.remarks(0).dead, ["b"]);
   assert.match(app.record.remarks(0).remarks[0], /^Neuron b starts dead/);
   assert.deepEqual(app.record.remarks(1).remarks, []); // said once
+});
+
+test("an iteration's remarks, asked for alone, are those of the whole training", () => {
+  const app = appOf({ ...textbook(), iterations: 12 });
+  app.change(withRate(app.state, -1.8));
+  const all = remarksOf(app.state, app.computed);
+  assert.ok(all.some(({ remarks }) => remarks.some((line) => /kills neuron b/.test(line))));
+  for (const index of [11, 0, 5, ...all.keys()]) assert.deepEqual(app.record.remarks(index), all[index]);
 });
 
 test("a trace that cannot be changed says why", () => {

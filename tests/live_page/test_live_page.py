@@ -7,6 +7,7 @@ import shlex
 
 import jax
 import pytest
+from browsing import visiting
 
 from nnjax.cli.compose import compose_config
 from nnjax.config.schema import TraceConfig
@@ -33,22 +34,12 @@ def traces():
 
 @pytest.fixture
 def visit(browser, traces, tmp_path):
-    contexts, complaints = [], []
-
     def opened(*overrides, width=1280):
         write_trace_page(tmp_path / "trace.html", traces(*overrides))
-        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto((tmp_path / "trace.html").as_uri())
-        return page
+        return open_file(tmp_path / "trace.html", width, 900)
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with visiting(browser) as open_file:
+        yield opened
 
 
 def frame(page):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 RELATIVE = 1e-12
 FEWEST = 300  # networks, each of whose lists agrees by itself
-MODULES = ("activations", "losses", "compute", "format", "formulas", "rows", "examples", "state", "agreement")
+MODULES = ("activations", "losses", "compute", "format", "formulas", "rows", "examples", "state", "agreement", "sums")
 PROGRAM = """(ofAll) => JSON.stringify(chosen.map((trace) => {
   const state = stateOf(trace);
   const { iterations, final, stopped } = compute(state);

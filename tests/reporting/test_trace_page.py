@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from browsing import visiting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -191,23 +192,13 @@ def test_an_older_page_is_replaced(tmp_path):
 @pytest.fixture
 def visit(browser, tmp_path):
     """Opens a trace's page at a width, without a network; fails at the end if there was an error or a request."""
-    contexts, complaints = [], []
 
     def opened(trace, width=1280, **settings):
         write_trace_page(tmp_path / "trace.html", trace)
-        context = browser.new_context(viewport={"width": width, "height": 800}, offline=True, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
-        page.goto((tmp_path / "trace.html").as_uri())
-        return page
+        return open_file(tmp_path / "trace.html", width, 800, **settings)
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with visiting(browser) as open_file:
+        yield opened
 
 
 def step_of(page):

@@ -3,7 +3,9 @@
 //   carriedSlips(state, iteration, row)     // [{name: "the bias w_a0 forgotten", value: 0.16, carried: false}, …]
 
 import { compute } from "./compute.js";
-import { FORWARD, MOST_SWAPS, slipInputs, slipPlace, slipWeight, sumUp, swapName } from "./slip_place.js";
+import { weightSymbol } from "./format.js";
+import { FORWARD, MOST_SWAPS, slipInputs, slipPlace, swapName } from "./slip_place.js";
+import { addUp } from "./sums.js";
 
 const VALUES = { z: "z", y: "y", d_loss: "dy", weighted_delta: "dy", d_activation: "slope", delta: "delta" };
 const MOST_NEURONS = 24; // neurons of which each bias and activation is tried
@@ -91,7 +93,7 @@ export function carriedSlips(state, iteration, row) {
     }
   }
 
-  if (sumUp(state.layers.map((one) => one.neurons.length)) <= MOST_NEURONS) {
+  if (addUp(state.layers.map((one) => one.neurons.length)) <= MOST_NEURONS) {
     state.layers.forEach((one, index) => {
       if (forward && index > layer) return;
       one.neurons.forEach((name, place) => {
@@ -100,9 +102,9 @@ export function carriedSlips(state, iteration, row) {
         const bias = base.layers[index].biases?.[place];
         const change = (value) => ({ biases: base.layers[index].biases.map((old, k) => (k === place ? value : old)) });
         if (bias !== undefined) {
-          add(`the bias ${slipWeight(name, 0)} forgotten`, withOneLayer(base, index, () => change(0)), carried);
+          add(`the bias ${weightSymbol(name, 0)} forgotten`, withOneLayer(base, index, () => change(0)), carried);
           const itself = withOneLayer(base, index, () => change(1));
-          add(`the bias input, 1, added instead of 1 × ${slipWeight(name, 0)}`, itself, carried);
+          add(`the bias input, 1, added instead of 1 × ${weightSymbol(name, 0)}`, itself, carried);
         }
       });
       const plain = { activation: { name: "identity" } };
@@ -120,7 +122,7 @@ export function carriedSlips(state, iteration, row) {
   const addWeights = (which, weights, biases) => {
     add(`the ${which} weights`, withLayers(base, weights, biases), !direct);
     if (row.neuron === null || row.phase !== "forward") return;
-    const one = row.quantity === "product" ? slipWeight(row.neuron, row.input) : `weights of neuron ${row.neuron}`;
+    const one = row.quantity === "product" ? weightSymbol(row.neuron, row.input) : `weights of neuron ${row.neuron}`;
     add(`the ${which} ${one}`, withOneLayer(base, layer, () => ({ weights: weights[layer], biases: biases[layer] })), false);
   };
   addWeights("next iteration's", iteration.newWeights, iteration.newBiases);
@@ -150,7 +152,7 @@ function twoSlips(base, iteration, before, row) {
       if (!slipped) continue;
       const step = (index, n, k) => {
         const outputs = slipped.layers[index - 1].y;
-        return (before.rate * sumUp(before.layers[index].delta.map((d, b) => d[n] * outputs[b][k]))) / inputs.length;
+        return (before.rate * addUp(before.layers[index].delta.map((d, b) => d[n] * outputs[b][k]))) / inputs.length;
       };
       const layers = state.layers.map((layer, index) => ({
         ...layer,

@@ -9,11 +9,11 @@
 
 import { number, operand, termsText, weightSymbol } from "./format.js";
 import { formula, formulaWithNumbers, lossFormula, outputErrorFormula } from "./formulas.js";
+import { addUp, meanOf } from "./sums.js";
 
 export const MOST_PATHS = 12; // with more, the paths are folded into error terms
 const MOST_NESTED = 3; // paths that the composition writes out in full
 
-const chainSum = (values) => values.reduce((total, value) => total + value, 0);
 const chainProduct = (factors) => factors.reduce((product, { value }) => product * value, 1);
 
 export function numberOfPaths(state, { layer }) {
@@ -135,7 +135,7 @@ function errorSum(state, iteration, example, layer, n) {
     symbol: `∂E/∂y_${state.layers[layer].neurons[n]}`,
     formula: termsText(neurons.map((name) => `${weightSymbol(name, n + 1)} δ_${name}`)),
     numbers: termsText(weights.map((w, k) => `${operand(w)} × ${operand(deltas[k])}`)),
-    value: chainSum(weights.map((w, k) => w * deltas[k])),
+    value: addUp(weights.map((w, k) => w * deltas[k])),
   };
 }
 
@@ -226,7 +226,7 @@ export function chainOf(state, iteration, weight, example = 0, path = 0) {
     product,
     paths,
     recursion: folded ? recursionOf(state, iteration, example, weight) : null,
-    total: folded ? product : chainSum(paths.map((one) => one.product)),
+    total: folded ? product : addUp(paths.map((one) => one.product)),
     ...meanOver(state, iteration, weight),
   };
 }
@@ -248,5 +248,5 @@ function meanOver(state, iteration, weight) {
   const each = iteration.inputs.map(
     (_, b) => iteration.layers[layer].delta[b][n] * inputFactor(state, iteration, b, weight).value,
   );
-  return { each, mean: chainSum(each) / each.length };
+  return { each, mean: meanOf(each) };
 }

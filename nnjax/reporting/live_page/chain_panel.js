@@ -4,7 +4,7 @@
 
 import { chainOf, hasWeight, symbolOfWeight, weightChoices } from "./chain.js";
 import { chainFigure } from "./chain_figure.js";
-import { html, math, plainTable, short } from "./dom.js";
+import { html, math, plainTable, short, widthOf } from "./dom.js";
 import { errorSteps } from "./power_rule.js";
 
 const keyOfWeight = ({ layer, neuron, input }) => `${layer}|${neuron}|${input}`;
@@ -40,6 +40,7 @@ export function makeChain(root, app) {
   root.append(details);
   [app.chosenWeight, app.chosenPath] = [null, null];
   let [listed, lit, before] = [null, 0, null];
+  const figureWidth = widthOf(figure, draw);
 
   function fillSelect({ select, label }, texts, value) {
     const wanted = JSON.stringify(texts);
@@ -82,7 +83,7 @@ export function makeChain(root, app) {
     slider.max = chain.factors.length;
     slider.value = lit;
     showFactor(chain, hide);
-    figure.replaceChildren(chainFigure(chain, lit, figure.clientWidth, hide));
+    figure.replaceChildren(chainFigure(chain, lit, figureWidth(), hide));
     const steps = errorSteps(state, iteration, example, outputOf(state, chain));
     words.replaceChildren(...wordsOf(chain, lit, hide, steps, iteration.inputs.length));
   }
@@ -119,14 +120,6 @@ export function makeChain(root, app) {
     if (!details.open) [app.chosenWeight, app.chosenPath, before] = [null, null, null];
     app.redraw();
   });
-  if (typeof ResizeObserver !== "undefined") {
-    let width = 0;
-    new ResizeObserver(() => {
-      if (figure.clientWidth === width) return;
-      width = figure.clientWidth;
-      draw();
-    }).observe(figure);
-  }
   app.subscribe(draw);
 }
 

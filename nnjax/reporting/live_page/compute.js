@@ -7,8 +7,7 @@
 
 import { activate, slopeOf } from "./activations.js";
 import { LOSSES, exampleLoss, lossGradient, smoothed, softmax } from "./losses.js";
-
-const meanOf = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+import { meanOf } from "./sums.js";
 
 // A matrix of `rows` times `columns`, filled by value(row, column); loops, as a change of one weight computes 500 iterations.
 function matrix(rows, columns, value) {

@@ -1,6 +1,6 @@
 // The controls of the panel of two devices: sliders with typed values and units, and choices.
 //
-//   const controls = makeDeviceControls(settings, (key, value) => …);
+//   const controls = makeDeviceControls((key, value) => …);
 //   root.append(controls.element); controls.show(settings, layerNames);
 
 import { html } from "./dom.js";
@@ -59,8 +59,6 @@ export function typedSetting(slider, text) {
   return { value };
 }
 
-
-
 function makeSlider(key, onChange, complain) {
   const slider = SETTING_SLIDERS[key];
   const range = html("input", { type: "range", min: 0, max: SLIDER_STOPS, step: 1, "aria-label": slider.label });
@@ -93,8 +91,8 @@ function makeChoice(key, label, names, onChange, when) {
   element.dataset.setting = key;
   const fill = (entries) => select.replaceChildren(...entries.map(([value, text]) => html("option", { value }, text)));
   fill(Object.entries(names));
-  const number = (text) => (typeof names === "object" && key !== "lostLayer" && key !== "bytes" ? text : Number(text));
-  select.addEventListener("change", () => onChange(key, number(select.value)));
+  const isNumber = key === "lostLayer" || key === "bytes";
+  select.addEventListener("change", () => onChange(key, isNumber ? Number(select.value) : select.value));
   const show = (settings, layerNames) => {
     element.hidden = when !== undefined && settings.event !== when;
     if (key === "lostLayer") fill(layerNames.map((name, index) => [index, name]).reverse());
@@ -110,12 +108,11 @@ export function makeDeviceControls(onChange) {
     problem.hidden = text === "";
   };
   const presets = Object.fromEntries(Object.keys(LINKS).map((name) => [name, PRESET_NAMES[name]]));
-  const types = { ...NUMBER_TYPES };
   const choices = [
     makeChoice("preset", "Link", presets, onChange),
     makeChoice("transport", "Transport", TRANSPORT_NAMES, onChange),
     makeChoice("order", "Exchange of gradients", ORDERS, onChange),
-    makeChoice("bytes", "Each number", types, onChange),
+    makeChoice("bytes", "Each number", NUMBER_TYPES, onChange),
     makeChoice("event", "What happens", EVENTS, onChange),
     makeChoice("lostLayer", "Packet of", {}, onChange, "packet"),
   ];

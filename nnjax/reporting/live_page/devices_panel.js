@@ -29,14 +29,9 @@ function legendItem([kind, words]) {
   return html("li", {}, svg("svg", { viewBox: "0 0 26 14", "aria-hidden": "true" }, swatch), words);
 }
 
-// The page's own <details>, else a new one.
-function detailsIn(root) {
-  const summary = () => html("summary", {}, html("b", {}, "Two devices"));
-  return root.querySelector("details") ?? root.appendChild(html("details", {}, summary()));
-}
-
 export function makeDevices(root, app) {
-  const box = detailsIn(root);
+  const box = html("details", {}, html("summary", {}, html("h2", {}, "Two devices")));
+  root.append(box);
   const parts = Object.fromEntries(
     ["lead", "sentences", "figure", "axis", "numbers"].map((name) => [name, html("div", { class: `dev-${name}` })]),
   );

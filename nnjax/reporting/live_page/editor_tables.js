@@ -42,7 +42,7 @@ export function examplesTable(app) {
   const table = fieldTable("Examples", (state) => {
     const outputs = state.layers.at(-1).neurons;
     const heads = ["", ...state.inputs, ...(state.classes ? ["class"] : outputs.map((neuron) => math(`t_${neuron}`)))];
-    const { inputs, targets, size } = examplesOf(state.batches);
+    const { inputs, size } = examplesOf(state.batches);
     const rows = inputs.map((_, index) => {
       const [batch, example] = [Math.floor(index / size), index % size];
       const name = `example ${index + 1}`;
@@ -74,7 +74,7 @@ export function examplesTable(app) {
           );
         }
       }
-      return { name, targets: targets[index], cells };
+      return { name, cells };
     });
     return { heads, rows };
   });

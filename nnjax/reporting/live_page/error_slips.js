@@ -5,7 +5,8 @@
 import { slopeOf } from "./activations.js";
 import { slipBase, swapPair, withLayers } from "./carried_slips.js";
 import { compute } from "./compute.js";
-import { MOST_SWAPS, slipInputs, slipPlace, slipSource, sumUp, swapName } from "./slip_place.js";
+import { MOST_SWAPS, slipInputs, slipPlace, slipSource, swapName } from "./slip_place.js";
+import { addUp } from "./sums.js";
 
 const DOWNSTREAM = ["delta", "gradient", "adjustment", "weight"]; // of an error ∂E/∂y, in this order
 
@@ -27,7 +28,7 @@ function errorValue(quantity, example, { errors, slopes, inputs, examples, rate,
   if (quantity === "d_loss" || quantity === "weighted_delta") return errors[example];
   if (quantity === "d_activation") return slopes[example];
   if (quantity === "delta") return errors[example] * slopes[example];
-  const gradient = sumUp(errors.map((error, k) => error * slopes[k] * inputs[k])) / examples;
+  const gradient = addUp(errors.map((error, k) => error * slopes[k] * inputs[k])) / examples;
   if (quantity === "gradient") return gradient;
   return quantity === "adjustment" ? rate * gradient : old + rate * gradient;
 }
@@ -59,7 +60,7 @@ export function errorSlips(state, iteration, row) {
         add("softmax not applied", { errors: outputs.map((y, k) => y - targets[k]) }, carried);
       }
     } else {
-      const back = (weights, deltas) => deltas.map((delta) => sumUp(delta.map((d, k) => d * weights[k][neuron])));
+      const back = (weights, deltas) => deltas.map((delta) => addUp(delta.map((d, k) => d * weights[k][neuron])));
       const ones = iteration.weights[layer + 1].map((weights) => weights.map(() => 1));
       add("the new weights instead of the old ones", { errors: back(iteration.newWeights[layer + 1], next.delta) }, carried);
       add("the weights of the next layer forgotten", { errors: back(ones, next.delta) }, carried);

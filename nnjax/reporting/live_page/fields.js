@@ -75,23 +75,10 @@ export function numberField(name, { change, done = () => {}, whole = false, leas
 
 // A choice of `options`, a list of [value, text].
 export function choiceField(name, options, change) {
-  const select = html("select", { "aria-label": name });
-  let written = null;
-  const write = (list) => {
-    const text = JSON.stringify(list);
-    if (text === written) return;
-    written = text;
-    select.replaceChildren(...list.map(([value, label]) => html("option", { value }, label)));
-  };
-  write(options);
+  const choices = options.map(([value, label]) => html("option", { value }, label));
+  const select = html("select", { "aria-label": name }, ...choices);
   select.addEventListener("change", () => change(select.value));
-  return {
-    element: select,
-    set(value, list = null) {
-      if (list) write(list);
-      select.value = value;
-    },
-  };
+  return { element: select, set: (value) => (select.value = value) };
 }
 
 export function actionButton(text, name, act) {

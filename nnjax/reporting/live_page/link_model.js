@@ -127,11 +127,10 @@ export function exchangeTime(size, link) {
   const sent = allReduceBytes("ring", size, 2);
   const rounds = allReduceRounds("ring", 2);
   const { packing, efficiency, latency, rate } = linkLevel(link, sent, rounds);
-  const overhead = link.call_overhead;
   const transfer = rate ? (8 * sent) / rate : Infinity;
-  const parts = { overhead, latency: rounds * latency, transfer };
+  const parts = { overhead: link.call_overhead, latency: rounds * latency, transfer };
   return {
     size, sent, rounds, packets: packing.packets, wire: packing.wire, efficiency, rate, ...parts,
-    time: overhead + rounds * latency + transfer,
+    time: alphaBeta(rounds, latency, sent, rate, link.call_overhead),
   };
 }

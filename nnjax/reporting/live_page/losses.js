@@ -3,7 +3,7 @@
 // exampleLoss({name: "half_mse"}, [0.804], [1])           // 0.019208
 // lossGradient({name: "half_mse"}, [0.804], [1])          // [−0.196]
 
-const addUp = (values) => values.reduce((sum, value) => sum + value, 0);
+import { addUp } from "./sums.js";
 
 // Probabilities: e^y over their sum; the largest y is subtracted first, so that no power overflows.
 export function softmax(row) {

@@ -72,7 +72,10 @@ export function recordOfState(state, computed) {
     hasProbabilities: Boolean(iterations[0]?.probabilities),
     rows: (index) => (lists[index] ??= rowsOf(state, iterations[index])),
     examples: (index) => ({ inputs: iterations[index].inputs, targets: iterations[index].targets }),
-    // what was remarked before counts, but nothing after: a change redraws the first iterations most
-    remarks: (index) => (said[index] ??= remarksOf(state, { iterations: iterations.slice(0, index + 1) })[index]),
+    // what is remarked depends on the iteration before, and on no other
+    remarks: (index) => {
+      said[index] ??= remarksOf(state, { iterations: iterations.slice(Math.max(0, index - 1), index + 1) }).at(-1);
+      return said[index];
+    },
   });
 }

@@ -2,6 +2,8 @@
 //
 //   slipPlace(state, iteration, row)     // {layer: 0, neuron: 0, example: 0, batch: 1}: indices from 0
 
+import { addUp } from "./sums.js";
+
 export const FORWARD = ["product", "z", "y", "probability", "loss"];
 export const MOST_SWAPS = 6; // inputs of which each pair is tried
 
@@ -13,8 +15,6 @@ export function slipPlace(state, iteration, row) {
 export const slipInputs = (iteration, layer) => (layer ? iteration.layers[layer - 1].y : iteration.inputs);
 export const slipSource = ({ inputs, layers }, layer, place) =>
   layer ? `y_${layers[layer - 1].neurons[place]}` : inputs[place];
-export const slipWeight = (neuron, place) => `w_${neuron}${neuron.includes(".") ? "," : ""}${place}`;
-export const sumUp = (values) => values.reduce((total, value) => total + value, 0);
 
 // "x1 and x3 swapped", whichever of the two comes first.
 export function swapName(state, layer, one, other) {
@@ -32,13 +32,13 @@ export function operandsSize(state, iteration, row) {
   switch (row.quantity) {
     case "z":
     case "y":
-      return sumUp(products()) + Math.abs(iteration.biases[layer]?.[neuron] ?? 0);
+      return addUp(products()) + Math.abs(iteration.biases[layer]?.[neuron] ?? 0);
     case "d_loss":
       return Math.max(Math.abs(target), Math.abs(values.y[example][neuron]));
     case "loss":
-      return 2 * sumUp(values.y[example].map((y, k) => Math.abs(values.dy[example][k]) * Math.max(1, Math.abs(y))));
+      return 2 * addUp(values.y[example].map((y, k) => Math.abs(values.dy[example][k]) * Math.max(1, Math.abs(y))));
     case "weighted_delta":
-      return sumUp(
+      return addUp(
         iteration.layers[layer + 1].delta[example].map((d, k) => Math.abs(d * iteration.weights[layer + 1][k][neuron])),
       );
     default:

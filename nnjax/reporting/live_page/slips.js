@@ -6,7 +6,8 @@
 
 import { carriedSlips } from "./carried_slips.js";
 import { errorSlips } from "./error_slips.js";
-import { FORWARD, MOST_SWAPS, slipInputs, slipPlace, sumUp, swapName } from "./slip_place.js";
+import { FORWARD, MOST_SWAPS, slipInputs, slipPlace, swapName } from "./slip_place.js";
+import { addUp } from "./sums.js";
 
 // ---- Slips of a row of the forward pass or the error, in the row itself.
 function plainSlips(state, iteration, row) {
@@ -33,7 +34,7 @@ function plainSlips(state, iteration, row) {
       return [{ name: "not divided by the sum over the outputs", value: Math.exp(values.y[example][neuron]) }];
     case "loss": {
       const each = row.example === null ? iteration.inputs.map((_, k) => k) : [example];
-      const mean = (of) => sumUp(each.map(of)) / each.length;
+      const mean = (of) => addUp(each.map(of)) / each.length;
       const found = row.example === null ? [{ name: "the sum over the batch, not its mean", value: value * batch }] : [];
       if (state.loss.name === "cross_entropy") {
         found.push({ name: "the logarithm to base 10, not the natural one", value: value / Math.LN10 });
@@ -46,7 +47,7 @@ function plainSlips(state, iteration, row) {
       if (values.y[0].length > 1 && state.loss.name === "mse") {
         found.push({ name: "the sum over the outputs, not their mean", value: value * values.y[0].length });
       }
-      const [plain, bare] = [mean((k) => sumUp(differences(k))), mean((k) => sumUp(differences(k).map(Math.abs)))];
+      const [plain, bare] = [mean((k) => addUp(differences(k))), mean((k) => addUp(differences(k).map(Math.abs)))];
       for (const off of [plain, bare]) {
         found.push({ name: "the difference from the target, not squared", value: off });
         found.push({ name: "half of the difference from the target, not squared", value: off / 2 });

@@ -13,7 +13,7 @@ const MOST_TRACED_ROWS = 200000; // of a trace; a longer training keeps its firs
 const ADDS = "new weight = weight + learning rate × gradient; the loss falls with a learning rate below 0";
 const SUBTRACTS = "new weight = weight − learning rate × gradient; the loss falls with a learning rate above 0";
 
-const tidied = (value) => (Array.isArray(value) ? value.map(tidied) : value === null ? null : finiteOrNull(value));
+const tidied = (value) => (Array.isArray(value) ? value.map(tidied) : finiteOrNull(value));
 const finiteOrNull = (value) => (Number.isFinite(value) ? tidy(value) : null);
 
 function tracedNetwork(state) {
@@ -86,7 +86,7 @@ export function traceOf(state) {
       remarks: said[recorded[place]].remarks,
     })),
     final: {
-      loss: final.loss === null ? null : finiteOrNull(final.loss),
+      loss: finiteOrNull(final.loss),
       weights: tidied(final.weights),
       biases: tidied(final.biases),
       dead: deadNeurons(state, final.weights, final.biases),
