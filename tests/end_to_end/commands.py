@@ -20,6 +20,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from nnjax.cli import plugins
+from nnjax.cli.hydra_internals import separate_state
 from nnjax.config import registry
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +59,8 @@ def run(verb, *arguments, check=0, cwd=ROOT, **env):
 def _own_plugins():
     loaded, options = dict(plugins._loaded), set(registry._registered)
     try:
-        yield
+        with separate_state():  # what a plugin offers to Hydra
+            yield
     finally:
         registry.forget([key for key in registry._registered if key not in options])
         plugins._loaded.clear()
