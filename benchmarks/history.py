@@ -14,7 +14,19 @@ from benchmarks.comparison import best_forms, roof, share
 from benchmarks.contestants import OURS
 from benchmarks.results import rates, ratios, spread
 
-_HEAD = "| | processor | jaxlib | commit | nnjax, steps/s | × PyTorch | torch | share of the roof | first step, cold | warm | before |"
+_COLUMNS = (
+    "",
+    "processor",
+    "jaxlib",
+    "commit",
+    "nnjax, steps/s",
+    "× PyTorch",
+    "torch",
+    "share of the roof",
+    "first step, cold",
+    "warm",
+    "since the last one",
+)
 
 Result = Mapping[str, Any]
 
@@ -23,7 +35,8 @@ def section(results: Sequence[Result]) -> str:
     """Returns a table for each task, in the order of the newest result; the newest row comes first.
 
     Args:
-        results: of the comparison with other frameworks, the oldest first. Quick looks and those of a busy machine are left out.
+        results: of the comparison with other frameworks, the oldest first; quick looks, and those of a busy machine, are left
+            out.
     """
     sound = [result for result in results if not result["options"]["quick"] and not result["load"]["busy"]]
     titles = dict.fromkeys(task["title"] for result in reversed(sound) for task in result["tasks"].values())
@@ -41,7 +54,7 @@ def _table(title: str, results: Sequence[Result]) -> str:
             speeds, machine = rates(ours["turns"]), _machine(result)
             rows.append(_row(result, task, machine, _change(speeds, before.get(machine))))
             before[machine] = speeds
-    return "\n".join([f"### {title}", "", _HEAD, "|---" * (_HEAD.count("|") - 1) + "|", *reversed(rows)])
+    return "\n".join([f"### {title}", "", f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *reversed(rows)])
 
 
 def _row(result: Result, task: Mapping[str, Any], machine: str, change: str) -> str:
