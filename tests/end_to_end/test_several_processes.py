@@ -45,16 +45,7 @@ CASES = {
     ),
     "convolutions, the best of four": (
         4,
-        [
-            "model=cnn",
-            "model.blocks=[{features: 8, batch_norm: true}]",
-            "model.dense=[16]",
-            "report.figures=false",
-            "parallel.devices=4",
-            "debug=fast",
-            "data.validation=0.2",
-            "training.test=best",
-        ],
+        ["model=cnn", "report.figures=false", "parallel.devices=4", "debug=fast", "data.validation=0.2", "training.test=best"],
     ),
     "trials on their own devices": (2, [*SMALL, "training.seeds=5", "parallel.devices=2", "training.duration=2epochs"]),
     "trials that share devices": (2, [*SMALL, "training.seeds=3", "parallel.devices=4", "training.duration=2epochs"]),
