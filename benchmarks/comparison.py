@@ -59,7 +59,7 @@ def _task(task: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         cells.append(spread(rates(entry["turns"])).text())
         same = entry is ours or "turns" not in ours
         cells.append("" if same else ratios(ours["turns"], entry["turns"]).text())
-        cells.append(_share(median(rates(entry["turns"])) * task["flops"], top))
+        cells.append(share(median(rates(entry["turns"])) * task["flops"], top))
         cells += [f"{median(entry[start]):.1f} s" for start in ("cold", "warm")]
         cells += [f"{entry['megabytes']:.0f} MB", f"{entry['difference']:.0e}"]
         lines.append(f"| {' | '.join(cells)} |")
@@ -85,8 +85,8 @@ def _sorted(entries: Entries) -> list[tuple[str, Mapping[str, Any]]]:
     return sorted(entries.items(), key=lambda item: -median(rates(item[1]["turns"])) if "turns" in item[1] else 1)
 
 
-def _share(operations: float, top: float | None) -> str:
-    """Operations per second as a share of the roof; empty for tasks too small for it."""
+def share(operations: float, top: float | None) -> str:
+    """Returns operations per second as a share of the roof; empty for tasks too small for it."""
     return "" if top is None or operations < _SMALLEST_SHARE * top else f"{100 * operations / top:.0f} %"
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks import comparison, sections
-from benchmarks.results import COMPARISON, newest, number_text
+from benchmarks.history import section
+from benchmarks.results import COMPARISON, every, newest, number_text
 
 Result = dict[str, Any]
 
@@ -58,6 +59,8 @@ def render(folder: Path, shown: Sequence[str] = tuple(KINDS)) -> None:
         parts.append(part)
         if name in shown:
             Console().print(Markdown(part))
+    if history := section(every(COMPARISON, folder)):
+        parts.append(f"## Training, over processors and versions\n\n{history}\n")
     (folder / "README.md").write_text("\n".join(parts))
 
 

@@ -82,6 +82,11 @@ def save(kind: str, result: Mapping[str, Any], folder: Path = FOLDER) -> Path:
 
 def newest(kind: str, folder: Path = FOLDER) -> dict[str, Any] | None:
     """Reads the newest result of a kind; None if there is none."""
+    return next(reversed(every(kind, folder)), None)
+
+
+def every(kind: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """Reads all results of a kind, the oldest first."""
     found = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     mine = [result for result in found if result["kind"] == kind]
-    return max(mine, key=lambda result: result["about"]["date"], default=None)
+    return sorted(mine, key=lambda result: result["about"]["date"])

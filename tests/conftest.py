@@ -20,6 +20,8 @@ from composed_values import delete, values_of  # noqa: F401  (fixtures)
 from hydra.core.plugins import Plugins
 from real_data import has_real_data
 
+from nnjax.parallel.program_store import PROGRAMS
+
 jax.config.update("jax_num_cpu_devices", 8)
 
 # The first example of a test compiles; a machine that is busy is no fault of the code.
@@ -115,6 +117,13 @@ def own_cache(tmp_path_factory):
     jax.config.update(
         "jax_compilation_cache_dir", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
     )
+
+
+@pytest.fixture(autouse=True)
+def own_programs():
+    """No test gets a program that another has compiled, of code that one of them has patched."""
+    yield
+    PROGRAMS.keep(0)
 
 
 @pytest.fixture

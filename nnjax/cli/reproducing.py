@@ -11,7 +11,9 @@ options alone would make it, whether the command line or an experiment file set 
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nnjax.cli.compose import compose, conf_dir
@@ -20,7 +22,8 @@ from nnjax.cli.job import plain_values
 from nnjax.cli.json_values import as_hydra, reads_as_number
 from nnjax.cli.plugins import offer_to_hydra
 from nnjax.config.invocation import verb_command
-from nnjax.config.parsing import WITHOUT_EFFECT, parse, to_mapping
+from nnjax.config.parsing import WITHOUT_EFFECT, Origins, parse, to_mapping
+from nnjax.config.registry import cached_until_registered
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word
 
@@ -115,13 +118,20 @@ def _defaults(chosen: Mapping[str, str], run: Mapping[str, Any]) -> tuple[dict[s
     Returns:
         The config, and the keys without a default, such as `data.file`; these have the run's values.
     """
+    files = tuple((path, state.st_mtime_ns, state.st_size) for path in conf_dir().rglob("*.yaml") if (state := path.stat()))
+    values, origins = _composed(tuple(f"{group}={name}" for group, name in chosen.items()), Path.cwd(), files)
+    values = deepcopy(values)
+    needed = frozenset(_fill(values, run))
+    mapping: dict[str, Any] = to_mapping(parse(TrainConfig, values, origins))
+    return mapping, needed
+
+
+@cached_until_registered
+def _composed(overrides: tuple[str, ...], folder: Path, files: tuple[Any, ...]) -> tuple[dict[str, Any], Origins]:
+    """The values that the overrides choose from these files, for a command in this folder: the same for all jobs of a sweep."""
     with separate_state():
         offer_to_hydra()
-        composition = compose("train", [f"{group}={name}" for group, name in chosen.items()], (conf_dir(),))
-        values, origins = plain_values(TrainConfig, composition)
-        needed = frozenset(_fill(values, run))
-        mapping: dict[str, Any] = to_mapping(parse(TrainConfig, values, origins))
-    return mapping, needed
+        return plain_values(TrainConfig, compose("train", overrides, (conf_dir(),)))
 
 
 def _fill(values: dict[str, Any], run: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -8,7 +8,7 @@ The last batch is padded; the outputs of the padding are discarded on the host b
 measured separately, on the same batches.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from nnjax.data.augment import views
 from nnjax.data.dataset import Split
 from nnjax.parallel.placement import Placement
 from nnjax.parallel.preemption import StopSignal
+from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.hyperparams import Normalization, as_arrays, normalized
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
@@ -91,7 +92,15 @@ def make_outputs(network: SplitNetwork, test_views: Literal[1, 2, 6]) -> Callabl
 class Evaluator:
     """A compiled forward pass in evaluation mode; compiles at the first call and serves splits of every size."""
 
-    def __init__(self, recipe: StepRecipe, placement: Placement, batch_size: int, test_views: Literal[1, 2, 6] = 1) -> None:
+    def __init__(
+        self,
+        recipe: StepRecipe,
+        placement: Placement,
+        batch_size: int,
+        test_views: Literal[1, 2, 6] = 1,
+        *,
+        key: Callable[[], Hashable] | None = None,
+    ) -> None:
         """Makes the evaluator.
 
         Args:
@@ -99,6 +108,7 @@ class Evaluator:
             placement: devices and trials.
             batch_size: examples per call, over all devices; a multiple of their number.
             test_views: the number of views of an image whose outputs are averaged.
+            key: makes the program's key for `PROGRAMS`, as by `program_key`; None does not keep it.
         """
         outputs_of = make_outputs(recipe.network, test_views)
 
@@ -121,7 +131,7 @@ class Evaluator:
         self._numbers: _Numbers = placement.replicate((recipe.normalization, as_arrays(numbers_of(recipe.loss))))
         self._placement = placement
         self._batch_size = batch_size
-        self._forward = placement.compile(forward_of_all)
+        self._forward = PROGRAMS.get(key, lambda: placement.compile(forward_of_all))
 
     def __call__(self, state: TrainState, split: Split, stop: StopSignal | None = None) -> Evaluation:
         """Measures a split.

@@ -4,9 +4,10 @@ experiment, state = set_up(config, dataset, devices)
 evaluation = experiment.evaluate(state, dataset.test)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,10 +22,12 @@ from nnjax.models.layer_summary import num_params
 from nnjax.models.whitening import whitening_kernel
 from nnjax.parallel.abstract_placement import AbstractPlacement
 from nnjax.parallel.placement import Placement
+from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.hyperparams import Hyperparams, TrialParams, as_arrays, trial_params
 from nnjax.training.initial_state import abstract_state, create_state
 from nnjax.training.optimizers import make_optimizer
+from nnjax.training.program_key import program_key
 from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
 from nnjax.training.state import TrainState
 from nnjax.training.state_layout import StateLayout
@@ -126,8 +129,11 @@ def set_up(
     layout = StateLayout(placement, recipe.averaging, optimizer, state.params)
     if layout.is_sharded and is_drawn:  # no device holds all of the optimizer's memory
         state = replace(state, opt_state=jax.device_get(state.opt_state))
-    # One small program, where eager operations are ten.
-    relative = jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
+    key = partial(program_key, config, network, devices)
+
+    def rate_program() -> Callable[[Any, Any], jax.Array]:  # one small program, where eager operations are ten
+        return jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
+
     experiment = Experiment(
         plan=plan,
         dataset=dataset,
@@ -136,8 +142,14 @@ def set_up(
         trial_params=trial_params(plan.trials),
         hyperparams=as_arrays(numbers),
         recipe=recipe,
-        relative_schedule=partial(relative, as_arrays(numbers.schedule)),
-        evaluate=Evaluator(recipe, placement, plan.shares(len(devices)).global_eval_batch_size, training.test_views),
+        relative_schedule=partial(PROGRAMS.get(lambda: key("rate"), rate_program), as_arrays(numbers.schedule)),
+        evaluate=Evaluator(
+            recipe,
+            placement,
+            plan.shares(len(devices)).global_eval_batch_size,
+            training.test_views,
+            key=lambda: key("evaluate"),
+        ),
     )
     return experiment, state
 

@@ -21,6 +21,8 @@ from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.network import Network
 from nnjax.parallel.device_memory import check_compiled
+from nnjax.parallel.program_store import PROGRAMS
+from nnjax.training.program_key import program_key
 from nnjax.training.state import SplitNetwork, TrainState, split_network
 
 
@@ -47,7 +49,11 @@ def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTra
     network, of_all, arguments = _drawing(config, spec, optimizer)
     # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
     # bits, in a third of the time.
-    draw = jax.jit(of_all).lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
+
+    def compiled() -> Any:
+        return jax.jit(of_all).lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
+
+    draw = PROGRAMS.get(lambda: program_key(config, network, jax.local_devices()[:1], "draw", arguments), compiled)
     check_compiled(config, spec, draw, jax.local_devices()[:1], "to draw the weights")
     state: TrainState = draw(arguments)
     return network, state

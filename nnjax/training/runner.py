@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,11 +22,13 @@ from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
 from nnjax.parallel.device_memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
+from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.chunk_loader import ChunkLoader, make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.hyperparams import Hyperparams, TrialParams
+from nnjax.training.program_key import program_key
 from nnjax.training.state import TrainState
 from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 
@@ -217,8 +220,13 @@ def compiled_chunk(
     )
     arguments = (state, *numbers, loader(0, 1), placement.replicate(np.int32(0)))
     donate = () if config.debug.strict else (0,)
-    lowered = placement.compile(chunk, donate).lower(*arguments)
-    return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn), numbers
+
+    def compiled() -> Any:
+        lowered = placement.compile(chunk, donate).lower(*arguments)
+        return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn)
+
+    key = partial(program_key, config, experiment.recipe.network, placement.devices, ("train", record_params), arguments)
+    return PROGRAMS.get(key, compiled), numbers
 
 
 def _end_below(stop_below: float | None) -> np.float32 | None:

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.train import train
 from nnjax.api import kept_programs, search_training, training_run
-from nnjax.api.kept_programs import free_programs
+from nnjax.api.kept_programs import reuse_programs
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def none_before(monkeypatch):
 def test_the_programs_of_earlier_trainings_are_freed():
     functions, kept = [], []
     for number in range(6):
-        free_programs()
+        reuse_programs()
         functions.append(jax.jit(lambda x, n=number: x * n + 1))
         functions[-1](jnp.ones(3))
         kept.append(sum(function._cache_size() for function in functions))
@@ -38,4 +38,4 @@ def test_each_job_of_a_sweep_and_each_training_of_a_search_counts(monkeypatch, t
         with pytest.raises(RuntimeError):
             train(None, None)
     assert calls == ["trained", "trained", "freed", "trained", "trained"]
-    assert search_training.free_programs is free_programs
+    assert search_training.reuse_programs is reuse_programs

@@ -1,0 +1,57 @@
+"""What the programs of an experiment follow from, besides their arguments.
+
+PROGRAMS.get(lambda: program_key(config, network, devices, "train", arguments), compile)
+
+Two experiments with equal keys have the same programs. The numbers that are arguments (see `nnjax.training.hyperparams`) are no
+part of a key, so that the jobs of a sweep over seeds and learning rates share one; whatever else a config holds is part of it.
+"""
+
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from nnjax.config.option_numbers import numbers_of, with_numbers
+from nnjax.config.parsing import to_mapping
+from nnjax.config.registry import registered
+from nnjax.config.schema import Config
+from nnjax.training.state import SplitNetwork
+
+_WITHOUT_EFFECT = ("report", "resume", "rerun", "seed")
+
+
+def program_key(
+    config: Config, network: SplitNetwork, devices: Sequence[jax.Device], use: Hashable, arguments: Any = ()
+) -> Hashable:
+    """A key of one program.
+
+    Args:
+        config: the experiment's.
+        network: its static half: what a registered model builds may depend on more than the config.
+        devices: that run it.
+        use: which of the experiment's programs, and what else it follows from.
+        arguments: what it is called with; their structure, shapes and types count.
+    """
+    leaves, structure = jax.tree.flatten(arguments)
+    shapes = tuple((np.shape(leaf), leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
+    settings = tuple((name, getattr(jax.config, name, None)) for name in jax.config.values)
+    return use, _structure(config), network, tuple(devices), structure, shapes, settings, registered()
+
+
+def _structure(config: Config) -> str:
+    """The config as text, where each number that is an argument is 1."""
+    augment = config.data.augment
+    config = replace(
+        config,
+        optimizer=_ones(config.optimizer),
+        loss=_ones(config.loss),
+        data=replace(config.data, augment=_ones(augment)),
+    )
+    return json.dumps({name: value for name, value in to_mapping(config).items() if name not in _WITHOUT_EFFECT})
+
+
+def _ones(options: Any) -> Any:
+    return with_numbers(options, dict.fromkeys(numbers_of(options), 1))

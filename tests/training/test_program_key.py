@@ -1,0 +1,167 @@
+"""Jobs share a program where, and only where, each alone would have made the same one."""
+
+from dataclasses import dataclass
+
+import jax
+import optax
+import pytest
+from jax import monitoring
+from training.test_program_arguments import NUMBERS, RULES, SIZES, TINY, both, texts
+
+import nnjax
+from experiments.train import train
+from nnjax.checks.plan import make_plan
+from nnjax.cli.compose import compose_train
+from nnjax.config import registry
+from nnjax.config.option_numbers import numbers_of
+from nnjax.data.load import load
+from nnjax.parallel.program_store import PROGRAMS
+from nnjax.reporting.metrics import read_metrics
+from nnjax.training.experiment import set_up
+from nnjax.training.program_key import program_key
+
+LOWERED = []
+monitoring.register_event_duration_secs_listener(
+    lambda event, _, **about: LOWERED.append(about["fun_name"]) if event.endswith("jaxpr_to_mlir_module_duration") else None
+)
+
+
+def key_of(overrides):
+    config = compose_train([*SIZES, *overrides])
+    experiment, _ = set_up(config, load(config.data), jax.devices()[:2])
+    return program_key(config, experiment.recipe.network, experiment.placement.devices, "train", experiment.trial_params)
+
+
+BASE = ["optimizer=sgd", "optimizer.momentum=0.9", "loss.label_smoothing=0.1", "model.dropout=0.2", "training.duration=6steps"]
+
+
+@pytest.fixture(scope="module")
+def base():
+    return key_of(BASE), texts(BASE)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=7",
+        "optimizer.learning_rate=0.003",
+        "optimizer.momentum=0.5",
+        "loss.label_smoothing=0.25",
+        "report.figures=true",
+    ],
+)
+def test_another_number_has_the_same_key(base, override):
+    assert key_of([*BASE, override]) == base[0]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "optimizer.momentum=0",
+        "optimizer.nesterov=true",
+        "optimizer.clip_norm=1",
+        "optimizer.weight_decay=0.1",
+        "optimizer.lookahead={sync_period: 2, slow_step_size: 0.3, power: 2.0}",
+        "loss.label_smoothing=0",
+        "activation=tanh",
+        "model.dropout=0",
+        "model.hidden=[5]",
+        "model.normalization=batch",
+        "data.augment.flip=off",
+        "data.augment.crop=1",
+        "data.normalize=false",
+        "schedule=constant",
+        "training.precision=bfloat16",
+        "training.seeds=2",
+        "training.global_batch_size=8",
+        "training.test_views=2",
+        "parallel=shard_map",
+        "parallel.gradients=flat",
+        "parallel.gradients=per_tensor",
+        "debug=strict",
+    ],
+)
+def test_whatever_changes_a_program_changes_the_key(base, override):
+    key, program_texts = base
+    config = compose_train([*SIZES, *BASE, override])
+    changed = [*BASE, override]
+    if override != "debug=strict":  # which wants one device, and donates nothing: the text has no word of either
+        assert texts(changed) != program_texts or make_plan(config).num_trials != 1
+    assert key_of(changed) != key
+
+
+def test_every_number_of_every_rule_is_left_out_where_it_is_an_argument():
+    for rule, numbers in RULES.items():
+        first, second = both({key: value for key, value in NUMBERS.items() if key.startswith("optimizer.")} | numbers)
+        assert key_of([f"optimizer={rule}", *first]) != key_of([f"optimizer={rule}", *second])  # durations are no numbers
+        first, second = both(numbers)
+        assert key_of([f"optimizer={rule}", *first]) == key_of([f"optimizer={rule}", *second])
+        assert numbers_of(compose_train([f"optimizer={rule}"]).optimizer)
+
+
+def test_settings_of_jax_are_part_of_the_key():
+    before = key_of(BASE)
+    with jax.default_matmul_precision("highest"):
+        assert key_of(BASE) != before
+    assert key_of(BASE) == before
+
+
+@dataclass(frozen=True)
+class Half:
+    """The options of a rule of one's own."""
+
+    learning_rate: float = 0.1
+
+
+def test_registered_options_are_part_of_the_key():
+    before = key_of(BASE)
+
+    @nnjax.register_optimizer("half")
+    def half(options: Half, learning_rate):
+        return optax.sgd(learning_rate / 2)
+
+    try:
+        assert key_of(BASE) != before
+    finally:
+        registry.forget([("optimizer", "half")])
+    assert key_of(BASE) == before
+
+
+JOBS = [
+    ["seed=1"],
+    ["seed=2", "optimizer.learning_rate=0.02"],
+    ["seed=2", "optimizer.learning_rate=0.02", "loss.label_smoothing=0.3"],
+    ["seed=2", "optimizer.momentum=0.5", "data.augment.flip=off"],
+    ["seed=1", "model.dropout=0.5"],
+    ["seed=1", "training.duration=4steps"],
+    ["seed=1", "training.seeds=3"],
+    ["seed=5", "training.seeds=3", "optimizer.clip_norm=0.3"],
+    ["seed=1"],
+]
+
+
+def test_jobs_that_share_programs_have_the_numbers_that_they_have_alone(tmp_path):
+    configs = [compose_train([*SIZES, *BASE, "optimizer.clip_norm=1", *job]) for job in JOBS]
+    shared = []
+    for number, config in enumerate(configs):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        train(config, folder)
+        shared.append(losses(read_metrics(folder)))
+    PROGRAMS.keep(0)
+    assert shared == [losses(nnjax.fit(config).history) for config in configs]
+
+
+def losses(records):
+    return [(record["split"], record["step"], record["loss"]) for record in records]
+
+
+def test_the_second_job_lowers_no_program(tmp_path):
+    lowered = []
+    for number in range(3):
+        before, folder = len(LOWERED), tmp_path / str(number)
+        folder.mkdir()
+        train(compose_train([*TINY, f"seed={number}", f"optimizer.learning_rate=0.0{number + 1}"]), folder)
+        lowered.append(LOWERED[before:])
+    assert len(lowered[0]) >= 4
+    assert lowered[1:] == [[], []]
