@@ -97,6 +97,12 @@ def test_no_numbers_break_a_chart(points):
     assert numbers(chart).rows
 
 
+def test_names_longer_than_the_chart_leave_room_for_lines():
+    ticks = [(n, "a_name_of_a_setting_" * 5) for n in range(4)]
+    svg = inline_svg(Chart("loss", "setting", [Line("loss", range(4), [1e300, 2e300, 3e300, 4e300])], ticks=ticks), "names")
+    assert ticks[0][1] in svg
+
+
 def test_points_at_one_place_have_a_row_each():
     chart = Chart("x", "rate", [Line("a", [0.1, 0.1, 1], [5, 6, 7], form="points"), Line("b", [0.1], [8])])
     assert numbers(chart).rows == [("0.1", "5", "8"), ("0.1", "6", ""), ("1", "7", "")]

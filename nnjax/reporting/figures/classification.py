@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import BLACK, GREY, RED, canvas, draw_tile, tiles
+from nnjax.reporting.figures.canvas import BLACK, GREY, RED, canvas, draw_tile, sheet, tiles
 from nnjax.reporting.text import short_names
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def confusion_matrix(labels: NDArray[Any], predictions: NDArray[Any], class_name
     title = f"{right:,} of {total:,} right ({100 * right / max(total, 1):.2f}%)"
     if num_classes <= _MAX_COUNTED:
         side = max(4.2, 0.48 * num_classes + 1.6)
-        with canvas(path, width=side + 0.8, height=side) as figure:
+        with sheet(path, width=side - 0.2, height=side - 0.9) as figure:
             axes = figure.add_subplot()
             _draw_matrix(figure, axes, counts, names, title)
             _write_counts(axes, counts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, canvas, grid_shape, log_scale_if_wide
+from nnjax.reporting.figures.canvas import BLACK, BLUE, GREY, ORANGE, canvas, grid_shape, log_scale_if_wide, sheet
 from nnjax.reporting.text import metric_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def learning_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
         path: the PNG file.
     """
     names = [name for name in ("loss", "accuracy") if any(name in record for record in records)] or ["loss"]
-    with canvas(path, width=5.2 * len(names), height=3.8) as figure:
+    columns, gap = len(names), 0.75
+    with sheet(path, width=4.5 * columns + gap * (columns - 1), height=3.1, columns=columns, gap=gap) as figure:
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             _draw_metric(axes, records, name)
             if name == "accuracy":

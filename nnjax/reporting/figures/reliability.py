@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnjax.reporting.figures.canvas import BLUE, GREY, ORANGE, canvas
+from nnjax.reporting.figures.canvas import BLUE, GREY, ORANGE, sheet
 from nnjax.reporting.text import percent_text, temperature_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def reliability_diagram(calibration: Mapping[str, Any], path: Path) -> None:
         path: the PNG file.
     """
     before, after = (percent_text(calibration[f"ece_{state}"]) for state in ("before", "after"))
-    with canvas(path, width=4.6, height=4.3) as figure:
+    with sheet(path, width=3.9, height=3.4) as figure:
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (5, 1.2)))
         if calibration["fitted_on"]:
