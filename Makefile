@@ -26,7 +26,7 @@ test-all: check  ## As test, and the slow proofs besides
 	$(BIN)/python $(PYTEST) -m "not browser and not node and not engines" $(ARGS)
 
 test-browser: .venv/.installed-browser  ## Use the pages of traces and reports and the drawing page in Chromium (on Debian: apt install chromium poppler-utils), and their scripts in Node
-	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "browser or node" $(ARGS)
+	NNJAX_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n 2 --dist loadscope -m "browser or node" $(ARGS)
 
 test-engines: .venv/.installed-engines  ## Train under Open MPI and Slurm, which it installs where it can (root on Debian)
 	tests/engines/install

@@ -27,7 +27,10 @@ from nnjax.config.shell import shell_word
 from nnjax.data.cache import Decoded
 from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
 from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.data.png_images import decode_together
 from nnjax.data.tfds_folder import INFO, Prepared, open_prepared
+
+_TOGETHER = 1000  # images
 
 VERSIONS: dict[TfdsName, str] = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2", "cifar100": "3.0.2"}
 
@@ -114,11 +117,15 @@ def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
         records = dataset.read(split)
         images = np.empty((len(records), *spec.input_shape), np.uint8)
         labels = np.empty(len(records), np.int32)
+        files: list[bytes] = []  # of the examples before, whose images are decoded together
         for index, record in enumerate(track(records, f"decoding {spec.name} {split}", len(records))):
-            try:
-                images[index], labels[index] = _decode(record, spec)
-            except ValueError as error:
-                raise ValueError(f"example {index} of split {split}: {error}") from error
+            with _named(index, split):
+                file, labels[index] = _decode(record, spec)
+            files.append(file)
+            if len(files) == _TOGETHER or index == len(records) - 1:
+                first = index + 1 - len(files)
+                images[first : index + 1] = _decode_images(files, spec.input_shape, first, split)
+                files = []
         _check_contents(images, labels, split, dataset)
         return Decoded(images, labels, dataset.class_names)
 
@@ -150,8 +157,17 @@ def explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _decode(record: bytes, spec: DatasetSpec) -> tuple[NDArray[np.uint8], int]:
-    """Decodes a `tf.train.Example`.
+@contextmanager
+def _named(index: int, split: SplitName) -> Iterator[None]:
+    """Names the example in a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"example {index} of split {split}: {error}") from error
+
+
+def _decode(record: bytes, spec: DatasetSpec) -> tuple[bytes, int]:
+    """Takes the image file and the label out of a `tf.train.Example`.
 
     Raises:
         ValueError: if its image or label is missing or does not fit the dataset.
@@ -170,7 +186,23 @@ def _decode(record: bytes, spec: DatasetSpec) -> tuple[NDArray[np.uint8], int]:
         raise ValueError(f"{count(len(images), 'image')} and {count(len(labels), 'label')}, where one of each is due")
     if not 0 <= labels[0] < spec.num_outputs:
         raise ValueError(f"its label is {labels[0]}, where {spec.num_outputs} classes are due")
-    return _decode_image(images[0], spec.input_shape), labels[0]
+    return images[0], labels[0]
+
+
+def _decode_images(files: list[bytes], shape: tuple[int, ...], first: int, split: SplitName) -> NDArray[np.uint8]:
+    """Decodes image files, of which the first is that of example number `first`.
+
+    Raises:
+        ValueError: for the first that is damaged or does not fit the dataset.
+    """
+    images = decode_together(files, shape)
+    if images is not None:
+        return images
+    decoded = []
+    for index, file in enumerate(files, start=first):  # JPEG, or to find what is wrong with which
+        with _named(index, split):
+            decoded.append(_decode_image(file, shape))
+    return np.stack(decoded)
 
 
 def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
