@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A file's tests stay together: they share its fixtures.
-PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadscope
+PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadscope --no-loadscope-reorder
 # The browser of `make test-browser`.
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
@@ -47,7 +47,7 @@ test-newest: .venv/.installed  ## Run the tests with the newest versions that py
 	@$(PIP) --python .venv-newest/bin/python install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
 	@.venv-newest/bin/python --version
 	@$(PIP) --python .venv-newest/bin/python list --format freeze | grep -iE '^(jax|jaxlib|flax|optax|orbax-checkpoint|hydra-core|numpy)='
-	.venv-newest/bin/python $(PYTEST) -m "not slow and not node and not engines" $(ARGS)
+	.venv-newest/bin/python $(PYTEST) -m "not node and not engines" $(ARGS)
 
 bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: half an hour, on an idle machine
 	.venv-bench/bin/python -m benchmarks $(ARGS)

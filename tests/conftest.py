@@ -91,6 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         items[:] = [item for item in items if item not in out]
         config.hook.pytest_deselected(items=out)
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)  # the longest first, so that no worker is left with them
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,6 +27,7 @@ def pixels(path):
         return image.size, np.asarray(image.convert("L").resize((60, 30)), float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", drawings.DRAWINGS)
 def test_a_picture_is_up_to_date(made, name):
     kept = DOCS / "images" / name
@@ -44,6 +45,7 @@ def test_no_picture_is_left_from_an_earlier_list():
     assert {path.name for path in (DOCS / "images").glob("00-*")} == set(drawings.DRAWINGS)
 
 
+@pytest.mark.slow
 def test_a_number_of_a_link_changes_the_picture(made, monkeypatch, tmp_path):
     slower = {"nvlink": (36e9, 3.4e-6)}
     link = drawings.link

@@ -2,9 +2,9 @@
 
 decode_together(files, (32, 32, 3))       # [n, 32, 32, 3] uint8, or None
 
-Pillow spends 100 microseconds of Python on a file, whatever its size. A PNG file is a compressed list of rows, each a difference
-from its neighbours or from the row above (ISO/IEC 15948, chapters 9 and 10), so the rows of many files make one tall image, which
-Pillow decodes at once. A row of zeros before each file's own takes the place of the row above its first.
+Pillow spends 100 microseconds of Python on a file, whatever its size. A PNG file is a compressed list of rows, each a
+difference from its neighbours or from the row above (ISO/IEC 15948, chapters 9 and 10), so the rows of many files make one
+tall image, which Pillow decodes at once. A row of zeros before each file's own takes the place of the row above its first.
 """
 
 import io
@@ -28,7 +28,7 @@ def decode_together(files: Sequence[bytes], shape: tuple[int, ...]) -> NDArray[n
         shape: (h, w, c) of each image.
 
     Returns:
-        [n, h, w, c]; None if a file is damaged, has another shape, or holds more than pixels, such as a palette or a gamma value.
+        [n, h, w, c]; None if a file is damaged, has another shape, or holds more than pixels, such as a palette.
     """
     from PIL import Image
 

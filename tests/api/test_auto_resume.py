@@ -45,6 +45,7 @@ def contents(folder):
     return {str(path): (path.lstat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_the_same_command_starts_extends_and_leaves_a_run(job, tmp_path):
     code, out, _ = job()
     assert (code, "completed" in out) == (0, True)
@@ -59,6 +60,7 @@ def test_the_same_command_starts_extends_and_leaves_a_run(job, tmp_path):
     assert job("training.duration=3epochs")[1].startswith("run: complete: 9 steps")
 
 
+@pytest.mark.slow
 def test_another_experiment_is_refused_by_name(job, run):
     before = contents(run)
     code, _, err = job("seed=3", "model.dropout=0.5", "schedule=constant", "report.weights=9", "training.keep=5")
@@ -71,6 +73,7 @@ def test_another_experiment_is_refused_by_name(job, run):
     assert job("model=cnn", "model.hidden=null")[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "first_line"),
     [
@@ -97,6 +100,7 @@ def test_it_needs_a_folder(job, monkeypatch, capsys):
         nnjax.fit(nnjax.compose(*OVERRIDES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["empty", "record", "metrics", "torn config", "no config", "failed"])
 def test_what_a_killed_job_left_starts_anew(job, finished, run, left):
     shutil.rmtree(run / "checkpoints")
@@ -163,6 +167,7 @@ def test_of_two_jobs_at_once_one_works(job, run):
     assert (code, err) == (2, "run: is in use by another process; wait until that ends\n")
 
 
+@pytest.mark.slow
 def test_it_works_from_python_too(tmp_path):
     config = nnjax.compose(*OVERRIDES)
     assert config.resume == "auto"

@@ -11,6 +11,7 @@ def written(config, folder):
     return path.read_text(), nnjax.compose("experiment=best", config_dir=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [

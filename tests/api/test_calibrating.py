@@ -78,6 +78,7 @@ def test_regression_has_none(tiny):
     assert "calibration" not in result.summary
 
 
+@pytest.mark.slow
 def test_several_trials_have_a_temperature_each_and_answer_as_one(tiny):
     result = nnjax.fit(tiny("training.seeds=3", "parallel.devices=2"))
     found, test, validation = result.summary["calibration"], result.dataset.test, result.dataset.validation
@@ -105,6 +106,7 @@ def test_a_signal_ends_the_evaluation_of_the_validation_split(result):
         calibration_of(experiment, state, test, SimpleNamespace(is_overdue=True))
 
 
+@pytest.mark.slow
 def test_an_evaluation_comes_to_the_same(longer, result, tmp_path):
     kept = nnjax.fit(longer, run_dir=tmp_path)
     again = nnjax.load_run(tmp_path)
@@ -114,6 +116,7 @@ def test_an_evaluation_comes_to_the_same(longer, result, tmp_path):
     assert again.summary["calibration"] == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "fitted"), [(1e9, False), (1e-7, True)])
 def test_the_errors_are_of_the_trials_that_answer(tiny, rate, fitted):
     """Not of diverged ones, whose parameters stay finite, and of one learning rate, as in a prediction."""

@@ -19,6 +19,7 @@ def test_it_is_the_config_of_the_command(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [

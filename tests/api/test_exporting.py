@@ -82,6 +82,7 @@ def test_a_file_gives_the_run_s_outputs(name, tmp_path):
     check(result, tmp_path / "model.nnjax")
 
 
+@pytest.mark.slow
 def test_a_trial_without_a_temperature_is_left_out_of_the_file_as_well(tmp_path):
     result = nnjax.fit(nnjax.compose(*TINY, "training.seeds=2", "report.figures=false"))
     kept, _ = result.summary["calibration"]["temperature"]
@@ -102,6 +103,7 @@ def check(result, path):
         np.testing.assert_allclose(model.outputs_of(inputs), expected, rtol=0, atol=1e-6 * largest)
 
 
+@pytest.mark.slow
 def test_a_registered_model_runs_without_its_code(tmp_path, own_registry):
     @dataclass(frozen=True)
     class Odd:
@@ -122,6 +124,7 @@ def test_a_registered_model_runs_without_its_code(tmp_path, own_registry):
     check(nnjax.fit(nnjax.compose("model=odd", *TINY[2:], "report.figures=false")), tmp_path / "odd.nnjax")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calculation", "reason"),
     [

@@ -51,6 +51,7 @@ def stopped(runs, tmp_path):
     return shutil.copytree(runs / "stopped_early", tmp_path / "stopped")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["completed", "stopped_early"])
 @pytest.mark.parametrize(
     "overrides",
@@ -124,6 +125,7 @@ def series(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -164,6 +166,7 @@ def test_a_resume_without_an_intact_checkpoint_changes_nothing(completed):
     assert tree(completed) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", range(5))
 def test_a_kill_between_any_two_writes_leaves_a_run_that_resumes(tiny, runs, tmp_path, write):
     new, again = tmp_path / "new", shutil.copytree(runs / "completed", tmp_path / "again")
@@ -197,6 +200,7 @@ def interrupt_at(patch, number):
     return begun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

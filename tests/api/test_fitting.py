@@ -34,6 +34,7 @@ def assert_same(tree, other):
     jax.tree.map(np.testing.assert_array_equal, tree, other)
 
 
+@pytest.mark.slow
 def test_numbers_are_the_command_s(trained, tiny, tmp_path):
     write_config(tiny(), tmp_path)
     summary = train(tiny(), tmp_path)
@@ -57,6 +58,7 @@ def test_progress_prints(tiny, capsys):
     assert "validation loss" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_folder_is_that_of_a_run(tiny, trained, tmp_path, capfd):
     run = tmp_path / "run"
     result = nnjax.fit(tiny("training.duration=1epochs"), run)
@@ -93,6 +95,7 @@ def process_state():
     }
 
 
+@pytest.mark.slow
 def test_the_process_is_as_before(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(logging.root, "handlers", [])  # a library that logs adds one where there is none
     signal_before = signal.signal(signal.SIGTERM, lambda number, frame: None)
@@ -170,6 +173,7 @@ def test_with_a_folder_a_signal_saves_the_state(tiny, tmp_path, monkeypatch):
         nnjax.load_run(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_a_run_writes_before_its_first_step_is_known_as_such(tiny, tmp_path, monkeypatch):
     """So that a signal removes it, and the same command starts again after a kill."""
     from nnjax.training.runner import ChunkRunner
@@ -191,6 +195,7 @@ def test_what_a_run_writes_before_its_first_step_is_known_as_such(tiny, tmp_path
     assert not copy.exists()
 
 
+@pytest.mark.slow
 def test_in_a_thread(tiny, trained):
     results = []
     threads = [threading.Thread(target=lambda: results.append(nnjax.fit(tiny()))) for _ in range(2)]
@@ -227,6 +232,7 @@ def test_data_read_once_serves_several_trainings(tiny, trained):
         nnjax.fit(nnjax.compose("data=airline", "model=fnn"), dataset=replace(dataset, options=None))
 
 
+@pytest.mark.slow
 def test_data_that_was_read_by_other_options_is_refused(tiny):
     dataset = nnjax.load_data(tiny())
     for override, message in (
@@ -272,6 +278,7 @@ def test_contexts_of_the_caller_s_change_no_number(tiny, trained):
     assert_same(result.params, trained.params)
 
 
+@pytest.mark.slow
 def test_the_best_state_is_kept_in_memory(tiny, tmp_path):
     """A learning rate this high makes training worse: the best state is not the last one."""
     config = tiny("training.test=best", "optimizer.learning_rate=0.3", "training.duration=6epochs", "schedule=constant")
@@ -281,6 +288,7 @@ def test_the_best_state_is_kept_in_memory(tiny, tmp_path):
     assert_same(kept.params, nnjax.load_run(tmp_path, "best").params)
 
 
+@pytest.mark.slow
 def test_a_series():
     result = nnjax.fit(
         nnjax.compose(

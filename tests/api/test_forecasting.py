@@ -46,6 +46,7 @@ def do(folder, out, *overrides):
     return forecast(config, out)
 
 
+@pytest.mark.slow
 def test_the_command_and_the_library_forecast_the_same(folder, tmp_path, capsys):
     found = do(folder, tmp_path, "horizon=6")
     future = nnjax.load_run(folder / "run").forecast(6, paths=800)
@@ -63,6 +64,7 @@ def test_the_command_and_the_library_forecast_the_same(folder, tmp_path, capsys)
         assert line in said
 
 
+@pytest.mark.slow
 def test_a_newer_file_is_forecast_from_its_end_for_its_rows_without_a_value(folder, tmp_path, capsys):
     found = do(folder, tmp_path, f"data.file={folder / 'newer.csv'}", "figures=false")
     assert (found["labels"], found["known"]["last"], found["newer"]) == (MONTHS[52:54], "2024-04", 4)
@@ -74,6 +76,7 @@ def test_a_newer_file_is_forecast_from_its_end_for_its_rows_without_a_value(fold
     assert future.values.tolist() == found["forecast"]
 
 
+@pytest.mark.slow
 def test_rows_that_differ_are_warned_of(folder, tmp_path, capsys):
     (tmp_path / "other.csv").write_text(text(52).replace("2020-03,104", "2020-03,999"))
     do(folder, tmp_path / "out", f"data.file={tmp_path / 'other.csv'}", "figures=false")
@@ -119,6 +122,7 @@ def test_a_season_that_is_too_long_is_refused_as_a_horizon_is(folder, monkeypatc
         nnjax.load_run(folder / "run").forecast()
 
 
+@pytest.mark.slow
 def test_the_library_names_the_command_for_a_file_that_has_grown(folder, tmp_path):
     own = (folder / "own.csv").read_text()
     (folder / "own.csv").write_text(text(50))
@@ -168,6 +172,7 @@ def untested(folder):
     return nnjax.fit(config, out)
 
 
+@pytest.mark.slow
 def test_nothing_held_out_is_nothing_tested(untested, folder):
     assert set(untested.metrics) == {"train"}
     summary = json.loads((folder / "untested" / "summary.json").read_text())
@@ -180,6 +185,7 @@ def test_nothing_held_out_is_nothing_tested(untested, folder):
         untested.evaluate("test")
 
 
+@pytest.mark.slow
 def test_a_run_that_tested_nothing_is_read_forecast_and_complete(untested, folder, tmp_path):
     run = folder / "untested"
     again = nnjax.load_run(run)
@@ -194,6 +200,7 @@ def test_a_run_that_tested_nothing_is_read_forecast_and_complete(untested, folde
         evaluate(config, tmp_path)
 
 
+@pytest.mark.slow
 def test_figures_of_a_run_that_tested_nothing(folder, tmp_path, capsys):
     overrides = [option for option in SERIES if option != "report.figures=false"]
     config = nnjax.compose(

@@ -42,6 +42,7 @@ def run(tiny, tmp_path_factory):
     return folder, nnjax.fit(config, run_dir=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 9, 30])
 def test_outputs_are_those_of_the_run(run, opened, count):
     folder, result = run
@@ -101,6 +102,7 @@ def test_a_summary_without_a_whole_calibration_has_it_fitted_again(run, opened, 
         path.write_text(before)
 
 
+@pytest.mark.slow
 def test_trials_answer_as_one(tiny):
     result = nnjax.fit(tiny("training.seeds=3", "parallel.devices=2"))
     model, inputs = result.model, result.dataset.test.inputs[:5]
@@ -122,6 +124,7 @@ def test_a_diverged_trial_takes_no_part(tiny):
     assert all(np.isfinite(answer.probabilities).all() for answer in model.answer(inputs))
 
 
+@pytest.mark.slow
 def test_trials_of_a_worse_learning_rate_take_no_part(tiny):
     """The mean with networks that learned nothing would be neither."""
     config = tiny(
@@ -134,6 +137,7 @@ def test_trials_of_a_worse_learning_rate_take_no_part(tiny):
     np.testing.assert_allclose(probabilities(model.outputs_of(inputs), from_logits=True), result.predict(inputs)[2:], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("holdout", "source"), [(24, "unseen"), (10, "trained")])
 def test_a_series_goes_on_from_all_its_rows(holdout, source):
     """A file forecasts as the command does: after the held-out rows, with the same errors."""
@@ -147,6 +151,7 @@ def test_a_series_goes_on_from_all_its_rows(holdout, source):
     np.testing.assert_allclose(facts.residuals, future.residuals, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trial_without_a_temperature_or_with_statistics_that_are_not_finite_takes_no_part(tiny):
     result = nnjax.fit(tiny("training.seeds=3", "model.normalization=batch"))
     state, temperatures = result._state, result.summary["calibration"]["temperature"]
@@ -197,6 +202,7 @@ class Table:
         return np.random.default_rng(0).normal(size=self.shape).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "table"), [(("width", "length"), np.asarray(Table())), ((), Table())], ids=["named", "a table"]
 )

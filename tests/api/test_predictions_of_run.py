@@ -30,6 +30,7 @@ def run(tiny, tmp_path_factory):
     return nnjax.fit(tiny("training.seeds=2", "report.figures=false"), folder), folder
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_answers_that_its_accuracies_count(run):
     result, folder = run
     kept, summary = read_predictions(folder), json.loads((folder / "summary.json").read_text())
@@ -49,6 +50,7 @@ def test_the_probabilities_are_those_of_the_network(run):
     assert kept.predicted.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_real_runs_are_compared_by_seed_and_on_their_answers(run, tiny, tmp_path):
     _, folder = run
     nnjax.fit(tiny("model.hidden=[32]", "training.seeds=2", "report.figures=false", "data.limit_train=70"), tmp_path / "other")
@@ -66,6 +68,7 @@ def test_real_runs_are_compared_by_seed_and_on_their_answers(run, tiny, tmp_path
     assert not any("McNemar" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_series_keeps_its_outputs(tmp_path):
     (tmp_path / "s.csv").write_text("a,b\n" + "".join(f"x,{n % 5 + n / 10}\n" for n in range(40)))
     config = nnjax.compose(*SERIES, f"data.file={tmp_path / 's.csv'}", "data.column=b", "data.difference=0")

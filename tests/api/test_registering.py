@@ -45,6 +45,7 @@ def wide(options: Wide, activation, spec, *, rngs, dtype):
     return Network(layers | {"output": nnx.Linear(options.width, spec.num_outputs, rngs=rngs)})
 
 
+@pytest.mark.slow
 def test_a_model_is_chosen_and_checked_as_a_shipped_one(tiny):
     assert nnjax.register_model("wide")(wide) is wide
     words = ("model=wide", "training.duration=1epochs", "data.limit_train=80", "training.global_batch_size=24")
@@ -82,6 +83,7 @@ def test_a_cell_may_run_twice():
     assert nnjax.compose("model=own").model == config.model
 
 
+@pytest.mark.slow
 def test_a_loss_an_optimizer_and_an_activation(tiny):
     @dataclass(frozen=True)
     class Focal:
@@ -139,6 +141,7 @@ def test_a_registered_loss_may_decide_by_its_numbers(tiny):
     assert np.isfinite(result.evaluate("test")["loss"])
 
 
+@pytest.mark.slow
 def test_a_registered_optimizer_has_what_all_have(tiny):
     @nnjax.register_optimizer("plain")
     def plain(options: Nothing, learning_rate):
@@ -170,6 +173,7 @@ def halves(count, shift=0.0):
     return x, (x[:, 0] > shift).astype(int)
 
 
+@pytest.mark.slow
 def test_a_dataset(tiny):
     @dataclass(frozen=True)
     class Halves:
@@ -216,6 +220,7 @@ def test_a_dataset_of_values_and_one_of_images():
 X, Y = np.zeros((4, 3)), np.array([0, 1, 0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
@@ -373,6 +378,7 @@ class Swish:
     beta: float = 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("register", "overrides"),
     [

@@ -95,6 +95,7 @@ def test_it_shows_what_it_is(trained):
     assert trained.params["output"]["kernel"].shape == (8, 10)
 
 
+@pytest.mark.slow
 def test_several_trials(tiny):
     result = nnjax.fit(tiny("training.seeds=3"))
     outputs = result.predict(result.dataset.test.inputs[:2])
@@ -120,6 +121,7 @@ def test_probabilities_of_a_classifier_trained_on_squares(tiny):
     np.testing.assert_allclose(result.predict(result.dataset.test.inputs[:4]).sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_is_read_back(tiny, tmp_path):
     result = nnjax.fit(tiny("training.keep=2", "training.checkpoint_every=1epochs"), tmp_path)
     loaded = nnjax.load_run(tmp_path)

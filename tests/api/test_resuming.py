@@ -76,6 +76,7 @@ def assert_same_end(folder, other):
         assert read_summary(folder)[key] == read_summary(other)[key]
 
 
+@pytest.mark.slow
 def test_a_longer_run_tests_the_best_of_all_sessions(run, longer):
     resume(run)
     assert_same_end(run, longer)
@@ -101,6 +102,7 @@ def test_a_damaged_checkpoint_is_refused_for_reading_and_passed_over_by_a_resume
     assert_same_end(run, longer)
 
 
+@pytest.mark.slow
 def test_a_lost_best_checkpoint_is_said_and_noted(tiny, tmp_path):
     options = ("training.keep=1", "training.stop.patience=1", "optimizer.learning_rate=0.3", "training.duration=30epochs")
     nnjax.fit(tiny(*OPTIONS, *options), tmp_path)
@@ -114,6 +116,7 @@ def test_a_lost_best_checkpoint_is_said_and_noted(tiny, tmp_path):
     assert (lost["step"], lost["best_left"]) == (best.step, last.step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["gone", "torn", "gap"])
 def test_metrics_are_repaired(run, longer, damage):
     path = run / "metrics.jsonl"
@@ -139,6 +142,7 @@ def csv(folder, last=18):
     return folder / "numbers.csv"
 
 
+@pytest.mark.slow
 def test_other_data_is_refused_and_another_place_is_not(tmp_path):
     run, moved = tmp_path / "run", csv(tmp_path / "moved")
     nnjax.fit(nnjax.compose(*SERIES, "data.validation=0.2", f"data.file={csv(tmp_path / 'first')}"), run)
@@ -178,6 +182,7 @@ def test_the_checkpoint_of_another_run_is_refused(run, tiny, tmp_path):
             nnjax.load_run(run, which)
 
 
+@pytest.mark.slow
 def test_a_run_of_version_0_2_is_read_and_resumed(run, longer):
     for entry in list_checkpoints(run / "checkpoints").entries:
         saved = read_checkpoint(entry.path)

@@ -38,6 +38,7 @@ def text_of(folder):
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_has_the_summarys_numbers(run):
     summary, text = read_summary(run), text_of(run)
     assert f"{100 * summary['test']['accuracy']:.2f}%" in text
@@ -81,12 +82,14 @@ def test_without_figures_there_is_no_page_unless_it_is_asked_for(tiny, tmp_path)
     assert "figures" not in read_summary(tmp_path / "run")["seconds"]
 
 
+@pytest.mark.slow
 def test_with_figures_there_is_one(tiny, tmp_path):
     nnjax.fit(nnjax.compose("model=two_neuron", "training.duration=2steps"), tmp_path / "run")
     assert ">Weights</h2>" in text_of(tmp_path / "run")
     assert (tmp_path / "run/figures/weights.png").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_leaves_one(tiny, tmp_path):
     words = ("optimizer=sgd", "loss=mse", "optimizer.learning_rate=1e9", "training.evaluate_every=1step")
     with pytest.raises(DivergedError):
@@ -97,6 +100,7 @@ def test_a_run_that_diverged_leaves_one(tiny, tmp_path):
     assert "Missing here" not in text
 
 
+@pytest.mark.slow
 def test_a_series_and_several_trials(tmp_path):
     file = tmp_path / "sales.csv"
     rows = "\n".join(f"{2000 + n // 12}-{n % 12 + 1:02},{100 + n + 10 * (n % 12)}" for n in range(40))
@@ -122,6 +126,7 @@ def test_a_refused_resume_leaves_the_page_as_it_is(run, tmp_path):
     assert tree(copy) == before
 
 
+@pytest.mark.slow
 def test_a_resumed_run_leaves_a_new_one(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run")
     nnjax.fit(nnjax.compose(f"resume='{copy}'", "training.duration=3epochs", *PAGE), copy)
@@ -131,6 +136,7 @@ def test_a_resumed_run_leaves_a_new_one(run, tmp_path):
     assert "becomes another network" not in text_of(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["preempted", "no ink", "not wanted"])
 def test_the_page_of_an_earlier_session_does_not_outlive_its_result(run, tmp_path, monkeypatch, how):
     def fail(*_):
@@ -153,6 +159,7 @@ class Pairs:
     pass
 
 
+@pytest.mark.slow
 def test_options_that_python_code_registered_are_named(own_registry, tmp_path):
     @nnjax.register_dataset("pairs")
     def pairs(options: Pairs):
@@ -184,6 +191,7 @@ def test_a_test_whose_parts_were_not_written_is_named(run, tmp_path):
     assert "report.json lacks classes and mistakes" in run_facts(copy).problems[0]
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_made_costs_nothing_else(tiny, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no ink")
@@ -195,6 +203,7 @@ def test_a_page_that_cannot_be_made_costs_nothing_else(tiny, tmp_path, monkeypat
     assert read_summary(tmp_path / "run")["test"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["summary.json", "metrics.jsonl", "config.yaml", "report.json"])
 @pytest.mark.parametrize("content", [None, "{", "[]\n[]\n"])
 def test_a_damaged_folder_is_a_page_with_fewer_parts(run, tmp_path, name, content):

@@ -129,6 +129,7 @@ def test_tags_and_notes(project, call):
     assert read_labels(project / "outputs/train/2026-11-23/b").notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "line"),
     [

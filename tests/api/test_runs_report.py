@@ -95,6 +95,7 @@ def test_the_curves_are_those_of_the_best_settings(tmp_path):
     assert curves.blocks[-1].text == "The best 12 of 14 settings."
 
 
+@pytest.mark.slow
 def test_a_thousand_jobs_stay_below_a_megabyte(tmp_path):
     records = [record(n, 0.5 + 0.0004 * n, hidden=n + 1) for n in range(1000)]
     write_page(tmp_path / "page.html", runs_page("Sweep", records, refuse=False))

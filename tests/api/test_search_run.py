@@ -41,6 +41,7 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_search_leaves_its_trials_and_the_best_setting(found):
     folder, summary = found
     assert json.loads((folder / "summary.json").read_text()) == json.loads(json.dumps(summary))
@@ -60,6 +61,7 @@ def test_a_search_leaves_its_trials_and_the_best_setting(found):
     assert not (folder / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_search_that_other_code_goes_on_with_says_so(tmp_path, monkeypatch, capsys):
     searched(tmp_path / "one", "search.trials=1", "search.generation=1", "search.rates=1")
     assert "the code has changed" not in capsys.readouterr().out
@@ -71,6 +73,7 @@ def test_a_search_that_other_code_goes_on_with_says_so(tmp_path, monkeypatch, ca
     assert "warning: the code has changed since this search began: trials of different code are compared" in printed
 
 
+@pytest.mark.slow
 def test_it_is_the_same_search_a_second_time(found, tmp_path):
     folder, summary = found
     again = searched(tmp_path / "again")
@@ -80,6 +83,7 @@ def test_it_is_the_same_search_a_second_time(found, tmp_path):
     assert strip(rows_of(tmp_path / "again")) == strip(rows_of(folder))
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_from_the_folder(tmp_path, capsys):
     searched(tmp_path / "one", "search.trials=2", "search.generation=1", "search.rates=1", "report.figures=false")
     worker = tmp_path / "one/workers/now"
@@ -135,6 +139,7 @@ def test_a_file_of_the_user_s_names_the_ranges(tmp_path):
     assert (config.search.trials, config.search.space[0].key) == (3, "model.dropout")
 
 
+@pytest.mark.slow
 def test_several_objectives_keep_the_trials_that_no_other_one_beats(tmp_path):
     space = "search.space=[{key: model.hidden, choices: [[2],[8],[64]]}]"
     overrides = ("search.objectives=[error,parameters]", "search.pruner=none", "search.sampler=grid", "search.rates=1")

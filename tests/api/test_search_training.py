@@ -38,6 +38,7 @@ def train(dataset, *asked, overrides=(), report=lambda number, evaluation, value
     return dict(trainer.train([Asked(number, values) for number, values in enumerate(asked)], report))
 
 
+@pytest.mark.slow
 def test_a_trial_is_the_training_of_its_config(dataset, tiny):
     reports = []
     found = train(dataset, settings(0.02, hidden="[12]"), report=lambda *said: reports.append(said))[0]
@@ -52,6 +53,7 @@ def test_a_trial_is_the_training_of_its_config(dataset, tiny):
     assert reports[-1][2] == found.values[0]
 
 
+@pytest.mark.slow
 def test_trials_that_differ_in_the_learning_rate_are_trained_in_one_program_with_the_same_results(dataset):
     rates = (0.001, 0.01, 0.05)
     together = train(dataset, *(settings(rate) for rate in rates), settings(0.01, hidden="[12]"), settings(0.01))
@@ -68,6 +70,7 @@ def test_what_a_program_of_several_cannot_do_is_trained_one_by_one(dataset):
     assert [outcome.about["together"] for outcome in found.values()] == [1, 1]
 
 
+@pytest.mark.slow
 def test_each_setting_is_the_mean_over_its_seeds(dataset):
     several = train(dataset, settings(0.01), settings(0.02), overrides=("training.seeds=2",))
     for number, rate in enumerate((0.01, 0.02)):
@@ -81,6 +84,7 @@ def test_the_test_split_is_not_there(dataset):
     assert train(dataset, settings())[0].values == train(poisoned, settings())[0].values
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_pruned_ends_and_one_beside_it_does_not(dataset):
     overrides = ("training.duration=4epochs",)
     found = train(dataset, settings(), overrides=overrides, report=lambda number, evaluation, value: evaluation == 2)[0]
@@ -103,6 +107,7 @@ def test_a_trial_is_not_pruned_at_its_end(dataset):
     assert found.status == "completed"
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_is_said_to(dataset):
     overrides = ("optimizer=sgd", "optimizer.momentum=0", "optimizer.nesterov=false", "activation=identity", "loss=mse")
     overrides = (*overrides, "search.objectives=[loss]", "model.output_activation=identity")
@@ -129,6 +134,7 @@ def test_the_best_evaluation_counts_where_the_best_would_be_tested(dataset):
     assert found.values == (min(metrics),)
 
 
+@pytest.mark.slow
 def test_what_jax_keeps_of_earlier_trials_is_freed(dataset, monkeypatch):
     monkeypatch.setattr(kept_programs, "MOST", 2)
     monkeypatch.setattr(kept_programs, "_trainings", [0])

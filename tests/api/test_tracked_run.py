@@ -34,6 +34,7 @@ def kinds_of(store):
     return [call[0] for call in calls_of(store)]
 
 
+@pytest.mark.slow
 def test_config_metrics_figures_checkpoints_and_status_reach_each_tracker(tiny, fakes, tmp_path, capsys):
     run, both = tmp_path / "run", ("report.trackers=[wandb,mlflow]", "report.tensorboard=off")
     threads = threading.active_count()
@@ -66,6 +67,7 @@ def test_config_metrics_figures_checkpoints_and_status_reach_each_tracker(tiny, 
     assert all(f"{name}: {run / name} (open it)" in said for name in ("wandb", "mlflow"))
 
 
+@pytest.mark.slow
 def test_each_trial_has_its_name(tiny, fakes, tmp_path):
     nnjax.fit(tiny(*PLAIN, "training.seeds=2", "training.duration=1epochs", "report.tracking.checkpoint=copy"), tmp_path)
     calls = calls_of(tmp_path / "wandb")
@@ -83,6 +85,7 @@ def test_each_trial_has_its_name(tiny, fakes, tmp_path):
     assert ["checkpoint", "checkpoints", True] in calls
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_same_run(tiny, fakes, tmp_path, monkeypatch):
     from nnjax.training.runner import ChunkRunner
 
@@ -105,6 +108,7 @@ def test_a_resumed_run_is_the_same_run(tiny, fakes, tmp_path, monkeypatch):
     assert [end[1] for end in ends] == ["preempted", "completed"]
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_is_closed_as_diverged(tiny, fakes, tmp_path):
     with pytest.raises(nnjax.DivergedError):
         nnjax.fit(tiny(*PLAIN, "optimizer=sgd", "optimizer.learning_rate=1e30"), tmp_path)
@@ -113,6 +117,7 @@ def test_a_run_that_diverged_is_closed_as_diverged(tiny, fakes, tmp_path):
     assert "training loss became" in summary["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["Failing", "Dying", "Rude", "Missing"])
 def test_a_tracker_that_fails_changes_nothing(tiny, trained, fakes, tmp_path, capsys, kind):
     fakes["wandb"] = f"fake_trackers:{kind}"
@@ -125,6 +130,7 @@ def test_a_tracker_that_fails_changes_nothing(tiny, trained, fakes, tmp_path, ca
     assert kinds_of(tmp_path / "mlflow")[-1] == "finish"
 
 
+@pytest.mark.slow
 def test_a_resume_that_is_refused_reaches_no_tracker(tiny, fakes, tmp_path):
     nnjax.fit(tiny(*PLAIN), tmp_path)
     before = calls_of(tmp_path / "wandb")
@@ -147,6 +153,7 @@ def test_without_a_folder_no_tracker_is_started(tiny, fakes, tmp_path, monkeypat
     assert "report.trackers: a training without a folder writes to no tracker" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_which_trackers_a_run_has(tiny, fakes, monkeypatch):
     def names(there, *overrides):
         monkeypatch.setattr(tracked_run, "find_spec", lambda name: "here" if there else None)

@@ -31,6 +31,7 @@ def losses(trainer):
     return [loss for _, _, loss in trainer.curve(STEPS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_nnjax_and_plain_jax_do_the_same_work(name, tmp_path):
     inputs = inputs_of(SMALL[name], tmp_path)
@@ -45,6 +46,7 @@ def test_pytorch_does_the_same_work(name, tmp_path):
     np.testing.assert_allclose(losses(CONTESTANTS["torch"].make(inputs, **options)), losses(PlainJax(inputs)), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_other_work_is_seen(tmp_path):
     inputs = inputs_of(SMALL["fnn"], tmp_path)
     same, other = losses(Ours(inputs)), losses(Ours(inputs, ["optimizer.learning_rate=0.0015"]))

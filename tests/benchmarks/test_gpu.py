@@ -19,6 +19,7 @@ def test_networks_that_are_compared_can_be_composed(name):
     compose_train([*gpu._PARITY[name], f"debug.max_steps={gpu._STEPS}", "training.evaluate_every=1step", "parallel.devices=1"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize(
     ("experiment", "data"),

@@ -76,6 +76,7 @@ def test_no_module_imports_itself_through_others() -> None:
     assert cycle_of(edges) == []
 
 
+@pytest.mark.slow
 def test_imports_in_functions_that_close_a_cycle_are_few_and_known() -> None:
     """They hide a cycle: one that has a reason is listed here."""
     edges = graph()

@@ -309,6 +309,7 @@ BAD_PAIRS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("choices", "changes", "first_line"), BAD_PAIRS)
 def test_a_bad_pair_is_named_and_nothing_else(
     values_of: Values, choices: str, changes: dict[str, Any], first_line: str
@@ -366,6 +367,7 @@ def test_a_pair_that_goes_together_passes(values_of: Values, choices: str, chang
     check_config(parse(TrainConfig, values_of(choices, changes)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choice",
     [

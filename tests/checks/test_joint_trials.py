@@ -23,6 +23,7 @@ def test_learning_rates_are_one_program():
     assert joint.words == ("seed=0", "training.vary.learning_rate=[0.1,0.001,2]")
 
 
+@pytest.mark.slow
 def test_every_rate_with_every_seed_is_one_program_with_the_same_trials():
     pairs = list(product((0.1, 0.3), (5, 6, 7)))
     (joint,) = joint_trials(configs(*[[f"optimizer.learning_rate={rate}", f"seed={seed}"] for rate, seed in pairs]))
@@ -30,6 +31,7 @@ def test_every_rate_with_every_seed_is_one_program_with_the_same_trials():
     assert {(trial.learning_rate, trial.seed) for trial in together} == set(pairs)
 
 
+@pytest.mark.slow
 def test_groups_are_told_apart_by_everything_else():
     jobs = configs(*[[f"model={model}", f"seed={seed}"] for model in ("fnn", "cnn") for seed in range(4)], common=())
     jobs[1] = None  # it cannot run
@@ -37,6 +39,7 @@ def test_groups_are_told_apart_by_everything_else():
     assert [joint.jobs for joint in found] == [(4, 5, 6, 7), (8, 9, 10)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("jobs", "common"),
     [

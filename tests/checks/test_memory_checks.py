@@ -65,6 +65,7 @@ TOO_LARGE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("overrides", "first"), TOO_LARGE)
 def test_what_cannot_fit_is_refused_by_the_value_that_takes_most(overrides, first):
     line, *rest = refusal(*shlex.split(overrides)).splitlines()
@@ -88,6 +89,7 @@ FITS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", FITS)
 def test_what_may_fit_is_let_through(overrides):
     compose_train(overrides.split())

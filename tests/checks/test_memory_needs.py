@@ -32,6 +32,7 @@ def part(need, name):
     return sum(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_what_is_shipped_fits_a_small_machine(experiment):
     largest = max(need.total for need in needs(f"experiment={experiment}", machine=Machine("cpu", 1, RUNTIME)).values())

@@ -99,6 +99,7 @@ def spec_of(shape):
     return DatasetSpec("made", shape, "float32", "classification", 4, 8, 0, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @settings(max_examples=20)
 @given(data=st.data())
@@ -111,6 +112,7 @@ def test_counts_are_those_of_the_network(name, data):
     assert sum(layer.times * layer.state for layer in layers) == num_params(nnx.state(network, nnx.Not(nnx.Param)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "below"),
     [
@@ -154,6 +156,7 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["model=fnn model.normalization=layer", "model=airbench model.widths=[4,6]"])
 @pytest.mark.parametrize("overrides", OPTIMIZERS)
 def test_an_optimizer_remembers_as_much(overrides, model):

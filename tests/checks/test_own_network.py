@@ -52,6 +52,7 @@ NETWORKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "said"), NETWORKS)
 def test_a_slip_in_a_layer_is_named(first, said):
     assert said in error_of(layers(first), "data.inputs=[[1,2,3]]", TARGETS)[0]
@@ -105,6 +106,7 @@ CLASSES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "targets", "said"), CLASSES)
 def test_a_slip_in_the_classes_is_named(classes, targets, said):
     assert error_of(LAYERS, THREE, f"data.classes={classes}", f"data.targets={targets}")[0].startswith(said)

@@ -56,6 +56,7 @@ def steps_down(boundaries: tuple[int, ...], factor: float) -> Line:
     return lambda k: factor ** sum(k >= boundary for boundary in boundaries)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
@@ -76,12 +77,14 @@ def test_a_schedule_is_its_formula_at_every_step(overrides: tuple[str, ...], lin
     np.testing.assert_allclose(found, [line(k) for k in range(120)], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", ["schedule=cosine", "schedule=warmup_cosine", "schedule=onecycle schedule.start=0"])
 @pytest.mark.parametrize("epochs", [1, 6])
 def test_no_step_is_wasted(overrides: str, epochs: int) -> None:
     assert (rates(config_of(*overrides.split(), epochs=epochs), epochs * PER_EPOCH) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
@@ -109,6 +112,7 @@ def test_a_restart_begins_anew_with_its_own_warm_up() -> None:
     np.testing.assert_allclose(rates(config, 120), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_chain_of_holds_and_restarts_has_one_past() -> None:
     """As a run is made longer again and again, every config has the steps before as they were."""
     chain: list[tuple[int, tuple[str, ...]]] = [

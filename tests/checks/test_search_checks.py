@@ -27,6 +27,7 @@ def test_what_goes_together():
         check_search(search(*overrides))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "message"),
     [
@@ -66,6 +67,7 @@ def test_a_range_that_is_refused(item, message):
     assert str(caught.value).startswith(f"search.space.0.{message}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

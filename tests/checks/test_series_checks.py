@@ -116,6 +116,7 @@ AIRLINE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("overrides", "message"), AIRLINE)
 def test_what_does_not_fit_the_airline_series_is_a_mistake_in_the_config(overrides, message):
     with pytest.raises(IncompatibleError) as raised:

@@ -11,6 +11,7 @@ def config_of(*overrides):
     return compose_config("trace", list(overrides), TraceConfig)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

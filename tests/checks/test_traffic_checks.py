@@ -13,6 +13,7 @@ def compose(*overrides):
     return compose_config("traffic", list(overrides), TrafficConfig)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "devices"),
     [

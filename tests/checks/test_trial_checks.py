@@ -33,6 +33,7 @@ def test_there_are_as_many_as_are_counted_and_no_two_are_alike(seeds, rates):
     assert len(set(trials(config))) == len(trials(config)) == num_trials(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

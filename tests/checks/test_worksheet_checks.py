@@ -7,6 +7,7 @@ from nnjax.config.errors import ConfigError
 from nnjax.config.worksheet_options import WorksheetConfig
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

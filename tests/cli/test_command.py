@@ -119,6 +119,7 @@ def folders(project: Path, pattern: str) -> list[Path]:
     return sorted(path.parent for path in (project / "outputs").glob(f"{pattern}/config.yaml"))
 
 
+@pytest.mark.slow
 def test_a_run_has_its_folder_below_the_project(project: Path, start: Run) -> None:
     result = start("model=fnn", "training.duration=3epochs", cwd="elsewhere")
     assert (result.returncode, result.stdout, result.stderr) == (0, "task fnn 0\n", "")
@@ -129,6 +130,7 @@ def test_a_run_has_its_folder_below_the_project(project: Path, start: Run) -> No
     assert read_config(TrainConfig, folder) == compose_train(["model=fnn", "training.duration=3epochs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "first_line"),
     [
@@ -194,6 +196,7 @@ def test_a_mistake_ends_with_2_before_anything_is_made(
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", ["config.yaml", "0_seed-1/config.yaml", "0_seed-1/.hydra/outcome.json"])
 @pytest.mark.parametrize(("mode", "flags"), [("run", []), ("sweep", ["-m", "seed=1,2"])])
 def test_a_folder_that_holds_a_run_is_left_alone(
@@ -217,6 +220,7 @@ def test_a_folder_that_holds_a_run_is_left_alone(
     assert (tmp_path / "own" / held).read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_mistake_is_said_without_a_traceback(project: Path, start: Run) -> None:
     result = start("++optimizer.lr=1")
     first_line = "optimizer.lr=1: unknown key; did you mean optimizer.learning_rate? (set on the command line)"
@@ -224,6 +228,7 @@ def test_a_mistake_is_said_without_a_traceback(project: Path, start: Run) -> Non
     assert not (project / "outputs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "code", "said"), [(11, 3, "mnist: not found\ntwo ways out\n"), (13, 1, "unlucky"), (17, 130, "")]
 )
@@ -237,6 +242,7 @@ def test_what_a_task_raises_becomes_the_exit_code_and_keeps_the_folder(
     assert len(folders(project, "train/*/*")) == 1
 
 
+@pytest.mark.slow
 def test_help_pages_make_nothing(project: Path, run: Run, start: Run) -> None:
     shown = run("--help", "model=fnn")
     assert "*fnn" in shown.stdout
@@ -261,6 +267,7 @@ def test_help_pages_make_nothing(project: Path, run: Run, start: Run) -> None:
     assert not (project / "outputs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["seed=1"], ["--help"], ["--explain", "seed"], ["optimizer.lr=1"], ["data=textbook"]])
 def test_nothing_heavy_is_loaded(project: Path, start: Run, arguments: list[str]) -> None:
     loaded = 'import atexit; atexit.register(lambda: print(sorted({"jax", "numpy"} & sys.modules.keys())))'
@@ -268,6 +275,7 @@ def test_nothing_heavy_is_loaded(project: Path, start: Run, arguments: list[str]
     assert start(*arguments).stdout.endswith("[]\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argument", ["--help", "seed=19"])
 def test_a_reader_may_leave(project: Path, start: Run, argument: str) -> None:
     verb = shlex.join([sys.executable, str(project / "verb.py"), argument])
@@ -283,6 +291,7 @@ def test_a_reader_may_leave(project: Path, start: Run, argument: str) -> None:
 LONG = "a" * 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "key", "reason"),
     [
@@ -318,6 +327,7 @@ def test_a_path_that_the_system_refuses_is_a_line(project: Path, run: Run, argum
     assert (len(result.stderr.splitlines()), result.stdout) == (1, "")
 
 
+@pytest.mark.slow
 def test_a_folder_with_letters_beyond_ascii_needs_no_quotes_of_hydra(project: Path, run: Run) -> None:
     result = run("hydra.run.dir=café (é, ü)", "seed=4")
     assert (result.returncode, result.stderr) == (0, "")
@@ -327,6 +337,7 @@ def test_a_folder_with_letters_beyond_ascii_needs_no_quotes_of_hydra(project: Pa
     assert len(list((project / "日本").glob("*/config.yaml"))) == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_takes_such_paths_too(project: Path, run: Run) -> None:
     for name in ("ü one", "it's two"):
         assert run(f"hydra.run.dir={name}").returncode == 0
@@ -341,6 +352,7 @@ def test_a_folder_of_ones_own_is_respected(project: Path, run: Run) -> None:
     assert not (project / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_below_home_is_no_folder_named_tilde(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(project / "home"))  # a shell replaces no ~ in hydra.run.dir=~/own
     assert run("hydra.run.dir=~/own").returncode == run("-m", "seed=1,2", "hydra.sweep.dir=~/several").returncode == 0
@@ -370,6 +382,7 @@ def test_an_evaluation_has_its_folder_too(project: Path, run: Run) -> None:
     assert len(folders(project, "evaluate/*/*")) == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_what_can_run_and_tells_of_all(project: Path, run: Run) -> None:
     result = run("model=fnn,cnn", "-m", "--keep-going", "data=textbook,digits", "seed=13,1", "training.global_batch_size=1")
     assert result.returncode == 1
@@ -396,6 +409,7 @@ def test_a_preempted_sweep_stops(project: Path, run: Run) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_tells_what_it_has(project: Path, start: Run) -> None:
     result = start("-m", "seed=1,17")
     assert result.returncode == 128 + signal.SIGINT
@@ -411,6 +425,7 @@ def test_a_sweep_may_stand_in_a_file_and_name_what_a_list_leaves_out(project: Pa
     assert "job 1 seed=4 experiment=seeds model.blocks.0.kernel=5 0 None 4.5" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["-m"], ["hydra.mode=MULTIRUN"], ["++hydra.mode=MULTIRUN"], ["-m", "hydra.mode=MULTIRUN"]]
 )
@@ -424,6 +439,7 @@ def test_a_sweep_may_be_asked_for_in_several_ways(project: Path, run: Run, argum
     assert (project / "own/multirun.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_needs_asking_for_is_told(project: Path, run: Run) -> None:
     text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 3,4\n"
     (project / "conf/experiment/seeds.yaml").write_text(text)
@@ -449,6 +465,7 @@ def test_an_experiments_sweep_is_swept_over_and_single_on_request(project: Path,
     assert "job " not in run("experiment=learning_rates", "hydra.mode=RUN").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "code"), [("1,11", 3), ("11,11", 3), ("13,1", 1), ("11,13", 1), ("11,15,1", 75), ("1,2", 0)])
 def test_a_sweep_exits_as_its_jobs_did(project: Path, run: Run, seeds: str, code: int) -> None:
     assert run("-m", f"seed={seeds}").returncode == code
@@ -474,6 +491,7 @@ def test_a_sweep_of_reruns(project: Path, run: Run) -> None:
     assert "job 1 rerun=own seed=6 0 None 6.5\n" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) -> None:
     run("model=fnn", "seed=4")
     (folder,) = folders(project, "train/*/*")
@@ -517,6 +535,7 @@ def test_a_run_is_resumed_in_its_folder_as_what_it_was(project: Path, run: Run) 
     assert f"{name}/config.yaml" in shown
 
 
+@pytest.mark.slow
 def test_a_run_is_made_again_with_changes(project: Path, run: Run) -> None:
     run(
         "training.stop={patience: 3}", "model.blocks=[{features: 4}, {features: 5}]", "model.dense=[]", "hydra.run.dir='a=b, c'"
@@ -555,6 +574,7 @@ def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
         claim(tmp_path / "file/run", "hydra.sweep.dir")
 
 
+@pytest.mark.slow
 def test_two_processes_never_work_in_a_folder(project: Path, start: Run) -> None:
     start("seed=4")
     (folder,) = folders(project, "train/*/*")

@@ -17,6 +17,7 @@ from nnjax.config.schema import PrepareConfig, TrainConfig
 VERBS = sorted(path.stem for path in conf_dir().glob("*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
@@ -50,6 +51,7 @@ def test_a_verb_offers_what_it_takes_and_no_more() -> None:
     assert candidates("compare", CompareConfig, "compare outputs/a outputs/b format=la") == ["format=latex"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_answers(verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Also those that read their words before Hydra does."""
@@ -92,6 +94,7 @@ def in_bash(*lines: str) -> list[str]:
     return subprocess.run(words, cwd=project_root(), check=True, capture_output=True, text=True).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_bash_completes_each_form_of_a_command() -> None:
     python = sys.executable
     assert in_bash(
@@ -117,6 +120,7 @@ def test_bash_completes_each_form_of_a_command() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_bash_forgets_it() -> None:
     program = (
         f"complete -W mine python\n"

@@ -88,6 +88,7 @@ def message(overrides: list[str], *directories: Path, verb: str = "train", schem
     return str(caught.value).splitlines()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes(option: str) -> None:
     group, _, name = option.partition("=")
@@ -102,6 +103,7 @@ def test_every_option_composes(option: str) -> None:
 PREPARED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [option.partition("=")[2] for option in OPTIONS if option.startswith("data=")])
 def test_a_dataset_of_tfds_can_be_prepared_and_no_other(data: str) -> None:
     shown = help_text(compose("prepare", []), PrepareConfig, "nnjax prepare")
@@ -119,6 +121,7 @@ def test_every_root_file_has_a_schema_here() -> None:
     assert compose_config("prepare", [], PrepareConfig).archives is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ROOTS)
 def test_the_help_of_every_verb_fits_a_narrow_terminal(verb: str) -> None:
     lines = help_text(compose(verb, []), ROOTS[verb], f"python -m experiments.{verb}").splitlines()
@@ -150,6 +153,7 @@ def test_values_that_do_not_go_together_are_told_apart() -> None:
         compose_train(["model=cnn", "data=textbook"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "+", "++"])
 def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
     assert message([f"{prefix}optimizer.lr=1"]) == (
@@ -158,6 +162,7 @@ def test_an_unknown_key_is_refused_from_every_side(prefix: str) -> None:
     assert message([f"{prefix}trainig.duration=5epochs"]).startswith("trainig.duration=5epochs: unknown key; did you mean")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
@@ -234,6 +239,7 @@ def test_a_sweep_may_be_over_json() -> None:
     assert [[layer.size for layer in model.layers] for model in found if isinstance(model, Neurons)] == [[2, 1], [3, 1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -293,6 +299,7 @@ BAD_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "line"), list(zip(BAD_FILES, (3, 3, 3, 3, 3, 3, 2, 5), strict=True)))
 def test_a_mistake_in_a_file_is_named_and_located(folder: Path, name: str, line: int) -> None:
     text, expected = BAD_FILES[name]

@@ -50,6 +50,7 @@ def test_a_link_to_a_run_is_fine(run: Path) -> None:
     assert find_run(str(run.parent / "link"), "resume", NO_ORIGINS) == run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*sorted(FILES), "rank-3.log", *sorted(FOLDERS), ".hydra/sessions.json", "figures/a.png", "checkpoints/9"]
 )

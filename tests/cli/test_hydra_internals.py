@@ -39,6 +39,7 @@ def hydra_modules_of(path):
         yield from (name for name in names if name.split(".")[0] == "hydra")
 
 
+@pytest.mark.slow
 def test_only_one_module_imports_what_is_private_in_hydra():
     taken = {(path.relative_to(ROOT).as_posix(), name) for path in OTHERS for name in hydra_modules_of(path)}
     assert any(name == "hydra.types" for _, name in taken)  # the search finds imports

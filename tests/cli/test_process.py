@@ -153,6 +153,7 @@ end_process(unread(0, "--help") if sys.argv[1:] else 0, "lasting")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 @pytest.mark.parametrize("flags", ["-m lasting", "-W error lasting.py"])
 @pytest.mark.parametrize(

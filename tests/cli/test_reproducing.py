@@ -21,12 +21,14 @@ def words_of(config):
     return shlex.split(words[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_the_command_of_every_experiment_trains_the_same(experiment):
     config = compose_train([f"experiment={experiment}"])
     assert config_hash(compose_train(words_of(config))) == config_hash(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
@@ -69,6 +71,7 @@ def words_of_mapping(values):
     return shlex.split(command_of(told_apart(values)))[3:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sales.csv", "a b.csv", '$HOME\'s "x".csv', "1e5", "1_000", "[x],{y}.csv", "a=b", "no"])
 def test_a_series_of_ones_own_has_its_command(tmp_path, monkeypatch, name):
     """`data.file` has no default; and no name of a file is read as anything but a name."""

@@ -66,6 +66,7 @@ def test_a_longer_schedule_jumps_and_says_so(tmp_path: Path) -> None:
     assert "nothing more is learnt" in notice[notice.index("    training.planned=3epochs") + 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration", ["6epochs", "100steps", "5000examples"])
 @pytest.mark.parametrize("schedule", ["cosine schedule.final=0.1", "warmup_cosine", "onecycle", "step"])
 def test_what_is_offered_leaves_the_past_what_it_was(tmp_path: Path, schedule: str, duration: str) -> None:
@@ -83,6 +84,7 @@ def test_what_is_offered_leaves_the_past_what_it_was(tmp_path: Path, schedule: s
         assert run.hash() == config_hash(run.config)
 
 
+@pytest.mark.slow
 def test_a_chain_of_longer_and_longer_runs_is_offered_what_keeps_all_of_it(tmp_path: Path) -> None:
     run = fake(tmp_path, "schedule=onecycle", "schedule.final=0.2")
     chosen: list[str] = []

@@ -92,6 +92,7 @@ def test_data_that_never_ends_is_not_read(tmp_path: Path, key: str) -> None:
     assert read_earlier(own, "rerun", tmp_path)[0]["data"][key] == str(tmp_path / "pipe")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -175,6 +176,7 @@ KEYS = sorted(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=TRIALS, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys=st.lists(st.sampled_from(KEYS) | st.text(max_size=12), min_size=1, max_size=3), value=VALUES)
 @example(keys=["training"], value={"stop": [1]})

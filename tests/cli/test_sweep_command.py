@@ -97,6 +97,7 @@ def sweeps(tmp_path, monkeypatch):
     return Sweeps(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_one_bad_job_stops_the_sweep_before_the_first_starts(sweeps):
     assert sweeps.start("model=fnn,cnn", "data=textbook,digits", "seed=1,2") == 2
     lines = sweeps.err.splitlines()
@@ -119,6 +120,7 @@ def test_keeping_going_needs_a_sweep(sweeps, monkeypatch):
     assert (end.value.code, err.getvalue()) == (2, "--keep-going: counts in a sweep only; add -m\n")
 
 
+@pytest.mark.slow
 def test_a_sweep_resumes_what_was_stopped_and_keeps_what_is_finished(sweeps):
     sweeps.faults = {2: "preempted", 1: "diverged", 0: "failed"}
     assert sweeps.start("model=fnn", "seed=3,1,0,2,4") == 75
@@ -140,6 +142,7 @@ def test_a_sweep_resumes_what_was_stopped_and_keeps_what_is_finished(sweeps):
     assert len(sweeps.results) == 5
 
 
+@pytest.mark.slow
 def test_a_job_that_was_killed_is_not_what_it_was_before(sweeps):
     sweeps.faults = {1: "failed"}
     sweeps.start("model=fnn", "seed=1,2")
@@ -152,6 +155,7 @@ def test_a_job_that_was_killed_is_not_what_it_was_before(sweeps):
     assert sweeps.ran == [(1, True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["code", "data", "config"])
 def test_a_finished_job_whose_code_or_data_have_changed_is_trained_anew_beside_it(what, sweeps, monkeypatch):
     sweeps.start("model=fnn", "seed=1,2")
@@ -175,6 +179,7 @@ def test_a_finished_job_whose_code_or_data_have_changed_is_trained_anew_beside_i
     assert len(sweeps.results) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["preempted", "killed", "torn"])
 def test_a_job_is_not_half_of_one_code_and_half_of_another(fault, sweeps, monkeypatch):
     """A checkpoint of other code is left as it is; so is a result whose outcome is not there to tell its code."""
@@ -192,6 +197,7 @@ def test_a_job_is_not_half_of_one_code_and_half_of_another(fault, sweeps, monkey
     assert sweeps.ran == []
 
 
+@pytest.mark.slow
 def test_a_half_trained_job_whose_data_have_changed_is_trained_anew(sweeps):
     sweeps.faults = {2: "preempted"}
     sweeps.start("model=fnn", "seed=1,2")
@@ -201,6 +207,7 @@ def test_a_half_trained_job_whose_data_have_changed_is_trained_anew(sweeps):
     assert "job 1: its data have changed since its checkpoint; it is trained anew" in sweeps.err
 
 
+@pytest.mark.slow
 def test_a_job_that_never_began_starts_whatever_the_code_was(sweeps, monkeypatch):
     sweeps.faults = {1: "preempted"}
     sweeps.start("model=fnn", "seed=1,2")
@@ -211,6 +218,7 @@ def test_a_job_that_never_began_starts_whatever_the_code_was(sweeps, monkeypatch
     assert sweeps.job(1).name == "1_model-fnn_seed-2"
 
 
+@pytest.mark.slow
 def test_a_report_setting_or_a_faster_disk_is_no_other_experiment(sweeps):
     """`config_hash` leaves out what does not change the numbers."""
     sweeps.start("model=fnn", "seed=1,2", "report.figures=false")
@@ -220,6 +228,7 @@ def test_a_report_setting_or_a_faster_disk_is_no_other_experiment(sweeps):
     assert sweeps.ran == []
 
 
+@pytest.mark.slow
 def test_a_job_keeps_its_number_where_its_values_depend_on_it(sweeps):
     sweeps.faults = {2: "preempted"}
     assert sweeps.start("model=fnn", "seed=${hydra:job.num}", "data.validation=0.1,0.2,0.3,0.4") == 75
@@ -228,6 +237,7 @@ def test_a_job_keeps_its_number_where_its_values_depend_on_it(sweeps):
     assert sweeps.ran == [(2, True), (3, False)]
 
 
+@pytest.mark.slow
 def test_a_bad_job_fails_alone_in_the_resumed_sweep_too(sweeps):
     sweeps.faults = {1: "preempted"}
     assert sweeps.start("--keep-going", "data=textbook,digits", "seed=1,2") == 75
@@ -237,6 +247,7 @@ def test_a_bad_job_fails_alone_in_the_resumed_sweep_too(sweeps):
     assert sweeps.states == ["config error", "config error", "completed", "completed"]
 
 
+@pytest.mark.slow
 def test_a_resume_may_leave_jobs_out_that_cannot_run_any_more(sweeps):
     sweeps.start("model=fnn", "seed=1,2")
     path = sweeps.folder / "one" / SWEEP_FILE
@@ -249,6 +260,7 @@ def test_a_resume_may_leave_jobs_out_that_cannot_run_any_more(sweeps):
     assert sweeps.states == ["config error", "completed"]
 
 
+@pytest.mark.slow
 def test_a_sweep_with_a_folder_of_configs_asks_for_it_again(sweeps, tmp_path):
     own = tmp_path / "own"
     (own / "experiment").mkdir(parents=True)
@@ -264,6 +276,7 @@ def test_a_sweep_with_a_folder_of_configs_asks_for_it_again(sweeps, tmp_path):
     assert sweeps.ran == [(7, True), (7, False)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -278,6 +291,7 @@ def test_a_resumed_sweep_stays_what_it_was(argument, message, sweeps):
     assert sweeps.err.startswith(message)
 
 
+@pytest.mark.slow
 def test_a_sweep_is_resumed_by_one_process(sweeps):
     sweeps.start("model=fnn", "seed=1,2")
     with locked(sweeps.folder / "one"):
@@ -285,6 +299,7 @@ def test_a_sweep_is_resumed_by_one_process(sweeps):
     assert "is in use by another process; wait until that ends" in sweeps.err
 
 
+@pytest.mark.slow
 def test_what_is_no_sweep_is_not_resumed(sweeps):
     sweeps.start("model=fnn", "seed=1,2")
     path = sweeps.folder / "one" / SWEEP_FILE

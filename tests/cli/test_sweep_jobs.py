@@ -57,6 +57,7 @@ def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., J
     return launched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -96,6 +97,7 @@ def test_a_shuffle_keeps_all_values(values: str) -> None:
     assert sorted(jobs_of(f"seed={values}")) == [(f"seed={seed}",) for seed in range(1, 5)]
 
 
+@pytest.mark.slow
 def test_a_glob_knows_what_an_option_is(tmp_path: Path) -> None:
     (tmp_path / "optimizer/inner.yaml").mkdir(parents=True)
     (tmp_path / "data/mine").mkdir(parents=True)
@@ -120,6 +122,7 @@ def test_sweeps_stand_among_other_values() -> None:
     assert jobs_of("seed=range(2),7") == [("seed=0",), ("seed=1",), ("seed=7",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -165,6 +168,7 @@ def test_several_values_need_a_sweep(override: str) -> None:
     assert refusal(override, mode=RunMode.RUN).startswith(f"{override}: several values for one key; add -m")
 
 
+@pytest.mark.slow
 def test_an_outer_sweep_keeps_the_sweep_of_an_experiment() -> None:
     steps = [(f"step_size={step}", "experiment=learning_rates") for step in STEPS]
     assert jobs_of("experiment=learning_rates,textbook") == [*steps, ("experiment=textbook",)]
@@ -178,6 +182,7 @@ def test_an_outer_sweep_keeps_the_sweep_of_an_experiment() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["learning_rates", "learning_rates,textbook"])
 @pytest.mark.parametrize("steps", ["large", "small,large", "++step_size"])
 def test_the_command_line_replaces_the_sweep_of_a_file_and_says_so(experiment: str, steps: str) -> None:
@@ -210,6 +215,7 @@ def test_sweeps_of_files_are_combined_and_may_nest(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -228,6 +234,7 @@ def test_a_mistake_in_the_sweep_of_a_file_is_located(tmp_path: Path, values: str
     assert str(error.value).endswith("experiment/wrong.yaml:5)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "key"), [("sweep: {dir: mine}", "sweep.dir=mine"), ("sweeper: {max_batch_size: 2}", "sweeper.max_batch_size=2")]
 )

@@ -25,6 +25,7 @@ def test_each_job_has_a_folder() -> None:
     assert [job.folder for job in planned("seed=3,4", "hydra.sweep.subdir=a/${seed}")] == ["a/3", "a/4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
@@ -58,6 +59,7 @@ def test_an_earlier_run_is_not_written_over(tmp_path: Path) -> None:
         check_unused(jobs, tmp_path)
 
 
+@pytest.mark.slow
 def test_jobs_that_are_alike_are_told() -> None:
     told: list[str] = []
     assert len(planned("seed=0,1,0", told=told)) == 3

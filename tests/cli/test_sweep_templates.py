@@ -21,6 +21,7 @@ def facts(single, number):
     return folder, values, whole, single.overrides, hydra["overrides"], hydra["job"], hydra["runtime"]["choices"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -66,6 +67,7 @@ def test_a_sweep_over_values_is_composed_once(monkeypatch):
     assert len(calls) == 1  # the models' files set values of their own group only
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

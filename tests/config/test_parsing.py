@@ -328,6 +328,7 @@ def strategy(annotation: Any) -> st.SearchStrategy[Any]:
     return st.floats(allow_nan=False, allow_infinity=False) if annotation is float else plain[annotation]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", [TrainConfig, EvaluateConfig, PrepareConfig])
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())

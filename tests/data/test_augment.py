@@ -38,6 +38,7 @@ def twin(images, keys, options):
     return np.stack(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
 @pytest.mark.parametrize("shape", [(32, 32), (9, 14)])
 @pytest.mark.parametrize(

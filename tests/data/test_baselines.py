@@ -108,6 +108,7 @@ def test_statsmodels_that_fails_is_done_without(own_cache_folder, monkeypatch):
     assert not own_cache_folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"forecast": [1, 2, 3], "checksum": "x"}', '{"forecast": 5}'])
 def test_a_damaged_forecast_is_fitted_again(own_cache_folder, content):
     first = smoothing.smoothed(SALES, 12, 3, "add")

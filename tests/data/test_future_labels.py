@@ -101,6 +101,7 @@ def test_four_weeks_are_no_month():
     assert future_labels(labels[:3], 1) == ["2024-03-29"]
 
 
+@pytest.mark.slow
 def test_dates_end_with_the_year_9999():
     with pytest.raises(
         DataError, match=r"^horizon: 100,000 rows, 1 month apart, go beyond the year 9999; at most 95,712 rows follow"

@@ -258,6 +258,7 @@ def test_a_place_that_is_not_there(refused, column):
     )
 
 
+@pytest.mark.slow
 def test_a_column_by_its_place_on_the_command_line(tmp_path):
     (tmp_path / "my.csv").write_text(
         table("month,sales", [(f"{y}-{m:02}", v) for (y, m), v in zip(MONTHS, VALUES, strict=True)])

@@ -71,6 +71,7 @@ def test_a_pipe_is_read_once(tmp_path):
     writer.join()
 
 
+@pytest.mark.slow
 def test_a_long_file_is_read_once_and_takes_little_memory(tmp_path):
     rows = 60_000
     path = tmp_path / "long.csv"

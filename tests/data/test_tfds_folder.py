@@ -354,6 +354,7 @@ def label(*values):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
@@ -415,6 +416,7 @@ def test_on_train(folder):
     write(folder, "test", [records[index] for index in chosen])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "split"), [(permuted_labels, "train"), (changed_pixel, "test"), (test_on_train, "test")])
 def test_other_examples_than_the_archives_held_are_refused(change, split, folder):
     change(folder)

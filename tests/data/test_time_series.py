@@ -98,6 +98,7 @@ def test_validation_is_the_end_of_the_training_part():
     np.testing.assert_array_equal(cut.test.inputs, whole.test.inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", CHANGES)
 @given(place=st.integers(0, 23), factor=st.sampled_from([0.01, 1.5, 1000]))
 def test_held_out_values_touch_nothing_but_the_test_windows_that_follow(tmp_path_factory, changes, place, factor):

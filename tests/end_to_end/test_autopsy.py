@@ -43,6 +43,7 @@ def exploded(tmp_path_factory):
     return folder, printed
 
 
+@pytest.mark.slow
 def test_a_run_says_how_to_explain_it(exploded):
     folder, printed = exploded
     assert f"python -m experiments.autopsy run={folder}" in printed.stdout
@@ -50,6 +51,7 @@ def test_a_run_says_how_to_explain_it(exploded):
     assert summary_of(folder)["diverged"] == "diverged"
 
 
+@pytest.mark.slow
 def test_too_high_a_rate_is_seen_in_the_norms(exploded):
     folder, _ = exploded
     said, found = autopsy(folder)
@@ -60,6 +62,7 @@ def test_too_high_a_rate_is_seen_in_the_norms(exploded):
     assert [row["step"] for row in found["course"]][-1] == found["step"]
 
 
+@pytest.mark.slow
 def test_the_script_repeats_it(exploded):
     folder, _ = exploded
     if not (folder / "autopsy").exists():
@@ -134,6 +137,7 @@ def log_of_zero(options: LogOfZero, outputs, targets):
 """
 
 
+@pytest.mark.slow
 def test_a_registered_loss_with_a_logarithm_of_zero(tmp_path):
     plugin = tmp_path / "my_loss.py"
     plugin.write_text(PLUGIN)
@@ -148,6 +152,7 @@ def test_a_registered_loss_with_a_logarithm_of_zero(tmp_path):
     assert "my_loss.py:15 (log_of_zero)" in cause["place"]
 
 
+@pytest.mark.slow
 def test_the_first_of_several_trials_is_kept_and_the_others_go_on(tmp_path):
     folder = tmp_path / "run"
     diverged(folder, "training.vary.learning_rate=[0.01,1e30,0.1]", "training.duration=3epochs", code=0)
@@ -159,6 +164,7 @@ def test_the_first_of_several_trials_is_kept_and_the_others_go_on(tmp_path):
     assert found["cause"] is not None
 
 
+@pytest.mark.slow
 def test_a_validation_loss_that_is_not_finite(tmp_path, monkeypatch):
     """Inputs of the validation split that overflow, in a network whose training is finite."""
     from nnjax.data import load as loading
@@ -180,12 +186,14 @@ def test_a_validation_loss_that_is_not_finite(tmp_path, monkeypatch):
     assert (found["split"], found["cause"]["layer"]) == ("validation", "dense_1")
 
 
+@pytest.mark.slow
 def test_a_strict_run_keeps_its_step_too(tmp_path):
     folder = tmp_path / "run"
     diverged(folder, "debug=strict", "parallel.devices=1", "optimizer.learning_rate=1e30")
     assert autopsy(folder)[1]["is_repeated"]
 
 
+@pytest.mark.slow
 def test_bfloat16_overflows_where_it_says(tmp_path):
     folder = tmp_path / "run"
     diverged(folder, "training.precision=bfloat16", "optimizer.learning_rate=1e25", "loss=mse")

@@ -64,6 +64,7 @@ def test_the_overshoot_of_page_7():
     assert [round(output - 1, 3) for output in outputs(found)] == [-0.196, 0.017]
 
 
+@pytest.mark.slow
 def test_larger_rates_of_page_7():
     said(
         "07-second-iteration",
@@ -87,6 +88,7 @@ def test_larger_rates_of_page_7():
             assert outputs(found)[2] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "sentence"),
     [

@@ -17,12 +17,14 @@ from nnjax.data.load import load
 from nnjax.training.optimizers import make_optimizer
 
 
+@pytest.mark.slow
 def test_a_weight_of_0_of_page_1():
     said("01-neuron", "A weight of 0 unplugs its input.")
     (first, second) = (run("neuron", "weights=[0,0.2,0.3]", f"inputs=[{x},0.1,0.4]").stdout for x in (0.2, -7))
     assert re.search(r"^ z .*", first, re.MULTILINE)[0].split()[-1] == re.search(r"^ z .*", second, re.MULTILINE)[0].split()[-1]
 
 
+@pytest.mark.slow
 def test_the_activations_of_page_2():
     said(
         "02-activations",
@@ -43,6 +45,7 @@ def test_the_activations_of_page_2():
     assert [at("sigmoid", z) for z in (-1000, 0, 1000)] == [0, 0.5, 1]
 
 
+@pytest.mark.slow
 def test_what_repairs_relus_flat_half_on_page_2():
     said("02-activations", "the activations that were invented to repair relu's flat half")
     names = "leaky_relu,elu,gelu,silu,softplus"
@@ -51,6 +54,7 @@ def test_what_repairs_relus_flat_half_on_page_2():
     assert all(float(slope.replace("−", "-")) != 0 for slope in slopes)
 
 
+@pytest.mark.slow
 def test_layers_without_an_activation_of_page_2_are_one():
     said("02-activations", "Without an activation, a stack of layers would be no more than one layer: sums of sums are sums.")
     at = [
@@ -61,6 +65,7 @@ def test_layers_without_an_activation_of_page_2_are_one():
     assert steps == pytest.approx([0.4 * 0.1 * 5] * 3)  # a straight line, whose slope is the product of the weights
 
 
+@pytest.mark.slow
 def test_the_reasons_for_the_error_of_page_4():
     said(
         "04-error",
@@ -87,6 +92,7 @@ def test_the_reasons_for_the_error_of_page_4():
     assert value(whole, "E") == pytest.approx(sum((t - y) ** 2 / 2 for t, y in zip((1, 2), ends, strict=True)))
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_of_page_3():
     said(
         "03-forward-pass",
@@ -117,6 +123,7 @@ def test_the_same_new_weights_of_page_6():
     assert value(added, "w_a1") == pytest.approx(0.109408)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf/optimizer").glob("*.yaml")))
 def test_who_adds_of_page_6(name):
     said("06-update", "Here only `optimizer=textbook` adds, all other optimizers subtract")
@@ -142,6 +149,7 @@ def test_a_rate_that_falls_of_page_7():
     assert max(map(abs, away[-5:])) < 0.001 < min(map(abs, away[:4]))
 
 
+@pytest.mark.slow
 def test_the_last_numbers_of_page_7(tmp_path):
     said(
         "07-second-iteration",
@@ -160,6 +168,7 @@ def test_the_last_numbers_of_page_7(tmp_path):
     assert [round(ratio, 3) for ratio in ratios.values()] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_what_is_sent_of_page_8(tmp_path):
     said(
         "08-two-devices",

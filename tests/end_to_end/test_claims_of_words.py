@@ -129,6 +129,7 @@ def predicted(printed):
     return float(found[1]) * units[found[2]], float(found[3]) * units[found[4]]
 
 
+@pytest.mark.slow
 def test_the_steps_of_the_table_at_the_top(steps):
     said(
         WORDS,
@@ -159,6 +160,7 @@ def test_what_to_try_next(steps):
     assert each / flat == pytest.approx(6, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", list(rows("dataset")), ids=lambda row: row[0])
 def test_datasets(row):
     words, train, test, an_input, answers = row

@@ -44,6 +44,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_is_what_its_config_says(trained, tmp_path):
     said = start("train", *TRAIN, f"hydra.run.dir={tmp_path / 'run'}", **HOSTILE)
     assert results(tmp_path / "run") == results(trained)
@@ -89,6 +90,7 @@ def debug_nans():
     jax.config.update("jax_debug_nans", False)
 
 
+@pytest.mark.slow
 def test_a_number_that_jax_finds_ends_as_a_divergence(debug_nans, tmp_path):
     diverging = ["optimizer=sgd", "optimizer.learning_rate=1e30", "report.figures=false"]
     said = run("train", *TRAIN, *diverging, f"hydra.run.dir={tmp_path / 'run'}", check=4, JAX_DEBUG_NANS="1")
@@ -114,6 +116,7 @@ def test_a_training_does_not_hang_on_its_console(trained, tmp_path, streams):
     assert "results" in (tmp_path / "run/train.log").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="names are bytes elsewhere")
 def test_a_name_that_the_terminal_cannot_show_comes_back_from_the_shell(tmp_path):
     folder = tmp_path / "caf\u00e9 \u65e5"

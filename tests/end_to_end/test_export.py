@@ -50,6 +50,7 @@ def test_another_place_and_platform(folder):
     assert found == pytest.approx(result.model.outputs_of(inputs), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "code", "message"),
     [

@@ -29,6 +29,7 @@ def project(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_rows_without_a_value_are_forecast(project, tmp_path):
     result = run("forecast", "run=run", f"hydra.run.dir={tmp_path}", cwd=project)
     with (tmp_path / "forecast.csv").open(newline="") as file:
@@ -57,6 +58,7 @@ def test_a_newer_file_is_gone_on_from_its_end(project, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_rows_may_be_added_to_the_file_of_the_training(tmp_path):
     (tmp_path / "my.csv").write_text(text(ROWS))
     run("train", *SMALL, "data.file=my.csv", "hydra.run.dir=run", cwd=tmp_path)
@@ -98,12 +100,14 @@ def test_a_mistake_ends_with_one_line(project, tmp_path, words, code, message):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_of_pictures_has_no_future(tmp_path):
     run("train", "model=fnn", "debug=fast", f"hydra.run.dir={tmp_path / 'run'}")
     refused = run("forecast", f"run={tmp_path / 'run'}", f"hydra.run.dir={tmp_path / 'out'}", check=2)
     assert "was trained on data=digits, which is no series" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_run_on_all_rows_is_swept_resumed_and_forecast(project, tmp_path):
     words = [*SMALL, "data.file=my.csv", "data.holdout=0"]
     swept = run("train", "-m", *words, "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}", cwd=project)

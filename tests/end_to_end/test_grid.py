@@ -95,6 +95,7 @@ def test_takes_a_step(model, data, sharding, made, tmp_path, monkeypatch):
     assert experiment.evaluate(result.state, experiment.dataset.test).count == len(experiment.dataset.test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "data"), sorted(IMPOSSIBLE))
 def test_is_refused(model, data):
     with pytest.raises(IncompatibleError, match=f"model={model}"):

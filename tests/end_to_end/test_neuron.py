@@ -14,6 +14,7 @@ def rows(text):
     return {" ".join(line.split()) for line in text.splitlines()}
 
 
+@pytest.mark.slow
 def test_neuron_a_term_by_term(tmp_path):
     text = neuron(tmp_path).stdout
     assert {
@@ -35,6 +36,7 @@ def test_neuron_a_term_by_term(tmp_path):
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"activations.png", "activations.svg"}
 
 
+@pytest.mark.slow
 def test_the_activations_at_a_given_z(tmp_path):
     text = neuron(tmp_path, "neuron.z=3.02", f"neuron.draw=[{NINE}]", "activation=leaky_relu").stdout
     assert "neuron.z is set: inputs, weights and bias are not used" in text
@@ -60,6 +62,7 @@ def test_inputs_that_are_all_zero_show_what_the_bias_is_for(tmp_path):
     assert summary["z"] == -0.6
 
 
+@pytest.mark.slow
 def test_a_z_far_out(tmp_path):
     neuron(tmp_path, "neuron.z=-1000", f"neuron.draw=[{NINE}]")
     for row in summary_of(tmp_path)["activations"]:

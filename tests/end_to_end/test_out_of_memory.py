@@ -34,6 +34,7 @@ def finished(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_takes_what_was_counted_and_not_twice_as_much(finished):
     config = compose_train(LARGE)
     needs = memory_needs(config, dataset_spec(config.data), Machine("cpu", 1, RUNTIME))
@@ -48,6 +49,7 @@ def test_what_cannot_fit_makes_no_folder(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "arguments", "key"),
     [
@@ -75,12 +77,14 @@ def test_memory_that_runs_out_ends_a_run_with_a_line_and_not_in_a_hang(tmp_path,
     assert summary_of(tmp_path / "x")["error"].startswith("out of memory: ")
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_process_is_seen():
     done = train_within(6 * GB, "data=synthetic", "data.num_train=100000000", "training.duration=1epoch")
     assert done.returncode == 2
     assert "its limit (ulimit -v) leaves this process" in done.stderr.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_an_evaluation_has_a_limit_of_its_own(finished, tmp_path):
     refused = run("evaluate", f"run={finished}", "memory_limit=220MB", f"hydra.run.dir={tmp_path / 'a'}", check=2)
     first = refused.stderr.splitlines()[0]
@@ -89,6 +93,7 @@ def test_an_evaluation_has_a_limit_of_its_own(finished, tmp_path):
     run("evaluate", f"run={finished}", "memory_limit=1GB", f"hydra.run.dir={tmp_path / 'b'}")
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_fit_stops_a_sweep_or_costs_that_job_alone(tmp_path):
     arguments = ["model=fnn", "model.hidden=[8],[2000000000]", "training.duration=20steps", "report.figures=false"]
     stopped = run("train", "-m", *arguments, f"hydra.sweep.dir={tmp_path / 'x'}", check=2)

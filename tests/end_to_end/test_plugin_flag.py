@@ -17,6 +17,7 @@ def folder(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_run_notes_its_plugin(folder):
     (noted,) = json.loads((folder / "run/.hydra/plugins.json").read_text())
     assert (noted["file"], noted["options"]) == ("my_models.py", ["model=residual"])
@@ -24,6 +25,7 @@ def test_a_run_notes_its_plugin(folder):
     assert summary_of(folder / "run")["model"] == "residual"
 
 
+@pytest.mark.slow
 def test_it_is_measured_and_resumed_with_the_flag_only(folder):
     for verb, key in (("evaluate", "run"), ("train", "resume")):
         refused = run(verb, f"{key}={folder}/run", cwd=folder, check=2)
@@ -35,6 +37,7 @@ def test_it_is_measured_and_resumed_with_the_flag_only(folder):
     assert summary_of(folder / "run")["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_its_page_is_written_without_the_flag_and_has_its_command_with_it(folder):
     run("report", f"run={folder}/run", f"hydra.run.dir={folder}/without", cwd=folder)
     text = (folder / "without/report.html").read_text(encoding="utf-8")
@@ -67,6 +70,7 @@ def test_a_sweep(folder):
     assert params[0] < params[1]
 
 
+@pytest.mark.slow
 def test_a_sweep_over_it_is_evaluated_and_resumed_with_the_flag_only(folder):
     words = ("-m", *QUICK[:1], "model.width=4,8", *QUICK[2:], f"hydra.sweep.dir={folder}/checked")
     (folder / "wrong.py").write_text(PLUGIN.replace("spec.num_outputs", "3"))
@@ -86,6 +90,7 @@ def test_a_sweep_over_it_is_evaluated_and_resumed_with_the_flag_only(folder):
     assert "job 0: the code has changed since its result; it is trained anew, in " in changed.stderr
 
 
+@pytest.mark.slow
 def test_its_options_are_searched(folder):
     plugin = ("--plugin", "my_models.py")
     space = "search.space=[{key: model.depth, low: 1, high: 2},{key: optimizer.learning_rate, low: 1e-3, high: 0.1, log: true}]"

@@ -47,6 +47,7 @@ def predict(folder, *words, check=0, name="out"):
     return run("predict", f"run={folder}/run", *words, f"hydra.run.dir={folder}/{name}", cwd=folder, check=check)
 
 
+@pytest.mark.slow
 def test_a_picture_is_answered_with_the_networks_probability(folder, tmp_path):
     shown = predict(folder, "image=scans/0.png", name=f"{tmp_path.name}_one").stdout
     answer = nnjax.load_run(folder / "run").answer(folder / "scans/0.png")
@@ -97,6 +98,7 @@ def test_a_picture_on_standard_input(folder, tmp_path, monkeypatch):
     assert json.loads(line)["source"] == "standard input"
 
 
+@pytest.mark.slow
 def test_each_picture_is_explained(folder, tmp_path):
     (folder / "twice").mkdir()
     for name in ("one.png", "one.jpg"):
@@ -134,6 +136,7 @@ def test_a_run_that_is_not_there(tmp_path):
     assert re.fullmatch(line, refused.stderr), refused.stderr
 
 
+@pytest.mark.slow
 def test_rows_of_numbers(tmp_path, monkeypatch):
     vectors = ["data=synthetic", "data.input_shape=[3]", "data.outputs=2", "data.num_train=100", "data.num_test=20"]
     short = ["model=fnn", "model.hidden=[4]", "training.duration=1epoch", "report.figures=false"]
@@ -155,6 +158,7 @@ def test_rows_of_numbers(tmp_path, monkeypatch):
     assert refused.stderr.endswith("takes rows of numbers (3); give rows=FILE.csv\n")
 
 
+@pytest.mark.slow
 def test_the_next_value_of_a_series(tmp_path):
     sales = [100 + 3 * month + 20 * (month % 12 == 11) for month in range(60)]
     (tmp_path / "my.csv").write_text("sales\n" + "".join(f"{value}\n" for value in sales))
@@ -169,6 +173,7 @@ def test_the_next_value_of_a_series(tmp_path):
     assert record["values"] == [pytest.approx(first, rel=1e-5)]
 
 
+@pytest.mark.slow
 def test_the_next_month_of_a_dated_series_and_rows_that_are_out_of_order(tmp_path):
     short = ["model=rnn", "data=airline", "training.duration=2epochs", "report.figures=false"]
     run("train", *short, "hydra.run.dir=run", cwd=tmp_path)

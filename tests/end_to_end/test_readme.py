@@ -73,6 +73,7 @@ def test_a_plugin_is_one_short_file():
     assert len(PLUGIN.splitlines()) <= 30
 
 
+@pytest.mark.slow
 def test_the_lines_from_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(compile(FROM_PYTHON, "docs/python.md", "exec"), {})
@@ -111,6 +112,7 @@ def test_of_a_sweeps_seeds_two_are_enough():
     assert [two_seeds(word) for word in words] == ["seed=range(100,102)", "seed=0,1", "seed=0,1", *words[3:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", list(parameters()))
 def test_command(line, inside):
     python, module, verb, *arguments = shlex.split(line)
@@ -166,6 +168,7 @@ def strip_marks(lines):
     return "".join(f"{line[1:]}\n" for line in lines.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "line"),
     [

@@ -36,6 +36,7 @@ def report(folder, *words, check=0):
     return done, page.read_text(encoding="utf-8") if page.exists() else ""
 
 
+@pytest.mark.slow
 def test_a_run_without_parts_is_tested_again(folder):
     done, text = report(folder, f"run={folder / 'run'}")
     assert f"Written to {folder / 'out' / 'report.html'}" in done.stdout
@@ -44,6 +45,7 @@ def test_a_run_without_parts_is_tested_again(folder):
     assert not list((folder / "run").glob("report.*"))  # the run's folder stays as it was
 
 
+@pytest.mark.slow
 def test_without_a_test_the_page_has_what_the_folder_holds(folder):
     _, text = report(folder, f"run={folder / 'run'}", "measure=false")
     assert "Confusion matrix" not in text
@@ -51,6 +53,7 @@ def test_without_a_test_the_page_has_what_the_folder_holds(folder):
     assert "The run has no report.json" in text
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_is_said(folder, tmp_path):
     copy = shutil.copytree(folder / "run", tmp_path / "run")
     shutil.rmtree(copy / "checkpoints")

@@ -25,6 +25,7 @@ def tried(folder, *names):
     return [tuple(row[name] for name in (names or (RATE, "model.dropout", "status", "error"))) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_search_and_what_it_found(tmp_path):
     folder = tmp_path / "search"
     printed = run("search", *SMALL, "search.trials=3", f"hydra.run.dir={folder}").stdout
@@ -47,6 +48,7 @@ def test_a_search_and_what_it_found(tmp_path):
     assert summary_of(folder)["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_what_a_resume_may_not_change_is_named(tmp_path):
     folder = tmp_path / "search"
     run("search", *SMALL, "search.trials=1", f"hydra.run.dir={folder}")

@@ -61,6 +61,7 @@ def test_the_airline_forecasts_of_the_readme_beside_those_without_a_network(tmp_
         assert list(next(csv.reader(file)))[-4:] == list(expected)
 
 
+@pytest.mark.slow
 def test_a_persons_own_file_from_their_own_folder(tmp_path):
     (tmp_path / "my.csv").write_text(FILE)
     run("train", *SMALL, "hydra.run.dir=run", "data.validation=0.2", cwd=tmp_path)
@@ -80,6 +81,7 @@ def test_a_persons_own_file_from_their_own_folder(tmp_path):
     assert sum(map(abs, errors)) / 24 == pytest.approx(summary["forecast"]["mae"])
 
 
+@pytest.mark.slow
 def test_a_file_that_runs_backwards_is_sorted_on_request(tmp_path):
     header, *rows = FILE.replace("-", "M").splitlines()
     (tmp_path / "my.csv").write_text(FILE)
@@ -130,6 +132,7 @@ def test_a_mistake_in_the_file_ends_with_3_and_one_line_that_says_where(tmp_path
     assert list(tmp_path.iterdir()) == [tmp_path / "my.csv"]
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_file_is_told_before_anything_heavy_is_loaded(tmp_path):
     (tmp_path / "my.csv").write_text("sales\n1\nx\n3\n")
     loaded = 'import atexit, sys; atexit.register(lambda: print(sorted({"jax", "flax", "matplotlib"} & sys.modules.keys())))'
@@ -140,6 +143,7 @@ def test_a_mistake_in_the_file_is_told_before_anything_heavy_is_loaded(tmp_path)
     assert result.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_a_file_that_moved_is_named_to_a_resumed_run(tmp_path):
     (tmp_path / "my.csv").write_text(FILE)
     first = run("train", *SMALL, "hydra.run.dir=run", "report.figures=false", cwd=tmp_path)

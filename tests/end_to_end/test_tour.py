@@ -49,6 +49,7 @@ def commands(with_output):
             yield pytest.param(command, parts, id=f"{min(parts)}: {command}".encode("ascii", "replace").decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "parts"), list(commands(with_output=True)))
 def test_output(command, parts, tmp_path):
     verb, *arguments = words(command)

@@ -21,6 +21,7 @@ def squeezed(text):
     return {" ".join(line.split()) for line in text.splitlines()}
 
 
+@pytest.mark.slow
 def test_the_chapter(tmp_path):
     text = run("trace", f"hydra.run.dir={tmp_path}", COLUMNS="120").stdout
     assert {
@@ -65,6 +66,7 @@ def test_where_there_is_no_browser_the_trace_says_so(tmp_path, monkeypatch, caps
     assert "no browser" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own(tmp_path):
     run(
         "trace",
@@ -97,6 +99,7 @@ def commands_of_the_errata():
     return sorted({line.strip() for block in blocks for line in block.splitlines()} - {"python -m experiments.trace"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", commands_of_the_errata())
 def test_the_commands_of_the_errata(command, tmp_path):
     python, option, module, *arguments = shlex.split(command)

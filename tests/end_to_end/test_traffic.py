@@ -15,6 +15,7 @@ def report_of(folder):
     return json.loads((folder / "traffic.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_report_of_data_that_is_not_here(tmp_path):
     """CIFAR-10 was not downloaded, and 6 devices are not there."""
     overrides = ("model=cnn", "data=cifar10", "parallel.devices=4", "parallel.gradients=buckets", "compare=[sharded]")
@@ -53,6 +54,7 @@ def test_exports(tmp_path, export):
     assert list(tmp_path.rglob(name))
 
 
+@pytest.mark.slow
 def test_a_sweep_over_the_loss_compiles_once_and_ends_with_a_table_and_a_figure(tmp_path, monkeypatch):
     monkeypatch.setattr(traffic_run, "_compiled", {})
     link = ("link.loss=0,1e-2,0.999", "link.transport=go_back_0", "link.mtu=100")
@@ -74,6 +76,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_experiment_and_the_step_of_a_run(tmp_path, trained):
     run("traffic", f"run={trained}", "device=measured", "compare=[]", f"hydra.run.dir={tmp_path}")
     report = report_of(tmp_path)
@@ -100,6 +103,7 @@ def test_a_run_without_a_step_measures_nothing(tmp_path, trained, monkeypatch):
     assert "has no time of a step" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [

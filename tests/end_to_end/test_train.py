@@ -103,6 +103,7 @@ def test_a_signal_saves_and_resume_goes_on_as_if_nothing_had_been(whole, tmp_pat
     assert summary_of(folder)["test"] == summary_of(whole)["test"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_checkpoint(whole, tmp_path):
     folder = tmp_path / "killed"
     command = [sys.executable, "-m", "experiments.train", *LONG, into(folder)]
@@ -118,6 +119,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(whole, tmp_path):
     assert metrics_of(folder) == metrics_of(whole)
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_a_table_and_one_failure_hides_nothing(tmp_path):
     result = run(
         "train", "-m", *SMALL, "optimizer=sgd", "loss=mse", "optimizer.learning_rate=0.1,1e30", "report.figures=false",
@@ -131,6 +133,7 @@ def test_a_sweep_ends_with_a_table_and_one_failure_hides_nothing(tmp_path):
     assert not (tmp_path / "sweep" / "losses.png").exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_over_experiments_runs_the_sweep_that_one_of_them_brings(tmp_path):
     arguments = ["-m", "experiment=learning_rates,textbook", "training.duration=2steps", "report.figures=false"]
     result = run("train", *arguments, f"hydra.sweep.dir={tmp_path / 'sweep'}")
@@ -163,6 +166,7 @@ def test_the_shipped_experiment_runs_on_a_small_official_copy(name, tmp_path):
     assert (tmp_path / "run" / "figures" / "confusion_matrix.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["fast", "overfit", "strict", "profile"])
 def test_debug_presets(preset, tmp_path):
     run("train", *SMALL, f"debug={preset}", "report.figures=false", into(tmp_path / "run"))
@@ -171,12 +175,14 @@ def test_debug_presets(preset, tmp_path):
     assert bool(list((tmp_path / "run").rglob("*.xplane.pb"))) == (preset == "profile")
 
 
+@pytest.mark.slow
 def test_the_textbook_gives_the_chapters_numbers(tmp_path):
     run("train", "experiment=textbook", into(tmp_path / "run"))
     losses = [line["loss"] for line in metrics_of(tmp_path / "run") if line["split"] == "train"]
     assert losses == pytest.approx([0.019208, 1.51037e-4], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_textbook_trains_until_the_error_is_small_in_one_call(tmp_path):
     result = run("train", "model=two_neuron", "data=textbook", into(tmp_path / "run"))
     summary, lines = summary_of(tmp_path / "run"), metrics_of(tmp_path / "run")
@@ -208,6 +214,7 @@ def test_learning_rates_side_by_side(tmp_path):
     assert "step_size" in result.stdout
 
 
+@pytest.mark.slow
 def test_divergence_exits_with_four_and_says_why(tmp_path):
     arguments = [*SMALL, "optimizer=sgd", "optimizer.learning_rate=1e30", "loss=mse", into(tmp_path / "run")]
     result = run("train", *arguments, check=4)
@@ -219,6 +226,7 @@ def test_divergence_exits_with_four_and_says_why(tmp_path):
     assert "diverged" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_rerun_of_a_run_is_the_same_run(tmp_path):
     run("train", *SMALL, "seed=3", "report.figures=false", into(tmp_path / "first"))
     run("train", f"rerun={tmp_path / 'first'}", into(tmp_path / "second"))

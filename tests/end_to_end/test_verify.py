@@ -12,6 +12,7 @@ from nnjax.parallel import averaging
 QUICK = ("model=fnn", "model.hidden=[8]", "data.limit_train=200", "data.limit_test=50", "training.global_batch_size=8")
 
 
+@pytest.mark.slow
 def test_parity_of_wrappers_and_devices(tmp_path):
     printed = run("verify", "parity", *QUICK, "optimizer=sgd", "steps=6", f"hydra.run.dir={tmp_path}").stdout
     verification = json.loads((tmp_path / "verification.json").read_text())
@@ -22,6 +23,7 @@ def test_parity_of_wrappers_and_devices(tmp_path):
     assert "Training 6 steps with shard_map on 2 devices" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "average"),
     [
@@ -64,6 +66,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_experiment_of_a_run(tmp_path, trained):
     run("verify", "parity", f"run={trained}", "steps=2", "parallel.devices=4", f"hydra.run.dir={tmp_path}")
     written = (tmp_path / "config.yaml").read_text()
@@ -112,6 +115,7 @@ def test_killed_runs_are_resumed_exactly(tmp_path, overrides):
     assert (tmp_path / f"killed-{kills}/summary.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_in_each_way_is_no_difference(tmp_path):
     vary = "training.vary.learning_rate=[1e-3,1e30]"
     run("verify", "parity", *QUICK, vary, "optimizer=sgd", "steps=5", f"hydra.run.dir={tmp_path}")

@@ -55,6 +55,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_other_numbers(tmp_path, ki
         assert one != other
 
 
+@pytest.mark.slow
 def test_a_class_has_exercises_and_answers_in_two_files(tmp_path):
     run("worksheet", "sheets=3", "seed=5", "answers=separate", "formulas=false", *NETWORK, f"hydra.run.dir={tmp_path}")
     exercises, answers = ((tmp_path / f"{name}.html").read_text() for name in ("worksheet", "answers"))

@@ -107,6 +107,7 @@ def test_the_statistics_of_batch_norm_are_traffic(wrapper):
     assert [c.buffers for c in statistics] == [1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_the_operations_of_a_recurrent_network_count_each_time_step():
     short, long = (
         facts_of(*IMAGES, f"data.input_shape=[{time},8,1]", "model=rnn", "model.hidden=[16]", "model.cell=simple")
@@ -124,6 +125,7 @@ def test_the_operations_of_a_dense_network_are_those_of_the_formula():
     assert facts.product_flops < facts.flops < 1.1 * facts.product_flops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hidden", "exchanges"), [(8, 1), (300, 3)])
 def test_trials_that_share_devices_send_each_their_own(hidden, exchanges):
     """Small networks are computed as one batch of networks, larger ones in turn, each with an exchange of its own."""
@@ -146,6 +148,7 @@ def test_a_stop_rule_that_the_devices_check_is_traffic():
     assert [part for part in parts if not part.layer] == [Part("", "loss", 1)]
 
 
+@pytest.mark.slow
 def test_more_devices_than_are_simulated(monkeypatch):
     overrides = [*IMAGES, "data.num_train=512", "model=fnn", "model.hidden=[8]", "model.normalization=batch"]
     many = ["training.global_batch_size=64", "training.eval_batch_size=64"]
@@ -158,6 +161,7 @@ def test_more_devices_than_are_simulated(monkeypatch):
     assert few.memory["temporary"] == pytest.approx(exact.memory["temporary"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_shares_of_more_devices_than_are_simulated(monkeypatch):
     overrides = [*IMAGES, "model=fnn", "model.hidden=[64]", "parallel.gradients=sharded"]
     exact = facts_of(*overrides, devices=8)

@@ -31,6 +31,7 @@ def test_selective_repeat():
     agrees(runs, selective_repeat(0.05), width=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "packets"), [(1 / 64, 100), (0.05, 40)])
 def test_go_back_0(loss, packets):
     runs = [whole_messages(seed, loss=loss, packets=packets, messages=100) for seed in range(20)]

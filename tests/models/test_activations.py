@@ -44,6 +44,7 @@ def slope(f, z):
     return jax.vmap(jax.grad(f))(z)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", get_args(ActivationName))
 def test_value_and_derivative_are_the_textbooks(name):
     function, derivative = TEXTBOOK[name]
@@ -54,6 +55,7 @@ def test_value_and_derivative_are_the_textbooks(name):
         np.testing.assert_allclose(slope(f, jnp.asarray(z)), [derivative(v) for v in z], rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", get_args(ActivationName))
 @settings(max_examples=25)
 @given(z=hnp.arrays(np.float64, 16, elements=st.floats(-20, 20)))
@@ -67,6 +69,7 @@ def test_derivative_agrees_with_finite_differences(name, z):
         np.testing.assert_allclose(slope(f, jnp.asarray(z)), differences, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", get_args(ActivationName))
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_large_arguments_give_finite_values_and_derivatives_of_the_same_type(name, dtype):

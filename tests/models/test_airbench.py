@@ -54,6 +54,7 @@ def normal(x, momentum_bias):
     return (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-12) + momentum_bias
 
 
+@pytest.mark.slow
 def test_outputs_and_statistics_agree_with_the_layers_written_out():
     """Compares a batch in training mode with NumPy in float64 (GELU: JAX in float32)."""
     graph, params, rest = nnx.split(network(SMALL, replace(CIFAR, input_shape=(10, 12, 3))), nnx.Param, ...)

@@ -44,6 +44,7 @@ def call(layer, inputs, weights):
     return results, nnx.to_pure_dict(gradients[0]), gradients[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sharding", "num_devices"), [("pmap", 1), ("pmap", 2), ("pmap", 4), ("shard_map", 2)])
 @pytest.mark.parametrize("options", [{}, {"use_scale": False}, {"use_bias": False}])
 def test_equals_flax_own_whose_batch_is_on_one_device(options, sharding, num_devices):
@@ -130,6 +131,7 @@ def exact(inputs, gradients):
     return normalized * SCALE + BIAS, mean, variance, by_inputs, by_scale, by_bias
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, CHANNELS), (16, 6, 6, CHANNELS)], ids=["vectors", "images"])
 @pytest.mark.parametrize(("sharding", "num_devices"), [("pmap", 1), ("pmap", 2), ("shard_map", 2), ("pmap", 8)])
 @given(
@@ -181,6 +183,7 @@ def test_a_channel_of_one_value_becomes_its_bias():
     np.testing.assert_allclose(by_inputs, 0, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_trials_side_by_side_are_normalised_as_one_alone():
     """`vmap` computes both branches and selects one for each trial."""
     draw = np.random.default_rng(0)

@@ -74,6 +74,7 @@ def test_every_model_has_a_builder():
     assert set(BUILDERS) == set(get_args(Model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "spec"), CASES)
 def test_shapes_states_and_determinism(model, spec):
     graphdef, params, rest = split(model, spec, mode="eval")
@@ -115,6 +116,7 @@ def shard_mapped(step, devices):
     return jax.jit(jax.shard_map(one_shard, mesh=mesh, in_specs=(whole, whole, data, whole), out_specs=data, check_vma=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [pmapped, shard_mapped])
 @pytest.mark.parametrize(
     ("model", "spec"), [(TEXTBOOK, VECTOR), (replace(BATCH_FNN, dropout=0.0), VECTOR), (PLAIN_CNN, DIGITS)]
@@ -149,6 +151,7 @@ def test_steps_in_a_loop_update_weights_and_statistics():
     assert not np.allclose(new_rest["conv_1_norm"]["mean"][0], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_devices", [1, 4])
 def test_dropout_depends_on_the_key_and_the_place_in_the_global_batch_only(num_devices):
     spec, model = VECTOR, replace(PLAIN_FNN, hidden=(64,), dropout=0.5)
@@ -206,6 +209,7 @@ def test_hidden_and_output_activation_are_apart():
     np.testing.assert_array_equal(network(inputs_for(VECTOR)), values["output_activation"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "spec"), [(BATCH_FNN, PHOTOS), (FULL_CNN, PHOTOS)])
 def test_bfloat16_computes_so_and_stays_near(model, spec):
     exact, rounded = (nnx.merge(*split(model, spec, mode="eval", precision=p)) for p in ("float32", "bfloat16"))

@@ -52,6 +52,7 @@ def assert_close(ours, theirs, tolerance):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "size", "features"), SHAPES)
 def test_equals_jax_own(shape, size, features):
     arrays = example(shape, size, features)

@@ -23,6 +23,7 @@ def test_pool_takes_whole_windows_from_the_top_left(kind, reduce, h, w, size):
     np.testing.assert_allclose(Pool(kind, size)(inputs), np.moveaxis(windows, 2, 0), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_max_pool_gradient_without_ties_goes_to_the_largest():
     inputs = jax.random.permutation(jax.random.key(0), jnp.arange(2 * 6 * 6 * 3.0)).reshape(2, 6, 6, 3)
     weights = jax.random.normal(jax.random.key(1), (2, 3, 3, 3))
@@ -34,6 +35,7 @@ def test_max_pool_gradient_without_ties_goes_to_the_largest():
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_max_pool_gradient_is_split_among_ties_and_none_is_lost():
     inputs = jnp.array([[1.0, 1.0, 0.0], [0.0, 1.0, 9.0], [9.0, 9.0, 9.0]]).reshape(1, 3, 3, 1)
     gradient = jax.grad(lambda x: 6 * Pool("max", 2)(x).sum())(inputs)
@@ -112,6 +114,7 @@ def test_batch_norm_takes_its_statistics_over_all_devices():
     np.testing.assert_allclose(outputs, normalized_over_devices(1, inputs)[0], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [batch_norm, layer_norm])
 def test_normalisation_computes_in_float32_and_returns_bfloat16(make):
     # In bfloat16 these values, 512 to 515, would be rounded to multiples of 4.

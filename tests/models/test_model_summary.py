@@ -90,6 +90,7 @@ def test_fully_connected_layers_save_nothing(learn_biases):
     assert sum(row.weights_saved for row in rows) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [SMALL_CNN, SMALL_FNN, replace(SMALL_FNN, normalization="layer")])
 def test_parameters_are_those_of_the_tree(model):
     built = network(model)

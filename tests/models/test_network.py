@@ -18,6 +18,7 @@ ACTIVATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["max", "average"])
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_pooling_before_the_activation_changes_neither_outputs_nor_gradients(activation, kind):

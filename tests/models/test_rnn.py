@@ -70,6 +70,7 @@ def by_hand(cell, params, inputs, f):
     return np.stack(states, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("config", "f"), [(TANH, np.tanh), (LEAKY, lambda z: np.where(z > 0, z, 0.1 * z))])
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_step_is_the_cells_equations(cell, config, f):
@@ -84,6 +85,7 @@ def test_every_step_is_the_cells_equations(cell, config, f):
     np.testing.assert_allclose(last, expected[:, -1], rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_are_those_of_finite_differences(cell):
     with jax.enable_x64(True):
@@ -107,6 +109,7 @@ def test_a_step_sees_no_later_one(cell):
     assert (np.abs(states[:, 4:] - changed[:, 4:]).max((0, 2)) > 1e-3).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_bfloat16_computes_so_and_stays_near(cell):
     exact, rounded = (nnx.merge(*split_layer(cell, dtype=dtype)) for dtype in (jnp.float32, jnp.bfloat16))
@@ -146,6 +149,7 @@ def test_all_but_the_last_layer_hand_on_every_step():
     assert outputs_of(TWO_LAYERS, SERIES) == {"rnn_1": (2, 12, 5), "rnn_2": (2, 7), "output": (2, 1)}
 
 
+@pytest.mark.slow
 def test_an_image_is_read_row_by_row():
     images = jnp.asarray(np.random.default_rng(0).normal(size=(3, 9, 6, 3)), jnp.float32)
     over_images = build(TWO_LAYERS, TANH, PHOTOS, rngs=nnx.Rngs(0))
@@ -154,6 +158,7 @@ def test_an_image_is_read_row_by_row():
     np.testing.assert_array_equal(over_images(images), over_rows(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_learns_what_stood_at_the_first_step(cell):
     # Only the state can carry it to the last step.

@@ -45,6 +45,7 @@ def mean_of(way, num_devices, tree, wrapper="pmap", bucket_bytes=100):
     return jax.tree.map(np.asarray, program(args)), program.as_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16])
 @pytest.mark.parametrize(("num_devices", "wrapper"), [(2, "pmap"), (3, "shard_map"), (4, "pmap")])
 @pytest.mark.parametrize("way", ["per_tensor", "buckets", "flat"])
@@ -90,6 +91,7 @@ def test_the_plan_is_what_is_sent():
         assert [int(np.prod([int(n) for n in shape.split(",") if n])) for shape in shapes] == sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapper", ["pmap", "shard_map"])
 @pytest.mark.parametrize("num_devices", [2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16])

@@ -21,6 +21,7 @@ def sixteen_cores(monkeypatch):
     monkeypatch.setattr(devices_module.os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch_sizes", "count"),
     [((128, 1000), 8), ((64, 1000), 4), ((36, 36), 2), ((100, 1000), 5), ((1, 1), 1), ((15, 1000), 1), ((129, 1000), 1)],
@@ -47,6 +48,7 @@ def test_too_many_are_refused():
         select_devices(config(9, 9, "parallel.devices=9"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "environment", "expected"),
     [

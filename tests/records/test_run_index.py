@@ -167,6 +167,7 @@ def test_many_may_read_and_write_it_at_once(outputs):
     assert list(index_file(outputs).parent.iterdir()) == [index_file(outputs)]  # nothing half-written stays
 
 
+@pytest.mark.slow
 def test_whether_a_run_is_running_is_never_stored(outputs):
     rows(outputs)
     run = outputs / "train/2026-11-23/0"

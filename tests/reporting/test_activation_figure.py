@@ -56,6 +56,7 @@ def test_the_curves_are_told_apart_in_grey(tmp_path, monkeypatch):
     assert len(styles) == 2
 
 
+@pytest.mark.slow
 def test_panels_stand_three_in_a_row(tmp_path):
     sizes = []
     for count in (1, 2, 4):

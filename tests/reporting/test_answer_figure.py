@@ -30,12 +30,14 @@ def drawn(tmp_path, steps=(GIVEN, *STEPS), classes=10, looked="some", spread=0.0
         return np.asarray(image.convert("RGB"))
 
 
+@pytest.mark.slow
 def test_a_figure_grows_with_its_panels(tmp_path):
     widths = [drawn(tmp_path, looked=looked).shape[1] for looked in ("some", None)]
     assert widths[0] > widths[1]
     assert drawn(tmp_path, steps=[GIVEN]).shape[1] < widths[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [1, 2, 12, 100])
 def test_any_number_of_classes(tmp_path, classes):
     height, width, _ = drawn(tmp_path, classes=classes).shape
@@ -48,6 +50,7 @@ def test_many_steps_are_shortened(tmp_path):
     assert drawn(tmp_path, steps=steps).shape[1] < 2400
 
 
+@pytest.mark.slow
 def test_what_is_shown_shows(tmp_path):
     plain = drawn(tmp_path, looked=np.zeros((30, 40), np.float32))
     for options in ({"spread": 0.05}, {"is_class": False}, {"remarks": ["unlike the training data"]}, {"name": "other.png"}):

@@ -63,6 +63,7 @@ def test_a_job_some_of_whose_trials_diverged_does_not_compete():
     assert best_jobs([trials(0.3, 3), job(0.2)]) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "change", "same"),
     [
@@ -115,6 +116,7 @@ def test_without_a_common_validation_split_the_test_split_decides_and_that_is_sa
     assert best.note().startswith("★ best test loss, chosen on the test split")
 
 
+@pytest.mark.slow
 def test_validation_results_compare_on_the_same_examples():
     def text(*words):
         return validated_on(compose_train(["model=fnn", *words]))

@@ -62,11 +62,13 @@ def plain(folder: Path) -> tuple[bytes, bytes]:
     return drawn(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense", "TkAgg", ""])
 def test_no_backend_is_needed(folder: Path, plain: tuple[bytes, bytes], backend: str) -> None:
     assert drawn(folder, MPLBACKEND=backend, DISPLAY="") == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -83,6 +85,7 @@ def test_a_persons_settings_have_no_say(folder: Path, plain: tuple[bytes, bytes]
     assert drawn(folder, **{name: value.format(folder) for name, value in settings.items()}) == plain
 
 
+@pytest.mark.slow
 def test_nor_have_those_of_the_current_folder(folder: Path, plain: tuple[bytes, bytes]) -> None:
     assert drawn(folder, cwd=folder / "bytes") == plain
 

@@ -56,6 +56,7 @@ def records(losses, accuracy=True):
     return [*both, {"step": len(losses), "epoch": len(losses) / 10, "split": "test", "loss": 0.5}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [0, 1, 2, 10_000])
 def test_curves_of_any_length(draw, points):
     height, width, _ = draw(learning_curves, records(np.linspace(2.0, 1.0, points))).shape
@@ -63,6 +64,7 @@ def test_curves_of_any_length(draw, points):
     assert 500 < width < 1500
 
 
+@pytest.mark.slow
 def test_curves_show_their_records(draw):
     first = draw(learning_curves, records([2.0, 1.0, 0.5]))
     assert same(first, draw(learning_curves, records([2.0, 1.0, 0.5])))
@@ -76,6 +78,7 @@ def test_regression_has_no_accuracy_panel(draw):
     assert draw(learning_curves, records([2.0, 1.0], accuracy=False)).shape[1] < 0.6 * with_accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("losses", "scale"), [([2.0, 0.5, 0.03], "linear"), ([2.0, 0.5, 0.01], "log"), ([2.0, 0.0], "linear")])
 def test_a_loss_that_spans_two_decades_is_drawn_on_a_logarithmic_scale(draw, monkeypatch, losses, scale):
     scales, save = [], Figure.savefig
@@ -89,6 +92,7 @@ def test_a_loss_that_spans_two_decades_is_drawn_on_a_logarithmic_scale(draw, mon
     assert scales == [scale, "linear"]  # loss, accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [None, math.nan, math.inf])
 def test_curves_of_a_run_that_diverged(draw, missing):
     broken = records([1e-38, 1.0, 3e38])
@@ -115,6 +119,7 @@ def test_a_class_without_examples_is_no_trouble(draw):
     draw(confusion_matrix, np.array([0, 0]), np.array([0, 1]), DIGITS)
 
 
+@pytest.mark.slow
 def test_confusion_of_many_classes_leaves_room_for_every_name(draw):
     names = [f"a_class_with_quite_a_long_name_{index}" for index in range(100)]
     labels = np.arange(1000) % 100
@@ -162,6 +167,7 @@ def test_names_with_any_characters(draw):
     draw(worst_mistakes, np.ones((10, 8, 8, 1)), labels, labels[::-1], np.ones(10), np.ones(10), names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_filters_are_scaled_one_by_one_and_at_most_64(draw, channels):
     kernel = np.random.default_rng(0).normal(size=(3, 3, channels, 70)).astype(np.float32)
@@ -178,6 +184,7 @@ def test_a_filter_of_zeros_is_no_trouble(draw):
     draw(first_layer_filters, np.zeros((1, 1, 1, 1), np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("examples", "outputs"), [(1, 1), (300, 1), (20, 12)])
 def test_regression_fit(draw, examples, outputs):
     targets = np.random.default_rng(0).normal(size=(examples, outputs))
@@ -240,6 +247,7 @@ def weights(*values):
     ] + [{"step": 1, "epoch": 1, "split": "train", "loss": 1.0}]
 
 
+@pytest.mark.slow
 def test_weights_have_a_panel_a_layer(draw):
     two_layers = draw(weight_curves, weights(0.5, 0.25, None))
     one_layer = draw(weight_curves, [{k: v for k, v in record.items() if k != "b.w1"} for record in weights(0.5, 0.25)])
@@ -264,6 +272,7 @@ def names(paths: list[Path]) -> list[str]:
     return [path.name for path in paths]
 
 
+@pytest.mark.slow
 def test_a_run_gets_the_pictures_that_suit_it(tmp_path):
     with MetricWriter(tmp_path) as writer:
         writer.write(step=1, epoch=1, split="train", metrics={"loss": 1.0}, seconds=0.0)

@@ -68,6 +68,7 @@ def test_lines_differ_without_colour(drawn):
     assert len(set(looks)) == len(looks) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "holdout", "season", "labels"),
     [
@@ -85,6 +86,7 @@ def test_any_length_and_label(drawn, count, holdout, season, labels):
         assert sum(len(name) + 2 for name in names) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [1e30, -1e30, np.nan, np.inf])
 def test_a_forecast_that_runs_away_leaves_the_series_readable(drawn, network):
     forecast = forecast_of(144, 24, 12, network=network)

@@ -26,6 +26,7 @@ def colours(picture):
     return {tuple(pixel) for pixel in np.unique(picture.reshape(-1, 3), axis=0).tolist()}
 
 
+@pytest.mark.slow
 def test_both_states_are_drawn_and_one_where_nothing_was_fitted(tmp_path):
     orange, blue = (0xE6, 0x9F, 0x00), (0x00, 0x72, 0xB2)
     assert {orange, blue} <= colours(drawn(tmp_path))

@@ -71,6 +71,7 @@ def titles(facts):
     return [section.title for section in run_page(facts).sections]
 
 
+@pytest.mark.slow
 def test_a_classifiers_page_has_every_part(written):
     facts = classifier()
     text, page = written(facts)
@@ -158,6 +159,7 @@ def test_every_chart_has_its_numbers_as_a_table_and_a_description(written):
     assert all(a.get("tabindex") == "0" and a["aria-label"] for _, a in page.elements if "scroll" in a.get("class", "").split())
 
 
+@pytest.mark.slow
 def test_the_matrix_and_the_classes_count_the_same():
     facts = classifier()
     (matrix,) = blocks(facts, Matrix)
@@ -180,6 +182,7 @@ def test_the_worst_mistakes_come_first():
     assert pictures[0].caption.startswith(f"class {facts.parts['mistakes'][0]['true']} → ")
 
 
+@pytest.mark.slow
 def test_a_hundred_classes_fit(written):
     facts = classifier(classes=100)
     text, page = written(facts)
@@ -191,6 +194,7 @@ def test_a_hundred_classes_fit(written):
     assert len(table.rows) == 100
 
 
+@pytest.mark.slow
 def test_sixty_four_trials_have_their_spread_and_a_row_each(written):
     facts = trials()
     _, page = written(facts)
@@ -214,6 +218,7 @@ def notes(facts):
     }
 
 
+@pytest.mark.slow
 def test_what_one_of_several_trials_shows_is_said_to_be_of_that_trial():
     """The numbers at the top are means over all: a matrix of one trial does not add up to them."""
     facts, one = trials(), classifier()
@@ -227,6 +232,7 @@ def test_what_one_of_several_trials_shows_is_said_to_be_of_that_trial():
     assert TRIAL not in notes(one).values()
 
 
+@pytest.mark.slow
 def test_several_learning_rates_have_a_row_each(written):
     facts = trials(4)
     spread = {"mean": 0.9, "std": 0.01, "low": 0.88, "high": 0.92, "n": 2}
@@ -244,6 +250,7 @@ def test_several_learning_rates_have_a_row_each(written):
     assert "mean of 3 trials over all learning rates" in written(facts)[1].text
 
 
+@pytest.mark.slow
 def test_a_series_shows_its_forecast(written):
     facts = series()
     _, page = written(facts)
@@ -255,6 +262,7 @@ def test_a_series_shows_its_forecast(written):
     assert "Confusion matrix" not in titles(facts)
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_series_has_no_interval_of_independent_examples():
     facts = series()
     many = replace(facts, parts={**facts.parts, "loss_std": 0.1}, summary={**facts.summary, "test_examples": 500})
@@ -283,6 +291,7 @@ def test_plugins_are_named_with_their_content(written):
     assert "my_models.py (sha256 0123456789ab)" in page.text
 
 
+@pytest.mark.slow
 def test_a_command_that_needs_something_does_not_promise_the_same_numbers(written):
     facts = classifier()
     assert "on 2 cpu devices" in written(facts)[1].text
@@ -292,6 +301,7 @@ def test_a_command_that_needs_something_does_not_promise_the_same_numbers(writte
     assert "it comes to the same numbers" not in page.text
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_says_why_and_keeps_its_curves(written):
     facts = diverged()
     _, page = written(facts)
@@ -326,6 +336,7 @@ def test_an_empty_folder_still_makes_a_page(written):
     assert "unfinished" in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "value", "lost"),
     [

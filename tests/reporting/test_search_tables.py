@@ -87,6 +87,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_figures_are_drawn(tmp_path, name):
     with warnings.catch_warnings():

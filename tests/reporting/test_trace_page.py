@@ -133,6 +133,7 @@ def test_the_page_asks_for_nothing_but_itself(text):
     assert policy.startswith("default-src 'none';")
 
 
+@pytest.mark.slow
 @given(title=st.text(), name=st.text(), value=st.floats())
 def test_the_trace_comes_back_out_of_the_page_whatever_it_holds(tmp_path_factory, title, name, value):
     trace = two_neurons(inputs=("x1", name), title=title)

@@ -167,6 +167,7 @@ def test_the_csv_has_a_row_for_each_collective(tmp_path):
     assert [int(row["size"]) for row in rows] == [384, 20072, 400]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("collectives", [(), (STATISTICS, GRADIENTS, SUMS)])
 def test_the_figure_is_drawn(tmp_path, collectives):
     draw_traffic(report_of(*collectives), tmp_path / "traffic.png")

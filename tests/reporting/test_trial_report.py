@@ -122,6 +122,7 @@ def test_trials_that_are_all_alike_are_noticed():
     assert not seeds_make_no_difference(rows([0.1, 0.2], 1, lambda trial: 1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", [[0.001, 0.01, 1e10], [-1.0, -0.5, -0.1], [-1.0, 0.0, 1.0]])
 def test_learning_rates_are_drawn(rates, tmp_path):
     made = rows(rates, 3, lambda trial: math.nan if trial.learning_rate == max(rates) else trial.seed + 1.0)

@@ -71,6 +71,7 @@ def append_many(path, name):
         journal.append_logs([{"name": name, "number": number, "text": "x" * 500}])
 
 
+@pytest.mark.slow
 def test_processes_append_without_mixing_their_lines(tmp_path):
     path = tmp_path / "journal.log"
     context = multiprocessing.get_context("spawn")

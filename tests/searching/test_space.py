@@ -64,6 +64,7 @@ def test_a_grid_takes_both_ends_and_the_last_key_changes_fastest():
     assert points[-1] == {RATE: 0.1, "model.dropout": 0.5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "values"),
     [

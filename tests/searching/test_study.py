@@ -51,6 +51,7 @@ def test_more_trials_may_be_asked_for_later(tmp_path):
     assert len(study.records()) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes"])
 def test_a_search_in_several_processes_one_after_another_asks_for_what_one_alone_does(tmp_path, sampler):
     config = search("search.trials=12", f"search.sampler={sampler}")
@@ -76,6 +77,7 @@ def test_tpe_learns(tmp_path):
     assert sum(values[-10:]) < 0.6 * sum(values[:10])
 
 
+@pytest.mark.slow
 def test_the_settings_of_a_killed_process_are_tried_again_by_the_next_one(tmp_path):
     config = search("search.trials=5", "search.generation=2")
     process, numbers = asking_process(tmp_path, ".", "search.trials=5", "search.generation=2")
@@ -91,6 +93,7 @@ def test_the_settings_of_a_killed_process_are_tried_again_by_the_next_one(tmp_pa
     assert [trial.number for trial in study.ask()] == [6]  # of five trials, since the interrupted ones count no more
 
 
+@pytest.mark.slow
 def test_a_kill_changes_nothing_of_what_is_tried(tmp_path):
     config = search("search.trials=8")
     whole = open_study(tmp_path / "whole", config)
@@ -106,6 +109,7 @@ def test_a_kill_changes_nothing_of_what_is_tried(tmp_path):
     assert len(tried(again, "interrupted")) == 1
 
 
+@pytest.mark.slow
 def test_settings_that_end_their_process_each_time_are_given_up(tmp_path):
     overrides = ("search.trials=2",)
     for attempt in range(3):
@@ -125,6 +129,7 @@ def test_a_trial_that_was_not_asked_for_to_its_end_is_no_trial(tmp_path):
     assert [record.status for record in study.records()] == ["interrupted", "completed", "completed"]
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_grid(tmp_path):
     config = search("search.sampler=grid", "search.trials=100", "search.generation=5")
     studies = [open_study(tmp_path, config, f"workers/{name}") for name in "ab"]

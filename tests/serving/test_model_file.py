@@ -49,6 +49,7 @@ def refusal(path, content):
     return text
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read(file):
     inputs = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1)).astype(np.uint8)
     model = read_model(file)
@@ -345,6 +346,7 @@ def test_a_truth_value_is_0_or_1(tmp_path):
         read_arrays(joined_file(header, b"\0\2"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item", ["[]", '"ab"'])
 def test_a_forged_header_takes_little_memory(item, data, tmp_path):
     """The largest header that is read, of as many small values as fit, takes at most 150 MB."""

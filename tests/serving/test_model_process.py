@@ -43,6 +43,7 @@ def refusal(path, program):
     return str(refused.value)
 
 
+@pytest.mark.slow
 def test_outputs_are_those_of_the_model(file):
     with file.model_apart() as model:
         for count in (1, 5, 70):
@@ -52,6 +53,7 @@ def test_outputs_are_those_of_the_model(file):
             model.outputs_of(INPUTS[:, :2])
 
 
+@pytest.mark.slow
 def test_a_hostile_program_is_refused_with_its_reason(tmp_path):
     text, reason = HOSTILE["a callback"]
     found = refusal(tmp_path / "model.nnjax", forged_program(program_of(text)))
@@ -135,6 +137,7 @@ def with_body(body):
     return forged_program(program_of(text))
 
 
+@pytest.mark.slow
 def test_many_cores_have_many_threads_whose_stacks_take_memory(file, monkeypatch):
     monkeypatch.setenv("NPROC", "256")  # XLA takes it for the number of cores
     with file.model_apart() as model:

@@ -23,6 +23,7 @@ def run():
     return RunProgram(small_program(), FACTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 64, 256, 257, 600])
 def test_any_number_of_examples(run, count):
     outputs = run(INPUTS[:count])
@@ -104,6 +105,7 @@ def test_a_program_whose_sizes_do_not_fit_is_refused_when_it_is_compiled():
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_it_is_lowered_for_each_platform(run, platform):
     """As far as a machine without the platform's devices can: not compiled."""

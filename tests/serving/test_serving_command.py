@@ -204,6 +204,7 @@ def test_a_file_that_is_no_model(run, folder, capsys):
     assert capsys.readouterr().err.startswith("scans/a.png: is no exported model; ")
 
 
+@pytest.mark.slow
 def test_the_process_needs_jax_numpy_and_pillow_alone(folder):
     """As in an environment without the other packages: a module that is None in sys.modules cannot be imported."""
     absent = folder / "absent"
@@ -216,6 +217,7 @@ def test_the_process_needs_jax_numpy_and_pillow_alone(folder):
     np.testing.assert_allclose([shares[label] for label in FACTS.labels], expected(folder, "a"), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [

@@ -31,6 +31,7 @@ CONDITIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_a_figure_on_paper_is_found(condition):
     for seed, digit in enumerate(STROKES):
@@ -96,6 +97,7 @@ def test_polarity_of_a_plain_picture():
     assert not is_dark_on_light(np.zeros((4, 4), np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digit", STROKES)
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("margin", [0, 6])

@@ -57,6 +57,7 @@ def test_a_warning_says_how_far_and_in_what(of_digits):
     assert typical.judge(test[:1])[0].warning is None
 
 
+@pytest.mark.slow
 def test_statistics_are_small_arrays_that_come_back(of_digits):
     typical, test = of_digits
     arrays = typical.arrays()

@@ -26,6 +26,7 @@ def told(found):
     return {number: [line for line in lines if "dead" in line or "kills" in line] for number, lines in words.items() if lines}
 
 
+@pytest.mark.slow
 def test_a_step_that_is_too_large_kills_the_textbooks_output_neuron():
     found = traced("optimizer.learning_rate=-1.8", "iterations=4")
     assert [iteration["dead"] for iteration in found["iterations"]] == [[], [], ["b"], ["b"]]
@@ -74,6 +75,7 @@ def test_every_example_counts_not_those_of_the_batch():
     assert found["iterations"][0]["dead"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "dead"),
     [

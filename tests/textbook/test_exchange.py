@@ -282,6 +282,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_devices", "wrapper", "loss", "share", "network"), CASES)
 @settings(max_examples=3)
 @given(seed=st.integers(0, 2**31))

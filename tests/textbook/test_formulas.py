@@ -30,6 +30,7 @@ def computed(text):
     return eval(value, {}, NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "digits"), [(number, 1e-8), (number_text, 1e-5)], ids=["trace", "neuron"])
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 @given(z=st.floats(-8, 8).map(lambda z: round(z, 3)))

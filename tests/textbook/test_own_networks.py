@@ -69,6 +69,7 @@ def test_mazurs_example_after_ten_thousand_steps():
 # --- classes -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_trace_of_three_classes_has_their_softmax():
     found = traced("experiment=softmax", "iterations=3")
     assert found["classes"] == ["voice", "video", "backup"]
@@ -82,12 +83,14 @@ def test_the_trace_of_three_classes_has_their_softmax():
     assert all(check["agrees"] for check in found["checks"])
 
 
+@pytest.mark.slow
 def test_one_hot_targets_follow_the_order_of_the_names():
     found = traced(*LAYERS, *CLASSES, "loss=cross_entropy", "training.global_batch_size=3", "iterations=1")
     assert found["examples"][0]["targets"] == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
     assert traced()["classes"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["half_mse", "mse"])
 def test_squared_errors_take_classes_too(loss):
     found = traced(*LAYERS, *CLASSES, f"loss={loss}", "training.global_batch_size=3", "iterations=1")

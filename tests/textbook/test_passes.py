@@ -51,6 +51,7 @@ def test_given_weights_are_those_of_the_config_and_not_their_float32():
     assert not jax.config.jax_enable_x64  # unchanged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", NETWORKS.values(), ids=NETWORKS)
 def test_computes_what_the_network_computes(overrides):
     config = config_of(*overrides)

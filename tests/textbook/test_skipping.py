@@ -52,6 +52,7 @@ def assert_close(one, other):
         assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", CASES.values(), ids=list(CASES))
 def test_the_recorded_iterations_are_those_of_a_trace_of_each(overrides):
     sparse, whole = traced(*overrides, "iterations=121"), traced(*overrides, "iterations=121", "report.records=all")
@@ -67,6 +68,7 @@ def test_the_recorded_iterations_are_those_of_a_trace_of_each(overrides):
     assert all(check["agrees"] is not False for check in sparse["checks"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.015, 0.012])  # a recorded iteration is not finite, one between two is not
 def test_steps_up_to_one_that_is_not_finite(rate):
     # Uphill, without an activation, the product of both weights grows beyond all bounds.
@@ -83,6 +85,7 @@ def test_steps_up_to_one_that_is_not_finite(rate):
     assert list(by_number(sparse)) == sorted({last, *(number for number in sparse_steps(5000) if number < last)})
 
 
+@pytest.mark.slow
 def test_the_textbook_neurons_after_a_million_steps_have_come_to_rest():
     found = traced("iterations=1000000", "optimizer.learning_rate=-0.001")
     assert found["iterations"][-1]["number"] == 1_000_000

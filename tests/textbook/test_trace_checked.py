@@ -143,6 +143,7 @@ def test_of_many_weights_a_sample_is_compared_and_said_to_be_one(monkeypatch):
     assert check == finite_differences(step, loss, *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [*map(default_activation, NAMES), LeakyReLU("leaky_relu", 0.3), ELU("elu", 1.7)], ids=str)
 def test_activations_by_hand_are_those_of_jax(config):
     z = np.array([-800.0, -30.0, -2.0, -1e-9, 0.0, 1e-9, 0.5, 3.02, 40.0, 800.0])

@@ -58,6 +58,7 @@ def textbook():
     return json.loads(json.dumps(traced()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", CASES.values(), ids=list(CASES))
 def test_trace_to_file_to_trace(overrides, tmp_path):
     found = traced(*overrides)

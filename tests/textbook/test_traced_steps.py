@@ -95,6 +95,7 @@ EXACT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "expected"), EXACT.items(), ids=lambda item: str(item))
 def test_the_chapters_numbers(where, expected):
     iteration, symbol = where
@@ -142,6 +143,7 @@ def test_adding_minus_and_subtracting_plus_is_the_same_step():
 # --- any network ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", CASES.values(), ids=CASES)
 def test_every_check_agrees(overrides):
     for check in traced(*overrides)["checks"]:
@@ -149,6 +151,7 @@ def test_every_check_agrees(overrides):
         assert check["compared"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", CASES.values(), ids=CASES)
 def test_an_iteration_has_the_rows_that_the_config_check_counts(overrides):
     config, found = config_of(*overrides), traced(*overrides)
@@ -167,6 +170,7 @@ def test_the_phases_come_in_order_and_no_operation_twice(overrides):
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["textbook", "constant biases", "softmax", "images", "two targets"])
 def test_steps_as_training_does_without_shuffling(case):
     config, found = config_of(*CASES[case]), traced(*CASES[case])
@@ -190,6 +194,7 @@ def test_steps_as_training_does_without_shuffling(case):
         np.testing.assert_allclose(np.transpose(weights), params[layer["name"]]["kernel"], rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(data=st.data())
 def test_random_networks_agree_with_the_formulas(data):

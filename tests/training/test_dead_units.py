@@ -39,6 +39,7 @@ def test_the_textbooks_output_neuron_dies_of_a_large_rate():
     assert dead_units_texts(summary["dead_units"]) == ("neuron_b 1 of 1 (100.0%)", "slope 0 for the training example")
 
 
+@pytest.mark.slow
 def test_where_all_is_alive_nothing_is_said():
     assert "dead_units" not in summary_of("experiment=textbook")
     assert "dead_units" not in summary_of("model=neurons", LAYERS, "activation=tanh", "data.input_shape=[2]", *SYNTHETIC)
@@ -51,6 +52,7 @@ def test_neurons_are_counted_by_layer_on_the_first_examples():
     assert dead_units_texts(dead) == ("layer_1 2 of 3 (66.7%)", "slope 0 for the first 512 of 600 training examples")
 
 
+@pytest.mark.slow
 def test_several_trials_are_counted_together_and_their_number_is_said():
     overrides = ("model=neurons", LAYERS, "data.input_shape=[2]", *SYNTHETIC, "training.seeds=10")
     dead = summary_of(*overrides)["dead_units"]
@@ -60,6 +62,7 @@ def test_several_trials_are_counted_together_and_their_number_is_said():
     assert dead_units_texts(dead)[1].endswith("; 8 of 10 trials examined")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["model=fnn", "model=cnn"])
 def test_a_unit_is_dead_exactly_if_its_output_is_0_for_every_example(model):
     sizes = ("model.hidden=[40]",) if model == "model=fnn" else ("model.dense=[20]",)

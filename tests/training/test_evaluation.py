@@ -25,6 +25,7 @@ def experiment():
     return set_up(config, load(config.data), jax.devices()[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batch_size", "devices"), [(1, 1), (7, 1), (36, 4), (37, 1), (38, 2), (40, 8), (64, 2)])
 def test_counts_every_example(experiment, batch_size, devices):
     made, state = experiment

@@ -52,6 +52,7 @@ def trained(folder, values, *overrides):
     return experiment, result.state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [["model=fnn", "model.hidden=[8]"], ["model=rnn", "model.hidden=[4]", "parallel=shard_map"]])
 def test_a_step_is_fed_with_the_forecasts_before_it(tmp_path, model):
     experiment, state = trained(tmp_path, VALUES, "data.difference=1", "data.window=6", *model)
@@ -67,6 +68,7 @@ def test_a_step_is_fed_with_the_forecasts_before_it(tmp_path, model):
     np.testing.assert_allclose(forecast.methods["network"], values[120:], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_held_out_values_change_neither_the_network_nor_the_forecast(tmp_path):
     others = np.concatenate([VALUES[:120], VALUES[120:][::-1] * 7])
     results = []
@@ -83,6 +85,7 @@ def test_held_out_values_change_neither_the_network_nor_the_forecast(tmp_path):
     assert first.errors["network"]["rmse"] < second.errors["network"]["rmse"]
 
 
+@pytest.mark.slow
 def test_naive_forecasts(tmp_path):
     values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 30, 40, 50, 60, 70]
     options = ["data.window=2", "data.season=3", "data.holdout=5", "data.difference=0", "training.global_batch_size=4"]

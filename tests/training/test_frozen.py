@@ -72,6 +72,7 @@ def same_bits(one, other):
     return np.array_equal(np.asarray(one).view(np.int32), np.asarray(other).view(np.int32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [None, 0.5], ids=["decay", "own-decay"])
 @pytest.mark.parametrize("name", RULES)
 def test_no_update_rule_moves_a_frozen_parameter(name, decay):
@@ -128,6 +129,7 @@ def test_of_two_groups_that_name_a_parameter_the_last_one_freezes_or_not():
     assert first_frozen_steps(groups[2:], draw(np.random.default_rng(0)), None) is None
 
 
+@pytest.mark.slow
 def test_kernels_of_zeros_become_no_nans():
     """muon_sgd scales a kernel to a norm; one of zeros has none."""
     config = rule("muon_sgd", ())
@@ -226,6 +228,7 @@ def test_a_resume_before_or_after_the_end_changes_nothing(cut):
     jax.tree.map(np.testing.assert_array_equal, resumed.slow, state.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_devices", [1, 2, 4])
 def test_trials_are_frozen_as_one_alone(num_devices):
     words = ["optimizer=muon_sgd", LOOKAHEAD, frozen(f"{UNTIL}steps"), "training.vary.learning_rate=[0.02,0.1]"]
@@ -233,6 +236,7 @@ def test_trials_are_frozen_as_one_alone(num_devices):
     assert_frozen(seen, state, UNTIL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("until", "moves"),
     [("1step", 1), ("3steps", 3), ("8steps", 8), ("12examples", 3), ("50%", 4), ("30%", 2), ("0.5epochs", 5), ("1%", 1)],

@@ -106,6 +106,7 @@ def test_the_forecast_is_that_of_the_test_where_it_starts_there(made):
     assert future.spread.tolist() == [0] * 30
 
 
+@pytest.mark.slow
 def test_intervals_are_as_wide_as_the_formula_says(made):
     experiment, state = made
     future = forecast_of(experiment, state, horizon=8, paths=20_000)
@@ -177,6 +178,7 @@ def test_validation_rows_measure_beside_the_training_s(tmp_path):
     assert [found.source for found in forecast_of(experiment, state, source="trained").coverage] == ["trained"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapper", ["parallel=pmap", "parallel=shard_map"])
 @pytest.mark.parametrize(("trials", "devices"), [(3, 2), (2, 2), (2, 1)])
 def test_several_trials_answer_as_one(tmp_path, wrapper, trials, devices):
@@ -228,6 +230,7 @@ def test_the_errors_of_the_intervals_are_measured_where_no_validation_row_is(mad
     assert "held_out_halves" not in [found.rows for found in forecast_of(experiment, state, source="trained").coverage]
 
 
+@pytest.mark.slow
 def test_an_outlier_widens_the_intervals_made_of_its_half_alone(tmp_path):
     widths = []
     for outlier in (None, 374, 390):  # the held-out rows are 370 to 399
@@ -288,6 +291,7 @@ def test_an_error_that_most_rows_share_is_known(made):
     assert abs(fair_mean) < 2 * fair_error < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation", ["data.validation=0.2", "data.validation=0"])
 def test_trials_of_another_learning_rate_do_not_answer(tmp_path, validation):
     varied = "training.vary.learning_rate=[0.03,0.000001]"
@@ -304,6 +308,7 @@ def test_trials_of_another_learning_rate_do_not_answer(tmp_path, validation):
     assert future.courses == 400
 
 
+@pytest.mark.slow
 def test_measurements_of_many_values_are_made_in_parts(made, monkeypatch):
     whole = forecast_of(*made).coverage
     monkeypatch.setattr(forecast_coverage, "_MOST_AT_ONCE", 400 * 5 * 7)  # seven origins

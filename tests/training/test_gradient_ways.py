@@ -89,6 +89,7 @@ def assert_close(found, expected, tolerance=1e-5):
 WAYS = ("per_tensor", "buckets", "flat", "sharded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_trains_alike(way):
     assert_close(trained(EVERYTHING, way, 3), trained(EVERYTHING, "automatic", 3))
@@ -122,6 +123,7 @@ def test_every_way_trains_every_model_alike(way, words, num_devices, wrapper):
     assert_close(trained(words, way, num_devices, wrapper), trained(words, "automatic", num_devices, wrapper), tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_devices", [2, 3])
 def test_each_device_holds_its_share_of_the_optimizers_memory(num_devices):
     experiment, state = set_up_with(EVERYTHING, "sharded", num_devices)
@@ -142,6 +144,7 @@ def test_each_device_holds_its_share_of_the_optimizers_memory(num_devices):
             np.testing.assert_array_equal(replica, leaf[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["automatic", "sharded"])
 @pytest.mark.parametrize("other", ["sharded", "automatic"])
 def test_a_state_can_go_on_with_another_way_and_another_number_of_devices(way, other):
@@ -160,6 +163,7 @@ def test_a_state_can_go_on_with_another_way_and_another_number_of_devices(way, o
         )
 
 
+@pytest.mark.slow
 def test_a_layout_gives_back_what_was_put():
     experiment, state = set_up_with((*EVERYTHING, "training.seeds=2"), "sharded", 3)
     assert experiment.layout.is_sharded

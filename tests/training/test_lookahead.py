@@ -9,6 +9,7 @@ from nnjax.config.training_options import Lookahead
 from nnjax.training.lookahead import look_ahead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
 @pytest.mark.parametrize(
     ("period", "slow_step_size", "power", "total"), [(5, 0.2262, 3.0, 13), (2, 0.5, 0.0, 8), (3, 1.0, 1.0, 7)]

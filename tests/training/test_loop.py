@@ -100,6 +100,7 @@ def resumed_run(finished, tmp_path):
     return lambda *overrides: run(tmp_path, *overrides, resume=True)
 
 
+@pytest.mark.slow
 def test_evaluates_every_epoch_and_keeps_the_best(finished):
     _, _, (_, result, evaluations, steps) = finished
     assert result.status == "completed"
@@ -130,6 +131,7 @@ def test_the_best_before_a_failure_is_kept(tmp_path):
     assert best_step(tmp_path) == 8 * (1 + int(np.argmin(losses)))
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_best_is_found_again(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)  # so that it can end between two checkpoints
     overrides = ["training.evaluate_every=2steps", "training.checkpoint_every=8steps"]
@@ -157,6 +159,7 @@ def unstopped(tmp_path_factory):
         return folder, run(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_at", [1, 8, 13])
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(unstopped, tmp_path, monkeypatch, signal_at):
     monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)
@@ -174,6 +177,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(unstopped, tmp_path, mo
     assert best_step(tmp_path / "parts") == best_step(folder) == best
 
 
+@pytest.mark.slow
 def test_host_and_device_placement_train_on_the_same_numbers(tmp_path):
     device, _, device_evaluations, _ = run(tmp_path / "device", "data.placement=device")
     host, _, host_evaluations, _ = run(tmp_path / "host", "data.placement=host")
@@ -213,6 +217,7 @@ def test_a_longer_run_with_its_old_plan_is_what_it_is_without_an_end_between(tmp
     assert_equal_trees(parts, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
@@ -230,6 +235,7 @@ def test_stop_rules(tmp_path, rule, said):
     assert len(evaluations) == 1
 
 
+@pytest.mark.slow
 def test_patience_counts_evaluations_without_a_lower_loss(tmp_path):
     rules = ("training.stop.patience=2", "training.duration=50epochs", "optimizer.learning_rate=0.1")
     _, result, evaluations, _ = run(tmp_path, *rules)
@@ -238,12 +244,14 @@ def test_patience_counts_evaluations_without_a_lower_loss(tmp_path):
     assert int(np.argmin(losses)) == len(losses) - 3
 
 
+@pytest.mark.slow
 def test_a_rule_on_training_loss_without_validation(tmp_path):
     _, result, evaluations, _ = run(tmp_path, "data.validation=0", "training.stop.loss_below=100")
     assert result.status == "stopped_early"
     assert evaluations[0][2] is None
 
 
+@pytest.mark.slow
 def test_divergence_names_the_step_and_keeps_what_was_saved(tmp_path):
     with pytest.raises(DivergedError, match=r"training loss became (nan|inf) at step \d+ .*learning rate of \S+e\+\d+"):
         run(tmp_path, "optimizer=sgd", "optimizer.learning_rate=1e30", "loss=mse")
@@ -262,6 +270,7 @@ def test_a_long_evaluation_cadence_still_measures_the_end(tmp_path):
     assert steps == [5, 10, 15, 20, 24]
 
 
+@pytest.mark.slow
 def test_strict_names_the_layer_where_a_number_stops_being_finite(tmp_path):
     overrides = [
         "debug=strict",
@@ -274,6 +283,7 @@ def test_strict_names_the_layer_where_a_number_stops_being_finite(tmp_path):
         run(tmp_path, *overrides)
 
 
+@pytest.mark.slow
 def test_bfloat16_follows_float32_and_keeps_parameters_in_float32(tmp_path):
     overrides = ["model.normalization=batch", "optimizer.learning_rate=0.02"]
     _, _, full, _ = run(tmp_path / "float32", *overrides)
@@ -294,6 +304,7 @@ def test_a_stop_rule_that_held_still_holds_when_the_run_goes_on(tmp_path):
 BY_STEP = ["data.validation=0", "training.evaluate_every=1step", "model.dropout=0", "optimizer=sgd", "loss=mse"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [[], ["training.stop.loss_below=0.075"], ["training.checkpoint_every=5steps"]])
 def test_one_call_over_all_steps_records_what_a_call_for_each_does(tmp_path, rule):
     # Patience is counted on the host, so it takes a call for each step; 99 of them are never over.
@@ -311,6 +322,7 @@ def test_one_call_over_all_steps_records_what_a_call_for_each_does(tmp_path, rul
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.params, other.params)
 
 
+@pytest.mark.slow
 def test_the_rule_on_the_loss_ends_the_call_at_its_step(tmp_path):
     _, _, every, _ = run(tmp_path / "all", *BY_STEP)
     losses = [train["loss"] for _, train, _ in every]
@@ -321,6 +333,7 @@ def test_the_rule_on_the_loss_ends_the_call_at_its_step(tmp_path):
     assert len(recorder.trained_steps) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_call", [1, 2, 3, 4])
 def test_the_length_of_a_call_does_not_move_the_stop(tmp_path, monkeypatch, steps_per_call):
     """A machine's speed decides how many steps a call has: the stop may fall on any of them, the last included."""
@@ -347,6 +360,7 @@ def test_the_loop_decides_and_not_the_device_whose_loss_is_rounded(tmp_path):
     assert [train["loss"] for _, train, _ in evaluations] == losses[: result.progress.step]
 
 
+@pytest.mark.slow
 def test_a_small_network_has_its_weights_recorded_at_every_step(tmp_path):
     recorder = Recorder()
     overrides = ["data.input_shape=[2]", "data.task=regression", "data.outputs=1", "data.augment.crop=0", "model.hidden=[2]"]
@@ -369,6 +383,7 @@ def test_divergence_in_a_long_call_tells_of_the_steps_before(tmp_path):
     assert all(np.isfinite(train["loss"]) for _, train, _ in recorder.evaluations)
 
 
+@pytest.mark.slow
 def test_the_repetition_of_a_step_that_diverged_is_no_training_time(tmp_path):
     """Otherwise it would use up `training.stop.max_seconds` of the trials that are sound."""
     config = compose_train([*BASE, "training.seeds=2", "training.vary.learning_rate=[0.01,1e25]"])

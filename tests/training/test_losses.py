@@ -30,6 +30,7 @@ def textbook(loss, outputs, targets):
     return squares.mean(1) if loss.name == "mse" else squares.sum(1) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 @given(
     outputs=arrays(np.float32, (5, 4), elements=st.floats(-8, 8, width=32)),

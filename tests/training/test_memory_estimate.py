@@ -52,6 +52,7 @@ def test_gradients_and_activations_are_within_what_a_program_sets_apart(name, mo
     assert state <= sizes.alias_size_in_bytes <= state + 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", ["device", "host"])
 @pytest.mark.parametrize(("batch", "trials"), [(64, 1), (2**21, 1), (2**16, 40)])
 def test_the_indices_of_a_chunk_stay_small(batch, trials, placement):

@@ -104,6 +104,7 @@ def test_lion_steps_by_the_sign():
     assert_same(params["bias"], PARAMS["bias"] - 0.1 * jnp.sign(GRADS["bias"]))
 
 
+@pytest.mark.slow
 def test_muon_orthogonalises_matrices_and_kernels_and_leaves_biases_to_adam():
     config = Muon(
         name="muon", **COMMON, momentum=0.95, nesterov=False, newton_schulz_steps=5, adam_learning_rate=0.01
@@ -203,6 +204,7 @@ def test_parameter_groups_have_their_own_rate_decay_and_end():
         np.testing.assert_allclose([params[layer][name] for params in seen], expected, rtol=1e-4, atol=1e-5, err_msg=layer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adam", "adamw", "lion", "muon"])
 def test_every_rule_takes_parameter_groups(name):
     """With the multiplier, a parameter moves as with another learning rate; with 0, not at all."""

@@ -149,6 +149,7 @@ def alone(tmp_path_factory):
     return cache(lambda model: run(overrides_of(model), "pmap", 1, tmp_path_factory.mktemp(model)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "num_devices", "sharding"), list(cases()))
 def test_shardings_equal_one_device(model, num_devices, sharding, alone, tmp_path):
     assert alone(model)[2].count == {"two_neuron": 1, "two_neuron_batch": 9}.get(model, 37)

@@ -106,12 +106,14 @@ def test_other_numbers_lower_to_the_same_text(rule, trials):
     assert texts([*common, *first]) == texts([*common, *second])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "constant"])
 def test_other_schedule_numbers_lower_to_the_same_text(schedule):
     first, second = both(SCHEDULES[schedule])
     assert texts([f"schedule={schedule}", *first])[0] == texts([f"schedule={schedule}", *second])[0]
 
 
+@pytest.mark.slow
 def test_a_switch_is_in_the_text():
     on = texts(["optimizer=sgd", "optimizer.momentum=0.9"])
     assert texts(["optimizer=sgd", "optimizer.momentum=0.0"])[0] != on[0]
@@ -124,6 +126,7 @@ monitoring.register_event_listener(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sweep",
     [

@@ -81,6 +81,7 @@ def test_the_steps_are_the_first_hundred_then_ever_fewer():
 
 
 # the last two are evaluated by the loop itself, one call a step
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -122,6 +123,7 @@ def test_impatience_stops_at_the_same_step():
     assert 111 in sparse[3].records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_at", [103, 250, 698])
 def test_a_run_that_is_preempted_between_two_records_resumes_as_if_it_had_not_been(tmp_path, monkeypatch, signal_at):
     monkeypatch.setattr(runner, "_FIRST_CALL_RECORDS", 1)
@@ -138,6 +140,7 @@ def test_a_run_that_is_preempted_between_two_records_resumes_as_if_it_had_not_be
     assert {**first[3].weights_at, **second[3].weights_at} == whole[3].weights_at
 
 
+@pytest.mark.slow
 def test_another_stop_rule_at_a_resume_ends_it_with_a_record(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_FIRST_CALL_RECORDS", 1)
     monkeypatch.setattr(runner, "_SECONDS_PER_CALL", 0)
@@ -168,6 +171,7 @@ def test_the_last_finite_loss_before_a_divergence_is_recorded():
     assert seen.weights_at[max(seen.records)] == whole.weights_at[max(whole.records)]
 
 
+@pytest.mark.slow
 def test_one_line_says_so():
     experiment, _, _, seen = run()
     assert records_note(experiment, 700).startswith(f"Records: {len(seen.records)} of 700 steps: ")

@@ -150,6 +150,7 @@ def test_trials_at_once_groups_of_them_and_one_after_another_are_the_same(flops,
     assert_trials_equal(Trained([*FNN, *VARIED], 1, tmp_path), alone, FNN)
 
 
+@pytest.mark.slow
 def test_trials_that_were_stopped_go_on_elsewhere_as_if_they_had_not_been(alone, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_FIRST_CALL_FLOPS", 0)  # so that calls are short, and a signal finds a gap between them
     stopped = Trained([*FNN, *VARIED], 2, tmp_path, stop_at=1)
@@ -163,6 +164,7 @@ def test_trials_that_were_stopped_go_on_elsewhere_as_if_they_had_not_been(alone,
 BY_STEP = ["model=neurons", "training.duration=6steps", "training.stop.loss_below=null", "seed=3", "optimizer=sgd"]
 
 
+@pytest.mark.slow
 def test_trials_that_record_each_step_do_so_in_one_call(alone, tmp_path):
     many = Trained([*BY_STEP, "training.seeds=5"], 2, tmp_path)
     assert [step for step, *_ in many.recorder.evaluations] == [1, 2, 3, 4, 5, 6]
@@ -174,6 +176,7 @@ def test_trials_that_record_each_step_do_so_in_one_call(alone, tmp_path):
     assert len(set(many.test.loss)) == 5
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_leaves_the_others_alone(alone, tmp_path):
     many = Trained([*BY_STEP, "training.vary.learning_rate=[0.02,1e30]"], 2, tmp_path)
     assert many.result.status == "completed"

@@ -44,6 +44,7 @@ def test_the_chapters_numbers():
     assert {key: values[key].value for key in expected} == {key: pytest.approx(x, abs=1e-10) for key, x in expected.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", SHAPES, ids=" ".join)
 def test_jax_and_the_solution_by_hand_agree_on_every_row(overrides):
     config = config_of(*overrides)

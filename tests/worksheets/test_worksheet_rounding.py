@@ -14,6 +14,7 @@ def parsed(text):
     return float(text.replace("−", "-") or 0)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(SHAPES), st.integers(0, 2**31), st.integers(3, 6), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_who_rounds_is_within_the_tolerance(shape, seed, places, random):
@@ -32,6 +33,7 @@ def test_who_rounds_is_within_the_tolerance(shape, seed, places, random):
             assert abs(answer - centre) <= tolerance + 1e-9, (key, answer, centre, tolerance)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(SHAPES), st.integers(0, 2**31))
 @settings(max_examples=30, deadline=None)
 def test_tolerances_are_small_enough_to_tell_a_slip(shape, seed):

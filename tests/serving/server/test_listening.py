@@ -102,6 +102,7 @@ def started():
         process.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_and_loses_nobody(started, number):
     server = started(held=True)
@@ -154,6 +155,7 @@ def test_a_page_elsewhere_does_not_ask_a_server_of_this_machine(started):
         connection.close()
 
 
+@pytest.mark.slow
 def test_after_kill_9_it_starts_again_on_the_same_port(started):
     server = started()
     silent = socket.create_connection(("127.0.0.1", server.port))
