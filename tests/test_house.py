@@ -51,7 +51,6 @@ def imports_of(path):
             yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_imports_point_one_way(path):
     package = package_of(".".join(path.with_suffix("").parts))
@@ -63,7 +62,6 @@ def test_imports_point_one_way(path):
         assert ours <= {"nnjax.api", "nnjax.config", "nnjax.data"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_every_module_says_what_it_is_for_and_fits_on_a_few_pages(path):
     source = (ROOT / path).read_text()

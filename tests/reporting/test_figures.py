@@ -115,6 +115,49 @@ def test_confusion_tells_true_from_predicted(draw):
     )
 
 
+@pytest.mark.parametrize("name", ["a", "a class with a long name", "字" * 22])
+def test_the_white_around_a_sheet_is_cut_off_and_no_text_is(draw, name):
+    pixels = draw(confusion_matrix, np.arange(3), np.array([0, 2, 1]), [f"{name}{number}" for number in range(3)])
+    drawn = (pixels != 255).any(axis=2)
+    pad = round(0.12 * 120)
+    for edge in (drawn, drawn[::-1], drawn.T, drawn.T[::-1]):
+        assert not edge[:pad].any()
+        assert edge[pad].any()
+
+
+def test_a_figure_of_each_training_is_drawn_once(draw, monkeypatch):
+    """A layout that is found by drawing, and edges that are, would take twice as long."""
+    draws, drawn = [], Figure.draw
+
+    def counted(figure, renderer):
+        draws.append(figure)
+        return drawn(figure, renderer)
+
+    monkeypatch.setattr(Figure, "draw", counted)
+    draw(learning_curves, records([2.0, 1.0]))
+    draw(confusion_matrix, np.array([0, 1]), np.array([0, 1]), DIGITS)
+    draw(first_layer_filters, np.ones((3, 3, 1, 4)))
+    assert len(draws) == 3
+
+
+def test_no_two_panels_overlap(draw, monkeypatch):
+    """However wide the numbers at the ticks are."""
+    gaps, save = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figure.draw_without_rendering()
+        left, right = (axes.get_tightbbox().transformed(figure.dpi_scale_trans.inverted()) for axes in figure.axes)
+        gaps.append(right.x0 - left.x1)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    broken = records([1e-30, 2e-30])
+    for record in broken:
+        record["accuracy"] = 0.123456 + 1e-6 * record["step"]
+    draw(learning_curves, broken)
+    assert gaps[0] > 0
+
+
 def test_a_class_without_examples_is_no_trouble(draw):
     draw(confusion_matrix, np.array([0, 0]), np.array([0, 1]), DIGITS)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, RED, BLACK, GREY = "#0072B2", "#E69F00", "#D55E00", "#000000", "#767676"
 _DPI = 120
 _PAD = 0.12  # inches of white around a figure
-_MARGIN = 3.0  # inches around the axes of a sheet, for texts; what stays white is cut off
+_MARGIN = 4.0  # inches around the axes of a sheet, for texts; what stays white is cut off
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
