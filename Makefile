@@ -19,7 +19,7 @@ install: .venv/.installed  ## Make .venv and install the project with the versio
 train: .venv/.installed  ## Train the default experiment; overrides: make train ARGS="model=fnn data=mnist"
 	@$(BIN)/python -m experiments.train $(ARGS)
 
-test: check  ## Lint, check types, run the tests (about 13 minutes on two cores)
+test: check  ## Lint, check types, run the tests but the slow ones (about 5 minutes on two cores)
 	$(BIN)/python $(PYTEST) -m "not slow and not browser and not node and not engines" $(ARGS)
 
 test-all: check  ## As test, and the slow proofs besides
@@ -41,7 +41,7 @@ test-trackers: .venv-trackers/.installed  ## Write runs with W&B, MLflow and Tra
 test-bench: .venv-bench/.installed-dev  ## Compare with PyTorch, in the environment of bench
 	.venv-bench/bin/python -m pytest -m torch $(ARGS)
 
-test-newest: .venv/.installed  ## Run the tests with the newest versions that pyproject.toml allows
+test-newest: .venv/.installed  ## Run all tests with the newest versions that pyproject.toml allows
 	@echo "Installing the newest versions into .venv-newest ..."
 	@$(PYTHON) -m venv --without-pip .venv-newest
 	@$(PIP) --python .venv-newest/bin/python install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'

@@ -7,6 +7,7 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
 import yaml
 
 import nnjax
@@ -34,6 +35,7 @@ def imported():
                     yield node.module.split(".")[0]
 
 
+@pytest.mark.slow
 def test_every_import_is_a_declared_dependency():
     named = ("tensorboard", "wandb", "mlflow", "trackio", "pandas", "joblib", "serve", "onnx", "search", "statistics")
     extras = names_of(text for name in named for text in PROJECT["optional-dependencies"][name])

@@ -91,6 +91,7 @@ def test_several_trials_have_a_temperature_each_and_answer_as_one(tiny):
     assert found["ece_before"] == pytest.approx(expected(mean.astype(np.float64), test.targets), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_diverged_trial_has_none(tiny):
     result = nnjax.fit(tiny("training.vary.learning_rate=[1e-3,1e30]", "optimizer=sgd", "training.duration=3epochs"))
     found = result.summary["calibration"]

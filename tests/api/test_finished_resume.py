@@ -73,6 +73,7 @@ def test_a_finished_run_stays_as_it_is_and_is_returned(runs, name, overrides, ca
     assert (result.status, result.metrics["test"]) == (name, read_summary(folder)["test"])
 
 
+@pytest.mark.slow
 def test_a_stop_rule_that_still_holds_leaves_nothing_to_do(stopped):
     before = tree(stopped)
     for overrides in (
@@ -84,6 +85,7 @@ def test_a_stop_rule_that_still_holds_leaves_nothing_to_do(stopped):
         assert tree(stopped) == before, overrides
 
 
+@pytest.mark.slow
 def test_more_steps_and_looser_rules_resume(completed, stopped):
     assert resume(completed, "training.duration=3epochs").summary["steps"] == 6
     steps = read_summary(stopped)["steps"]

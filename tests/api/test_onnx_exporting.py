@@ -18,6 +18,7 @@ def exported(result, path):
     return export_onnx(result._experiment, result._state, result.model, path)
 
 
+@pytest.mark.slow
 @pytest.mark.onnx
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("bfloat16", "neurons")])
 def test_answers_in_onnx_runtime(name, tmp_path):

@@ -53,6 +53,7 @@ def test_outputs_are_those_of_the_run(run, opened, count):
     np.testing.assert_allclose(probabilities(outputs[0], from_logits=True), result.predict(inputs), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_more_examples_than_the_largest_batch(run, opened):
     folder, result = run
     inputs = np.concatenate([result.dataset.test.inputs] * 20)

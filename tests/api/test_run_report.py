@@ -59,6 +59,7 @@ def test_the_page_has_the_summarys_numbers(run):
     assert str(run) not in text  # the place of the folder is nobody's business
 
 
+@pytest.mark.slow
 def test_the_same_page_comes_from_the_folder_alone(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(copy / "checkpoints")

@@ -96,6 +96,7 @@ def test_more_trials_go_on_from_the_folder(tmp_path, capsys):
     assert (worker / "search.log").exists()
 
 
+@pytest.mark.slow
 def test_other_data_is_refused(found):
     folder, _ = found
     worker = folder / "workers/other"

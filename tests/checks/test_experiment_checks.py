@@ -320,6 +320,7 @@ def test_a_bad_pair_is_named_and_nothing_else(
     assert str(caught.value) == first_line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choices", "changes"),
     [

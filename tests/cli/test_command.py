@@ -483,6 +483,7 @@ def test_batches_number_their_jobs_on(project: Path, run: Run) -> None:
     assert [folder.name for folder in folders(project, "sweeps/*/*/*")] == ["0_seed-1", "1_seed-2", "2_seed-3"]
 
 
+@pytest.mark.slow
 def test_a_sweep_of_reruns(project: Path, run: Run) -> None:
     run("model=fnn", "seed=4", "hydra.run.dir=own")
     result = run("-m", "rerun=own", "seed=5,6")

@@ -75,6 +75,7 @@ def test_nothing_is_resolved_for_any_key(tmp_path: Path, monkeypatch: pytest.Mon
         read_config(TrainConfig, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["file", "directory"])
 def test_data_that_never_ends_is_not_read(tmp_path: Path, key: str) -> None:
     values = to_mapping(compose_train(["data=mnist", "model=fnn"]))

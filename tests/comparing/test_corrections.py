@@ -11,6 +11,7 @@ from nnjax.comparing.mcnemar import mcnemar
 from nnjax.comparing.power import MOST_SEEDS, power_of, seeds_needed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [1, 2, 5, 30])
 def test_holm_is_statsmodels(m):
     p_values = np.random.default_rng(m).uniform(0, 0.2, m)

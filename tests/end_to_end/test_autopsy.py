@@ -75,6 +75,7 @@ def test_the_script_repeats_it(exploded):
     assert "cause: BadOperation" in printed.stdout
 
 
+@pytest.mark.slow
 def test_the_saved_batch_is_the_one_of_that_step(exploded):
     from nnjax.cli.runs import read_config
     from nnjax.config.schema import TrainConfig

@@ -16,6 +16,7 @@ def updates_until_rest(rate):
     return None if away[-1] == len(values) - 1 else away[-1] + 1
 
 
+@pytest.mark.slow
 def test_the_bias_of_page_1():
     said(
         "01-neuron", "Then set the bias so low that the neuron's output is 0 for the chapter's inputs. The slope is then 0 too"

@@ -149,6 +149,7 @@ def test_the_steps_of_the_table_at_the_top(steps):
         assert float(wire[0]) * {"B": 1, "kB": 1000}[wire[1]] > 2 * 180
 
 
+@pytest.mark.slow
 def test_what_to_try_next(steps):
     said(
         WORDS,

@@ -26,6 +26,7 @@ def export(folder, *words, check=0):
     return run("export", f"run={folder / 'run'}", f"hydra.run.dir={out}", *words, check=check)
 
 
+@pytest.mark.slow
 def test_a_file_in_the_command_s_own_folder(folder):
     said = export(folder).stdout
     path = folder / "out" / "run.nnjax"

@@ -42,6 +42,7 @@ def test_rows_without_a_value_are_forecast(project, tmp_path):
         assert part in result.stdout
 
 
+@pytest.mark.slow
 def test_a_newer_file_is_gone_on_from_its_end(project, tmp_path):
     (tmp_path / "newer.csv").write_text(text(ROWS + 20))
     words = [

@@ -8,6 +8,7 @@ import pytest
 from commands import metrics_of, run, summary_of
 
 
+@pytest.mark.slow
 def test_trials_leave_their_rows_and_what_they_have_in_common(tmp_path):
     folder = tmp_path / "run"
     settings = ["model=fnn", "model.hidden=[8]", "training.duration=2epochs", "data.validation=0.1", f"hydra.run.dir={folder}"]

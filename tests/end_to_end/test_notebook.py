@@ -17,6 +17,7 @@ def test_it_is_kept_without_outputs():
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)
 
 
+@pytest.mark.slow
 def test_its_cells_run(tmp_path, monkeypatch, capsys):
     """One after another in this process, with an epoch and quick networks."""
     monkeypatch.chdir(tmp_path)

@@ -49,6 +49,7 @@ def test_its_page_is_written_without_the_flag_and_has_its_command_with_it(folder
     assert "--plugin my_models.py" in text
 
 
+@pytest.mark.slow
 def test_its_options_are_listed_shown_and_swept_over(folder):
     plugin = ("--plugin", "my_models.py")
     assert "neurons, residual, rnn" in run("train", *plugin, "--help", cwd=folder).stdout

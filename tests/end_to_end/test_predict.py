@@ -60,6 +60,7 @@ def test_a_picture_is_answered_with_the_networks_probability(folder, tmp_path):
     np.testing.assert_allclose(answer.probabilities, calibrated / calibrated.sum(), rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_bad_picture_does_not_stop_the_others_and_lines_can_be_piped(folder, tmp_path):
     done = predict(folder, "image=scans", "format=jsonl", "top=2", check=3, name=f"{tmp_path.name}_jsonl")
     records = [json.loads(line) for line in done.stdout.splitlines()]

@@ -9,6 +9,7 @@ from commands import run
 from experiments import prepare
 
 
+@pytest.mark.slow
 def test_archives_of_a_folder_become_a_dataset_that_trains(tmp_path, monkeypatch):
     made, directory = make_archives("mnist", tmp_path / "archives", num_train=160, num_test=40), tmp_path / "tfds"
     arguments = ["data=mnist", f"archives={made.folder}", f"data.directory={directory}", f"hydra.run.dir={tmp_path / 'run'}"]

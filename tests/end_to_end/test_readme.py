@@ -141,6 +141,7 @@ def test_training_and_evaluation_are_processes(checkout):
     assert (checkout / "outputs/evaluated/evaluation.json").exists()
 
 
+@pytest.mark.slow
 def test_a_command_as_it_stands_there_is_a_process(checkout):
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     words = shlex.split(next(line for line in COMMANDS if "experiments.train" in line))

@@ -63,6 +63,7 @@ def test_a_checkpoint_that_is_gone_is_said(folder, tmp_path):
     report(folder, f"run={copy}", "measure=true", check=3)
 
 
+@pytest.mark.slow
 def test_a_sweep_is_one_page(folder):
     _, text = report(folder, f"sweep={folder / 'sweep'}")
     assert "4 runs, 2 different settings" in text

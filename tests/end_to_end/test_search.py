@@ -69,6 +69,7 @@ def test_a_range_that_does_not_go_with_the_experiment_leaves_no_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_sweep_of_searches_is_not_resumed(tmp_path):
     sweep = tmp_path / "sweep"
     short = ("training.duration=1epoch", "search.trials=1", "search.seed=1,2")

@@ -87,6 +87,7 @@ def probabilities_of(port, path, inputs):
     return [one["probabilities"] for one in answer["answers"]]
 
 
+@pytest.mark.slow
 def test_a_run_and_its_file_answer_alike(folder):
     result = nnjax.load_run(folder / "run")
     inputs = result.dataset.test.inputs[:5]

@@ -91,6 +91,7 @@ def test_the_experiment_and_the_step_of_a_run(tmp_path, trained):
     assert "the run took" in report["prediction"]["notes"][0]
 
 
+@pytest.mark.slow
 def test_a_measured_step_is_scaled_to_other_batches_and_says_so(tmp_path, trained):
     run("traffic", f"run={trained}", "device=measured", "compare=[]", "parallel.devices=4", f"hydra.run.dir={tmp_path}")
     report = report_of(tmp_path)

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from commands import run, summary_of
 
 
+@pytest.mark.slow
 def test_the_trace_shows_what_the_devices_send(tmp_path):
     printed = run("trace", "experiment=two_gpus", "parallel=shard_map", "iterations=1", f"hydra.run.dir={tmp_path}/run").stdout
     exchange = json.loads((tmp_path / "run" / "trace.json").read_text())["exchange"]

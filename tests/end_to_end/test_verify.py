@@ -80,6 +80,7 @@ def test_the_experiment_of_a_run(tmp_path, trained):
     ]
 
 
+@pytest.mark.slow
 def test_the_checkpoints_of_a_run(tmp_path, trained):
     printed = run("verify", "checkpoint", f"run={trained}", f"hydra.run.dir={tmp_path / 'intact'}").stdout
     assert "intact" in printed

@@ -40,6 +40,7 @@ def test_airbench94_has_the_published_size():
     assert rows["output_scale"].kind == "× 0.1111"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "features", "size"), [(3, 8, 3), (8, 3, 3), (4, 4, 4)])
 def test_a_convolution_starts_by_passing_its_channels_on(channels, features, size):
     kernel = identity_init(initializers.ones)(jax.random.key(0), (size, size, channels, features))

@@ -65,6 +65,7 @@ def test_equals_flax_own_whose_batch_is_on_one_device(options, sharding, num_dev
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), sums, by_params)
 
 
+@pytest.mark.slow
 def test_without_an_axis_it_equals_flax_own():
     inputs, weights = arrays()
     results = [call(with_weights(kind(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)), inputs, weights) for kind in KINDS]

@@ -93,6 +93,7 @@ def test_shapes_states_and_determinism(model, spec):
     assert (model is TEXTBOOK) == all(jax.tree.leaves(jax.tree.map(lambda a, b: jnp.array_equal(a, b), params, other)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "spec"), CASES)
 def test_shapes_are_known_without_computing(model, spec):
     graphdef, params, rest = split(model, spec)
@@ -133,6 +134,7 @@ def test_a_step_is_the_same_on_four_devices_and_on_one(wrap, model, spec):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), on(4), on(1))
 
 
+@pytest.mark.slow
 def test_steps_in_a_loop_update_weights_and_statistics():
     graphdef, params, rest = split(FULL_CNN, PHOTOS)
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import jax
 import jax.numpy as jnp
+import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,12 +75,14 @@ def cnns(draw):
     return config_of("cnn", side, batch, blocks=tuple(blocks), whitening=whitening, dense=(), dropout=0.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(cnns())
 def test_a_cnn_is_refused_where_a_batch_norm_sees_one_value(config):
     assert is_refused(config) == (fewest_values(config) == 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4), st.sampled_from([1, 1, 2]))
 def test_an_airbench_is_refused_where_a_batch_norm_sees_one_value(height, width, size, groups, batch):

@@ -99,6 +99,7 @@ def test_gradients_are_those_of_finite_differences(cell):
         check_grads(loss, (params, jnp.asarray(sequences(2, 6, 3))), order=1, modes=["rev"], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_step_sees_no_later_one(cell):
     graphdef, params = split_layer(cell)

@@ -20,6 +20,7 @@ def test_zero_and_z_lie_in_the_picture(z):
     assert points[-1] >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("z", [-1000.0, 1e100])
 def test_png_and_svg_are_the_same_every_time(tmp_path, z):
     for folder in ("first", "second"):

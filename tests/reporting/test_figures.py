@@ -298,6 +298,7 @@ def test_weights_have_a_panel_a_layer(draw):
     assert not same(draw(weight_curves, weights(0.5, 0.25)), draw(weight_curves, weights(0.5, 0.75)))
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_every_job(draw):
     curves = {str(seed): records([1.0, 0.1 * seed, 0.0]) for seed in range(12)}
     few = draw(draw_sweep, {"0": curves["0"], "1": curves["1"]})

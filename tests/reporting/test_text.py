@@ -35,6 +35,7 @@ def test_times():
     assert [seconds_text(s) for s in (0.123, 8.31, 307.2)] == ["0.12 s", "8.3 s", "5:07"]
 
 
+@pytest.mark.slow
 @given(text=st.text(), length=st.integers(3, 40))
 def test_a_shortened_text_fits_and_a_short_one_stays(text, length):
     shortened = shorten(text, length)

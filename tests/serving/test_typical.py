@@ -30,6 +30,7 @@ def of_digits():
     return fit_typical(train.inputs), test.inputs
 
 
+@pytest.mark.slow
 def test_digits_pass_and_others_are_flagged(of_digits):
     typical, test = of_digits
     assert flagged(typical, test) < 0.02

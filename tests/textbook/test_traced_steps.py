@@ -160,6 +160,7 @@ def test_an_iteration_has_the_rows_that_the_config_check_counts(overrides):
         assert sum(row["iteration"] == number for row in found["rows"]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", CASES.values(), ids=CASES)
 def test_the_phases_come_in_order_and_no_operation_twice(overrides):
     rows = traced(*overrides)["rows"]

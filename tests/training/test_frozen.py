@@ -89,6 +89,7 @@ def test_no_update_rule_moves_a_frozen_parameter(name, decay):
         assert not same_bits(before["output"]["kernel"], after["output"]["kernel"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("value", [np.nan, 1e30])
 def test_the_gradient_of_a_frozen_parameter_counts_for_nothing(name, value):

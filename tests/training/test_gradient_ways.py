@@ -173,6 +173,7 @@ def test_a_layout_gives_back_what_was_put():
     jax.tree.map(np.testing.assert_array_equal, found, jax.device_get(state))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_devices", "seeds"), [(1, 1), (2, 2)])
 def test_nothing_is_shared_out_without_an_exchange(num_devices, seeds):
     experiment, state = set_up_with((*EVERYTHING, f"training.seeds={seeds}"), "sharded", num_devices)

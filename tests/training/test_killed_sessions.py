@@ -193,6 +193,7 @@ cuts = st.lists(
 durations = st.lists(st.integers(1, 40), min_size=1, max_size=3, unique=True).map(sorted)
 
 
+@pytest.mark.slow
 @settings(max_examples=int(os.environ.get("NNJAX_SESSION_TRIALS", 60)))
 @given(run=runs, durations=durations, cut=st.lists(cuts, min_size=3, max_size=3))
 def test_sessions_end_as_one(run, durations, cut):

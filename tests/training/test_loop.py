@@ -122,6 +122,7 @@ class Failing(Recorder):
             raise RuntimeError("no device")
 
 
+@pytest.mark.slow
 def test_the_best_before_a_failure_is_kept(tmp_path):
     recorder = Failing(16)
     with pytest.raises(RuntimeError, match="no device"):
@@ -347,6 +348,7 @@ def test_the_length_of_a_call_does_not_move_the_stop(tmp_path, monkeypatch, step
         assert result.progress.step == 1 + losses.index(bound)
 
 
+@pytest.mark.slow
 def test_the_loop_decides_and_not_the_device_whose_loss_is_rounded(tmp_path):
     """Just above the bound the device ends its call, to be safe, and training continues."""
     _, _, every, _ = run(tmp_path / "all", *BY_STEP)

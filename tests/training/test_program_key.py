@@ -40,6 +40,7 @@ def base():
     return key_of(BASE), texts(BASE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [
@@ -54,6 +55,7 @@ def test_another_number_has_the_same_key(base, override):
     assert key_of([*BASE, override]) == base[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [
@@ -90,6 +92,7 @@ def test_whatever_changes_a_program_changes_the_key(base, override):
     assert key_of(changed) != key
 
 
+@pytest.mark.slow
 def test_every_number_of_every_rule_is_left_out_where_it_is_an_argument():
     for rule, numbers in RULES.items():
         first, second = both({key: value for key, value in NUMBERS.items() if key.startswith("optimizer.")} | numbers)
@@ -140,6 +143,7 @@ JOBS = [
 ]
 
 
+@pytest.mark.slow
 def test_jobs_that_share_programs_have_the_numbers_that_they_have_alone(tmp_path):
     configs = [compose_train([*SIZES, *BASE, "optimizer.clip_norm=1", *job]) for job in JOBS]
     shared = []
@@ -156,6 +160,7 @@ def losses(records):
     return [(record["split"], record["step"], record["loss"]) for record in records]
 
 
+@pytest.mark.slow
 def test_the_second_job_lowers_no_program(tmp_path):
     lowered = []
     for number in range(3):

@@ -17,6 +17,7 @@ def numbers_of(exercise):
         yield from layer.biases or ()
 
 
+@pytest.mark.slow
 @given(st.sampled_from(SHAPES), st.integers(0, 2**32 - 1))
 @settings(max_examples=80, deadline=None)
 def test_the_numbers_are_fit_for_a_hand(shape, seed):
