@@ -36,7 +36,7 @@ def decode_together(files: Sequence[bytes], shape: tuple[int, ...]) -> NDArray[n
     header = _HEADER.pack(width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
     size = height * (1 + width * channels)
     zeros = bytes(1 + width * channels)
-    rows = []
+    rows: list[bytes] = []
     for file in files:
         own = _rows(file, header, size)
         if own is None:

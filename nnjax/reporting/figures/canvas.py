@@ -102,7 +102,7 @@ def sheet(path: Path, width: float, height: float, *, columns: int = 1, gap: flo
     from PIL import Image
 
     whole = width + 2 * _MARGIN, height + 2 * _MARGIN
-    with _figure(*whole, "none") as figure:
+    with _figure(*whole, None) as figure:
         across, down = (_MARGIN / length for length in whole)
         figure.subplots_adjust(across, down, 1 - across, 1 - down, wspace=gap * columns / (width - gap * (columns - 1)))
         yield figure
@@ -115,8 +115,8 @@ def sheet(path: Path, width: float, height: float, *, columns: int = 1, gap: flo
 
 
 @contextmanager
-def _figure(width: float, height: float, layout: Literal["constrained", "none"]) -> Iterator["Figure"]:
-    given = {"axes.titley": 1.0} if layout == "none" else {}  # else the place of a title is found by measuring the axes' texts
+def _figure(width: float, height: float, layout: Literal["constrained"] | None) -> Iterator["Figure"]:
+    given = {"axes.titley": 1.0} if layout is None else {}  # else the place of a title is found by measuring the axes' texts
     with plain_matplotlib(STYLE | given | {"font.family": fonts()}), warnings.catch_warnings():
         from matplotlib.figure import Figure
 
