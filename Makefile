@@ -47,7 +47,7 @@ test-newest: .venv/.installed  ## Run all tests with the newest versions that py
 	@$(PIP) --python .venv-newest/bin/python install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
 	@.venv-newest/bin/python --version
 	@$(PIP) --python .venv-newest/bin/python list --format freeze | grep -iE '^(jax|jaxlib|flax|optax|orbax-checkpoint|hydra-core|numpy)='
-	.venv-newest/bin/python $(PYTEST) -m "not node and not engines" $(ARGS)
+	.venv-newest/bin/python $(PYTEST) -m "not browser and not node and not engines" $(ARGS)
 
 bench: .venv-bench/.installed  ## Race PyTorch, Keras and plain JAX: half an hour, on an idle machine
 	.venv-bench/bin/python -m benchmarks $(ARGS)

@@ -40,7 +40,7 @@ def section(results: Sequence[Result]) -> str:
     """
     sound = [result for result in results if not result["options"]["quick"] and not result["load"]["busy"]]
     titles = dict.fromkeys(task["title"] for result in reversed(sound) for task in result["tasks"].values())
-    return "\n\n".join(_table(title, sound) for title in titles)
+    return "\n\n".join(filter(None, (_table(title, sound) for title in titles)))
 
 
 def _table(title: str, results: Sequence[Result]) -> str:
@@ -54,6 +54,8 @@ def _table(title: str, results: Sequence[Result]) -> str:
             speeds, machine = rates(ours["turns"]), _machine(result)
             rows.append(_row(result, task, machine, _change(speeds, before.get(machine))))
             before[machine] = speeds
+    if not rows:  # nnjax failed in all of them
+        return ""
     return "\n".join([f"### {title}", "", f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *reversed(rows)])
 
 
@@ -85,7 +87,7 @@ def _change(speeds: Sequence[float], before: Sequence[float] | None) -> str:
     """What became of the speed since the last result of the same processor."""
     if before is None:
         return "first"
-    percent = f"{100 * (median(speeds) / median(before) - 1):+.0f} %".replace("-", "−")
+    percent = f"{round(100 * (median(speeds) / median(before) - 1)):+d} %".replace("-", "−")
     if max(speeds) < min(before):
         return f"**slower: {percent}**"
     return f"faster: {percent}" if min(speeds) > max(before) else f"within the rounds: {percent}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.api.kept_programs import reuse_programs
+from nnjax.api.kept_programs import reused_programs
 from nnjax.api.sweep_data import DataHashes
 from nnjax.api.sweep_survey import survey
 from nnjax.cli import command
@@ -42,9 +42,9 @@ def train(config: TrainConfig, run_dir: Path | None) -> Mapping[str, Any]:
     from nnjax.api.training_run import run_training
     from nnjax.reporting.console import RunConsole
 
-    reuse_programs()  # a sweep's jobs may follow one another in this process
     log, held = None if run_dir is None else run_dir / "train.log", run_dir is None or config.resume is not None
-    with RunConsole(log, held=held, quiet=run_dir is None) as console:
+    # A sweep's jobs may follow one another in this process.
+    with RunConsole(log, held=held, quiet=run_dir is None) as console, reused_programs():
         return run_training(config, run_dir, console).summary
 
 

@@ -124,7 +124,7 @@ def own_cache(tmp_path_factory):
 def own_programs():
     """No test gets a program that another has compiled, of code that one of them has patched."""
     yield
-    PROGRAMS.keep(0)
+    PROGRAMS.forget()
 
 
 @pytest.fixture

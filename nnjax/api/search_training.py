@@ -14,7 +14,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from nnjax.api.kept_programs import reuse_programs
+from nnjax.api.kept_programs import reused_programs
 from nnjax.api.memory_checkpoints import MemoryCheckpoints
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.memory_checks import out_of_memory_explained
@@ -95,10 +95,9 @@ class TrialTrainer:
         return config
 
     def _outcomes(self, config: TrainConfig, group: Sequence[Asked], report: Report) -> Iterator[tuple[int, Outcome]]:
-        reuse_programs()
         measured = _Measurement(self._search.objectives[0], [trial.number for trial in group], config.training.seeds, report)
         try:
-            with out_of_memory_explained(config):
+            with reused_programs(), out_of_memory_explained(config):
                 about = measured.train(config, self._dataset)
         except DivergedError as error:
             for trial in group:

@@ -118,12 +118,21 @@ def _defaults(chosen: Mapping[str, str], run: Mapping[str, Any]) -> tuple[dict[s
     Returns:
         The config, and the keys without a default, such as `data.file`; these have the run's values.
     """
-    files = tuple((path, state.st_mtime_ns, state.st_size) for path in conf_dir().rglob("*.yaml") if (state := path.stat()))
+    files = tuple(map(_state, conf_dir().rglob("*.yaml")))
     values, origins = _composed(tuple(f"{group}={name}" for group, name in chosen.items()), Path.cwd(), files)
     values = deepcopy(values)
     needed = frozenset(_fill(values, run))
     mapping: dict[str, Any] = to_mapping(parse(TrainConfig, values, origins))
     return mapping, needed
+
+
+def _state(path: Path) -> tuple[Path, int, int] | None:
+    """What changes with a file; None for one that has gone since it was listed, as an editor's temporary file may."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return path, state.st_mtime_ns, state.st_size
 
 
 @cached_until_registered

@@ -33,6 +33,8 @@ def decode_together(files: Sequence[bytes], shape: tuple[int, ...]) -> NDArray[n
     from PIL import Image
 
     height, width, channels = shape
+    if channels not in _COLOUR_TYPES:
+        return None
     header = _HEADER.pack(width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
     size = height * (1 + width * channels)
     zeros = bytes(1 + width * channels)
@@ -67,11 +69,12 @@ def _rows(file: bytes, header: bytes, size: int) -> bytes | None:
     kinds = [kind for kind, _ in chunks]
     if place != len(file) or kinds != [b"IHDR", *[b"IDAT"] * (len(kinds) - 2), b"IEND"] or chunks[0][1] != header:
         return None
+    decompressor = zlib.decompressobj()
     try:
-        rows = zlib.decompress(b"".join(data for _, data in chunks[1:-1]))
+        rows = decompressor.decompress(b"".join(data for _, data in chunks[1:-1]), size + 1)  # no more than one byte too many
     except zlib.error:
         return None
-    return rows if len(rows) == size else None
+    return rows if len(rows) == size and decompressor.eof else None
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

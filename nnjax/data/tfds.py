@@ -120,7 +120,7 @@ def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
         files: list[bytes] = []  # of the examples before, whose images are decoded together
         for index, record in enumerate(track(records, f"decoding {spec.name} {split}", len(records))):
             with _named(index, split):
-                file, labels[index] = _decode(record, spec)
+                file, labels[index] = _file_and_label(record, spec)
             files.append(file)
             if len(files) == _TOGETHER or index == len(records) - 1:
                 first = index + 1 - len(files)
@@ -166,7 +166,7 @@ def _named(index: int, split: SplitName) -> Iterator[None]:
         raise ValueError(f"example {index} of split {split}: {error}") from error
 
 
-def _decode(record: bytes, spec: DatasetSpec) -> tuple[bytes, int]:
+def _file_and_label(record: bytes, spec: DatasetSpec) -> tuple[bytes, int]:
     """Takes the image file and the label out of a `tf.train.Example`.
 
     Raises:

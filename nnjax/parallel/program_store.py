@@ -1,7 +1,7 @@
 """Compiled programs kept in memory, for a process that trains again and again: the jobs of a sweep, a search's trials.
 
-    PROGRAMS.keep(16)                                      # off until then: every training compiles its own
-    chunk = PROGRAMS.get(key, lambda: compile_lowered(lowered, "cpu"))
+    with PROGRAMS.kept(16):                                # elsewhere every training compiles its own
+        chunk = PROGRAMS.get(key, lambda: compile_lowered(lowered, "cpu"))
 
 JAX keeps a program for a function object, and each training makes new ones: it would trace, lower and look for the same program
 on the disk again, which takes longer than the training of a small network. A key must hold all that a program follows from,
@@ -9,7 +9,8 @@ besides its arguments: see `nnjax.training.program_key`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -20,26 +21,39 @@ class ProgramStore:
         self._most = 0
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def keep(self, most: int) -> None:
-        """Keeps at most so many programs from now on; 0 keeps none, and forgets those that are kept."""
-        self._most = most
-        while len(self._programs) > most:
-            self._programs.popitem(last=False)
+    @contextmanager
+    def kept(self, most: int) -> Iterator[None]:
+        """Keeps at most so many programs while the context is open; the next context finds those that this one leaves."""
+        before, self._most = self._most, most
+        try:
+            yield
+        finally:
+            self._most = before
+
+    def forget(self) -> None:
+        """Forgets all programs."""
+        self._programs.clear()
 
     def get(self, key: Callable[[], Hashable] | None, make: Callable[[], Any]) -> Any:
         """Returns the program of a key, which is made where it is not kept.
 
         Args:
-            key: called where programs are kept; None keeps nothing.
+            key: called where programs are kept; None keeps nothing, nor does a key that has no hash.
             make: compiles it.
         """
         if not self._most or key is None:
             return make()
         known = key()
-        program = self._programs.pop(known, None)
-        self._programs[known] = make() if program is None else program
-        self.keep(self._most)
-        return self._programs[known]
+        try:
+            program = self._programs.pop(known, None)
+        except TypeError:  # a registered model may hold a list
+            return make()
+        if program is None:
+            program = make()
+        self._programs[known] = program
+        while len(self._programs) > max(self._most, 1):
+            self._programs.popitem(last=False)
+        return program
 
 
 PROGRAMS = ProgramStore()

@@ -2,8 +2,9 @@
 
 PROGRAMS.get(lambda: program_key(config, network, devices, "train", arguments), compile)
 
-Two experiments with equal keys have the same programs. The numbers that are arguments (see `nnjax.training.hyperparams`) are no
-part of a key, so that the jobs of a sweep over seeds and learning rates share one; whatever else a config holds is part of it.
+Two experiments with equal keys have the same programs. The numbers of optimizer, loss and augmentation, the seeds and the
+trials' learning rates are arguments (see `nnjax.training.hyperparams`) and no part of a key, so that the jobs of a sweep over
+them share one; whatever else a config holds is part of it.
 """
 
 import json
@@ -17,7 +18,7 @@ import numpy as np
 from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.config.parsing import to_mapping
 from nnjax.config.registry import registered
-from nnjax.config.schema import Config
+from nnjax.config.schema import Config, Vary
 from nnjax.training.state import SplitNetwork
 
 _WITHOUT_EFFECT = ("report", "resume", "rerun", "seed")
@@ -43,12 +44,13 @@ def program_key(
 
 def _structure(config: Config) -> str:
     """The config as text, where each number that is an argument is 1."""
-    augment = config.data.augment
+    augment, rates = config.data.augment, config.training.vary.learning_rate
     config = replace(
         config,
         optimizer=_ones(config.optimizer),
         loss=_ones(config.loss),
         data=replace(config.data, augment=_ones(augment)),
+        training=replace(config.training, vary=Vary(None if rates is None else (1.0,) * len(rates))),
     )
     return json.dumps({name: value for name, value in to_mapping(config).items() if name not in _WITHOUT_EFFECT})
 

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.train import train
 from nnjax.api import kept_programs, search_training, training_run
-from nnjax.api.kept_programs import reuse_programs
+from nnjax.api.kept_programs import reused_programs
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +18,9 @@ def none_before(monkeypatch):
 def test_the_programs_of_earlier_trainings_are_freed():
     functions, kept = [], []
     for number in range(6):
-        reuse_programs()
-        functions.append(jax.jit(lambda x, n=number: x * n + 1))
-        functions[-1](jnp.ones(3))
+        with reused_programs():
+            functions.append(jax.jit(lambda x, n=number: x * n + 1))
+            functions[-1](jnp.ones(3))
         kept.append(sum(function._cache_size() for function in functions))
     assert kept == [1, 2, 1, 2, 1, 2]
 
@@ -38,4 +38,4 @@ def test_each_job_of_a_sweep_and_each_training_of_a_search_counts(monkeypatch, t
         with pytest.raises(RuntimeError):
             train(None, None)
     assert calls == ["trained", "trained", "freed", "trained", "trained"]
-    assert search_training.reuse_programs is reuse_programs
+    assert search_training.reused_programs is reused_programs

@@ -80,3 +80,11 @@ def test_all_results_of_a_kind_are_read_the_oldest_first(tmp_path):
     save("seeds", result(1, "EPYC", (1.0, 1.0)), tmp_path)
     assert [each["about"]["date"][8:10] for each in every("comparison", tmp_path)] == ["01", "02", "03"]
     assert every("scaling", tmp_path) == []
+
+
+def test_a_task_that_failed_has_no_table_and_no_change_has_no_sign():
+    failed = result(1, "EPYC", (1.0,))
+    failed["tasks"]["fnn"]["contestants"][OURS] = {"failed": "it differs"}
+    assert section([failed]) == ""
+    rounds = result(1, "EPYC", (10.0, 9.9)), result(2, "EPYC", (10.01, 9.88))
+    assert rows(*rounds)[0][-1].strip("| ") == "within the rounds: +0 %"

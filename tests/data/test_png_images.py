@@ -61,6 +61,10 @@ def test_an_image_does_not_follow_from_the_one_before():
         assert (decode_together(files[order], (5, 4, 3)) == pixels[order]).all()
 
 
+def test_images_of_other_channels_are_left_to_pillow():
+    assert decode_together([png(images(1, (5, 4, 4))[0])], (5, 4, 4)) is None
+
+
 def test_a_file_in_several_pieces():
     file = png(images(1)[0])
     data = file[41:-16]
@@ -94,6 +98,7 @@ OTHERS = {
     "too few rows": png(images(1)[0])[:33] + chunk(b"IDAT", zlib.compress(bytes(13 * 4))) + chunk(b"IEND", b""),
     "too many rows": png(images(1)[0])[:33] + chunk(b"IDAT", zlib.compress(bytes(13 * 6))) + chunk(b"IEND", b""),
     "an unknown filter": png(images(1)[0])[:33] + chunk(b"IDAT", zlib.compress(b"\5" + bytes(64))) + chunk(b"IEND", b""),
+    "no end of its pixels": png(images(1)[0])[:33] + chunk(b"IDAT", zlib.compress(bytes(13 * 5), 0)[:-4]) + chunk(b"IEND", b""),
     "nothing": b"",
 }
 

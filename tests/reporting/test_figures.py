@@ -158,6 +158,22 @@ def test_no_two_panels_overlap(draw, monkeypatch):
     assert gaps[0] > 0
 
 
+def test_what_all_ticks_have_in_common_is_not_under_the_title(draw, monkeypatch):
+    overlaps, save = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        offset, title = axes.yaxis.get_offset_text(), axes._left_title
+        assert offset.get_text()
+        overlaps.append(offset.get_window_extent().overlaps(title.get_window_extent()))
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    draw(learning_curves, [record for record in records([1e-7, 2e-7, 3e-7]) if record["split"] != "test"])
+    assert overlaps == [False]
+
+
 def test_a_class_without_examples_is_no_trouble(draw):
     draw(confusion_matrix, np.array([0, 0]), np.array([0, 1]), DIGITS)
 

@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from nnjax.reporting.figures.inline_chart import Chart, Line, inline_svg, numbers, thinned
+from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, inline_svg, numbers, thinned
 
 CURVES = Chart(
     "loss", "epoch", [Line("train", [1, 2, 3], [0.9, None, 0.3], [0.8, None, 0.2], [1, None, 0.4]), Line("b", [3], [1])]
@@ -101,6 +102,46 @@ def test_names_longer_than_the_chart_leave_room_for_lines():
     ticks = [(n, "a_name_of_a_setting_" * 5) for n in range(4)]
     svg = inline_svg(Chart("loss", "setting", [Line("loss", range(4), [1e300, 2e300, 3e300, 4e300])], ticks=ticks), "names")
     assert ticks[0][1] in svg
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, MOST_LINES])
+def test_a_legend_takes_nothing_of_the_height_of_the_axes(count, monkeypatch):
+    heights, save = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        (axes,) = figure.axes
+        heights.append(axes.get_position().height * figure.get_figheight())
+        legend = axes.get_legend()
+        figure.draw_without_rendering()
+        assert legend is None or legend.get_window_extent().y1 <= figure.bbox.y1
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    lines = [Line(f"optimizer.learning_rate=0.000{number:02}", [1, 2], [1.0, number]) for number in range(count)]
+    inline_svg(Chart("loss", "epoch", lines), "legend")
+    assert heights[0] > 1.9  # inches
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+@pytest.mark.parametrize("values", [(1e-7, 2e-7), (123.456001, 123.456002)])
+def test_what_all_ticks_have_in_common_is_inside_and_free(values, lines, monkeypatch):
+    places, save = [], Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        offset = axes.yaxis.get_offset_text()
+        assert offset.get_text()
+        place = offset.get_window_extent()
+        assert figure.bbox.y1 >= place.y1
+        assert figure.bbox.x1 >= place.x1
+        places.extend(text.get_window_extent() for text in (axes.get_legend().get_texts() if axes.get_legend() else ()))
+        assert not any(place.overlaps(other) for other in places)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    chart = Chart("rate", "epoch", [Line(f"{number}", [1, 2], values) for number in range(lines)], log_y=False)
+    inline_svg(chart, "offset")
 
 
 def test_points_at_one_place_have_a_row_each():

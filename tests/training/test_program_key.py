@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import jax
 import optax
 import pytest
+from flax import nnx
 from jax import monitoring
 from training.test_program_arguments import NUMBERS, RULES, SIZES, TINY, both, texts
 
@@ -15,7 +16,6 @@ from nnjax.cli.compose import compose_train
 from nnjax.config import registry
 from nnjax.config.option_numbers import numbers_of
 from nnjax.data.load import load
-from nnjax.parallel.program_store import PROGRAMS
 from nnjax.reporting.metrics import read_metrics
 from nnjax.training.experiment import set_up
 from nnjax.training.program_key import program_key
@@ -53,6 +53,15 @@ def base():
 )
 def test_another_number_has_the_same_key(base, override):
     assert key_of([*BASE, override]) == base[0]
+
+
+@pytest.mark.slow
+def test_other_rates_of_trials_have_the_same_key():
+    first, second, more = (
+        [*BASE, f"training.vary.learning_rate={rates}"] for rates in ("[0.1,0.2]", "[0.3,0.4]", "[0.1,0.2,0.3]")
+    )
+    assert key_of(first) == key_of(second) != key_of(more)
+    assert texts(first) == texts(second)
 
 
 @pytest.mark.slow
@@ -130,6 +139,49 @@ def test_registered_options_are_part_of_the_key():
     assert key_of(BASE) == before
 
 
+FACTOR = [1.0]
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The options of a model of one's own."""
+
+
+class ScaledNetwork(nnx.Module):
+    """Has an attribute that cannot be hashed, if it is to, and calls on what a person may change."""
+
+    def __init__(self, inputs, outputs, rngs, *, with_list):
+        self.dense = nnx.Linear(inputs, outputs, rngs=rngs)
+        self.sizes = nnx.static([inputs, outputs]) if with_list else (inputs, outputs)
+
+    def __call__(self, x):
+        return self.dense(x.reshape(len(x), -1)) * FACTOR[0]
+
+
+@pytest.fixture(params=["a list", "a tuple"])
+def scaled(request):
+    @nnjax.register_model("scaled")
+    def scaled_model(options: Scaled, activation, spec, *, rngs, dtype):
+        return ScaledNetwork(36, spec.num_outputs, rngs, with_list=request.param == "a list")
+
+    try:
+        yield nnjax.compose(*[word for word in SIZES if not word.startswith("model")], "model=scaled")
+    finally:
+        FACTOR[0] = 1.0
+        registry.forget([("model", "scaled")])
+
+
+@pytest.mark.slow
+def test_a_model_of_ones_own_trains_with_any_attribute_and_fit_takes_no_program_of_a_job(scaled, tmp_path):
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        train(scaled, tmp_path / str(number))
+    before = losses(read_metrics(tmp_path / "0"))
+    assert losses(read_metrics(tmp_path / "1")) == before
+    FACTOR[0] = 3.0
+    assert losses(nnjax.fit(scaled).history) != before
+
+
 JOBS = [
     ["seed=1"],
     ["seed=2", "optimizer.learning_rate=0.02"],
@@ -152,7 +204,6 @@ def test_jobs_that_share_programs_have_the_numbers_that_they_have_alone(tmp_path
         folder.mkdir()
         train(config, folder)
         shared.append(losses(read_metrics(folder)))
-    PROGRAMS.keep(0)
     assert shared == [losses(nnjax.fit(config).history) for config in configs]
 
 

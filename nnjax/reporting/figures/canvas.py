@@ -90,7 +90,8 @@ def sheet(path: Path, width: float, height: float, *, columns: int = 1, gap: flo
     """As `canvas`, but the axes' places are given.
 
     Matplotlib finds a layout by measuring each text, and the edges of a figure by drawing it: more than half of the time. Here
-    the axes lie on a larger sheet, which is drawn once, and the white around them is cut off.
+    the axes lie on a larger sheet, which is drawn once, and the white around them is cut off. Texts may reach 4 inches beyond
+    the axes.
 
     Args:
         path: the PNG file.
@@ -122,7 +123,7 @@ def _figure(width: float, height: float, layout: Literal["constrained"] | None) 
 
         # A character missing from all fonts is drawn as a box, without a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        yield Figure(figsize=(width, height), dpi=_DPI, layout=layout)
+        yield Figure(figsize=(width, height), dpi=_DPI, layout=layout)  # matplotlib saves with a figure's own dpi
 
 
 def _cropped(pixels: "NDArray[np.uint8]") -> "NDArray[np.uint8]":

@@ -66,6 +66,7 @@ def _draw_metric(axes: "Axes", records: Sequence[Mapping[str, Any]], name: str) 
         label = f"test  {metric_text(name, value)}"
         axes.plot([epoch], [value * factor], color=BLACK, marker="D", markersize=6, linestyle="", label=label)
     axes.set_title(name)
+    axes.yaxis.set_offset_position("right")  # the title is on the left
     axes.set_xlabel("epoch")
     if axes.has_data():
         axes.set_xlim(left=0)

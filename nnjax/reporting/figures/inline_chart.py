@@ -110,7 +110,8 @@ def inline_svg(chart: Chart, name: str) -> str:
         warnings.simplefilter("ignore", RuntimeWarning)  # losses of 1e300, before a divergence, overflow in an axis
         figure = Figure(figsize=_SQUARE if chart.square else _SIZE)
         axes = figure.add_subplot()
-        _leave_room(figure, axes, legend_rows=_draw(axes, chart))
+        rows = _draw(axes, chart)
+        _leave_room(figure, axes, legend_rows=rows)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return _for_page(file.getvalue(), chart, name)
@@ -190,6 +191,7 @@ def _draw(axes: "Axes", chart: Chart) -> int:
             axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1)
         drawn += 1
     axes.set_xlabel(chart.x_label)
+    axes.yaxis.set_offset_position("right")  # the legend is on the left
     if chart.log_x:
         _log_below(axes)
     if chart.square:
@@ -215,15 +217,22 @@ def _draw(axes: "Axes", chart: Chart) -> int:
 
 
 def _leave_room(figure: "Figure", axes: "Axes", legend_rows: int) -> None:
-    """Sets margins for the axes' texts by the number of their letters: a layout that measures them takes twice as long."""
+    """Sets margins for the axes' texts by the number of their letters: a layout that measures them takes twice as long.
+
+    The rows of a legend after the second make the figure higher.
+    """
     letter = 0.62 * _FONT  # the width of a digit, in points
     across, up = (_longest(axis) for axis in (axes.xaxis, axes.yaxis))
+    offset = _FONT if axes.yaxis.get_major_formatter().get_offset() else 0.0
+    row = 1.65 * _FONT
     width, height = (72 * length for length in figure.get_size_inches())
+    height += row * max(legend_rows - 2, 0)
+    figure.set_size_inches(width / 72, height / 72)
     figure.subplots_adjust(
         left=min(max(12 + letter * up, letter * across / 2) / width, 0.4),
         right=1 - min(max(8, 2 + letter * across / 2) / width, 0.3),
         bottom=4.2 * _FONT / height,
-        top=1 - (8 + (4 + 1.65 * _FONT * legend_rows if legend_rows else 0)) / height,
+        top=1 - max(8 + offset, 12 + row * legend_rows if legend_rows else 0) / height,
     )
 
 
