@@ -50,6 +50,8 @@ def has_lab() -> bool:
     return not missing_here()
 
 
+_LONG = {"end_to_end": -2, "training": -1}  # folders
+
 _MARKERS = ("slow", "browser", "node", "engines", "onnx", "trackers", "torch")
 
 
@@ -91,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         items[:] = [item for item in items if item not in out]
         config.hook.pytest_deselected(items=out)
-    items.sort(key=lambda item: "end_to_end" not in item.path.parts)  # the longest first, so that no worker is left with them
+    items.sort(key=lambda item: _LONG.get(item.path.parent.name, 0))  # first, so that no worker is left with them
 
 
 @pytest.hookimpl(wrapper=True)

@@ -150,8 +150,12 @@ class Peers:
 
     def fail(self, code: int, message: str) -> bool:
         """Ends the job, since this process ends with an error; returns whether another process says so."""
-        if self._line is None or not self._ending.acquire(blocking=False):
+        if self._line is None:
             return False
+        if not self._ending.acquire(blocking=False):
+            # The thread that heard of another's end says so, and ends this process: with the same fault it would be said twice.
+            threading.Event().wait(6 * _PARTING)
+            return True
         head = {"kind": "end", "code": code, "message": message}
         self._line.tell(head)
         forget()

@@ -116,6 +116,22 @@ def test_an_error_of_jax_waits_for_the_thread_that_saves(connected):
     assert first.ended.wait(10)
 
 
+def test_a_fault_of_all_processes_is_said_once_however_late_process_0_comes_to_it(connected, monkeypatch):
+    """On a busy machine it comes to its own error when it has already said that of another."""
+    monkeypatch.setattr(peers, "_SAME_FAULT", 0)
+    monkeypatch.setattr(peers, "_PARTING", 0.1)
+    first, second = connected(2)
+    end, says = threading.Event(), Ends._exit
+    monkeypatch.setattr(first, "_exit", lambda code, line: (says(first, code, line), end.wait(20)))
+    late = threading.Thread(target=second.fail, args=(2, "3 processes cannot share"), daemon=True)
+    late.start()
+    assert first.ended.wait(10)  # its last line is being written
+    assert first.fail(2, "3 processes cannot share")
+    end.set()
+    late.join(20)
+    assert len(first.ends) == 1
+
+
 def test_a_finished_run_dismisses_a_process_that_waits_for_the_start(connected):
     first, second = connected(2)
     threading.Thread(target=second.exchange, args=({"data": "x"},), daemon=True).start()
