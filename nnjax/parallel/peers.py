@@ -149,7 +149,7 @@ class Peers:
             forget()
 
     def fail(self, code: int, message: str) -> bool:
-        """Ends the job, since this process ends with an error; returns whether another process says so."""
+        """Ends the job, since this process ends with an error; returns whether another process, or thread, says so."""
         if self._line is None:
             return False
         if not self._ending.acquire(blocking=False):

@@ -51,7 +51,7 @@ class ProgramStore:
         if program is None:
             program = make()
         self._programs[known] = program
-        while len(self._programs) > max(self._most, 1):
+        while len(self._programs) > self._most:
             self._programs.popitem(last=False)
         return program
 
