@@ -28,6 +28,7 @@ METRICS_FILE = "metrics.jsonl"
 
 _NOT_SEARCHED = {*FOLDERS, TRASH}
 Kind = Literal["run", "other", "folder"]
+_NUMBERS = re.compile("([0-9]+)")
 _PATTERN = re.compile(r"[*?[]")
 _DEEPEST = 12  # folders below the one that a word names
 _MOST_NAMES = 2000  # compared with a misspelt one
@@ -48,7 +49,7 @@ def find_records(words: Sequence[str], key: str = "runs") -> tuple[RunRecord, ..
 
 
 def find_folders(word: str, key: str = "runs") -> tuple[Path, ...]:
-    """The folders of the trainings that a word names, absolute and sorted.
+    """The folders of the trainings that a word names, absolute, in the order of `by_number`.
 
     Args:
         word: a run's folder, a folder with runs at any depth below it (of a sweep, a day, `outputs`), or a pattern of such
@@ -65,7 +66,7 @@ def find_folders(word: str, key: str = "runs") -> tuple[Path, ...]:
         reason = "holds no run" if named else absent
         near = _nearest(word)
         raise ConfigError(f"{key}={word}: {reason}{f'; did you mean {near}?' if near else ''}")
-    return tuple(sorted(found))
+    return tuple(sorted(found, key=by_number))
 
 
 def named_folders(word: str, key: str = "runs") -> tuple[Path, ...]:
@@ -73,13 +74,13 @@ def named_folders(word: str, key: str = "runs") -> tuple[Path, ...]:
     for base in _bases(word, key):
         if is_dir(base):
             return (base.resolve(),)
-        if _PATTERN.search(word) and (matches := sorted(path.resolve() for path in _matching(base) if is_dir(path))):
-            return tuple(matches)
+        if _PATTERN.search(word) and (matches := [path.resolve() for path in _matching(base) if is_dir(path)]):
+            return tuple(sorted(matches, key=by_number))
     return ()
 
 
 def run_folders(folder: Path, kind: Callable[[Path], Kind] | None = None) -> Iterator[Path]:
-    """Yields the folders of trainings at or below a folder, sorted; those of other verbs are left out.
+    """Yields the folders of trainings at or below a folder, in the order of `by_number`; those of other verbs are left out.
 
     A run's own folder is not searched for further runs.
 
@@ -115,11 +116,17 @@ def _below(folder: Path, kind: Callable[[Path], Kind], depth: int) -> Iterator[P
         return
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if _is_searched(entry.name) and entry.is_dir(follow_symlinks=False))
+            names = [entry.name for entry in entries if _is_searched(entry.name) and entry.is_dir(follow_symlinks=False)]
     except OSError:
         return
-    for name in names:
-        yield from _below(folder / name, kind, depth + 1)
+    for inside in sorted((folder / name for name in names), key=by_number):
+        yield from _below(inside, kind, depth + 1)
+
+
+def by_number(path: Path) -> list[list[str | int]]:
+    """A key to sort paths by: as texts, but with the numbers in them by their value, so that a sweep's job 2 precedes 10."""
+    split = (_NUMBERS.split(part) for part in path.parts)  # each second one is a number
+    return [[int(word) if place % 2 else word for place, word in enumerate(words)] for words in split]
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -56,6 +56,15 @@ def test_patterns(project):
     assert names("outputs/trash/*") == ["old"]  # named on purpose
 
 
+def test_the_jobs_of_a_sweep_come_in_the_order_of_their_numbers(project):
+    for number in (2, 10, 100):
+        write_run(project / f"outputs/sweeps/2026-11-24/15-00-00/{number}_seed-{number}")
+    write_run(project / "outputs/sweeps/2026-11-24/15-00-00/²")
+    expected = ["2_seed-2", "10_seed-10", "100_seed-100", "²"]
+    assert names("outputs/sweeps/2026-11-24") == names("outputs/sweeps/2026-11-24/*/*") == expected
+    assert [path.name for path in run_folders(project / "outputs/sweeps/2026-11-24")] == expected
+
+
 def test_a_folder_that_looks_like_a_pattern_is_a_folder(project):
     write_run(project / "outputs/odd[1]/run")
     assert names("outputs/odd[1]") == ["run"]
