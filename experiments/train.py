@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nnjax.api.drawing_beside import drawing_beside
 from nnjax.api.kept_programs import reused_programs
 from nnjax.api.sweep_data import DataHashes
 from nnjax.api.sweep_survey import survey
 from nnjax.cli import command
+from nnjax.cli.process import complain
 from nnjax.cli.sweep_command import SweepCalls
 from nnjax.config.schema import TrainConfig
 from nnjax.reporting.sweep_progress import watched
 from nnjax.reporting.sweep_table import show_sweep
 
-_SWEEPS = SweepCalls(on_start=survey, watch=watched, data_hash=DataHashes())
+_SWEEPS = SweepCalls(on_start=survey, watch=watched, data_hash=DataHashes(), beside=lambda: drawing_beside(complain))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """How the tests' programs are compiled: in a hurry.
 
 start_xla()                                                   # conftest.py, before anything computes
+environment = dict(os.environ) | xla_flags()                  # of a process that a test starts
 
 The tests compile thousands of programs that run for a millisecond each. LLVM's optimisations, and the emitters whose code
 needs them, take six sevenths of the time that a training step takes to compile. XLA's own passes stay, and the libraries that
@@ -25,12 +26,13 @@ _IN_A_HURRY = [
 
 
 def start_xla() -> None:
-    """Starts XLA with the flags, unless XLA_FLAGS is set, be it to nothing.
-
-    XLA reads them once, so a process that a test starts compiles as usual.
-    """
-    if "XLA_FLAGS" in os.environ:
-        return
+    """Starts XLA with the flags, which it reads once: the tests' environment stays without them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLA_FLAGS", " ".join(_IN_A_HURRY))
+        for name, value in xla_flags().items():
+            patch.setenv(name, value)
         jax.jit(lambda: 0)()
+
+
+def xla_flags() -> dict[str, str]:
+    """The variable XLA_FLAGS; nothing if the tests were started with one, be it empty."""
+    return {} if "XLA_FLAGS" in os.environ else {"XLA_FLAGS": " ".join(_IN_A_HURRY)}

@@ -20,6 +20,7 @@ from composed_values import delete, values_of  # noqa: F401  (fixtures)
 from hydra.core.plugins import Plugins
 from real_data import has_real_data
 
+from nnjax.parallel import devices
 from nnjax.parallel.program_store import PROGRAMS
 
 jax.config.update("jax_num_cpu_devices", 8)
@@ -35,6 +36,8 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 start_xla()
+
+devices._LEAST_CPU_VALUES = 1  # what the tests train is small, and split over the devices all the same
 
 
 def has_engines() -> bool:
@@ -115,11 +118,12 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
     """The caches of the person who runs the tests stay as they are. Workers share the compiled programs."""
-    os.environ["NNJAX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    base = Path(tmp_path_factory.getbasetemp())
-    jax.config.update(
-        "jax_compilation_cache_dir", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
-    )
+    cache, base = tmp_path_factory.mktemp("cache"), Path(tmp_path_factory.getbasetemp())
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    shared.mkdir(exist_ok=True)
+    (cache / "compiled").symlink_to(shared)  # where commands keep theirs
+    os.environ["NNJAX_CACHE"] = str(cache)
+    jax.config.update("jax_compilation_cache_dir", str(shared))
 
 
 @pytest.fixture(autouse=True)

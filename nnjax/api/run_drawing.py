@@ -9,8 +9,10 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.drawing_beside import handed_over, is_drawing_beside
 from nnjax.api.run_report import wants_page
 from nnjax.api.shown_results import kernel_of, results_of_trial, shown_trial
+from nnjax.api.tracked_run import chosen
 from nnjax.config.schema import TrainConfig
 from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
@@ -50,22 +52,22 @@ def draw_figures(
     Returns:
         The files, in reading order.
     """
-    from nnjax.reporting.figures.run_figures import draw_run
+    from nnjax.reporting.figures.run_figures import draw_run, figures_of_run
 
     shown = shown_trial(evaluation)
     if shown is None:
         return []
     kernel = kernel_of(experiment.recipe.network.layer_names[0], shown, experiment, state)
+    results = results_of_trial(shown, experiment, evaluation, forecasts) | {
+        "kernel": kernel if kernel is not None and kernel.ndim == 4 else None,
+        "trials": trials,
+        "calibration": calibration,
+    }
     try:
-        paths = draw_run(
-            run_dir,
-            **results_of_trial(shown, experiment, evaluation, forecasts),
-            kernel=kernel if kernel is not None and kernel.ndim == 4 else None,
-            trials=trials,
-            calibration=calibration,
-            folder=folder,
-            warn=console.warn,
-        )
+        # A tracker sends the figures when the run ends.
+        if not chosen(experiment.config.report) and handed_over(draw_run, run_dir, folder=folder.absolute(), **results):
+            return [str(folder / f"{name}.png") for name in figures_of_run(run_dir, **results)]
+        paths = draw_run(run_dir, folder=folder, warn=console.warn, **results)
     except Exception as error:  # such as metrics that cannot be read
         console.warn(f"no figures were drawn: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
         return []
@@ -86,7 +88,7 @@ def preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | N
         with suppress(Exception):  # at the latest where the process ends meanwhile
             if series is not None and series.holdout:
                 preload_smoothing(series.known, series.season, series.holdout)
-            if config.report.figures or wants_page(config):
+            if (config.report.figures or wants_page(config)) and not is_drawing_beside():
                 preload()
 
     thread = Thread(target=preload_all)

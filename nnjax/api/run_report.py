@@ -9,12 +9,13 @@ The page is a function of the folder's files alone, without JAX and without the 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnjax.api.drawing_beside import handed_over
 from nnjax.api.shown_results import kernel_of, results_of_trial, shown_trial
 from nnjax.cli.plugins import noted_plugins
 from nnjax.cli.reproducing import NOT_SET, command_of, told_apart
@@ -164,34 +165,42 @@ def leaving_report(config: TrainConfig, run_dir: Path | None, console: RunConsol
         console: shows why there is no page, and its place.
     """
     before = None if run_dir is None else _changed(run_dir / "summary.json")
+
+    def leave(*, beside: bool) -> None:
+        if run_dir is None or _changed(run_dir / "summary.json") == before:
+            return
+        page = run_dir / PAGE  # of an earlier session, it would show another result than the summary
+        if not wants_page(config):
+            with suppress(OSError):
+                page.unlink(missing_ok=True)
+        elif beside and handed_over(_write_own_page, run_dir):
+            console.print(f"A page to send: {shell_text(page)}")
+        elif facts := _write_own_page(run_dir, warn=console.warn):
+            what = "A page to send" if facts.records else "A page about the failed run"
+            console.print(f"{what}: {shell_text(page)}")
+
     try:
         yield
     except Exception:
-        _leave(config, run_dir, console, before)
+        leave(beside=False)
         raise
-    _leave(config, run_dir, console, before)
+    leave(beside=True)
 
 
-def _leave(config: TrainConfig, run_dir: Path | None, console: RunConsole, before: int | None) -> None:
-    if run_dir is None or _changed(run_dir / "summary.json") == before:
-        return
-    page = run_dir / PAGE  # of an earlier session, it would show another result than the summary
-    if not wants_page(config):
-        with suppress(OSError):
-            page.unlink(missing_ok=True)
-        return
+def _write_own_page(run_dir: Path, warn: Callable[[str], object]) -> RunFacts | None:
+    """Writes a run's page into its folder; returns what it shows, or None where there is no page then."""
+    page = run_dir / PAGE
     try:
         facts = run_facts(run_dir)
-        if facts.summary.get("status") == "preempted":
-            page.unlink(missing_ok=True)
-        else:
+        if facts.summary.get("status") != "preempted":
             write_page(page, run_page(facts))
-            what = "A page to send" if facts.records else "A page about the failed run"
-            console.print(f"{what}: {shell_text(page)}")
+            return facts
+        page.unlink(missing_ok=True)
     except Exception as error:
         with suppress(OSError):
             page.unlink(missing_ok=True)
-        console.warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    return None
 
 
 def _changed(path: Path) -> int | None:

@@ -52,12 +52,14 @@ class SweepCalls:
         watch: called with a sweep's folder, all jobs, the numbers of those that run, and the keyword `live`, whether the
             terminal is free for it; returns a context that shows their progress.
         data_hash: returns the hash of the content of a config's data.
+        beside: returns a context around several jobs that run in this process, one after another.
     """
 
     on_start: Callable[..., None] | None = None
     on_end: Callable[[Path, list[JobResult]], None] | None = None
     watch: Callable[..., AbstractContextManager[object]] | None = None
     data_hash: Callable[[Any], str | None] | None = None
+    beside: Callable[[], AbstractContextManager[object]] | None = None
 
 
 def run_sweep(job: Job, composition: Composition, flags: Sequence[str], calls: SweepCalls, *, keep_going: bool) -> int:
@@ -128,9 +130,14 @@ def _launch(
     def run() -> int:
         with finished_at_signal(finish), launched(job, composition, numbers, sweep_dir), lock:
             write_sweep(sweep, sweep_dir)
-            live = calls.watch is not None and in_other_processes(job, composition) and sys.stdout.isatty()
+            elsewhere = in_other_processes(job, composition)
+            live = calls.watch is not None and elsewhere and sys.stdout.isatty()
             job.quiet = live and prints_here(composition)
-            with calls.watch(sweep_dir, jobs, numbers, live=live) if calls.watch else nullcontext():
+            beside = calls.beside if len(numbers) > 1 and not elsewhere else None
+            with (
+                calls.watch(sweep_dir, jobs, numbers, live=live) if calls.watch else nullcontext(),
+                beside() if beside else nullcontext(),
+            ):
                 return run_jobs(job, composition, texts, sweep_dir) if numbers else 0
 
     return _ended(run, finish, own)

@@ -17,6 +17,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from compiling import xla_flags
 from safetensors.numpy import load_file
 
 from nnjax.cli import plugins
@@ -27,9 +28,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(**more):
-    """A person's environment, on the CPU, without what this session set."""
+    """A person's environment, on the CPU, without what this session set; programs are compiled in a hurry, as all of it."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("TFDS", "XLA", "JAX"))}
-    return environ | {"JAX_PLATFORMS": "cpu"} | more
+    return environ | {"JAX_PLATFORMS": "cpu"} | xla_flags() | more
 
 
 def run(verb, *arguments, check=0, cwd=ROOT, **env):

@@ -155,6 +155,21 @@ def test_missing_data_is_one_message(tmp_path):
     assert "data=digits" in result.stderr
 
 
+@pytest.mark.slow
+def test_the_jobs_of_a_sweep_leave_what_single_runs_leave(tmp_path):
+    """Another process draws them meanwhile."""
+    words = ["model=fnn", "training.duration=1epochs", "report.tensorboard=off"]
+    run("train", "-m", *words, "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    run("train", *words, "seed=1", f"hydra.run.dir={tmp_path / 'single'}")
+    (job,) = (tmp_path / "sweep").glob("1_*")
+    assert "</html>" in (job / "report.html").read_text()
+    drawn = summary_of(tmp_path / "single")["figures"]
+    assert len(drawn) > 2
+    assert [path.replace(str(tmp_path / "single"), str(job)) for path in drawn] == summary_of(job)["figures"]
+    for own, single in zip(summary_of(job)["figures"], drawn, strict=True):
+        assert (job / own).read_bytes() == (tmp_path / single).read_bytes(), own
+
+
 @pytest.mark.parametrize("name", ["cifar10", pytest.param("cifar100", marks=pytest.mark.slow)])
 def test_the_shipped_experiment_runs_on_a_small_official_copy(name, tmp_path):
     directory = prepare_made(name, tmp_path, num_train=300, num_test=150)

@@ -30,6 +30,22 @@ def test_auto_takes_as_many_cpu_devices_as_divide_the_batches_and_are_worth_it(s
     assert len(select_devices(config(*batch_sizes))) == count
 
 
+@pytest.mark.parametrize(
+    ("overrides", "count"),
+    [
+        ("model=cnn data=digits", 1),  # 64 images of 8 × 8 pixels
+        ("model=cnn data=digits training.global_batch_size=256 training.eval_batch_size=1024", 1),
+        ("model=cnn data=digits training.global_batch_size=1024 training.eval_batch_size=1024", 4),
+        ("model=rnn experiment=airline_rnn training.global_batch_size=32 training.eval_batch_size=32", 1),
+        ("model=rnn data=digits training.seeds=3", 3),  # whole networks on each
+        ("model=cnn data=mnist training.global_batch_size=64 training.eval_batch_size=1024", 2),
+    ],
+)
+def test_auto_takes_one_where_waiting_for_one_another_costs_more(sixteen_cores, monkeypatch, overrides, count):
+    monkeypatch.setattr(devices_module, "_LEAST_CPU_VALUES", 2**14)  # the conftest's is 1
+    assert len(select_devices(compose_train(overrides.split()))) == count
+
+
 def test_auto_leaves_matrix_products_to_the_threads_of_one_cpu_device(sixteen_cores):
     assert len(select_devices(config(128, 1000, "model=fnn"))) == 1
     assert len(select_devices(config(128, 1000, "model=fnn", "training.seeds=3"))) == 3  # whole networks on each

@@ -23,7 +23,7 @@ from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.probabilities import probabilities
 
 
-def draw_run(
+def figures_of_run(
     run_dir: Path,
     *,
     inputs: NDArray[Any],
@@ -36,13 +36,12 @@ def draw_run(
     forecast: ForecastLike | None = None,
     trials: Sequence[Mapping[str, Any]] = (),
     calibration: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> list[Path]:
-    """Draws learning curves, test results, calibration, the first layer's filters and a forecast, as far as the run has them.
+) -> dict[str, Callable[[Path], object]]:
+    """The names of a run's figures in reading order, each with the function that draws it into a file.
 
-    For several trials, the learning curves and the figure over the learning rates (if these vary) show all of them; the other
-    figures show one network.
+    Learning curves, test results, calibration, the first layer's filters and a forecast, as far as the run has them. Where
+    there are several trials, the learning curves and the figure over the learning rates (if these vary) show all of them; the
+    other figures show one network.
 
     Args:
         run_dir: the run's folder, with its metrics.
@@ -56,13 +55,7 @@ def draw_run(
         forecast: the test split's forecast, if the data is a series.
         trials: rows from `nnjax.reporting.trial_results.rows_of`; empty for one network.
         calibration: as in `summary.json`; None where nothing was measured.
-        folder: where to draw; None is `run_dir`/figures.
-        warn: called with a line about each figure that could not be drawn; the others are drawn all the same. None raises.
-
-    Returns:
-        The files, in reading order.
     """
-    folder = folder or run_dir / "figures"
     records = read_metrics(run_dir)
     figures: dict[str, Callable[[Path], object]] = {"learning_curves": lambda path: learning_curves(records, path)}
     if len({row["learning_rate"] for row in trials}) > 1:
@@ -89,8 +82,26 @@ def draw_run(
         figures["forecast"] = lambda path: draw_forecast(forecast, path)
     if kernel is not None:
         figures["first_layer_filters"] = lambda path: first_layer_filters(kernel, path)
+    return figures
+
+
+def draw_run(
+    run_dir: Path, *, folder: Path | None = None, warn: Callable[[str], object] | None = None, **results: Any
+) -> list[Path]:
+    """Draws the figures of a run.
+
+    Args:
+        run_dir: the run's folder, with its metrics.
+        folder: where to draw; None is `run_dir`/figures.
+        warn: called with a line about each figure that could not be drawn; the others are drawn all the same. None raises.
+        results: the other arguments of `figures_of_run`.
+
+    Returns:
+        The files, in reading order.
+    """
+    folder = folder or run_dir / "figures"
     paths = []
-    for name, draw in figures.items():
+    for name, draw in figures_of_run(run_dir, **results).items():
         path = folder / f"{name}.png"
         try:
             draw(path)
