@@ -156,6 +156,8 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Slurm, for one, sends them to every process of a job
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(19)  # the next job trains meanwhile, and says how fast it was
     while (call := _next(calls)) is not None:
         number, *what = call
         said = _called(*what)
