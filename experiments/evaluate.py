@@ -103,7 +103,7 @@ def _is_drawn(asked: bool | Literal["auto"], wanted: bool, run: Path, summary: M
     """Whether to draw: as asked, else if the run wanted figures that are not all there."""
     if asked != "auto":
         return asked
-    names = [Path(path).name for path in summary.get("figures") or ()]  # written after the last one
+    names = [Path(path).name for path in summary.get("figures") or ()]
     missing = not names or any(not (run / "figures" / name).exists() for name in names)
     return wanted and missing and (run / "metrics.jsonl").exists()
 

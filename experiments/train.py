@@ -19,7 +19,12 @@ from nnjax.config.schema import TrainConfig
 from nnjax.reporting.sweep_progress import watched
 from nnjax.reporting.sweep_table import show_sweep
 
-_SWEEPS = SweepCalls(on_start=survey, watch=watched, data_hash=DataHashes(), beside=lambda: drawing_beside(complain))
+_SWEEPS = SweepCalls(
+    on_start=survey,
+    watch=watched,
+    data_hash=DataHashes(),
+    beside=lambda: drawing_beside(lambda line: complain(f"warning: {line}")),
+)
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 start_xla()
 
-devices._LEAST_CPU_VALUES = 1  # what the tests train is small, and split over the devices all the same
+# What the tests train is small, and split over the devices all the same.
+_LEAST_CPU_VALUES, devices._LEAST_CPU_VALUES = devices._LEAST_CPU_VALUES, 1
 
 
 def has_engines() -> bool:
@@ -139,6 +140,12 @@ def optimised(monkeypatch):
     from nnjax.parallel import compilation
 
     monkeypatch.setitem(compilation._YNNPACK, "xla_backend_optimization_level", 3)
+
+
+@pytest.fixture
+def shares_as_users_have_them(monkeypatch):
+    """`parallel.devices=auto` takes one CPU device for small shares of a batch."""
+    monkeypatch.setattr(devices, "_LEAST_CPU_VALUES", _LEAST_CPU_VALUES)
 
 
 @pytest.fixture(autouse=True, scope="session")

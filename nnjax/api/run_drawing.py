@@ -13,7 +13,7 @@ from nnjax.api.drawing_beside import handed_over, is_drawing_beside
 from nnjax.api.run_report import wants_page
 from nnjax.api.shown_results import kernel_of, results_of_trial, shown_trial
 from nnjax.api.tracked_run import chosen
-from nnjax.config.schema import TrainConfig
+from nnjax.config.schema import Report, TrainConfig
 from nnjax.data.smoothing import preload_smoothing
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.figures.canvas import preload
@@ -64,9 +64,10 @@ def draw_figures(
         "calibration": calibration,
     }
     try:
-        # A tracker sends the figures when the run ends.
-        if not chosen(experiment.config.report) and handed_over(draw_run, run_dir, folder=folder.absolute(), **results):
-            return [str(folder / f"{name}.png") for name in figures_of_run(run_dir, **results)]
+        if _draws_beside(experiment.config.report):
+            names = list(figures_of_run(run_dir, **results))
+            if handed_over(draw_run, run_dir, folder=folder.absolute(), **results):
+                return [str(folder / f"{name}.png") for name in names]
         paths = draw_run(run_dir, folder=folder, warn=console.warn, **results)
     except Exception as error:  # such as metrics that cannot be read
         console.warn(f"no figures were drawn: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
@@ -88,7 +89,7 @@ def preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | N
         with suppress(Exception):  # at the latest where the process ends meanwhile
             if series is not None and series.holdout:
                 preload_smoothing(series.known, series.season, series.holdout)
-            if (config.report.figures or wants_page(config)) and not is_drawing_beside():
+            if (config.report.figures or wants_page(config)) and not _draws_beside(config.report):
                 preload()
 
     thread = Thread(target=preload_all)
@@ -99,3 +100,8 @@ def preloaded(config: TrainConfig, run_dir: Path | None, series: "TimeSeries | N
     finally:
         if run_dir is not None:
             thread.join()
+
+
+def _draws_beside(report: Report) -> bool:
+    """Whether another process draws the figures: not if a tracker gets them when the run ends."""
+    return is_drawing_beside() and not chosen(report)

@@ -169,11 +169,12 @@ def leaving_report(config: TrainConfig, run_dir: Path | None, console: RunConsol
     def leave(*, beside: bool) -> None:
         if run_dir is None or _changed(run_dir / "summary.json") == before:
             return
-        page = run_dir / PAGE  # of an earlier session, it would show another result than the summary
-        if not wants_page(config):
-            with suppress(OSError):
-                page.unlink(missing_ok=True)
-        elif beside and handed_over(_write_own_page, run_dir):
+        page = run_dir / PAGE
+        with suppress(OSError):
+            page.unlink(missing_ok=True)  # of an earlier session, it would show another result than the summary
+        if not wants_page(config) or _status(run_dir) == "preempted":
+            return
+        if beside and handed_over(_write_own_page, run_dir):
             console.print(f"A page to send: {shell_text(page)}")
         elif facts := _write_own_page(run_dir, warn=console.warn):
             what = "A page to send" if facts.records else "A page about the failed run"
@@ -188,18 +189,20 @@ def leaving_report(config: TrainConfig, run_dir: Path | None, console: RunConsol
 
 
 def _write_own_page(run_dir: Path, warn: Callable[[str], object]) -> RunFacts | None:
-    """Writes a run's page into its folder; returns what it shows, or None where there is no page then."""
-    page = run_dir / PAGE
+    """Writes a run's page into its folder; returns what it shows, or None where it could not be written."""
     try:
         facts = run_facts(run_dir)
-        if facts.summary.get("status") != "preempted":
-            write_page(page, run_page(facts))
-            return facts
-        page.unlink(missing_ok=True)
+        write_page(run_dir / PAGE, run_page(facts))
     except Exception as error:
-        with suppress(OSError):
-            page.unlink(missing_ok=True)
         warn(f"{PAGE} was not written: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        return None
+    return facts
+
+
+def _status(run_dir: Path) -> object:
+    """The status in a run's summary; None where it cannot be read."""
+    with suppress(ConfigError, DataError, OSError, ValueError):
+        return read_summary(run_dir).get("status")
     return None
 
 

@@ -23,7 +23,7 @@ class Parallel:
     Attributes:
         name: the wrapper, `pmap` or `shard_map`; both compute the same.
         devices: how many, over all processes; `auto` takes every accelerator, or, on the CPU, as many simulated devices as
-            there are cores, as far as they divide the batch.
+            there are cores, as far as they divide the batch and shorten a step.
         platform: where to run; `auto` leaves it to JAX.
         memory_limit: the memory that an experiment may take on the host and on each device; one that certainly takes more is
             refused before it allocates anything. `auto` measures the free memory, a size such as 12GB sets a limit, and `off`

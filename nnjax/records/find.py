@@ -119,14 +119,14 @@ def _below(folder: Path, kind: Callable[[Path], Kind], depth: int) -> Iterator[P
             names = [entry.name for entry in entries if _is_searched(entry.name) and entry.is_dir(follow_symlinks=False)]
     except OSError:
         return
-    for inside in sorted((folder / name for name in names), key=by_number):
-        yield from _below(inside, kind, depth + 1)
+    for name in sorted(names, key=lambda name: by_number(Path(name))):
+        yield from _below(folder / name, kind, depth + 1)
 
 
-def by_number(path: Path) -> list[list[str | int]]:
+def by_number(path: Path) -> tuple[list[list[str | int]], Path]:
     """A key to sort paths by: as texts, but with the numbers in them by their value, so that a sweep's job 2 precedes 10."""
     split = (_NUMBERS.split(part) for part in path.parts)  # each second one is a number
-    return [[int(word) if place % 2 else word for place, word in enumerate(words)] for words in split]
+    return [[int(word) if place % 2 else word for place, word in enumerate(words)] for words in split], path
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
 from nnjax.api import drawing_beside as beside_module
 from nnjax.api.drawing_beside import drawing_beside, handed_over, is_drawing_beside
 from nnjax.config.registry import _registered
@@ -30,6 +33,11 @@ def note(run_dir, *, text, warn):
 def noted(folder):
     lines = [line.split() for line in (folder / "noted.txt").read_text().splitlines()]
     return [text for text, _ in lines], {int(process) for _, process in lines}
+
+
+def noted_so_far(folder):
+    file = folder / "noted.txt"
+    return file.read_text() if file.exists() else ""
 
 
 def test_without_such_a_process_nothing_is_taken(tmp_path):
@@ -71,9 +79,10 @@ def test_what_a_killed_process_leaves_is_done_here(tmp_path, monkeypatch):
         for text in ("a", "die", "c"):
             assert handed_over(note, tmp_path, text=text)
         beside_module._open._process.wait(60)
-        later = handed_over(note, tmp_path, text="d")  # it may be noticed at the next call only
+        assert not handed_over(note, tmp_path, text="d")
+        assert not is_drawing_beside()
     texts, processes = noted(tmp_path)
-    assert texts == ["a", "die", "die", "c", *(["d"] if later else [])]
+    assert texts == ["a", "die", "die", "c"]
     assert os.getpid() in processes
 
 
@@ -83,6 +92,41 @@ def test_what_cannot_be_sent_is_left_to_the_caller(tmp_path):
         assert not handed_over(note, tmp_path, text=lambda: None)
         assert not handed_over(note, tmp_path, text="c")  # in order, so not by the other one from now on
     assert noted(tmp_path)[0] == ["a"]
+
+
+def test_large_arrays_are_not_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr(beside_module, "_MOST_BYTES", 80)
+    with drawing_beside(print):
+        assert handed_over(note, tmp_path, text=np.zeros(10))
+        assert not handed_over(note, tmp_path, text=np.zeros(11))
+        assert handed_over(note, tmp_path, text="c")
+
+
+def test_a_folder_that_is_gone_does_not_come_back(tmp_path):
+    (tmp_path / "run").mkdir()
+    said = []
+    with drawing_beside(said.append):
+        assert handed_over(note, tmp_path, text="wait")
+        assert handed_over(note, tmp_path / "run", text="fail")
+        (tmp_path / "run").rmdir()
+    assert not (tmp_path / "run").exists()
+    assert said == []
+
+
+def test_a_sweep_that_is_stopped_does_not_wait(tmp_path):
+    processes = []
+
+    def stopped():
+        with drawing_beside(print):
+            assert handed_over(note, tmp_path, text="wait")
+            processes.append(beside_module._open._process)
+            raise SystemExit(75)
+
+    with pytest.raises(SystemExit):
+        stopped()
+    assert processes[0].poll() is None
+    assert processes[0].wait(60) == 0
+    assert noted(tmp_path)[0] == ["wait"]
 
 
 def test_with_options_that_a_person_added_this_process_draws(tmp_path, monkeypatch):
@@ -107,9 +151,10 @@ with drawing_beside(print):
 def test_it_ends_after_the_sweep_whatever_ends_that(tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], env=environment, stdout=subprocess.PIPE, timeout=60)
-    assert done.returncode == 130  # and its output is at its end: nobody holds it open
+    assert done.returncode == 130
+    assert "\nc " not in noted_so_far(tmp_path)  # the output was at its end before: nobody holds it open
     until = time.monotonic() + 60
-    while not (file := tmp_path / "noted.txt").exists() or " c " not in file.read_text().replace("\n", " "):
+    while "\nc " not in noted_so_far(tmp_path):
         assert time.monotonic() < until, "what was sent is not done"
         time.sleep(0.05)
     texts, (process,) = noted(tmp_path)

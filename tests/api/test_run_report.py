@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from small_runs import SERIES
 
 import nnjax
+from nnjax.api.drawing_beside import drawing_beside
 from nnjax.api.run_report import leaving_report, run_facts, write_run_report
 from nnjax.config.errors import DataError, DivergedError
 from nnjax.reporting.console import RunConsole
@@ -138,21 +140,24 @@ def test_a_resumed_run_leaves_a_new_one(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("beside", [nullcontext, lambda: drawing_beside(print)], ids=["single", "in a sweep"])
 @pytest.mark.parametrize("how", ["preempted", "no ink", "not wanted"])
-def test_the_page_of_an_earlier_session_does_not_outlive_its_result(run, tmp_path, monkeypatch, how):
+def test_the_page_of_an_earlier_session_does_not_outlive_its_result(run, tmp_path, monkeypatch, capsys, how, beside):
     def fail(*_):
         raise RuntimeError("no ink")
 
     copy = shutil.copytree(run, tmp_path / "run")
     config = nnjax.load_run(copy).config
-    with RunConsole(None, quiet=True) as console:
+    with beside(), RunConsole(None) as console:
         if how == "no ink":
             monkeypatch.setattr("nnjax.api.run_report.write_page", fail)
+            monkeypatch.setattr("subprocess.Popen", fail)
         elif how == "not wanted":
             config = replace(config, report=replace(config.report, page=False))
         with leaving_report(config, copy, console):
             write_json(copy / "summary.json", read_summary(copy) | ({"status": how} if how == "preempted" else {}))
     assert not (copy / "report.html").exists()
+    assert "A page" not in capsys.readouterr().out
 
 
 @dataclass(frozen=True)

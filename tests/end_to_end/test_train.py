@@ -1,6 +1,7 @@
 """`python -m experiments.train` and `evaluate`, run as a person runs them."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 import pytest
 from archives import prepare_made
 from commands import ROOT, environment, metrics_of, run, start, summary_of
+
+from nnjax.api.drawing_beside import _Beside
 
 SMALL = ["model=fnn", "model.hidden=[32]", "training.duration=4epochs"]
 LONG = [
@@ -156,13 +159,23 @@ def test_missing_data_is_one_message(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_jobs_of_a_sweep_leave_what_single_runs_leave(tmp_path):
-    """Another process draws them meanwhile."""
+def test_the_jobs_of_a_sweep_leave_what_single_runs_leave(tmp_path, monkeypatch):
+    """Another process draws them meanwhile, where there are several jobs."""
+    sent, send = [], _Beside.send
+    monkeypatch.setattr(_Beside, "send", lambda self, *call: sent.append(call[:2]) or send(self, *call))
     words = ["model=fnn", "training.duration=1epochs", "report.tensorboard=off"]
     run("train", "-m", *words, "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    jobs = sorted((tmp_path / "sweep").glob("*_*"))
+    assert [(function.__name__, folder) for function, folder in sent] == [
+        (name, job) for job in jobs for name in ("draw_run", "_write_own_page")
+    ]
+    run("train", "-m", *words, "seed=1", f"hydra.sweep.dir={tmp_path / 'one'}")
     run("train", *words, "seed=1", f"hydra.run.dir={tmp_path / 'single'}")
+    assert len(sent) == 4
     (job,) = (tmp_path / "sweep").glob("1_*")
-    assert "</html>" in (job / "report.html").read_text()
+    pages = [(folder / "report.html").read_text() for folder in (job, tmp_path / "single")]
+    commands = [re.findall(r"python -m experiments\.train[^<]*", page) for page in pages]
+    assert commands[0] == commands[1] != []
     drawn = summary_of(tmp_path / "single")["figures"]
     assert len(drawn) > 2
     assert [path.replace(str(tmp_path / "single"), str(job)) for path in drawn] == summary_of(job)["figures"]

@@ -41,8 +41,7 @@ def test_auto_takes_as_many_cpu_devices_as_divide_the_batches_and_are_worth_it(s
         ("model=cnn data=mnist training.global_batch_size=64 training.eval_batch_size=1024", 2),
     ],
 )
-def test_auto_takes_one_where_waiting_for_one_another_costs_more(sixteen_cores, monkeypatch, overrides, count):
-    monkeypatch.setattr(devices_module, "_LEAST_CPU_VALUES", 2**14)  # the conftest's is 1
+def test_auto_takes_one_where_waiting_for_one_another_costs_more(sixteen_cores, shares_as_users_have_them, overrides, count):
     assert len(select_devices(compose_train(overrides.split()))) == count
 
 
