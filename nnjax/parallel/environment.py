@@ -10,6 +10,7 @@ JAX_ENABLE_X64 and another generator of random numbers. So are settings under wh
 or checks of library code. JAX_DEBUG_NANS and the like are followed. This module imports JAX only inside its functions.
 """
 
+import hashlib
 import os
 import re
 import signal
@@ -18,13 +19,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, DivergedError, UserError
+from nnjax.config.paths import cache_directory
 
 _OTHER_NUMBERS = "a run computes what its config says, in float32, and draws the same random numbers everywhere"
 _NO_TRAINING = "nothing could be trained under it"
@@ -181,11 +184,16 @@ def jax_started() -> bool:
 def _check_xla_flags() -> None:
     """Tries XLA_FLAGS in another process, in half a second: XLA ends the process at an unknown flag.
 
+    Flags that this jaxlib took are noted in `cache_directory()`, and not tried again.
+
     Raises:
         ConfigError: if that process ended so.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if _COUNT_ONLY.fullmatch(flags) or jax_started():
+        return
+    taken = cache_directory() / "xla_flags" / hashlib.sha256(f"{version('jaxlib')} {flags}".encode()).hexdigest()[:32]
+    if taken.exists():
         return
     command = [sys.executable, "-c", _START_XLA]
     try:
@@ -196,6 +204,10 @@ def _check_xla_flags() -> None:
     refused = re.search(r"command_line_flags\.cc:\d+\] (.*)", done.stderr) or said
     if done.returncode and said and refused:
         raise ConfigError(f"XLA_FLAGS={flags}: XLA refuses this setting of the environment: {refused[1]}")
+    if not done.returncode and all(flag.startswith("--") for flag in flags.split()):  # else a file, which may change
+        with suppress(OSError):
+            taken.parent.mkdir(parents=True, exist_ok=True)
+            taken.touch()
 
 
 def _named_in(message: str) -> str | None:

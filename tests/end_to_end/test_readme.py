@@ -121,6 +121,8 @@ def test_command(line, inside):
         subprocess.run([sys.executable, "-m", "experiments"], cwd=inside, env=environment(), check=True, capture_output=True)
         return
     arguments = [two_seeds(word) for word in arguments]
+    if any(re.match("experiment=(mnist|cifar)", word) for word in arguments):
+        arguments.append("debug.max_steps=4")  # they are made for minutes of training
     series = verb == "experiments.forecast"
     arguments = [str(a_sweep(inside)) if word == "outputs/sweeps/DATE/TIME" else word for word in arguments]
     arguments = [f"{word.split('=')[0]}={a_run(inside, series=series)}" if "=outputs/" in word else word for word in arguments]

@@ -163,6 +163,21 @@ def test_flags_that_xla_takes(monkeypatch, flags):
         pass
 
 
+def test_flags_that_xla_took_are_not_tried_again_but_a_file_of_them_is(monkeypatch, tmp_path):
+    tries, run = [], environment.subprocess.run
+    monkeypatch.setattr(environment.subprocess, "run", lambda *words, **how: tries.append(0) or run(*words, **how))
+    monkeypatch.setattr("jax._src.xla_bridge.backends_are_initialized", lambda: False)
+    monkeypatch.setenv("NNJAX_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "flags").write_text("--xla_cpu_enable_fast_math=false")
+    for flags, tried in (("--xla_cpu_enable_fast_math=false", 1), (str(tmp_path / "flags"), 2)):
+        monkeypatch.setenv("XLA_FLAGS", flags)
+        for _ in range(2):
+            with import_guard():
+                pass
+        assert len(tries) == tried
+        tries.clear()
+
+
 @pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize backend 'cuda'")])
 def test_a_platform_that_the_environment_asks_for_and_is_not_there(monkeypatch, error):
     def devices(*platform):
