@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -202,11 +203,18 @@ def _is_note(noted: object) -> bool:
     return all(text.isprintable() and len(text) < _LONGEST_NOTE for text in (file or "", str(sha256), *(options or ())))
 
 
+class _SourceLoader(importlib.machinery.SourceFileLoader):
+    """Loads what stands in a file now: Python takes its bytecode for a file of the same size and second of change."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _load(name: str, path: Path) -> PluginFile:
     with reaching("--plugin", path):
         plugin = PluginFile(name, path, hashlib.sha256(path.read_bytes()).hexdigest())
     module_name = f"nnjax_plugin_{plugin.sha256[:8]}_{path.stem}"
-    loader = importlib.machinery.SourceFileLoader(module_name, str(path))
+    loader = _SourceLoader(module_name, str(path))
     spec = importlib.util.spec_from_loader(module_name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,5 +1,6 @@
 """Files that register options, loaded by a flag: what they may be, what a run notes of them, and who asks for them again."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -43,6 +44,20 @@ def test_flags_are_taken_out_of_the_arguments():
     for wrong in (["--plugin"], ["--plugin="], ["--plugin", "-m"], ["--plugin", "model=mine"]):
         with pytest.raises(ConfigError, match=r"--plugin: needs a Python file, as in --plugin my_models.py"):
             plugin_flags(wrong)
+
+
+def test_what_is_loaded_is_what_stands_in_the_file_now(monkeypatch):
+    """Python's bytecode would be taken for that of another text of the same length, saved within the same second."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for width in (3, 4):
+        Path("my_models.py").write_text(SOUND.replace("3", str(width)))
+        os.utime("my_models.py", (1e9, 1e9))
+        plugins._loaded.clear()
+        load_plugins(["my_models.py"])
+        (option,) = registry.registered("model")
+        assert option.options.__dataclass_fields__["width"].default == width
+        registry.forget([("model", "mine")])
+    assert [path.name for path in Path().iterdir()] == ["my_models.py"]  # and nothing is left beside it
 
 
 def test_a_file_is_loaded_once(tmp_path):
