@@ -16,6 +16,9 @@ from nnjax.api.drawing_beside import drawing_beside, handed_over, is_drawing_bes
 from nnjax.config.registry import _registered
 
 
+WAITS = {"wait": 1.0, "long": 5.0}  # seconds
+
+
 def note(run_dir, *, text, warn):
     """Notes a text and who did it; a call like those of a run."""
     with (run_dir / "noted.txt").open("a") as file:
@@ -26,8 +29,8 @@ def note(run_dir, *, text, warn):
         raise ValueError("no such thing\nand more")
     if text == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    if text == "wait":
-        time.sleep(1.0)
+    if text in WAITS:
+        time.sleep(WAITS[text])
 
 
 def noted(folder):
@@ -142,7 +145,7 @@ from pathlib import Path
 from nnjax.api.drawing_beside import drawing_beside, handed_over
 from test_drawing_beside import note
 with drawing_beside(print):
-    for text in ("wait", "b", "c"):
+    for text in ("long", "b", "c"):
         assert handed_over(note, Path(sys.argv[1]), text=text)
     os._exit(130)  # as at Ctrl-C
 """
@@ -158,7 +161,7 @@ def test_it_ends_after_the_sweep_whatever_ends_that(tmp_path):
         assert time.monotonic() < until, "what was sent is not done"
         time.sleep(0.05)
     texts, (process,) = noted(tmp_path)
-    assert texts == ["wait", "b", "c"]
+    assert texts == ["long", "b", "c"]
     while Path(f"/proc/{process}").exists():
         assert time.monotonic() < until, "it goes on"
         time.sleep(0.05)
