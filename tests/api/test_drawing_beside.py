@@ -15,7 +15,6 @@ from nnjax.api import drawing_beside as beside_module
 from nnjax.api.drawing_beside import drawing_beside, handed_over, is_drawing_beside
 from nnjax.config.registry import _registered
 
-
 WAITS = {"wait": 1.0, "long": 5.0}  # seconds
 
 
