@@ -1,4 +1,4 @@
-"""Draws what a sweep's jobs leave in a process beside, while the next job trains: more than half of the time of a short job.
+"""Another process draws the figures and pages of a sweep's jobs while the next one trains: over half of a short job's time.
 
 with drawing_beside(print):
     ...                                            # the jobs, one after another in this process
@@ -25,8 +25,6 @@ from typing import IO, Any
 
 from nnjax.config.registry import registered
 
-Warn = Callable[[str], object]
-
 # Messages name the command as the person gave it, which the first argument tells.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; del sys.argv[0]; from nnjax.api.drawing_beside import main; main()"
 
@@ -34,7 +32,7 @@ _MOST_BYTES = 2**26  # of an array; a larger one is not copied to another proces
 
 
 @contextmanager
-def drawing_beside(warn: Warn) -> Iterator[None]:
+def drawing_beside(warn: Callable[[str], object]) -> Iterator[None]:
     """While the context is open, `handed_over` takes calls; on leaving, all of them are done.
 
     Args:
@@ -139,7 +137,8 @@ class _Beside:
 
     def _read(self) -> None:
         """Notes what is done; in a thread."""
-        assert self._process is not None and self._process.stdout is not None  # noqa: PT018
+        assert self._process is not None
+        assert self._process.stdout is not None
         with self._process.stdout as answers:
             for line in answers:
                 with suppress(ValueError, TypeError):  # such as what Python's start printed

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(**more):
-    """A person's environment, on the CPU, without what this session set; programs are compiled in a hurry, as all of it."""
+    """A person's environment, on the CPU, without what this session set; programs are compiled in a hurry, as here."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("TFDS", "XLA", "JAX"))}
     return environ | {"JAX_PLATFORMS": "cpu"} | xla_flags() | more
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from archives import prepare_made
-from commands import ROOT, environment, metrics_of, run, start, summary_of
+from commands import ROOT, environment, last_state, metrics_of, run, start, summary_of
 
 from nnjax.api.drawing_beside import _Beside
 
@@ -192,6 +192,16 @@ def test_the_shipped_experiment_runs_on_a_small_official_copy(name, tmp_path):
     assert summary["test_examples"] == 150
     assert summary["steps"] == 4
     assert (tmp_path / "run" / "figures" / "confusion_matrix.png").exists()
+
+
+@pytest.mark.slow
+def test_the_airbench_recipe_trains_on_a_small_copy_of_cifar100(tmp_path):
+    directory = prepare_made("cifar100", tmp_path, num_train=500, num_test=100)  # one of its batches
+    words = ["experiment=cifar100_airbench_cpu", "model.widths=[8,16,16]", "debug.max_steps=2", "report.figures=false"]
+    run("train", *words, into(tmp_path / "run"), TFDS_DATA_DIR=str(directory))
+    summary = summary_of(tmp_path / "run")
+    assert (summary["steps"], summary["test_examples"]) == (2, 100)
+    assert last_state(tmp_path / "run")[".params['output']['kernel']"].shape == (16, 100)
 
 
 @pytest.mark.slow
