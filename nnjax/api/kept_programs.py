@@ -20,15 +20,18 @@ _trainings = [0]  # since programs were last freed; here, since a launcher sends
 
 
 @contextmanager
-def reused_programs() -> Iterator[None]:
+def reused_programs(code: str | None = None) -> Iterator[None]:
     """A training inside takes the programs of earlier ones that needed equal ones; others of them are freed if there are many.
 
     Not for `nnjax.fit`: between two calls of it a person may have changed the code that a program was made from.
+
+    Args:
+        code: the version of the code that this process has loaded, if programs of other processes count, too.
     """
     _trainings[0] += 1
     if _trainings[0] > MOST and (jax := sys.modules.get("jax")) is not None:
         jax.clear_caches()
         gc.collect()
         _trainings[0] = 1
-    with PROGRAMS.kept(_KEPT):
+    with PROGRAMS.kept(_KEPT, code):
         yield

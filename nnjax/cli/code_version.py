@@ -11,7 +11,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from nnjax.cli import startup
 from nnjax.cli.plugins import loaded_plugins
+from nnjax.config.invocation import is_own
 
 WITHOUT_EFFECT = frozenset(
     {"cli", "comparing", "interconnect", "records", "reporting", "searching", "serving", "textbook", "tracking"}
@@ -27,6 +29,19 @@ def code_version() -> str:
     for plugin in loaded_plugins():
         digest.update(f"plugin {plugin.sha256}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def loaded_code_version() -> str | None:
+    """The version of the code that this process has loaded, if it is a command's, and loads only what its files say.
+
+    Returns:
+        None where a plugin or another program may have changed what is computed, or a file was changed since the process began.
+    """
+    package = Path(__file__).resolve().parents[1]
+    if startup.began_at is None or loaded_plugins() or not is_own("experiments.train"):
+        return None
+    newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
+    return code_version() if newest < startup.began_at else None
 
 
 @cache

@@ -15,20 +15,27 @@ from typing import Any
 
 
 class ProgramStore:
-    """The programs that were used last, by key."""
+    """The programs that were used last, by key.
+
+    Attributes:
+        code: the version of the code that this process has loaded, where programs of other processes may be taken, too; else
+            None. See `nnjax.parallel.program_files`.
+    """
 
     def __init__(self) -> None:
+        self.code: str | None = None
         self._most = 0
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
 
     @contextmanager
-    def kept(self, most: int) -> Iterator[None]:
+    def kept(self, most: int, code: str | None = None) -> Iterator[None]:
         """Keeps at most so many programs while the context is open; the next context finds those that this one leaves."""
-        before, self._most = self._most, most
+        before = self._most, self.code
+        self._most, self.code = most, code
         try:
             yield
         finally:
-            self._most = before
+            self._most, self.code = before
 
     def forget(self) -> None:
         """Forgets all programs."""

@@ -19,6 +19,7 @@ from nnjax.config.option_numbers import numbers_of, with_numbers
 from nnjax.config.parsing import to_mapping
 from nnjax.config.registry import registered
 from nnjax.config.schema import Config, Vary
+from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.training.state import SplitNetwork
 
 _WITHOUT_EFFECT = ("report", "resume", "rerun", "seed")
@@ -36,10 +37,39 @@ def program_key(
         use: which of the experiment's programs, and what else it follows from.
         arguments: what it is called with; their structure, shapes and types count.
     """
+    structure, shapes = _forms(arguments)
+    return use, _structure(config), network, tuple(devices), structure, shapes, _settings(), registered()
+
+
+def program_facts(
+    config: Config, spec: DatasetSpec, devices: Sequence[jax.Device], use: Hashable, arguments: Any
+) -> str | None:
+    """The same as text, for another process; it needs the version of the code besides, which makes the network.
+
+    Args:
+        config: the experiment's.
+        spec: its dataset.
+        devices: that run it.
+        use: as for `program_key`.
+        arguments: likewise.
+
+    Returns:
+        None where a person's own code takes part, or another process.
+    """
+    if registered() or jax.process_count() > 1:
+        return None
+    structure, shapes = _forms(arguments)
+    forms = str(structure), [(shape, str(dtype), str(sharding)) for shape, dtype, sharding in shapes]
+    return repr((use, _structure(config), spec, [str(device) for device in devices], *forms, str(_settings())))
+
+
+def _forms(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
     leaves, structure = jax.tree.flatten(arguments)
-    shapes = tuple((np.shape(leaf), leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
-    settings = tuple((name, getattr(jax.config, name, None)) for name in jax.config.values)
-    return use, _structure(config), network, tuple(devices), structure, shapes, settings, registered()
+    return structure, tuple((np.shape(leaf), leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
+
+
+def _settings() -> tuple[Any, ...]:
+    return tuple((name, getattr(jax.config, name, None)) for name in jax.config.values)
 
 
 def _structure(config: Config) -> str:

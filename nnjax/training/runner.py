@@ -22,13 +22,14 @@ from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
 from nnjax.parallel.device_memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
+from nnjax.parallel.program_files import get_program
 from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.chunk_loader import ChunkLoader, make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.hyperparams import Hyperparams, TrialParams
-from nnjax.training.program_key import program_key
+from nnjax.training.program_key import program_facts, program_key
 from nnjax.training.state import TrainState
 from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 
@@ -225,8 +226,12 @@ def compiled_chunk(
         lowered = placement.compile(chunk, donate).lower(*arguments)
         return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn)
 
-    key = partial(program_key, config, experiment.recipe.network, placement.devices, ("train", record_params), arguments)
-    return PROGRAMS.get(key, compiled), numbers
+    a_number: Any = 0
+    results = (state, StepMetrics(a_number, a_number, a_number, state.params if record_params else None))
+    use, devices = ("train", record_params), placement.devices
+    facts = partial(program_facts, config, experiment.dataset.spec, devices, use, arguments)
+    key = partial(program_key, config, experiment.recipe.network, devices, use, arguments)
+    return PROGRAMS.get(key, lambda: get_program(PROGRAMS.code, facts, compiled, devices, arguments, results)), numbers
 
 
 def _end_below(stop_below: float | None) -> np.float32 | None:

@@ -1,12 +1,13 @@
 """The version of the code that determines a run's numbers."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from nnjax.cli import code_version as module
-from nnjax.cli.code_version import WITHOUT_EFFECT, _package_hash, code_version
+from nnjax.cli.code_version import WITHOUT_EFFECT, _package_hash, code_version, loaded_code_version
 from nnjax.config.registry import PluginFile
 
 PACKAGE = Path(module.__file__).parents[1]
@@ -49,3 +50,35 @@ def test_a_plugin_is_part_of_it(monkeypatch):
 def test_the_packages_that_are_left_out_compute_nothing():
     """Those that training imports are covered."""
     assert not WITHOUT_EFFECT & {"api", "checks", "config", "data", "models", "parallel", "training"}
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """As in the process of a command that began just now."""
+    monkeypatch.setattr(module, "is_own", lambda name: name == "experiments.train")
+    monkeypatch.setattr(module.startup, "began_at", time.time())
+
+
+def test_a_command_knows_the_code_that_it_has_loaded(command):
+    assert loaded_code_version() == code_version()
+
+
+def test_another_program_does_not(monkeypatch, command):
+    monkeypatch.setattr(module, "is_own", lambda name: False)
+    assert loaded_code_version() is None
+
+
+def test_nor_does_a_process_that_began_nothing(monkeypatch, command):
+    monkeypatch.setattr(module.startup, "began_at", None)
+    assert loaded_code_version() is None
+
+
+def test_nor_a_command_with_a_plugin(monkeypatch, command):
+    monkeypatch.setattr(module, "loaded_plugins", lambda: (PluginFile("mine.py", Path("mine.py"), "00ff"),))
+    assert loaded_code_version() is None
+
+
+def test_nor_one_whose_files_changed_since(monkeypatch, command):
+    newest = max(path.stat().st_mtime for path in PACKAGE.rglob("*.py"))
+    monkeypatch.setattr(module.startup, "began_at", newest)
+    assert loaded_code_version() is None

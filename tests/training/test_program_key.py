@@ -19,7 +19,7 @@ from nnjax.config.option_numbers import numbers_of
 from nnjax.data.load import load
 from nnjax.reporting.metrics import read_metrics
 from nnjax.training.experiment import set_up
-from nnjax.training.program_key import program_key
+from nnjax.training.program_key import program_facts, program_key
 
 LOWERED = []
 monitoring.register_event_duration_secs_listener(
@@ -28,9 +28,24 @@ monitoring.register_event_duration_secs_listener(
 
 
 def key_of(overrides):
+    """The key in this process; and that of all processes, which belongs to the same code."""
     config = compose_train([*SIZES, *overrides])
     experiment, _ = set_up(config, load(config.data), jax.devices()[:2])
-    return program_key(config, experiment.recipe.network, experiment.placement.devices, "train", experiment.trial_params)
+    spec, devices, arguments = experiment.dataset.spec, experiment.placement.devices, experiment.trial_params
+    key = program_key(config, experiment.recipe.network, devices, "train", arguments)
+    return Keys(key, program_facts(config, spec, devices, "train", arguments))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Equal if both are; different only if both are."""
+
+    own: object
+    shared: str | None
+
+    def __eq__(self, other):
+        assert (self.own == other.own) == (self.shared == other.shared)
+        return self.own == other.own
 
 
 BASE = ["optimizer=sgd", "optimizer.momentum=0.9", "loss.label_smoothing=0.1", "model.dropout=0.2", "training.duration=6steps"]
@@ -135,6 +150,7 @@ def test_registered_options_are_part_of_the_key():
 
     try:
         assert key_of(BASE) != before
+        assert key_of(BASE).shared is None  # of code that no version covers
     finally:
         registry.forget([("optimizer", "half")])
     assert key_of(BASE) == before

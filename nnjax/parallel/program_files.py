@@ -1,0 +1,88 @@
+"""Compiled programs kept in files, so that a command that is given again does not even trace its training.
+
+    chunk = get_program("3f0c9a51d2be", facts, make, devices, arguments, results)
+
+JAX's own cache is asked with a program that was traced and lowered, which takes longer than the training of a small network. A
+file is found by what the program follows from, and by the code that made it. It lies beside JAX's files, and is removed with
+them (see `nnjax.parallel.compilation`). One that is damaged, or of another version of JAX, is made anew.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax import monitoring
+from jax.experimental import serialize_executable
+
+from nnjax.config.stored_files import replaced
+
+_SUFFIX = ".program"
+_DIGEST = 32  # bytes of SHA-256, before a file's content
+_taken = [0]  # programs that this process took from JAX's cache
+
+
+def _count(event: str, **_: Any) -> None:
+    _taken[0] += event == "/jax/compilation_cache/cache_hits"
+
+
+monitoring.register_event_listener(_count)
+
+
+def get_program(
+    code: str | None,
+    facts: Callable[[], str | None],
+    make: Callable[[], Any],
+    devices: Sequence[jax.Device],
+    arguments: tuple[Any, ...],
+    results: Any,
+) -> Any:
+    """Returns a program from its file, or makes it and keeps it in one; on other platforms than the CPU it is always made.
+
+    Args:
+        code: the version of all code that it may depend on; None takes no file and keeps none.
+        facts: called where files are kept: all else that the program follows from; None if that is not known.
+        make: compiles it.
+        devices: that run it, all of this process.
+        arguments: what it is called with.
+        results: anything of the structure of what it returns.
+    """
+    folder = jax.config.values["jax_compilation_cache_dir"]
+    is_kept = code is not None and folder is not None and jax.config.values["jax_enable_compilation_cache"]
+    # A folder that the user chose may be a bucket.
+    if not is_kept or devices[0].platform != "cpu" or "://" in folder or (known := facts()) is None:
+        return make()
+    surroundings = (code, os.environ.get("XLA_FLAGS"), os.cpu_count(), known)
+    path = Path(folder) / (hashlib.sha256(repr(surroundings).encode()).hexdigest() + _SUFFIX)
+    program = _load(path, devices, jax.tree.structure((arguments, {})), jax.tree.structure(results))
+    if program is None:
+        before = _taken[0]
+        program = make()
+        if _taken[0] == before:  # else its code was linked already, and lacks what another process needs
+            _keep(path, program)
+    return program
+
+
+def _load(path: Path, devices: Sequence[jax.Device], arguments: Any, results: Any) -> Any:
+    """The program in a file; None if there is none, or none that can be used here."""
+    try:
+        content = path.read_bytes()
+        os.utime(path)  # the files that were used longest ago are removed
+    except OSError:
+        return None
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        return None
+    with suppress(Exception):  # whatever JAX says: the program can be made
+        return serialize_executable.deserialize_and_load(content[_DIGEST:], arguments, results, execution_devices=list(devices))
+    return None
+
+
+def _keep(path: Path, program: Any) -> None:
+    """Writes a program to its file, where both can be done."""
+    with suppress(Exception):  # not all programs can be serialised, and nothing is lost without the file
+        content, _, _ = serialize_executable.serialize(program)
+        with replaced(path) as part:
+            part.write_bytes(hashlib.sha256(content).digest() + content)

@@ -1,0 +1,46 @@
+"""A command that is given again takes its training's program from a file, and computes the same numbers."""
+
+import subprocess
+import sys
+
+import pytest
+from commands import ROOT, environment, metrics_of, summary_of
+
+SETTINGS = ["model=cnn", "model.blocks=[{features:4}]", "model.dense=[8]", "training.duration=12steps", "report.figures=false"]
+
+
+@pytest.mark.slow
+def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_path):
+    cache = tmp_path / "cache"
+
+    def trained(name, *overrides, cache=cache):
+        folder = tmp_path / name
+        # Without flags of Python's, as for a debugger, which might change the code.
+        command = [sys.executable, "-m", "experiments.train", *SETTINGS, *overrides, f"hydra.run.dir={folder}"]
+        subprocess.run(command, cwd=ROOT, env=environment(NNJAX_CACHE=str(cache)), check=True, capture_output=True, timeout=600)
+        rows = [{key: row.get(key) for key in ("step", "split", "loss", "accuracy")} for row in metrics_of(folder)]
+        return rows, summary_of(folder)["test"]
+
+    def files():
+        """By path: which file it is, and when it was used."""
+        found = {path: path.stat() for path in cache.glob("compiled/*/*.program")}
+        return {path: state.st_ino for path, state in found.items()}, [state.st_mtime_ns for state in found.values()]
+
+    first = trained("first")
+    written, (when,) = files()
+    assert trained("again") == first
+    kept, (later,) = files()
+    assert (kept, later > when) == (written, True)
+
+    # Numbers are arguments of the program.
+    others = ["optimizer.learning_rate=0.05", "seed=3"]
+    assert trained("others", *others) == trained("others alone", *others, cache=tmp_path / "empty") != first
+    kept, (last,) = files()
+    assert (kept, last > later) == (written, True)
+
+    trained("another", "activation=tanh")
+    assert len(files()[0]) == 2
+
+    (path,) = written
+    path.write_bytes(path.read_bytes()[:-1000] + bytes(1000))
+    assert trained("damaged") == first

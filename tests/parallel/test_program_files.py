@@ -1,0 +1,137 @@
+"""A program is taken from its file where, and only where, it is the one that would be made."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from nnjax.parallel.program_files import get_program
+
+X = jnp.arange(64.0).reshape(8, 8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """JAX's cache of this test's own: what is compiled in it is new."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    compilation_cache.reset_cache()
+    yield tmp_path
+    jax.config.update("jax_compilation_cache_dir", before)
+    compilation_cache.reset_cache()
+
+
+class Maker:
+    """Makes a program, which adds a number, and counts how often."""
+
+    def __init__(self, number=1.0):
+        self.number, self.made = number, 0
+
+    def __call__(self):
+        self.made += 1
+        return jax.jit(lambda x, more: {"sum": jnp.tanh(x @ x).sum() + more["of"] + self.number}).lower(*arguments()).compile()
+
+
+def arguments():
+    return X, {"of": jnp.float32(2)}
+
+
+def get(make, facts="facts", code="code", devices=None):
+    program = get_program(code, lambda: facts, make, devices or jax.devices()[:1], arguments(), {"sum": 0})
+    return float(program(*arguments())["sum"])
+
+
+def files(folder):
+    return sorted(Path(folder).glob("*.program"))
+
+
+def test_it_is_made_once_and_computes_the_same_from_its_file(folder):
+    make, again = Maker(), Maker()
+    assert get(make) == get(again) == float(jnp.tanh(X @ X).sum() + 3)
+    assert (make.made, again.made, len(files(folder))) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("other", [{"facts": "others"}, {"code": "newer"}])
+def test_other_facts_or_another_code_make_another(folder, other):
+    get(Maker())
+    make = Maker(10.0)
+    assert get(make, **other) == pytest.approx(get(Maker()) + 9)
+    assert (make.made, len(files(folder))) == (1, 2)
+
+
+def test_other_flags_of_xla_make_another(folder, monkeypatch):
+    get(Maker())
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    make = Maker()
+    get(make)
+    assert make.made == 1
+
+
+@pytest.mark.parametrize("other", [{"facts": None}, {"code": None}])
+def test_without_knowing_all_it_follows_from_it_is_made_each_time(folder, other):
+    make = Maker()
+    get(make, **other)
+    get(make, **other)
+    assert (make.made, files(folder)) == (2, [])
+
+
+@pytest.mark.parametrize("name", ["jax_enable_compilation_cache", "jax_compilation_cache_dir"])
+def test_without_a_cache_nothing_is_kept(folder, name):
+    before = getattr(jax.config, name)
+    jax.config.update(name, False if before is True else None)
+    try:
+        make = Maker()
+        get(make)
+        get(make)
+    finally:
+        jax.config.update(name, before)
+    assert (make.made, files(folder)) == (2, [])
+
+
+def test_on_an_accelerator_it_is_made_each_time(folder):
+    class Gpu:
+        platform = "gpu"
+
+    make = Maker()
+    get(make, devices=[Gpu()])
+    get(make, devices=[Gpu()])
+    assert (make.made, files(folder)) == (2, [])
+
+
+def flipped(content):
+    return content[:400] + bytes([content[400] ^ 1]) + content[401:]
+
+
+@pytest.mark.parametrize("damage", [flipped, lambda content: content[:200], lambda content: b""])
+def test_a_damaged_file_is_replaced(folder, damage):
+    expected = get(Maker())
+    (path,) = files(folder)
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    # What JAX's own cache has left would not do in a file.
+    for entry in folder.iterdir():
+        if entry != path:
+            entry.unlink()
+    make, again = Maker(), Maker()
+    assert get(make) == get(again) == expected
+    assert (make.made, again.made) == (1, 0)
+
+
+def test_a_program_that_jax_had_in_its_own_cache_is_not_kept(folder):
+    get(Maker())
+    (path,) = files(folder)
+    path.unlink()
+    jax.clear_caches()
+    make = Maker()
+    get(make)
+    assert (make.made, files(folder)) == (1, [])
+
+
+def test_where_nothing_can_be_written_the_program_is_there_all_the_same(folder):
+    jax.config.update("jax_compilation_cache_dir", str(folder / "not" / "there"))
+    make = Maker()
+    assert get(make) == float(jnp.tanh(X @ X).sum() + 3)
+    assert make.made == 1
