@@ -6,6 +6,7 @@ outputs, _ = network.apply(state.params, state.model_state, inputs, train=False)
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -21,8 +22,9 @@ from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.network import Network
 from nnjax.parallel.device_memory import check_compiled
+from nnjax.parallel.program_files import get_program
 from nnjax.parallel.program_store import PROGRAMS
-from nnjax.training.program_key import program_key
+from nnjax.training.program_key import program_facts, program_key
 from nnjax.training.state import SplitNetwork, TrainState, split_network
 
 
@@ -47,14 +49,20 @@ def abstract_network(config: Config, spec: DatasetSpec) -> Network:
 def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTransformation) -> tuple[SplitNetwork, TrainState]:
     """The static half of a config's network, and the state that its training starts from; [trials, ...] of several trials."""
     network, of_all, arguments = _drawing(config, spec, optimizer)
+    devices, drawn = jax.local_devices()[:1], jax.jit(of_all)
+    known = devices, "draw", arguments
+
     # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
     # bits, in a third of the time.
-
     def compiled() -> Any:
-        return jax.jit(of_all).lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
+        return drawn.lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
 
-    draw = PROGRAMS.get(lambda: program_key(config, network, jax.local_devices()[:1], "draw", arguments), compiled)
-    check_compiled(config, spec, draw, jax.local_devices()[:1], "to draw the weights")
+    def taken() -> Any:
+        facts = partial(program_facts, config, spec, *known)
+        return get_program(PROGRAMS.code, facts, compiled, devices, (arguments,), drawn.eval_shape(arguments))
+
+    draw = PROGRAMS.get(lambda: program_key(config, network, *known), taken)
+    check_compiled(config, spec, draw, devices, "to draw the weights")
     state: TrainState = draw(arguments)
     return network, state
 
