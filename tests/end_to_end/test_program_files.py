@@ -40,7 +40,7 @@ def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_p
     assert files()[0] == written
 
     trained("another", "activation=tanh")
-    assert len(files()[0]) == 4
+    assert len(files()[0]) == 3  # weights are drawn by the same program, which JAX's own cache has
 
     for path in written:
         path.write_bytes(path.read_bytes()[:-1000] + bytes(1000))
