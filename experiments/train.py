@@ -52,7 +52,7 @@ def train(config: TrainConfig, run_dir: Path | None) -> Mapping[str, Any]:
 
     log, held = None if run_dir is None else run_dir / "train.log", run_dir is None or config.resume is not None
     # A sweep's jobs may follow one another in this process.
-    with RunConsole(log, held=held, quiet=run_dir is None) as console, reused_programs(loaded_code_version()):
+    with RunConsole(log, held=held, quiet=run_dir is None) as console, reused_programs(loaded_code_version):
         return run_training(config, run_dir, console).summary
 
 

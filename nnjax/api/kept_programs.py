@@ -6,7 +6,7 @@ with reused_programs():
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nnjax.parallel.program_store import PROGRAMS
@@ -20,13 +20,13 @@ _trainings = [0]  # since programs were last freed; here, since a launcher sends
 
 
 @contextmanager
-def reused_programs(code: str | None = None) -> Iterator[None]:
+def reused_programs(code: Callable[[], str | None] | None = None) -> Iterator[None]:
     """A training inside takes the programs of earlier ones that needed equal ones; others of them are freed if there are many.
 
     Not for `nnjax.fit`: between two calls of it a person may have changed the code that a program was made from.
 
     Args:
-        code: the version of the code that this process has loaded, if programs of other processes count, too.
+        code: says which version of the code this process has loaded, if programs of other processes count, too.
     """
     _trainings[0] += 1
     if _trainings[0] > MOST and (jax := sys.modules.get("jax")) is not None:

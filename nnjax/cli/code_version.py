@@ -9,6 +9,7 @@ packages that only show, compare or serve results are left out: a new table does
 import hashlib
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from nnjax.cli import startup
@@ -21,33 +22,46 @@ WITHOUT_EFFECT = frozenset(
 """The packages of nnjax that compute none of a training's numbers."""
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
+_TRACED = ("jax", "flax", "optax")  # whose Python code makes programs
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def code_version() -> str:
     """Returns twelve hexadecimal digits; equal for equal code."""
-    digest = hashlib.sha256(_package_hash(Path(__file__).resolve().parents[1]).encode())
+    digest = hashlib.sha256(_package_hash(_PACKAGE).encode())
     for plugin in loaded_plugins():
         digest.update(f"plugin {plugin.sha256}\n".encode())
     return digest.hexdigest()[:12]
 
 
 def loaded_code_version() -> str | None:
-    """The version of the code that this process has loaded, if it is a command's, and loads only what its files say.
+    """The version of the code that this process has loaded, where its files say what that is; ask when all of it is loaded.
+
+    Libraries count by the names, sizes and times of their files, too, since a person may have changed one.
 
     Returns:
-        None where a plugin or another program may have changed what is computed, or a file was changed since the process began.
+        None where a plugin or another program may have changed what is computed, where a file was changed since the process
+        began, or where that cannot be known.
     """
-    package = Path(__file__).resolve().parents[1]
     if startup.began_at is None or loaded_plugins() or not is_own("experiments.train"):
         return None
-    newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
-    return code_version() if newest < startup.began_at else None
+    digest, newest = hashlib.sha256(), 0.0
+    try:
+        digest.update(code_version().encode())
+        for package in (_PACKAGE, *map(_folder_of, _TRACED)):
+            for path in _sources(package):
+                state = path.stat()
+                newest = max(newest, state.st_mtime, state.st_ctime)
+                digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    except OSError:
+        return None
+    return digest.hexdigest() if newest < startup.began_at else None
 
 
 @cache
 def _package_hash(package: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in _sources(package):
         name = path.relative_to(package)
         if name.parts[0] not in WITHOUT_EFFECT:
             content = path.read_bytes()
@@ -55,6 +69,15 @@ def _package_hash(package: Path) -> str:
     for library in _LIBRARIES:
         digest.update(f"{library} {_version(library)}\n".encode())
     return digest.hexdigest()
+
+
+def _sources(package: Path) -> list[Path]:
+    return sorted(path for path in package.rglob("*.py") if not path.name.startswith("."))  # an editor's, of no content
+
+
+def _folder_of(library: str) -> Path:
+    spec = find_spec(library)
+    return Path(spec.origin if spec is not None and spec.origin is not None else library).parent
 
 
 def _version(library: str) -> str | None:

@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def keep_compiled(echo: Callable[[str], None]) -> None:
     """
     if not jax.config.values["jax_enable_compilation_cache"] or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
-    folder = cache_directory() / "compiled" / _processor()
+    folder = cache_directory() / "compiled" / processor()
     if not _can_keep(folder, echo):
         return
     # A disk that fills up meanwhile, or an entry that a kill cut off, costs a compilation; JAX would warn at each program.
@@ -94,6 +95,20 @@ def compile_lowered(lowered: Any, platform: str, *, in_turn: bool = False) -> An
     return lowered.compile(compiler_options=more)
 
 
+@cache
+def processor() -> str:
+    """A name for this machine's kind of processor, from its features."""
+    features = platform.processor()
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text()
+        features += "".join(
+            sorted({line for line in cpuinfo.splitlines() if line.startswith(("model name", "flags", "Features"))})
+        )
+    except OSError:  # not Linux
+        pass
+    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"
+
+
 def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
     """Whether a file can be written to a folder, which is created if it is missing."""
     try:  # permissions do not show that a disk is mounted read-only
@@ -106,19 +121,6 @@ def _can_keep(folder: Path, echo: Callable[[str], None]) -> bool:
         echo(f"continuing without a cache of compiled programs: {error}")
         return False
     return True
-
-
-def _processor() -> str:
-    """A name for this machine's kind of processor, from its features."""
-    features = platform.processor()
-    try:
-        cpuinfo = Path("/proc/cpuinfo").read_text()
-        features += "".join(
-            sorted({line for line in cpuinfo.splitlines() if line.startswith(("model name", "flags", "Features"))})
-        )
-    except OSError:  # not Linux
-        pass
-    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"
 
 
 def _shrink(folder: Path, largest: int) -> None:

@@ -1,10 +1,11 @@
 """Compiled programs kept in files, so that a command that is given again does not even trace its training.
 
-    chunk = get_program("3f0c9a51d2be", facts, make, devices, arguments, results)
+    chunk = get_program(lambda: "3f0c9a51d2be", facts, make, devices, arguments, results)
 
 JAX's own cache is asked with a program that was traced and lowered, which takes longer than the training of a small network. A
 file is found by what the program follows from, and by the code that made it. It lies beside JAX's files, and is removed with
-them (see `nnjax.parallel.compilation`). One that is damaged, or of another version of JAX, is made anew.
+them (see `nnjax.parallel.compilation`). One that is damaged is not used. A program that JAX takes from its own cache gets no
+file: its code was linked, and lacks what another process needs. The files are trusted as JAX's are: they hold machine code.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from jax import monitoring
 from jax.experimental import serialize_executable
 
 from nnjax.config.stored_files import replaced
+from nnjax.parallel.compilation import processor
 
 _SUFFIX = ".program"
 _DIGEST = 32  # bytes of SHA-256, before a file's content
@@ -33,7 +35,7 @@ monitoring.register_event_listener(_count)
 
 
 def get_program(
-    code: str | None,
+    code: Callable[[], str | None] | None,
     facts: Callable[[], str | None],
     make: Callable[[], Any],
     devices: Sequence[jax.Device],
@@ -43,36 +45,49 @@ def get_program(
     """Returns a program from its file, or makes it and keeps it in one; on other platforms than the CPU it is always made.
 
     Args:
-        code: the version of all code that it may depend on; None takes no file and keeps none.
-        facts: called where files are kept: all else that the program follows from; None if that is not known.
+        code: the version of all code that the process has loaded, for programs of other processes; None for none of those.
+        facts: called where files are kept: all else that the program follows from. Of both, None says that it is not known.
         make: compiles it.
         devices: that run it, all of this process.
         arguments: what it is called with.
         results: anything of the structure of what it returns.
     """
-    folder = jax.config.values["jax_compilation_cache_dir"]
-    is_kept = code is not None and folder is not None and jax.config.values["jax_enable_compilation_cache"]
-    # A folder that the user chose may be a bucket.
-    if not is_kept or devices[0].platform != "cpu" or "://" in folder or (known := facts()) is None:
+    if code is None or devices[0].platform != "cpu" or (folder := _folder()) is None:
         return make()
-    surroundings = (code, os.environ.get("XLA_FLAGS"), os.cpu_count(), known)
-    path = Path(folder) / (hashlib.sha256(repr(surroundings).encode()).hexdigest() + _SUFFIX)
+    version, known = code(), facts()
+    if version is None or known is None:
+        return make()
+    surroundings = (version, processor(), os.cpu_count(), os.environ.get("XLA_FLAGS"), known)
+    path = folder / (hashlib.sha256(repr(surroundings).encode()).hexdigest() + _SUFFIX)
     program = _load(path, devices, jax.tree.structure((arguments, {})), jax.tree.structure(results))
     if program is None:
         before = _taken[0]
         program = make()
-        if _taken[0] == before:  # else its code was linked already, and lacks what another process needs
+        # If the version is another, a file was changed, and code may have been loaded from it meanwhile.
+        if _taken[0] == before and code() == version:
             _keep(path, program)
     return program
+
+
+def _folder() -> Path | None:
+    """The folder of JAX's cache; None where programs are not to be kept there, or are to be seen as they are made."""
+    values, flags = jax.config.values, os.environ.get("XLA_FLAGS", "").split()
+    folder = values["jax_compilation_cache_dir"]
+    is_shown = values["jax_log_compiles"] or values["jax_dump_ir_to"]
+    # The flags may be in a file, which may change; and a folder that the user chose may be a bucket.
+    if not values["jax_enable_compilation_cache"] or is_shown or not all(flag.startswith("--") for flag in flags):
+        return None
+    return Path(folder) if folder and "://" not in folder else None
 
 
 def _load(path: Path, devices: Sequence[jax.Device], arguments: Any, results: Any) -> Any:
     """The program in a file; None if there is none, or none that can be used here."""
     try:
         content = path.read_bytes()
-        os.utime(path)  # the files that were used longest ago are removed
     except OSError:
         return None
+    with suppress(OSError):  # of another user
+        os.utime(path)  # the files that were used longest ago are removed
     if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
         return None
     with suppress(Exception):  # whatever JAX says: the program can be made

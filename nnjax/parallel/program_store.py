@@ -18,17 +18,17 @@ class ProgramStore:
     """The programs that were used last, by key.
 
     Attributes:
-        code: the version of the code that this process has loaded, where programs of other processes may be taken, too; else
-            None. See `nnjax.parallel.program_files`.
+        code: says which version of the code this process has loaded, where programs of other processes may be taken, too;
+            else None. See `nnjax.parallel.program_files`.
     """
 
     def __init__(self) -> None:
-        self.code: str | None = None
+        self.code: Callable[[], str | None] | None = None
         self._most = 0
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
 
     @contextmanager
-    def kept(self, most: int, code: str | None = None) -> Iterator[None]:
+    def kept(self, most: int, code: Callable[[], str | None] | None = None) -> Iterator[None]:
         """Keeps at most so many programs while the context is open; the next context finds those that this one leaves."""
         before = self._most, self.code
         self._most, self.code = most, code

@@ -1,5 +1,6 @@
 """The version of the code that determines a run's numbers."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -60,7 +61,7 @@ def command(monkeypatch):
 
 
 def test_a_command_knows_the_code_that_it_has_loaded(command):
-    assert loaded_code_version() == code_version()
+    assert loaded_code_version() == loaded_code_version() is not None
 
 
 def test_another_program_does_not(monkeypatch, command):
@@ -78,7 +79,26 @@ def test_nor_a_command_with_a_plugin(monkeypatch, command):
     assert loaded_code_version() is None
 
 
-def test_nor_one_whose_files_changed_since(monkeypatch, command):
-    newest = max(path.stat().st_mtime for path in PACKAGE.rglob("*.py"))
-    monkeypatch.setattr(module.startup, "began_at", newest)
+def test_nor_one_whose_files_changed_since(monkeypatch, command, package):
+    monkeypatch.setattr(module, "_PACKAGE", package)
+    monkeypatch.setattr(module.startup, "began_at", time.time() - 60)
+    old = time.time() - 3600
+    for path in package.rglob("*.py"):
+        os.utime(path, (old, old))  # as by `cp -p`: they are new all the same
     assert loaded_code_version() is None
+    monkeypatch.setattr(module.startup, "began_at", time.time() + 1)
+    before = loaded_code_version()
+    (package / "training" / ".#step.py").symlink_to("me@here.1234")  # an editor's, of a file that is not saved
+    assert loaded_code_version() == before is not None
+    (package / "training" / "gone.py").symlink_to("nowhere")
+    assert loaded_code_version() is None
+
+
+def test_a_library_that_a_person_changed_is_another_version(monkeypatch, command, tmp_path):
+    monkeypatch.setattr(module, "_folder_of", lambda library: tmp_path / library)
+    (tmp_path / "optax").mkdir()
+    (tmp_path / "optax" / "adam.py").write_text("b1 = 0.9")
+    monkeypatch.setattr(module.startup, "began_at", time.time() + 1)
+    before = loaded_code_version()
+    (tmp_path / "optax" / "adam.py").write_text("b1 = 0.99")
+    assert loaded_code_version() != before

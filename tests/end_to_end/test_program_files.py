@@ -8,6 +8,13 @@ from commands import ROOT, environment, metrics_of, summary_of
 
 SETTINGS = ["model=cnn", "model.blocks=[{features:4}]", "model.dense=[8]", "training.duration=12steps", "report.figures=false"]
 
+FORMS = [  # of what the program takes and returns
+    ["training.seeds=3", "parallel.devices=2"],
+    ["report.weights=8", "parallel.devices=2"],
+    ["parallel.gradients=sharded", "parallel.devices=2"],
+    ["optimizer.lookahead={sync_period: 2, slow_step_size: 0.3, power: 2.0}", "parallel=shard_map"],
+]
+
 
 @pytest.mark.slow
 def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_path):
@@ -41,6 +48,9 @@ def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_p
 
     trained("another", "activation=tanh")
     assert len(files()[0]) == 3  # weights are drawn by the same program, which JAX's own cache has
+
+    for forms in FORMS:
+        assert trained(f"{forms[0]}", *forms) == trained(f"{forms[0]} again", *forms)
 
     for path in written:
         path.write_bytes(path.read_bytes()[:-1000] + bytes(1000))

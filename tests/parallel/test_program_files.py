@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from nnjax.parallel import program_files
 from nnjax.parallel.program_files import get_program
 
 X = jnp.arange(64.0).reshape(8, 8)
@@ -40,7 +41,7 @@ def arguments():
 
 
 def get(make, facts="facts", code="code", devices=None):
-    program = get_program(code, lambda: facts, make, devices or jax.devices()[:1], arguments(), {"sum": 0})
+    program = get_program(code and (lambda: code), lambda: facts, make, devices or jax.devices()[:1], arguments(), {"sum": 0})
     return float(program(*arguments())["sum"])
 
 
@@ -78,16 +79,49 @@ def test_without_knowing_all_it_follows_from_it_is_made_each_time(folder, other)
     assert (make.made, files(folder)) == (2, [])
 
 
-@pytest.mark.parametrize("name", ["jax_enable_compilation_cache", "jax_compilation_cache_dir"])
-def test_without_a_cache_nothing_is_kept(folder, name):
+def test_another_processor_makes_another(folder, monkeypatch):
+    get(Maker())
+    monkeypatch.setattr(program_files, "processor", lambda: "an older one")
+    make = Maker()
+    get(make)
+    assert make.made == 1
+
+
+def test_where_the_code_changed_while_it_was_made_nothing_is_kept(folder):
+    versions = iter(["old", None, "old", "new"])
+    for _ in range(2):
+        make = Maker()
+        get_program(lambda: next(versions), lambda: "facts", make, jax.devices()[:1], arguments(), {"sum": 0})
+        assert (make.made, files(folder)) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("jax_enable_compilation_cache", False),
+        ("jax_compilation_cache_dir", None),
+        ("jax_compilation_cache_dir", ""),
+        ("jax_log_compiles", True),
+    ],
+)
+def test_without_a_cache_or_to_be_seen_nothing_is_kept(folder, monkeypatch, name, value):
+    monkeypatch.chdir(folder)
     before = getattr(jax.config, name)
-    jax.config.update(name, False if before is True else None)
+    jax.config.update(name, value)
     try:
         make = Maker()
         get(make)
         get(make)
     finally:
         jax.config.update(name, before)
+    assert (make.made, files(folder)) == (2, [])
+
+
+def test_with_flags_in_a_file_nothing_is_kept(folder, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "/home/me/flags.txt")  # which may change
+    make = Maker()
+    get(make)
+    get(make)
     assert (make.made, files(folder)) == (2, [])
 
 
@@ -130,8 +164,10 @@ def test_a_program_that_jax_had_in_its_own_cache_is_not_kept(folder):
     assert (make.made, files(folder)) == (1, [])
 
 
-def test_where_nothing_can_be_written_the_program_is_there_all_the_same(folder):
-    jax.config.update("jax_compilation_cache_dir", str(folder / "not" / "there"))
-    make = Maker()
-    assert get(make) == float(jnp.tanh(X @ X).sum() + 3)
-    assert make.made == 1
+def test_where_nothing_can_be_written_the_program_is_there_all_the_same(folder, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(program_files, "replaced", full)
+    assert get(Maker()) == float(jnp.tanh(X @ X).sum() + 3)
+    assert not files(folder)
