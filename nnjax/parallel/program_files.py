@@ -10,6 +10,7 @@ file: its code was linked, and lacks what another process needs. The files are t
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,11 +25,11 @@ from nnjax.parallel.compilation import processor
 
 _SUFFIX = ".program"
 _DIGEST = 32  # bytes of SHA-256, before a file's content
-_taken = [0]  # programs that this process took from JAX's cache
+_events = Counter[str]()  # of JAX's cache
 
 
 def _count(event: str, **_: Any) -> None:
-    _taken[0] += event == "/jax/compilation_cache/cache_hits"
+    _events[event.removeprefix("/jax/compilation_cache/")] += 1
 
 
 monitoring.register_event_listener(_count)
@@ -61,10 +62,11 @@ def get_program(
     path = folder / (hashlib.sha256(repr(surroundings).encode()).hexdigest() + _SUFFIX)
     program = _load(path, devices, jax.tree.structure((arguments, {})), jax.tree.structure(results))
     if program is None:
-        before = _taken[0]
+        before = _events.copy()
         program = make()
+        was_compiled = _events["cache_misses"] > before["cache_misses"] and _events["cache_hits"] == before["cache_hits"]
         # If the version is another, a file was changed, and code may have been loaded from it meanwhile.
-        if _taken[0] == before and code() == version:
+        if was_compiled and code() == version:
             _keep(path, program)
     return program
 
@@ -73,7 +75,7 @@ def _folder() -> Path | None:
     """The folder of JAX's cache; None where programs are not to be kept there, or are to be seen as they are made."""
     values, flags = jax.config.values, os.environ.get("XLA_FLAGS", "").split()
     folder = values["jax_compilation_cache_dir"]
-    is_shown = values["jax_log_compiles"] or values["jax_dump_ir_to"]
+    is_shown = values.get("jax_log_compiles") or values.get("jax_dump_ir_to")
     # The flags may be in a file, which may change; and a folder that the user chose may be a bucket.
     if not values["jax_enable_compilation_cache"] or is_shown or not all(flag.startswith("--") for flag in flags):
         return None
