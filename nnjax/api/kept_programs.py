@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nnjax.parallel.program_store import PROGRAMS
+from nnjax.parallel.program_store import PROGRAMS, LoadedCode
 
 MOST = 16
 """Trainings after which JAX's own caches are emptied: 9 to 14 MB each for a small network, and its data on the device."""
@@ -33,5 +33,5 @@ def reused_programs(code: Callable[[], str | None] | None = None) -> Iterator[No
         jax.clear_caches()
         gc.collect()
         _trainings[0] = 1
-    with PROGRAMS.kept(_KEPT, code):
+    with PROGRAMS.kept(_KEPT, None if code is None else LoadedCode(code)):
         yield

@@ -1,6 +1,6 @@
 """Compiled programs kept in files, so that a command that is given again does not even trace its training.
 
-    chunk = get_program(lambda: "3f0c9a51d2be", facts, make, devices, arguments, results)
+    chunk = get_program(LoadedCode(code_version), facts, make, devices, arguments, results)
 
 JAX's own cache is asked with a program that was traced and lowered, which takes longer than the training of a small network. A
 file is found by what the program follows from, and by the code that made it. It lies beside JAX's files, and is removed with
@@ -10,6 +10,7 @@ file: its code was linked, and lacks what another process needs. The files are t
 
 import hashlib
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from jax.experimental import serialize_executable
 
 from nnjax.config.stored_files import replaced
 from nnjax.parallel.compilation import processor
+from nnjax.parallel.program_store import LoadedCode
 
 _SUFFIX = ".program"
 _DIGEST = 32  # bytes of SHA-256, before a file's content
@@ -36,7 +38,7 @@ monitoring.register_event_listener(_count)
 
 
 def get_program(
-    code: Callable[[], str | None] | None,
+    code: LoadedCode | None,
     facts: Callable[[], str | None],
     make: Callable[[], Any],
     devices: Sequence[jax.Device],
@@ -46,8 +48,8 @@ def get_program(
     """Returns a program from its file, or makes it and keeps it in one; on other platforms than the CPU it is always made.
 
     Args:
-        code: the version of all code that the process has loaded, for programs of other processes; None for none of those.
-        facts: called where files are kept: all else that the program follows from. Of both, None says that it is not known.
+        code: what this process has loaded, for programs of other processes; None for none of those.
+        facts: called where files are kept: all else that the program follows from; None if that is not known.
         make: compiles it.
         devices: that run it, all of this process.
         arguments: what it is called with.
@@ -55,19 +57,17 @@ def get_program(
     """
     if code is None or devices[0].platform != "cpu" or (folder := _folder()) is None:
         return make()
-    version, known = code(), facts()
-    if version is None or known is None:
+    if code.version is None or (known := facts()) is None:
         return make()
-    surroundings = (version, processor(), os.cpu_count(), os.environ.get("XLA_FLAGS"), known)
+    surroundings = (code.version, processor(), os.cpu_count(), os.environ.get("XLA_FLAGS"), known)
     path = folder / (hashlib.sha256(repr(surroundings).encode()).hexdigest() + _SUFFIX)
     program = _load(path, devices, jax.tree.structure((arguments, {})), jax.tree.structure(results))
     if program is None:
         before = _events.copy()
         program = make()
         was_compiled = _events["cache_misses"] > before["cache_misses"] and _events["cache_hits"] == before["cache_hits"]
-        # If the version is another, a file was changed, and code may have been loaded from it meanwhile.
-        if was_compiled and code() == version:
-            _keep(path, program)
+        if was_compiled:  # written while it runs; Python waits for the thread at its end
+            threading.Thread(target=_keep, args=(path, program, code), name="program_file").start()
     return program
 
 
@@ -97,8 +97,10 @@ def _load(path: Path, devices: Sequence[jax.Device], arguments: Any, results: An
     return None
 
 
-def _keep(path: Path, program: Any) -> None:
+def _keep(path: Path, program: Any, code: LoadedCode) -> None:
     """Writes a program to its file, where both can be done."""
+    if not code.is_unchanged():  # some may have been loaded from a file that was changed meanwhile
+        return
     with suppress(Exception):  # not all programs can be serialised, and nothing is lost without the file
         content, _, _ = serialize_executable.serialize(program)
         with replaced(path) as part:

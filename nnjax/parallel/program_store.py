@@ -11,24 +11,45 @@ besides its arguments: see `nnjax.training.program_key`.
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
+
+
+class LoadedCode:
+    """The version of the code that this process has loaded.
+
+    Args:
+        ask: looks at its files, a thousand and more; None where they do not say what is loaded.
+    """
+
+    def __init__(self, ask: Callable[[], str | None]) -> None:
+        self._ask = ask
+
+    @cached_property
+    def version(self) -> str | None:
+        """As it was when first asked for, with all code loaded; for this, the files are looked at once."""
+        return self._ask()
+
+    def is_unchanged(self) -> bool:
+        """Whether the files still are those of `version`."""
+        return self._ask() == self.version
 
 
 class ProgramStore:
     """The programs that were used last, by key.
 
     Attributes:
-        code: says which version of the code this process has loaded, where programs of other processes may be taken, too;
-            else None. See `nnjax.parallel.program_files`.
+        code: the code that this process has loaded, where programs of other processes may be taken, too; else None. See
+            `nnjax.parallel.program_files`.
     """
 
     def __init__(self) -> None:
-        self.code: Callable[[], str | None] | None = None
+        self.code: LoadedCode | None = None
         self._most = 0
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
 
     @contextmanager
-    def kept(self, most: int, code: Callable[[], str | None] | None = None) -> Iterator[None]:
+    def kept(self, most: int, code: LoadedCode | None = None) -> Iterator[None]:
         """Keeps at most so many programs while the context is open; the next context finds those that this one leaves."""
         before = self._most, self.code
         self._most, self.code = most, code

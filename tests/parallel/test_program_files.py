@@ -1,5 +1,6 @@
 """A program is taken from its file where, and only where, it is the one that would be made."""
 
+import threading
 from pathlib import Path
 
 import jax
@@ -8,6 +9,7 @@ import pytest
 
 from nnjax.parallel import program_files
 from nnjax.parallel.program_files import get_program
+from nnjax.parallel.program_store import LoadedCode
 
 X = jnp.arange(64.0).reshape(8, 8)
 
@@ -41,7 +43,14 @@ def arguments():
 
 
 def get(make, facts="facts", code="code", devices=None):
-    program = get_program(code and (lambda: code), lambda: facts, make, devices or jax.devices()[:1], arguments(), {"sum": 0})
+    return get_of(code and LoadedCode(lambda: code), make, facts, devices)
+
+
+def get_of(code, make, facts="facts", devices=None):
+    program = get_program(code, lambda: facts, make, devices or jax.devices()[:1], arguments(), {"sum": 0})
+    for thread in threading.enumerate():
+        if thread.name == "program_file":
+            thread.join()
     return float(program(*arguments())["sum"])
 
 
@@ -87,12 +96,19 @@ def test_another_processor_makes_another(folder, monkeypatch):
     assert make.made == 1
 
 
-def test_where_the_code_changed_while_it_was_made_nothing_is_kept(folder):
-    versions = iter(["old", None, "old", "new"])
-    for _ in range(2):
-        make = Maker()
-        get_program(lambda: next(versions), lambda: "facts", make, jax.devices()[:1], arguments(), {"sum": 0})
-        assert (make.made, files(folder)) == (1, [])
+@pytest.mark.parametrize("versions", [["old", None], ["old", "new"], [None, None]])
+def test_where_the_code_changed_while_it_was_made_nothing_is_kept(folder, versions):
+    make, left = Maker(), iter(versions)
+    get_of(LoadedCode(lambda: next(left)), make)
+    assert (make.made, files(folder)) == (1, [])
+
+
+def test_a_training_looks_at_the_code_once_where_its_programs_are_in_files(folder):
+    get(Maker())
+    looked = []
+    code = LoadedCode(lambda: looked.append("once") or "code")
+    assert get_of(code, Maker()) == get_of(code, Maker())
+    assert looked == ["once"]
 
 
 @pytest.mark.parametrize(
