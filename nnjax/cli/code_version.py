@@ -1,4 +1,4 @@
-"""A hash of the code that determines a run's numbers, by which a sweep recognises its finished jobs.
+"""A hash of the code that determines a run's numbers, for finished jobs of a sweep, and for programs of earlier commands.
 
 code_version()       # "3f0c9a51d2be"; another one after a change of nnjax/training, of a plugin, or of JAX
 
@@ -37,7 +37,8 @@ def code_version() -> str:
 def loaded_code_version() -> str | None:
     """The version of the code that this process has loaded, where its files say what that is; ask when all of it is loaded.
 
-    Libraries count by the names, sizes and times of their files, too, since a person may have changed one.
+    This package counts by content, as in `code_version`; libraries by the names, sizes and times of their files, too, since a
+    person may have changed one.
 
     Returns:
         None where a plugin or another program may have changed what is computed, where a file was changed since the process
@@ -45,16 +46,16 @@ def loaded_code_version() -> str | None:
     """
     if startup.began_at is None or loaded_plugins() or not is_own("experiments.train"):
         return None
-    digest, newest = hashlib.sha256(), 0.0
+    digest = hashlib.sha256()
     try:
         digest.update(code_version().encode())
-        for package in (_PACKAGE, *map(_folder_of, _TRACED)):
-            for path in _sources(package):
-                state = path.stat()
-                newest = max(newest, state.st_mtime, state.st_ctime)
-                digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+        libraries = [path for library in _TRACED for path in _sources(_folder_of(library))]
+        states = {path: path.stat() for path in (*_sources(_PACKAGE), *libraries)}
     except OSError:
         return None
+    for path in libraries:
+        digest.update(f"{path} {states[path].st_size} {states[path].st_mtime_ns}\n".encode())
+    newest = max(max(state.st_mtime, state.st_ctime) for state in states.values())
     return digest.hexdigest() if newest < startup.began_at else None
 
 
@@ -77,7 +78,9 @@ def _sources(package: Path) -> list[Path]:
 
 def _folder_of(library: str) -> Path:
     spec = find_spec(library)
-    return Path(spec.origin if spec is not None and spec.origin is not None else library).parent
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(library)
+    return Path(spec.origin).parent
 
 
 def _version(library: str) -> str | None:

@@ -28,7 +28,7 @@ def _tangent(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[A
     # Reverse mode transposes these products. With more examples than inputs, XLA's own is as fast.
     by_inputs = partial(lax.platform_dependent, cpu=_turned, default=jnp.matmul) if len(kernel) >= len(inputs) else jnp.matmul
     parts = []
-    if not isinstance(inputs_tangent, SymbolicZero):  # as of a first layer, whose inputs are examples
+    if not isinstance(inputs_tangent, SymbolicZero):  # it is for a first layer, whose inputs are examples
         parts.append(by_inputs(inputs_tangent, kernel))
     if not isinstance(kernel_tangent, SymbolicZero):
         parts.append(inputs @ kernel_tangent)

@@ -94,6 +94,20 @@ def test_nor_one_whose_files_changed_since(monkeypatch, command, package):
     assert loaded_code_version() is None
 
 
+def test_files_of_the_same_content_are_the_same_version_and_tables_do_not_count(monkeypatch, command, package):
+    monkeypatch.setattr(module, "_PACKAGE", package)
+    monkeypatch.setattr(module.startup, "began_at", time.time() + 60)
+    before = loaded_code_version()
+    for path in package.rglob("*.py"):
+        os.utime(path, (1e9, 1e9))  # as after a change that was taken back
+    (package / "reporting" / "tables.py").write_text("")
+    _package_hash.cache_clear()
+    assert loaded_code_version() == before is not None
+    (package / "training" / "step.py").write_text("")
+    _package_hash.cache_clear()
+    assert loaded_code_version() != before
+
+
 def test_a_library_that_a_person_changed_is_another_version(monkeypatch, command, tmp_path):
     monkeypatch.setattr(module, "_folder_of", lambda library: tmp_path / library)
     (tmp_path / "optax").mkdir()
