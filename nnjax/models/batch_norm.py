@@ -2,6 +2,7 @@
 
 layer = BatchNorm(32, axis_name="data", dtype=jnp.float32, rngs=rngs)
 layer(inputs)                                              # [..., 32] → [..., 32]
+layer.max_pool(images, 2)                                  # [n, h, w, 32] → [n, h // 2, w // 2, 32]
 """
 
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
+
+from nnjax.models.pooling import split_windows
 
 T = TypeVar("T")
 
@@ -27,24 +30,38 @@ class BatchNorm(nnx.BatchNorm):
 
     def __call__(self, inputs: Array) -> Array:  # type: ignore[override]
         """Normalises `inputs` [..., c]: by batch statistics in training, by running statistics in evaluation."""
-        if self.use_running_average:
-            outputs: Array = super().__call__(inputs)
-            return outputs
+        return self._normalize(inputs, ())
+
+    def max_pool(self, inputs: Array, size: int) -> Array:
+        """The largest normalised value of each window, without storing the others: [n, h, w, c] → [n, h / size, w / size, c].
+
+        `size` divides h and w. A maximum's gradient is split evenly among those inputs of the window that are equal.
+        """
+        return self._normalize(split_windows(inputs, size), (2, 4))
+
+    def _normalize(self, inputs: Array, window: tuple[int, ...]) -> Array:
+        """The normalised inputs, or the largest of each window, which lies along the axes `window`."""
         bias = jnp.zeros(self.num_features) if self.bias is None else self.bias[...]
         scale = jnp.ones(self.num_features) if self.scale is None else self.scale[...]
-        outputs, mean, variance = normalize_batch(inputs, scale, bias, self.epsilon, self.axis_name)
+        if self.use_running_average:
+            outputs: Array = super().__call__(_decisive(inputs, scale, window))
+            return outputs
+        outputs, mean, variance = normalize_batch(inputs, scale, bias, self.epsilon, self.axis_name, window)
         for running, new in ((self.mean, mean), (self.var, variance)):
             running[...] = self.momentum * running[...] + (1 - self.momentum) * new
         return outputs.astype(self.dtype)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
 def normalize_batch(
-    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None
+    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None, window: tuple[int, ...] = ()
 ) -> tuple[Array, Array, Array]:
     """(inputs − mean) / √(variance + epsilon) · scale + bias, with batch statistics (Ioffe and Szegedy, 2015).
 
     Only the first result is differentiable, once and in reverse mode.
+
+    With a `window`, only the largest result of each window is computed: it belongs to the window's largest input, or to its
+    smallest where the scale is negative. The statistics are still those of all inputs.
 
     Args:
         inputs: [..., c], of any floating-point type.
@@ -52,16 +69,17 @@ def normalize_batch(
         bias: [c].
         epsilon: added to the variance.
         axis_name: name of the mapped axis over which devices share the batch; None for one device.
+        window: axes of the inputs along which a window lies; none, to normalise every input.
 
     Returns:
-        The outputs [..., c], and the mean and variance [c] over all devices; all float32.
+        The outputs [..., c], without the axes of the window, and the mean and variance [c] over all devices; all float32.
     """
-    results, _ = _forward(inputs, scale, bias, epsilon, axis_name)
+    results, _ = _forward(inputs, scale, bias, epsilon, axis_name, window)
     return results
 
 
 def _forward(
-    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None
+    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None, window: tuple[int, ...]
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
     x = inputs.astype(jnp.float32)
     is_easy, centre, rest, variance = _moments(x)
@@ -77,21 +95,28 @@ def _forward(
         rest = rest - (centre - centres[0])
     inverse = lax.rsqrt(variance + epsilon)
     # For values far from 0, no float32 number is close enough to the mean; the difference from the centre is exact.
-    outputs = ((x - centre) - rest) * (inverse * scale) + bias
-    return (outputs, mean, variance), (inputs, scale, is_easy, centre, rest, inverse)
+    values = _decisive(x, scale, window)
+    outputs = ((values - centre) - rest) * (inverse * scale) + bias
+    return (outputs, mean, variance), (inputs, values, scale, is_easy, centre, rest, inverse)
 
 
-def _backward(epsilon: float, axis_name: str | None, residuals: Any, gradients: Any) -> tuple[Array, Array, Array]:
-    inputs, scale, is_easy, centre, rest, inverse = residuals
+def _backward(
+    epsilon: float, axis_name: str | None, window: tuple[int, ...], residuals: Any, gradients: Any
+) -> tuple[Array, Array, Array]:
+    inputs, values, scale, is_easy, centre, rest, inverse = residuals
     grads, _, _ = gradients
     x = inputs.astype(jnp.float32)
     count = x.size // x.shape[-1]
-    by_output = _mean(grads)
+    # Means over all inputs, where those that decide nothing have no gradient.
+    share = values.size / x.size
+    by_output = share * _mean(grads)
     by_product = _choose(
         is_easy,
-        lambda: _mean(grads * x) - centre * by_output,
-        lambda: _mean(grads * (x - centre)),
+        lambda: share * _mean(grads * values) - centre * by_output,
+        lambda: share * _mean(grads * (values - centre)),
     )
+    if window:
+        grads = _spread(grads, x, values, window)
     by_normalized = inverse * (by_product - rest * by_output)
     by_bias, by_scale = count * by_output, count * by_normalized
     if axis_name is not None and lax.axis_size(axis_name) > 1:
@@ -110,6 +135,26 @@ def _backward(epsilon: float, axis_name: str | None, residuals: Any, gradients: 
 
 
 normalize_batch.defvjp(_forward, _backward)
+
+
+def _decisive(x: Array, scale: Array, window: tuple[int, ...]) -> Array:
+    """The value of each window whose product with the scale is largest; without a window, all values."""
+    if not window:
+        return x
+    sign = jnp.where(scale < 0, -1, 1).astype(x.dtype)
+    largest: Array = (x * sign).max(window)
+    return largest * sign
+
+
+def _spread(grads: Array, x: Array, decisive: Array, window: tuple[int, ...]) -> Array:
+    """The gradients of the windows' decisive values as those of all values, split evenly among equal ones."""
+    places = [x]
+    for axis in sorted(window, reverse=True):
+        places = [lax.index_in_dim(part, i, axis, keepdims=False) for part in places for i in range(x.shape[axis])]
+    ties = sum((place == decisive).astype(grads.dtype) for place in places)
+    # The barrier keeps XLA from counting again for each value.
+    share = lax.optimization_barrier(grads / ties)
+    return jnp.where(x == jnp.expand_dims(decisive, window), jnp.expand_dims(share, window), 0)
 
 
 def _moments(x: Array) -> tuple[Array, Array, Array, Array]:

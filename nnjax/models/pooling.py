@@ -15,7 +15,7 @@ from jax import Array, lax
 
 def mean_pool(inputs: Array, size: int) -> Array:
     """Each window's mean: [n, h, w, c] → [n, h / size, w / size, c]; `size` divides h and w."""
-    return _windows(inputs, size).mean((2, 4))
+    return split_windows(inputs, size).mean((2, 4))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -24,11 +24,11 @@ def max_pool(inputs: Array, size: int) -> Array:
 
     A maximum's gradient is split evenly among ties. Differentiable once, in reverse mode.
     """
-    return _windows(inputs, size).max((2, 4))
+    return split_windows(inputs, size).max((2, 4))
 
 
 def _forward(inputs: Array, size: int) -> tuple[Array, tuple[Array, Array]]:
-    largest = _windows(inputs, size).max((2, 4))
+    largest = split_windows(inputs, size).max((2, 4))
     return largest, (inputs, largest)
 
 
@@ -44,8 +44,8 @@ def _backward(size: int, residuals: tuple[Array, Array], grads: Array) -> tuple[
 max_pool.defvjp(_forward, _backward)
 
 
-def _windows(inputs: Array, size: int) -> Array:
-    """[n, h, w, c] → [n, h / size, size, w / size, size, c]."""
+def split_windows(inputs: Array, size: int) -> Array:
+    """Gives the windows axes of their own: [n, h, w, c] → [n, h / size, size, w / size, size, c]; `size` divides h and w."""
     n, h, w, c = inputs.shape
     return inputs.reshape(n, h // size, size, w // size, size, c)
 

@@ -14,6 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from nnjax.checks.device_shares import has_whole_trials
 from nnjax.checks.trials import num_trials
+from nnjax.config.cores import num_cores
 from nnjax.config.errors import ConfigError
 from nnjax.config.options import FNN
 from nnjax.config.schema import Config
@@ -189,8 +190,7 @@ def _useful_cpu_devices(config: Config) -> int:
 
 
 def _cores() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_CPU_DEVICES)
+    return min(num_cores(), _MOST_CPU_DEVICES)
 
 
 def _make_cpu_devices(count: int) -> None:

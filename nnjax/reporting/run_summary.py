@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.cli.finished_runs import check_summary
+from nnjax.config.cores import num_cores
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.stored_files import MOST_RESULTS, read_json
 from nnjax.reporting.files import replacing, to_json
@@ -67,7 +68,7 @@ def environment() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "git": _git(Path(__file__).resolve().parents[2]),
-        "host": {"platform": platform.platform(), "cpu": _cpu_model(), "cpu_cores": _num_cores()},
+        "host": {"platform": platform.platform(), "cpu": _cpu_model(), "cpu_cores": num_cores()},
     }
 
 
@@ -116,8 +117,3 @@ def _cpu_model() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _num_cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnjax.models.batch_norm import BatchNorm, normalize_batch
+from nnjax.models.pooling import split_windows
 from nnjax.parallel.placement import AXIS, Placement
 
 EXAMPLES, SIDE, CHANNELS = 8, 5, 3
@@ -31,13 +32,13 @@ def with_weights(layer):
     return layer
 
 
-def call(layer, inputs, weights):
+def call(layer, inputs, weights, apply=lambda layer, inputs: layer(inputs)):
     """The outputs and new running statistics; the gradients of Σ weights · outputs by the parameters; those by the inputs."""
     graph, params, rest = nnx.split(layer, nnx.Param, ...)
 
     def objective(params, inputs):
         merged = nnx.merge(graph, params, rest, copy=True)
-        outputs = merged(inputs)
+        outputs = apply(merged, inputs)
         return jnp.sum(weights * outputs), (outputs, nnx.to_pure_dict(nnx.state(merged, nnx.BatchStat)))
 
     (_, results), gradients = jax.value_and_grad(objective, (0, 1), has_aux=True)(params, inputs)
@@ -93,6 +94,40 @@ def test_evaluation_uses_the_running_statistics_as_flax_does():
         layer.eval()
     np.testing.assert_array_equal(layers[1](inputs), layers[0](inputs))
     np.testing.assert_array_equal(layers[1].mean[...], [1.0, 2.0, 3.0])
+
+
+def pooled(layer, inputs):
+    """Normalised, then pooled: what `max_pool` shall give."""
+    return split_windows(layer(inputs), 2).max((2, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_devices", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"use_scale": False}, {"dtype": jnp.bfloat16}])
+@pytest.mark.parametrize("offset", [0, 1000], ids=["one pass", "careful"])
+def test_the_largest_normalised_value_of_each_window_is_that_of_flax_own(options, num_devices, offset):
+    images = np.random.default_rng(0).normal(size=(EXAMPLES, 4, 6, CHANNELS)) * [0.5, 2.0, 10.0] + offset
+    images = images.astype(np.float32)
+    weights = np.random.default_rng(1).normal(size=(EXAMPLES, 2, 3, CHANNELS)).astype(np.float32)
+    reference = with_weights(nnx.BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS | options | {"dtype": jnp.float32}))
+    # Flax squares before it subtracts, which costs digits far from 0; there the images about their mean stand in.
+    (outputs, statistics), by_params, by_inputs = call(reference, images - np.float32(offset), weights, pooled)
+    statistics["mean"] += np.float32((1 - OPTIONS["momentum"]) * offset)
+
+    ours = with_weights(BatchNorm(CHANNELS, axis_name=AXIS, rngs=nnx.Rngs(0), **OPTIONS | options))
+    parallel = Placement("pmap", jax.devices()[:num_devices])
+    compiled = parallel.compile(lambda *batch: call(ours, *batch, lambda layer, inputs: layer.max_pool(inputs, 2)))
+    parts = compiled(parallel.split(images), parallel.split(weights))
+    (our_outputs, our_statistics), our_by_params, our_by_inputs = parts
+    exactness = {"rtol": 0.02, "atol": 0.02} if "dtype" in options else {"rtol": 1e-3, "atol": 1e-3}
+    assert our_outputs.dtype == options.get("dtype", jnp.float32)
+    np.testing.assert_allclose(parallel.join(our_outputs).astype(np.float32), outputs, **exactness)
+    np.testing.assert_allclose(parallel.join(our_by_inputs), by_inputs, **exactness)
+    for device in range(num_devices):
+        mine = jax.tree.map(lambda x: np.asarray(x)[device], our_statistics)  # noqa: B023
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), mine, statistics)
+    sums = jax.tree.map(lambda x: np.asarray(x).sum(0), our_by_params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **exactness), sums, by_params)
 
 
 SCALE, BIAS, EPSILON = np.array([-0.5, 1.0, 2.0]), np.array([0.1, -0.2, 0.3]), 1e-5

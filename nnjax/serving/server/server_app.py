@@ -9,7 +9,6 @@ read; then its body is read within bounds, its pictures are prepared in a pool o
 
 import asyncio
 import gc
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from nnjax.config.cores import num_cores
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.model import Model
@@ -256,8 +256,7 @@ class ServerApp:
 
 def _readers() -> int:
     """Threads that decode pictures: no more than cores of this process, and few, for each may hold one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(max(cores, 2), 4)
+    return min(max(num_cores(), 2), 4)
 
 
 def make_app(
