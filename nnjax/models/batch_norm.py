@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
-from nnjax.models.pooling import split_windows
+from nnjax.models.pooling import WINDOW, split_windows, spread
 
 T = TypeVar("T")
 
@@ -30,23 +30,23 @@ class BatchNorm(nnx.BatchNorm):
 
     def __call__(self, inputs: Array) -> Array:  # type: ignore[override]
         """Normalises `inputs` [..., c]: by batch statistics in training, by running statistics in evaluation."""
-        return self._normalize(inputs, ())
+        return self._normalize(inputs)
 
     def max_pool(self, inputs: Array, size: int) -> Array:
         """The largest normalised value of each window, without storing the others: [n, h, w, c] → [n, h / size, w / size, c].
 
         `size` divides h and w. A maximum's gradient is split evenly among those inputs of the window that are equal.
         """
-        return self._normalize(split_windows(inputs, size), (2, 4))
+        return self._normalize(split_windows(inputs, size), in_windows=True)
 
-    def _normalize(self, inputs: Array, window: tuple[int, ...]) -> Array:
-        """The normalised inputs, or the largest of each window, which lies along the axes `window`."""
-        bias = jnp.zeros(self.num_features) if self.bias is None else self.bias[...]
+    def _normalize(self, inputs: Array, *, in_windows: bool = False) -> Array:
+        """The normalised inputs [..., c]; or, of inputs in windows [n, h, size, w, size, c], the largest of each window."""
         scale = jnp.ones(self.num_features) if self.scale is None else self.scale[...]
         if self.use_running_average:
-            outputs: Array = super().__call__(_decisive(inputs, scale, window))
+            outputs: Array = super().__call__(_decisive(inputs, scale) if in_windows else inputs)
             return outputs
-        outputs, mean, variance = normalize_batch(inputs, scale, bias, self.epsilon, self.axis_name, window)
+        bias = jnp.zeros(self.num_features) if self.bias is None else self.bias[...]
+        outputs, mean, variance = normalize_batch(inputs, scale, bias, self.epsilon, self.axis_name, in_windows)
         for running, new in ((self.mean, mean), (self.var, variance)):
             running[...] = self.momentum * running[...] + (1 - self.momentum) * new
         return outputs.astype(self.dtype)
@@ -54,32 +54,32 @@ class BatchNorm(nnx.BatchNorm):
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
 def normalize_batch(
-    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None, window: tuple[int, ...] = ()
+    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None, in_windows: bool = False
 ) -> tuple[Array, Array, Array]:
     """(inputs − mean) / √(variance + epsilon) · scale + bias, with batch statistics (Ioffe and Szegedy, 2015).
 
     Only the first result is differentiable, once and in reverse mode.
 
-    With a `window`, only the largest result of each window is computed: it belongs to the window's largest input, or to its
-    smallest where the scale is negative. The statistics are still those of all inputs.
+    Of inputs in windows only the largest result of each window is computed: it belongs to the window's largest input, or to
+    its smallest where the scale is negative. The statistics are still those of all inputs.
 
     Args:
-        inputs: [..., c], of any floating-point type.
+        inputs: [..., c], of any floating-point type; in windows [n, h, size, w, size, c].
         scale: [c].
         bias: [c].
         epsilon: added to the variance.
         axis_name: name of the mapped axis over which devices share the batch; None for one device.
-        window: axes of the inputs along which a window lies; none, to normalise every input.
+        in_windows: whether the inputs are those of `pooling.split_windows`.
 
     Returns:
-        The outputs [..., c], without the axes of the window, and the mean and variance [c] over all devices; all float32.
+        The outputs [..., c], in windows [n, h, w, c], and the mean and variance [c] over all devices; all float32.
     """
-    results, _ = _forward(inputs, scale, bias, epsilon, axis_name, window)
+    results, _ = _forward(inputs, scale, bias, epsilon, axis_name, in_windows)
     return results
 
 
 def _forward(
-    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None, window: tuple[int, ...]
+    inputs: Array, scale: Array, bias: Array, epsilon: float, axis_name: str | None, in_windows: bool
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
     x = inputs.astype(jnp.float32)
     is_easy, centre, rest, variance = _moments(x)
@@ -95,28 +95,29 @@ def _forward(
         rest = rest - (centre - centres[0])
     inverse = lax.rsqrt(variance + epsilon)
     # For values far from 0, no float32 number is close enough to the mean; the difference from the centre is exact.
-    values = _decisive(x, scale, window)
-    outputs = ((values - centre) - rest) * (inverse * scale) + bias
-    return (outputs, mean, variance), (inputs, values, scale, is_easy, centre, rest, inverse)
+    decisive = _decisive(inputs, scale) if in_windows else inputs
+    outputs = ((decisive.astype(jnp.float32) - centre) - rest) * (inverse * scale) + bias
+    return (outputs, mean, variance), (inputs, decisive, scale, is_easy, centre, rest, inverse)
 
 
 def _backward(
-    epsilon: float, axis_name: str | None, window: tuple[int, ...], residuals: Any, gradients: Any
+    epsilon: float, axis_name: str | None, in_windows: bool, residuals: Any, gradients: Any
 ) -> tuple[Array, Array, Array]:
-    inputs, values, scale, is_easy, centre, rest, inverse = residuals
+    inputs, decisive, scale, is_easy, centre, rest, inverse = residuals
     grads, _, _ = gradients
     x = inputs.astype(jnp.float32)
     count = x.size // x.shape[-1]
     # Means over all inputs, where those that decide nothing have no gradient.
-    share = values.size / x.size
+    values = decisive.astype(jnp.float32)
+    share = 1 / (x.shape[2] * x.shape[4]) if in_windows else 1
     by_output = share * _mean(grads)
     by_product = _choose(
         is_easy,
         lambda: share * _mean(grads * values) - centre * by_output,
         lambda: share * _mean(grads * (values - centre)),
     )
-    if window:
-        grads = _spread(grads, x, values, window)
+    if in_windows:
+        grads = spread(grads, inputs, decisive)
     by_normalized = inverse * (by_product - rest * by_output)
     by_bias, by_scale = count * by_output, count * by_normalized
     if axis_name is not None and lax.axis_size(axis_name) > 1:
@@ -137,24 +138,14 @@ def _backward(
 normalize_batch.defvjp(_forward, _backward)
 
 
-def _decisive(x: Array, scale: Array, window: tuple[int, ...]) -> Array:
-    """The value of each window whose product with the scale is largest; without a window, all values."""
-    if not window:
-        return x
-    sign = jnp.where(scale < 0, -1, 1).astype(x.dtype)
-    largest: Array = (x * sign).max(window)
+def _decisive(windows: Array, scale: Array) -> Array:
+    """The value of each window whose product with the scale is largest, of the windows' type.
+
+    In another type, XLA might compare a rounded number with one that it did not round.
+    """
+    sign = jnp.where(scale < 0, -1, 1).astype(windows.dtype)
+    largest: Array = (windows * sign).max(WINDOW)
     return largest * sign
-
-
-def _spread(grads: Array, x: Array, decisive: Array, window: tuple[int, ...]) -> Array:
-    """The gradients of the windows' decisive values as those of all values, split evenly among equal ones."""
-    places = [x]
-    for axis in sorted(window, reverse=True):
-        places = [lax.index_in_dim(part, i, axis, keepdims=False) for part in places for i in range(x.shape[axis])]
-    ties = sum((place == decisive).astype(grads.dtype) for place in places)
-    # The barrier keeps XLA from counting again for each value.
-    share = lax.optimization_barrier(grads / ties)
-    return jnp.where(x == jnp.expand_dims(decisive, window), jnp.expand_dims(share, window), 0)
 
 
 def _moments(x: Array) -> tuple[Array, Array, Array, Array]:

@@ -87,8 +87,9 @@ def _pool_early(layers: list[tuple[str, Layer]]) -> list[tuple[str, _Step]]:
         if isinstance(layer, Pool) and layer.kind == "max":
             while place and _commutes_with_max(steps[place - 1][1]):
                 place -= 1
-            if place and isinstance(norm := steps[place - 1][1], BatchNorm):
-                steps[place - 1] = steps[place - 1][0], partial(_normalize_and_pool, norm, layer)
+            before, norm = steps[place - 1] if place else ("", None)
+            if type(norm) is BatchNorm:  # of a class made from it, the call may do more
+                steps[place - 1] = before, partial(_normalize_and_pool, norm, layer)
                 continue
         steps.insert(place, (name, layer))
         if isinstance(layer, Conv):

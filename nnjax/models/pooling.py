@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+WINDOW = (2, 4)  # the axes of a window in `split_windows`
+
 
 def mean_pool(inputs: Array, size: int) -> Array:
     """Each window's mean: [n, h, w, c] → [n, h / size, w / size, c]; `size` divides h and w."""
-    return split_windows(inputs, size).mean((2, 4))
+    return split_windows(inputs, size).mean(WINDOW)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -24,21 +26,17 @@ def max_pool(inputs: Array, size: int) -> Array:
 
     A maximum's gradient is split evenly among ties. Differentiable once, in reverse mode.
     """
-    return split_windows(inputs, size).max((2, 4))
+    return split_windows(inputs, size).max(WINDOW)
 
 
 def _forward(inputs: Array, size: int) -> tuple[Array, tuple[Array, Array]]:
-    largest = split_windows(inputs, size).max((2, 4))
+    largest = split_windows(inputs, size).max(WINDOW)
     return largest, (inputs, largest)
 
 
 def _backward(size: int, residuals: tuple[Array, Array], grads: Array) -> tuple[Array]:
     inputs, largest = residuals
-    places = [inputs[:, y::size, x::size] for y in range(size) for x in range(size)]
-    count = sum((place == largest).astype(grads.dtype) for place in places)
-    # The barrier keeps XLA from counting again for each pixel.
-    share = lax.optimization_barrier(grads / count)
-    return (jnp.where(inputs == _upsample(largest, size), _upsample(share, size), 0),)
+    return (spread(grads, split_windows(inputs, size), largest).reshape(inputs.shape),)
 
 
 max_pool.defvjp(_forward, _backward)
@@ -50,7 +48,20 @@ def split_windows(inputs: Array, size: int) -> Array:
     return inputs.reshape(n, h // size, size, w // size, size, c)
 
 
-def _upsample(pooled: Array, size: int) -> Array:
-    """Repeats each value over its window: [n, h, w, c] → [n, h · size, w · size, c]."""
-    n, h, w, c = pooled.shape
-    return jnp.broadcast_to(pooled[:, :, None, :, None], (n, h, size, w, size, c)).reshape(n, h * size, w * size, c)
+def spread(grads: Array, windows: Array, chosen: Array) -> Array:
+    """The gradients of each window's chosen value as those of all its values, split evenly among equal ones.
+
+    Args:
+        grads: [n, h, w, c].
+        windows: values [n, h, size, w, size, c].
+        chosen: the value of each window that counts, [n, h, w, c].
+
+    Returns:
+        [n, h, size, w, size, c].
+    """
+    size = windows.shape[2]
+    places = [windows[:, :, y, :, x] for y in range(size) for x in range(size)]
+    ties = sum((place == chosen).astype(grads.dtype) for place in places)
+    # The barrier keeps XLA from counting again for each value.
+    share = lax.optimization_barrier(grads / ties)
+    return jnp.where(windows == jnp.expand_dims(chosen, WINDOW), jnp.expand_dims(share, WINDOW), 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnjax.models.batch_norm import BatchNorm, normalize_batch
-from nnjax.models.pooling import split_windows
+from nnjax.models.pooling import max_pool
 from nnjax.parallel.placement import AXIS, Placement
 
 EXAMPLES, SIDE, CHANNELS = 8, 5, 3
@@ -96,27 +96,59 @@ def test_evaluation_uses_the_running_statistics_as_flax_does():
     np.testing.assert_array_equal(layers[1].mean[...], [1.0, 2.0, 3.0])
 
 
-def pooled(layer, inputs):
+def pooled(layer, inputs, size):
     """Normalised, then pooled: what `max_pool` shall give."""
-    return split_windows(layer(inputs), 2).max((2, 4))
+    return max_pool(layer(inputs), size)
+
+
+def test_bfloat16_images_are_pooled_in_their_own_type_and_normalised_in_float32():
+    inputs, weights = arrays()
+    rounded, weights = inputs[:, :4, :4].astype(jnp.bfloat16), weights[:, :2, :2]  # many ties
+    layer = with_weights(BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **{**OPTIONS, "dtype": jnp.bfloat16}))
+    (outputs, statistics), _, by_inputs = jax.jit(lambda x: call(layer, x, weights, lambda layer, x: layer.max_pool(x, 2)))(
+        rounded
+    )
+    assert outputs.dtype == by_inputs.dtype == jnp.bfloat16
+    assert statistics["mean"].dtype == jnp.float32
+    exact = with_weights(BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS))
+    (expected, _), _, expected_by_inputs = call(
+        exact, rounded.astype(np.float32), weights, lambda layer, x: pooled(layer, x, 2)
+    )
+    np.testing.assert_allclose(outputs.astype(np.float32), expected, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(by_inputs.astype(np.float32), expected_by_inputs, rtol=0.03, atol=0.03)
+
+
+def test_each_seed_of_several_is_pooled_by_the_signs_of_its_own_scales():
+    inputs, _ = arrays()
+    images = inputs[:, :4, :4]
+
+    def outputs(scale):
+        layer = BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS)
+        layer.scale[...] = scale
+        return layer.max_pool(images, 2), pooled(layer, images, 2)
+
+    ours, expected = jax.vmap(outputs)(jnp.array([[-1.0, 2.0, 0.5], [1.0, -2.0, -0.5]]))
+    np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_devices", [1, 2])
 @pytest.mark.parametrize("options", [{}, {"use_scale": False}, {"dtype": jnp.bfloat16}])
-@pytest.mark.parametrize("offset", [0, 1000], ids=["one pass", "careful"])
-def test_the_largest_normalised_value_of_each_window_is_that_of_flax_own(options, num_devices, offset):
-    images = np.random.default_rng(0).normal(size=(EXAMPLES, 4, 6, CHANNELS)) * [0.5, 2.0, 10.0] + offset
-    images = images.astype(np.float32)
+@pytest.mark.parametrize(("offset", "size"), [(0, 2), (1000, 2), (0, 3)], ids=["one pass", "careful", "windows of 3"])
+def test_the_largest_normalised_value_of_each_window_is_that_of_flax_own(options, num_devices, offset, size):
+    images = np.random.default_rng(0).normal(size=(EXAMPLES, 2 * size, 3 * size, CHANNELS)) * [0.5, 2.0, 10.0] + offset
+    images = np.round(images, 2).astype(np.float32)
     weights = np.random.default_rng(1).normal(size=(EXAMPLES, 2, 3, CHANNELS)).astype(np.float32)
     reference = with_weights(nnx.BatchNorm(CHANNELS, rngs=nnx.Rngs(0), **OPTIONS | options | {"dtype": jnp.float32}))
     # Flax squares before it subtracts, which costs digits far from 0; there the images about their mean stand in.
-    (outputs, statistics), by_params, by_inputs = call(reference, images - np.float32(offset), weights, pooled)
+    (outputs, statistics), by_params, by_inputs = call(
+        reference, images - np.float32(offset), weights, lambda layer, x: pooled(layer, x, size)
+    )
     statistics["mean"] += np.float32((1 - OPTIONS["momentum"]) * offset)
 
     ours = with_weights(BatchNorm(CHANNELS, axis_name=AXIS, rngs=nnx.Rngs(0), **OPTIONS | options))
     parallel = Placement("pmap", jax.devices()[:num_devices])
-    compiled = parallel.compile(lambda *batch: call(ours, *batch, lambda layer, inputs: layer.max_pool(inputs, 2)))
+    compiled = parallel.compile(lambda *batch: call(ours, *batch, lambda layer, inputs: layer.max_pool(inputs, size)))
     parts = compiled(parallel.split(images), parallel.split(weights))
     (our_outputs, our_statistics), our_by_params, our_by_inputs = parts
     exactness = {"rtol": 0.02, "atol": 0.02} if "dtype" in options else {"rtol": 1e-3, "atol": 1e-3}

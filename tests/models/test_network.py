@@ -67,3 +67,13 @@ def test_pooling_inside_batch_norm_changes_neither_outputs_nor_gradients_nor_sta
     norm.mean[...], norm.var[...] = jnp.array([0.2, -0.1, 0.3]), jnp.array([0.5, 2.0, 1.0])
     layers = {"conv": conv, "norm": norm, "activation": Activate(activation), "pool": Pool("max", 2), "head": Head("flatten")}
     compare(Network(layers), (3, height, 8, channels))
+
+
+class Doubled(BatchNorm):
+    def __call__(self, inputs):
+        return 2 * super().__call__(inputs)
+
+
+def test_a_layer_made_from_batch_norm_is_called():
+    norm = Doubled(2, axis_name=None, dtype=jnp.float32, rngs=nnx.Rngs(0))
+    compare(Network({"norm": norm, "pool": Pool("max", 2), "head": Head("flatten")}), (3, 4, 4, 2))
