@@ -20,9 +20,7 @@ def main() -> None:
 def search(config: SearchConfig, run_dir: Path) -> Mapping[str, Any]:
     """Searches as the config asks; raises what `nnjax.api.search_run.run_search` raises."""
     from nnjax.api.search_run import run_search
-    from nnjax.parallel.host_memory import keep_freed_memory
 
-    keep_freed_memory()
     with RunConsole(run_dir / "search.log") as console:
         return run_search(config, run_dir, console)
 

@@ -48,10 +48,8 @@ def train(config: TrainConfig, run_dir: Path | None) -> Mapping[str, Any]:
     """
     # A config error does not wait for what only a training needs.
     from nnjax.api.training_run import run_training
-    from nnjax.parallel.host_memory import keep_freed_memory
     from nnjax.reporting.console import RunConsole
 
-    keep_freed_memory()
     log, held = None if run_dir is None else run_dir / "train.log", run_dir is None or config.resume is not None
     # A sweep's jobs may follow one another in this process.
     with RunConsole(log, held=held, quiet=run_dir is None) as console, reused_programs(loaded_code_version):

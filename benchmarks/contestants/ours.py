@@ -16,7 +16,6 @@ from nnjax.cli.compose import compose_train
 from nnjax.data.dataset import Dataset, Split
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.parallel.devices import select_devices
-from nnjax.parallel.host_memory import keep_freed_memory
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.clock import Clock
 from nnjax.training.experiment import Experiment, set_up
@@ -39,7 +38,6 @@ class Ours:
     """
 
     def __init__(self, inputs: Inputs, overrides: Sequence[str] = ()) -> None:
-        keep_freed_memory()  # as experiments.train does
         self.inputs = inputs
         self._overrides = [*task_overrides(inputs.task), *overrides]
         self._turns = _Turns()
