@@ -19,7 +19,7 @@ ACTIVATIONS = [
 ]
 
 
-def compare(network, shape):
+def compare(network, shape, **exactness):
     """Asserts that a call gives the outputs, gradients and statistics of the layers in order."""
     inputs = jax.random.normal(jax.random.key(0), shape)
     graph, params, rest = nnx.split(network, nnx.Param, ...)
@@ -34,7 +34,7 @@ def compare(network, shape):
 
     outputs, pullback, statistics = jax.vjp(lambda params: apply(params, lambda merged: merged(inputs)), params, has_aux=True)
     expected, expected_pullback, expected_statistics = jax.vjp(lambda params: apply(params, in_order), params, has_aux=True)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs, expected, **{"rtol": 1e-6, **exactness})
     jax.tree.map(np.testing.assert_array_equal, statistics, expected_statistics)
     weights = jax.random.normal(jax.random.key(1), outputs.shape)
     for ours, theirs in zip(*(jax.tree.leaves(pull(weights)) for pull in (pullback, expected_pullback)), strict=True):
@@ -66,7 +66,7 @@ def test_pooling_inside_batch_norm_changes_neither_outputs_nor_gradients_nor_sta
     norm.scale[...], norm.bias[...] = jnp.array([-0.5, 1.0, 2.0]), jnp.array([0.1, -0.2, 0.3])
     norm.mean[...], norm.var[...] = jnp.array([0.2, -0.1, 0.3]), jnp.array([0.5, 2.0, 1.0])
     layers = {"conv": conv, "norm": norm, "activation": Activate(activation), "pool": Pool("max", 2), "head": Head("flatten")}
-    compare(Network(layers), (3, height, 8, channels))
+    compare(Network(layers), (3, height, 8, channels), rtol=1e-5, atol=1e-6)  # two programs round the statistics apart
 
 
 class Doubled(BatchNorm):
