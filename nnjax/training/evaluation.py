@@ -8,7 +8,7 @@ The last batch is padded; the outputs of the padding are discarded on the host b
 measured separately, on the same batches.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,8 +23,8 @@ from nnjax.data.augment import views
 from nnjax.data.dataset import Split
 from nnjax.parallel.placement import Placement
 from nnjax.parallel.preemption import StopSignal
-from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.hyperparams import Normalization, as_arrays, normalized
+from nnjax.training.kept_program import KeptFunction, ProgramUse
 from nnjax.training.losses import example_loss
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 from nnjax.training.step import StepRecipe
@@ -99,7 +99,7 @@ class Evaluator:
         batch_size: int,
         test_views: Literal[1, 2, 6] = 1,
         *,
-        key: Callable[[], Hashable] | None = None,
+        use: ProgramUse | None = None,
     ) -> None:
         """Makes the evaluator.
 
@@ -108,7 +108,7 @@ class Evaluator:
             placement: devices and trials.
             batch_size: examples per call, over all devices; a multiple of their number.
             test_views: the number of views of an image whose outputs are averaged.
-            key: makes the program's key for `PROGRAMS`, as by `program_key`; None does not keep it.
+            use: of the program; None does not keep it.
         """
         outputs_of = make_outputs(recipe.network, test_views)
 
@@ -131,7 +131,16 @@ class Evaluator:
         self._numbers: _Numbers = placement.replicate((recipe.normalization, as_arrays(numbers_of(recipe.loss))))
         self._placement = placement
         self._batch_size = batch_size
-        self._forward = PROGRAMS.get(key, lambda: placement.compile(forward_of_all))
+        self._forward = KeptFunction(placement.compile(forward_of_all), use, (0, 0))
+
+    def prepare(self, state: TrainState, split: Split) -> None:
+        """Compiles the program ahead of the first call, if programs are kept.
+
+        Args:
+            state: as placed on the devices, or its shapes.
+            split: like those that are to be measured; at least one example.
+        """
+        self._forward.prepare(*next(self._calls(state, split)))
 
     def __call__(self, state: TrainState, split: Split, stop: StopSignal | None = None) -> Evaluation:
         """Measures a split.

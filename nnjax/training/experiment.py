@@ -26,8 +26,8 @@ from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.hyperparams import Hyperparams, TrialParams, as_arrays, trial_params
 from nnjax.training.initial_state import abstract_state, create_state
+from nnjax.training.kept_program import ProgramUse
 from nnjax.training.optimizers import make_optimizer
-from nnjax.training.program_key import program_key
 from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
 from nnjax.training.state import TrainState
 from nnjax.training.state_layout import StateLayout
@@ -73,6 +73,16 @@ class Experiment:
     def classification(self) -> bool:
         """Whether targets are classes."""
         return self.dataset.spec.task == "classification"
+
+    def prepare(self, state: TrainState) -> None:
+        """Compiles the evaluation ahead of its first call, if programs are kept.
+
+        Args:
+            state: as placed on the devices, or its shapes.
+        """
+        data = self.dataset
+        if split := next((split for split in (data.validation, data.test) if len(split)), None):
+            self.evaluate.prepare(state, split)
 
     def learning_rate(self, step: int, trial: int = 0) -> float:
         """A trial's learning rate in the step after `step` steps."""
@@ -129,7 +139,7 @@ def set_up(
     layout = StateLayout(placement, recipe.averaging, optimizer, state.params)
     if layout.is_sharded and is_drawn:  # no device holds all of the optimizer's memory
         state = replace(state, opt_state=jax.device_get(state.opt_state))
-    key = partial(program_key, config, network, devices)
+    use = partial(ProgramUse, config, spec, network, devices)
 
     def rate_program() -> Callable[[Any, Any], jax.Array]:  # one small program, where eager operations are ten
         return jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
@@ -142,13 +152,13 @@ def set_up(
         trial_params=trial_params(plan.trials),
         hyperparams=as_arrays(numbers),
         recipe=recipe,
-        relative_schedule=partial(PROGRAMS.get(lambda: key("rate"), rate_program), as_arrays(numbers.schedule)),
+        relative_schedule=partial(PROGRAMS.get(use("rate").key, rate_program), as_arrays(numbers.schedule)),
         evaluate=Evaluator(
             recipe,
             placement,
             plan.shares(len(devices)).global_eval_batch_size,
             training.test_views,
-            key=lambda: key("evaluate"),
+            use=use("evaluate"),
         ),
     )
     return experiment, state

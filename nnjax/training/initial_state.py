@@ -6,7 +6,6 @@ outputs, _ = network.apply(state.params, state.model_state, inputs, train=False)
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -22,9 +21,7 @@ from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.network import Network
 from nnjax.parallel.device_memory import check_compiled
-from nnjax.parallel.program_files import get_program
-from nnjax.parallel.program_store import PROGRAMS
-from nnjax.training.program_key import program_facts, program_key
+from nnjax.training.kept_program import ProgramUse, kept_program
 from nnjax.training.state import SplitNetwork, TrainState, split_network
 
 
@@ -50,18 +47,14 @@ def create_state(config: Config, spec: DatasetSpec, optimizer: optax.GradientTra
     """The static half of a config's network, and the state that its training starts from; [trials, ...] of several trials."""
     network, of_all, arguments = _drawing(config, spec, optimizer)
     devices, drawn = jax.local_devices()[:1], jax.jit(of_all)
-    known = devices, "draw", arguments
 
     # One program, where eager initialisers would compile one each. It runs once, so it is compiled in a hurry: to the same
     # bits, in a third of the time.
     def compiled() -> Any:
         return drawn.lower(arguments).compile(compiler_options={"xla_backend_optimization_level": "1"})
 
-    def taken() -> Any:
-        facts = partial(program_facts, config, spec, *known)
-        return get_program(PROGRAMS.code, facts, compiled, devices, (arguments,), drawn.eval_shape(arguments))
-
-    draw = PROGRAMS.get(lambda: program_key(config, network, *known), taken)
+    use = ProgramUse(config, spec, network, devices, "draw")
+    draw = kept_program(use, (arguments,), lambda: drawn.eval_shape(arguments), compiled)
     check_compiled(config, spec, draw, devices, "to draw the weights")
     state: TrainState = draw(arguments)
     return network, state

@@ -65,7 +65,13 @@ def program_facts(
 
 def _forms(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
     leaves, structure = jax.tree.flatten(arguments)
-    return structure, tuple((np.shape(leaf), leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
+    return structure, tuple((np.shape(leaf), leaf.dtype, _sharding(leaf)) for leaf in leaves)
+
+
+def _sharding(leaf: Any) -> Any:
+    """How it lies on several devices; None on one, where `shard_map` returns another, equivalent sharding than it takes."""
+    sharding = getattr(leaf, "sharding", None)
+    return None if sharding is None or len(sharding.device_set) == 1 else sharding
 
 
 def _settings() -> tuple[Any, ...]:

@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -22,14 +21,12 @@ from nnjax.models.layer_summary import num_params
 from nnjax.parallel.compilation import compile_lowered
 from nnjax.parallel.device_memory import check_compiled
 from nnjax.parallel.preemption import StopSignal
-from nnjax.parallel.program_files import get_program
-from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.chunk_loader import ChunkLoader, make_loader
 from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.hyperparams import Hyperparams, TrialParams
-from nnjax.training.program_key import program_facts, program_key
+from nnjax.training.kept_program import ProgramUse, kept_program
 from nnjax.training.state import TrainState
 from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 
@@ -197,7 +194,13 @@ class ChunkRunner:
 
 
 def compiled_chunk(
-    experiment: Experiment, state: TrainState, loader: ChunkLoader, *, stop_below: float | None, record_params: bool = False
+    experiment: Experiment,
+    state: TrainState,
+    loader: ChunkLoader,
+    *,
+    stop_below: float | None,
+    record_params: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[Any, tuple[Any, ...]]:
     """The compiled program of a chunk of steps, and those of its arguments that stay the same.
 
@@ -207,6 +210,7 @@ def compiled_chunk(
         loader: makes the chunks.
         stop_below: a call ends by itself after a step with a loss of about this; None for never.
         record_params: whether metrics hold the parameters after each step.
+        meanwhile: called just before XLA compiles the program; not if there is one.
 
     Returns:
         The program; its arguments after the state: the trials, the shared numbers, and the loss that ends a call.
@@ -224,14 +228,14 @@ def compiled_chunk(
 
     def compiled() -> Any:
         lowered = placement.compile(chunk, donate).lower(*arguments)
+        meanwhile()
         return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn)
 
     a_number: Any = 0
     results = (state, StepMetrics(a_number, a_number, a_number, state.params if record_params else None))
-    use, devices = ("train", record_params), placement.devices
-    facts = partial(program_facts, config, experiment.dataset.spec, devices, use, arguments)
-    key = partial(program_key, config, experiment.recipe.network, devices, use, arguments)
-    return PROGRAMS.get(key, lambda: get_program(PROGRAMS.code, facts, compiled, devices, arguments, results)), numbers
+    spec, network, devices = experiment.dataset.spec, experiment.recipe.network, placement.devices
+    use = ProgramUse(config, spec, network, devices, ("train", record_params))
+    return kept_program(use, arguments, lambda: results, compiled), numbers
 
 
 def _end_below(stop_below: float | None) -> np.float32 | None:

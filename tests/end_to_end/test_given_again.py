@@ -1,4 +1,4 @@
-"""A command that is given again takes its training's program from a file, and computes the same numbers."""
+"""A command that is given again takes its programs from files, and computes the same numbers."""
 
 import subprocess
 import sys
@@ -29,13 +29,13 @@ def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_p
         return rows, summary_of(folder)["test"]
 
     def files():
-        """Which files there are, and when each was used: one draws the weights, one trains."""
+        """Which files there are, and when each was used: to draw the weights, train, evaluate, and look for dead units."""
         found = {path: path.stat() for path in sorted(cache.glob("compiled/*/*.program"))}
         return {path: state.st_ino for path, state in found.items()}, [state.st_mtime_ns for state in found.values()]
 
     first = trained("first")
     written, used = files()
-    assert len(written) == 2
+    assert len(written) == 4
     assert trained("again") == first
     kept, used_again = files()
     assert kept == written
@@ -47,7 +47,8 @@ def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_p
     assert files()[0] == written
 
     trained("another", "activation=tanh")
-    assert len(files()[0]) == 3  # weights are drawn by the same program, which JAX's own cache has
+    # Weights are drawn by the same program, which JAX's own cache has; and no unit of tanh is dead.
+    assert len(files()[0]) == 6
 
     for forms in FORMS:
         assert trained(f"{forms[0]}", *forms) == trained(f"{forms[0]} again", *forms)

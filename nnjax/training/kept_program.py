@@ -1,0 +1,107 @@
+"""A training's programs: taken from memory or from a file where they are kept, and else compiled.
+
+use = ProgramUse(config, spec, network, devices, "train")
+program = kept_program(use, arguments, lambda: results, compiled)
+
+forward = KeptFunction(jax.jit(f), use, results=0)
+forward.prepare(shapes)                        # in another thread, ahead of the first call
+forward(*arguments)
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from nnjax.config.schema import Config
+from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.parallel.program_files import get_program
+from nnjax.parallel.program_store import PROGRAMS
+from nnjax.training.program_key import program_facts, program_key
+from nnjax.training.state import SplitNetwork
+
+
+@dataclass(frozen=True)
+class ProgramUse:
+    """What a program is for, and what it follows from besides its arguments.
+
+    Attributes:
+        config: the experiment's.
+        spec: its dataset.
+        network: its static half.
+        devices: that run it.
+        use: which of the experiment's programs, and what else it follows from.
+    """
+
+    config: Config
+    spec: DatasetSpec
+    network: SplitNetwork
+    devices: Sequence[jax.Device]
+    use: Hashable
+
+    def key(self, arguments: Any = ()) -> Hashable:
+        """Its key in `PROGRAMS`."""
+        return program_key(self.config, self.network, self.devices, self.use, arguments)
+
+    def facts(self, arguments: Any) -> str | None:
+        """The same for other processes; None where it is not for them."""
+        return program_facts(self.config, self.spec, self.devices, self.use, arguments)
+
+
+def kept_program(use: ProgramUse, arguments: tuple[Any, ...], results: Callable[[], Any], compiled: Callable[[], Any]) -> Any:
+    """The program for a use.
+
+    Args:
+        use: what it is for.
+        arguments: what it is called with, or their shapes.
+        results: makes anything of the structure of what it returns.
+        compiled: compiles it.
+    """
+
+    def from_file() -> Any:
+        return get_program(PROGRAMS.code, lambda: use.facts(arguments), compiled, use.devices, arguments, results())
+
+    return PROGRAMS.get(lambda: use.key(arguments), from_file)
+
+
+class KeptFunction:
+    """A compiled function whose programs are kept: one for each set of shapes.
+
+    Args:
+        function: as from `jax.jit`.
+        use: what it is for; None keeps nothing.
+        results: anything of the structure of what it returns.
+        static: its static arguments, before the others.
+    """
+
+    def __init__(self, function: Any, use: ProgramUse | None, results: Any, *static: Any) -> None:
+        self._function, self._use, self._results, self._static = function, use, results, static
+        self._newest: tuple[Any, Any] = None, None  # the forms of the arguments, and the program
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Calls it with arrays."""
+        if self._use is None or not PROGRAMS.are_kept:
+            return self._function(*self._static, *arguments)
+        forms = _forms(arguments)
+        if self._newest[0] != forms:
+            self._newest = forms, self._program(self._use, arguments)
+        return self._newest[1](*arguments)
+
+    def prepare(self, *arguments: Any) -> None:
+        """Compiles it for arguments like these, arrays or shapes, if programs are kept."""
+        if self._use is not None and PROGRAMS.are_kept:
+            self._program(self._use, arguments)
+
+    def lower(self, *arguments: Any) -> Any:
+        """As of `jax.jit`."""
+        return self._function.lower(*self._static, *arguments)
+
+    def _program(self, use: ProgramUse, arguments: tuple[Any, ...]) -> Any:
+        return kept_program(use, arguments, lambda: self._results, lambda: self.lower(*arguments).compile())
+
+
+def _forms(arguments: tuple[Any, ...]) -> Any:
+    leaves, structure = jax.tree.flatten(arguments)
+    return structure, [(np.shape(leaf), leaf.dtype) for leaf in leaves]
