@@ -14,7 +14,7 @@ from nnjax.parallel.program_store import PROGRAMS, LoadedCode
 MOST = 16
 """Trainings after which JAX's own caches are emptied: 9 to 14 MB each for a small network, and its data on the device."""
 
-_KEPT = 24  # programs; a training has six
+_KEPT = 24  # programs; a training has five
 
 _trainings = [0]  # since programs were last freed; here, since a launcher sends its workers copies of what a script holds
 

@@ -40,7 +40,6 @@ from nnjax.reporting.trial_tables import show_trials
 
 if TYPE_CHECKING:
     from nnjax.data.dataset import Dataset
-    from nnjax.training.background import Background
     from nnjax.training.clock import Clock
     from nnjax.training.experiment import Experiment
     from nnjax.training.state import TrainState
@@ -88,7 +87,6 @@ def run_training(
         summarized(config, run_dir, console) as tracking.summary,
         out_of_memory_explained(config),
     ):
-        from nnjax.training.background import joined
         from nnjax.training.clock import Clock
 
         clock, summary = Clock(), tracking.summary
@@ -97,9 +95,8 @@ def run_training(
             watched(config, run_dir, console, summary, clock),
             jax_session(console.warn, strict=config.debug.strict, timed=clock("import")),
             take_part(config, run_dir, console, summary) as config,
-            joined() as threads,
         ):
-            trained = _train(config, run_dir, console, dataset, summary, clock, ending, tracking, threads)
+            trained = _train(config, run_dir, console, dataset, summary, clock, ending, tracking)
     if trained is None:
         raise PreemptedError(stopped_message(summary["reason"], summary, run_dir))
     return trained
@@ -114,7 +111,6 @@ def _train(
     clock: "Clock",
     ending: RunEnding,
     tracking: RunTracking,
-    threads: "list[Background[Any]]",
 ) -> TrainedNetwork | None:
     """Fills the summary on the way; None if a signal ended the training."""
     with clock("import"):
@@ -134,14 +130,13 @@ def _train(
         from nnjax.parallel.placement import computed
         from nnjax.parallel.profile import profiled
         from nnjax.training.background import Background
-        from nnjax.training.dead_units import DeadUnits
+        from nnjax.training.dead_units import dead_units
         from nnjax.training.evaluation import EvaluationStoppedError
         from nnjax.training.exchange_time import exchange_seconds
         from nnjax.training.experiment import set_up
         from nnjax.training.forecast import errors_together, make_forecasts
         from nnjax.training.initial_state import abstract_network
         from nnjax.training.loop import fit
-        from nnjax.training.preparation import begin_preparation
         from nnjax.training.recording import records_note
         from nnjax.training.state import state_bytes
 
@@ -159,12 +154,11 @@ def _train(
     hashing = Background(partial(content_hash, dataset), daemon=True)  # while XLA compiles
 
     # --- model ---
-    begin_preparation(config, dataset, devices, threads)
     with clock("compile"):
         experiment, state = set_up(config, dataset, devices)
         layers = summarize(abstract_network(config, dataset.spec), dataset.spec)
     check_outputs(config.model, layers[-1].output_shape, dataset.spec)
-    plan, placement, dead_units = experiment.plan, experiment.placement, DeadUnits(experiment, state)
+    plan, placement = experiment.plan, experiment.placement
     if run_dir is not None:
         check_free(run_dir, state_bytes(computed(state)), "the first checkpoint")  # no memory for it is said first
     console.print(model_table(layers))
@@ -258,7 +252,7 @@ def _train(
         summary |= {"test_examples": evaluation.count if evaluation else 0, "tested_step": step}
         summary |= {} if calibration is None else {"calibration": calibration}
         with clock("eval"):
-            summary |= dead_units(tested)
+            summary |= dead_units(experiment, tested)
         if forecasts and shown is not None:
             summary["forecast"] = mean_forecast([forecast.summary for forecast in forecasts]) | errors_together(
                 forecasts, plan.trials

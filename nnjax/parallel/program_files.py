@@ -27,17 +27,11 @@ from nnjax.parallel.program_store import LoadedCode
 
 _SUFFIX = ".program"
 _DIGEST = 32  # bytes of SHA-256, before a file's content
-_events = Counter[tuple[int, str]]()  # of JAX's cache, by thread: programs are compiled side by side
+_events = Counter[str]()  # of JAX's cache
 
 
 def _count(event: str, **_: Any) -> None:
-    _events[threading.get_ident(), event.removeprefix("/jax/compilation_cache/")] += 1
-
-
-def _counted() -> tuple[int, int]:
-    """Programs that this thread's JAX compiled, and that it found in its cache."""
-    thread = threading.get_ident()
-    return _events[thread, "cache_misses"], _events[thread, "cache_hits"]
+    _events[event.removeprefix("/jax/compilation_cache/")] += 1
 
 
 monitoring.register_event_listener(_count)
@@ -69,9 +63,9 @@ def get_program(
     path = folder / (hashlib.sha256(repr(surroundings).encode()).hexdigest() + _SUFFIX)
     program = _load(path, devices, jax.tree.structure((arguments, {})), jax.tree.structure(results))
     if program is None:
-        misses, hits = _counted()
+        before = _events.copy()
         program = make()
-        was_compiled = _counted()[0] > misses and _counted()[1] == hits
+        was_compiled = _events["cache_misses"] > before["cache_misses"] and _events["cache_hits"] == before["cache_hits"]
         if was_compiled:  # written while it runs; Python waits for the thread at its end
             threading.Thread(target=_keep, args=(path, program, code), name="program_file").start()
     return program

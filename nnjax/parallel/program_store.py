@@ -5,15 +5,13 @@
 
 JAX keeps a program for a function object, and each training makes new ones: it would trace, lower and look for the same program
 on the disk again, which takes longer than the training of a small network. A key must hold all that a program follows from,
-besides its arguments: see `nnjax.training.program_key`. A program that one thread makes is waited for by others.
+besides its arguments: see `nnjax.training.program_key`.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
 
@@ -48,8 +46,7 @@ class ProgramStore:
     def __init__(self) -> None:
         self.code: LoadedCode | None = None
         self._most = 0
-        self._programs: OrderedDict[Hashable, Future[Any]] = OrderedDict()
-        self._lock = Lock()
+        self._programs: OrderedDict[Hashable, Any] = OrderedDict()
 
     @contextmanager
     def kept(self, most: int, code: LoadedCode | None = None) -> Iterator[None]:
@@ -66,15 +63,9 @@ class ProgramStore:
         """Whether programs are kept now."""
         return self._most > 0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no program is kept, or made to be kept."""
-        return not self._programs
-
     def forget(self) -> None:
         """Forgets all programs."""
-        with self._lock:
-            self._programs.clear()
+        self._programs.clear()
 
     def get(self, key: Callable[[], Hashable], make: Callable[[], Any]) -> Any:
         """Returns the program of a key, which is made where it is not kept.
@@ -87,32 +78,15 @@ class ProgramStore:
             return make()
         known = key()
         try:
-            hash(known)
+            program = self._programs.pop(known, None)
         except TypeError:  # a registered model may hold a list
             return make()
-        with self._lock:
-            program = self._programs.pop(known, None)
-            is_new = program is None
-            program = Future() if program is None else program
-            self._programs[known] = program
-            while len(self._programs) > self._most:
-                self._programs.popitem(last=False)
-        if is_new:
-            self._make(known, program, make)
-            return program.result()
-        try:
-            return program.result()
-        except Exception:  # of another thread, which may have lacked something; this one's own error is the one to show
-            return make()
-
-    def _make(self, key: Hashable, program: "Future[Any]", make: Callable[[], Any]) -> None:
-        try:
-            program.set_result(make())
-        except BaseException as error:
-            with self._lock:
-                if self._programs.get(key) is program:
-                    del self._programs[key]
-            program.set_exception(error)
+        if program is None:
+            program = make()
+        self._programs[known] = program
+        while len(self._programs) > self._most:
+            self._programs.popitem(last=False)
+        return program
 
 
 PROGRAMS = ProgramStore()

@@ -2,14 +2,11 @@
 
 hashing = Background(lambda: content_hash(dataset))
 hashing.result()             # waits for it
-with joined() as threads:    # waits for all of them at its end
-    threads.append(hashing)
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import Thread
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -29,10 +26,6 @@ class Background(Generic[T]):
         self._thread = Thread(target=self._run, daemon=daemon)
         self._thread.start()
 
-    def wait(self) -> None:
-        """Waits for the end, be it an error."""
-        self._thread.join()
-
     def result(self) -> T:
         """Waits, and returns what the function returned.
 
@@ -49,14 +42,3 @@ class Background(Generic[T]):
             self._results.append(self._function())
         except BaseException as error:
             self._error = error
-
-
-@contextmanager
-def joined() -> Iterator[list[Background[Any]]]:
-    """A list of threads, which may themselves add to it; all are waited for at the end."""
-    threads: list[Background[Any]] = []
-    try:
-        yield threads
-    finally:
-        for thread in threads:
-            thread.wait()

@@ -1,12 +1,12 @@
 """Counts dead units of a trained network: relu with a slope of 0 for every example, so that nothing reaches their weights.
 
-    dead_units = DeadUnits(experiment, state)              # of the beginning
-    summary |= dead_units(state)
+    summary |= dead_units(experiment, state)
     summary["dead_units"]["layers"]     # [{"layer": "hidden_1", "dead": 3, "units": 256, "share": 0.0117}]
 
 A unit is a neuron, or a channel of a convolution with all its places.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,97 +33,75 @@ _SUFFIX = "_activation"
 _AT_ONCE = 64  # examples, so that the feature maps of a large network need little memory
 
 
-class DeadUnits:
+def dead_units(experiment: Experiment, state: TrainState) -> dict[str, Any]:
     """Examines the layers of a network whose activation has a flat side.
 
     Args:
         experiment: with its dataset.
-        state: of its network, as NumPy arrays, on one device, or their shapes; which only count.
+        state: the trained network's, on the devices; every process calls this.
+
+    Returns:
+        Empty where no unit is dead. Else `dead_units`: `layers`, a list of the layers with dead units, each with `layer`, its
+        name; `dead`, the number of dead units, of several trials all together; `units`, of one network; and `share`; further
+        `examples` and `train_examples`, how many were examined and of how many, and of several trials `trials`, the numbers of
+        those that were examined, and `num_trials`.
     """
-
-    def __init__(self, experiment: Experiment, state: TrainState) -> None:
-        self._experiment = experiment
-        network, spec, placement = experiment.recipe.network, experiment.dataset.spec, experiment.placement
-        self._device = next(device for device in placement.devices if device.process_index == jax.process_index())
-        self._inputs = experiment.dataset.train.inputs[:MOST_EXAMPLES]
-        first = 1 if placement.many else 0
-        self._shapes = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(np.shape(x)[first:], x.dtype), (state.params, state.model_state)
-        )
-        self._layers = _flat_layers(network, *self._shapes)
-        use = ProgramUse(experiment.config, spec, network, [self._device], "dead units")
-        self._is_flat = KeptFunction(_is_flat, use, dict.fromkeys(self._layers, 0), network)
-
-    def prepare(self) -> None:
-        """Compiles the program ahead of the first call, if there will be one, and programs are kept."""
-        if self._layers:
-            with jax.default_device(self._device):
-                self._is_flat.prepare(*self._shapes, *self._arguments(0))
-
-    def __call__(self, state: TrainState) -> dict[str, Any]:
-        """Counts.
-
-        Args:
-            state: the trained network's, on the devices; every process calls this.
-
-        Returns:
-            Empty where no unit is dead. Else `dead_units`: `layers`, a list of the layers with dead units, each with `layer`,
-            its name; `dead`, the number of dead units, of several trials all together; `units`, of one network; and `share`;
-            further `examples` and `train_examples`, how many were examined and of how many, and of several trials `trials`, the
-            numbers of those that were examined, and `num_trials`.
-        """
-        experiment, placement = self._experiment, self._experiment.placement
-        if not self._layers:
-            return {}
-        params, model_state = placement.get((state.params, state.model_state))
-        num_trials = len(experiment.plan.trials)
-        trials: list[int] = []
-        counts: dict[str, list[int]] = {}
-        for trial in range(num_trials):
-            own = placement.one_of((params, model_state), trial)
-            if len(trials) == MOST_TRIALS or not _is_finite(own):
-                continue
-            trials.append(trial)
-            with jax.default_device(self._device):
-                for name, dead in self._dead(own).items():
-                    found = counts.setdefault(name, [0, len(dead)])
-                    found[0] += int(dead.sum())
-        layers = [
-            {"layer": name, "dead": dead, "units": units, "share": dead / (units * len(trials))}
-            for name, (dead, units) in counts.items()
-            if dead
-        ]
-        if not layers:
-            return {}
-        of_trials = {"trials": trials, "num_trials": num_trials} if placement.many else {}
-        examined = {"examples": len(self._inputs), "train_examples": len(experiment.dataset.train), **of_trials}
-        return {"dead_units": {"layers": layers, **examined}}
-
-    def _dead(self, own: tuple[Pytree, Pytree]) -> dict[str, NDArray[np.bool_]]:
-        """By layer, whether each unit's slope is 0 for all inputs."""
-        found: dict[str, NDArray[np.bool_]] = {}
-        for first in range(0, len(self._inputs), _AT_ONCE):
-            flat = jax.device_get(self._is_flat(*own, *self._arguments(first)))
-            found = {name: found.get(name, np.True_) & values for name, values in flat.items()}
-            if not any(values.any() for values in found.values()):
-                break
-        return found
-
-    def _arguments(self, first: int) -> tuple[Normalization | None, NDArray[Any]]:
-        """The program's arguments behind the network's, for some inputs: of one shape, so that one program does."""
-        size = min(_AT_ONCE, len(self._inputs))
-        part = np.resize(self._inputs[first : first + size], (size, *self._inputs.shape[1:]))
-        return self._experiment.recipe.normalization, part
+    network, placement = experiment.recipe.network, experiment.placement
+    flat_layers = _flat_layers(network, state)
+    if not flat_layers:
+        return {}
+    params, model_state = placement.get((state.params, state.model_state))
+    num_trials = len(experiment.plan.trials)
+    trials: list[int] = []
+    counts: dict[str, list[int]] = {}
+    inputs = experiment.dataset.train.inputs[:MOST_EXAMPLES]
+    device = next(device for device in placement.devices if device.process_index == jax.process_index())
+    use = ProgramUse(experiment.config, experiment.dataset.spec, network, [device], "dead units")
+    is_flat = KeptFunction(_is_flat, use, dict.fromkeys(flat_layers, 0), network)
+    for trial in range(num_trials):
+        own = placement.one_of((params, model_state), trial)
+        if len(trials) == MOST_TRIALS or not _is_finite(own):
+            continue
+        trials.append(trial)
+        with jax.default_device(device):
+            for name, dead in _dead(is_flat, own, experiment.recipe.normalization, inputs).items():
+                found = counts.setdefault(name, [0, len(dead)])
+                found[0] += int(dead.sum())
+    layers = [
+        {"layer": name, "dead": dead, "units": units, "share": dead / (units * len(trials))}
+        for name, (dead, units) in counts.items()
+        if dead
+    ]
+    if not layers:
+        return {}
+    of_trials = {"trials": trials, "num_trials": num_trials} if placement.many else {}
+    examined = {"examples": len(inputs), "train_examples": len(experiment.dataset.train), **of_trials}
+    return {"dead_units": {"layers": layers, **examined}}
 
 
-def _flat_layers(network: SplitNetwork, params: Pytree, model_state: Pytree) -> list[str]:
+def _flat_layers(network: SplitNetwork, state: TrainState) -> list[str]:
     """The names of the layers whose activation has a flat side."""
-    merged: Network = nnx.merge(network.eval_graph, params, model_state)
+    merged: Network = nnx.merge(network.eval_graph, state.params, state.model_state)
     return [
         name.removesuffix(_SUFFIX)
         for name, layer in merged.layers()
         if isinstance(layer, Activate) and has_flat_side(layer.config)
     ]
+
+
+def _dead(
+    is_flat: Callable[..., Any], own: tuple[Pytree, Pytree], normalization: Normalization | None, inputs: NDArray[Any]
+) -> dict[str, NDArray[np.bool_]]:
+    """By layer, whether each unit's slope is 0 for all inputs."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    size = min(_AT_ONCE, len(inputs))
+    for first in range(0, len(inputs), size):
+        part = np.resize(inputs[first : first + size], (size, *inputs.shape[1:]))  # one shape, one program
+        flat = jax.device_get(is_flat(*own, normalization, part))
+        found = {name: found.get(name, np.True_) & values for name, values in flat.items()}
+        if not any(values.any() for values in found.values()):
+            break
+    return found
 
 
 @partial(jax.jit, static_argnums=0)

@@ -133,15 +133,6 @@ class Evaluator:
         self._batch_size = batch_size
         self._forward = KeptFunction(placement.compile(forward_of_all), use, (0, 0))
 
-    def prepare(self, state: TrainState, split: Split) -> None:
-        """Compiles the program ahead of the first call, if programs are kept.
-
-        Args:
-            state: as placed on the devices, or its shapes.
-            split: like those that are to be measured; at least one example.
-        """
-        self._forward.prepare(*next(self._calls(state, split)))
-
     def __call__(self, state: TrainState, split: Split, stop: StopSignal | None = None) -> Evaluation:
         """Measures a split.
 

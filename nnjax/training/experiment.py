@@ -74,16 +74,6 @@ class Experiment:
         """Whether targets are classes."""
         return self.dataset.spec.task == "classification"
 
-    def prepare(self, state: TrainState) -> None:
-        """Compiles the evaluation ahead of its first call, if programs are kept.
-
-        Args:
-            state: as placed on the devices, or its shapes.
-        """
-        data = self.dataset
-        if split := next((split for split in (data.validation, data.test) if len(split)), None):
-            self.evaluate.prepare(state, split)
-
     def learning_rate(self, step: int, trial: int = 0) -> float:
         """A trial's learning rate in the step after `step` steps."""
         return self.plan.trials[trial].learning_rate * float(self.relative_schedule(step))

@@ -4,7 +4,6 @@ use = ProgramUse(config, spec, network, devices, "train")
 program = kept_program(use, arguments, lambda: results, compiled)
 
 forward = KeptFunction(jax.jit(f), use, results=0)
-forward.prepare(shapes)                        # in another thread, ahead of the first call
 forward(*arguments)
 """
 
@@ -13,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import numpy as np
 
 from nnjax.config.schema import Config
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.parallel.program_files import get_program
 from nnjax.parallel.program_store import PROGRAMS
-from nnjax.training.program_key import program_facts, program_key
+from nnjax.training.program_key import forms_of, program_facts, program_key
 from nnjax.training.state import SplitNetwork
 
 
@@ -67,7 +65,7 @@ def kept_program(use: ProgramUse, arguments: tuple[Any, ...], results: Callable[
 
 
 class KeptFunction:
-    """A compiled function whose programs are kept: one for each set of shapes.
+    """A compiled function whose programs are kept, one for each form of its arguments.
 
     Args:
         function: as from `jax.jit`.
@@ -78,21 +76,16 @@ class KeptFunction:
 
     def __init__(self, function: Any, use: ProgramUse | None, results: Any, *static: Any) -> None:
         self._function, self._use, self._results, self._static = function, use, results, static
-        self._newest: tuple[Any, Any] = None, None  # the forms of the arguments, and the program
+        self._newest: tuple[Any, Any] = None, None  # the form of the arguments, and the program
 
     def __call__(self, *arguments: Any) -> Any:
         """Calls it with arrays."""
         if self._use is None or not PROGRAMS.are_kept:
             return self._function(*self._static, *arguments)
-        forms = _forms(arguments)
+        forms = forms_of(arguments)
         if self._newest[0] != forms:
             self._newest = forms, self._program(self._use, arguments)
         return self._newest[1](*arguments)
-
-    def prepare(self, *arguments: Any) -> None:
-        """Compiles it for arguments like these, arrays or shapes, if programs are kept."""
-        if self._use is not None and PROGRAMS.are_kept:
-            self._program(self._use, arguments)
 
     def lower(self, *arguments: Any) -> Any:
         """As of `jax.jit`."""
@@ -100,8 +93,3 @@ class KeptFunction:
 
     def _program(self, use: ProgramUse, arguments: tuple[Any, ...]) -> Any:
         return kept_program(use, arguments, lambda: self._results, lambda: self.lower(*arguments).compile())
-
-
-def _forms(arguments: tuple[Any, ...]) -> Any:
-    leaves, structure = jax.tree.flatten(arguments)
-    return structure, [(np.shape(leaf), leaf.dtype) for leaf in leaves]

@@ -37,7 +37,7 @@ def program_key(
         use: which of the experiment's programs, and what else it follows from.
         arguments: what it is called with; their structure, shapes and types count.
     """
-    structure, shapes = _forms(arguments)
+    structure, shapes = forms_of(arguments)
     return use, _structure(config), network, tuple(devices), structure, shapes, _settings(), registered()
 
 
@@ -58,12 +58,13 @@ def program_facts(
     """
     if registered() or jax.process_count() > 1:
         return None
-    structure, shapes = _forms(arguments)
+    structure, shapes = forms_of(arguments)
     forms = str(structure), [(shape, str(dtype), str(sharding)) for shape, dtype, sharding in shapes]
     return repr((use, _structure(config), spec, [str(device) for device in devices], *forms, str(_settings())))
 
 
-def _forms(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
+def forms_of(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What a program follows from of its arguments: their structure; and of each its shape, type and sharding."""
     leaves, structure = jax.tree.flatten(arguments)
     return structure, tuple((np.shape(leaf), leaf.dtype, _sharding(leaf)) for leaf in leaves)
 

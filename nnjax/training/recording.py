@@ -35,11 +35,6 @@ def spans_evaluations(experiment: Experiment) -> bool:
     return _is_each_step(experiment) and rules.patience is None and rules.accuracy_above is None and not config.debug.strict
 
 
-def records_weights(experiment: Experiment, params: Pytree) -> bool:
-    """Whether the network is small enough to have its weights recorded."""
-    return not experiment.placement.many and is_recorded(params, experiment.config.report.weights)
-
-
 def steps_of_records(experiment: Experiment) -> Sequence[int] | None:
     """The steps that get a record, the step at which a stop rule ends the training aside; None if every evaluation gets one."""
     if not _is_each_step(experiment) or experiment.config.report.records == "all":
@@ -76,7 +71,7 @@ class Recorder:
     """
 
     def __init__(self, experiment: Experiment, params: Pytree, callback: Callback, clock: Clock) -> None:
-        self.records_weights = records_weights(experiment, params)
+        self.records_weights = not experiment.placement.many and is_recorded(params, experiment.config.report.weights)
         self.spans = spans_evaluations(experiment)
         steps = steps_of_records(experiment)
         self._recorded = None if steps is None else frozenset(steps)

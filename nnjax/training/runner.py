@@ -194,13 +194,7 @@ class ChunkRunner:
 
 
 def compiled_chunk(
-    experiment: Experiment,
-    state: TrainState,
-    loader: ChunkLoader,
-    *,
-    stop_below: float | None,
-    record_params: bool = False,
-    meanwhile: Callable[[], None] = lambda: None,
+    experiment: Experiment, state: TrainState, loader: ChunkLoader, *, stop_below: float | None, record_params: bool = False
 ) -> tuple[Any, tuple[Any, ...]]:
     """The compiled program of a chunk of steps, and those of its arguments that stay the same.
 
@@ -210,7 +204,6 @@ def compiled_chunk(
         loader: makes the chunks.
         stop_below: a call ends by itself after a step with a loss of about this; None for never.
         record_params: whether metrics hold the parameters after each step.
-        meanwhile: called just before XLA compiles the program; not if there is one.
 
     Returns:
         The program; its arguments after the state: the trials, the shared numbers, and the loss that ends a call.
@@ -228,7 +221,6 @@ def compiled_chunk(
 
     def compiled() -> Any:
         lowered = placement.compile(chunk, donate).lower(*arguments)
-        meanwhile()
         return compile_lowered(lowered, placement.platform, in_turn=experiment.recipe.averaging.in_turn)
 
     a_number: Any = 0

@@ -1,6 +1,5 @@
 """Programs are kept by their keys, the ones used last, and only where somebody asked for it."""
 
-import threading
 from contextlib import suppress
 
 import pytest
@@ -67,59 +66,3 @@ def test_a_program_that_cannot_be_made_is_not_kept():
             with pytest.raises(ZeroDivisionError):
                 store.get(lambda: "a", lambda: 1 / 0)
         assert uses(store, "a") == ["a"]
-
-
-class Making:
-    """A thread that asks a store for the program "a", and makes it when it is told to go on."""
-
-    def __init__(self, store, make=lambda: "A"):
-        self.store, self.make = store, make
-        self.has_begun, self.goes_on = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-        assert self.has_begun.wait(60)
-
-    def run(self):
-        def made():
-            self.has_begun.set()
-            assert self.goes_on.wait(60)
-            return self.make()
-
-        with suppress(ZeroDivisionError):
-            self.store.get(lambda: "a", made)
-
-    def end(self):
-        self.goes_on.set()
-        self.thread.join(60)
-
-
-def asked(store, answers):
-    thread = threading.Thread(target=lambda: answers.append(uses(store, "a")))
-    thread.start()
-    return thread
-
-
-def test_what_another_thread_makes_is_waited_for_and_not_made_twice():
-    store, answers = ProgramStore(), []
-    with store.kept(2):
-        making = Making(store)
-        assert not store.is_empty
-        waiting = asked(store, answers)
-        assert uses(store, "b") == ["b"]  # others need not wait
-        waiting.join(0.05)
-        assert not answers
-        making.end()
-        waiting.join(60)
-        assert answers == [[]]
-        assert uses(store, "a") == []
-
-
-def test_what_another_thread_could_not_make_is_made_by_the_one_that_waited():
-    store, answers = ProgramStore(), []
-    with store.kept(2):
-        making = Making(store, lambda: 1 / 0)
-        waiting = asked(store, answers)
-        waiting.join(0.05)
-        making.end()
-        waiting.join(60)
-        assert answers == [["a"]]

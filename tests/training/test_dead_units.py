@@ -9,7 +9,7 @@ from flax import nnx
 
 import nnjax
 from nnjax.reporting.closing_texts import dead_units_texts
-from nnjax.training.dead_units import MOST_EXAMPLES, MOST_TRIALS, DeadUnits
+from nnjax.training.dead_units import MOST_EXAMPLES, MOST_TRIALS, dead_units
 
 SYNTHETIC = (
     "data=synthetic",
@@ -75,7 +75,7 @@ def test_a_unit_is_dead_exactly_if_its_output_is_0_for_every_example(model):
     for unit in (0, 3):  # whatever the training did, these are dead
         params[last][scale][..., unit], params[last]["bias"][unit] = 0, -1
     state = replace(state, params=params)
-    found = DeadUnits(experiment, result._state)(experiment.layout.put(state))["dead_units"]
+    found = dead_units(experiment, experiment.layout.put(state))["dead_units"]
     layer = next(layer for layer in found["layers"] if layer["layer"] == name)
     inputs = np.asarray(result.dataset.train.inputs[:MOST_EXAMPLES], np.float32)
     inputs = (inputs - result.dataset.mean) / result.dataset.std
@@ -95,7 +95,7 @@ def test_a_trial_that_is_not_finite_is_not_called_dead():
     params = result.params
     params["layer_1"]["kernel"][:] = np.nan
     experiment = result._experiment
-    assert DeadUnits(experiment, result._state)(experiment.layout.put(replace(result._state, params=params))) == {}
+    assert dead_units(experiment, experiment.layout.put(replace(result._state, params=params))) == {}
 
 
 def test_the_summary_file_has_them(tmp_path):

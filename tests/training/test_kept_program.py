@@ -61,32 +61,21 @@ def test_each_form_of_arguments_has_a_program_that_all_functions_for_a_use_share
     assert (function.lowered, function.called, other.lowered, other.called) == (3, 0, 0, 0)
 
 
-def test_what_is_prepared_is_not_compiled_again(use, programs):
-    function = Function()
-    kept = KeptFunction(function, use, 0, 3)
-    kept.prepare(jax.ShapeDtypeStruct(X.shape, X.dtype, sharding=X.sharding))
-    assert function.lowered == 1
-    np.testing.assert_array_equal(kept(X), X * 3 + 1)
-    assert (function.lowered, function.called) == (1, 0)
-
-
 def test_without_a_use_or_where_none_are_kept_it_is_the_function(use, programs):
     for its_use, most in ((None, 24), (use, 0)):
         function = Function()
         kept = KeptFunction(function, its_use, 0, 3)
         with PROGRAMS.kept(most):
-            kept.prepare(X)
             np.testing.assert_array_equal(kept(X), X * 3 + 1)
         assert (function.lowered, function.called) == (0, 1)
-    assert PROGRAMS.is_empty
+    assert not PROGRAMS._programs
 
 
 def test_an_evaluator_without_a_use_keeps_nothing_and_measures_the_same(experiment, programs):
     made, state = experiment
     state, test = made.layout.put(state), made.dataset.test
     evaluate = Evaluator(made.recipe, made.placement, 10)
-    evaluate.prepare(state, test)
     alone = evaluate(state, test)
-    assert PROGRAMS.is_empty
+    assert not PROGRAMS._programs
     np.testing.assert_array_equal(alone.losses, made.evaluate(state, test).losses)
-    assert not PROGRAMS.is_empty
+    assert PROGRAMS._programs
