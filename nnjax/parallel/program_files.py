@@ -1,4 +1,4 @@
-"""Compiled programs kept in files, so that a command that is given again does not even trace its training.
+"""Compiled programs kept in files, so that a command that is given again does not even trace what it computes.
 
     chunk = get_program(LoadedCode(code_version), facts, make, devices, arguments, results)
 

@@ -1,6 +1,6 @@
 """Compiled programs kept in memory, for a process that trains again and again: the jobs of a sweep, a search's trials.
 
-    with PROGRAMS.kept(16):                                # elsewhere every training compiles its own
+    with PROGRAMS.kept(24):                                # elsewhere every training compiles its own
         chunk = PROGRAMS.get(key, lambda: compile_lowered(lowered, "cpu"))
 
 JAX keeps a program for a function object, and each training makes new ones: it would trace, lower and look for the same program

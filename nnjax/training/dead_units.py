@@ -56,7 +56,9 @@ def dead_units(experiment: Experiment, state: TrainState) -> dict[str, Any]:
     counts: dict[str, list[int]] = {}
     inputs = experiment.dataset.train.inputs[:MOST_EXAMPLES]
     device = next(device for device in placement.devices if device.process_index == jax.process_index())
-    use = ProgramUse(experiment.config, experiment.dataset.spec, network, [device], "dead units")
+    config, spec = experiment.config, experiment.dataset.spec
+    purpose = "dead units", config.training.precision
+    use = ProgramUse(config, spec, network, [device], purpose, parts=("model", "activation"))
     is_flat = KeptFunction(_is_flat, use, dict.fromkeys(flat_layers, 0), network)
     for trial in range(num_trials):
         own = placement.one_of((params, model_state), trial)

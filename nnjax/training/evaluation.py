@@ -108,7 +108,7 @@ class Evaluator:
             placement: devices and trials.
             batch_size: examples per call, over all devices; a multiple of their number.
             test_views: the number of views of an image whose outputs are averaged.
-            use: of the program; None does not keep it.
+            use: what its program is kept for; None keeps none.
         """
         outputs_of = make_outputs(recipe.network, test_views)
 

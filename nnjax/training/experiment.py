@@ -130,6 +130,8 @@ def set_up(
     if layout.is_sharded and is_drawn:  # no device holds all of the optimizer's memory
         state = replace(state, opt_state=jax.device_get(state.opt_state))
     use = partial(ProgramUse, config, spec, network, devices)
+    trials = (plan.num_trials, at_once) if placement.many else 1
+    evaluation = "evaluate", config.parallel.name, trials, training.precision, training.test_views
 
     def rate_program() -> Callable[[Any, Any], jax.Array]:  # one small program, where eager operations are ten
         return jax.jit(lambda courses, step: rate_from(config.schedule, courses)(step))
@@ -148,7 +150,7 @@ def set_up(
             placement,
             plan.shares(len(devices)).global_eval_batch_size,
             training.test_views,
-            use=use("evaluate"),
+            use=use(evaluation, parts=("model", "activation", "loss")),
         ),
     )
     return experiment, state

@@ -30,22 +30,24 @@ class ProgramUse:
         spec: its dataset.
         network: its static half.
         devices: that run it.
-        use: which of the experiment's programs, and what else it follows from.
+        purpose: which of the experiment's programs, and what else it follows from.
+        parts: the config's groups that it follows from; None for all.
     """
 
     config: Config
     spec: DatasetSpec
     network: SplitNetwork
     devices: Sequence[jax.Device]
-    use: Hashable
+    purpose: Hashable
+    parts: tuple[str, ...] | None = None
 
     def key(self, arguments: Any = ()) -> Hashable:
         """Its key in `PROGRAMS`."""
-        return program_key(self.config, self.network, self.devices, self.use, arguments)
+        return program_key(self.config, self.spec, self.network, self.devices, self.purpose, arguments, self.parts)
 
     def facts(self, arguments: Any) -> str | None:
-        """The same for other processes; None where it is not for them."""
-        return program_facts(self.config, self.spec, self.devices, self.use, arguments)
+        """For its file: the same as text, without the network, which follows from it and the code; None for no file."""
+        return program_facts(self.config, self.spec, self.devices, self.purpose, arguments, self.parts)
 
 
 def kept_program(use: ProgramUse, arguments: tuple[Any, ...], results: Callable[[], Any], compiled: Callable[[], Any]) -> Any:
@@ -65,11 +67,13 @@ def kept_program(use: ProgramUse, arguments: tuple[Any, ...], results: Callable[
 
 
 class KeptFunction:
-    """A compiled function whose programs are kept, one for each form of its arguments.
+    """A compiled function whose programs are kept in `PROGRAMS` and in files, one for each form of its arguments.
+
+    Where programs are not kept, it is the function itself.
 
     Args:
         function: as from `jax.jit`.
-        use: what it is for; None keeps nothing.
+        use: what it is for; None keeps none.
         results: anything of the structure of what it returns.
         static: its static arguments, before the others.
     """
@@ -82,13 +86,13 @@ class KeptFunction:
         """Calls it with arrays."""
         if self._use is None or not PROGRAMS.are_kept:
             return self._function(*self._static, *arguments)
-        forms = forms_of(arguments)
-        if self._newest[0] != forms:
-            self._newest = forms, self._program(self._use, arguments)
-        return self._newest[1](*arguments)
+        newest, forms = self._newest, forms_of(arguments)
+        if newest[0] != forms:
+            newest = self._newest = forms, self._program(self._use, arguments)
+        return newest[1](*arguments)
 
     def lower(self, *arguments: Any) -> Any:
-        """As of `jax.jit`."""
+        """As of `jax.jit`, without the static arguments."""
         return self._function.lower(*self._static, *arguments)
 
     def _program(self, use: ProgramUse, arguments: tuple[Any, ...]) -> Any:

@@ -1,10 +1,10 @@
 """What the programs of an experiment follow from, besides their arguments.
 
-PROGRAMS.get(lambda: program_key(config, network, devices, "train", arguments), compile)
+PROGRAMS.get(lambda: program_key(config, spec, network, devices, "train", arguments), compile)
 
 Two experiments with equal keys have the same programs. The numbers of optimizer, loss and augmentation, the seeds and the
 trials' learning rates are arguments (see `nnjax.training.hyperparams`) and no part of a key, so that the jobs of a sweep over
-them share one; whatever else a config holds is part of it.
+them share one; whatever else a config holds is part of it, unless a program is said to follow from some parts alone.
 """
 
 import json
@@ -22,27 +22,40 @@ from nnjax.config.schema import Config, Vary
 from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.training.state import SplitNetwork
 
-_WITHOUT_EFFECT = ("report", "resume", "rerun", "seed")
+_WITHOUT_EFFECT = {"report", "resume", "rerun", "seed"}
 
 
 def program_key(
-    config: Config, network: SplitNetwork, devices: Sequence[jax.Device], use: Hashable, arguments: Any = ()
+    config: Config,
+    spec: DatasetSpec,
+    network: SplitNetwork,
+    devices: Sequence[jax.Device],
+    purpose: Hashable,
+    arguments: Any = (),
+    parts: Sequence[str] | None = None,
 ) -> Hashable:
     """A key of one program.
 
     Args:
         config: the experiment's.
+        spec: its dataset.
         network: its static half: what a registered model builds may depend on more than the config.
         devices: that run it.
-        use: which of the experiment's programs, and what else it follows from.
+        purpose: which of the experiment's programs, and what else it follows from.
         arguments: what it is called with; their structure, shapes and types count.
+        parts: the config's groups that it follows from; None for all.
     """
     structure, shapes = forms_of(arguments)
-    return use, _structure(config), network, tuple(devices), structure, shapes, _settings(), registered()
+    return purpose, _structure(config, parts), spec, network, tuple(devices), structure, shapes, _settings(), registered()
 
 
 def program_facts(
-    config: Config, spec: DatasetSpec, devices: Sequence[jax.Device], use: Hashable, arguments: Any
+    config: Config,
+    spec: DatasetSpec,
+    devices: Sequence[jax.Device],
+    purpose: Hashable,
+    arguments: Any,
+    parts: Sequence[str] | None = None,
 ) -> str | None:
     """The same as text, for another process; it needs the version of the code besides, which makes the network.
 
@@ -50,8 +63,9 @@ def program_facts(
         config: the experiment's.
         spec: its dataset.
         devices: that run it.
-        use: as for `program_key`.
+        purpose: as for `program_key`.
         arguments: likewise.
+        parts: likewise.
 
     Returns:
         None where a person's own code takes part, or another process.
@@ -60,7 +74,7 @@ def program_facts(
         return None
     structure, shapes = forms_of(arguments)
     forms = str(structure), [(shape, str(dtype), str(sharding)) for shape, dtype, sharding in shapes]
-    return repr((use, _structure(config), spec, [str(device) for device in devices], *forms, str(_settings())))
+    return repr((purpose, _structure(config, parts), spec, [str(device) for device in devices], *forms, str(_settings())))
 
 
 def forms_of(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -70,7 +84,7 @@ def forms_of(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _sharding(leaf: Any) -> Any:
-    """How it lies on several devices; None on one, where `shard_map` returns another, equivalent sharding than it takes."""
+    """How it lies on several devices; None on one, which the key has by itself: `shard_map` has two names for that."""
     sharding = getattr(leaf, "sharding", None)
     return None if sharding is None or len(sharding.device_set) == 1 else sharding
 
@@ -79,8 +93,8 @@ def _settings() -> tuple[Any, ...]:
     return tuple((name, getattr(jax.config, name, None)) for name in jax.config.values)
 
 
-def _structure(config: Config) -> str:
-    """The config as text, where each number that is an argument is 1."""
+def _structure(config: Config, parts: Sequence[str] | None) -> str:
+    """The config, or some of its groups, as text, where each number that is an argument is 1."""
     augment, rates = config.data.augment, config.training.vary.learning_rate
     config = replace(
         config,
@@ -89,7 +103,10 @@ def _structure(config: Config) -> str:
         data=replace(config.data, augment=_ones(augment)),
         training=replace(config.training, vary=Vary(None if rates is None else (1.0,) * len(rates))),
     )
-    return json.dumps({name: value for name, value in to_mapping(config).items() if name not in _WITHOUT_EFFECT})
+    values = to_mapping(config)
+    return json.dumps(
+        {name: values[name] for name in (values.keys() - _WITHOUT_EFFECT if parts is None else parts)}, sort_keys=True
+    )
 
 
 def _ones(options: Any) -> Any:

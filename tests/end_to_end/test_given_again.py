@@ -28,7 +28,7 @@ def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_p
         rows = [{key: row.get(key) for key in ("step", "split", "loss", "accuracy")} for row in metrics_of(folder)]
         return rows, summary_of(folder)["test"]
 
-    def files():
+    def files(cache=cache):
         """Which files there are, and when each was used: to draw the weights, train, evaluate, and look for dead units."""
         found = {path: path.stat() for path in sorted(cache.glob("compiled/*/*.program"))}
         return {path: state.st_ino for path, state in found.items()}, [state.st_mtime_ns for state in found.values()]
@@ -46,12 +46,27 @@ def test_a_command_given_again_traces_no_training_and_has_the_same_numbers(tmp_p
     assert trained("others", *others) == trained("others alone", *others, cache=tmp_path / "empty") != first
     assert files()[0] == written
 
+    _, used_by_others = files()
+    # An evaluation needs no other program where the training is longer, nor does the search for dead units.
+    trained("longer", "training.duration=13steps")
+    longer, used_by_longer = files()
+    assert len(longer) == 5
+    before = dict(zip(written, used_by_others, strict=True))
+    assert sum(later > before[path] for path, later in zip(longer, used_by_longer, strict=True) if path in before) == 2
+
     trained("another", "activation=tanh")
     # Weights are drawn by the same program, which JAX's own cache has; and no unit of tanh is dead.
-    assert len(files()[0]) == 6
+    assert len(files()[0]) == 7
 
-    for forms in FORMS:
-        assert trained(f"{forms[0]}", *forms) == trained(f"{forms[0]} again", *forms)
+    for number, forms in enumerate(FORMS):
+        own = tmp_path / f"cache {number}"
+        once = trained(f"{number}", *forms, cache=own)
+        written_of_form, used = files(own)
+        assert len(written_of_form) == 4, forms
+        assert trained(f"{number} again", *forms, cache=own) == once
+        kept, used_again = files(own)
+        assert kept == written_of_form
+        assert all(later > before for before, later in zip(used, used_again, strict=True)), forms
 
     for path in written:
         path.write_bytes(path.read_bytes()[:-1000] + bytes(1000))

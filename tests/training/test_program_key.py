@@ -17,6 +17,7 @@ from nnjax.cli.compose import compose_train
 from nnjax.config import registry
 from nnjax.config.option_numbers import numbers_of
 from nnjax.data.load import load
+from nnjax.parallel.program_store import PROGRAMS
 from nnjax.reporting.metrics import read_metrics
 from nnjax.training.experiment import set_up
 from nnjax.training.program_key import program_facts, program_key
@@ -32,7 +33,7 @@ def key_of(overrides):
     config = compose_train([*SIZES, *overrides])
     experiment, _ = set_up(config, load(config.data), jax.devices()[:2])
     spec, devices, arguments = experiment.dataset.spec, experiment.placement.devices, experiment.trial_params
-    key = program_key(config, experiment.recipe.network, devices, "train", arguments)
+    key = program_key(config, spec, experiment.recipe.network, devices, "train", arguments)
     return Keys(key, program_facts(config, spec, devices, "train", arguments))
 
 
@@ -125,6 +126,46 @@ def test_every_number_of_every_rule_is_left_out_where_it_is_an_argument():
         first, second = both(numbers)
         assert key_of([f"optimizer={rule}", *first]) == key_of([f"optimizer={rule}", *second])
         assert numbers_of(compose_train([f"optimizer={rule}"]).optimizer)
+
+
+def evaluation_key_of(overrides):
+    config = compose_train([*SIZES, *overrides])
+    experiment, state = set_up(config, load(config.data), jax.devices()[:2])
+    forward, arguments = experiment.evaluate._forward, []
+    forward._program = lambda use, given: arguments.append(given) or experiment.evaluate._forward._function
+    with PROGRAMS.kept(1):
+        experiment.evaluate(experiment.layout.put(state), experiment.dataset.validation)
+    return Keys(forward._use.key(arguments[0]), forward._use.facts(arguments[0]))
+
+
+@pytest.fixture(scope="module")
+def evaluation_key():
+    return evaluation_key_of(BASE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "is_shared"),
+    [
+        ("training.duration=7steps", True),
+        ("optimizer.nesterov=true", True),
+        ("schedule=constant", True),
+        ("loss.label_smoothing=0.2", True),
+        ("data.augment.flip=off", True),
+        ("loss.label_smoothing=0", False),
+        ("activation=tanh", False),
+        ("model.hidden=[5]", False),
+        ("data.normalize=false", False),
+        ("data.num_test=6", False),
+        ("training.precision=bfloat16", False),
+        ("training.seeds=2", False),
+        ("training.eval_batch_size=2", False),
+        ("training.test_views=2", False),
+        ("parallel=shard_map", False),
+    ],
+)
+def test_an_evaluation_is_shared_by_trainings_that_differ_in_their_steps_alone(evaluation_key, override, is_shared):
+    assert (evaluation_key_of([*BASE, override]) == evaluation_key) is is_shared
 
 
 def test_settings_of_jax_are_part_of_the_key():
