@@ -9,7 +9,6 @@ is read by its own package, TFRecord (the default of TFDS) by `nnjax.data.tfreco
 depend on whether OpenCV, which TFDS would prefer, is installed.
 """
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,8 @@ from nnjax.config.shell import shell_word
 from nnjax.data.cache import Decoded
 from nnjax.data.contents import METADATA, SPLITS, SplitName, count_classes, example_digest, show_digest
 from nnjax.data.dataset_spec import DatasetSpec
-from nnjax.data.png_images import decode_together
+from nnjax.data.image_decoder import ImageDecoder
+from nnjax.data.image_files import named
 from nnjax.data.tfds_folder import INFO, Prepared, open_prepared
 
 _TOGETHER = 1000  # images
@@ -118,14 +118,15 @@ def decode_split(folder: Path, split: SplitName, spec: DatasetSpec) -> Decoded:
         images = np.empty((len(records), *spec.input_shape), np.uint8)
         labels = np.empty(len(records), np.int32)
         files: list[bytes] = []  # of the examples before, whose images are decoded together
-        for index, record in enumerate(track(records, f"decoding {spec.name} {split}", len(records))):
-            with _named(index, split):
-                file, labels[index] = _file_and_label(record, spec)
-            files.append(file)
-            if len(files) == _TOGETHER or index == len(records) - 1:
-                first = index + 1 - len(files)
-                images[first : index + 1] = _decode_images(files, spec.input_shape, first, split)
-                files = []
+        with ImageDecoder(images, f"of split {split}") as decoder:
+            for index, record in enumerate(track(records, f"decoding {spec.name} {split}", len(records))):
+                with named(index, decoder.what):
+                    file, labels[index] = _file_and_label(record, spec)
+                files.append(file)
+                if len(files) == _TOGETHER or index == len(records) - 1:
+                    decoder.decode(files, index + 1 - len(files))
+                    files = []
+            decoder.finish()
         _check_contents(images, labels, split, dataset)
         return Decoded(images, labels, dataset.class_names)
 
@@ -157,15 +158,6 @@ def explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _named(index: int, split: SplitName) -> Iterator[None]:
-    """Names the example in a ValueError."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"example {index} of split {split}: {error}") from error
-
-
 def _file_and_label(record: bytes, spec: DatasetSpec) -> tuple[bytes, int]:
     """Takes the image file and the label out of a `tf.train.Example`.
 
@@ -187,36 +179,6 @@ def _file_and_label(record: bytes, spec: DatasetSpec) -> tuple[bytes, int]:
     if not 0 <= labels[0] < spec.num_outputs:
         raise ValueError(f"its label is {labels[0]}, where {spec.num_outputs} classes are due")
     return images[0], labels[0]
-
-
-def _decode_images(files: list[bytes], shape: tuple[int, ...], first: int, split: SplitName) -> NDArray[np.uint8]:
-    """Decodes image files, of which the first is that of example number `first`.
-
-    Raises:
-        ValueError: for the first that is damaged or does not fit the dataset.
-    """
-    images = decode_together(files, shape)
-    if images is not None:
-        return images
-    decoded = []
-    for index, file in enumerate(files, start=first):  # JPEG, or to find what is wrong with which
-        with _named(index, split):
-            decoded.append(_decode_image(file, shape))
-    return np.stack(decoded)
-
-
-def _decode_image(encoded: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
-            pixels, mode = np.asarray(image), image.mode
-    except (OSError, SyntaxError) as error:  # SyntaxError: raised by Pillow for a broken PNG
-        raise ValueError("its image is no PNG or JPEG, or is damaged") from error
-    due = {1: "L", 3: "RGB"}[shape[-1]]
-    if mode != due or pixels.shape[:2] != shape[:2]:  # a palette or 16 bits would give other numbers
-        raise ValueError(f"its image is {mode} {pixels.shape}, where {due} {shape} is due")
-    return pixels.reshape(shape)
 
 
 def _check_contents(images: NDArray[np.uint8], labels: NDArray[np.int32], split: SplitName, dataset: Prepared) -> None:
