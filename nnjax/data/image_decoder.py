@@ -5,17 +5,17 @@
         decoder.finish()
 
 The other process gets files whenever it has decoded the last ones; the others are decoded here. What it cannot decode, or does
-not answer because it has ended, is decoded here, too, so that the result and its errors do not depend on it. It is no process
-of `multiprocessing`, which would run the script of somebody who calls `nnjax.fit` a second time.
+not answer because it has ended or hangs, is decoded here, too, so that the result and its errors do not depend on it. It is no
+process of `multiprocessing`, which would run the caller's script once more.
 """
 
 import os
 import pickle
-import select
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from nnjax.config.cores import num_cores
 from nnjax.data.image_files import decode_images
 
-_LEAST = 10_000  # images, which take about as long as the start of a process
+_LEAST = 20_000  # images; fewer take not much longer than the start of a process
 _AT_ONCE = 100  # images that are decoded here before the other process is looked at again
+_PATIENCE = 60.0  # seconds without a byte from the other process
 _MARK = b"nnjax images"
 _HEADER = len(_MARK) + 8  # the mark, and the number of bytes that follow
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from nnjax.data.image_decoder import main; main()"
@@ -41,7 +42,7 @@ class ImageDecoder:
         what: the examples, in words, for an error.
 
     Attributes:
-        what: as given.
+        what: as given, for errors of the examples' other parts.
     """
 
     def __init__(self, images: NDArray[np.uint8], what: str) -> None:
@@ -54,9 +55,13 @@ class ImageDecoder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Ends the other process."""
-        if self._other is not None:
-            self._other.end()
+        """Ends the other process; in place of an error, an earlier one is raised if a file that was sent to it is damaged."""
+        try:
+            if isinstance(error, Exception):
+                self.finish()
+        finally:
+            if self._other is not None:
+                self._other.end()
 
     def decode(self, files: Sequence[bytes], first: int) -> None:
         """Decodes files, and sends what is left of them to the other process as soon as that has nothing to do.
@@ -71,14 +76,10 @@ class ImageDecoder:
         for start in range(0, len(files), _AT_ONCE):
             if self._other is not None and self._other.is_free():
                 self.finish()
-                self._sent = files[start:], first + start
-                self._other.send(self._sent[0], self._images.shape[1:])
-                return
-            try:
-                self._decode_here(files[start : start + _AT_ONCE], first + start)
-            except ValueError:
-                self.finish()  # an earlier one may be damaged, too
-                raise
+                if self._other.send(files[start:], self._images.shape[1:]):
+                    self._sent = files[start:], first + start
+                    return
+            self._decode_here(files[start : start + _AT_ONCE], first + start)
 
     def finish(self) -> None:
         """Waits for the other process; afterwards all images are there.
@@ -86,7 +87,7 @@ class ImageDecoder:
         Raises:
             ValueError: as `decode`.
         """
-        if self._sent is None or self._other is None:
+        if self._other is None or self._sent is None:
             return
         (files, first), self._sent = self._sent, None
         images = self._other.receive()
@@ -106,8 +107,10 @@ class _Other:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: Literal["", "greeting", "images"] = "greeting"  # what it will answer next
-        paths = [str(Path(__file__).parents[2]), *(path for path in sys.path if path)]
-        with suppress(OSError, ValueError):  # there may be no room for a process, or no Python to start
+        paths = [*(path for path in sys.path if isinstance(path, str)), str(Path(__file__).parents[2])]
+        if not sys.executable or getattr(sys, "frozen", False):  # which is no Python
+            return
+        with suppress(OSError, ValueError):  # there may be no room for a process
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, *paths],
                 stdin=subprocess.PIPE,
@@ -118,19 +121,19 @@ class _Other:
             )
 
     def is_free(self) -> bool:
-        """Whether it has decoded all it was sent, or has just begun; its answer may be waiting."""
+        """Whether it has decoded all it was sent; its answer waits then. Takes its greeting, when it has started."""
         if self._process is None:
             return False
-        if self._answers and not select.select([self._process.stdout], [], [], 0)[0]:  # type: ignore[type-var]
+        if self._answers and not wait([self._process.stdout], 0):  # type: ignore[list-item]
             return False
         if self._answers == "greeting":
             self.receive()
         return self._process is not None
 
-    def send(self, files: Sequence[bytes], shape: tuple[int, ...]) -> None:
-        """Sends files to decode; call it when it is free."""
+    def send(self, files: Sequence[bytes], shape: tuple[int, ...]) -> bool:
+        """Sends files to decode, when it is free; returns whether that could be done."""
         if self._process is None:
-            return
+            return False
         self._answers = "images"
         rest = memoryview(pickle.dumps((files, shape)))
         try:
@@ -138,6 +141,7 @@ class _Other:
                 rest = rest[self._process.stdin.write(rest) :]  # type: ignore[union-attr]
         except OSError:  # it has ended
             self.end()
+        return self._process is not None
 
     def receive(self) -> bytes:
         """Waits for its answer, the images that were sent last; empty if there are none."""
@@ -148,20 +152,22 @@ class _Other:
             images = self._exactly(size)
             if len(images) == size:
                 return images
-        self.end()  # it has ended by itself, or Python's start printed something
+        self.end()  # it has ended by itself, or hangs, or Python's start printed something
         return b""
 
     def end(self) -> None:
-        """Ends it; it has nothing that would be lost."""
+        """Ends it, whatever it does."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.stdin.close()  # type: ignore[union-attr]
+            self._process.stdout.close()  # type: ignore[union-attr]
+            self._process.wait()
             self._process = None
 
     def _exactly(self, count: int) -> bytes:
-        """The next bytes; fewer if it has ended."""
+        """The next bytes; fewer if it has ended, or hangs."""
         parts: list[bytes] = []
-        while count and self._process is not None:
+        while count and self._process is not None and wait([self._process.stdout], _PATIENCE):  # type: ignore[list-item]
             part = self._process.stdout.read(count)  # type: ignore[union-attr]
             if not part:
                 break

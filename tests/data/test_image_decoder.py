@@ -1,8 +1,11 @@
 """Images are decoded to the same arrays, and refused with the same words, with and without a second process."""
 
 import io
+import os
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,14 +58,17 @@ def decoded(files, *, meanwhile=lambda decoder: None):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_two_processes_decode_what_one_does(kind, monkeypatch):
-    sent = []
-    send = image_decoder._Other.send
-    monkeypatch.setattr(
-        image_decoder._Other, "send", lambda self, files, shape: sent.append(len(files)) or send(self, files, shape)
-    )
+    received, receive = [], image_decoder._Other.receive
+
+    def noted(self):
+        received.append(receive(self))
+        return received[-1]
+
+    monkeypatch.setattr(image_decoder._Other, "receive", noted)
     files = files_of(550, kind)
-    np.testing.assert_array_equal(decoded(files), decode_images(files, SHAPE))
-    assert sent[0] == 100
+    images = decode_images(files, SHAPE)
+    np.testing.assert_array_equal(decoded(files), images)
+    assert received[:2] == [b"", images[:100].tobytes()]  # the greeting, and the first part
 
 
 def test_each_answer_goes_to_its_place():
@@ -98,7 +104,7 @@ def test_a_process_that_is_killed_costs_nothing_but_time():
         "print('a line of a start file')",
         "print(' ' * 12 + chr(0) * 8)",
         "import sys; sys.exit(1)",
-        "import sys; sys.stdout.write('nnjax images'); sys.stdout.buffer.write(bytes([9, 0, 0, 0, 0, 0, 0, 0]))",
+        "import sys; sys.stdout.buffer.write(b'nnjax images' + bytes([9] + 7 * [0]))",
     ],
 )
 def test_a_process_that_answers_anything_else_is_not_used(program, monkeypatch):
@@ -113,8 +119,39 @@ def test_a_process_that_answers_anything_else_is_not_used(program, monkeypatch):
     np.testing.assert_array_equal(images, decode_images(files, SHAPE))
 
 
-def test_without_python_to_start_all_is_decoded_here(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+GREETS = "import sys, time; sys.stdout.buffer.write(b'nnjax images' + bytes(8)); sys.stdout.flush(); "
+
+
+@pytest.mark.parametrize("then", ["time.sleep(600)", "sys.stdin.buffer.read(1); time.sleep(600)"])
+def test_a_process_that_hangs_is_given_up(then, monkeypatch):
+    monkeypatch.setattr(image_decoder, "_PROGRAM", GREETS + then)
+    monkeypatch.setattr(image_decoder, "_PATIENCE", 0.2)
+    files = files_of(150)
+    np.testing.assert_array_equal(decoded(files), decode_images(files, SHAPE))
+
+
+def test_a_later_error_of_another_kind_leaves_the_first_damaged_file_to_be_named():
+    files = files_of(100)
+    files[5] = files[5][:40]
+
+    def is_wrong(_):
+        raise ValueError("example 150 of split train: its label is wrong")
+
+    with pytest.raises(ValueError, match=r"^example 5 of split train"):
+        decoded(files, meanwhile=is_wrong)
+
+
+def test_many_open_files_are_no_matter():
+    files = files_of(250)
+    with ExitStack() as opened:
+        for _ in range(1100):
+            opened.enter_context(Path(os.devnull).open())
+        np.testing.assert_array_equal(decoded(files), decode_images(files, SHAPE))
+
+
+@pytest.mark.parametrize("executable", ["/nowhere/python", "", None])
+def test_without_python_to_start_all_is_decoded_here(executable, monkeypatch):
+    monkeypatch.setattr(sys, "executable", executable)
     files = files_of(120)
     images = np.zeros((len(files), *SHAPE), np.uint8)
     with ImageDecoder(images, "of split train") as decoder:
