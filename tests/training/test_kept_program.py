@@ -1,4 +1,4 @@
-"""A function whose program is kept computes the same, is compiled once, and can be compiled ahead."""
+"""A function whose program is kept computes the same, and is compiled once for each form of its arguments."""
 
 import jax
 import jax.numpy as jnp
