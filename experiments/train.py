@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.api.drawing_beside import drawing_beside
-from nnjax.api.kept_programs import reused_programs
+from nnjax.api.program_reuse import reused_programs
 from nnjax.api.sweep_data import DataHashes
 from nnjax.api.sweep_survey import survey
 from nnjax.cli import command

@@ -14,8 +14,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from nnjax.api.kept_programs import reused_programs
 from nnjax.api.memory_checkpoints import MemoryCheckpoints
+from nnjax.api.program_reuse import reused_programs
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.checks.search_checks import RATE

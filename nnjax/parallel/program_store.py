@@ -5,7 +5,7 @@
 
 JAX keeps a program for a function object, and each training makes new ones: it would trace, lower and look for the same program
 on the disk again, which takes longer than the training of a small network. A key must hold all that a program follows from,
-besides its arguments: see `nnjax.training.program_key`.
+besides its arguments: see `nnjax.training.program_use`.
 """
 
 from collections import OrderedDict

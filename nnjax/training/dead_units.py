@@ -20,7 +20,8 @@ from nnjax.models.layers import Activate
 from nnjax.models.network import Network
 from nnjax.training.experiment import Experiment
 from nnjax.training.hyperparams import Normalization, normalized
-from nnjax.training.kept_program import KeptFunction, ProgramUse
+from nnjax.training.kept_program import KeptFunction
+from nnjax.training.program_use import ProgramUse
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 
 MOST_EXAMPLES = 512

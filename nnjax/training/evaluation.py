@@ -24,8 +24,9 @@ from nnjax.data.dataset import Split
 from nnjax.parallel.placement import Placement
 from nnjax.parallel.preemption import StopSignal
 from nnjax.training.hyperparams import Normalization, as_arrays, normalized
-from nnjax.training.kept_program import KeptFunction, ProgramUse
+from nnjax.training.kept_program import KeptFunction
 from nnjax.training.losses import example_loss
+from nnjax.training.program_use import ProgramUse
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 from nnjax.training.step import StepRecipe
 from nnjax.training.training_progress import Numbers, mask_nonfinite

@@ -26,8 +26,8 @@ from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.hyperparams import Hyperparams, TrialParams, as_arrays, trial_params
 from nnjax.training.initial_state import abstract_state, create_state
-from nnjax.training.kept_program import ProgramUse
 from nnjax.training.optimizers import make_optimizer
+from nnjax.training.program_use import ProgramUse
 from nnjax.training.recipe import hyperparams, lookahead_of, make_recipe
 from nnjax.training.state import TrainState
 from nnjax.training.state_layout import StateLayout

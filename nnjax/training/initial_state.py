@@ -21,7 +21,8 @@ from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.models.build import build
 from nnjax.models.network import Network
 from nnjax.parallel.device_memory import check_compiled
-from nnjax.training.kept_program import ProgramUse, kept_program
+from nnjax.training.kept_program import kept_program
+from nnjax.training.program_use import ProgramUse
 from nnjax.training.state import SplitNetwork, TrainState, split_network
 
 

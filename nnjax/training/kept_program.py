@@ -7,47 +7,12 @@ forward = KeptFunction(jax.jit(f), use, results=0)
 forward(*arguments)
 """
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import jax
-
-from nnjax.config.schema import Config
-from nnjax.data.dataset_spec import DatasetSpec
 from nnjax.parallel.program_files import get_program
 from nnjax.parallel.program_store import PROGRAMS
-from nnjax.training.program_key import forms_of, program_facts, program_key
-from nnjax.training.state import SplitNetwork
-
-
-@dataclass(frozen=True)
-class ProgramUse:
-    """What a program is for, and what it follows from besides its arguments.
-
-    Attributes:
-        config: the experiment's.
-        spec: its dataset.
-        network: its static half.
-        devices: that run it.
-        purpose: which of the experiment's programs, and what else it follows from.
-        parts: the config's groups that it follows from; None for all.
-    """
-
-    config: Config
-    spec: DatasetSpec
-    network: SplitNetwork
-    devices: Sequence[jax.Device]
-    purpose: Hashable
-    parts: tuple[str, ...] | None = None
-
-    def key(self, arguments: Any = ()) -> Hashable:
-        """Its key in `PROGRAMS`."""
-        return program_key(self.config, self.spec, self.network, self.devices, self.purpose, arguments, self.parts)
-
-    def facts(self, arguments: Any) -> str | None:
-        """For its file: the same as text, without the network, which follows from it and the code; None for no file."""
-        return program_facts(self.config, self.spec, self.devices, self.purpose, arguments, self.parts)
+from nnjax.training.program_use import ProgramUse, forms_of
 
 
 def kept_program(use: ProgramUse, arguments: tuple[Any, ...], results: Callable[[], Any], compiled: Callable[[], Any]) -> Any:

@@ -26,7 +26,8 @@ from nnjax.training.clock import Clock
 from nnjax.training.diagnosis import first_nonfinite, is_finite
 from nnjax.training.experiment import Experiment
 from nnjax.training.hyperparams import Hyperparams, TrialParams
-from nnjax.training.kept_program import ProgramUse, kept_program
+from nnjax.training.kept_program import kept_program
+from nnjax.training.program_use import ProgramUse
 from nnjax.training.state import TrainState
 from nnjax.training.step import ChunkBatch, StepMetrics, make_train_chunk
 

@@ -6,7 +6,7 @@ import pytest
 from small_runs import TINY
 
 import nnjax
-from nnjax.api import kept_programs
+from nnjax.api import program_reuse
 from nnjax.api.search_training import TrialTrainer, without_test
 from nnjax.cli.compose import compose_config
 from nnjax.config.search_options import SearchConfig
@@ -136,8 +136,8 @@ def test_the_best_evaluation_counts_where_the_best_would_be_tested(dataset):
 
 @pytest.mark.slow
 def test_what_jax_keeps_of_earlier_trials_is_freed(dataset, monkeypatch):
-    monkeypatch.setattr(kept_programs, "MOST", 2)
-    monkeypatch.setattr(kept_programs, "_trainings", [0])
+    monkeypatch.setattr(program_reuse, "MOST", 2)
+    monkeypatch.setattr(program_reuse, "_trainings", [0])
     trainer = TrialTrainer(searched(), dataset, {})
     live = []
     for number in range(6):

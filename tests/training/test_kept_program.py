@@ -10,7 +10,8 @@ from nnjax.data.load import load
 from nnjax.parallel.program_store import PROGRAMS
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import set_up
-from nnjax.training.kept_program import KeptFunction, ProgramUse
+from nnjax.training.kept_program import KeptFunction
+from nnjax.training.program_use import ProgramUse
 
 SIZES = ["data=synthetic", "data.input_shape=[4,4,1]", "data.num_train=64", "data.num_test=37", "model=fnn", "model.hidden=[8]"]
 X = jnp.arange(12.0).reshape(3, 4)

@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import pytest
 
 from experiments.train import train
-from nnjax.api import kept_programs, search_training, training_run
-from nnjax.api.kept_programs import reused_programs
+from nnjax.api import program_reuse, search_training, training_run
+from nnjax.api.program_reuse import reused_programs
 
 
 @pytest.fixture(autouse=True)
 def none_before(monkeypatch):
-    monkeypatch.setattr(kept_programs, "_trainings", [0])
-    monkeypatch.setattr(kept_programs, "MOST", 2)
+    monkeypatch.setattr(program_reuse, "_trainings", [0])
+    monkeypatch.setattr(program_reuse, "MOST", 2)
 
 
 def test_the_programs_of_earlier_trainings_are_freed():
@@ -27,7 +27,7 @@ def test_the_programs_of_earlier_trainings_are_freed():
 
 def test_each_job_of_a_sweep_and_each_training_of_a_search_counts(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(kept_programs.gc, "collect", lambda: calls.append("freed"))
+    monkeypatch.setattr(program_reuse.gc, "collect", lambda: calls.append("freed"))
 
     def run_training(config, run_dir, console):
         calls.append("trained")

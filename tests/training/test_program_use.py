@@ -11,7 +11,7 @@ from training.test_program_arguments import NUMBERS, RULES, SIZES, TINY, both, t
 
 import nnjax
 from experiments.train import train
-from nnjax.api import kept_programs
+from nnjax.api import program_reuse
 from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_train
 from nnjax.config import registry
@@ -20,7 +20,7 @@ from nnjax.data.load import load
 from nnjax.parallel.program_store import PROGRAMS
 from nnjax.reporting.metrics import read_metrics
 from nnjax.training.experiment import set_up
-from nnjax.training.program_key import program_facts, program_key
+from nnjax.training.program_use import ProgramUse
 
 LOWERED = []
 monitoring.register_event_duration_secs_listener(
@@ -33,8 +33,8 @@ def key_of(overrides):
     config = compose_train([*SIZES, *overrides])
     experiment, _ = set_up(config, load(config.data), jax.devices()[:2])
     spec, devices, arguments = experiment.dataset.spec, experiment.placement.devices, experiment.trial_params
-    key = program_key(config, spec, experiment.recipe.network, devices, "train", arguments)
-    return Keys(key, program_facts(config, spec, devices, "train", arguments))
+    use = ProgramUse(config, spec, experiment.recipe.network, devices, "train")
+    return Keys(use.key(arguments), use.facts(arguments))
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ def losses(records):
 
 @pytest.mark.slow
 def test_the_second_job_lowers_no_program(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_programs, "_trainings", [0])  # the sixteenth training of a process forgets some
+    monkeypatch.setattr(program_reuse, "_trainings", [0])  # the sixteenth training of a process forgets some
     lowered = []
     for number in range(3):
         before, folder = len(LOWERED), tmp_path / str(number)

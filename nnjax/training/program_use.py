@@ -1,6 +1,7 @@
 """What the programs of an experiment follow from, besides their arguments.
 
-PROGRAMS.get(lambda: program_key(config, spec, network, devices, "train", arguments), compile)
+use = ProgramUse(config, spec, network, devices, "train")
+use.key(arguments)
 
 Two experiments with equal keys have the same programs. The numbers of optimizer, loss and augmentation, the seeds and the
 trials' learning rates are arguments (see `nnjax.training.hyperparams`) and no part of a key, so that the jobs of a sweep over
@@ -9,7 +10,7 @@ them share one; whatever else a config holds is part of it, unless a program is 
 
 import json
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -25,56 +26,51 @@ from nnjax.training.state import SplitNetwork
 _WITHOUT_EFFECT = {"report", "resume", "rerun", "seed"}
 
 
-def program_key(
-    config: Config,
-    spec: DatasetSpec,
-    network: SplitNetwork,
-    devices: Sequence[jax.Device],
-    purpose: Hashable,
-    arguments: Any = (),
-    parts: Sequence[str] | None = None,
-) -> Hashable:
-    """A key of one program.
+@dataclass(frozen=True)
+class ProgramUse:
+    """What a program is for, and what it follows from besides its arguments.
 
-    Args:
+    Attributes:
         config: the experiment's.
         spec: its dataset.
         network: its static half: what a registered model builds may depend on more than the config.
         devices: that run it.
         purpose: which of the experiment's programs, and what else it follows from.
-        arguments: what it is called with; their structure, shapes and types count.
         parts: the config's groups that it follows from; None for all.
     """
-    structure, shapes = forms_of(arguments)
-    return purpose, _structure(config, parts), spec, network, tuple(devices), structure, shapes, _settings(), registered()
 
+    config: Config
+    spec: DatasetSpec
+    network: SplitNetwork
+    devices: Sequence[jax.Device]
+    purpose: Hashable
+    parts: tuple[str, ...] | None = None
 
-def program_facts(
-    config: Config,
-    spec: DatasetSpec,
-    devices: Sequence[jax.Device],
-    purpose: Hashable,
-    arguments: Any,
-    parts: Sequence[str] | None = None,
-) -> str | None:
-    """The same as text, for another process; it needs the version of the code besides, which makes the network.
+    def key(self, arguments: Any = ()) -> Hashable:
+        """Its key in `PROGRAMS`.
 
-    Args:
-        config: the experiment's.
-        spec: its dataset.
-        devices: that run it.
-        purpose: as for `program_key`.
-        arguments: likewise.
-        parts: likewise.
+        Args:
+            arguments: what it is called with; their structure, shapes and types count.
+        """
+        structure, shapes = forms_of(arguments)
+        structures = _structure(self.config, self.parts), structure, shapes
+        return self.purpose, structures, self.spec, self.network, tuple(self.devices), _settings(), registered()
 
-    Returns:
-        None where a person's own code takes part, or another process.
-    """
-    if registered() or jax.process_count() > 1:
-        return None
-    structure, shapes = forms_of(arguments)
-    forms = str(structure), [(shape, str(dtype), str(sharding)) for shape, dtype, sharding in shapes]
-    return repr((purpose, _structure(config, parts), spec, [str(device) for device in devices], *forms, str(_settings())))
+    def facts(self, arguments: Any) -> str | None:
+        """The same as text, for the file of another process; it needs the version of the code besides, which makes the network.
+
+        Args:
+            arguments: as for `key`.
+
+        Returns:
+            None where a person's own code takes part, or another process.
+        """
+        if registered() or jax.process_count() > 1:
+            return None
+        structure, shapes = forms_of(arguments)
+        forms = str(structure), [(shape, str(dtype), str(sharding)) for shape, dtype, sharding in shapes]
+        devices = [str(device) for device in self.devices]
+        return repr((self.purpose, _structure(self.config, self.parts), self.spec, devices, *forms, str(_settings())))
 
 
 def forms_of(arguments: Any) -> tuple[Any, tuple[Any, ...]]:
