@@ -4,7 +4,8 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A file's tests stay together: they share its fixtures.
-PYTEST := -m pytest -n auto --maxprocesses=4 --dist loadscope --no-loadscope-reorder
+# A worker more than there are processors, as tests wait for other processes; four at most, for the memory.
+PYTEST = -m pytest -n $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))') --dist loadscope --no-loadscope-reorder
 # The browser of `make test-browser`.
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 

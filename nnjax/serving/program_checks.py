@@ -165,7 +165,10 @@ def _check_operation(operation: Any) -> None:
         raise ValueError(f"its program holds the operation {_short(name)}, which is not on the list of those that only compute")
     # A sort that is not stable trusts its comparator: one that contradicts itself leads it out of the array.
     if name == "stablehlo.sort" and str(dict(_named(operation.attributes)).get("is_stable")) != "true":
-        raise ValueError("its program sorts by a method that is not stable, which a false comparison leads out of its array")
+        raise ValueError(
+            "its program sorts by a method that is not stable, which a false comparison leads out of its array; "
+            "jnp.sort and jnp.argsort are stable, and jnp.median is not since JAX 0.12"
+        )
     if name == "stablehlo.custom_call" and (target := _text(operation, "call_target_name")) not in _CUSTOM_CALLS:
         raise ValueError(f"its program calls {_short(target)}, a function outside of it")
     # A composite has a decomposition beside it, which must hold the same operations; a backend may have its own for the name.

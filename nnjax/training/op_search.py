@@ -10,7 +10,7 @@ branches and calls are searched inside only where they make such a number.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -163,7 +163,8 @@ class _Recorder:
     def _scan(self, equation: Any, taken: Sequence[int], scopes: str) -> list[int]:
         """Computes the steps of a loop one after another."""
         params = equation.params
-        num_consts, num_carry, length = params["num_consts"], params["num_carry"], params["length"]
+        num_consts, num_carry = _sizes_of_scan(params)
+        length = params["length"]
         consts, carry, xs = (
             taken[:num_consts],
             list(taken[num_consts : num_consts + num_carry]),
@@ -206,6 +207,14 @@ class _Recorder:
 
     def _bad_inputs(self, operation: Operation) -> Iterator[int]:
         return (taken for taken in operation.inputs if not self.facts[taken].is_finite)
+
+
+def _sizes_of_scan(params: Mapping[str, Any]) -> tuple[int, int]:
+    """The numbers of constants and of carried values, which come first among the arguments of a scan."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = params["ft_in"].unpack()  # since JAX 0.12
+    return len(consts), len(carry)
 
 
 def _place(equation: Any) -> str:

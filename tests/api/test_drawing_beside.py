@@ -150,6 +150,7 @@ with drawing_beside(print):
 """
 
 
+@pytest.mark.slow
 def test_it_ends_after_the_sweep_whatever_ends_that(tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], env=environment, stdout=subprocess.PIPE, timeout=60)

@@ -66,6 +66,8 @@ def examples(result, count):
 
 SLOW = {
     "fnn",
+    "fnn of squared errors",
+    "bfloat16",
     "airbench, six views",
     "neurons",
     "fnn with LayerNorm",

@@ -71,7 +71,7 @@ def test_so_are_the_other_verbs(trained, tmp_path, verb):
     ("variable", "value", "line"),
     [
         ("JAX_PLATFORMS", "cuda", "JAX finds no such device here"),
-        ("JAX_ENABLE_X64", "maybe", "JAX refuses this setting of the environment"),
+        pytest.param("JAX_ENABLE_X64", "maybe", "JAX refuses this setting of the environment", marks=pytest.mark.slow),
         ("XLA_FLAGS", "--xla_nonsense", "XLA refuses this setting of the environment"),
     ],
 )

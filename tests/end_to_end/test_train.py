@@ -183,7 +183,8 @@ def test_the_jobs_of_a_sweep_leave_what_single_runs_leave(tmp_path, monkeypatch)
         assert (job / own).read_bytes() == (tmp_path / single).read_bytes(), own
 
 
-@pytest.mark.parametrize("name", ["cifar10", pytest.param("cifar100", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_the_shipped_experiment_runs_on_a_small_official_copy(name, tmp_path):
     directory = prepare_made(name, tmp_path, num_train=300, num_test=150)
     short = ["training.duration=2epochs", "training.eval_batch_size=100"]

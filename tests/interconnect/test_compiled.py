@@ -237,6 +237,10 @@ def test_an_unknown_type_is_an_error():
         ("replica_groups={}", 8),
         ("replica_groups=[2,4]<=[8]", 4),
         ("replica_groups=[4,2]<=[2,4]T(1,0)", 2),
+        ("replica_groups=mesh['data'=8] {'data'}, use_global_device_ids=true", 8),
+        ("replica_groups=mesh['a'=2,'b'=4] {'b'}", 4),
+        ("replica_groups=mesh['a'=2,'b'=4]([4,2]T(1,0)) {'a','b'}", 8),
+        ("replica_groups=mesh[a=2,b=4] {b:(2)2}", 2),
         ("", 8),
     ],
 )

@@ -206,7 +206,7 @@ HOSTILE = {
     "another format": (metadata("format", "nnjax-model-x"), "it is no exported model"),
     "facts that are no JSON": (metadata("facts", "{"), "its facts are no JSON"),
     "facts of a list": (metadata("facts", "[]"), "facts: must be a group of keys"),
-    "deep facts": (metadata("facts", "[" * 5000), "nested deeper"),
+    "deep facts": (metadata("facts", "[" * 5000 + "]" * 5000), "nested deeper"),
     "metadata that are no texts": (metadata("facts", 3), "are no texts"),
     "a long header": (lambda header, arrays: joined_file({}, arrays, raw=b"{" + b" " * 2**23), "its header claims"),
     "a header of a list": (lambda header, arrays: joined_file({}, arrays, raw=b"{]"), "its header is no JSON"),
