@@ -28,10 +28,10 @@ _DTYPES = {
     **dict.fromkeys(("f8e4m3", "f8e4m3fn", "f8e5m2", "f8e4m3fnuz", "f8e5m2fnuz", "f8e4m3b11fnuz", "f8e3m4"), "float8"),
 }
 
-# Groups as XLA writes them since JAX 0.12: mesh['data'=4] {'data'}, or parts of an axis, {'data':(1)2}, of which 2 is the size.
-_MESH_GROUPS = re.compile(r"replica_groups=mesh\[(?P<axes>[^\]]*)\][^{]*\{(?P<grouped>[^}]*)\}")
-_AXIS_SIZE = re.compile(r"'?(\w+)'?=(\d+)")
-_GROUPED_AXIS = re.compile(r"'?(\w+)'?(?::\(\d+\)(\d+))?")
+# Groups as XLA writes them since JAX 0.11: mesh['data'=4] {'data'}. A part of an axis is 'data':(1)2, of which 2 is the size.
+_MESH_GROUPS = re.compile(r"replica_groups=mesh\[(?P<axes>[^\]]*)\](?:, device_ids=\([^{}]*\))? \{(?P<grouped>[^}]*)\}")
+_AXIS_SIZE = re.compile(r"'([^']*)'=(\d+)")
+_GROUPED_AXIS = re.compile(r"'([^']*)'(?::\(\d+\)(\d+))?")
 
 _PASSES_ON = ("bitcast", "copy", "get-tuple-element", "convert", "transpose", "reshape", "optimization-barrier", "fusion")
 _MOST_STEPS_BACK = 4
@@ -246,10 +246,13 @@ def group_size(instruction: Instruction, num_devices: int) -> int:
     Raises:
         ProgramTextError: if the groups differ in size, or are written in an unknown way.
     """
-    found = re.search(r"replica_groups=(\{(?:\{[\d,]*\},?)*\}|\[[\d,]+\]<=\[[\d,]+\])", instruction.attributes)
     if (mesh := _MESH_GROUPS.search(instruction.attributes)) is not None:
         sizes_of_axes = dict(_AXIS_SIZE.findall(mesh["axes"]))
-        return prod(int(size or sizes_of_axes[name]) for name, size in _GROUPED_AXIS.findall(mesh["grouped"]))
+        grouped = _GROUPED_AXIS.findall(mesh["grouped"])
+        if unknown := [name for name, _ in grouped if name not in sizes_of_axes]:
+            raise ProgramTextError(f"{instruction.name}: its groups are of the axis {unknown[0]}, which its mesh does not have")
+        return prod(int(size or sizes_of_axes[name]) for name, size in grouped)
+    found = re.search(r"replica_groups=(\{(?:\{[\d,]*\},?)*\}|\[[\d,]+\]<=\[[\d,]+\])", instruction.attributes)
     if found is None:
         if "replica_groups=" in instruction.attributes:
             raise ProgramTextError(f"{instruction.name}: its replica_groups are written in an unknown way")

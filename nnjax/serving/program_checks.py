@@ -167,7 +167,7 @@ def _check_operation(operation: Any) -> None:
     if name == "stablehlo.sort" and str(dict(_named(operation.attributes)).get("is_stable")) != "true":
         raise ValueError(
             "its program sorts by a method that is not stable, which a false comparison leads out of its array; "
-            "jnp.sort and jnp.argsort are stable, and jnp.median is not since JAX 0.12"
+            "jnp.sort and jnp.argsort are stable; jnp.median and jnp.quantile have not been since JAX 0.12"
         )
     if name == "stablehlo.custom_call" and (target := _text(operation, "call_target_name")) not in _CUSTOM_CALLS:
         raise ValueError(f"its program calls {_short(target)}, a function outside of it")

@@ -213,7 +213,7 @@ def _sizes_of_scan(params: Mapping[str, Any]) -> tuple[int, int]:
     """The numbers of constants and of carried values, which come first among the arguments of a scan."""
     if "num_consts" in params:
         return params["num_consts"], params["num_carry"]
-    consts, carry, _ = params["ft_in"].unpack()  # since JAX 0.12
+    consts, carry, _ = params["ft_in"].unpack()  # since JAX 0.11
     return len(consts), len(carry)
 
 

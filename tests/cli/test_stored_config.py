@@ -33,6 +33,7 @@ WRITTEN = yaml.safe_dump(to_mapping(compose_train()), sort_keys=False, width=120
         ("a: !!int 3", "line 1: the tag"),
         ("a: ! b", "line 1: the tag !"),
         ("a: " + "[" * 900 + "]" * 900, "line 1: nested deeper than 64 levels"),
+        ("a: " + "[" * 3000 + "]" * 3000, "nest"),  # PyYAML 6.0.4 says it in other words from 1 001 brackets on
         ("- " * 3000, "line 1: nested deeper than 64 levels"),
         ("\n".join(f"{' ' * level}a:" for level in range(999)), "line 65: nested deeper than 64 levels"),
         ("a: [" + "1," * 10_001 + "]", "line 1: more than 10,000 values"),

@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[2]
 
 def environment(**more):
     """A person's environment, on the CPU, without what this session set; programs are compiled in a hurry, as here."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("TFDS", "XLA", "JAX"))}
+    others = ("TFDS", "XLA", "JAX", "PYTHONUNBUFFERED")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(others)}
     return environ | {"JAX_PLATFORMS": "cpu"} | xla_flags() | more
 
 

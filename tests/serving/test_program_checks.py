@@ -116,7 +116,7 @@ def test_a_program_that_computes_passes():
 def test_a_sort_as_jax_writes_it_passes_if_it_is_stable(traced):
     text = str(jax.jit(traced).lower(jax.ShapeDtypeStruct((4,), np.float32)).compiler_ir("stablehlo"))
     assert "stablehlo.sort" in text
-    is_stable = traced != jnp.median or "is_stable = true" in text  # a median's is not since JAX 0.12
+    is_stable = traced != jnp.median or "is_stable = true" in text  # a median's has not been since JAX 0.12
     with nullcontext() if is_stable else pytest.raises(ValueError, match="not stable"):
         check_program(program_of(text), f"(tensor<4xf32>) -> tensor<{RESULTS[traced]}>")
 

@@ -2,7 +2,7 @@
 
 with bound(settings) as sock:
     models = {"digits": read_model(path)}              # the port is ours while the models are loaded
-    serve(models, settings, sock, say=print)
+    serve(models, settings, sock)
 
 The first SIGTERM or Ctrl-C refuses new requests with 503, waits for the accepted ones, at most `settings.drain` seconds, and
 returns; a second one ends the process at once.
@@ -90,8 +90,12 @@ def token_of(settings: ServerSettings, environment: Mapping[str, str] = os.envir
     return token
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)  # so that a log or a pipe has it while the server runs
+
+
 def serve(
-    models: Mapping[str, Model], settings: ServerSettings, sock: socket.socket, say: Callable[[str], None] = print
+    models: Mapping[str, Model], settings: ServerSettings, sock: socket.socket, say: Callable[[str], None] = _say
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; call it in the main thread.
 
