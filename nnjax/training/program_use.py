@@ -46,7 +46,7 @@ class ProgramUse:
     purpose: Hashable
     parts: tuple[str, ...] | None = None
 
-    def key(self, arguments: Any) -> Hashable:
+    def key(self, arguments: Any = ()) -> Hashable:
         """Its key in `PROGRAMS`.
 
         Args:
@@ -57,7 +57,7 @@ class ProgramUse:
         return self.purpose, structures, self.spec, self.network, tuple(self.devices), _settings(), registered()
 
     def facts(self, arguments: Any) -> str | None:
-        """The same as text, for a file that other processes read; it needs the version of the code besides, which makes the network.
+        """The same as text, for a file that other processes read; it needs the code's version, too, which makes the network.
 
         Args:
             arguments: as for `key`.

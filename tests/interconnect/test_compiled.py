@@ -6,8 +6,8 @@ import pytest
 
 from nnjax.cli.compose import compose_train
 from nnjax.interconnect.collective import Part, scaled
-from nnjax.interconnect.compiled import Leaf, group_size, read_collectives
-from nnjax.interconnect.program_text import Instruction, ProgramTextError, parse_program
+from nnjax.interconnect.compiled import Leaf, read_collectives
+from nnjax.interconnect.program_text import ProgramTextError, parse_program
 from nnjax.interconnect.step_program import compiled_step
 from nnjax.parallel import averaging
 
@@ -228,38 +228,6 @@ def test_a_parameter_that_is_not_sent_is_an_error():
 def test_an_unknown_type_is_an_error():
     with pytest.raises(ProgramTextError, match="numbers of the type c64"):
         read(text=TEXT.replace("f32[3]", "c64[3]"))
-
-
-@pytest.mark.parametrize(
-    ("attributes", "size"),
-    [
-        ("replica_groups={{0,1,2},{3,4,5}}", 3),
-        ("replica_groups={}", 8),
-        ("replica_groups=[2,4]<=[8]", 4),
-        ("replica_groups=[4,2]<=[2,4]T(1,0)", 2),
-        ("replica_groups=mesh['data'=8] {'data'}, use_global_device_ids=true", 8),
-        ("replica_groups=mesh['a'=2,'b'=4] {'b'}", 4),
-        ("replica_groups=mesh['x'=1,'a-b.c'=4,'z'=2], device_ids=([2,4]T(1,0)) {'a-b.c'}, to_apply=%sum", 4),
-        ("replica_groups=mesh['a'=2,'b'=4] {'a','b':(1)2}", 4),
-        ("", 8),
-    ],
-)
-def test_the_size_of_a_group(attributes, size):
-    assert group_size(Instruction("x", "all-reduce", (), (), attributes), 8) == size
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        "replica_groups={{0,1},{2}}",
-        "replica_groups=mesh<x=2>",
-        "replica_groups=mesh['a'=8] {'b'}",
-        "replica_groups=mesh['a'=8], frontend_attributes={'a'}",
-    ],
-)
-def test_groups_that_cannot_be_read_are_refused(attributes):
-    with pytest.raises(ProgramTextError):
-        group_size(Instruction("x", "all-reduce", (), (), attributes), 8)
 
 
 def test_starts_of_exchanges_are_read_and_their_ends_are_not():
