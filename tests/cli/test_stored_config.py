@@ -32,6 +32,7 @@ WRITTEN = yaml.safe_dump(to_mapping(compose_train()), sort_keys=False, width=120
         ("a: !!python/object/apply:os.system [exit]", "line 1: the tag tag:yaml.org,2002:python/object/apply:os.system"),
         ("a: !!int 3", "line 1: the tag"),
         ("a: ! b", "line 1: the tag !"),
+        ("a: " + "[" * 3000 + "]" * 3000, "line 1: nested deeper than 64 levels"),
         ("a: " + "[" * 900 + "]" * 900, "line 1: nested deeper than 64 levels"),
         ("- " * 3000, "line 1: nested deeper than 64 levels"),
         ("\n".join(f"{' ' * level}a:" for level in range(999)), "line 65: nested deeper than 64 levels"),
@@ -60,15 +61,6 @@ def test_whatever_is_no_plain_mapping_is_refused_in_a_line(tmp_path: Path, text:
     with pytest.raises(UserError) as refused:
         read_stored_config(path)
     assert f"config.yaml: {reason}" in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_very_many_brackets_are_refused_in_a_line(tmp_path: Path) -> None:
-    """From a thousand on, PyYAML 6.0.4 says it before we do."""
-    path = tmp_path / "config.yaml"
-    path.write_text("a: " + "[" * 100_000 + "]" * 100_000)
-    with pytest.raises(UserError, match=r"config.yaml: .*nest") as refused:
-        read_stored_config(path)
     assert "\n" not in str(refused.value)
 
 

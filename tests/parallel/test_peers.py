@@ -88,10 +88,10 @@ def test_all_are_as_patient_as_process_0(monkeypatch):
     """The others may not have its config, as at a resume."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-    first, second = Ends(0, 2, 900.0), Ends(1, 2, 3.0)
+    first, second = Ends(0, 2, 900.0), Ends(1, 2, 2.0)
     threading.Thread(target=first.connect, args=(address,)).start()
     second.connect(address)
-    assert not second.ended.wait(5)  # process 0 gives signs of life for the least patient
+    assert not second.ended.wait(4)  # process 0 gives signs of life for the least patient
     assert second._line.lines[0].silence == 900.0
     for one in (first, second):
         for line in one._line.lines.values():
