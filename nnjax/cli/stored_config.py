@@ -8,7 +8,7 @@ environment variables. A run's config holds none of that, since it is written wi
 
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def _check_events(text: str) -> None:
     """Refuses a text before anything is built from it."""
     level = values = documents = 0
     event: Any
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in _events(text):
         line = f"line {event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise StoredFileError(f"{line}: an anchor or alias; a run's config repeats its values")
@@ -112,6 +112,17 @@ def _check_events(text: str) -> None:
             raise StoredFileError(f"{line}: more than {_MOST_VALUES:,} values")
         if documents > 1:
             raise StoredFileError(f"{line}: a second document; a run has one config")
+
+
+def _events(text: str) -> Iterator[Any]:
+    """The events of a text. Newer versions of libyaml read ahead, and refuse a thousand levels before we can refuse 65."""
+    try:
+        yield from yaml.parse(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        if mark is None or "maximum nesting depth" not in str(error.problem):
+            raise
+        raise StoredFileError(f"line {mark.line + 1}: nested deeper than {_MOST_LEVELS} levels") from error
 
 
 def _check_nodes(node: yaml.Node) -> None:
