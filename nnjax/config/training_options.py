@@ -72,10 +72,11 @@ class ParameterGroup:
 class Lookahead:
     """Slow weights that follow the trained (fast) ones, and to which these are set back regularly (Zhang et al., 2019).
 
-    After every `sync_period` steps: slow ← slow + α · (fast − slow), then fast ← slow; at the end of training fast ← slow once
-    more. BatchNorm's running statistics are treated likewise, but not frozen parameters: from the first step that leaves a
-    parameter unchanged, its slow copy is the parameter itself, and no synchronisation changes either. At the share t of the
-    training, α = 1 − (1 − slow_step_size) · t^power: with power 0 it is constant, with a larger power it falls from 1 to
+    After every `sync_period` steps: slow ← slow + α · (fast − slow), then fast ← slow; at the planned end of training fast ←
+    slow once more. A training that a stop rule ends keeps its fast weights, which are those that the rule measured. BatchNorm's
+    running statistics are treated likewise, but not frozen parameters: from the first step that leaves a parameter unchanged,
+    its slow copy is the parameter itself, and no synchronisation changes either. At the share t of the training,
+    α = 1 − (1 − slow_step_size) · t^power: with power 0 it is constant, with a larger power it falls from 1 to
     `slow_step_size`, so that the weights are averaged late.
 
     Attributes:
@@ -134,12 +135,18 @@ class Textbook:
 
 @dataclass(frozen=True, kw_only=True)
 class Adam(OptimizerOptions):
-    """Adam (decay added to the gradient) and AdamW (decay apart from the gradient)."""
+    """Adam (decay added to the gradient) and AdamW (decay apart from the gradient).
+
+    Attributes:
+        b1: decay of the mean of the gradients.
+        b2: decay of the mean of their squares.
+        eps: added to the root of that; less than float32's smallest normal number would be 0.
+    """
 
     name: Literal["adam", "adamw"]
     b1: Probability
     b2: Probability
-    eps: PositiveFloat
+    eps: Annotated[float, Bounds(at_least=1.2e-38)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,7 @@ def set_up(
             f"the training examples that this copy of data={spec.name} has"
         )
     plan = make_plan(config, spec)
-    optimizer = make_optimizer(config.optimizer, plan.relative_rate, plan.steps.of)
+    optimizer = make_optimizer(config.optimizer, plan.relative_rate)
     is_drawn = draws and standing_for is None
     if is_drawn:
         network, state = create_state(config, spec, optimizer)

@@ -25,8 +25,7 @@ from nnjax.config.training_options import (
     Optimizer,
     Textbook,
 )
-from nnjax.config.types import Duration
-from nnjax.training.parameter_groups import OTHERS, first_frozen_steps, freezing, group_labels, parameter_name
+from nnjax.training.parameter_groups import OTHERS, group_labels, parameter_name
 
 _Rule = SGD | Adam | Lion | Muon | MuonSGD
 
@@ -34,19 +33,17 @@ _Rule = SGD | Adam | Lion | Muon | MuonSGD
 def make_optimizer(
     config: Optimizer,
     relative: optax.Schedule,
-    in_steps: Callable[[Duration], Any] | None = None,
     complements: Mapping[str, Any] = MappingProxyType({}),
     norm: Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformation:
     """The optimizer of a config: clipping, then weight decay where it belongs to the gradient, then the rule itself.
 
-    Frozen parameters get updates of 0 (−0, to keep the last bit) under every rule, and do not count in the clipping.
-    `config.lookahead` is left out: `nnjax.training.lookahead` also moves BatchNorm's statistics.
+    Left out are what freezes a parameter group (`nnjax.training.parameter_groups.update_unfrozen`), and `config.lookahead`:
+    `nnjax.training.lookahead` also moves BatchNorm's statistics.
 
     Args:
         config: which rule and its constants. A number may be a traced array; a plain 0 leaves its operation out.
         relative: the learning rate over the steps, as a share of `config.learning_rate`.
-        in_steps: from a duration to optimizer steps; needed where a parameter group has an end.
         complements: as from `complements_of`; needed where the numbers are traced.
         norm: the L2 norm of a tree of gradients, where an update gets a share of each only; None computes it from them alone.
 
@@ -64,8 +61,7 @@ def make_optimizer(
         own = config if group.weight_decay is None else replace(config, weight_decay=group.weight_decay)
         decays = _is_weight if group.weight_decay is None else _is_any
         rules[str(index)] = _rule(own, _multiplied(relative, group.multiplier), decays, complements)
-    grouped = optax.chain(clip, optax.partition(rules, lambda params: group_labels(groups, params)))
-    return freezing(grouped, lambda params: first_frozen_steps(groups, params, in_steps))
+    return optax.chain(clip, optax.partition(rules, lambda params: group_labels(groups, params)))
 
 
 def _clip(most: Any, norm: Callable[[Any], Any] | None) -> optax.GradientTransformation:
@@ -87,8 +83,8 @@ def _multiplied(relative: optax.Schedule, multiplier: float) -> optax.Schedule:
 def complements_of(config: Optimizer) -> dict[str, float]:
     """1 − b1 and 1 − b2 of Adam and Lion, by name, computed in float64.
 
-    As the difference of two float32 numbers, 1 − 0.999 would be off by 1e-5 of itself. Muon needs none: it normalises its
-    updates, and their scale with them.
+    As the difference of two float32 numbers, 1 − 0.999 would be off by 1e-5 of itself, and 1 − 0.99999999 would be 0. Muon
+    needs none: it normalises its updates, and their scale with them.
     """
     return {"b1": 1 - config.b1, "b2": 1 - config.b2} if isinstance(config, Adam | Lion) else {}
 
@@ -122,16 +118,22 @@ def _rule(
             lion = _scale_by_lion(config, complements or complements_of(config))
             return optax.chain(lion, decay, optax.scale_by_learning_rate(learning_rate))
         case Muon():
-            return optax.contrib.muon(
+            muon = optax.contrib.muon(
                 learning_rate,
                 ns_steps=config.newton_schulz_steps,
                 beta=config.momentum,
                 nesterov=config.nesterov,
                 weight_decay=config.weight_decay,
                 weight_decay_mask=decays,
-                adam_learning_rate=lambda step: config.adam_learning_rate * relative(step),
                 muon_weight_dimension_numbers=_matrix_axes,
             )
+            # Its own AdamW would look ahead as Muon does, and decay nothing.
+            adam = optax.chain(
+                optax.scale_by_adam(),
+                decay,
+                optax.scale_by_learning_rate(lambda step: config.adam_learning_rate * relative(step)),
+            )
+            return optax.partition({"muon": muon, "adam": adam}, _muon_or_adam)
         case MuonSGD():
             muon = optax.contrib.scale_by_muon(
                 ns_steps=config.newton_schulz_steps,
@@ -166,12 +168,18 @@ def _scale_by_adam(config: Adam, complements: Mapping[str, Any]) -> optax.Gradie
         mu = jax.tree.map(lambda g, m: complements["b1"] * g + config.b1 * m, grads, state.mu)
         nu = jax.tree.map(lambda g, v: complements["b2"] * g**2 + config.b2 * v, grads, state.nu)
         count = optax.safe_increment(state.count)
-        mu_hat = optax.tree.bias_correction(mu, config.b1, count)
-        nu_hat = optax.tree.bias_correction(nu, config.b2, count)
+        mu_hat = _unbiased(mu, complements["b1"], count)
+        nu_hat = _unbiased(nu, complements["b2"], count)
         updates = jax.tree.map(lambda m, v: m / (jnp.sqrt(v) + config.eps), mu_hat, nu_hat)
         return updates, optax.ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(optax.scale_by_adam().init, update)
+
+
+def _unbiased(moment: Any, complement: Any, count: Any) -> Any:
+    """Moments divided by 1 − bᵗ, from 1 − b: `optax.tree.bias_correction` divides by 0 where b is 1 in float32."""
+    share = -jnp.expm1(count * jnp.log1p(-complement))
+    return jax.tree.map(lambda m: m / share.astype(m.dtype), moment)
 
 
 def _scale_by_lion(config: Lion, complements: Mapping[str, Any]) -> optax.GradientTransformation:
@@ -208,6 +216,11 @@ def _muon_or_sgd(params: Any) -> Any:
         return "muon" if p.ndim > 1 and not parameter_name(path).startswith("output.") else "sgd"
 
     return jax.tree_util.tree_map_with_path(label, params)
+
+
+def _muon_or_adam(params: Any) -> Any:
+    """A tree of the labels "muon", for matrices and kernels, and "adam"."""
+    return jax.tree.map(lambda p: "muon" if p.ndim > 1 else "adam", params)
 
 
 def _is_weight(params: Any) -> Any:

@@ -3,7 +3,7 @@
     frozen_from = first_frozen_steps(config.optimizer.parameter_groups, params, in_steps)      # {"conv_1": {"kernel": 3}, …}
     params = where_frozen(frozen_from, step, before, after)
 
-All update rules freeze in the same way: `freezing` around an optimizer, and `where_frozen` for what follows it.
+All update rules freeze in the same way: `update_unfrozen` calls an optimizer, and `where_frozen` is for what follows it.
 Both select whole arrays, so neither 0 · ∞, a rounding, nor the sign of a zero can move a frozen parameter.
 """
 
@@ -106,25 +106,26 @@ def where_frozen(frozen_from: Pytree | None, step: Any, frozen: Pytree, otherwis
     return jax.tree.map(select, frozen_from, frozen, otherwise)
 
 
-def freezing(optimizer: optax.GradientTransformation, frozen_from: Callable[[Pytree], Pytree]) -> optax.GradientTransformation:
-    """Wraps an optimizer, so that it neither moves frozen parameters nor uses their gradients.
+def update_unfrozen(
+    optimizer: optax.GradientTransformation, frozen_from: Pytree | None, step: Any, grads: Pytree, state: Any, params: Pytree
+) -> tuple[Pytree, Any]:
+    """An optimizer's update that neither moves frozen parameters nor uses their gradients.
+
+    The step is the training's: an optimizer need not count steps, and one that accumulates gradients counts its updates.
 
     Args:
-        optimizer: its state must count steps, as with every schedule; the state keeps its structure.
-        frozen_from: from parameters to the tree of `first_frozen_steps`.
+        optimizer: any.
+        frozen_from: as from `first_frozen_steps`.
+        step: int32, which step, counted from 0; can be traced.
+        grads: arrays, one for each parameter.
+        state: the optimizer's memory.
+        params: arrays of the shapes of `grads`.
+
+    Returns:
+        The updates, and the optimizer's new memory.
     """
-
-    def update(grads: Pytree, state: Any, params: Pytree | None = None) -> tuple[Pytree, Any]:
-        first, step = frozen_from(params), _steps_done(state)
-        # A frozen parameter's gradient must not count in the norm that clip_norm limits, above all where it is not finite.
-        grads = where_frozen(first, step, jax.tree.map(jnp.zeros_like, grads), grads)
-        updates, state = optimizer.update(grads, state, params)
-        # x + −0 is x for every x; −0 + 0 is not −0.
-        return where_frozen(first, step, jax.tree.map(lambda u: -jnp.zeros_like(u), updates), updates), state
-
-    return optax.GradientTransformation(optimizer.init, update)
-
-
-def _steps_done(state: Any) -> Any:
-    """The steps that an optimizer has done; all of its counts are equal."""
-    return optax.tree_utils.tree_get_all_with_path(state, "count")[0][1]
+    # A frozen parameter's gradient must not count in the norm that clip_norm limits, above all where it is not finite.
+    grads = where_frozen(frozen_from, step, jax.tree.map(jnp.zeros_like, grads), grads)
+    updates, state = optimizer.update(grads, state, params)
+    # x + −0 is x for every x; −0 + 0 is not −0.
+    return where_frozen(frozen_from, step, jax.tree.map(lambda u: -jnp.zeros_like(u), updates), updates), state

@@ -67,7 +67,7 @@ def make_recipe(plan: Plan, network: SplitNetwork, trial: TrialParams, shared: H
     norm = averaging.norm if averaging.is_sharded else None
     return StepRecipe(
         network=network,
-        optimizer=make_optimizer(rule, relative, steps_of.__getitem__, shared.complements, norm),
+        optimizer=make_optimizer(rule, relative, shared.complements, norm),
         lookahead=lookahead_of(rule),
         frozen_from=lambda params: first_frozen_steps(groups, params, steps_of.__getitem__),
         loss=with_numbers(config.loss, shared.loss),

@@ -27,7 +27,7 @@ from nnjax.parallel.placement import AXIS
 from nnjax.training.hyperparams import Normalization, normalized
 from nnjax.training.lookahead import look_ahead
 from nnjax.training.losses import example_loss, is_correct
-from nnjax.training.parameter_groups import where_frozen
+from nnjax.training.parameter_groups import update_unfrozen, where_frozen
 from nnjax.training.state import Pytree, SplitNetwork, TrainState
 
 # Carry of the loop over a chunk's steps: steps done, whether to continue, the state, each step's loss and number of correct
@@ -186,7 +186,8 @@ def _updated(recipe: StepRecipe, state: TrainState, grads: Pytree) -> tuple[Pytr
     else:
         grads = averaging.mean(grads)
     with jax.named_scope(OPTIMIZER_SCOPE):
-        updates, opt_state = recipe.optimizer.update(grads, state.opt_state, params)
+        frozen_from = recipe.frozen_from(params)
+        updates, opt_state = update_unfrozen(recipe.optimizer, frozen_from, state.step, grads, state.opt_state, params)
         params = optax.apply_updates(params, updates)
     return averaging.gather(params, state.params) if is_shared else params, opt_state
 

@@ -16,7 +16,7 @@ from nnjax.data.load import load
 from nnjax.training.chunk_loader import make_loader
 from nnjax.training.experiment import set_up
 from nnjax.training.optimizers import make_optimizer
-from nnjax.training.parameter_groups import first_frozen_steps
+from nnjax.training.parameter_groups import first_frozen_steps, update_unfrozen
 from nnjax.training.runner import chunk_of_all
 
 MOMENTA = {"momentum": 0.9, "nesterov": True}
@@ -50,9 +50,20 @@ def draw(random):
 
 @cache
 def compiled(config):
-    """The optimizer and its update, compiled once."""
-    optimizer = make_optimizer(config, lambda step: 1.0, lambda duration: int(duration.value))
-    return optimizer, jax.jit(optimizer.update)
+    """The optimizer, and its update of what is not frozen, compiled once."""
+    optimizer = make_optimizer(config, lambda step: 1.0)
+    return optimizer, unfrozen(optimizer, config.parameter_groups)
+
+
+def unfrozen(optimizer, groups):
+    """A compiled update of what is not frozen in a step."""
+
+    @jax.jit
+    def update(step, grads, state, params):
+        frozen_from = first_frozen_steps(groups, params, lambda duration: int(duration.value))
+        return update_unfrozen(optimizer, frozen_from, step, grads, state, params)
+
+    return update
 
 
 def steps(config, gradients):
@@ -61,8 +72,8 @@ def steps(config, gradients):
     params = jax.tree.map(lambda p: p.at[..., 0].set(-0.0), params)
     optimizer, update = compiled(config)
     state, seen = optimizer.init(params), [params]
-    for grads in gradients:
-        updates, state = update(grads, state, params)
+    for step, grads in enumerate(gradients):
+        updates, state = update(step, grads, state, params)
         params = optax.apply_updates(params, updates)
         seen.append(params)
     return seen
@@ -112,6 +123,24 @@ def test_the_gradient_of_a_frozen_parameter_counts_for_nothing(name, value):
     without, with_values = results
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), with_values[-1], without[-1])
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(with_values[-1]))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "every"),
+    [(optax.sgd(0.1), 1), (optax.MultiSteps(optax.adam(0.1), 2).gradient_transformation(), 2)],
+    ids=["counts nothing", "counts updates"],
+)
+def test_an_optimizer_need_not_count_steps(optimizer, every):
+    """A registered one may be any."""
+    update = unfrozen(optimizer, (ParameterGroup("conv_1.*", until=Duration(UNTIL, "steps")),))
+    random = np.random.default_rng(1)
+    params = draw(random)
+    state = optimizer.init(params)
+    for step in range(UNTIL + 4):
+        updates, state = update(step, draw(random), state, params)
+        moves = (step + 1) % every == 0
+        assert np.any(updates["conv_2"]["kernel"]) == moves, step
+        assert np.any(updates["conv_1"]["kernel"]) == (moves and step < UNTIL), step
 
 
 def test_of_two_groups_that_name_a_parameter_the_last_one_freezes_or_not():

@@ -1,5 +1,7 @@
 """Optimizers and schedules against the rules as they are written down, in NumPy."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +28,7 @@ from nnjax.config.training_options import (
 from nnjax.config.types import Duration
 from nnjax.training.hyperparams import as_arrays
 from nnjax.training.optimizers import complements_of, make_optimizer
+from nnjax.training.parameter_groups import first_frozen_steps, update_unfrozen
 
 COMMON = {"learning_rate": 0.1, "weight_decay": 0.0, "clip_norm": None, "parameter_groups": (), "lookahead": None}
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]]), "bias": jnp.array([1.0, -1.0])}
@@ -97,6 +100,19 @@ def test_adam_decays_inside_and_adamw_outside_of_the_moments(name):
     assert_same(steps(adam(name, weight_decay=decay), [GRADS] * 3)[-1]["bias"], undecayed)
 
 
+@pytest.mark.parametrize("b2", [0.999, 0.9999999, 0.99999999])
+def test_adam_s_first_step_is_its_learning_rate_for_every_decay(b2):
+    """In float32 the last one is 1."""
+    numbers = as_arrays(numbers_of(adam(b2=b2))), as_arrays(complements_of(adam(b2=b2)))
+
+    @jax.jit
+    def first_updates(numbers, complements):
+        optimizer = make_optimizer(with_numbers(adam(), numbers), lambda step: 1.0, complements)
+        return optimizer.update(GRADS, optimizer.init(PARAMS), PARAMS)[0]
+
+    jax.tree.map(lambda u: np.testing.assert_allclose(np.abs(u), 0.1, rtol=1e-5), first_updates(*numbers))
+
+
 def test_lion_steps_by_the_sign():
     config = Lion(name="lion", **{**COMMON, "weight_decay": 0.5}, b1=0.9, b2=0.99)
     (params,) = steps(config, [GRADS])
@@ -121,6 +137,29 @@ def test_muon_orthogonalises_matrices_and_kernels_and_leaves_biases_to_adam():
         plain = np.linalg.svd(np.asarray(grads[name]).reshape(matrix.shape), compute_uv=False)
         assert plain.max() / plain.min() > singular.max() / singular.min()
     np.testing.assert_allclose(np.abs(updates["bias"]), 0.01, rtol=1e-3)  # Adam's first step is its learning rate
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_biases_of_muon_are_those_of_adamw(nesterov):
+    """Which neither looks ahead nor decays them, unless a group says so."""
+    groups = (ParameterGroup("*_norm.bias", weight_decay=0.5),)
+    config = Muon(
+        name="muon",
+        **{**COMMON, "weight_decay": 0.2, "parameter_groups": groups},
+        momentum=0.95,
+        nesterov=nesterov,
+        newton_schulz_steps=1,
+        adam_learning_rate=0.1,
+    )
+    seen, grads = network_steps(config, 3)
+    for layer, decay in (("conv_1_norm", 0.5), ("whitening", 0.0)):
+        expected, first, second = seen[0][layer]["bias"], 0.0, 0.0
+        for t, grad in enumerate(grads, 1):
+            g = grad[layer]["bias"]
+            first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g**2
+            update = (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+            expected = expected - 0.1 * (update + decay * expected)
+        np.testing.assert_allclose(seen[-1][layer]["bias"], expected, rtol=1e-5, atol=1e-6)
 
 
 SCHEDULES = {
@@ -161,12 +200,13 @@ def network_steps(config, num_steps, relative=lambda step: 1.0):
     draw = lambda shape: jnp.asarray(random.normal(size=shape), jnp.float32)  # noqa: E731
     is_shape = lambda value: isinstance(value, tuple)  # noqa: E731
     params = jax.tree.map(draw, NETWORK, is_leaf=is_shape)
-    optimizer = make_optimizer(config, relative, lambda duration: int(duration.value))
+    optimizer = make_optimizer(config, relative)
     state, seen, grads = jax.jit(optimizer.init)(params), [params], []
-    update = jax.jit(optimizer.update)
-    for _ in range(num_steps):
+    frozen_from = first_frozen_steps(config.parameter_groups, params, lambda duration: int(duration.value))
+    update = jax.jit(partial(update_unfrozen, optimizer, frozen_from))
+    for step in range(num_steps):
         grads.append(jax.tree.map(draw, NETWORK, is_leaf=is_shape))
-        updates, state = update(grads[-1], state, params)
+        updates, state = update(step, grads[-1], state, params)
         params = optax.apply_updates(params, updates)
         seen.append(params)
     to_numpy = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float64), tree)  # noqa: E731
