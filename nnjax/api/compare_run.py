@@ -13,6 +13,7 @@ from typing import Any
 from nnjax.api.comparison_rows import (
     MOST_LINES,
     AllCurves,
+    about_missing_curves,
     as_json,
     page_curves,
     read_all_curves,
@@ -122,15 +123,8 @@ def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _about_curves(comparison: Comparison, curves: AllCurves) -> list[str]:
     """A line on each reason why curves are missing in the page."""
-    groups, lines = comparison.grouping.groups, []
-    letters = [
-        group.letter
-        for group in groups
-        if not any(each.splits for each in curves[group.letter]) and any(record.trials for record in group.records)
-    ]
-    if letters:
-        reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
-        lines.append(f"{', '.join(letters)}: without learning curves; {reason}")
+    groups = comparison.grouping.groups
+    lines = about_missing_curves(groups, curves)
     if (runs := sum(len(group.records) for group in groups)) > MOST_LINES:
         lines.append(f"the page has the learning curves of the first {MOST_LINES} of {runs} runs")
     problems = [problem for group in groups for each in curves[group.letter] for problem in each.problems]

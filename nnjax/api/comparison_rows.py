@@ -26,11 +26,30 @@ AllCurves = Mapping[str, Sequence[Curves]]
 
 
 def read_all_curves(comparison: Comparison) -> AllCurves:
-    """Reads the curves of all runs, but those of trials in several groups: such a run keeps only the means over all of them."""
-    return {
-        group.letter: [read_curves(record) if _holds_all(group, record) else Curves({}) for record in group.records]
-        for group in comparison.grouping.groups
-    }
+    """Reads the curves of all runs, by `own_curves`."""
+    return {group.letter: [own_curves(group, record) for record in group.records] for group in comparison.grouping.groups}
+
+
+def own_curves(group: Group, record: RunRecord) -> Curves:
+    """Reads the curves of a run; none if its trials are in several groups, since it keeps only the means over all of them."""
+    return read_curves(record) if _holds_all(group, record) else Curves({})
+
+
+def about_missing_curves(groups: Sequence[Group], all_curves: AllCurves) -> list[str]:
+    """A line that names the groups without curves because their runs have trials in several groups; else nothing.
+
+    Args:
+        groups: those that are shown.
+        all_curves: of these.
+    """
+    letters = [
+        group.letter
+        for group in groups
+        if not any(each.splits for each in all_curves[group.letter])
+        and not all(_holds_all(group, record) for record in group.records)
+    ]
+    reason = "their runs have trials in several groups, and keep the mean curves of all trials only"
+    return [f"{', '.join(letters)}: without learning curves; {reason}"] if letters else []
 
 
 def rows_of_groups(comparison: Comparison) -> list[dict[str, Any]]:

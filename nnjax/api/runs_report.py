@@ -9,7 +9,9 @@ Runs that differ in their seed alone are one group, as for `experiments.compare`
 import math
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+from nnjax.api.comparison_rows import about_missing_curves, own_curves
 from nnjax.api.comparison_sheets import difference_interval, difference_text, p_text
 from nnjax.comparing.comparison import Comparison, Pair, compare, estimate
 from nnjax.comparing.differences import MISSING, setting_text
@@ -18,7 +20,6 @@ from nnjax.comparing.metrics_compared import metrics_of
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord, settings_of
-from nnjax.records.run_curves import read_curves
 from nnjax.reporting.figures.inline_chart import MOST_LINES, Chart, Line, thinned
 from nnjax.reporting.page_blocks import Bars, Block, Code, Facts, Headline, Page, Section, Table, Words
 from nnjax.reporting.result_sections import drawing
@@ -192,12 +193,12 @@ def _curves(comparison: Comparison) -> list[Section]:
     charts: list[Block] = []
     groups = [comparison.group(letter) for letter in comparison.order]
     shown = groups[:MOST_LINES]
-    curves = {group.letter: read_curves(group.records[0]).splits for group in shown}
+    curves = {group.letter: [own_curves(group, group.records[0])] for group in shown}
     for name in ("loss", "accuracy"):
         for split in ("validation", "train"):
             lines = []
             for group in shown:
-                columns = curves[group.letter].get(split, {})
+                columns = curves[group.letter][0].splits.get(split, {})
                 if name in columns and "epoch" in columns:
                     values = [None if math.isnan(value) else value for value in columns[name]]
                     lines.append(Line(shorten(_name(group), 40), columns["epoch"], values))
@@ -205,18 +206,22 @@ def _curves(comparison: Comparison) -> list[Section]:
                 chart = Chart(f"{split} {name}", "epoch", lines, percent=name == "accuracy")
                 charts.append(drawing(chart, f"{split}-{name}"))
     notes = []
-    if len(groups) > len(shown):
+    if charts and len(groups) > len(shown):
         notes.append(f"The {'best' if comparison.ranked else 'first'} {len(shown)} of {len(groups)} settings.")
-    if any(len(group.records) > 1 for group in shown):
+    if charts and any(len(group.records) > 1 for group in shown):
         notes.append("A line is the setting's first run.")
-    if notes and charts:
+    notes += [f"{line}." for line in about_missing_curves(shown, curves)]
+    if notes:
         charts.append(Words(" ".join(notes), "note"))
     return [Section("Learning curves", charts, wide=True)] if charts else []
 
 
 def _runs(records: Sequence[RunRecord], grouping: Grouping) -> Section:
-    """Every run with its status."""
-    letters = {record.folder: group.letter for group in grouping.groups for record in group.records}
+    """Every run with its status, and the letters of the groups that its trials are in."""
+    letters: dict[Path, list[str]] = {}
+    for group in grouping.groups:
+        for record in group.records:
+            letters.setdefault(record.folder, []).append(group.letter)
     shown = thinned(list(records), _MOST_ROWS)
     rows = []
     for record in shown:
@@ -228,7 +233,7 @@ def _runs(records: Sequence[RunRecord], grouping: Grouping) -> Section:
         line = str(error).partition("\n")[0] if error else ""
         spent = "" if record.seconds is None else seconds_text(record.seconds)
         status = record.status.replace("_", " ")
-        rows.append((record.name, letters.get(record.folder, ""), seeds, status, numbers, shorten(line, 160), spent))
+        rows.append((record.name, ", ".join(letters.get(record.folder, ())), seeds, status, numbers, shorten(line, 160), spent))
     heads = ("Run", "", "Seeds", "Status", "Test", "Reason", "Time")
     filled = [column for column in range(len(heads)) if any(row[column] for row in rows)]
     kept_heads, *kept_rows = [[row[column] for column in filled] for row in (heads, *rows)]
@@ -241,7 +246,12 @@ def _shared(records: Sequence[RunRecord], grouping: Grouping) -> list[Section]:
     """What all runs have in common: settings, data, versions."""
     settings = [settings_of(record) for record in records if record.config]
     first = settings[0] if settings else {}
-    common = [(key, setting_text(value)) for key, value in first.items() if all(each.get(key) == value for each in settings)]
+    own = grouping.groups[0].settings if grouping.groups else {}  # with the rate that was trained with, of those of a run
+    common = [
+        (key, setting_text(own.get(key, value)))
+        for key, value in first.items()
+        if key not in grouping.differing and all(each.get(key) == value for each in settings)
+    ]
     hashes = dict.fromkeys(str(record.data_hash) for record in records if record.data_hash)
     facts = [("Data", ", ".join(hashes)), ("Code", "; ".join(dict.fromkeys(group.code for group in grouping.groups)))]
     blocks: list[Block] = [Facts([(name, value) for name, value in facts if value])] if any(value for _, value in facts) else []

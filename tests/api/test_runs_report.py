@@ -95,6 +95,40 @@ def test_the_curves_are_those_of_the_best_settings(tmp_path):
     assert curves.blocks[-1].text == "The best 12 of 14 settings."
 
 
+def several_rates(folder, rates=(0.00001, 0.01)):
+    """A run of two seeds with each of some learning rates, and its curves, which are means over all."""
+    with MetricWriter(folder) as writer:
+        for step in (1, 2):
+            writer.write(step=step, epoch=step / 2, split="validation", metrics={"accuracy": 0.2 * step}, seconds=1.0)
+    plain = record(0)
+    trials = [
+        {"trial": 2 * n + seed, "seed": seed, "learning_rate": rate, "diverged": None, "test_accuracy": n / 2 + seed / 9}
+        for n, rate in enumerate(rates)
+        for seed in (0, 1)
+    ]
+    config = plain.config | {"optimizer": {"learning_rate": 0.001}, "training": {"vary": {"learning_rate": list(rates)}}}
+    return replace(plain, folder=folder, name="many", config=config, summary=plain.summary | {"trials": trials})
+
+
+def test_learning_rates_of_one_run_have_no_line_and_the_page_says_why(tmp_path):
+    page = runs_page("Comparison", [several_rates(tmp_path)], refuse=True)
+    (note,) = next(section.blocks for section in page.sections if section.title == "Learning curves")
+    assert note.text.startswith("B, A: without learning curves; their runs have trials in several groups")
+    (runs,) = tables(page)["All runs"]
+    assert list(runs.rows[0][:2]) == ["many", "A, B"]
+    (shared,) = tables(page)["The same in all"]
+    assert "optimizer.learning_rate" not in [key for key, _ in shared.rows]
+
+
+def test_a_rate_that_all_runs_were_trained_with_is_shared_and_has_its_line(tmp_path):
+    page = runs_page("Comparison", [several_rates(tmp_path, rates=(0.3,))], refuse=True)
+    chart, *notes = next(section.blocks for section in page.sections if section.title == "Learning curves")
+    assert len(chart.numbers.heads) == 2
+    assert notes == []
+    (shared,) = tables(page)["The same in all"]
+    assert ("optimizer.learning_rate", "0.3") in shared.rows
+
+
 @pytest.mark.slow
 def test_a_thousand_jobs_stay_below_a_megabyte(tmp_path):
     records = [record(n, 0.5 + 0.0004 * n, hidden=n + 1) for n in range(1000)]
