@@ -21,6 +21,7 @@ from nnjax.api.comparison_rows import (
     rows_of_pairs,
 )
 from nnjax.api.comparison_sheets import MOST_ROWS, sheets_of
+from nnjax.api.replaced_jobs import without_replaced
 from nnjax.comparing.comparison import Comparison, compare
 from nnjax.comparing.groups import group_runs
 from nnjax.comparing.network_pairs import some_of
@@ -47,9 +48,9 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
         ConfigError: if a word names no run, no run has ended with a result, or the runs were tested on different data.
         StorageError: if a file cannot be written.
     """
-    records = _read(config.runs, console)
+    records, replaced = without_replaced(_read(config.runs, console), config.runs)
     with console.rich.status("comparing …") if console.live else nullcontext():
-        comparison = compare(group_runs(records), config.metric, config.against, rank=config.rank)
+        comparison = compare(group_runs(records, replaced), config.metric, config.against, rank=config.rank)
         curves = read_all_curves(comparison)
     sheets = sheets_of(comparison, curves)
     values = as_json(comparison)

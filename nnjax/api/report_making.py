@@ -9,18 +9,19 @@ from typing import Any
 
 from nnjax.api.jax_session import jax_session
 from nnjax.api.opened_run import open_run, read_run
+from nnjax.api.replaced_jobs import replaced_runs, without_replaced
 from nnjax.api.run_report import PAGE, add_test_parts, write_run_report
 from nnjax.api.runs_report import runs_page
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli.sweep_file import read_sweep
-from nnjax.cli.sweep_results import collect
+from nnjax.cli.sweep_results import OUTCOME_FILE, collect
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.invocation import verb_command
 from nnjax.config.paths import shown_path
 from nnjax.config.report_options import ReportConfig
 from nnjax.config.shell import shell_text, shell_word
 from nnjax.config.stored_files import one_line
-from nnjax.records.find import find_records, named_folders
+from nnjax.records.find import by_number, find_records, named_folders
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.report_page import write_page
 from nnjax.reporting.report_parts import read_parts
@@ -46,11 +47,12 @@ def make_report(config: ReportConfig, run_dir: Path, console: RunConsole) -> Map
         _of_run(config, Path(config.run), run_dir, console)
     else:
         words, key = ([config.sweep], "sweep") if config.sweep is not None else (list(config.compare), "compare")
-        records = find_records(words, key)
+        records, left_out = without_replaced(find_records(words, key), words)
         title = f"Sweep {Path(config.sweep).name}" if config.sweep is not None else "Comparison"
         unbegun = _unbegun(config.sweep, {record.folder for record in records}) if config.sweep is not None else []
         command = "" if config.sweep is None else _command(Path(config.sweep))
-        write_page(path, runs_page(title, records, refuse=config.sweep is None, unbegun=unbegun, command=command))
+        refuse = config.sweep is None
+        write_page(path, runs_page(title, records, refuse=refuse, left_out=left_out, unbegun=unbegun, command=command))
     size = path.stat().st_size
     console.print(f"Written to {shell_text(path)}, {size / 1000:,.0f} kB")
     return {"page": str(path), "bytes": size}
@@ -69,11 +71,12 @@ def _command(sweep: Path) -> str:
 
 def _unbegun(sweep: str, begun: Set[Path]) -> list[str]:
     """A line for each job of a sweep that ended before it had a run's folder, such as by a config error."""
-    results = [result for folder in named_folders(sweep, "sweep") for result in collect(folder, None)]
+    outcomes = [path for folder in named_folders(sweep, "sweep") for path in folder.rglob(OUTCOME_FILE)]
+    jobs = {path.parents[1] for path in outcomes} - begun
+    results = [result for job in sorted(jobs - replaced_runs([*jobs]), key=by_number) for result in collect(job, None, ["."])]
     return [
         f"Job {each.number} ({' '.join(each.overrides)}): {each.status}{f': {each.error}' if each.error else ''}"
         for each in results
-        if each.run_dir is None or each.run_dir.resolve() not in begun
     ]
 
 

@@ -38,7 +38,13 @@ _VERDICTS = {
 
 
 def runs_page(
-    title: str, records: Sequence[RunRecord], *, refuse: bool, unbegun: Sequence[str] = (), command: str = ""
+    title: str,
+    records: Sequence[RunRecord],
+    *,
+    refuse: bool,
+    left_out: Sequence[str] = (),
+    unbegun: Sequence[str] = (),
+    command: str = "",
 ) -> Page:
     """Makes the page of several runs.
 
@@ -47,13 +53,14 @@ def runs_page(
         records: of at least one run.
         refuse: whether runs that cannot be ranked, such as those tested on different data, are an error; else the page shows
             them side by side and gives the reason.
+        left_out: lines on runs that are not shown.
         unbegun: a line for each job of a sweep that left no run.
         command: that runs the sweep again; empty for none.
 
     Raises:
         ConfigError: if no run has a result, or, with `refuse`, they cannot be ranked.
     """
-    grouping = group_runs(records)
+    grouping = group_runs(records, left_out)
     comparison, reason = _compared(grouping, refuse)
     statuses = Counter(record.status for record in records)
     notes = [*unbegun, *grouping.left_out, *(comparison.notes if comparison else ()), *([reason] if reason else [])]

@@ -90,7 +90,7 @@ class Grouping:
 
     Attributes:
         groups: in the order of their first runs.
-        left_out: a line for each run that has no result.
+        left_out: a line for each run that has no result, after those on runs that were left out before.
         differing: the settings that are not the same in all groups.
         unrecorded: settings that some runs did not record, since their version lacked them, and that count as equal: the others
             agree in them.
@@ -102,7 +102,7 @@ class Grouping:
     unrecorded: tuple[str, ...] = ()
 
 
-def group_runs(records: Sequence[RunRecord]) -> Grouping:
+def group_runs(records: Sequence[RunRecord], left_out: Sequence[str] = ()) -> Grouping:
     """Groups runs by their settings.
 
     A seed that was trained twice with the same settings makes two groups, by the version of the code, or else by the order of
@@ -111,9 +111,10 @@ def group_runs(records: Sequence[RunRecord]) -> Grouping:
 
     Args:
         records: in the order in which they were named.
+        left_out: lines on runs that were left out before.
     """
     networks: list[tuple[dict[str, Any], TrainedNetwork]] = []
-    left_out = []
+    left_out = list(left_out)
     for record in records:
         if record.status not in (*_TESTED, "diverged"):
             left_out.append(f"{shown_path(record.folder)}: {record.status}; left out{_problem(record)}")

@@ -14,6 +14,7 @@ from made_runs import CONFIG, write_run
 from experiments import compare as verb
 from nnjax.api import compare_run
 from nnjax.api.comparison_sheets import difference_text, p_text
+from nnjax.cli.sweep_file import StoredJob, SweepFile, write_sweep
 from nnjax.config.schema import Vary
 
 NOISE = (0.0, 0.011, -0.008, 0.004)
@@ -168,6 +169,18 @@ def test_curves_that_are_damaged_or_too_many_are_said(runs, call, tmp_path, monk
     page = (tmp_path / "out" / "comparison.html").read_text()
     assert "the page has the learning curves of the first 5 of 8 runs" in page
     assert re.search(r"learning curves: \S+metrics.jsonl: line \d+ is damaged", page)
+
+
+def test_jobs_that_a_resume_trained_anew_replace_the_old_ones(call, tmp_path):
+    for name in ("0_s", "0_s_2", "1_s"):
+        write_run(tmp_path / "sweep" / name, config=config(int(name[0]), 32))
+    jobs = tuple(StoredJob((), name) for name in ("0_s_2", "1_s"))
+    write_sweep(SweepFile("train", ("seed=0,1",), (), False, jobs), tmp_path / "sweep")
+    code, said, complained = call(str(tmp_path / "sweep"))
+    assert code == 0
+    (row,) = rows(tmp_path / "out" / "comparison.csv")
+    assert row["seeds"] == "0 1"
+    assert "1 run left out, since a resume of the sweep trained the same jobs anew" in " ".join((said + complained).split())
 
 
 def test_numbers_for_readers():
