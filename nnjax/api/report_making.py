@@ -3,7 +3,7 @@
 make_report(ReportConfig(run="outputs/train/…", sweep=None, compare=(), measure="auto"), run_dir, console)
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def make_report(config: ReportConfig, run_dir: Path, console: RunConsole) -> Map
         records, left_out = without_replaced(find_records(words, key), words)
         title = f"Sweep {Path(config.sweep).name}" if config.sweep is not None else "Comparison"
         unbegun = _unbegun(config.sweep, {record.folder for record in records}) if config.sweep is not None else []
-        command = "" if config.sweep is None else _command(Path(config.sweep))
+        command = "" if config.sweep is None else _command(named_folders(config.sweep, key))
         refuse = config.sweep is None
         write_page(path, runs_page(title, records, refuse=refuse, left_out=left_out, unbegun=unbegun, command=command))
     size = path.stat().st_size
@@ -58,13 +58,19 @@ def make_report(config: ReportConfig, run_dir: Path, console: RunConsole) -> Map
     return {"page": str(path), "bytes": size}
 
 
-def _command(sweep: Path) -> str:
-    """The command line that a sweep was started with, without its folder and launcher; empty where no record of it is left."""
+def _command(folders: Sequence[Path]) -> str:
+    """The command line that a sweep was started with, without its folder and launcher; empty where no record of it is left.
+
+    Args:
+        folders: that were named; several are no single sweep.
+    """
     try:
-        stored = read_sweep(sweep)
-    except ConfigError:
+        (folder,) = folders
+        stored = read_sweep(folder)
+    except (ValueError, ConfigError):
         return ""
     flags = ["--keep-going"] if stored.keep_going else []
+    flags += ["--config-dir", shell_word(stored.config_dir)] if stored.config_dir else []
     flags += [word for plugin in stored.plugins for word in ("--plugin", shell_word(plugin))]
     return " ".join([verb_command(stored.verb), "-m", *map(shell_word, stored.task), *flags])
 

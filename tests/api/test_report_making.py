@@ -1,12 +1,17 @@
 """The page of a sweep, from the folders of its jobs."""
 
+import shutil
+from dataclasses import replace
+from html import unescape
+
 import pytest
 from made_runs import write_run
 
 from nnjax.api.report_making import make_report
-from nnjax.cli.sweep_file import StoredJob, SweepFile, write_sweep
+from nnjax.cli.sweep_file import StoredJob, SweepFile, read_sweep, write_sweep
 from nnjax.cli.sweep_results import JobResult, write_outcome
 from nnjax.config.report_options import ReportConfig
+from nnjax.records import find
 from nnjax.reporting.console import RunConsole
 
 
@@ -50,3 +55,19 @@ def test_a_sweep_whose_jobs_are_all_still_to_be_trained_anew_has_a_page(sweep, p
     text = page(sweep)
     assert "3 runs left out" in text
     assert "Job 2 (seed=two): config error" in text
+
+
+def test_the_command_of_a_sweep_names_its_folder_of_configs_from_wherever_it_is_read(sweep, page, tmp_path, monkeypatch):
+    stored = replace(read_sweep(sweep), config_dir="/my configs", keep_going=False)
+    write_sweep(stored, sweep)
+    monkeypatch.setattr(find, "project_root", lambda: tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    command = "experiments.train -m model=fnn seed=0,1 --config-dir '/my configs'"
+    assert command in unescape(page("sweep"))
+
+
+def test_several_folders_have_no_command(sweep, page):
+    assert "Train it again" in page(f"{sweep.parent}/swee[p]")
+    shutil.copytree(sweep, sweep.parent / "sweet")
+    assert "Train it again" not in page(f"{sweep.parent}/swee[pt]")
