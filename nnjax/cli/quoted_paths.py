@@ -7,8 +7,13 @@ import re
 
 from nnjax.cli.hydra_runner import quoted
 
-_PATHS = ("run", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows", "to", "token_file")
+_LISTS = ("run", "runs", "compare")
+_PATHS = (
+    *(*_LISTS, "sweep", "resume", "rerun", "data.directory", "data.file", "archives", "image", "rows", "to", "token_file"),
+    *("device.run", "report.tracking.folder"),
+)
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
+_ITEM = re.compile(r"""((?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,])+)(?:,|$)""")  # commas in quotes part nothing
 
 
 def quoted_path(text: str, *, sweep: bool) -> str:
@@ -17,8 +22,11 @@ def quoted_path(text: str, *, sweep: bool) -> str:
     In a sweep, commas separate several paths, and each path gets quotes of its own.
     """
     key, _, value = text.partition("=")
-    if key == "run" and re.fullmatch(r"\[.*\]", value):  # a list of runs
-        return f"run=[{','.join(quoted_path(f'run={path.strip()}', sweep=False)[4:] for path in value[1:-1].split(','))}]"
+    if key in _LISTS and re.fullmatch(r"\[.*\]", value):
+        if sweep and re.search(r"\],\s*\[", value):  # several lists
+            return text
+        items = (quoted_path(f"{key}={path.strip()}", sweep=False).partition("=")[2] for path in _ITEM.findall(value[1:-1]))
+        return f"{key}=[{','.join(items)}]"
     several = sweep and key in _PATHS and not re.search(r"(^|,)\s*(['\"]|\w+\(.*\)$)", value)
     paths = value.split(",") if several else [value]
     plain = all(re.fullmatch(r"[\w/.:@%+-]*|(['\"]).*\1", path, re.ASCII) or "${" in path for path in paths)
