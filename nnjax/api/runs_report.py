@@ -16,7 +16,7 @@ from nnjax.api.comparison_sheets import difference_interval, difference_text, p_
 from nnjax.comparing.comparison import Comparison, Pair, compare, estimate
 from nnjax.comparing.differences import MISSING, setting_text
 from nnjax.comparing.groups import Group, Grouping, group_runs
-from nnjax.comparing.metrics_compared import metrics_of
+from nnjax.comparing.metrics_compared import best_groups, metrics_of
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord, settings_of
@@ -106,15 +106,20 @@ def _compared(grouping: Grouping, refuse: bool) -> tuple[Comparison | None, str]
 def _headlines(records: Sequence[RunRecord], comparison: Comparison | None, statuses: Counter[str]) -> list[Headline]:
     found = []
     if comparison is not None and comparison.ranked:
-        best = comparison.group(comparison.order[0])
+        best, *tied = _best(comparison)
         value, below = _estimated(best, comparison.metric)
-        found.append(Headline(f"best {_words(comparison.metric)}", value, f"{best.letter}: {best.name}. {below}"))
+        letters = ", ".join(group.letter for group in (best, *tied))
+        found.append(Headline(f"best {_words(comparison.metric)}", value, letters if tied else f"{_name(best)}. {below}"))
     others = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in statuses.most_common())
     found.append(Headline("runs", str(len(records)), others))
     seconds = [record.seconds for record in records if record.seconds is not None]
     if seconds:
         found.append(Headline("time of all runs", seconds_text(math.fsum(seconds)), f"longest {seconds_text(max(seconds))}"))
     return found
+
+
+def _best(comparison: Comparison) -> tuple[Group, ...]:
+    return best_groups([group for group in comparison.grouping.groups if group.values(comparison.metric)], comparison.metric)
 
 
 def _results(comparison: Comparison) -> Section:
@@ -125,15 +130,15 @@ def _results(comparison: Comparison) -> Section:
     heads = ("", *keys.values(), "Runs", _words(metric), "95 % interval", *map(_words, others), "Time of a run", "Diverged")
     groups = [comparison.group(letter) for letter in comparison.order]
     rows = []
-    for place, group in enumerate(groups):
+    best = _best(comparison) if comparison.ranked else ()
+    for group in groups:
         found, over = estimate(group, metric)
         interval = "" if over == "none" else f"{metric_text(metric, found.low)} to {metric_text(metric, found.high)}"
         interval += " *" if over == "examples" else ""
-        best = " ★" if comparison.ranked and place == 0 and len(groups) > 1 else ""
         seconds = [record.seconds for record in group.records if record.seconds is not None]
         rows.append(
             (
-                f"{group.letter}{best}",
+                f"{group.letter} ★" if group in best and len(best) < len(groups) else group.letter,
                 *(setting_text(group.settings.get(key, MISSING)) for key in keys),
                 str(len(group.networks)),
                 _mean(metric, found.mean),

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from nnjax.comparing.differences import setting_text
 from nnjax.comparing.groups import Group
+from nnjax.comparing.intervals import mean_estimate
 from nnjax.comparing.network_pairs import some_of
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord
@@ -30,6 +31,23 @@ def metrics_of(groups: Sequence[Group]) -> tuple[str, ...]:
     found = dict.fromkeys(name for group in groups for network in group.networks for name in network.results)
     known = [name for name in _PREFERRED if name in found]
     return (*known, *(name for name in found if name not in known))
+
+
+def best_groups(groups: Sequence[Group], metric: str) -> tuple[Group, ...]:
+    """The groups with the best mean; several if their means are shown as the same number.
+
+    Args:
+        groups: at least one; each has the result.
+        metric: its name.
+    """
+    means = [mean_estimate(group.values(metric)).mean for group in groups]
+    best = _shown(max(means) if higher_is_better(metric) else min(means))
+    return tuple(group for group, mean in zip(groups, means, strict=True) if _shown(mean) == best)
+
+
+def _shown(value: float) -> str:
+    """A value with the digits that tables show; an accuracy's are those of its percentage."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
 def choose_metric(groups: Sequence[Group], metric: str) -> str:

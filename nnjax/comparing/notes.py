@@ -6,8 +6,7 @@ notes_on(grouping, "test_accuracy", ranked=True)    # ("A, B, C: the best of 3 b
 from collections.abc import Mapping, Sequence
 
 from nnjax.comparing.groups import Group, Grouping
-from nnjax.comparing.intervals import mean_estimate
-from nnjax.comparing.metrics_compared import check_rankable, higher_is_better, is_of_test
+from nnjax.comparing.metrics_compared import best_groups, check_rankable, is_of_test
 from nnjax.comparing.network_pairs import some_of
 from nnjax.config.errors import ConfigError
 from nnjax.records.record import RunRecord
@@ -81,9 +80,12 @@ def _by_validation(groups: Sequence[Group], metric: str) -> str:
     """What the validation split would have chosen, by a result that can be ranked."""
     for name in (metric.replace("test_", "validation_"), "validation_loss"):
         if name.startswith("validation_") and all(group.values(name) for group in groups) and _is_rankable(groups, name):
-            means = {group.letter: mean_estimate(group.values(name)).mean for group in groups}
-            best = (max if higher_is_better(name) else min)(means, key=means.__getitem__)
-            return f"{name} chooses {best}, and the test result of {best} is the fair one (metric={name} ranks by it)"
+            *others, last = (group.letter for group in best_groups(groups, name))
+            ranks = f"(metric={name} ranks by it)"
+            if not others:
+                return f"{name} chooses {last}, and the test result of {last} is the fair one {ranks}"
+            tied = f"{', '.join(others)} and {last}" if len(others) < 8 else f"{len(others) + 1} groups"
+            return f"{name} cannot choose between {tied}; more validation examples or seeds may {ranks}"
     return "choose by a validation split, and test what it chose"
 
 

@@ -49,6 +49,14 @@ def test_seeds_are_one_row_and_the_best_setting_is_first():
     assert page.status == ("6 of 6 completed", True)
 
 
+def test_settings_that_tie_share_the_star_unless_all_do():
+    page = runs_page("Sweep", [record(0, 0.8, hidden=4), record(1, hidden=8), record(2, hidden=16)], refuse=False)
+    assert [row[0] for row in tables(page)["Results"][0].rows] == ["B ★", "C ★", "A"]
+    assert (page.headlines[0].value, page.headlines[0].below) == ("90.00%", "B, C")
+    page = runs_page("Sweep", [record(1, hidden=8), record(2, hidden=16)], refuse=False)
+    assert [row[0] for row in tables(page)["Results"][0].rows] == ["A", "B"]
+
+
 def test_a_run_that_diverged_and_a_job_that_was_none_are_named():
     records = [record(0), record(1, seed=1), record(2, hidden=32, status="diverged")]
     page = runs_page("Sweep", records, refuse=False, unbegun=["Job 3 (seed=two): config error"])

@@ -249,6 +249,23 @@ def test_the_validation_split_chooses_the_smallest_loss(tmp_path):
     assert "validation_loss chooses A" in note
 
 
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.8, 0.9, 0.9), "validation_accuracy cannot choose between B and C; more"),
+        ((0.9, 0.90004, 0.89996), "validation_accuracy cannot choose between A, B and C; more"),  # shown as equal
+        ((0.9,) * 9, "validation_accuracy cannot choose between 9 groups; more"),
+        ((0.9, 0.9001, 0.9), "validation_accuracy chooses B, and the test result of B"),
+    ],
+)
+def test_a_tie_on_the_validation_split_chooses_nothing(tmp_path, shares, said):
+    records = [
+        made(tmp_path, f"{n}", settings={"model.hidden": [n]}, validation={"accuracy": share}) for n, share in enumerate(shares)
+    ]
+    (note,) = [note for note in compared(records, "test_accuracy").notes if "looked at" in note]
+    assert said in note
+
+
 def test_a_validation_loss_that_cannot_be_ranked_chooses_nothing(tmp_path):
     smoothing = [
         made(tmp_path, f"{n}", settings={"loss.label_smoothing": n / 10}, validation={"loss": 0.1 * n}) for n in range(3)
