@@ -171,7 +171,7 @@ def _tests(comparison: Comparison) -> list[Section]:
     metric = comparison.metric
     heads = ("Pair", "Verdict on the first", "Difference", "95 % interval", "p, corrected", "Seeds needed in each")
     rows = [_test_row(pair, comparison, metric) for pair in pairs[:_MOST_ROWS]]
-    words = "Paired by seed where the seeds match, else Welch's t test; p by Holm's correction over all pairs."
+    words = "Paired by seed where both have the same seeds, else Welch's t test; p by Holm's correction over all pairs."
     words += f" The first {len(rows)} of {len(pairs)} pairs." if len(rows) < len(pairs) else ""
     table = Table(heads, rows, f"{len(rows)} pairs" if len(rows) > 1 else "", text_columns=2, folded=len(rows) > 20)
     return [Section("Larger than the noise?", [table, Words(words, "note")], wide=True)]

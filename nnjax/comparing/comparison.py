@@ -4,8 +4,8 @@
     comparison.pairs[0].verdict                 # "better": the first group, beyond the noise of its seeds
     comparison.pairs[0].needed                  # None; else the seeds that would show a difference of this size
 
-Seeds answer whether settings differ: paired t where the seeds match, else Welch's, corrected by Holm over all pairs. McNemar's
-test on the same test examples answers whether two trained networks differ, whatever other seeds would give.
+Seeds answer whether settings differ: paired t where both have the same seeds, else Welch's, corrected by Holm over all pairs.
+McNemar's test on the same test examples answers whether two trained networks differ, whatever other seeds would give.
 """
 
 import math
@@ -21,7 +21,7 @@ from nnjax.comparing.intervals import Estimate, mean_estimate, share_estimate
 from nnjax.comparing.mean_tests import MeanTest, paired_test, unpaired_test
 from nnjax.comparing.metrics_compared import check_rankable, choose_metric, higher_is_better
 from nnjax.comparing.network_pairs import NetworkPair, compare_networks
-from nnjax.comparing.notes import notes_on
+from nnjax.comparing.notes import notes_on, on_seeds
 from nnjax.comparing.power import seeds_needed
 from nnjax.config.errors import ConfigError
 
@@ -125,7 +125,8 @@ def compare(grouping: Grouping, metric: str = "auto", against: str = "auto", *, 
     networks, problems = compare_networks(chosen_pairs)
     shown = len(chosen_pairs) < math.comb(len(groups), 2) and against == "auto"
     limited = (f"each group is compared with {letters[0]} alone; against=all compares every pair",) if shown else ()
-    notes = (*doubts, *limited, *notes_on(grouping, chosen, ranked=True), *problems)
+    seeds = on_seeds(chosen_pairs, chosen)
+    notes = (*doubts, *limited, *notes_on(grouping, chosen, ranked=True), *seeds, *problems)
     return Comparison(grouping, chosen, higher, True, pairs, networks, order, notes)
 
 
@@ -145,10 +146,13 @@ def estimate(group: Group, metric: str) -> tuple[Estimate, Literal["seeds", "exa
 
 
 def matching_seeds(first: Group, second: Group, metric: str) -> tuple[int, ...]:
-    """The seeds by which two groups are paired: the smaller group's, if the larger one has them all; else none."""
+    """The seeds by which two groups are paired: those of all results, if both groups have the same ones; else none.
+
+    A pairing that left out a result would test another difference than that of the means, and could contradict their order.
+    """
     one, other = first.by_seed(metric), second.by_seed(metric)
     common = tuple(seed for seed in one if seed in other)
-    is_whole = len(common) == min(len(first.values(metric)), len(second.values(metric)))
+    is_whole = len(common) == len(first.values(metric)) == len(second.values(metric))
     return common if is_whole else ()
 
 

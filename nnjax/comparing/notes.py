@@ -47,6 +47,21 @@ def notes_on(grouping: Grouping, metric: str, *, ranked: bool) -> tuple[str, ...
     return tuple(lines)
 
 
+def on_seeds(pairs: Sequence[tuple[Group, Group]], metric: str) -> tuple[str, ...]:
+    """A line on the groups that share some seeds but not all, so that they are not compared seed by seed; else nothing."""
+    unmatched = []
+    for groups in pairs:
+        one, other = (group.by_seed(metric) for group in groups)
+        if one.keys() & other.keys() and one.keys() != other.keys():
+            alone = [
+                f"only {group.letter} has seed{'s'[: len(seeds) != 1]} {some_of(list(map(str, sorted(seeds))), 10)}"
+                for group, seeds in zip(groups, (one.keys() - other.keys(), other.keys() - one.keys()), strict=True)
+                if seeds
+            ]
+            unmatched.append(f"{groups[0].letter} and {groups[1].letter} ({'; '.join(alone)})")
+    return (f"not paired by seed, for which both need the same seeds: {some_of(unmatched, 3)}",) if unmatched else ()
+
+
 def _machine(record: RunRecord) -> str:
     """What a run was computed on, such as "2 × cpu, AMD EPYC"; empty if it did not record that."""
     number, platform, host = (record.summary.get(name) for name in ("num_devices", "platform", "host"))

@@ -87,7 +87,7 @@ def test_other_seeds_are_compared_by_welchs_test(tmp_path):
     (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=(3, 4, 5))).pairs
     assert not pair.test.paired  # a pairing would leave out a result
     (pair,) = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=(3, 4))).pairs
-    assert (pair.test.paired, pair.test.n) == (True, (2, 2))
+    assert (pair.test.paired, pair.test.n) == (False, (5, 2))  # here, too
 
 
 def test_results_are_paired_by_seed_whatever_the_order_of_the_runs(tmp_path):
@@ -98,8 +98,36 @@ def test_results_are_paired_by_seed_whatever_the_order_of_the_runs(tmp_path):
     assert (pair.test.paired, pair.test.std) == (True, 0)
     third = setting(tmp_path, 32, 0.9, seeds=(6, 5, *seeds))
     (pair,) = compared(first + third).pairs
-    assert (pair.test.paired, pair.test.n, pair.test.std) == (True, (5, 5), 0)
-    assert pair.test.difference == pytest.approx(-0.1)
+    assert (pair.test.paired, pair.test.n) == (False, (5, 7))
+
+
+def test_the_difference_is_that_of_the_means_and_seeds_without_a_partner_are_named(tmp_path):
+    luck = [made(tmp_path, f"more{n}", seed=n, accuracy=0.95, settings={"model.hidden": [16]}) for n in (5, 6, 7)]
+    records = setting(tmp_path, 8, 0.85) + setting(tmp_path, 16, 0.84, noise=SPREAD[::-1]) + luck
+    found = compared(records)
+    means = [estimate(group, "test_accuracy")[0].mean for group in found.grouping.groups]
+    assert found.order == ("B", "A")
+    assert found.pairs[0].test.difference == pytest.approx(means[0] - means[1])
+    assert found.pairs[0].test.difference < 0
+    (note,) = [note for note in found.notes if "paired" in note]
+    assert note.endswith("both need the same seeds: A and B (only B has seeds 5, 6, 7)")
+    (note,) = [note for note in compared(records[1:]).notes if "paired" in note]
+    assert note.endswith("A and B (only B has seeds 0, 5, 6, 7)")
+    (note,) = [note for note in compared([*records[:6], *luck]).notes if "paired" in note]
+    assert note.endswith("A and B (only A has seeds 1, 2, 3, 4; only B has seeds 5, 6, 7)")
+
+
+@pytest.mark.parametrize("seeds", [range(5), range(5, 9)])
+def test_groups_with_the_same_seeds_or_without_a_common_one_need_no_such_note(tmp_path, seeds):
+    notes = compared(setting(tmp_path, 8, 0.8) + setting(tmp_path, 16, 0.9, seeds=seeds)).notes
+    assert not any("paired" in note for note in notes)
+
+
+def test_a_seed_that_diverged_has_no_partner(tmp_path):
+    lost = made(tmp_path, "lost", seed=4, status="diverged", settings={"model.hidden": [16]})
+    found = compared([*setting(tmp_path, 8, 0.8), *setting(tmp_path, 16, 0.9, seeds=range(4)), lost])
+    assert (found.pairs[0].test.paired, found.pairs[0].test.n) == (False, (5, 4))
+    assert any("A and B (only A has seed 4)" in note for note in found.notes)
 
 
 def test_one_seed_says_nothing_about_the_noise(tmp_path):
