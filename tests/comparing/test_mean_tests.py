@@ -1,5 +1,6 @@
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -52,6 +53,33 @@ def test_the_permutation_of_all_values_counts_every_division():
     distances = [abs(sum_ / 4 - (total - sum_) / 4) for sum_ in sums]
     share = np.mean(np.array(distances) >= abs(np.mean(one) - np.mean(other)) - 1e-12)
     assert unpaired_test(one, other).permutation_p == pytest.approx(share)
+
+
+def two_sided(differences, observed):
+    """The share of exact differences at least as far out as the observed one, by the doubled smaller tail."""
+    tails = (sum(each <= observed for each in differences), sum(each >= observed for each in differences))
+    return min(1, 2 * Fraction(min(tails), len(differences)))
+
+
+@pytest.mark.parametrize("examples", [360, 1000, 10_000])
+def test_differences_that_rounding_alone_tells_apart_are_ties(examples):
+    """Accuracies are counts over the number of examples, so that many exchanges give the observed difference exactly."""
+    generator = np.random.default_rng(examples)
+    for _ in range(8):
+        one, other = (generator.integers(0.96 * examples, 0.97 * examples, 6).tolist() for _ in range(2))
+        shares = [count / examples for count in one], [count / examples for count in other]
+        signs = itertools.product((1, -1), repeat=6)
+        differences = [a - b for a, b in zip(one, other, strict=True)]
+        sums = [sum(sign * each for sign, each in zip(some, differences, strict=True)) for some in signs]
+        assert paired_test(*shares).permutation_p == pytest.approx(float(two_sided(sums, sum(differences))))
+        sums = [2 * sum(chosen) - sum(one + other) for chosen in itertools.combinations(one + other, 6)]
+        assert unpaired_test(*shares).permutation_p == pytest.approx(float(two_sided(sums, sum(differences))))
+
+
+def test_the_permutation_counts_ties_of_accuracies_in_a_known_case():
+    one, other = [347, 348, 350, 348, 348, 348], [346, 350, 348, 347, 347, 349]
+    found = paired_test([count / 360 for count in one], [count / 360 for count in other])
+    assert found.permutation_p == 0.78125
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
