@@ -103,6 +103,7 @@ def check_rankable(groups: Sequence[Group], metric: str) -> tuple[str, ...]:
     if metric.endswith("_loss"):
         _check_same(measured, metric, [_words(group, "loss.") for group in measured], "different functions")
         _check_same(measured, metric, [_scale(group) for group in measured], "series in different units")
+        _check_scaling_rows(measured, metric)
     return doubts
 
 
@@ -124,6 +125,22 @@ def _scale(group: Group) -> str:
     measured = ("limit_train", "validation", "window") if settings.get("data.normalize") else ()  # the rows that scale it
     names = ("transform", "difference", "normalize", *measured)
     return " ".join(f"{name}={setting_text(settings.get(f'data.{name}'))}" for name in names)
+
+
+def _check_scaling_rows(groups: Sequence[Group], metric: str) -> None:
+    """Checks that series which their own rows scale have the same content, where it is recorded.
+
+    The hash covers the season, too, which scales nothing: so only series of one season are compared.
+    """
+    by_season: dict[str, list[tuple[Group, str]]] = {}
+    for group in groups:
+        content = next((record.data_hash for record in group.records if record.data_hash), None)
+        if "data.holdout" in group.settings and group.settings.get("data.normalize") and content:
+            season = setting_text(group.settings.get("data.season"))
+            by_season.setdefault(season, []).append((group, f"the data {_shortened(content)}"))
+    for alike in by_season.values():
+        some, contents = zip(*alike, strict=True)
+        _check_same(some, metric, contents, "series that different rows scale")
 
 
 def _check_data(groups: Sequence[Group], metric: str) -> tuple[str, ...]:

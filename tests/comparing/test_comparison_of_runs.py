@@ -253,6 +253,34 @@ def test_losses_of_a_series_are_ranked_in_one_unit_alone(tmp_path, changed, is_r
         assert compared(records, "test_loss").pairs
 
 
+@pytest.mark.parametrize(
+    ("changed", "is_ranked"),
+    [
+        ({}, False),
+        ({"data.normalize": False}, True),  # the values have the series' own unit
+        ({"data.season": 6}, True),  # the hash covers the season, which scales nothing
+        (None, True),  # the data's content is not recorded
+    ],
+)
+def test_losses_of_a_series_are_ranked_where_the_same_rows_scale_it(tmp_path, changed, is_ranked):
+    """Two files may differ in the rows that scale the series, and hold out the same ones."""
+    settings = SERIES | {"data.season": 12, "data.normalize": (changed or {}).get("data.normalize", True)}
+    other = None if changed is None else "sha256:other"
+    records = [
+        made(tmp_path, "a", settings=settings, forecast={"rmse": 1.0}),
+        made(
+            tmp_path, "b", settings=settings | {"model.hidden": [3]} | (changed or {}), forecast={"rmse": 2.0}, data_hash=other
+        ),
+    ]
+    assert compared(records).metric == "forecast_rmse"
+    for metric in ("test_loss", "train_loss"):
+        if is_ranked:
+            assert compared(records, metric).pairs
+        else:
+            with pytest.raises(ConfigError, match=rf"^metric={metric}: A has the data dada…, B the data other…: series .*rank"):
+                compared(records, metric)
+
+
 def test_losses_of_different_functions_are_not_ranked(tmp_path):
     records = [made(tmp_path, "a"), made(tmp_path, "b", settings={"loss.label_smoothing": 0.1})]
     assert compared(records).pairs
