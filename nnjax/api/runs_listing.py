@@ -58,6 +58,9 @@ def run_listing(config: RunsConfig) -> None:
         everything = _read(config, console)
         _check_keys(config, conditions, everything)
         rows = in_order(chosen(everything, conditions), config.sort)
+        if change := next((key for key in ("tag", "note", "remove") if getattr(config, key) not in ((), None)), None):
+            rows = rows[: config.limit] if isinstance(config.limit, int) else rows
+            _check_chosen(config, rows, everything, change)
         if config.tag or config.note is not None:
             rows = _labelled(config, rows, console)
         if config.remove is not None:
@@ -98,7 +101,6 @@ def _check_keys(config: RunsConfig, conditions: Sequence[Condition], rows: Seque
 
 def _labelled(config: RunsConfig, rows: Sequence[RunRow], console: RunConsole) -> list[RunRow]:
     """Tags and notes the chosen runs; returns them as they are afterwards."""
-    _check_chosen(config, rows, "tag" if config.tag else "note")
     changed = []
     for row in rows:
         labels = change_labels(row.folder, tags=config.tag, note=config.note)
@@ -109,15 +111,15 @@ def _labelled(config: RunsConfig, rows: Sequence[RunRow], console: RunConsole) -
     return changed
 
 
-def _check_chosen(config: RunsConfig, rows: Sequence[RunRow], key: str) -> None:
+def _check_chosen(config: RunsConfig, rows: Sequence[RunRow], everything: Sequence[RunRow], key: str) -> None:
     """Refuses to change everything at once, or nothing.
 
     Raises:
-        ConfigError: if no run was named and no condition given, or none is left.
+        ConfigError: if no run was named and neither condition nor limit leaves one out, or none is left.
     """
     value = getattr(config, key)
     shown = f"{key}={value if isinstance(value, str) else ','.join(value)}"
-    if tuple(config.runs) == _DEFAULT and not config.where:
+    if tuple(config.runs) == _DEFAULT and not config.where and len(rows) == len(everything):
         raise ConfigError(f"{shown}: would change all {len(rows)} runs; add a condition, or name folders {ON_COMMAND_LINE}")
     if not rows:
         raise ConfigError(f"{shown}: no run meets {' '.join(config.where)}")
@@ -220,7 +222,6 @@ def _remove(config: RunsConfig, rows: Sequence[RunRow], console: RunConsole) -> 
         UserError: if something could not be moved.
     """
     assert config.remove in ("checkpoints", "runs")
-    _check_chosen(config, rows, "remove")
     planned = plan_removal([row.folder for row in rows], config.remove)
     statuses = {row.folder: str(row.get("status")) for row in rows}
     free = [removal for removal in planned if not removal.refusal]
@@ -264,8 +265,8 @@ def _move(removals: Sequence[Removal], what: str, total: str, console: RunConsol
 
 def _empty_trashes(config: RunsConfig, console: RunConsole) -> None:
     """Deletes the trash folders of the named folders, after asking."""
-    if config.where:
-        raise ConfigError(f"remove=trash: deletes the whole trash; leave out {' '.join(config.where)} {ON_COMMAND_LINE}")
+    if unused := [*config.where, *([f"limit={config.limit}"] if isinstance(config.limit, int) else ())]:
+        raise ConfigError(f"remove=trash: deletes the whole trash; leave out {' '.join(unused)} {ON_COMMAND_LINE}")
     found = trashes([folder for word in config.runs for folder in named_folders(word)])
     if not found:
         console.print("the trash is empty")

@@ -19,7 +19,8 @@ class RunsConfig:
         sort: facts or settings to sort by; a minus before one turns its order around.
         columns: facts or settings to show; a plus before one shows it besides the usual ones. Empty: the usual ones.
         format: `table` for people; `json` has every fact, and `csv` the columns.
-        limit: how many runs are shown at most; `auto` is 50 in a table, and all else.
+        limit: how many runs are shown at most; `auto` is 50 in a table, and all else. A number also limits what is changed: the
+            first runs in the order of `sort`.
         tag: words that the chosen runs are given; a minus before a word takes it away.
         note: a line that the chosen runs are given; an empty one takes their notes away.
         remove: what of the chosen runs is listed, and then moved to the trash: their checkpoints, or the whole runs; `trash`

@@ -129,6 +129,16 @@ def test_tags_and_notes(project, call):
     assert read_labels(project / "outputs/train/2026-11-23/b").notes == ()
 
 
+def test_a_limit_counts_for_changes_as_for_the_table(project, call):
+    code, said, _ = call("sort=-test_accuracy", "limit=1", "tag=best", "note=x")
+    assert (code, said.splitlines()[0], said.splitlines()[-1]) == (0, "1 run changed", "1 of 3 runs: 1 completed")
+    assert names(said) == names(call("tags=best", "notes=x")[1]) == ["b"]
+    assert call("seed<9", "limit=all", "tag=all")[1].startswith("3 runs changed")
+    code, said, _ = call("sort=test_accuracy", "limit=1", "remove=runs", "yes=true")
+    assert (code, names(said)[0], said.splitlines()[-1][:7]) == (0, "a", "1 run (")
+    assert names(call("sort=seed")[1]) == ["b", "c"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "line"),
@@ -147,6 +157,8 @@ def test_tags_and_notes(project, call):
         (["where=[seed=1]", "seed=2"], "where=[seed=1]: seed=2 is given, too"),
         (["runs=[outputs]", "outputs/train"], "runs=[outputs]: outputs/train is given, too"),
         (["seed=1", "remove=runs"], "remove=runs: moves or deletes nothing without yes=true, where nobody can be asked"),
+        (["limit=3", "tag=best"], "tag=best: would change all 3 runs; add a condition, or name folders"),
+        (["limit=1", "remove=trash"], "remove=trash: deletes the whole trash; leave out limit=1"),
         (["seed=1", "remove=trash"], "remove=trash: deletes the whole trash; leave out seed=1"),
     ],
 )
