@@ -27,7 +27,7 @@ from nnjax.records.find import find_folders, named_folders
 from nnjax.records.labels import change_labels, check_tags
 from nnjax.records.removal import Removal, empty_trash, move_to_trash, plan_removal, size_of, trashes
 from nnjax.records.run_index import RunRow, read_rows
-from nnjax.records.selection import check_keys, chosen, in_order
+from nnjax.records.selection import check_keys, check_values, chosen, in_order
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.counting_bar import counting
 from nnjax.reporting.csv_text import csv_text
@@ -95,6 +95,7 @@ def _read(config: RunsConfig, console: RunConsole) -> list[RunRow]:
 def _check_keys(config: RunsConfig, conditions: Sequence[Condition], rows: Sequence[RunRow]) -> None:
     own = [field.name for field in fields(RunsConfig)]
     check_keys([condition.key for condition in conditions], rows, "where", own)
+    check_values(conditions, rows)
     check_keys([key.removeprefix("-") for key in config.sort], rows, "sort")
     check_keys([key.removeprefix("+") for key in config.columns], rows, "columns")
 

@@ -7,12 +7,14 @@ conditions = [parse_condition(text) for text in ("model=cnn,fnn", "test_accuracy
 import operator
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from nnjax.config.diagnostics import show
 from nnjax.config.errors import ConfigError
+from nnjax.config.types import MemorySize
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 
@@ -36,7 +38,8 @@ class Condition:
     Attributes:
         key: name of a fact.
         operator: ``=`` and ``!=`` compare with each of the values, which may be patterns (`*`, `?`); ``~`` holds if the text of
-            the fact contains the value, in upper or lower case; the others compare numbers, or dates.
+            the fact contains the value, in upper or lower case; the others compare numbers, or dates. A date is all of its day,
+            so that nothing on that day is before or after it.
         values: what it is compared with; one for all operators but ``=`` and ``!=``.
     """
 
@@ -55,8 +58,19 @@ class Condition:
             return False
         if self.operator == "~":
             return any(self.values[0].lower() in str(text).lower() for text in (fact if isinstance(fact, list) else [fact]))
-        left, right = _comparable(fact, self.values[0])
-        return type(left) is type(right) and left is not None and _ORDERS[self.operator](left, right)
+        pair = _comparable(fact, self.values[0])
+        return pair is not None and _ORDERS[self.operator](*pair)
+
+    def fits(self, fact: object) -> bool:
+        """Whether a fact, not None, is of a kind that can meet the condition: 9.0 is neither `>5s` nor `=5s`."""
+        if self.operator in _ORDERS:
+            return _comparable(fact, self.values[0]) is not None
+        has_unit = (quantity[0] not in ("", "%") for value in self.values if (quantity := _quantity(value)))
+        return self.operator == "~" or not _is_number(fact) or not any(has_unit)
+
+    def __str__(self) -> str:
+        """As `parse_condition` reads it."""
+        return f"{self.key}{self.operator}{','.join(self.values)}"
 
 
 def is_condition(text: str) -> bool:
@@ -92,26 +106,44 @@ def _equals(fact: Any, value: str) -> bool:
         return any(_equals(item, value) for item in fact) or show(fact) == value.replace(" ", "")
     if fact is None or isinstance(fact, bool):
         return show(fact) == value.lower()
-    if isinstance(fact, int | float):
+    if _is_number(fact):
         return _number(value) == fact or _percent(value) == fact
     text = str(fact)
     if _DATE.fullmatch(value) and _DATE.match(text):  # a date is all of its day, a month all of its days
         return text.startswith(value.replace("T", " "))
+    quantity = _quantity(value)
+    if quantity and quantity[0] and _quantity(text) == quantity:  # 1epochs is 1epoch
+        return True
     return text == value or fnmatchcase(text, value)  # a name may hold brackets
 
 
-def _comparable(fact: Any, value: str) -> tuple[Any, Any]:
-    """Both sides of an order: numbers, numbers of the same unit, or dates as text; (None, None) if they have none."""
-    if isinstance(fact, bool) or not isinstance(fact, int | float | str):
-        return None, None
-    if not isinstance(fact, str):
+def _comparable(fact: object, value: str) -> tuple[Any, Any] | None:
+    """Both sides of an order: numbers, numbers of the same unit, or dates as text; None if they have none."""
+    if _is_number(fact):
         number = _percent(value) if value.endswith("%") else _number(value)
-        return (float(fact), number) if abs(fact) < 2**1000 else (None, None)
-    one, other = _NUMBER.fullmatch(fact), _NUMBER.fullmatch(value)
+        return (float(fact), number) if number is not None and abs(fact) < 2**1000 else None
+    if not isinstance(fact, str):
+        return None
+    one, other = _quantity(fact), _quantity(value)
     if one and other:
-        same = one[2].rstrip("s") == other[2].rstrip("s")  # 1epoch, 5epochs
-        return (_number(one[1]), _number(other[1])) if same else (None, None)
-    return (fact, value.replace("T", " ")) if _DATE.match(fact) and _DATE.fullmatch(value) else (None, None)
+        return (one[1], other[1]) if one[0] == other[0] else None
+    return (fact[: len(value)], value.replace("T", " ")) if _DATE.match(fact) and _DATE.fullmatch(value) else None
+
+
+def _is_number(fact: object) -> TypeGuard[int | float]:
+    return isinstance(fact, int | float) and not isinstance(fact, bool)
+
+
+def _quantity(text: str) -> tuple[str, float] | None:
+    """The unit and the number of a text such as 5epochs, or bytes of a size such as 12GB; None for other texts."""
+    with suppress(ValueError):
+        return "bytes", MemorySize.parse(text).bytes
+    match = _NUMBER.fullmatch(text)
+    number = _number(match[1]) if match else None
+    if match is None or number is None:
+        return None
+    unit = match[2].lower()
+    return unit.removesuffix("s") or unit, number
 
 
 def _number(text: str) -> float | None:

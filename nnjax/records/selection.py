@@ -1,4 +1,4 @@
-"""Chooses and sorts runs by their facts, and refuses a key that no run has.
+"""Chooses and sorts runs by their facts, and refuses a key that no run has, and a value of a kind that none has.
 
 rows = chosen(rows, [parse_condition("status=completed")])
 rows = in_order(rows, ["model", "-test_accuracy"])
@@ -6,9 +6,11 @@ rows = in_order(rows, ["model", "-test_accuracy"])
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from nnjax.config.diagnostics import show
 from nnjax.config.errors import ConfigError
 from nnjax.config.suggest import suggest
 from nnjax.records.conditions import Condition
@@ -100,6 +102,20 @@ def check_keys(keys: Iterable[str], rows: Sequence[Mapping[str, Any]], where: st
         near = next(iter(get_close_matches(key, [*others, *names], n=1, cutoff=0.75)), None) or suggest(key, names, names)
         hint = f"; did you mean {near}?" if near else ""
         raise ConfigError(f"{where}={key}: no run has such a fact or setting{hint}\n  facts: {', '.join(_KNOWN)}")
+
+
+def check_values(conditions: Iterable[Condition], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses a condition whose value is of another kind than the fact is in all runs, such as a unit where the fact has none.
+
+    Raises:
+        ConfigError: for the first such condition, with the value of a run.
+    """
+    for condition in conditions:
+        facts = [row[condition.key] for row in rows if row.get(condition.key) is not None]
+        if facts and not any(map(condition.fits, facts)):
+            known = replace(condition, values=(show(facts[0]),))
+            example = known if known.fits(facts[0]) else replace(known, operator="=")
+            raise ConfigError(f"where={condition}: the value must be like those of the runs, such as {example}")
 
 
 def _rank(value: Any) -> tuple[Any, ...]:

@@ -149,6 +149,7 @@ def test_a_limit_counts_for_changes_as_for_the_table(project, call):
         (["seed=9", "tag=x"], "tag=x: no run meets seed=9"),
         (["sttus=failed"], "where=sttus: no run has such a fact or setting; did you mean status?"),
         (["colums=name"], "where=colums: no run has such a fact or setting; did you mean columns?"),
+        (["seconds>5s"], "where=seconds>5s: the value must be like those of the runs, such as seconds>"),
         (["sort=accuracy"], "sort=accuracy: no run has such a fact or setting"),
         (["test_accuracy>x"], "where=test_accuracy>x: x must be a number"),
         (["format=xml"], "format=xml: must be one of table, json, csv"),
