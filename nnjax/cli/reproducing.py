@@ -21,8 +21,9 @@ from nnjax.cli.hydra_internals import separate_state
 from nnjax.cli.job import plain_values
 from nnjax.cli.json_values import as_hydra, reads_as_number
 from nnjax.cli.plugins import offer_to_hydra
+from nnjax.config.effects import WITHOUT_EFFECT
 from nnjax.config.invocation import verb_command
-from nnjax.config.parsing import WITHOUT_EFFECT, Origins, parse, to_mapping
+from nnjax.config.parsing import Origins, parse, to_mapping
 from nnjax.config.registry import cached_until_registered
 from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_word

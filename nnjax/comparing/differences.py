@@ -8,29 +8,24 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nnjax.config.effects import WITHOUT_EFFECT, inactive_keys
+
 MISSING = "—"
 """Stands for a setting that a run does not have, such as an option of another model."""
 
 _OF_SEEDS = ("seed", "training.seeds", "training.vary")
-_WITHOUT_EFFECT = (
-    "resume",
-    "rerun",
-    "report",
-    "training.keep",
-    "training.checkpoint_every",
-    "data.directory",
-    "data.file",
-    "debug.watchdog",
-    "debug.stall_limit",
-    "debug.profile",
-    "parallel.memory_limit",
-)
-"""Settings of where a run writes, what it keeps, and where its data lies; the data's content has a hash of its own."""
+_OF_KEEPING = ("training.keep", "training.checkpoint_every", "data.file", "debug.profile")
+"""Settings of what a run keeps, and of where its data lies: its content has a hash of its own."""
 
 
 def counting(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that make a run another experiment: without its seeds, and without what changes no result."""
-    return {key: value for key, value in settings.items() if not _begins(key, _OF_SEEDS + _WITHOUT_EFFECT)}
+    """The settings that make a run another experiment: without its seeds, and without what changes no result.
+
+    A setting that changes no result with the value that it has is null, as for `nnjax.config.parsing.config_hash` it is absent.
+    """
+    left_out = _OF_SEEDS + _OF_KEEPING + WITHOUT_EFFECT
+    counted = {key: value for key, value in settings.items() if not _begins(key, left_out)}
+    return counted | {key: None for key in inactive_keys(settings) if key in counted}
 
 
 def comparable(all_settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

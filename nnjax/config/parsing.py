@@ -27,6 +27,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from nnjax.config.annotations import TEXTS, choice, describe, hints_of, is_mapping, join, lists_of, options_of
 from nnjax.config.confusions import clarify, is_plural
 from nnjax.config.diagnostics import MISSING, NO_ORIGINS, Origins, Problem, raise_problems
+from nnjax.config.effects import WITHOUT_EFFECT, inactive_keys
 from nnjax.config.registry import cached_until_registered
 from nnjax.config.suggest import ELSEWHERE, suggest
 from nnjax.config.types import LARGEST_INT, Bounds
@@ -34,18 +35,6 @@ from nnjax.config.types import LARGEST_INT, Bounds
 __all__ = ["NO_ORIGINS", "Origins", "config_hash", "keys_of", "option_names", "parse", "to_mapping"]
 
 T = TypeVar("T")
-
-WITHOUT_EFFECT = (
-    "resume",
-    "rerun",
-    "report",
-    "data.directory",
-    "data.placement",
-    "debug.stall_limit",
-    "debug.watchdog",
-    "parallel.memory_limit",
-)
-"""The keys that do not change a run's numbers."""
 
 _MOST_SUGGESTIONS = 20  # each takes milliseconds, and a damaged file may hold thousands of unknown keys
 
@@ -86,16 +75,15 @@ def config_hash(config: Any, past: Any = None) -> str:
         past: plain values that describe how the first steps were trained, if not by this config.
     """
     mapping = to_mapping(config)
-    training, schedule = mapping.get("training", {}), mapping.get("schedule", {})
-    if training.get("planned") in (None, training.get("duration")):
-        training.pop("planned", None)
-    if not schedule.get("restarts"):
-        schedule.pop("restarts", None)
-    if mapping.get("data", {}).get("classes", "") is None:
-        del mapping["data"]["classes"]
+    settings = {
+        f"{group}.{name}": value
+        for group, values in mapping.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    }
     if past:
         mapping["past"] = past
-    for key in WITHOUT_EFFECT:
+    for key in (*WITHOUT_EFFECT, *inactive_keys(settings)):
         group, _, leaf = key.rpartition(".")
         (mapping.get(group, {}) if group else mapping).pop(leaf, None)
     text = json.dumps(mapping, sort_keys=True, separators=(",", ":"))

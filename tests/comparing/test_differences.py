@@ -1,4 +1,9 @@
+import pytest
+
+from nnjax.cli.compose import compose_train
 from nnjax.comparing.differences import comparable, counting, differing, names_of, setting_text
+from nnjax.config.parsing import config_hash, to_mapping
+from nnjax.records.settings import flat
 
 FNN = {"model.name": "fnn", "model.hidden": [32], "optimizer.learning_rate": 0.1, "seed": 0}
 CNN = {"model.name": "cnn", "model.filters": 8, "optimizer.learning_rate": 0.1, "seed": 1}
@@ -31,6 +36,38 @@ def test_seeds_and_what_changes_no_result_do_not_count():
     }
     settings |= {"training.keep": 2, "resume": None, "training.seedling": 1}
     assert counting(settings) == {"training.seedling": 1}
+
+
+def hash_of(settings):
+    values = {}
+    for key, value in settings.items():
+        *groups, leaf = key.split(".")
+        inner = values
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[leaf] = value
+    return config_hash(values)
+
+
+@pytest.mark.parametrize("words", [["data=mnist"], ["experiment=softmax"]])
+def test_what_leaves_the_hash_of_a_config_alone_makes_no_group(words):
+    settings = flat(to_mapping(compose_train(words)))
+    changes = [("training.planned", settings["training.duration"]), *((key, "other") for key in settings)]
+    equal = [(key, value) for key, value in changes if hash_of(settings | {key: value}) == hash_of(settings)]
+    assert equal[0] == changes[0]
+    assert {"data.placement", "report.figures", "resume", "parallel.memory_limit"} <= dict(equal).keys()
+    for key, value in equal:
+        assert counting(settings | {key: value}) == counting(settings), key
+
+
+def test_a_plan_beyond_the_duration_counts_and_restarts_and_classes_do():
+    plain = {"training.duration": "2epochs", "training.planned": None, "schedule.restarts": [], "data.classes": None}
+    assert counting(plain) == counting(plain | {"training.planned": "2epochs"}) == plain | {"schedule.restarts": None}
+    for key, value in {"training.planned": "4epochs", "schedule.restarts": ["1epoch"], "data.classes": ["a"]}.items():
+        assert counting(plain | {key: value})[key] == value
+        assert (
+            len(comparable([counting(plain), counting(plain | {key: value})])[0]) == 4
+        )  # no key is missing, as of an older version
 
 
 def test_a_key_that_only_a_newer_version_has_makes_no_difference():

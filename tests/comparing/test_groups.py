@@ -6,6 +6,20 @@ from made_records import made
 from nnjax.comparing.groups import RATE, group_runs, letter
 
 
+def test_settings_that_change_no_result_make_no_groups(tmp_path):
+    values = [
+        {"data.placement": "host"},
+        {"data.placement": "device"},
+        {"training.planned": "2epochs"},
+        {"training.planned": None},
+    ]
+    common = {"data.placement": "auto", "training.planned": None}
+    records = [made(tmp_path, f"r{seed}", seed=seed, settings=common | own) for seed, own in enumerate(values)]
+    assert len(group_runs(records).groups) == 1
+    longer = made(tmp_path, "r4", seed=4, settings=common | {"training.planned": "4epochs"})
+    assert len(group_runs([*records, longer]).groups) == 2
+
+
 def test_runs_that_differ_in_their_seed_alone_are_a_group(tmp_path):
     records = [
         made(tmp_path, f"{h}{s}", seed=s, accuracy=0.8 + s / 100, settings={"model.hidden": [h]})
