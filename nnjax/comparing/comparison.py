@@ -192,5 +192,12 @@ def _pair(first: Group, second: Group, test: MeanTest, p: float, permutation_p: 
         verdict = "equal" if test.std == 0 and test.p == 1 else "unclear"
     needed = None
     if verdict == "unclear":
-        needed = seeds_needed(test.difference, test.std, paired=test.paired, alpha=ALPHA / num_tests)
+        needed = seeds_needed(
+            test.difference,
+            test.std,
+            paired=test.paired,
+            ratio=test.ratio,
+            more_than=min(test.n),
+            alpha=ALPHA / num_tests,
+        )
     return Pair(first.letter, second.letter, test, p, permutation_p, needed, verdict)

@@ -37,6 +37,7 @@ class MeanTest:
         least_p: the least that the permutation test can give with so few values.
         paired: whether the values were compared seed by seed.
         n: number of values in each; of pairs, twice the same.
+        ratio: of the samples' standard deviations, the smaller one divided by the larger; 1 for pairs.
     """
 
     difference: float
@@ -50,6 +51,7 @@ class MeanTest:
     least_p: float
     paired: bool
     n: tuple[int, int]
+    ratio: float = 1.0
 
 
 def paired_test(first: Sequence[float], second: Sequence[float]) -> MeanTest:
@@ -114,8 +116,10 @@ def unpaired_test(first: Sequence[float], second: Sequence[float]) -> MeanTest:
         return MeanTest(mean, math.nan, math.nan, 0.0, math.nan, math.nan, 1.0 if same else math.nan, permuted, least, False, n)
     from scipy.stats import ttest_ind
 
-    result: Any = ttest_ind(first, second, equal_var=False)
-    interval = result.confidence_interval(0.95)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of values that are all equal in one sample
+        result: Any = ttest_ind(first, second, equal_var=False)
+        interval = result.confidence_interval(0.95)
     return MeanTest(
         mean,
         float(interval.low),
@@ -128,6 +132,7 @@ def unpaired_test(first: Sequence[float], second: Sequence[float]) -> MeanTest:
         least,
         False,
         n,
+        math.sqrt(min(variances) / max(variances)),
     )
 
 

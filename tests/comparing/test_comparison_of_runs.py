@@ -61,6 +61,13 @@ def test_a_difference_within_the_noise_says_how_many_seeds_would_tell(tmp_path):
     assert pair.needed > 5
 
 
+def test_more_seeds_are_named_than_there_are(tmp_path):
+    first = setting(tmp_path, 8, 0.9, seeds=[0, 1], noise=(0, 1e-6, 0, 0, 0))
+    second = setting(tmp_path, 16, 0.854, seeds=[2, 3], noise=(0, 0, -0.0042, 0.0042, 0))
+    (pair,) = compared(first + second).pairs
+    assert (pair.verdict, pair.test.n, pair.needed) == ("unclear", (2, 2), 3)
+
+
 def test_more_pairs_take_more_seeds(tmp_path):
     noise = (0.01, -0.012, 0.003, 0.012, -0.004)
     two = setting(tmp_path, 8, 0.9) + setting(tmp_path, 16, 0.902, noise=noise)

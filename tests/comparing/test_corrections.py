@@ -1,7 +1,9 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as known_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
@@ -59,6 +61,28 @@ def test_power_is_statsmodels_and_holds_in_a_simulation():
     values = np.random.default_rng(0).normal(0.7, 1, (4000, 9))
     t = values.mean(axis=1) / values.std(axis=1, ddof=1) * 3
     assert np.mean(np.abs(t) > 2.306) == pytest.approx(power_of(0.7, 9, paired=True), abs=0.03)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.2, 1.0])
+def test_the_power_of_welchs_test_depends_on_the_ratio_of_the_spreads(ratio):
+    generator = np.random.default_rng(0)
+    one, other = generator.normal(1.2, 1, (4000, 8)), generator.normal(0, ratio, (4000, 8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of equal values
+        p = stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue
+    found = power_of(1.2 / math.hypot(1, ratio), 8, paired=False, ratio=ratio)
+    assert np.mean(p < 0.05) == pytest.approx(found, abs=0.03)
+    if ratio == 0:
+        assert found == power_of(1.2, 8, paired=True)
+
+
+def test_the_number_of_seeds_is_larger_than_what_there_is():
+    """With one sample that hardly varies, Welch's test of two values in each has one degree of freedom."""
+    assert seeds_needed(16.5, 2.12, paired=False) == 2
+    assert seeds_needed(16.5, 2.12, paired=False, ratio=0.0) == 3
+    assert seeds_needed(16.5, 2.12, paired=False, more_than=5) == 6
+    assert seeds_needed(0.8, 1, paired=True, more_than=3) == seeds_needed(0.8, 1, paired=True) == 15
+    assert seeds_needed(16.5, 2.12, paired=False, more_than=MOST_SEEDS) is None
 
 
 @pytest.mark.parametrize("paired", [True, False])

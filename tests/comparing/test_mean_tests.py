@@ -109,6 +109,13 @@ def test_values_that_do_not_vary_have_no_t(test):
     assert (same.p, same.permutation_p, same.difference) == (1, 1, 0)
 
 
+def test_a_sample_that_does_not_vary_is_tested_without_a_warning():
+    found = unpaired_test([0.9, 0.9, 0.9], [0.8, 0.83, 0.85, 0.88])
+    known = stats.ttest_1samp([0.8, 0.83, 0.85, 0.88], 0.9)
+    assert (found.t, found.p, found.degrees, found.ratio) == pytest.approx((-known.statistic, known.pvalue, 3, 0), abs=1e-9)
+    assert unpaired_test([0.1, 0.3], [0.1, 0.5]).ratio == pytest.approx(0.5)
+
+
 def test_rounding_alone_is_no_spread():
     found = paired_test([0.1, 0.2], [0.2, 0.3])
     assert math.isnan(found.p)
