@@ -1,6 +1,6 @@
 """Arrays that a person gives to a trained network, checked and in the form that its dataset stores.
 
-checked_inputs([[[[0]]]], dataset.spec)                   # InputError: inputs must be [n, 8, 8, 1] uint8, …
+checked_inputs([[[[0]]]], dataset)                        # InputError: inputs must be [n, 8, 8, 1] uint8, …
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnjax.config.errors import InputError
 from nnjax.data.dataset import Dataset, Split
-from nnjax.data.dataset_spec import DatasetSpec
+from nnjax.data.named_columns import by_name, column_names
 
 
-def checked_inputs(inputs: ArrayLike, spec: DatasetSpec) -> NDArray[Any]:
-    """Returns a person's inputs, [n, *input_shape], as the dataset stores them.
+def checked_inputs(inputs: ArrayLike, dataset: Dataset) -> NDArray[Any]:
+    """Returns a person's inputs, [n, *input_shape], as the dataset stores them; a table's columns by their names.
 
     Raises:
-        InputError: for another shape or type.
+        InputError: for another shape or type, or columns of other names.
     """
+    spec = dataset.spec
     wanted = f"inputs must be [n, {', '.join(map(str, spec.input_shape))}] {spec.input_dtype}, as data={spec.name} stores them"
     try:
         array = np.asarray(inputs)
     except ValueError as error:  # rows of several lengths
         raise InputError(f"{wanted}: {error}") from error
+    array = by_name(array, column_names(inputs), dataset.features, "inputs", InputError)
     if array.shape[1:] != spec.input_shape or array.ndim != len(spec.input_shape) + 1:
         hint = "; write inputs[None] for a single example" if array.shape == spec.input_shape else ""
         raise InputError(f"{wanted}; they are {list(array.shape)}{hint}")
@@ -60,7 +62,7 @@ def checked_split(split: str | Split, dataset: Dataset) -> Split:
     if not isinstance(split, Split):
         raise InputError(f"split must be one of {', '.join(names)}, or a nnjax.Split; it is a {type(split).__name__}")
     spec = dataset.spec
-    inputs, targets = checked_inputs(split.inputs, spec), np.asarray(split.targets)
+    inputs, targets = checked_inputs(split.inputs, dataset), np.asarray(split.targets)
     if not len(inputs):
         raise InputError("the split holds no example")
     if spec.task == "regression":

@@ -49,7 +49,8 @@ def register_dataset(name: str, *, columns: Sequence[str] = ()) -> Callable[[Bui
     Args:
         name: what chooses it.
         columns: the names of a vector's values, by which `experiments.predict rows=FILE.csv` finds them in a file. Inputs that
-            are a table with `columns`, as pandas makes it, need none.
+            are a table with `columns`, as pandas makes it, need none. Tables are put in the order of these names, or else of
+            the training inputs', and refused if their names are others.
 
     Returns:
         A decorator of `read(options)`, which returns `((train_inputs, train_targets), (test_inputs, test_targets))` as arrays,

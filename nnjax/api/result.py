@@ -100,20 +100,21 @@ class Result:
 
         Args:
             inputs: [n, *input_shape] as the dataset stores them: images are uint8, 0 to 255, everything else is numbers.
-                Normalisation is done here. Of a time series these are windows as in `dataset.test.inputs`.
+                Normalisation is done here. Of a time series these are windows as in `dataset.test.inputs`. The columns of a
+                table, as pandas makes it, are found by name where the dataset has names.
 
         Returns:
             [n, classes] probabilities, or [n, outputs] values, float32; with several trials [trials, n, ...].
 
         Raises:
-            InputError: a ValueError, for another shape or type.
+            InputError: a ValueError, for another shape or type, or columns of other names.
 
         Example:
             >>> result.predict(result.dataset.test.inputs[:3]).argmax(axis=1)
             array([7, 2, 1])
         """
         spec = self.dataset.spec
-        checked = checked_inputs(inputs, spec)
+        checked = checked_inputs(inputs, self.dataset)
         classes = spec.task == "classification"
         targets = np.zeros(len(checked), np.int32) if classes else np.zeros((len(checked), spec.num_outputs), np.float32)
         if len(checked):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nnjax.config.errors import DataError
 from nnjax.config.registry import registered_as
+from nnjax.data.named_columns import by_name, column_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,8 +65,15 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: its function {_WANTED}") from error
     features = _features(train_inputs, data, where)
-    inputs = [_inputs(train_inputs, f"{where}: train inputs"), _inputs(test_inputs, f"{where}: test inputs")]
-    targets = [_targets(train_targets, f"{where}: train targets"), _targets(test_targets, f"{where}: test targets")]
+    inputs = [
+        _inputs(train_inputs, features, f"{where}: train inputs"),
+        _inputs(test_inputs, features, f"{where}: test inputs"),
+    ]
+    values = column_names(train_targets)
+    targets = [
+        _targets(train_targets, values, f"{where}: train targets"),
+        _targets(test_targets, values, f"{where}: test targets"),
+    ]
     for name, x, y in zip(("train", "test"), inputs, targets, strict=True):
         if len(x) != len(y):
             raise DataError(f"{where}: has {len(x)} {name} inputs and {len(y)} {name} targets")
@@ -89,10 +97,9 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
 
 
 def _features(inputs: Any, data: Any, where: str) -> tuple[str, ...]:
-    """The names that were registered, or a table's; whole numbers, which pandas counts columns by, are none."""
-    registered, columns = getattr(type(data), "column_names", ()), getattr(inputs, "columns", ())
-    found = registered or (() if all(isinstance(name, int) for name in columns) else columns)
-    names, shape = tuple(map(str, found)), list(getattr(inputs, "shape", ()))
+    """The names that were registered, or a table's."""
+    names = tuple(map(str, getattr(type(data), "column_names", ()))) or column_names(inputs)
+    shape = list(getattr(inputs, "shape", ()))
     if names and (len(shape) != 2 or shape[1] != len(names)):
         named = f"names of columns ({', '.join(names)})"
         raise DataError(f"{where}: has {named} and inputs of the shape {shape}; must have one name a column")
@@ -102,11 +109,11 @@ def _features(inputs: Any, data: Any, where: str) -> tuple[str, ...]:
     return names
 
 
-def _inputs(values: Any, where: str) -> "NDArray[Any]":
+def _inputs(values: Any, features: tuple[str, ...], where: str) -> "NDArray[Any]":
     """[n, ...] as they are stored."""
     import numpy as np
 
-    array = np.asarray(values)
+    array = by_name(np.asarray(values), column_names(values), features, where, DataError)
     if array.ndim not in (2, 3, 4) or 0 in array.shape[1:]:
         raise DataError(
             f"{where}: must be [n, height, width, channels], [n, steps, features] or [n, features]; are {list(array.shape)}"
@@ -118,11 +125,11 @@ def _inputs(values: Any, where: str) -> "NDArray[Any]":
     return np.ascontiguousarray(array, np.float32)
 
 
-def _targets(values: Any, where: str) -> "NDArray[Any]":
+def _targets(values: Any, names: tuple[str, ...], where: str) -> "NDArray[Any]":
     """[n] int32 classes, or [n, k] float32 values."""
     import numpy as np
 
-    array = np.asarray(values)
+    array = by_name(np.asarray(values), column_names(values), names, where, DataError)
     if array.dtype.kind in "biu" and array.ndim == 1:
         if len(array) and array.min() < 0:
             raise DataError(f"{where}: classes are counted from 0; the smallest is {array.min()}")

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from named_tables import NamedTable
 
 import nnjax
 from nnjax.config.option_class import option_class
@@ -248,6 +249,40 @@ def test_a_dataset_that_cannot_be_read(returned, message):
 
     with pytest.raises(nnjax.DataError, match=message):
         nnjax.compose("data=broken", "model=fnn", "training.global_batch_size=2")
+
+
+@pytest.mark.parametrize("registered", [(), ("b", "c", "a")])
+def test_tables_are_put_in_order(registered):
+    x = NamedTable(("a", "b", "c"), np.arange(24).reshape(8, 3))
+    y = NamedTable(("up", "down"), np.arange(16.0).reshape(8, 2))
+
+    @nnjax.register_dataset("tables", columns=registered)
+    def tables(options: Nothing):
+        return (x, y), (x[("c", "a", "b")], y[("down", "up")])
+
+    words = ("model=fnn", "loss=mse", "training.global_batch_size=2", "data.validation=0")
+    read = nnjax.load_data(nnjax.compose("data=tables", *words))
+    assert read.features == (registered or ("a", "b", "c"))
+    for split in (read.train, read.test):
+        np.testing.assert_array_equal(split.inputs, x[read.features].values)
+        np.testing.assert_array_equal(split.targets, y.values)
+
+
+@pytest.mark.parametrize(
+    ("registered", "test", "message"),
+    [
+        (("a", "b"), ("a", "c"), "data=tables: test inputs have the columns a, c; must have a, b, in any order"),
+        (("a", "c"), ("a", "b"), "data=tables: train inputs have the columns a, b; must have a, c, in any order"),
+    ],
+)
+def test_tables_of_other_names_are_refused(registered, test, message):
+    @nnjax.register_dataset("tables", columns=registered)
+    def tables(options: Nothing):
+        return (NamedTable(("a", "b"), X[:, :2]), Y), (NamedTable(test, X[:, :2]), Y)
+
+    with pytest.raises(nnjax.DataError) as caught:
+        nnjax.compose("data=tables", "model=fnn", "training.global_batch_size=2")
+    assert str(caught.value) == message
 
 
 def test_a_model_that_is_none(tiny):
