@@ -60,12 +60,12 @@ def rows_from_csv(
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
     lines = _lines(_text(source, name, max_bytes), name)
     first = next(lines, None)
-    header = first[1] if first and is_header(first[1]) else None
+    wanted = (facts.series.name,) if facts.series else facts.inputs.features
+    header = first[1] if first and is_header(first[1], wanted) else None
     if header is not None:
         first = next(lines, None)
     if first is None:
         raise DataError(f"{name}: holds no rows of numbers{_advice(header)}")
-    wanted = (facts.series.name,) if facts.series else facts.inputs.features
     count = 1 if facts.series else math.prod(facts.inputs.shape)
     places = _places(header, wanted, count, first[1], name)
     width = len(header or first[1])
@@ -175,11 +175,14 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{name}, line {reader.line_num}: no CSV: {error}") from None
 
 
-def is_header(cells: Sequence[str]) -> bool:
+def is_header(cells: Sequence[str], names: Sequence[str]) -> bool:
     """Whether a table's first line names columns: none is a number, or they are numbered from 0 on, as pandas writes them.
 
     Two columns that start with 0 and 1 are numbers: such a row is as likely. A line of gaps alone, such as N/A, names nothing.
+    Names of the model may be numbers, such as years: a line that holds each of them once is taken for a header.
     """
+    if names and all(cells.count(name) == 1 for name in names):
+        return True
     if any(_number(cell) is not None for cell in cells):
         return len(cells) > 2 and list(cells) == list(map(str, range(len(cells))))
     return any(cell.lower() not in _GAPS for cell in cells)
@@ -195,7 +198,7 @@ def columns_note(path: Path, facts: ModelFacts, name: str) -> str | None:
     """
     _, cells = next(_lines(_text(path, name, _MAX_BYTES), name), (0, []))  # a pipe is empty when it is read again
     names = facts.inputs.features
-    if not is_header(cells) or set(cells) & set(names):
+    if not is_header(cells, names) or set(cells) & set(names):
         return None
     reason = f"none is called {' or '.join(names[:3])}" if names else "the model has no names for them"
     return f"{name}: its columns are taken by their places, not by their names: {reason}"

@@ -11,6 +11,7 @@ from nnjax.serving.input_rows import columns_note, rows_from_csv, rows_from_list
 
 NAMED = facts_of(inputs=InputFacts((2,), "float32", features=("width", "length")))
 PLAIN = facts_of((2,))
+YEARS = facts_of(inputs=InputFacts((2,), "float32", features=("2023", "2024")))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,9 @@ PLAIN = facts_of((2,))
         ("width,length\n1,2\n3,4", NAMED),
         ("length,name,width\n2,x,1\n4,,3", NAMED),
         ("0,1,2\n1,2,5\n3,4,6", facts_of(inputs=InputFacts((2,), "float32", features=("0", "1")))),  # as pandas counts columns
+        ("2024,2023\n2,1\n4,3", YEARS),
+        ("2022;2024;name;2023\n0;2;x;1\n0;4;;3", YEARS),
+        ("1,2\n3,4", YEARS),
         ("x,y\n1,2\n3,4", NAMED),  # two columns of other names: by place
         (' " 1 " , 2e0\n3,4', PLAIN),
     ],
@@ -75,6 +79,13 @@ def test_two_numbers_are_no_header():
     assert rows_from_csv("0,1,3\n1,0,3", facts_of((3,))).tolist() == [[0, 1, 3], [1, 0, 3]]
 
 
+def test_a_row_that_holds_some_of_the_names_is_no_header():
+    """Names may be numbers, such as years; a header holds them all, and each once."""
+    assert rows_from_csv("2024,2024\n2023,2", YEARS).tolist() == [[2024, 2024], [2023, 2]]
+    assert rows_from_csv("2023,2\n3,4", YEARS).tolist() == [[2023, 2], [3, 4]]
+    assert rows_from_csv("1\n2\n2024", series_facts(name="2024")).ravel().tolist() == [1, 2, 2024]
+
+
 @pytest.mark.parametrize(
     ("text", "facts", "reason"),
     [
@@ -82,6 +93,8 @@ def test_two_numbers_are_no_header():
         ("1,2", PLAIN, None),
         ("a,b\n1,2", PLAIN, "the model has no names for them"),
         ("length,width\n1,2", NAMED, None),
+        ("2024,2023\n1,2", YEARS, None),
+        ("2024,2024\n1,2", YEARS, None),
         ("a,b\n1,2", NAMED, "none is called width or length"),
     ],
 )
@@ -117,6 +130,16 @@ def test_a_series_ends_in_one_window(log, difference):
     ):
         assert (inputs.shape, inputs.dtype) == ((1, 3, 1), np.float32)
         np.testing.assert_allclose(inputs[0, :, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("header", ["month,2024", "2024,month"])
+def test_a_series_whose_name_is_a_number(header):
+    """A file of it has a header, too, as that of the training had."""
+    rows = [[{"month": f"2020-{place}", "2024": str(place)}[name] for name in header.split(",")] for place in (1, 2, 3)]
+    text = "\n".join([header, *map(",".join, rows)])
+    assert rows_from_csv(text, series_facts(name="2024")).ravel().tolist() == [1, 2, 3]
+    with pytest.raises(DataError, match=r"has 2 values of 2024; must have at least 3"):
+        rows_from_csv("2024\n1\n2", series_facts(name="2024"))
 
 
 def test_a_series_that_is_too_short_or_not_above_zero():
