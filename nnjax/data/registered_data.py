@@ -17,6 +17,7 @@ from nnjax.data.named_columns import by_name, column_names
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MOST_CLASSES = 2**20  # each has a name in memory; larger numbers are rather identifiers of some kind
 _WANTED = "must return ((train_inputs, train_targets), (test_inputs, test_targets)), or that and the names of the classes"
 
 
@@ -90,6 +91,8 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
             (inputs[0], targets[0]), (inputs[1], targets[1]), "regression", targets[0].shape[1], (), features
         )
     count = max(len(class_names), 1 + max(int(y.max()) for y in targets))
+    if count < 2:
+        raise DataError(f"{where}: has a single class; must have at least 2, or real-valued targets")
     if class_names and count > len(class_names):
         raise DataError(f"{where}: has {len(class_names)} class names, and targets up to {count - 1}, counted from 0")
     all_names = tuple(map(str, class_names or range(count)))
@@ -133,6 +136,9 @@ def _targets(values: Any, names: tuple[str, ...], where: str) -> "NDArray[Any]":
     if array.dtype.kind in "biu" and array.ndim == 1:
         if len(array) and array.min() < 0:
             raise DataError(f"{where}: classes are counted from 0; the smallest is {array.min()}")
+        if len(array) and array.max() >= _MOST_CLASSES:
+            largest = f"the largest is {array.max()}; must be below {_MOST_CLASSES}"
+            raise DataError(f"{where}: classes are counted from 0, without gaps; {largest}")
         return array.astype(np.int32)
     if array.dtype.kind != "f" or array.ndim not in (1, 2):
         kinds = "whole numbers [n] for classes, or real ones [n] or [n, k]"

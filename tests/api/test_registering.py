@@ -221,6 +221,19 @@ def test_a_dataset_of_values_and_one_of_images():
 X, Y = np.zeros((4, 3)), np.array([0, 1, 0, 1])
 
 
+def refused(returned, message):
+    """A dataset whose function returns this, or raises it."""
+
+    @nnjax.register_dataset("broken")
+    def broken(options: Nothing):
+        if isinstance(returned, Exception):
+            raise returned
+        return returned
+
+    with pytest.raises(nnjax.DataError, match=message):
+        nnjax.compose("data=broken", "model=fnn", "training.global_batch_size=2")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("returned", "message"),
@@ -241,14 +254,24 @@ X, Y = np.zeros((4, 3)), np.array([0, 1, 0, 1])
     ],
 )
 def test_a_dataset_that_cannot_be_read(returned, message):
-    @nnjax.register_dataset("broken")
-    def broken(options: Nothing):
-        if isinstance(returned, Exception):
-            raise returned
-        return returned
+    refused(returned, message)
 
-    with pytest.raises(nnjax.DataError, match=message):
-        nnjax.compose("data=broken", "model=fnn", "training.global_batch_size=2")
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (
+            ((X, Y * 2**32), (X, Y)),
+            "train targets: classes are .* without gaps; the largest is 4294967296; must be below 1048576",
+        ),
+        (((X, Y), (X, Y.astype(np.uint64) * 2**63)), "test targets: .* the largest is 9223372036854775808; must be below"),
+        (((X, Y), (X, Y * 2**20)), "test targets: .* the largest is 1048576; must be below 1048576"),
+        (((X, Y * 0), (X, Y > 1)), "has a single class; must have at least 2, or real-valued targets"),
+        (((X, Y * 0), (X, Y * 0), ["a"]), "has a single class; must have at least 2"),
+    ],
+)
+def test_class_numbers_of_no_dataset(returned, message):
+    refused(returned, message)
 
 
 @pytest.mark.parametrize("registered", [(), ("b", "c", "a")])
