@@ -23,11 +23,7 @@ from nnjax.config.errors import ConfigError, IncompatibleError, RunFinishedError
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.paths import check_holds_checkpoints, check_writable, shown_path
 from nnjax.config.schema import TrainConfig
-from nnjax.data.dataset_spec import dataset_spec
 from nnjax.reporting.console import RunConsole
-
-_NOT_READ = frozenset({"placement", "augment"})
-"""Keys of `data` that decide how a dataset is used, not what is read."""
 
 if TYPE_CHECKING:
     from nnjax.data.dataset import Dataset
@@ -53,7 +49,8 @@ def fit(
             `resume=…` work on it. None writes nothing but the caches (compiled programs, decoded images) in `NNJAX_CACHE`, and
             draws no figures. For a config with `resume`, the folder of that run; with `resume=auto`, one that may hold a run.
         progress: print what the command prints.
-        dataset: from `nnjax.load_data`, to read it once for several trainings; None reads what the config names.
+        dataset: from `nnjax.load_data`, to read it once for several trainings; None reads what the config names. Where
+            it was changed, its splits must hold what its spec says.
 
     Returns:
         The trained network with its metrics. For a `resume` of a run that has no step left to do, as `load_run`.
@@ -73,7 +70,9 @@ def fit(
     config = parse(TrainConfig, to_mapping(config))  # `dataclasses.replace` checks nothing
     folder = _folder(config, run_dir)
     if dataset is not None:
-        _check_dataset(config.data, dataset)
+        from nnjax.api.checked_dataset import checked_dataset
+
+        dataset = checked_dataset(config.data, dataset)
     if folder is None:
         check_config(config)
     try:
@@ -163,26 +162,3 @@ def _settled(config: TrainConfig, folder: Path | None) -> TrainConfig:
     if config.resume is not None:
         check_writable(folder, "resume")
     return config
-
-
-def _check_dataset(data: Data, dataset: "Dataset") -> None:
-    """Refuses a dataset that was read by other options than the config's, or is of another kind than it was checked for."""
-    from nnjax.data.dataset import Dataset
-
-    advice = "pass what nnjax.load_data(config) returns"
-    if not isinstance(dataset, Dataset):
-        raise ConfigError(f"dataset: must be a nnjax.Dataset, and is a {type(dataset).__name__}; {advice}")
-    if dataset.options is not None:
-        wanted, given = to_mapping(data), to_mapping(dataset.options)
-        for key in sorted((wanted.keys() | given.keys()) - _NOT_READ, key=lambda key: (key != "name", key)):
-            if wanted.get(key) != given.get(key):
-                shown = "data" if key == "name" else f"data.{key}"
-                raise ConfigError(f"{shown}={wanted.get(key)}: the dataset was read with {given.get(key)}; {advice}")
-    spec, own = dataset_spec(data), dataset.spec
-    for name in ("input_shape", "input_dtype", "task", "num_outputs"):
-        if getattr(spec, name) != getattr(own, name):
-            raise ConfigError(
-                f"dataset: has {name} {getattr(own, name)}, and data={spec.name} has {getattr(spec, name)}; {advice}"
-            )
-    if spec.num_validation and not len(dataset.validation):
-        raise ConfigError(f"data.validation={data.validation:g}: the dataset has no validation split; {advice}")
