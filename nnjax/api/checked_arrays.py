@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnjax.config.errors import InputError
 from nnjax.data.dataset import Dataset, Split
+from nnjax.data.given_arrays import finite_float32, plain_array
 from nnjax.data.named_columns import by_name, column_names
 
 
@@ -18,22 +19,18 @@ def checked_inputs(inputs: ArrayLike, dataset: Dataset) -> NDArray[Any]:
     """Returns a person's inputs, [n, *input_shape], as the dataset stores them; a table's columns by their names.
 
     Raises:
-        InputError: for another shape or type, or columns of other names.
+        InputError: for another shape or type, columns of other names, or a number that is not finite.
     """
     spec = dataset.spec
     wanted = f"inputs must be [n, {', '.join(map(str, spec.input_shape))}] {spec.input_dtype}, as data={spec.name} stores them"
-    try:
-        array = np.asarray(inputs)
-    except ValueError as error:  # rows of several lengths
-        raise InputError(f"{wanted}: {error}") from error
-    array = by_name(array, column_names(inputs), dataset.features, "inputs", InputError)
+    array = by_name(plain_array(inputs, wanted, InputError), column_names(inputs), dataset.features, "inputs", InputError)
     if array.shape[1:] != spec.input_shape or array.ndim != len(spec.input_shape) + 1:
         hint = "; write inputs[None] for a single example" if array.shape == spec.input_shape else ""
         raise InputError(f"{wanted}; they are {list(array.shape)}{hint}")
     if spec.input_dtype == "float32":
         if array.dtype.kind not in "biuf":
             raise InputError(f"{wanted}; they are {array.dtype}")
-        return np.asarray(array, np.float32)
+        return finite_float32(array, "inputs", InputError, dataset.features)
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind not in "iu" and array.size:
@@ -62,13 +59,13 @@ def checked_split(split: str | Split, dataset: Dataset) -> Split:
     if not isinstance(split, Split):
         raise InputError(f"split must be one of {', '.join(names)}, or a nnjax.Split; it is a {type(split).__name__}")
     spec = dataset.spec
-    inputs, targets = checked_inputs(split.inputs, dataset), np.asarray(split.targets)
+    inputs, targets = checked_inputs(split.inputs, dataset), plain_array(split.targets, "targets", InputError)
     if not len(inputs):
         raise InputError("the split holds no example")
     if spec.task == "regression":
         if targets.shape != (len(inputs), spec.num_outputs) or targets.dtype.kind not in "biuf":
             raise InputError(f"targets must be [{len(inputs)}, {spec.num_outputs}] numbers; they are {list(targets.shape)}")
-        return Split(inputs, targets.astype(np.float32))
+        return Split(inputs, finite_float32(targets, "targets", InputError))
     if targets.shape != (len(inputs),) or targets.dtype.kind not in "iu":
         raise InputError(f"targets must be [{len(inputs)}] class numbers; they are {list(targets.shape)} {targets.dtype}")
     if targets.min() < 0 or targets.max() >= spec.num_outputs:

@@ -55,9 +55,9 @@ def register_dataset(name: str, *, columns: Sequence[str] = ()) -> Callable[[Bui
     Returns:
         A decorator of `read(options)`, which returns `((train_inputs, train_targets), (test_inputs, test_targets))` as arrays,
         and may return the names of the classes as a third item. Inputs are [n, h, w, c] uint8 images, or numbers [n, ...];
-        targets are [n] whole numbers for classes, counted from 0, or [n] or [n, k] real ones. The keys of all datasets
-        (`data.validation`, `data.normalize`, …) are there besides the options' own. It is called once for each setting of its
-        options, also by the checks, before anything is trained.
+        targets are [n] whole numbers for classes, counted from 0, or [n] or [n, k] real ones; all are finite. The keys of all
+        datasets (`data.validation`, `data.normalize`, …) are there besides the options' own. It is called once for each setting
+        of its options, also by the checks, before anything is trained.
 
     Example:
         >>> @nnjax.register_dataset("halves")

@@ -107,7 +107,7 @@ class Result:
             [n, classes] probabilities, or [n, outputs] values, float32; with several trials [trials, n, ...].
 
         Raises:
-            InputError: a ValueError, for another shape or type, or columns of other names.
+            InputError: a ValueError, for another shape or type, columns of other names, or a number that is not finite.
 
         Example:
             >>> result.predict(result.dataset.test.inputs[:3]).argmax(axis=1)

@@ -13,6 +13,7 @@ from nnjax.config.schema import Config
 from nnjax.data.dataset_spec import DatasetSpec
 
 Problems = Iterator[Problem]
+_LARGEST = 2.0**128 - 2.0**104  # of a float32
 
 
 def shape_problems(config: Config) -> Problems:
@@ -43,6 +44,9 @@ def _textbook_rows(config: Config) -> Problems:
             elif len(row) != len(rows[0]):
                 reason = f"must be as long as the first row, {len(rows[0])}; has {len(row)}"
                 yield Problem(f"{key}.{index}", row, reason)
+            for place, number in enumerate(row):
+                if abs(number) > _LARGEST:
+                    yield Problem(f"{key}.{index}.{place}", number, "must be within ±3.4e38, the range of a float32")
 
 
 def _one_row(data: TextbookData) -> Iterator[str]:

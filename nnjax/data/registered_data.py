@@ -116,7 +116,9 @@ def _inputs(values: Any, features: tuple[str, ...], where: str) -> "NDArray[Any]
     """[n, ...] as they are stored."""
     import numpy as np
 
-    array = by_name(np.asarray(values), column_names(values), features, where, DataError)
+    from nnjax.data.given_arrays import finite_float32, plain_array
+
+    array = by_name(plain_array(values, where, DataError), column_names(values), features, where, DataError)
     if array.ndim not in (2, 3, 4) or 0 in array.shape[1:]:
         raise DataError(
             f"{where}: must be [n, height, width, channels], [n, steps, features] or [n, features]; are {list(array.shape)}"
@@ -125,14 +127,16 @@ def _inputs(values: Any, features: tuple[str, ...], where: str) -> "NDArray[Any]
         return np.ascontiguousarray(array)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: must be numbers; are {array.dtype}")
-    return np.ascontiguousarray(array, np.float32)
+    return finite_float32(array, where, DataError, features)
 
 
 def _targets(values: Any, names: tuple[str, ...], where: str) -> "NDArray[Any]":
     """[n] int32 classes, or [n, k] float32 values."""
     import numpy as np
 
-    array = by_name(np.asarray(values), column_names(values), names, where, DataError)
+    from nnjax.data.given_arrays import finite_float32, plain_array
+
+    array = by_name(plain_array(values, where, DataError), column_names(values), names, where, DataError)
     if array.dtype.kind in "biu" and array.ndim == 1:
         if len(array) and array.min() < 0:
             raise DataError(f"{where}: classes are counted from 0; the smallest is {array.min()}")
@@ -143,4 +147,4 @@ def _targets(values: Any, names: tuple[str, ...], where: str) -> "NDArray[Any]":
     if array.dtype.kind != "f" or array.ndim not in (1, 2):
         kinds = "whole numbers [n] for classes, or real ones [n] or [n, k]"
         raise DataError(f"{where}: must be {kinds}; are {list(array.shape)} {array.dtype}")
-    return array.astype(np.float32).reshape(len(array), -1)
+    return finite_float32(array, where, DataError).reshape(len(array), -1)

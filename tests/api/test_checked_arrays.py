@@ -37,3 +37,32 @@ def test_other_columns_are_refused(named, columns):
         checked_inputs(NamedTable(columns, np.zeros((2, len(columns)))), named)
     message = f"inputs have the columns {', '.join(columns)}; must have width, length, 2024, in any order"
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, r"\[1, 2\] \(2024\) is nan; must be a finite number, within ±3.4e38"),
+        (-1e39, r"\[1, 2\] \(2024\) is -1e\+39; must be"),
+        (np.ma.masked, r"\[1, 2\] is masked; must be a number"),
+    ],
+)
+def test_what_is_no_number_is_refused(named, value, message):
+    values = np.ma.zeros((2, 3))
+    assert checked_inputs(values, named).tolist() == values.tolist()
+    values[1, 2] = value
+    with pytest.raises(nnjax.InputError, match=f"^inputs.*: {message}"):
+        checked_inputs(values, named)
+    with pytest.raises(nnjax.InputError, match=f"^inputs.*: {message}"):
+        checked_split(nnjax.Split(values, np.array([0, 1])), named)
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "is nan"), (1e39, r"is 1e\+39"), (np.ma.masked, "is masked")])
+def test_targets_that_are_no_numbers_are_refused(value, message):
+    data = nnjax.load_data(
+        nnjax.compose("model=fnn", "data=synthetic", "data.input_shape=[3]", "data.task=regression", "loss=mse")
+    )
+    targets = np.ma.zeros((2, data.spec.num_outputs))
+    targets[0, 1] = value
+    with pytest.raises(nnjax.InputError, match=rf"^targets: \[0, 1\] {message}"):
+        checked_split(nnjax.Split(np.zeros((2, 3)), targets), data)

@@ -274,6 +274,37 @@ def test_class_numbers_of_no_dataset(returned, message):
     refused(returned, message)
 
 
+def changed(value):
+    """The inputs with another number at [3, 1]."""
+    x = X.copy()
+    x[3, 1] = value
+    return x
+
+
+MASKED = np.ma.masked_equal(changed(7), 7)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (((changed(np.nan), Y), (X, Y)), r"broken: train inputs: \[3, 1\] is nan; must be a finite number, within ±3.4e38"),
+        (((X, Y), (changed(-np.inf), Y)), r"broken: test inputs: \[3, 1\] is -inf; must be a finite number"),
+        (((X, Y), (changed(1e39), Y)), r"broken: test inputs: \[3, 1\] is 1e\+39; must be a finite number"),
+        (
+            ((NamedTable("abc", changed(np.nan)), Y), (X, Y)),
+            r"broken: train inputs: \[3, 1\] \(b\) is nan; must be a finite number",
+        ),
+        (((X, changed(np.nan)), (X, X)), r"broken: train targets: \[3, 1\] is nan; must be"),
+        (((X, X[:, 0]), (X, changed(1e39)[:, 1])), r"broken: test targets: \[3\] is 1e\+39; must be"),
+        (((X, Y), (MASKED, Y)), r"broken: test inputs: \[3, 1\] is masked; must be a number"),
+        (((X, np.ma.masked_greater(Y, 0)), (X, Y)), r"broken: train targets: \[1\] is masked; must be a number"),
+        ((([[1], [1, 2]], Y), (X, Y)), "broken: train inputs: .*inhomogeneous"),
+    ],
+)
+def test_numbers_that_no_training_takes(returned, message):
+    refused(returned, message)
+
+
 @pytest.mark.parametrize("registered", [(), ("b", "c", "a")])
 def test_tables_are_put_in_order(registered):
     x = NamedTable(("a", "b", "c"), np.arange(24).reshape(8, 3))

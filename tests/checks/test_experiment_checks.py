@@ -132,6 +132,8 @@ BAD_PAIRS = [
         "data.targets.1=[2.0,3.0]: must be as long as the first row, 1; has 2",
     ),
     (TEXTBOOK, {"data.inputs": [[]]}, "data.inputs.0=[]: needs at least one number"),
+    (TEXTBOOK, {"data.inputs": [[1, -1e39, 3]]}, "data.inputs.0.1=-1e+39: must be within ±3.4e38, the range of a float32"),
+    (TEXTBOOK, {"data.targets": [[1e39]]}, "data.targets.0.0=1e+39: must be within ±3.4e38, the range of a float32"),
     # made-up examples
     (
         "data=synthetic",
