@@ -6,6 +6,7 @@
 What the reading function loads, NumPy for one, is loaded by it: this module imports none of it before it is called.
 """
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,7 +63,11 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
     try:
         (train, test), names = (found[:2], found[2:]) if isinstance(found, tuple | list) else ((), ())
         (train_inputs, train_targets), (test_inputs, test_targets) = train, test
-        (class_names,) = names or ((),)
+        (given_names,) = names or ((),)
+        if isinstance(given_names, str | bytes | Set | Mapping):
+            wanted = "a list of names, in the order of the classes"
+            raise DataError(f"{where}: the names of its classes are a {type(given_names).__name__}; must be {wanted}")
+        class_names = () if given_names is None else tuple(map(str, given_names))
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: its function {_WANTED}") from error
     features = _features(train_inputs, data, where)
@@ -95,7 +100,9 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
         raise DataError(f"{where}: has a single class; must have at least 2, or real-valued targets")
     if class_names and count > len(class_names):
         raise DataError(f"{where}: has {len(class_names)} class names, and targets up to {count - 1}, counted from 0")
-    all_names = tuple(map(str, class_names or range(count)))
+    if len(set(class_names)) < len(class_names):
+        raise DataError(f"{where}: has two classes {_twice(class_names)}; names must differ")
+    all_names = class_names or tuple(map(str, range(count)))
     return RegisteredArrays((inputs[0], targets[0]), (inputs[1], targets[1]), "classification", count, all_names, features)
 
 
@@ -107,9 +114,12 @@ def _features(inputs: Any, data: Any, where: str) -> tuple[str, ...]:
         named = f"names of columns ({', '.join(names)})"
         raise DataError(f"{where}: has {named} and inputs of the shape {shape}; must have one name a column")
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{where}: has two columns {twice}; names must differ")
+        raise DataError(f"{where}: has two columns {_twice(names)}; names must differ")
     return names
+
+
+def _twice(names: tuple[str, ...]) -> str:
+    return next(name for name in names if names.count(name) > 1)
 
 
 def _inputs(values: Any, features: tuple[str, ...], where: str) -> "NDArray[Any]":

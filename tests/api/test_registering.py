@@ -274,6 +274,40 @@ def test_class_numbers_of_no_dataset(returned, message):
     refused(returned, message)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (np.array(["no", "yes"]), ("no", "yes")),  # scikit-learn's target_names
+        (lambda: (name for name in ("no", "yes")), ("no", "yes")),
+        ([7, 8], ("7", "8")),
+        (None, ("0", "1")),
+        (np.array([]), ("0", "1")),
+    ],
+)
+def test_names_of_classes_are_any_list(names, expected):
+    @nnjax.register_dataset("named")
+    def named(options: Nothing):
+        return (X, Y), (X, Y), names() if callable(names) else names
+
+    read = nnjax.load_data(nnjax.compose("data=named", "model=fnn", "training.global_batch_size=2"))
+    assert read.class_names == expected
+    assert {type(name) for name in read.class_names} == {str}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (3, "its function must return"),
+        (["x", "y", "x"], "has two classes x; names must differ"),
+        ("ab", "names of its classes are a str; must be a list of names, in the order of the classes"),
+        ({"no", "yes"}, "names of its classes are a set; must be"),
+        ({"no": 0, "yes": 1}, "names of its classes are a dict; must be"),
+    ],
+)
+def test_names_that_no_classes_have(names, message):
+    refused(((X, Y), (X, Y), names), message)
+
+
 def changed(value):
     """The inputs with another number at [3, 1]."""
     x = X.copy()
