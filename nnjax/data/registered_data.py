@@ -108,9 +108,13 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
 
 def _features(inputs: Any, data: Any, where: str) -> tuple[str, ...]:
     """The names that were registered, or a table's."""
+    from nnjax.data.given_arrays import plain_array
+
     names = tuple(map(str, getattr(type(data), "column_names", ()))) or column_names(inputs)
-    shape = list(getattr(inputs, "shape", ()))
-    if names and (len(shape) != 2 or shape[1] != len(names)):
+    if not names:
+        return ()
+    shape = list(plain_array(inputs, f"{where}: train inputs", DataError).shape)
+    if len(shape) != 2 or shape[1] != len(names):
         named = f"names of columns ({', '.join(names)})"
         raise DataError(f"{where}: has {named} and inputs of the shape {shape}; must have one name a column")
     if len(set(names)) < len(names):

@@ -274,6 +274,15 @@ def test_class_numbers_of_no_dataset(returned, message):
     refused(returned, message)
 
 
+def test_columns_of_lists_have_names_too():
+    @nnjax.register_dataset("listed", columns=("a", "b", "c"))
+    def listed(options: Nothing):
+        return (X.tolist(), Y.tolist()), (X.tolist(), Y.tolist())
+
+    read = nnjax.load_data(nnjax.compose("data=listed", "model=fnn", "training.global_batch_size=2"))
+    assert (read.features, read.train.inputs.tolist()) == (("a", "b", "c"), X.tolist())
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
