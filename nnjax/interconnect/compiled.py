@@ -88,7 +88,12 @@ def read_collectives(
         ProgramTextError: if an exchange cannot be read, or a parameter's gradient is in none.
     """
     reader = _Reader(program, tuple(leaves), tuple(dict.fromkeys((*layers, *(leaf.layer for leaf in leaves)))), buckets or {})
-    places = [place for place in program.walk() if is_collective(place.instruction.opcode)]
+    # XLA drops most exchanges of one device with itself, but not all; they send nothing.
+    places = [
+        place
+        for place in program.walk()
+        if is_collective(place.instruction.opcode) and group_size(place.instruction, program.num_devices) > 1
+    ]
     read = [(place, reader.collective(place)) for place in places]
     read = [(place, reader.completed(place, collective)) for place, collective in read]
     if places:

@@ -140,6 +140,11 @@ def test_whole_trials_exchange_nothing():
     assert facts.reading.collectives == ()
 
 
+def test_one_device_exchanges_nothing():
+    facts = facts_of(*IMAGES, "model=fnn", "model.hidden=[8]", devices=1)  # XLA keeps the all-reduce of the metrics
+    assert facts.reading.collectives == ()
+
+
 def test_a_stop_rule_that_the_devices_check_is_traffic():
     rule = ["training.stop.loss_below=0.1", "training.evaluate_every=1steps", "data.validation=0"]
     facts = facts_of(*IMAGES, "model=fnn", "model.hidden=[8]", *rule)
@@ -223,6 +228,12 @@ def test_without_scopes_the_order_of_the_tree_counts_and_is_said():
 def test_a_parameter_that_is_not_sent_is_an_error():
     with pytest.raises(ProgramTextError, match=r"exchanges no gradient of c/kernel \[9\]"):
         read(leaves=[*LEAVES, Leaf("c", "kernel", (9,), "float32")])
+
+
+def test_exchanges_of_a_device_with_itself_are_left_out():
+    alone = TEXT.replace("is_scheduled=true, num_partitions=2", "num_partitions=2").replace("[1,2]<=[2]", "{{{{0}},{{1}}}}")
+    reading = read(text=alone, leaves=[*LEAVES, Leaf("c", "kernel", (9,), "float32")])
+    assert (reading.collectives, reading.remarks) == ((), ())
 
 
 def test_an_unknown_type_is_an_error():
