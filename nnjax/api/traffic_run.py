@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnjax.api.jax_session import jax_session
+from nnjax.checks.device_shares import step_examples
 from nnjax.checks.experiment_checks import check_config
 from nnjax.checks.traffic_checks import num_devices
+from nnjax.checks.trials import num_trials
+from nnjax.cli.runs import read_config
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.link_options import Device
 from nnjax.config.parallel_options import Gradients
@@ -126,21 +129,17 @@ def measured_device(config: TrafficConfig) -> tuple[Device, str]:
         split, steps = summary.get("goodput") or {}, summary["steps"]
         seconds = float(split.get("steps") or summary["seconds"]["train"]) / steps
         own = int(summary["num_devices"])
-        batch = _batch_of(Path(run)) / own
+        trained = read_config(TrainConfig, Path(run))
+        examples = step_examples(trained, own)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise DataError(f"{shown_path(Path(run))}/summary.json: has no time of a step; the run did not train") from error
-    now = config.training.global_batch_size / num_devices(config)
-    remark = f"the run took {seconds:.3g} s a step to compute {batch:g} examples a device, on {own} × {summary.get('platform')}"
-    if now != batch:
+    now = step_examples(config, num_devices(config))
+    of_trials = f", of {num_trials(trained)} trials together" if num_trials(trained) > 1 else ""
+    remark = f"the run took {seconds:.3g} s a step to compute {examples:g} examples a device{of_trials}, "
+    remark += f"on {own} × {summary.get('platform')}"
+    if now != examples:
         remark += f"; scaled to {now:g} examples in proportion, which leaves out that small batches are slower"
-    return replace(device, step_time=seconds * now / batch), remark
-
-
-def _batch_of(run: Path) -> int:
-    """The global batch size of a run."""
-    from nnjax.cli.runs import read_config
-
-    return read_config(TrainConfig, run).training.global_batch_size
+    return replace(device, step_time=seconds * now / examples), remark
 
 
 def _facts(config: TrafficConfig, gradients: Gradients, devices: int, console: RunConsole) -> "StepFacts":

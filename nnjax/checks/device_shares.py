@@ -57,3 +57,16 @@ def device_shares(config: Config, spec: DatasetSpec, num_devices: int) -> Device
 def has_whole_trials(trials: int, num_devices: int) -> bool:
     """Whether each device trains trials of its own: with several trials, at least one for each device."""
     return 1 < trials >= num_devices
+
+
+def step_examples(config: Config, num_devices: int) -> float:
+    """Returns the examples that a device computes in a training step, those of all its trials together.
+
+    Args:
+        config: its trials and batch size.
+        num_devices: at least 1; of those with unequal numbers of trials, the busiest counts.
+    """
+    trials, batch_size = num_trials(config), config.training.global_batch_size
+    if has_whole_trials(trials, num_devices):
+        return math.ceil(trials / num_devices) * batch_size
+    return trials * batch_size / num_devices
