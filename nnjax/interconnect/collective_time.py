@@ -16,7 +16,7 @@ from nnjax.interconnect import algorithms, transport
 from nnjax.interconnect.catalogue import figure
 from nnjax.interconnect.collective import Collective, Kind
 from nnjax.interconnect.formula import Figure
-from nnjax.interconnect.packets import Packing, pack
+from nnjax.interconnect.packets import NOTHING, Packing, pack
 from nnjax.interconnect.predicted import CollectiveTime
 
 _NVLINK_DATA, _NVLINK_HEADER = 256, 16  # bytes of a packet; conf/link/nvlink.yaml has the source
@@ -81,7 +81,7 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
     machines = -(-devices // device.per_machine)
     inside = inner_link(link, device)
     known: tuple[Figure, ...] = (_bytes_figure(kind, algorithm, size, devices, device.per_machine),)
-    packets, wire, times = 0, 0, (0.0, 0.0, 0.0)
+    packing, times = NOTHING, (0.0, 0.0, 0.0)
     if devices == 1:
         pass
     elif algorithm == "hierarchical" and kind in algorithms.HALVES | {"all_reduce"} and 1 < machines < devices:
@@ -91,7 +91,7 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
         outer = level(link, parts[1], steps[1] * buffers, machines)
         beta = [_alpha_beta(one, part, step, buffers) for one, part, step in zip((inner, outer), parts, steps, strict=True)]
         latency = buffers * (steps[0] * inner.latency + steps[1] * outer.latency)
-        packets, wire = outer.packing.packets, outer.packing.wire_bytes
+        packing = outer.packing
         waiting = outer.waiting + link.call_overhead
         total = figure("time", "two_levels", inner=beta[0].value, outer=beta[1].value, overhead=waiting)
         known += (*inner.figures, beta[0], *outer.figures, beta[1], total)
@@ -116,7 +116,7 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
         total = _alpha_beta(replace(one, latency=latency / buffers / rounds, rate=rate), sent, rounds, buffers, waiting)
         known += (total,)
         if machines > 1:
-            packets, wire = one.packing.packets, one.packing.wire_bytes
+            packing = one.packing
         times = waiting, latency, 8 * sent / rate if rate else inf
     seconds = sum(times)
     if devices > 1:
@@ -128,8 +128,7 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
         devices=devices,
         rounds=rounds,
         sent_bytes=sent,
-        packets=packets,
-        wire_bytes=wire,
+        packing=packing,
         overhead=times[0],
         latency=times[1],
         transfer=times[2],
@@ -162,7 +161,7 @@ def level(link: Link, sent: float, messages: int, devices: int) -> Level:
         acks=packing.acks,
         ack_bytes=link.ack_bytes,
     )
-    kept = None if link.transport == "tcp" else goodput_of(link, -(-packing.packets // messages))
+    kept = None if link.transport == "tcp" else goodput_of(link, packing.message_packets)
     rate = figure(
         "data rate",
         "data_rate",

@@ -29,6 +29,7 @@ class Packing:
         wire_bytes: with all headers, frames and gaps.
         acks: packets that the receiver answers with.
         ack_bytes: of those, on the wire, in the other direction.
+        messages: equal parts into which the data are divided.
     """
 
     data_bytes: int
@@ -36,11 +37,21 @@ class Packing:
     wire_bytes: int
     acks: int
     ack_bytes: int
+    messages: int
+
+    @property
+    def message_packets(self) -> int:
+        """Packets of one message; 0 without any."""
+        return math.ceil(self.packets / self.messages) if self.messages else 0
 
     @property
     def efficiency(self) -> float:
         """The share of the wire's bytes that are data; 1 for an empty message."""
         return self.data_bytes / self.wire_bytes if self.wire_bytes else 1.0
+
+
+NOTHING = Packing(data_bytes=0, packets=0, wire_bytes=0, acks=0, ack_bytes=0, messages=0)
+"""What crosses a link that an exchange does not use."""
 
 
 def pack(data_bytes: float, link: Link, messages: int = 1) -> Packing:
@@ -63,7 +74,7 @@ def pack(data_bytes: float, link: Link, messages: int = 1) -> Packing:
     packets = messages * math.ceil(whole / messages / link.payload)
     acks = math.ceil(packets / link.ack_every) if link.ack_bytes else 0
     wire = whole + packets * (link.header_bytes + link.frame_bytes)
-    return Packing(whole, packets, wire, acks, acks * link.ack_bytes)
+    return Packing(whole, packets, wire, acks, acks * link.ack_bytes, messages)
 
 
 def wire_efficiency(

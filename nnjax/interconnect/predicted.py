@@ -10,6 +10,7 @@ from typing import Literal
 from nnjax.config.link_options import Algorithm, Device, Link, Transport
 from nnjax.interconnect.collective import Collective
 from nnjax.interconnect.formula import Figure
+from nnjax.interconnect.packets import Packing
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,7 @@ class CollectiveTime:
         devices: that take part.
         rounds: messages that follow one another.
         sent_bytes: of data, by the busiest device.
-        packets: data packets on that device's link; 0 if none leaves its machine.
-        wire_bytes: on that link, with all headers, acknowledgements not counted.
+        packing: its packets on that device's link; none if nothing leaves its machine.
         overhead: seconds of the call itself.
         latency: seconds of all rounds, if they were empty.
         transfer: seconds of the bytes, with loss.
@@ -40,8 +40,7 @@ class CollectiveTime:
     devices: int
     rounds: int
     sent_bytes: float
-    packets: int
-    wire_bytes: int
+    packing: Packing
     overhead: float
     latency: float
     transfer: float
@@ -51,6 +50,16 @@ class CollectiveTime:
     algbw: float
     busbw: float
     figures: tuple[Figure, ...]
+
+    @property
+    def packets(self) -> int:
+        """Data packets on the device's link."""
+        return self.packing.packets
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes on that link, with all headers, acknowledgements not counted."""
+        return self.packing.wire_bytes
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ class Prediction:
         collectives: each exchange of a step, in order.
         step: the step.
         scaling: 2 to 4096 devices, by each algorithm.
-        losses: each transport with the link's loss.
+        losses: each transport with the link's loss; empty where nothing crosses the link.
         failures: None where the device states none.
         run: None without a number of steps.
         notes: what was left out or taken for granted, in words.

@@ -78,7 +78,8 @@ def predict(
         failures = predict_failures(device, devices, None if seconds is None else seconds.value)
     run = None if seconds is None or steps is None else _run(seconds, step.step_time.value, steps, device, devices, failures)
     points = scaling(every_step, link, device, alone=alone, devices=devices, fixed=fixed, ready=ready)
-    losses = _losses(every_step, link, device, alone, devices, algorithm, ready) if devices > 1 else ()
+    crosses = any(one.packets for one in timed)
+    losses = _losses(every_step, link, device, alone, devices, algorithm, ready) if crosses else ()
     notes = [
         *_left_out(collectives, every_step, device, failures, run),
         *_outside((alone, step, timed, points, losses, failures, run)),
@@ -238,7 +239,7 @@ def _losses(
     for name in get_args(Transport):
         other = replace(link, transport=name)
         step, timed = predict_step(collectives, other, device, alone=alone, devices=devices, algorithm=algorithm, ready=ready)
-        packets = max((one.packets / one.rounds / one.collective.buffers for one in timed if one.rounds), default=0)
+        packets = max(one.packing.message_packets for one in timed)
         rates: tuple[Figure, ...] = ()
         if name == "tcp" and link.loss:
             inputs = {"mss": link.payload, "rtt": link.round_trip, "loss": link.loss, "acks": link.ack_every}

@@ -18,7 +18,7 @@ from nnjax.interconnect.catalogue import FORMULAS
 from nnjax.interconnect.collective import Collective
 from nnjax.interconnect.collective_time import time_of
 from nnjax.interconnect.compiled import phase_of
-from nnjax.interconnect.packets import interface_bytes, pack
+from nnjax.interconnect.packets import interface_bytes
 from nnjax.interconnect.predicted import CollectiveTime, Prediction
 from nnjax.interconnect.prediction import Fixed, computing_alone, predict, predict_step
 from nnjax.interconnect.report_numbers import formulas_of, predicted_numbers
@@ -217,6 +217,7 @@ def algorithm_rows(facts: StepFacts, link: Link, device: Device) -> list[dict[st
             )
         except ValueError:
             continue
+        counted = sum(interface_bytes(timed.packing, link) for timed in step) if device.per_machine == 1 else None
         a_step, a_call = (sum(timed.sent_bytes for timed in some) for some in (step, call))
         formula = FORMULAS[f"{algorithm}_bytes"]
         rows.append(
@@ -227,16 +228,10 @@ def algorithm_rows(facts: StepFacts, link: Link, device: Device) -> list[dict[st
                 "sent_per_step": a_step,
                 "packets_per_step": sum(timed.packets for timed in step),
                 "wire_per_step": sum(timed.wire_bytes for timed in step),
-                "interface_per_step": sum(_interface(timed, link) for timed in step) if device.per_machine == 1 else None,
+                "interface_per_step": counted,
                 "sent_per_epoch": a_step * facts.plan.steps.per_epoch,
                 "sent_per_run": a_step * facts.plan.steps.total + a_call * calls,
                 "communicating": sum(timed.time for timed in step),
             }
         )
     return rows
-
-
-def _interface(timed: CollectiveTime, link: Link) -> int:
-    """Bytes that the device's interface counts for an exchange: its packets, and the acknowledgements that it sends."""
-    messages = timed.rounds * timed.collective.buffers
-    return interface_bytes(pack(timed.sent_bytes, link, messages), link) if timed.packets else 0

@@ -134,6 +134,28 @@ def test_each_transport_with_the_links_loss():
     assert not any(effect.rates for effect in predicted().losses)
 
 
+@pytest.mark.parametrize("algorithm", ["ring", "tree", "halving_doubling", "hierarchical"])
+def test_the_goodput_of_each_transport_is_that_of_its_step(algorithm):
+    """By a hierarchy, 104 packets travel between two machines of 8 devices: in 2 rounds of 4 buffers they are 13 a message."""
+    sent = all_reduce(203_530, buffers=4)
+    link = link_of("roce_100g", transport="go_back_0", loss=0.05)
+    prediction = predicted([sent], link, plain_device(per_machine=8, inner_bandwidth=80e9), devices=16, algorithm=algorithm)
+    (row,) = [effect.goodput for effect in prediction.losses if effect.transport == "go_back_0"]
+    (timed,) = prediction.collectives
+    of_step = [figure for figure in timed.figures if figure.name == "goodput" and figure.inputs["loss"]]
+    assert of_step[0] == row
+    if algorithm == "hierarchical":
+        assert (timed.packets, row.inputs["packets"]) == (104, 13)
+        assert row.value == pytest.approx(0.686, abs=5e-4)
+
+
+def test_no_transport_is_judged_where_nothing_crosses_the_link():
+    link, device = plain_link(loss=0.9, transport="go_back_0"), plain_device(per_machine=8)
+    assert predicted(link=link, device=device, devices=8).losses == ()
+    assert predicted([], link=link).losses == ()
+    assert len(predicted(link=link, device=device, devices=16).losses) == 4
+
+
 def test_failures_and_checkpoints_of_a_long_run():
     device = plain_device(failure_hours=50_677, checkpoint_time=30, restart_time=300, price=2.0)
     prediction = predicted(device=device, devices=16_384, steps=10**6)
