@@ -79,6 +79,14 @@ class Collective:
         return self.count * self.item_size
 
     @property
+    def buffer_counts(self) -> tuple[int, ...]:
+        """Numbers in each buffer: those of a part each where there are as many parts; else nearly equal shares."""
+        if self.buffers == len(self.parts):
+            return tuple(part.count for part in self.parts)
+        share, rest = divmod(self.count, self.buffers)
+        return tuple(share + (index < rest) for index in range(self.buffers))
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """The layers whose tensors it carries, each once."""
         return tuple(dict.fromkeys(part.layer for part in self.parts if part.layer))

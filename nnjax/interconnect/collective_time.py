@@ -8,6 +8,7 @@ devices, each with its own link, all links of a machine share the buffer, as wit
 has the latency of the links that it crosses.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -75,7 +76,7 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
     Raises:
         ValueError: if a hierarchical exchange cannot be divided into equal machines.
     """
-    kind, size, buffers = collective.kind, collective.size, collective.buffers
+    kind, size, buffers, counts = collective.kind, collective.size, collective.buffers, collective.buffer_counts
     sent = algorithms.bytes_sent(kind, algorithm, size, devices, device.per_machine)
     rounds = algorithms.rounds(kind, algorithm, devices, device.per_machine)
     machines = -(-devices // device.per_machine)
@@ -87,8 +88,8 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
     elif algorithm == "hierarchical" and kind in algorithms.HALVES | {"all_reduce"} and 1 < machines < devices:
         parts = algorithms.inner_and_outer(kind, size, devices, device.per_machine)
         steps = algorithms.inner_and_outer_rounds(kind, devices, device.per_machine)
-        inner = level(inside, parts[0], steps[0] * buffers, device.per_machine)
-        outer = level(link, parts[1], steps[1] * buffers, machines)
+        inner = level(inside, parts[0], steps[0], device.per_machine, counts)
+        outer = level(link, parts[1], steps[1], machines, counts)
         beta = [_alpha_beta(one, part, step, buffers) for one, part, step in zip((inner, outer), parts, steps, strict=True)]
         latency = buffers * (steps[0] * inner.latency + steps[1] * outer.latency)
         packing = outer.packing
@@ -102,13 +103,13 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
         )
     else:
         links = device.per_machine if 1 < machines < devices else 1
-        one = level(link if machines > 1 else inside, sent / links, rounds * buffers, devices)
+        one = level(link if machines > 1 else inside, sent / links, rounds, devices, counts)
         known += one.figures
         rate, crossing, within = one.rate, rounds, 0.0
         if links > 1:
             crossing = min(rounds, algorithms.rounds(kind, algorithm, machines))
             within = (rounds - crossing) * inside.latency * inside.round_latencies
-            inner_rate = level(inside, sent, rounds * buffers, devices).rate
+            inner_rate = level(inside, sent, rounds, devices, counts).rate
             both = figure("data rate of all links", "parallel_links", inner=inner_rate, outer=rate, links=links)
             known, rate = (*known, both), both.value
         latency = buffers * (within + crossing * one.latency)
@@ -141,16 +142,17 @@ def time_of(collective: Collective, link: Link, device: Device, *, devices: int,
     )
 
 
-def level(link: Link, sent: float, messages: int, devices: int) -> Level:
+def level(link: Link, sent: float, messages: int, devices: int, counts: Sequence[int] = (1,)) -> Level:
     """What a link makes of the bytes that a device sends.
 
     Args:
         link: of the exchange.
         sent: bytes of data.
-        messages: equal parts in which they are sent.
+        messages: equal parts in which each buffer is sent.
         devices: that wait for each other in a round.
+        counts: numbers in each buffer.
     """
-    packing = pack(sent, link, messages)
+    packing = pack(sent, link, messages, counts)
     efficiency = figure(
         "wire efficiency",
         "wire_efficiency",
@@ -191,7 +193,7 @@ def level(link: Link, sent: float, messages: int, devices: int) -> Level:
         bits = 8 * sent / known[-1].value
     waiting = 0.0
     if link.incast > 1 and not link.lossless:
-        window = min(transport.window_of(link) * link.payload, sent / messages)
+        window = min(transport.window_of(link) * link.payload, sent / packing.messages)
         known.append(figure("incast loss", "incast_loss", senders=link.incast, window_bytes=window, buffer=link.buffer.bytes))
         waiting = link.timeout if known[-1].value else 0.0
     return Level(packing, latency.value * link.round_latencies, bits, waiting, tuple(known))

@@ -8,6 +8,7 @@ adds the acknowledgements, which travel the other way: in a ring, each device se
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnjax.config.link_options import Link
@@ -29,7 +30,7 @@ class Packing:
         wire_bytes: with all headers, frames and gaps.
         acks: packets that the receiver answers with.
         ack_bytes: of those, on the wire, in the other direction.
-        messages: equal parts into which the data are divided.
+        messages: parts into which the data are divided.
     """
 
     data_bytes: int
@@ -41,7 +42,7 @@ class Packing:
 
     @property
     def message_packets(self) -> int:
-        """Packets of one message; 0 without any."""
+        """Packets of a message, as if all were equal; 0 without any."""
         return math.ceil(self.packets / self.messages) if self.messages else 0
 
     @property
@@ -54,27 +55,30 @@ NOTHING = Packing(data_bytes=0, packets=0, wire_bytes=0, acks=0, ack_bytes=0, me
 """What crosses a link that an exchange does not use."""
 
 
-def pack(data_bytes: float, link: Link, messages: int = 1) -> Packing:
-    """Divides equal messages into packets; the last packet of each may be short.
+def pack(data_bytes: float, link: Link, messages: int = 1, counts: Sequence[int] = (1,)) -> Packing:
+    """Divides buffers into equal messages, and these into packets; the last packet of each may be short.
 
-    packets = messages · ⌈bytes of a message / payload⌉, wire bytes = data + packets · (header + frame), where
-    payload = MTU − header.
+    packets = Σ messages · ⌈bytes of a buffer's message / payload⌉ over all buffers, wire bytes = data + packets · (header +
+    frame), where payload = MTU − header.
 
     Args:
-        data_bytes: of all messages together.
+        data_bytes: of all buffers together.
         link: its MTU and headers.
-        messages: how many; a stream of TCP is one message.
+        messages: of each buffer; a stream of TCP is one message.
+        counts: numbers in each buffer; the buffers' bytes are in proportion to them.
 
     Raises:
         ValueError: if the headers leave no room for data.
     """
     if link.payload < 1:
         raise ValueError(f"link.mtu={link.mtu}: must be greater than link.header_bytes={link.header_bytes}")
-    whole = math.ceil(data_bytes)
-    packets = messages * math.ceil(whole / messages / link.payload)
+    whole, total = math.ceil(data_bytes), max(1, sum(counts))
+    # Rounded, so that the division of a full packet's bytes does not begin another packet.
+    sizes = (round(data_bytes * count / total / messages, 3) for count in counts)
+    packets = messages * sum(math.ceil(size / link.payload) for size in sizes)
     acks = math.ceil(packets / link.ack_every) if link.ack_bytes else 0
     wire = whole + packets * (link.header_bytes + link.frame_bytes)
-    return Packing(whole, packets, wire, acks, acks * link.ack_bytes, messages)
+    return Packing(whole, packets, wire, acks, acks * link.ack_bytes, messages * len(counts))
 
 
 def wire_efficiency(

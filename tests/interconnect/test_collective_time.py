@@ -5,6 +5,7 @@ import pytest
 from link_presets import all_reduce, device_of, link_of, plain_device, plain_link
 
 from nnjax.config.types import MemorySize
+from nnjax.interconnect.collective import Part
 from nnjax.interconnect.collective_time import goodput_of, inner_link, time_of
 from nnjax.interconnect.transport import pftk
 
@@ -55,6 +56,18 @@ def test_headers_and_acknowledgements_share_the_link():
     one = timed(all_reduce(1448 * 1000), link_of("ethernet_1g"), device_of("cpu"))
     assert 8 * one.sent_bytes / one.transfer == pytest.approx(1e9 * 1448 / (1448 + 90 + 45), rel=1e-3)
     assert one.wire_bytes == one.sent_bytes + one.packets * 90
+
+
+@pytest.mark.parametrize("algorithm", ["ring", "tree", "halving_doubling", "hierarchical"])
+def test_the_packets_of_an_exchange_are_those_of_its_buffers_each_by_itself(algorithm):
+    link, device = link_of("ethernet_1g"), plain_device(per_machine=2, inner_bandwidth=80e9)
+    parts = tuple(Part("dense_1", name, count) for name, count in (("kernel", 9000), ("bias", 38), ("scale", 1)))
+    together = timed(all_reduce(parts=parts, buffers=3), link, device, 8, algorithm)
+    alone = [timed(all_reduce(parts=(part,)), link, device, 8, algorithm) for part in parts]
+    assert together.packets == sum(one.packets for one in alone)
+    # Two buffers that hold three parts are not known one by one.
+    assert all_reduce(parts=parts, buffers=2).buffer_counts == (4520, 4519)
+    assert all_reduce(parts=parts, buffers=1).buffer_counts == (9039,)
 
 
 def test_loss_slows_the_transfer_by_the_transports_formula():

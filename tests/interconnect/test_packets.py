@@ -44,6 +44,21 @@ def test_each_message_fills_its_own_last_packet():
     assert pack(0, link).efficiency == 1.0
 
 
+def test_each_buffer_fills_its_own_last_packets():
+    # Kernels and biases of 64, 38 and 10 neurons, in a ring of two: 4, 1, 1 and 1 packets in each of two rounds.
+    counts = (64 * 38, 38, 38 * 10, 10)
+    packing = pack(4 * sum(counts), link_of("ethernet_1g"), 2, counts)
+    assert (packing.packets, packing.messages, packing.message_packets) == (14, 8, 2)
+    assert packing.wire_bytes == 4 * sum(counts) + 14 * 90
+
+
+@pytest.mark.parametrize("devices", [2, 3, 28, 54])
+def test_messages_that_fill_their_packets_take_no_packet_more(devices):
+    counts = (devices * 250, devices * 1000, 1)  # a device's share of these is 1 and 4 packets of 1000 bytes, and less than one
+    sent = 2 * (devices - 1) / devices * 4 * sum(counts)
+    assert pack(sent, plain_link(mtu=1000), 2 * (devices - 1), counts).packets == 2 * (devices - 1) * (1 + 4 + 1)
+
+
 @given(st.integers(1, 10**9), st.integers(1, 300))
 def test_packets_hold_the_data_and_no_more_than_one_is_short_for_each_message(size, messages):
     link = link_of("roce_400g")

@@ -164,9 +164,7 @@ def costs(collectives: Sequence[Collective], ranks: int, payload: int) -> list[R
     found: list[RingCost] = []
     for collective in collectives:
         item = collective.item_size
-        parts = [part.count for part in collective.parts]
-        sizes = parts if collective.buffers == len(parts) else [sum(parts)]
-        whole = [all_reduce_cost(count * item, item, ranks, payload) for count in sizes]
+        whole = [all_reduce_cost(count * item, item, ranks, payload) for count in collective.buffer_counts]
         found += whole if collective.kind == "all_reduce" else [cost.half() for cost in whole]
     return found
 
