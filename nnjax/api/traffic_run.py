@@ -90,9 +90,7 @@ def run_traffic(config: TrafficConfig, run_dir: Path, console: RunConsole) -> di
 def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
     """The numbers of a report that a sweep's table compares; None for an infinite one."""
     prediction, settings = report["prediction"], report["settings"]
-    chosen: Mapping[str, Any] = next(
-        (row for row in report["bytes"]["by_algorithm"] if row["algorithm"] == settings["algorithm"]), {}
-    )
+    chosen = next(row for row in report["bytes"]["by_algorithm"] if row["algorithm"] == settings["algorithm"])
     step = {name: prediction[name]["value"] for name in ("computing", "communicating", "exposed", "step_time", "utilisation")}
     numbers = {
         "status": "completed",
@@ -100,9 +98,9 @@ def summary_of(report: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
         **settings,
         "collectives_per_step": sum(row["per"] == "step" for row in report["collectives"]),
         "gradient_bytes": report["bytes"]["gradients"],
-        "sent_per_step": chosen.get("sent_per_step"),
-        "packets_per_step": chosen.get("packets_per_step"),
-        "wire_per_step": chosen.get("wire_per_step"),
+        "sent_per_step": chosen["sent_per_step"],
+        "packets_per_step": chosen["packets_per_step"],
+        "wire_per_step": chosen["wire_per_step"],
         "memory": report["memory"].get("total"),
         **step,
         "run_seconds": (prediction["run"] or {}).get("seconds", {}).get("value"),

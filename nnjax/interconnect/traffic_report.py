@@ -79,7 +79,7 @@ def traffic_report(facts: StepFacts, link: Link, device: Device, *, algorithm: A
             "parameters": facts.parameters,
             "buffers_per_step": sum(one.size for one in facts.of_step),
             "buffers_per_call": sum(one.size for one in facts.of_call),
-            "by_algorithm": algorithm_rows(facts, link, device),
+            "by_algorithm": algorithm_rows(facts, link, device, algorithm),
         },
         "flops": {
             "step": flops,
@@ -203,12 +203,15 @@ def layer_bytes(collectives: Sequence[Collective], layers: Sequence[str]) -> lis
     return [{"layer": layer, **phases} for layer, phases in found.items() if phases]
 
 
-def algorithm_rows(facts: StepFacts, link: Link, device: Device) -> list[dict[str, Any]]:
-    """What the busiest device sends, by algorithm; without one into whose groups the devices cannot be divided."""
+def algorithm_rows(facts: StepFacts, link: Link, device: Device, chosen: Algorithm) -> list[dict[str, Any]]:
+    """What the busiest device sends, by algorithm; without those into whose groups the devices cannot be divided.
+
+    Where each machine has one device, `hierarchical` is a ring, and has a row only if it is `chosen`.
+    """
     rows = []
     calls = math.ceil(facts.plan.steps.total / facts.steps_per_call)
     for algorithm in get_args(Algorithm):
-        if algorithm == "hierarchical" and device.per_machine == 1:  # a ring
+        if algorithm == "hierarchical" and device.per_machine == 1 and algorithm != chosen:  # a ring
             continue
         try:
             step, call = (

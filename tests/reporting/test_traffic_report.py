@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from nnjax.api.traffic_run import summary_of
 from nnjax.checks.plan import make_plan
 from nnjax.cli.compose import compose_config
 from nnjax.config.traffic_options import TrafficConfig
@@ -88,6 +90,17 @@ def test_a_ring_sends_two_times_three_quarters_of_each_buffer():
     assert ring["packets_per_step"] >= 18 + 3
     assert ring["wire_per_step"] == pytest.approx(step + 90 * ring["packets_per_step"], abs=2)
     assert {row["algorithm"] for row in report["bytes"]["by_algorithm"]} == {"ring", "tree", "halving_doubling"}
+
+
+def test_a_hierarchy_of_machines_with_one_device_has_the_numbers_of_a_ring():
+    report = report_of(STATISTICS, GRADIENTS, overrides=["algorithm=hierarchical"])
+    rows = {row["algorithm"]: row for row in report["bytes"]["by_algorithm"]}
+    of_ring = {key: value for key, value in rows["ring"].items() if "_per_" in key or key == "communicating"}
+    assert rows["hierarchical"] == rows["hierarchical"] | of_ring
+    summary = summary_of(report, Path("a_run"))
+    assert [summary[key] for key in ("sent_per_step", "packets_per_step", "wire_per_step")] == [
+        of_ring[key] for key in ("sent_per_step", "packets_per_step", "wire_per_step")
+    ]
 
 
 def test_rows_have_the_columns_of_nccl_tests():
