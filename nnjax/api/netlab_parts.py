@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnjax.cli.hydra_runner import quoted
 from nnjax.config.netlab_options import NetlabConfig
 from nnjax.interconnect.collective import Collective
 from nnjax.interconnect.netlab.expected import Expected, computing_time, expected_step
@@ -69,8 +70,9 @@ class LabSession:
     @contextmanager
     def trained(self, network: Network, layers: int, name: str, *more: str) -> Iterator[Team]:
         """A training that has passed its first calls, in which the number of steps of a call still grows."""
+        folder = self.run_dir.absolute() / name
         overrides = train_overrides(self.config, layers, network.lab.ranks, more)
-        with training(network, overrides, self.run_dir / name) as team:
+        with training(network, [*overrides, quoted("hydra.run.dir", folder)], folder) as team:
             team.next_mark(_START)
             team.wait_for(team.look() + _WARM_RECORDS * STEPS_PER_RECORD, _START)
             yield team

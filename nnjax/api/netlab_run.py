@@ -6,6 +6,7 @@ summary["median_error"]                                # of the time of a step, 
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,8 +22,11 @@ from nnjax.api.netlab_parts import (
     needed_programs,
 )
 from nnjax.cli.compose import compose_train
-from nnjax.config.errors import UserError
+from nnjax.cli.overrides import ON_COMMAND_LINE
+from nnjax.config.diagnostics import show
+from nnjax.config.errors import ConfigError, UserError
 from nnjax.config.netlab_options import NetlabConfig
+from nnjax.config.schema import TrainConfig
 from nnjax.config.shell import shell_text
 from nnjax.interconnect.netlab.lab_network import Network
 from nnjax.interconnect.netlab.lab_state import clear_leftovers
@@ -77,15 +81,39 @@ def _programs(config: NetlabConfig, console: RunConsole) -> Programs:
     """What each training sends, read from its compiled step."""
     wanted = needed_programs(config)
     if not wanted:
-        compose_train(train_overrides(config, config.hidden_layers[0], 2))  # a mistake in `train` shows before a lab is built
+        _composed(config, config.hidden_layers[0], 2)  # a mistake in `train` shows before a lab is built
         return {}
-    composed = {key: compose_train(train_overrides(config, *key)) for key in wanted}
+    composed = {key: _composed(config, *key) for key in wanted}
     from nnjax.api.jax_session import jax_session
 
     with jax_session(console.warn):
         from nnjax.interconnect.step_program import compiled_step
 
         return {key: compiled_step(composed[key], key[1]).reading.collectives for key in wanted}
+
+
+def _composed(config: NetlabConfig, layers: int, ranks: int) -> TrainConfig:
+    """The config of a training.
+
+    Raises:
+        ConfigError: in terms of this command's own keys, if the training cannot be as they want it.
+    """
+    own = train_overrides(replace(config, train=()), layers, ranks)
+    try:
+        return compose_train([*own, *config.train])
+    except ConfigError as error:
+        said = str(error).replace(f" {ON_COMMAND_LINE}", "")  # where only keys of netlab were set
+        raise ConfigError(f"{_blamed(config, own)}: {said}\n  netlab itself sets {' '.join(own)}") from error
+
+
+def _blamed(config: NetlabConfig, own: Sequence[str]) -> str:
+    """The keys that a training is refused for: `train`, unless it is refused without that, too."""
+    try:
+        compose_train(own)
+    except ConfigError:
+        names = ("processes", "hidden_layers", "parameters")
+        return ", ".join(f"{name}={show(getattr(config, name))}" for name in names)
+    return f"train={list(config.train)}"
 
 
 def _written(config: NetlabConfig, rows: Sequence[Row], networks: Sequence[Network], run_dir: Path) -> dict[str, Any]:

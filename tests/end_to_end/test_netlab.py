@@ -27,7 +27,9 @@ def test_a_mistake_in_the_overrides_of_the_training_is_told_before_anything_is_b
     monkeypatch.setattr(netlab_run, "clear_leftovers", lambda: [])
     folder = f"hydra.run.dir={tmp_path / 'run'}"
     done = run("netlab", "parts=[faults]", "train=['optimizer.lr=1']", folder, check=2)
-    assert done.stderr.startswith("optimizer.lr=1: unknown key; did you mean optimizer.learning_rate?")
+    assert done.stderr.startswith(
+        "train=['optimizer.lr=1']: optimizer.lr=1: unknown key; did you mean optimizer.learning_rate?"
+    )
 
 
 @pytest.mark.slow

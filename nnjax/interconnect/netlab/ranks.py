@@ -72,7 +72,7 @@ class Team:
                 LIFELINE: str(self._lifeline),
                 CORES: str(cores[rank % len(cores)]),
             }
-            words = [sys.executable, "-m", "experiments.train", *overrides, f"hydra.run.dir='{folder.absolute()}'"]
+            words = [sys.executable, "-m", "experiments.train", *overrides]
             with self._outputs[rank].open("wb") as output:
                 self.processes.append(network.start(rank, words, environment, output, (self._lifeline,)))
         os.close(self._lifeline)
@@ -154,7 +154,7 @@ def training(network: Network, overrides: Sequence[str], folder: Path) -> Iterat
 
     Args:
         network: the lab; its links may be shaped meanwhile.
-        overrides: of `experiments.train`.
+        overrides: of `experiments.train`, with the run's folder.
         folder: the run's, which does not exist yet.
     """
     team = Team(network, overrides, folder)
