@@ -96,11 +96,15 @@ def rows_of(
         trials: in order.
         splits: metrics by split (train, validation, test, forecast); each metric lists one number for each trial.
         steps: number of training steps.
-        diverged: by trial number, the step at which its loss stopped being finite.
+        diverged: by trial number, the step at which its loss stopped being finite in the training. A trial with another loss
+            here that is not finite, as that of the test after the last step, diverged after `steps`.
 
     Returns:
         Trial (counted from 0), seed, learning_rate, steps, diverged (a step, or None) and SPLIT_METRIC.
     """
+    losses = [metrics["loss"] for metrics in splits.values() if isinstance(metrics.get("loss"), list)]
+    lost = np.flatnonzero(~np.isfinite(np.array(losses)).all(axis=0)).tolist()
+    diverged = dict.fromkeys(lost, steps) | dict(diverged)
     return [
         {
             "trial": index,

@@ -21,6 +21,7 @@ from nnjax.cli.auto_resume import occupy_again
 from nnjax.cli.compose import compose_config
 from nnjax.cli.runs import write_config
 from nnjax.cli.unbegun import remove_unbegun
+from nnjax.config.errors import DivergedError
 from nnjax.config.schema import EvaluateConfig
 from nnjax.reporting.metrics import read_metrics
 from nnjax.reporting.run_summary import read_summary
@@ -297,3 +298,18 @@ def test_a_series():
     )
     assert "forecast" in result.summary
     assert result.predict(result.dataset.test.inputs).shape == (len(result.dataset.test), 1)
+
+
+LAST_STEP = ("optimizer=sgd", "schedule=constant", "training.duration=1step", "data.validation=0")
+
+
+@pytest.mark.slow
+def test_a_trial_that_diverges_in_the_last_step_counts_as_diverged(tiny):
+    summary = nnjax.fit(tiny(*LAST_STEP, "training.vary.learning_rate=[0.1,1e38]")).summary
+    assert [row["diverged"] for row in summary["trials"]] == [None, 1]
+
+
+@pytest.mark.slow
+def test_a_run_whose_trials_all_diverge_in_the_last_step_has_diverged(tiny):
+    with pytest.raises(DivergedError, match="the test loss of every trial is nan after step 1"):
+        nnjax.fit(tiny(*LAST_STEP, "training.vary.learning_rate=[1e37,1e38]"))

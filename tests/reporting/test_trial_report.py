@@ -93,6 +93,14 @@ def test_the_summary_groups_by_learning_rate_and_the_file_has_a_row_a_trial(tmp_
     assert "learning_rates" not in trials_summary(rows([0.1], 3, lambda trial: trial.seed))
 
 
+def test_a_trial_whose_test_loss_alone_is_not_finite_diverged_in_the_last_step():
+    losses = {"train": {"loss": [2.0, 2.0, math.nan]}, "test": {"loss": [1.0, math.nan, math.nan], "accuracy": [0.5] * 3}}
+    trials = [Trial(0, rate) for rate in (0.1, 1e38, 1e39)]
+    assert [row["diverged"] for row in rows_of(trials, losses, steps=20, diverged={2: 7})] == [None, 20, 7]
+    forecasts = {"forecast": {"rmse": [1.0, math.inf, 1.0]}}  # may run away from its own outputs
+    assert [row["diverged"] for row in rows_of(trials, forecasts, steps=20, diverged={})] == [None, None, None]
+
+
 def test_the_file_replaces_that_of_a_version_before_0_2(tmp_path):
     (tmp_path / "copies.csv").write_text("copy,seed\n0,0\n")
     write_trials(rows([0.1], 2, lambda trial: trial.seed), tmp_path / "trials.csv")
