@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from nnjax.checks.sparse import EACH_UNTIL
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.paths import shown_path
 from nnjax.config.stored_files import MOST_RESULTS, StoredFileError, one_line, read_json
@@ -55,7 +56,8 @@ def overrides_of(trace: Any) -> list[str]:
     first = iterations[0]
     if first["number"].whole() != 1:
         raise DataError(f"iterations.0.number={first['number'].whole()}: must be 1, whose weights are the initial ones")
-    batches = _batches(whole, [iteration["number"].whole() for iteration in iterations])
+    numbers = [iteration["number"].whole() for iteration in iterations]
+    batches = _batches(whole, numbers)
     classes = [name.text() for name in whole["classes"].items()] if whole.get("classes") is not None else None
     inputs = [example for batch in batches for example in batch[0]]
     targets = [example for batch in batches for example in batch[1]]
@@ -70,7 +72,21 @@ def overrides_of(trace: Any) -> list[str]:
         *_optimizer(settings["adds"].truth(), _rate(iterations)),
         f"training.global_batch_size={len(batches[0][0])}",
         f"iterations={settings['iterations'].whole()}",
+        *_records(numbers),
+        *_devices(whole.get("exchange"), len(batches[0][0])),
     ]
+
+
+def _records(numbers: Sequence[int]) -> list[str]:
+    """Records each iteration where the file does so beyond those that every trace records."""
+    return ["report.records=all"] if len(numbers) == numbers[-1] > EACH_UNTIL else []
+
+
+def _devices(exchange: Part | None, batch: int) -> list[str]:
+    if exchange is None:
+        return []
+    # nothing is evaluated, but a number of devices must divide this batch, too
+    return [f"parallel.devices={len(exchange['devices'].items())}", f"training.eval_batch_size={batch}"]
 
 
 def _layers(layers: Sequence[Part], first: Part, numbers: int) -> list[str]:

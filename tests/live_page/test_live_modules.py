@@ -230,6 +230,16 @@ result = overridesOf(stateOf(input));"""
         assert math.isclose(mine["value"], theirs["value"], rel_tol=1e-9, abs_tol=1e-12)  # drawn weights are rounded in a trace
 
 
+def test_the_command_of_a_page_as_it_was_made_names_its_devices_and_records():
+    program = """import { stateOf } from "MODULES/state.js";
+import { commandOf } from "MODULES/command.js";
+result = [commandOf(stateOf(input)), commandOf(stateOf(input), input)];"""
+    found = traced("iterations=102", "report.records=all")
+    of_state, of_trace = evaluated(program, {**found, "exchange": {"devices": [{}, {}]}})
+    assert of_trace == f"{of_state} report.records=all parallel.devices=2 training.eval_batch_size=1"
+    assert len(set(evaluated(program, traced()))) == 1
+
+
 def test_the_line_for_a_shell_is_read_back_by_one():
     program = """import { commandOf, overridesOf } from "MODULES/command.js";
 result = [commandOf(input), overridesOf(input)];"""

@@ -24,6 +24,7 @@ TWO_INPUTS = ("data.inputs=[[1,-2],[0.1,-3],[0.5,0.25]]", "data.targets=[[1],[2]
 CASES = {
     "textbook": (),
     "two GPUs": ("experiment=two_gpus", "parallel.devices=1"),
+    "two GPUs with their exchange": ("experiment=two_gpus", "iterations=1"),
     "digits": (
         "model=fnn",
         "model.hidden=[4]",
@@ -43,6 +44,7 @@ CASES = {
         "iterations=7",
     ),
     "sparse": ("optimizer.learning_rate=-0.01", "iterations=150"),
+    "all records": ("optimizer.learning_rate=-0.01", "iterations=150", "report.records=all"),
     "constant biases, smoothed classes": ("experiment=softmax", "model.learn_biases=false", "loss.label_smoothing=0.1"),
     "names": ("experiment=softmax", 'data.classes=["1","two, words","true"]', 'data.targets=["1","two, words","true"]'),
 }
@@ -50,7 +52,8 @@ CASES = {
 
 def traced(*overrides):
     config = compose_config("trace", list(overrides), TraceConfig)
-    return trace(config, load(config.data), jax.devices()[:1])
+    devices = 1 if config.parallel.devices == "auto" else config.parallel.devices
+    return trace(config, load(config.data), jax.devices()[:devices])
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_trace_to_file_to_trace(overrides, tmp_path):
         value, expected = other.pop("value"), row.pop("value")
         assert value == pytest.approx(expected, rel=1e-9, abs=1e-12)  # a weight drawn in float32 has more digits than the file
         assert {**row, "numbers": ""} == {**other, "numbers": ""}
-    for key in ("examples", "classes"):
+    for key in ("examples", "classes", "exchange"):
         assert again[key] == found[key]
     for key in ("loss", "loss_options", "adds", "batch_size", "iterations", "recorded", "learn_biases"):
         assert again["settings"][key] == found["settings"][key]
@@ -90,6 +93,27 @@ def test_the_textbooks_command(textbook):
         "training.global_batch_size=1",
         "iterations=2",
     ]
+
+
+def test_the_devices_of_an_exchange_are_those_of_the_command(textbook):
+    several = changed(textbook, ("exchange",), {"devices": [{}, {}]})
+    for example in several["examples"]:
+        example |= {"inputs": [[1, 2, 3], [4, 5, 6]], "targets": [[1], [2]]}
+    overrides = overrides_of(several)
+    assert overrides[-2:] == ["parallel.devices=2", "training.eval_batch_size=2"]
+    assert compose_config("trace", overrides, TraceConfig).parallel.devices == 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "records"),
+    [(range(1, 151), "all"), ([*range(1, 101), 102, 150], "sparse"), (range(1, 51), "sparse")],
+    ids=["each", "ever fewer", "few"],
+)
+def test_a_file_that_records_each_iteration_asks_for_each(textbook, numbers, records):
+    found = changed(textbook, ("settings", "iterations"), 150)
+    found["iterations"] = [{**found["iterations"][0], "number": number} for number in numbers]
+    found["examples"] = found["examples"][:1] * len(numbers)
+    assert compose_config("trace", overrides_of(found), TraceConfig).report.records == records
 
 
 def changed(trace, path, value):

@@ -8,6 +8,7 @@
 import { ACTIVATIONS, activationParameter } from "./activations.js";
 import { examplesOf } from "./examples.js";
 
+const EACH_UNTIL = 100; // every trace records each iteration up to this one
 const RESERVED = new Set(["true", "false", "null", "nan", "inf"]);
 
 // A number as Python's repr writes it, without ".0" after a whole one: the shortest text that reads back as the same number.
@@ -89,5 +90,16 @@ export function overridesOf(state) {
 
 const quotedForShell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-// One line for bash.
-export const commandOf = (state) => ["python -m experiments.trace", ...overridesOf(state).map(quotedForShell)].join(" ");
+// What a trace has besides its state: the record of each iteration, and devices that exchange gradients.
+function besides({ iterations, exchange, examples }) {
+  const last = iterations.at(-1).number;
+  const records = last > EACH_UNTIL && last === iterations.length ? ["report.records=all"] : [];
+  if (!exchange) return records;
+  return [...records, `parallel.devices=${exchange.devices.length}`, `training.eval_batch_size=${examples[0].inputs.length}`];
+}
+
+// One line for bash; with a trace, for a state that is the trace's own.
+export function commandOf(state, trace = null) {
+  const overrides = [...overridesOf(state), ...(trace ? besides(trace) : [])];
+  return ["python -m experiments.trace", ...overrides.map(quotedForShell)].join(" ");
+}

@@ -55,7 +55,8 @@ export function makeToolbar(app) {
   $("reset").addEventListener("click", () => app.reset());
   $("copy-link").addEventListener("click", tried(() => shareLink(app)));
   $("download").addEventListener("click", tried(() => downloadTrace(app)));
-  $("command").addEventListener("click", tried(() => share("The command that makes this trace", commandOf(app.state))));
+  const command = () => commandOf(app.state, app.edited ? null : app.trace);
+  $("command").addEventListener("click", tried(() => share("The command that makes this trace", command())));
   $("shared-close").addEventListener("click", () => {
     $("shared").hidden = true;
     $("copy-link").focus();
