@@ -5,7 +5,7 @@ with_numbers_of(config, exercises[0].exercise)      # the config that computes i
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nnjax.checks.plan import make_plan
@@ -203,14 +203,15 @@ def _all_live(exercise: Exercise, values: Values, activations: Mapping[str, str]
 
 
 def _one_dies(exercise: Exercise, values: Values, activations: Mapping[str, str]) -> bool:
-    """Whether a hidden relu neuron is dead in the first iteration, and no output is."""
+    """Whether a hidden relu neuron is dead at first, for every example, and no output is for those of the first iteration."""
 
-    def sums(names: Sequence[str]) -> list[tuple[str, bool]]:
-        """Each relu neuron, and whether all its weighted sums are negative."""
-        relu = [name for name in names if activations[name] == "relu"]
-        examples = range(1, exercise.batch + 1)
-        return [(name, all(values[1, "z", example, name, None].value < 0 for example in examples)) for name in relu]
+    def is_dead(name: str, found: Values, examples: int) -> bool:
+        sums = (found[1, "z", example, name, None].value for example in range(1, examples + 1))
+        return activations[name] == "relu" and all(z < 0 for z in sums)
 
     *hidden, outputs = exercise.names
-    dead = any(is_dead for names in hidden for _, is_dead in sums(names))
-    return dead and not any(is_dead for _, is_dead in sums(outputs))
+    if any(is_dead(name, values, exercise.batch) for name in outputs):
+        return False
+    size = len(exercise.inputs)  # later iterations may have other examples, and then other weights, too
+    at_first = values if exercise.batch == size else solve(replace(exercise, batch=size, rates=exercise.rates[:1]))
+    return any(is_dead(name, at_first, size) for names in hidden for name in names)

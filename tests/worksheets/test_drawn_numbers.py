@@ -1,5 +1,7 @@
 """The drawn numbers: few digits, living neurons, from the seed alone, and no two sheets alike."""
 
+from operator import mul
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +64,18 @@ def test_a_network_with_too_few_sheets_is_refused_and_not_tried_for_ever(monkeyp
     assert len(drawn_of(sheets=2)) == 2
     with pytest.raises(UserError, match=r"^sheets=3: after 2 different ones, 1000 more were all among them; choose fewer "):
         drawn_of(sheets=3)
+
+
+def test_a_dead_neuron_is_dead_for_the_examples_of_later_iterations_too():
+    layers = "model.layers=[{size: 2},{size: 1, activation: identity}]"
+    examples = ("data.inputs=[[0,0],[0,0]]", "data.targets=[[0],[0]]", "training.global_batch_size=1")
+    for drawn in drawn_of("model=neurons", layers, *examples, "dead_neurons=true", "iterations=2", seed=0, sheets=12):
+        (hidden, _), inputs = drawn.exercise.layers, drawn.exercise.inputs
+        sums = [
+            [sum(map(mul, weights, row), bias) for row in inputs]
+            for weights, bias in zip(hidden.weights, hidden.biases, strict=True)
+        ]
+        assert any(max(of_neuron) < 0 for of_neuron in sums), drawn.seed
 
 
 def test_a_config_takes_the_numbers():
