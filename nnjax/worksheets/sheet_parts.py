@@ -137,15 +137,12 @@ def _rule_words(found: Mapping[str, Any]) -> str:
 
 def _given(drawn: Drawn, found: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     exercise, rows = drawn.exercise, []
-    iterations, several = found["iterations"], len(found["iterations"]) > 1
-    shown: set[tuple[int, ...]] = set()
+    iterations, batches = found["iterations"], dict[tuple[int, ...], list[int]]()
     for iteration in iterations:
-        places = exercise.examples(iteration["number"])
-        if tuple(places) in shown:  # the same examples again
-            continue
-        shown.add(tuple(places))
+        batches.setdefault(tuple(exercise.examples(iteration["number"])), []).append(iteration["number"])
+    for places, numbers in batches.items():
+        of = f" of {_iteration_words(numbers)}" if len(batches) > 1 else ""
         for example, place in enumerate(places, start=1):
-            of = f" of iteration {iteration['number']}" if several and exercise.batch < len(exercise.inputs) else ""
             which = f", example {example}{of}" if len(places) > 1 else of
             inputs = [f"x{at} = {number(x)}" for at, x in enumerate(exercise.inputs[place], start=1)]
             rows.append((f"Inputs{which}", inputs))
@@ -166,6 +163,11 @@ def _given(drawn: Drawn, found: Mapping[str, Any]) -> list[tuple[str, list[str]]
     else:
         rows.append(("Learning rate", [f"η = {rate} in iteration {at}" for at, rate in enumerate(rates, start=1)]))
     return rows
+
+
+def _iteration_words(numbers: Sequence[int]) -> str:
+    *others, last = map(str, numbers)
+    return f"iterations {', '.join(others)} and {last}" if others else f"iteration {last}"
 
 
 def _blocks(config: WorksheetConfig, drawn: Drawn, rows: Sequence[Mapping[str, Any]]) -> list[Block]:
