@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from nnjax.config.neuron_names import weight_symbol
+from nnjax.config.options import ELU, Activation, LeakyReLU
 from nnjax.config.worksheet_options import PHASES, Phase, WorksheetConfig
 from nnjax.textbook.notation import number
 from nnjax.worksheets.drawn_numbers import Drawn
@@ -156,13 +157,24 @@ def _given(drawn: Drawn, found: Mapping[str, Any]) -> list[tuple[str, list[str]]
             if layer.biases is not None:
                 fixed = "bias" if layer.learns_biases else "bias, not learnt"
                 equations.append(f"{weight_symbol(name, 0)} = {number(layer.biases[at])} ({fixed})")
-            rows.append((f"Neuron {name}, {layer.activation.name}", equations))
+            rows.append((f"Neuron {name}, {_activation_words(layer.activation)}", equations))
     rates = [number(iteration["learning_rate"]) for iteration in iterations]
     if len(set(rates)) == 1:
         rows.append(("Learning rate", [f"η = {rates[0]}"]))
     else:
         rows.append(("Learning rate", [f"η = {rate} in iteration {at}" for at, rate in enumerate(rates, start=1)]))
     return rows
+
+
+def _activation_words(activation: Activation) -> str:
+    """The name, and the number without which a sheet that leaves out the formulas could not be solved."""
+    match activation:
+        case LeakyReLU(negative_slope=slope):
+            return f"{activation.name}, slope {number(slope)}"
+        case ELU(alpha=alpha):
+            return f"{activation.name}, α = {number(alpha)}"
+        case _:
+            return activation.name
 
 
 def _iteration_words(numbers: Sequence[int]) -> str:

@@ -41,3 +41,22 @@ def test_batches_that_share_an_example_have_it_each():
     titles = [title for title in given_of(*three, "activation=tanh", "iterations=4") if title.startswith("Inputs")]
     of = ("iterations 1 and 4", "iteration 2", "iteration 3")
     assert titles == [f"Inputs, example {example} of {which}" for which in of for example in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("activation=leaky_relu", "activation.negative_slope=0.2"), "leaky_relu, slope 0.2"),
+        (("activation=elu", "activation.alpha=1.5"), "elu, α = 1.5"),
+        (("activation=tanh",), "tanh"),
+    ],
+    ids=["leaky_relu", "elu", "tanh"],
+)
+def test_an_activation_has_its_number_where_the_formula_is_left_out(overrides, words):
+    layers = "model.layers=[{size: 2},{size: 1, activation: leaky_relu}]"
+    given = given_of("model=neurons", layers, "data.inputs=[[0,0]]", *overrides, "formulas=false")
+    assert [title for title in given if title.startswith("Neuron")] == [
+        f"Neuron a, {words}",
+        f"Neuron b, {words}",
+        "Neuron c, leaky_relu, slope 0.01",
+    ]
