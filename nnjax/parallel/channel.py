@@ -12,7 +12,8 @@ are counted in looks: a process that was stopped itself, as a suspended job is, 
 
 Messages are JSON with a payload of bytes: nothing in them can run code. The hub waits at the address that JAX's own service
 takes over afterwards, so that it can say which process did not come; XLA would abort instead. A stranger on its port is sent
-away; where all have the same token, as under the launcher, nobody else can take a process's place.
+away; where all have the same token, as under the launcher, nobody else can take a process's place. A process that was started
+with another token or number of processes is told so, and named where the hub has waited in vain.
 """
 
 import hmac
@@ -24,10 +25,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from nnjax.config.errors import ConfigError
+from nnjax.config.processes import COUNT, RANK, TOKEN
 from nnjax.parallel.messages import HELLO_SECONDS, LOOKS, receive, receive_hello, send
 
 _RETRY = 0.1  # seconds
 _BEAT = 2.0  # seconds between signs of life, or less: the peer may be less patient
+_MOST_PROCESSES = 2**20  # a stranger's number is not repeated
 _BLOCKED = 1.0  # seconds after which a message counts as one that its receiver does not take
 
 Ended = Callable[[int, Mapping[str, Any]], None]
@@ -119,6 +123,7 @@ class Hub:
 
     Attributes:
         port: the one taken, on all of the machine's addresses, or on the loopback address.
+        refusal: the line about the last process that was turned away; empty if there was none.
 
     Raises:
         OSError: if another program has the port.
@@ -129,6 +134,7 @@ class Hub:
         self._server = _server(host, port)
         self.port: int = self._server.getsockname()[1]
         self.lines: dict[int, Line] = {}
+        self.refusal = ""
 
     def accept(self, seconds: float) -> list[int]:
         """Waits for the others, and closes the port; returns the ranks that did not come."""
@@ -149,14 +155,27 @@ class Hub:
         return [rank for rank in range(1, self._count) if rank not in self.lines]
 
     def _rank_of(self, connection: socket.socket, until: float) -> int | None:
-        """The rank that a connected process has; None for a stranger, or a second one of the same rank."""
+        """The rank that a connected process has; None for a stranger, and for a process that is turned away, and told why."""
         with suppress(Exception):  # whatever a stranger may send
             head = receive_hello(connection, until)
-            rank = head["rank"]
-            known = head["count"] == self._count and hmac.compare_digest(str(head["token"]), self._token)
-            if known and type(rank) is int and 0 < rank < self._count and rank not in self.lines:
-                return rank
+            rank, count = head["rank"], head["count"]
+            if type(rank) is type(count) is int and 0 < rank < count <= _MOST_PROCESSES:
+                if not (reason := self._against(rank, count, head["token"])):
+                    return rank
+                self.refusal = f"process {rank} of {count} was turned away: {reason}"
+                send(connection, {"kind": "end", "code": ConfigError.exit_code, "message": self.refusal})
         return None
+
+    def _against(self, rank: int, count: int, token: str) -> str:
+        """Why a process has no place here; empty if it has."""
+        theirs, own = (text.encode(errors="surrogatepass") for text in (token, self._token))
+        if not hmac.compare_digest(theirs, own):
+            return f"process 0 has another {TOKEN}"
+        if count != self._count:
+            return f"process 0 is one of {self._count} ({COUNT}, or what the engine says)"
+        if rank in self.lines:
+            return f"another one came as process {rank} before ({RANK}, or what the engine says)"
+        return ""
 
     def exchange(self, own: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Everybody's value, by rank; all processes call it, equally often."""

@@ -123,7 +123,7 @@ class Peers:
             except OSError as error:
                 raise PeerError(f"{address}: process 0 cannot wait for the others there: {why(error)}") from error
             if absent := hub.accept(seconds):
-                line = _missing(absent, self.count, seconds)
+                line = "; ".join(filter(None, (_missing(absent, self.count, seconds), hub.refusal)))
                 self._ending.acquire(blocking=False)
                 hub.tell({"kind": "end", "code": PeerError.exit_code, "message": line})
                 raise PeerError(line)

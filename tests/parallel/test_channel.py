@@ -1,5 +1,6 @@
 """The line between processes: here between threads, over real sockets."""
 
+import re
 import socket
 import threading
 import time
@@ -140,10 +141,11 @@ def hello(head, size=0):
         hello(b'{"rank": 1, "count": 2, "token": "guess"}'),
         hello(b'{"rank": 1, "count": 2}'),
         hello(b'{"rank": true, "count": 2, "token": "secret"}'),
+        hello(b'{"rank": 1, "count": ' + b"9" * 4000 + b', "token": "secret"}'),
         (2**23).to_bytes(4, "big") + bytes(8) + b" " * 8000,
         b"",
     ],
-    ids=["infinite", "nested", "large", "other token", "no token", "no number", "long", "silent"],
+    ids=["infinite", "nested", "large", "other token", "no token", "no number", "digits", "long", "silent"],
 )
 def test_a_stranger_takes_no_place_and_no_time(sent):
     hub = Hub(2, 20.0, lambda peer, said: None, token="secret")
@@ -156,7 +158,35 @@ def test_a_stranger_takes_no_place_and_no_time(sent):
             assert hub.accept(20) == []
             values = pool.submit(member.result().exchange, {"from": 1})
             assert hub.exchange({"from": 0}) == values.result() == [{"from": 0}, {"from": 1}]
+    assert not {"secret", "guess"} & {*re.findall(r"\w+", hub.refusal)}
     for line in (hub.lines[1], member.result().lines[0]):
+        line.is_over = True
+        line.close()
+
+
+@pytest.mark.parametrize(
+    ("rank", "count", "token", "why"),
+    [
+        (2, 3, "guess", "process 0 has another NNJAX_TOKEN"),
+        (2, 4, "sécret", "process 0 is one of 3 (NNJAX_PROCESSES, or what the engine says)"),
+        (1, 3, "sécret", "another one came as process 1 before (NNJAX_RANK, or what the engine says)"),
+    ],
+    ids=["token", "count", "rank"],
+)
+def test_a_process_that_was_started_otherwise_is_told_so(rank, count, token, why):
+    told = []
+    hub = Hub(3, 20.0, lambda peer, said: None, token="sécret")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(hub.accept, 20)
+        first = Member("localhost", hub.port, 1, 3, 20.0, lambda peer, said: None, 10, "sécret")
+        until(lambda: 1 in hub.lines)
+        other = Member("localhost", hub.port, rank, count, 20.0, lambda peer, said: told.append(said), 10, token)
+        until(lambda: told)
+        second = Member("localhost", hub.port, 2, 3, 20.0, lambda peer, said: None, 10, "sécret")
+        assert waiting.result() == []
+    assert told == [{"kind": "end", "code": 2, "message": f"process {rank} of {count} was turned away: {why}"}]
+    assert hub.refusal == told[0]["message"]
+    for line in (*hub.lines.values(), *(member.lines[0] for member in (first, other, second))):
         line.is_over = True
         line.close()
 

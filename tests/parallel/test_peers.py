@@ -99,6 +99,17 @@ def test_all_are_as_patient_as_process_0(monkeypatch):
             line.close()
 
 
+def test_who_waited_in_vain_says_who_was_turned_away(monkeypatch):
+    def accept(hub, seconds):
+        hub._server.close()
+        hub.refusal = "process 1 of 3 was turned away: …"
+        return [1]
+
+    monkeypatch.setattr(peers.Hub, "accept", accept)
+    with pytest.raises(PeerError, match=r"^process 1 of 2 did not come within 20 s .*; process 1 of 3 was turned away: …$"):
+        Ends(0, 2, 20.0).connect("127.0.0.1:0")
+
+
 def test_an_error_of_jax_waits_for_the_thread_that_saves(connected):
     first, second = connected(2)
     may_save = threading.Event()
