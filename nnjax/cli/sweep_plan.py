@@ -22,6 +22,7 @@ from nnjax.cli.sweep_file import StoredJob
 from nnjax.cli.sweep_jobs import as_job, job_configs
 from nnjax.cli.sweep_results import OUTCOME_FILE
 from nnjax.cli.sweep_templates import Templates
+from nnjax.config.diagnostics import Problem, raise_problems
 from nnjax.config.errors import ConfigError, IncompatibleError
 from nnjax.config.parsing import parse, to_mapping
 from nnjax.config.paths import check_holds_checkpoints, check_name
@@ -120,7 +121,7 @@ def check_job(schema: type, single: Composition) -> tuple[object, str | None, Pl
         The config; why its values do not go together, or None if they do; its plan, if it trains.
 
     Raises:
-        ConfigError: for a wrong key or value, which stops the whole sweep.
+        ConfigError: for a wrong key or value, or several processes, which stops the whole sweep.
     """
     if (resume := _resume_of(single)) is not None:
         other = ", or name the folder of a sweep" if schema is TrainConfig else ""
@@ -128,6 +129,9 @@ def check_job(schema: type, single: Composition) -> tuple[object, str | None, Pl
         raise ConfigError(f"resume={resume}: {reason} {ON_COMMAND_LINE}")
     values, origins = plain_values(schema, single)
     config: object = parse(schema, values, origins)
+    if isinstance(config, TrainConfig) and (processes := config.parallel.processes) not in ("auto", 1):
+        reason = "must be auto or 1 in a sweep, whose jobs are single processes; a training without -m takes several"
+        raise_problems([Problem("parallel.processes", processes, reason)], origins)
     try:
         return config, None, check(config, origins)
     except IncompatibleError as error:

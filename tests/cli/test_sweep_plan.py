@@ -78,6 +78,12 @@ def test_a_sweep_resumes_nothing() -> None:
         planned("seed=0,1", "resume=nowhere")
 
 
+def test_a_sweep_of_several_processes_is_refused_before_its_first_job() -> None:
+    with pytest.raises(ConfigError, match=r"^parallel\.processes=2: must be auto or 1 in a sweep, .*command line\)"):
+        planned("model=fnn", "parallel.processes=1,2")
+    assert len(planned("seed=0,1", "parallel.processes=1")) == 2
+
+
 @pytest.mark.parametrize(
     ("codes", "code"),
     [([], 0), ([0, 0], 0), ([0, 4, 0], 4), ([2, 2], 2), ([3], 3), ([75, 0], 75), ([4, 75, 1], 75), ([4, 3], 1), ([0, 1, 4], 1)],
