@@ -14,6 +14,9 @@ from nnjax.config.diagnostics import Problem, show
 
 Takes = Callable[[Any, object], bool]
 
+_AT_LEAST_TWO = {"training.vary.learning_rate": "optimizer.learning_rate", "data.classes": "", "search.space.choices": ""}
+"""Lists of which later checks want two items or more, each with the key that takes a single number, or ""."""
+
 
 def clarify(
     problem: Problem,
@@ -48,7 +51,12 @@ def clarify(
     for other, kind in elsewhere.items() if several else ():
         if other != key and other.rpartition(".")[2] == name and takes(kind, value):
             return _asked(problem, f"{other}={show(value)}")
-    if meant := fitting(beside[name], [*several_of, [value], [[value]], *_items(value)], takes):
+    forms = [*several_of, [value], [[value]], *_items(value)]
+    if (single := _AT_LEAST_TWO.get(re.sub(r"\.\d+", "", key))) is not None:
+        if single and takes(float, value):
+            return _asked(problem, f"{single}={show(value)}")
+        forms = [form for form in forms if not isinstance(form, list) or len(form) > 1]
+    if meant := fitting(beside[name], forms, takes):
         problem = _told(problem, f"write {name}: {show(*meant)}" if in_list else f"write {key}={show(*meant)}")
         return _told(problem, f"or, for names, '{key}={names}'") if (names := _quoted(value, beside[name], takes)) else problem
     if names := _quoted(value, beside[name], takes):

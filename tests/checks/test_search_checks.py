@@ -67,6 +67,12 @@ def test_a_range_that_is_refused(item, message):
     assert str(caught.value).startswith(f"search.space.0.{message}")
 
 
+def test_one_choice_is_not_answered_with_a_list_of_one_which_is_refused_too():
+    with pytest.raises(ConfigError) as caught:
+        search(space=("{key: activation, choices: relu}",))
+    assert "write" not in str(caught.value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),

@@ -200,9 +200,13 @@ def test_a_bad_value_is_named(
         ("model=two_neuron", {"model.neuron_a.bias": [0.5]}, "must be a number", "write model.neuron_a.bias=0.5"),
         ("schedule=step", {"schedule.boundaries": "50%"}, "must be a list", "write schedule.boundaries=[50%]"),
         ("", {"schedule.restarts": "5epochs"}, "must be a list", "write schedule.restarts=[5epochs]"),
-        ("", {"training.vary.learning_rate": 0.1}, "must be a list", "write training.vary.learning_rate=[0.1]"),
+        ("", {"training.vary.learning_rate": 0.1}, "or null; did you mean optimizer.learning_rate=0.1?", ""),
+        ("", {"training.vary.learning_rate": "0.1 0.2"}, "", "write training.vary.learning_rate=[0.1,0.2]"),
+        ("", {"training.vary.learning_rate": [None]}, "must be a number", "write training.vary.learning_rate=null"),
         ("", {"seed": [1, 2]}, "must be a whole number", "to run with each of them: -m seed=1,2"),
-        # nothing of the kind
+        # nothing of the kind, or one item of a list that needs two
+        ("data=textbook", {"data.classes": "cat"}, "data.classes=cat: must be a list, each item text, or null", ""),
+        ("data=textbook", {"data.classes": "cat, dog"}, "must be a list", "write data.classes=[cat,dog]"),
         ("", {"data.normalize": 1}, "data.normalize=1: must be true or false", ""),
         ("model=fnn", {"model.hidden": "wide"}, "must be a list, each item a whole number of at least 1", ""),
         ("model=fnn", {"model.hidden": [0]}, "model.hidden.0=0: must be a whole number of at least 1", ""),
