@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from nnjax.config.errors import ConfigError
+from nnjax.config.errors import UserError
 from nnjax.config.processes import COUNT, RANK, TOKEN
 from nnjax.parallel.messages import HELLO_SECONDS, LOOKS, receive, receive_hello, send
 
@@ -163,7 +163,8 @@ class Hub:
                 if not (reason := self._against(rank, count, head["token"])):
                     return rank
                 self.refusal = f"process {rank} of {count} was turned away: {reason}"
-                send(connection, {"kind": "end", "code": ConfigError.exit_code, "message": self.refusal})
+                # With code 1, after which launchers start a process again: it may be early, or left from before a restart.
+                send(connection, {"kind": "end", "code": UserError.exit_code, "message": self.refusal})
         return None
 
     def _against(self, rank: int, count: int, token: str) -> str:
