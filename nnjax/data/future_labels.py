@@ -71,9 +71,10 @@ def step_of(labels: Sequence[str]) -> Step | None:
     steps = Counter(map(sub, islice(months, 1, None), months))
     between = Counter(map(sub, islice(ticks, 1, None), ticks))
     usual = _usual(between)
-    if min(steps) > 0 and form.name != "epoch":
+    if min(steps) > 0:
         at, day = _day_of_month(moments)
-        if at or len(between) > 1:  # else equal steps over months' ends: four weeks, or a few days
+        # Elsewhere in months, equal steps are four weeks or a few days, and seconds since 1970 are those of events.
+        if at or (len(between) > 1 and form.name != "epoch"):
             return Step(_usual(steps), 0, at or "same", day)
     if usual == _DAY and len(moments) > 5 and all(moment.weekday() < 5 for moment in moments):
         return Step(0, _DAY, "workdays")

@@ -267,8 +267,9 @@ def written(moment: datetime, like: str, form: Form) -> str:
     """Writes a moment in the form of a label in ISO 8601, digits or seconds, with the same offset from UTC."""
     if form.name == "epoch":
         unit = int(str(form.detail[0]))
-        seconds, rest = divmod((moment - datetime.fromtimestamp(0, moment.tzinfo)) // _TICK, 10**6)
-        return str(seconds * unit + rest * unit // 10**6)
+        whole, millionths = divmod((moment - datetime.fromtimestamp(0, moment.tzinfo)) // _TICK * unit, 10**6)
+        decimals = re.search(r"\.\d+$", like)
+        return f"{whole}.{millionths:06}"[: len(str(whole)) + len(decimals[0])] if decimals else str(whole)
     if form.name == "week":
         year, week, weekday = moment.isocalendar()
         return f"{year}-W{week:02}" + (f"-{weekday}" if form.detail[2] else "")

@@ -1,12 +1,12 @@
 """The dates of the rows to come: every form of dates goes on as it did."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from nnjax.config.errors import DataError
 from nnjax.data.future_labels import future_labels, step_of
-from nnjax.data.series_dates import problem_of_moments
+from nnjax.data.series_dates import parse_moment, problem_of_moments
 
 MONTHS = ["January", "February", "March", "April", "May", "June", "July"]
 
@@ -62,6 +62,30 @@ MONTHS = ["January", "February", "March", "April", "May", "June", "July"]
 )
 def test_labels_go_on_in_their_form(labels, following):
     assert future_labels(labels, len(following)) == following
+
+
+@pytest.mark.parametrize(
+    ("dates", "following"),
+    [
+        (["2023-10-01", "2023-11-01", "2023-12-01", "2024-01-01"], ["2024-02-01", "2024-03-01", "2024-04-01"]),
+        (["2023-10-31", "2023-11-30", "2023-12-31"], ["2024-01-31", "2024-02-29", "2024-03-31"]),
+        (["2023-01-15", "2023-04-15", "2023-07-15"], ["2023-10-15", "2024-01-15", "2024-04-15"]),
+        (["2022-06-30", "2022-12-31", "2023-06-30"], ["2023-12-31", "2024-06-30", "2024-12-31"]),
+        (["2022-01-01", "2023-01-01", "2024-01-01"], ["2025-01-01", "2026-01-01"]),
+        (["2024-01-01", "2024-01-29", "2024-02-26", "2024-03-25"], ["2024-04-22", "2024-05-20"]),  # four weeks
+        (["2024-01-03", "2024-02-11", "2024-03-09", "2024-04-17", "2024-05-26"], ["2024-07-04"]),  # events
+    ],
+)
+@pytest.mark.parametrize(("unit", "form"), [(1, "{:.0f}"), (1000, "{:.0f}"), (1, "{:.1f}")])
+def test_seconds_since_1970_go_on_by_months_where_their_dates_do(dates, following, unit, form):
+    *known, last = (form.format(unit * datetime.fromisoformat(f"{day}+00:00").timestamp()) for day in [*dates, following[-1]])
+    labels = future_labels(known, len(following))
+    assert [str(parse_moment(label).date()) for label in labels] == following
+    assert labels[-1] == last
+
+
+def test_fractions_of_seconds_since_1970_go_on():
+    assert future_labels(["1700000000.25", "1700000000.50", "1700000000.75"], 2) == ["1700000001.00", "1700000001.25"]
 
 
 def test_days_without_weekends_go_on_without_them():

@@ -60,7 +60,7 @@ FORMS = {
     "1:00 PM": (lambda row: f"{hour(row):%Y-%m-%d} {(hour(row).hour + 11) % 12 + 1}:00 {hour(row):%p}", "2023-12-31 16:00"),
     "UTC": (lambda row: f"{hour(row):%Y-%m-%d %H:%M} UTC", "2023-12-31 16:00"),
     "+0100": (lambda row: f"{hour(row):%Y-%m-%dT%H:%M}+0100", "2023-12-31 16:00"),
-    "epoch.5": (lambda row: f"{1_700_000_000 + 60 * row}.5", "1700001200"),
+    "epoch.5": (lambda row: f"{1_700_000_000 + 60 * row}.5", "1700001200.5"),
     "1.7e9": (lambda row: f"{1_700_000_000.0 + 86400 * row:.9e}", "1701728000"),
     "microseconds": (lambda row: str((1_700_000_000 + 60 * row) * 10**6), "1700001200000000"),
     "nanoseconds": (lambda row: str((1_700_000_000 + 60 * row) * 10**9), "1700001200000000000"),
