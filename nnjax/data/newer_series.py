@@ -70,10 +70,12 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
     if file is None:
         return KnownRows(replace(own, holdout=0), 0, own.holdout, read_series(data).future)
     options = _options(data, file)
-    read, path = read_series(options), Path(file).expanduser()
+    read, path = read_series(options, own.name), Path(file).expanduser()  # its columns may stand in another order
     _check(own, read, data, path)
     both, newer = _shared(own.labels, read.labels)
     notes = []
+    if read.name.lower() != own.name.lower():
+        notes.append(f"{shown_path(path)}: has no column {own.name}, as the run's data has; {read.name} is taken")
     if not newer and (both[-1][1] if both else -1) < len(own.values) - 1:
         where = f"with {read.labels[-1]}, before the run's data does, with {own.labels[-1]}"
         notes.append(f"{shown_path(path)}: ends {where}; the forecast follows the file's last row")

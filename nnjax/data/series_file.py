@@ -53,8 +53,12 @@ class Series:
     future: tuple[str, ...] = ()
 
 
-def read_series(data: SeriesOptions) -> Series:
+def read_series(data: SeriesOptions, name: str | None = None) -> Series:
     """Returns the series that the options name; a file is read once, until it changes.
+
+    Args:
+        data: the options.
+        name: a column that is taken, in upper or lower case, in place of the options' one, if the file has one column of it.
 
     Raises:
         DataError: if the file cannot be read, the column is no series of finite numbers (only dated rows at its end may be
@@ -66,7 +70,7 @@ def read_series(data: SeriesOptions) -> Series:
     path = Path(file).expanduser()
     try:
         stat = path.stat()
-        series = _read(path, column, order, (stat.st_mtime_ns, stat.st_size))
+        series = _read(path, column, order, (stat.st_mtime_ns, stat.st_size), name)
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         raise DataError(f"data.file={shown_path(path)}: {reason}{_similar_file(path)}") from error
@@ -78,7 +82,7 @@ def read_series(data: SeriesOptions) -> Series:
 
 
 @lru_cache(maxsize=1)  # the checks, the spec and the loader each ask
-def _read(path: Path, column: str | int | None, order: Order, version: tuple[int, int]) -> Series:
+def _read(path: Path, column: str | int | None, order: Order, version: tuple[int, int], like: str | None) -> Series:
     """Reads a file; `version` differs for other contents of the same path, as the key of the cache."""
     with open_table(path) as table:
         _check_header(table)
@@ -86,7 +90,8 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
         head = next(chunks, None)
         if head is None:
             fail(path, "has a header and no rows")
-        index = value_column(path, table.header, head.columns, column)
+        alike = [place for place, title in enumerate(table.header) if like and title.lower() == like.lower()]
+        index = alike[0] if len(alike) == 1 else value_column(path, table.header, head.columns, column)
         name = table.header[index] or f"column {index}"
         clock = find_clock(table.header, head, index)
         others = [other for other in range(len(table.header)) if other != index]

@@ -150,6 +150,40 @@ def test_a_series_without_dates_goes_on_by_its_numbers(tmp_path):
     assert (known.newer, known.notes, known.labels(2)) == (3, (), ("24", "25"))
 
 
+@pytest.fixture
+def by_place(tmp_path):
+    """Rows that a run with data.column=-1, sales, takes from a file with the given header and cells."""
+    rows = [f"{month},{number},{number % 7}\n" for number, month in enumerate(MONTHS)]
+    (tmp_path / "own.csv").write_text("month,staff,sales\n" + "".join(rows))
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=-1, **OPTIONS)
+
+    def read(header, row):
+        rows = [row.format(month=month, staff=number, sales=number % 7) for number, month in enumerate(MONTHS)]
+        (tmp_path / "newer.csv").write_text("\n".join([header, *rows]) + "\n")
+        return known_rows(data, str(tmp_path / "newer.csv"))
+
+    return read
+
+
+def test_a_column_by_place_is_found_by_its_name_in_another_file(by_place):
+    for header in ("month,sales,staff", "month,Sales,staff"):
+        known = by_place(header, "{month},{sales},{staff}")
+        np.testing.assert_array_equal(known.series.values, [number % 7 for number in range(len(MONTHS))])
+        assert known.notes == ()
+
+
+def test_a_column_of_another_name_is_named(by_place):
+    known = by_place("month,staff,revenue", "{month},{staff},{sales}")
+    assert known.series.values[8] == 1
+    (note,) = known.notes
+    assert note.endswith("newer.csv: has no column sales, as the run's data has; revenue is taken")
+
+
+def test_the_run_s_column_is_found_among_others(files):
+    known = files(re.sub(r"(?m)$(?=\n)", ",7", text(MONTHS[:35])).replace("sales,7", "sales,staff"))
+    assert (known.newer, known.series.name, known.notes) == (5, "sales", ())
+
+
 def test_the_shipped_series_goes_on_in_a_file(tmp_path):
     months = [f"{1949 + month // 12}-{month % 12 + 1:02}" for month in range(150)]
     data = AirlineData(name="airline", **OPTIONS)
