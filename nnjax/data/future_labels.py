@@ -118,7 +118,7 @@ def _usual(steps: Counter[int]) -> int:
 
 
 def _number(value: float, like: str) -> str:
-    return str(round(value)) if re.fullmatch(r"[-+]?\d+", like) else f"{value:.12g}"
+    return str(round(value)) if value.is_integer() and re.fullmatch(r"[-+]?\d+", like) else f"{value:.12g}"
 
 
 def _day_of_month(moments: Sequence[datetime]) -> tuple[str, int]:

@@ -9,6 +9,8 @@ Reads CSV files only, so that a mistake is reported before JAX is imported.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -20,12 +22,14 @@ from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.data.dataset_spec import dataset_spec
 from nnjax.data.future_labels import Step, form_of_labels, future_labels, step_of
+from nnjax.data.series_dates import counts_of, counts_rows
 from nnjax.data.series_file import Series, read_series
 from nnjax.data.time_series import TimeSeries, time_series
 
 _FEW = 6  # dates, in which ends of months or days without weekends may not show
+_COUNTS = 3  # numbers that show whether they count
 
-Moment = TypeVar("Moment", int, datetime)
+Moment = TypeVar("Moment", int, float, datetime)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
     options = _options(data, file)
     read, path = read_series(options, own.name), Path(file).expanduser()  # its columns may stand in another order
     _check(own, read, data, path)
-    both, newer = _shared(own.labels, read.labels)
+    both, newer = _shared(own, read)
     notes = []
     if read.name.lower() != own.name.lower():
         notes.append(f"{shown_path(path)}: has no column {own.name}, as the run's data has; {read.name} is taken")
@@ -89,7 +93,7 @@ def known_rows(data: AirlineData | SeriesData, file: str | None = None) -> Known
             f"and {own.values[old]:g} in the run's data; {count(len(other), 'row')} of {len(both)} shared ones differ"
         )
     values = np.array(read.values)
-    series = replace(own, name=read.name, labels=read.labels, values=values, holdout=0)
+    series = replace(own, name=read.name, labels=read.labels, values=values, holdout=0, dates=read.dates)
     few = len(read.labels) <= _FEW and form_of_labels(read.labels) == form_of_labels(own.labels)
     held_out = newer + sum(old >= len(own.known) for _, old in both)
     return KnownRows(series, newer, held_out, read.future, tuple(notes), step_of(own.labels) if few else None)
@@ -119,21 +123,31 @@ def _check(own: TimeSeries, read: Series, data: AirlineData | SeriesData, path: 
         fail(f"its rows are {now} apart, and {before} in the run's data; must be the same series with more rows")
 
 
-def _shared(own: Sequence[str], labels: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
+def _shared(own: TimeSeries, read: Series) -> tuple[list[tuple[int, int]], int]:
     """Pairs of indices, new and old, of the rows that both have, and the number of rows after the last old one.
 
     Rows are matched by their dates, where they are months apart by their months, since 2019-01 is 2019-01-31 in another file;
-    without dates, by their places from the beginning.
+    without dates, by the numbers that count them in both files; else by their places from the beginning.
     """
-    old, new = _moments(own), _moments(labels)
+    old, new = _moments(own.labels), _moments(read.labels)
     if old is None or new is None:
-        size = min(len(own), len(labels))
-        return [(row, row) for row in range(size)], len(labels) - size
-    step = step_of(own)
+        before, now = _counts(own), _counts(read)
+        if before and now:
+            return _matched(before, now)
+        size = min(len(own.labels), len(read.labels))
+        return [(row, row) for row in range(size)], len(read.labels) - size
+    step = step_of(own.labels)
     if step is not None and step.months:
-        before, now = ([12 * moment.year + moment.month for moment in moments] for moments in (old, new))
-        return _matched(before, now)
+        months = ([12 * moment.year + moment.month for moment in moments] for moments in (old, new))
+        return _matched(*months)
     return _matched(old, new)
+
+
+def _counts(series: TimeSeries | Series) -> Sequence[float] | None:
+    """The numbers that count the rows upwards in a column of the file; None where there are none."""
+    numbers = counts_of(series.labels) if series.dates else None
+    rises = numbers is not None and all(map(lt, numbers, islice(numbers, 1, None)))
+    return numbers if rises and (len(series.labels) < _COUNTS or counts_rows(series.labels)) else None
 
 
 def _matched(old: Sequence[Moment], new: Sequence[Moment]) -> tuple[list[tuple[int, int]], int]:

@@ -44,6 +44,7 @@ class Series:
         values: one per row, finite.
         lines: the line of the file in which each row starts.
         future: labels of rows at the end whose value is empty: the moments to forecast.
+        dates: names of the columns that date the rows, or count them; empty without any.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Series:
     values: tuple[float, ...]
     lines: Sequence[int]
     future: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
 
 
 def read_series(data: SeriesOptions, name: str | None = None) -> Series:
@@ -106,6 +108,7 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
             elif others:
                 labels.extend(chunk.columns[others[0]])
         last = [chunk.columns[other][-1] for other in others]
+        dates = tuple(table.header[part] for part in clock.parts) if clock else ()
     if order != "sorted":
         _check_gaps(path, name, values, lines, dated=clock is not None)
     if clock and clock.refusal and order != "as_is":
@@ -130,7 +133,7 @@ def _read(path: Path, column: str | int | None, order: Order, version: tuple[int
             way_out = AS_IS if re.search(" missing|in the row before", reason) and AS_IS not in reason else ""
             fail(path, f"{clock.name} {reason}{way_out}", lines[row])
     known = _count_known(values)
-    return Series(name, tuple(labels[:known]), tuple(values[:known]), lines[:known], tuple(labels[known:]))
+    return Series(name, tuple(labels[:known]), tuple(values[:known]), lines[:known], tuple(labels[known:]), dates)
 
 
 def _count_known(values: "array[float]") -> int:

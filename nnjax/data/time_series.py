@@ -68,6 +68,7 @@ class TimeSeries:
         window: number of changes in an input.
         season: number of values until the pattern repeats.
         transform: from values to the network's inputs and targets.
+        dates: names of the columns that date the rows, or count them; empty without any.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TimeSeries:
     window: int
     season: int
     transform: Transform
+    dates: tuple[str, ...] = ()
 
     @property
     def known(self) -> NDArray[np.float64]:
@@ -120,4 +122,4 @@ def time_series(data: SeriesOptions, spec: DatasetSpec) -> TimeSeries:
         spread = float(seen.std())
         is_rounding = spread <= _ROUNDING * float(np.abs(levels).max())
         transform = Transform(transform.log, transform.difference, float(seen.mean()), 1.0 if is_rounding else spread)
-    return TimeSeries(series.name, series.labels, values, data.holdout, data.window, data.season, transform)
+    return TimeSeries(series.name, series.labels, values, data.holdout, data.window, data.season, transform, series.dates)

@@ -151,6 +151,47 @@ def test_a_series_without_dates_goes_on_by_its_numbers(tmp_path):
 
 
 @pytest.fixture
+def counted(tmp_path):
+    """Rows that a run, whose column t counts from 21 to 50, takes from a file with the given numbers."""
+
+    def write(name, header, numbers):
+        (tmp_path / name).write_text(header + "".join(f"{number},{number % 7}\n" for number in numbers))
+        return str(tmp_path / name)
+
+    def read(numbers, header="t,sales\n"):
+        file = write("own.csv", "t,sales\n", range(21, 51))
+        data = SeriesData(name="series", file=file, column="sales", **OPTIONS)
+        return known_rows(data, write("newer.csv", header, numbers))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("numbers", "newer", "held_out"), [(range(31, 61), 10, 12), (range(41, 51), 0, 2), (range(21, 54), 3, 5)]
+)
+def test_rows_are_matched_by_the_numbers_that_count_them(counted, numbers, newer, held_out):
+    known = counted(numbers)
+    assert (known.newer, known.held_out, known.notes) == (newer, held_out, ())
+    assert known.labels(1) == (str(numbers[-1] + 1),)
+
+
+def test_counted_rows_that_come_later_are_all_newer(counted):
+    known = counted(range(61, 81))
+    assert known.newer == 20
+    (note,) = known.notes
+    assert note.endswith("newer.csv: shares no row with the run's data, which ends with 50")
+
+
+def test_numbers_of_rows_are_no_column_to_match_by(tmp_path):
+    """pandas numbers rows from 0, and a file without such a column has rows from 1."""
+    (tmp_path / "own.csv").write_text("sales\n" + "".join(f"{number % 7}\n" for number in range(20)))
+    (tmp_path / "newer.csv").write_text(",sales\n" + "".join(f"{number},{number % 7}\n" for number in range(23)))
+    data = SeriesData(name="series", file=str(tmp_path / "own.csv"), column=None, **OPTIONS)
+    known = known_rows(data, str(tmp_path / "newer.csv"))
+    assert (known.newer, known.notes) == (3, ())
+
+
+@pytest.fixture
 def by_place(tmp_path):
     """Rows that a run with data.column=-1, sales, takes from a file with the given header and cells."""
     rows = [f"{month},{number},{number % 7}\n" for number, month in enumerate(MONTHS)]
