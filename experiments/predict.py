@@ -24,7 +24,6 @@ from nnjax.reporting.counting_bar import counting
 from nnjax.reporting.files import replacing
 from nnjax.serving.answer_records import Record, answer_record, columns, csv_line, json_line
 from nnjax.serving.answering import Answered, answer_pictures
-from nnjax.serving.input_rows import columns_note
 from nnjax.serving.model import Model
 from nnjax.serving.picture_files import PictureFile, find_pictures
 from nnjax.serving.series_values import answer_rows
@@ -103,11 +102,9 @@ def _records(
     """The answers, each computed when it is asked for, and their number."""
     facts, top = model.facts, config.top
     if config.rows is not None:
-        file = Path(config.rows).expanduser()
-        rows = rows_of_run(run_config.data, file)
+        rows = rows_of_run(run_config.data, Path(config.rows))
         answers = answer_rows(model, rows.read)
-        note = columns_note(file, facts, shown_path(file)) if facts.series is None else None
-        for line in (*rows.notes, *filter(None, [note])):
+        for line in (*rows.notes, *filter(None, [rows.note(facts)])):
             console.warn(line)
         names = [rows.following] if facts.series is not None else [f"row {place}" for place in range(1, 1 + len(answers))]
         return (answer_record(name, each, facts, top=top) for name, each in zip(names, answers, strict=True)), len(answers)

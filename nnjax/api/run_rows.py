@@ -21,7 +21,7 @@ from nnjax.config.paths import shown_path
 from nnjax.data.future_labels import step_of
 from nnjax.data.newer_series import known_rows
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
+from nnjax.serving.input_rows import columns_note, read_text, rows_from_csv, rows_from_lists
 
 NEXT_ROW = "the next row"
 
@@ -34,11 +34,13 @@ class RunRows:
         read: makes inputs of them, for `nnjax.serving.series_values.answer_rows`.
         following: of a series, the label of the row after them.
         notes: what a person should know about the file.
+        note: more of that, for a model with the given facts.
     """
 
     read: Callable[[ModelFacts], NDArray[Any]]
     following: str = NEXT_ROW
     notes: tuple[str, ...] = ()
+    note: Callable[[ModelFacts], str | None] = lambda facts: None
 
 
 def rows_of_run(data: Data, path: Path) -> RunRows:
@@ -49,23 +51,24 @@ def rows_of_run(data: Data, path: Path) -> RunRows:
         path: of the file. A series' may be a list of numbers, from old to new: one column without dates.
 
     Raises:
-        DataError: if a series' file is a pipe, cannot be read, is out of order or has gaps, or its rows are another time apart
-            than the run's. Other files are read when `read` is called.
+        DataError: if the file cannot be read; if a series' one is a pipe, is out of order or has gaps, or its rows are another
+            time apart than the run's.
     """
     path = path.expanduser()
-    plain = partial(rows_from_csv, path)
+    name = shown_path(path)
     if not isinstance(data, AirlineData | SeriesData):
-        return RunRows(plain)
+        text = read_text(path, name)
+        return RunRows(partial(rows_from_csv, text, name=name), note=partial(columns_note, text, name=name))
     if path.is_fifo():
-        raise DataError(f"rows={shown_path(path)}: is a pipe; must be a file, since a series is read more than once")
+        raise DataError(f"rows={name}: is a pipe; must be a file, since a series is read more than once")
     if _is_list(path):
-        return RunRows(plain)
+        return RunRows(partial(rows_from_csv, path))
     try:
         known = known_rows(data, str(path))
     except DataError as error:
-        raise DataError(str(error).replace(f"data.file={shown_path(path)}", f"rows={shown_path(path)}")) from error
+        raise DataError(str(error).replace(f"data.file={name}", f"rows={name}")) from error
     following = known.labels(1)[0] if step_of(known.series.labels) else NEXT_ROW
-    return RunRows(partial(rows_from_lists, known.series.values.tolist(), name=shown_path(path)), following, known.notes)
+    return RunRows(partial(rows_from_lists, known.series.values.tolist(), name=name), following, known.notes)
 
 
 def _is_list(path: Path) -> bool:

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.config.errors import ConfigError, DataError, StorageError
+from nnjax.config.paths import shown_path
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import one_line
 from nnjax.serving.answer_records import answer_record, json_line
 from nnjax.serving.answering import Answered, answer_pictures
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.input_rows import rows_from_csv
+from nnjax.serving.input_rows import read_text, rows_from_csv
 from nnjax.serving.model import Model
 from nnjax.serving.model_file import ModelFile
 from nnjax.serving.picture_files import PictureFile, find_pictures
-from nnjax.serving.series_values import answer_rows
+from nnjax.serving.series_values import Read, answer_rows
 
 
 def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
@@ -39,7 +40,7 @@ def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
     """
     facts = file.facts
     pictures = _pictures(facts, arguments)
-    read = None if arguments.rows is None else partial(rows_from_csv, arguments.rows)
+    read = None if arguments.rows is None else _reader(arguments.rows)
     if read is not None:
         read(facts)  # a mistake in the file comes before the model is started
     failed = 0
@@ -87,6 +88,12 @@ def _pictures(facts: ModelFacts, arguments: argparse.Namespace) -> Sequence[Pict
     if arguments.explain is not None and len(pictures) > 1:
         raise ConfigError(f"--explain {arguments.explain}: draws one picture, and {len(pictures)} are given")
     return pictures
+
+
+def _reader(path: Path) -> Read:
+    """Reads a file, which may be a pipe, once for all that its rows are read for."""
+    name = shown_path(path)
+    return partial(rows_from_csv, read_text(path, name), name=name)
 
 
 def _record(answered: Answered, facts: ModelFacts, top: int) -> Mapping[str, Any]:

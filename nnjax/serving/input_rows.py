@@ -58,7 +58,7 @@ def rows_from_csv(
             series, for dates that do not ascend as the training's do.
     """
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
-    lines = _lines(_text(source, name, max_bytes), name)
+    lines = _lines(read_text(source, name, max_bytes), name)
     first = next(lines, None)
     wanted = (facts.series.name,) if facts.series else facts.inputs.features
     header = first[1] if first and is_header(first[1], wanted) else None
@@ -82,6 +82,28 @@ def rows_from_csv(
         return _inputs(np.array(list(islice(rows, max_rows))), facts, name)
     last = deque((row[0] for row in rows), maxlen=facts.inputs.shape[0] + facts.series.difference)
     return _inputs(np.array(last), facts, name)
+
+
+def read_text(source: str | Path, name: str, max_bytes: int = _MAX_BYTES) -> str:
+    """Returns text, or that of a path, which is read once: it may be a pipe.
+
+    Raises:
+        DataError: in one line, if it cannot be read, is too long or not in UTF-8.
+    """
+    if isinstance(source, str):
+        data = source.encode()
+    else:
+        try:
+            with source.open("rb") as file:
+                data = file.read(max_bytes + 1)
+        except OSError as error:
+            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    if len(data) > max_bytes:
+        raise DataError(f"{name}: holds more than {max_bytes:,} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: is no text in UTF-8: byte {error.start}") from None
 
 
 def rows_from_lists(values: Sequence[Any], facts: ModelFacts, name: str = "rows") -> NDArray[Any]:
@@ -144,23 +166,6 @@ def _window(values: NDArray[np.float64], series: SeriesFacts, window: int, name:
     return ((changes - series.mean) / series.std)[None, :, None].astype(np.float32)
 
 
-def _text(source: str | Path, name: str, max_bytes: int) -> str:
-    if isinstance(source, str):
-        data = source.encode()
-    else:
-        try:
-            with source.open("rb") as file:
-                data = file.read(max_bytes + 1)
-        except OSError as error:
-            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
-    if len(data) > max_bytes:
-        raise DataError(f"{name}: holds more than {max_bytes:,} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name}: is no text in UTF-8: byte {error.start}") from None
-
-
 def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and cells, without blank lines at the end; each is read when its turn comes."""
     start = text.partition("\n")[0]
@@ -188,15 +193,15 @@ def is_header(cells: Sequence[str], names: Sequence[str]) -> bool:
     return any(cell.lower() not in _GAPS for cell in cells)
 
 
-def columns_note(path: Path, facts: ModelFacts, name: str) -> str | None:
+def columns_note(text: str, facts: ModelFacts, name: str) -> str | None:
     """Says that a file's columns are taken by their places though they have names; None where they are found by name.
 
     Args:
-        path: of a file that `rows_from_csv` has read.
+        text: that `rows_from_csv` has read.
         facts: of a model of vectors.
         name: of the file.
     """
-    _, cells = next(_lines(_text(path, name, _MAX_BYTES), name), (0, []))  # a pipe is empty when it is read again
+    _, cells = next(_lines(text, name), (0, []))
     names = facts.inputs.features
     if not is_header(cells, names) or set(cells) & set(names):
         return None

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -43,6 +44,19 @@ def test_the_row_that_is_answered_has_its_date(airline, tmp_path):
     blank = rows_of_run(data, written(tmp_path, [HEADER, *MONTHS, "1961-01,", "1961-02,"]))
     assert blank.following == "1961-01"
     np.testing.assert_array_equal(blank.read(facts), inputs)
+
+
+def test_rows_from_a_pipe_are_read_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=(tmp_path / "pipe").write_text, args=("c,d\n1,2\n",))
+    writer.start()
+    rows = rows_of_run(nnjax.compose("model=fnn", "data=digits").data, tmp_path / "pipe")
+    writer.join()
+    facts = ModelFacts("a", "regression", InputFacts((2,), "float32"), (), 1, 1, False, (1.0,), None, {}, None, {})
+    assert rows.read(facts).tolist() == [[1, 2]]
+    assert rows.note(facts).endswith(
+        "pipe: its columns are taken by their places, not by their names: the model has no names for them"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from forged import FACTS, function, small_file, small_program, weights
@@ -17,8 +18,10 @@ from PIL import Image
 
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.__main__ import main
+from nnjax.serving.facts import InputFacts
 from nnjax.serving.facts_text import facts_text
 from nnjax.serving.model_file import ModelFile, write_model
+from nnjax.serving.running import export_program
 
 NOT_THERE = (
     "flax",
@@ -114,6 +117,26 @@ def test_a_picture_on_standard_input(run, folder, monkeypatch):
     code, said, _ = run("-", "--json")
     assert code == 0
     assert json.loads(said)["source"] == "standard input"
+
+
+@pytest.fixture(scope="module")
+def of_rows(folder):
+    """A model of the rows a, b."""
+    facts = replace(FACTS, inputs=InputFacts((2,), "float32", features=("a", "b")), temperatures=(1.0,), num_trials=1)
+    weights = {"output": np.array([[[3, 0, 0], [0, 3, 0]]], np.float32)}
+    program = export_program(lambda weights, inputs: jnp.einsum("bd,tdo->tbo", inputs, weights["output"]), weights, facts)
+    write_model(folder / "rows.nnjax", facts, None, program)
+    return "rows.nnjax"
+
+
+def test_rows_from_a_pipe_are_read_once(run, of_rows):
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write("b,a\n0,1\n1,0\n")
+    code, said, complained = run("--rows", f"/dev/fd/{reading}", "--top", "1", model=of_rows)
+    os.close(reading)
+    assert (code, complained) == (0, "")
+    assert [line.split()[:3] for line in said.splitlines()] == [["row", "1:", "nought"], ["row", "2:", "one"]]
 
 
 def test_what_the_file_says(run):
