@@ -224,4 +224,5 @@ def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None
         values=tuple(series.values.tolist()),
         labels=tuple(series.labels),
         residuals=tuple(tuple(row) for row in errors.tolist()),
+        dates=series.dates,
     )

@@ -17,7 +17,7 @@ from nnjax.config.stored_files import one_line
 from nnjax.serving.answer_records import answer_record, json_line
 from nnjax.serving.answering import Answered, answer_pictures
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.input_rows import read_text, rows_from_csv
+from nnjax.serving.input_rows import columns_note, read_text, rows_from_csv
 from nnjax.serving.model import Model
 from nnjax.serving.model_file import ModelFile
 from nnjax.serving.picture_files import PictureFile, find_pictures
@@ -40,14 +40,15 @@ def answer(file: ModelFile, arguments: argparse.Namespace) -> int:
     """
     facts = file.facts
     pictures = _pictures(facts, arguments)
-    read = None if arguments.rows is None else _reader(arguments.rows)
-    if read is not None:
-        read(facts)  # a mistake in the file comes before the model is started
+    read, notes = (None, ()) if arguments.rows is None else _rows(arguments.rows, facts)
+    if not arguments.json:
+        for note in notes:
+            print(f"note: {one_line(note)}", file=sys.stderr)
     failed = 0
     with file.model_apart() as model:
         for place, given in enumerate(() if read is None else answer_rows(model, read), 1):
             name = f"row {place}" if facts.series is None else "the next row"
-            _print(answer_record(name, given, facts, top=arguments.top), as_json=arguments.json)
+            _print(answer_record(name, given, facts, top=arguments.top, notes=notes), as_json=arguments.json)
         for answered in answer_pictures(model, pictures):
             record = _record(answered, facts, arguments.top)
             failed += "error" in record
@@ -90,10 +91,18 @@ def _pictures(facts: ModelFacts, arguments: argparse.Namespace) -> Sequence[Pict
     return pictures
 
 
-def _reader(path: Path) -> Read:
-    """Reads a file, which may be a pipe, once for all that its rows are read for."""
+def _rows(path: Path, facts: ModelFacts) -> tuple[Read, Sequence[str]]:
+    """What reads a file's rows, and what its columns leave open; the file, which may be a pipe, is read once.
+
+    Raises:
+        DataError: if the rows cannot be read, before the model is started.
+    """
     name = shown_path(path)
-    return partial(rows_from_csv, read_text(path, name), name=name)
+    text = read_text(path, name)
+    read = partial(rows_from_csv, text, name=name)
+    read(facts)
+    note = columns_note(text, facts, name)
+    return read, [note] if note else []
 
 
 def _record(answered: Answered, facts: ModelFacts, top: int) -> Mapping[str, Any]:

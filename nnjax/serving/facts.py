@@ -52,6 +52,7 @@ class SeriesFacts:
         values: the whole series that is known, in its unit.
         labels: each value's date; empty where it has none.
         residuals: errors of one-step forecasts of known changes, scaled as the outputs are, by trial.
+        dates: names of the columns that dated the rows, or counted them; empty without any, None in an older version's file.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SeriesFacts:
     values: tuple[float, ...]
     labels: tuple[str, ...]
     residuals: tuple[tuple[float, ...], ...]
+    dates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from nnjax.config.errors import DataError
 from nnjax.config.paths import shown_path
 from nnjax.serving.facts import ModelFacts, SeriesFacts
 from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
-from nnjax.serving.row_dates import RowDates
+from nnjax.serving.row_dates import row_dates
 
 _MAX_BYTES = 64 * 2**20
 _SEPARATORS = ",;\t"
@@ -69,7 +69,7 @@ def rows_from_csv(
     count = 1 if facts.series else math.prod(facts.inputs.shape)
     places = _places(header, wanted, count, first[1], name)
     width = len(header or first[1])
-    dates = RowDates(header, facts.series, places[0], name) if header and facts.series else None
+    dates = row_dates(header, facts.series, places[0], name) if header and facts.series else None
 
     def values(line: int, cells: list[str]) -> list[float]:
         row = _values(cells, places, width, f"{name}, line {line}", header)
@@ -194,17 +194,25 @@ def is_header(cells: Sequence[str], names: Sequence[str]) -> bool:
 
 
 def columns_note(text: str, facts: ModelFacts, name: str) -> str | None:
-    """Says that a file's columns are taken by their places though they have names; None where they are found by name.
+    """Says what a table's columns leave open; None where there is nothing to say.
+
+    Those of a model of vectors may be taken by their places though they have names, and those of a series may not show that
+    its rows go from old to new.
 
     Args:
         text: that `rows_from_csv` has read.
-        facts: of a model of vectors.
-        name: of the file.
+        facts: of the model.
+        name: of the text.
     """
-    _, cells = next(_lines(text, name), (0, []))
+    lines = _lines(text, name)
+    _, cells = next(lines, (0, []))
     names = facts.inputs.features
     if not is_header(cells, names) or set(cells) & set(names):
         return None
+    if facts.series is not None:
+        _, first = next(lines)
+        (value,) = _places(cells, (facts.series.name,), 1, first, name)
+        return row_dates(cells, facts.series, value, name).note(first)
     reason = f"none is called {' or '.join(names[:3])}" if names else "the model has no names for them"
     return f"{name}: its columns are taken by their places, not by their names: {reason}"
 

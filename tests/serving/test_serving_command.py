@@ -139,6 +139,15 @@ def test_rows_from_a_pipe_are_read_once(run, of_rows):
     assert [line.split()[:3] for line in said.splitlines()] == [["row", "1:", "nought"], ["row", "2:", "one"]]
 
 
+def test_columns_that_are_taken_by_place_are_noted_with_the_answer(run, folder, of_rows):
+    (folder / "named.csv").write_text("B,A\n0,1\n")
+    note = "named.csv: its columns are taken by their places, not by their names: none is called a or b"
+    code, said, complained = run("--rows", "named.csv", "--json", model=of_rows)
+    assert (code, complained) == (0, "")
+    assert json.loads(said)["notes"] == [note]
+    assert run("--rows", "named.csv", model=of_rows)[2] == f"note: {note}\n"
+
+
 def test_what_the_file_says(run):
     code, said, complained = run("--info")
     assert (code, complained) == (0, "")

@@ -170,7 +170,7 @@ def _schemas() -> dict[str, Any]:
                 "values": values,
                 "spread": {**_ANSWERED, "description": "standard deviation over the networks that answer together"},
                 "warnings": {**_TEXTS, "description": "reasons to doubt the answer"},
-                "notes": {**_TEXTS, "description": "what was done to the picture"},
+                "notes": {**_TEXTS, "description": "what was done to the picture, or left open by a table's columns"},
                 "steps": {"type": "array", "items": step, "description": "with explain: pictures as data URLs"},
                 "looked": looked,
             },

@@ -27,7 +27,7 @@ from python_multipart.multipart import parse_options_header
 from nnjax.config.errors import UserError
 from nnjax.config.serve_options import ServerSettings
 from nnjax.serving.facts import InputFacts, ModelFacts
-from nnjax.serving.input_rows import rows_from_csv, rows_from_lists
+from nnjax.serving.input_rows import columns_note, rows_from_csv, rows_from_lists
 from nnjax.serving.number_lists import NotNumbers, UnequalLengths, number_array
 from nnjax.serving.pictures import PictureError, PictureLimits, open_picture, pixels_of
 from nnjax.serving.preparing import Prepared, prepare
@@ -59,7 +59,7 @@ _MORE_VALUES = 100_000  # of JSON, besides the inputs; parsing them takes 10 ms
 
 @dataclass(frozen=True)
 class Seen:
-    """How a picture was prepared.
+    """How a picture or a table was read.
 
     Attributes:
         notes: what was done or found, in words.
@@ -78,7 +78,7 @@ class Taken:
 
     Attributes:
         inputs: [n, *shape] of the stored type.
-        seen: of each picture; empty where none was given.
+        seen: of each input; empty where there is nothing to say.
         last: of a series, the values that the window is made of; see `nnjax.serving.series_values`.
     """
 
@@ -122,7 +122,9 @@ def read_body(body: bytes, content_type: str, facts: ModelFacts, settings: Serve
         if kind_text == "text/csv":
             text = _text(_bounded(body, "CSV", settings.body // CSV_SHARE))
             most = settings.examples + 1
-            return _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body, most), facts, settings)
+            taken = _rows(lambda facts: rows_from_csv(text, facts, "the rows", settings.body, most), facts, settings)
+            note = columns_note(text, facts, "the rows")
+            return replace(taken, seen=(Seen((note,), (), ()),) * len(taken.inputs)) if note else taken
         if kind_text == "application/json":
             return _json(body, facts, settings, steps=steps)
     except UserError as error:

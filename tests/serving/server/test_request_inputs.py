@@ -186,6 +186,13 @@ def test_csv_is_read_no_further_than_to_one_row_too_many():
     assert read(b"1,2,3\n" * 3, VECTORS, content_type="text/csv").inputs.shape == (3, 3)
 
 
+def test_columns_of_csv_that_are_taken_by_place_are_noted():
+    taken = read(b"z,y,x\n1,2,3\n4,5,6\n", VECTORS, content_type="text/csv")
+    note = "the rows: its columns are taken by their places, not by their names: "
+    assert [seen.notes[0].startswith(note) for seen in taken.seen] == [True, True]
+    assert read(b"1,2,3\n", VECTORS, content_type="text/csv").seen == ()
+
+
 def test_the_width_of_csv_is_checked_before_its_other_lines_are_read():
     text = b"1,2\n" + b"\n" * 5000 + b"3,4\n"
     assert refused(text, VECTORS, content_type="text/csv") == (422, "the rows, line 1: has 2 columns; must have 3")

@@ -3,6 +3,7 @@
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -85,3 +86,28 @@ def test_too_few_values_are_refused():
     with running({"sales": series_model(log=True, difference=1)}) as served:
         status, _, answer = served.post({"rows": [1, 2, 3]})
     assert (status, "must have at least 4" in answer["error"]) == (422, True)
+
+
+def test_dates_that_are_not_checked_are_noted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model = series_model(log=False, difference=0)
+    labels = tuple(f"2024-0{month}" for month in range(1, 8))
+    model = replace(model, facts=replace(model.facts, series=replace(model.facts.series, labels=labels, dates=("month",))))
+    note = "whether its rows go from old to new is not checked: it has no column month, which dated the training's rows"
+    text = "day,sales\n" + "\n".join(f"{day},{value}" for day, value in enumerate(MONTHS))
+    Path("new.csv").write_text(text)
+    stored = SimpleNamespace(facts=model.facts, model_apart=lambda: nullcontext(model))
+    words = {"rows": Path("new.csv"), "inputs": [], "explain": None, "top": 3}
+    assert answer(stored, SimpleNamespace(**words, json=True)) == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == [f"new.csv: {note}"]
+    assert answer(stored, SimpleNamespace(**words, json=False)) == 0
+    assert capsys.readouterr().err == f"note: new.csv: {note}\n"
+    with running({"sales": model}) as served:
+        _, _, answered = served.ask("POST", "/predict", text, {"content-type": "text/csv"})
+        assert answered["answers"][0]["notes"] == [f"the rows: {note}"]
+        reversed_text = "month,sales\n" + "\n".join(f"{label},5" for label in labels[::-1])
+        status, _, refused = served.ask("POST", "/predict", reversed_text, {"content-type": "text/csv"})
+    assert (status, refused["error"]) == (
+        422,
+        "the rows, line 3: month 2024-06 comes after 2024-07; rows must go from old to new",
+    )
