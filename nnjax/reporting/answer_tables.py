@@ -49,9 +49,12 @@ def _classes(record: Mapping[str, Any]) -> list[str]:
 
 def _values(record: Mapping[str, Any]) -> str:
     pairs = zip(record.get("values", ()), record.get("spread", ()), strict=True)
-    return ", ".join(
-        f"{number_text(value)} ± {number_text(spread)}" if spread else number_text(value) for value, spread in pairs
-    )
+    return ", ".join(f"{_value(value)} ± {number_text(spread)}" if spread else _value(value) for value, spread in pairs)
+
+
+def _value(value: float) -> str:
+    """A value with as many digits as tell it from others, however large."""
+    return number_text(value) if abs(value) < 1e9 else f"{value:.15g}"
 
 
 def _remarks(record: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ write_future(future, run_dir / "forecast.csv")
 """
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from nnjax.reporting.files import replacing
 Values = NDArray[np.float64]
 
 _MAX_ROWS = 24
+_MOST_DIGITS = 15  # of float64
 _FEW = 20  # errors
 _FAR = 10  # a forecast, as a multiple of the largest known value
 _ROWS = {
@@ -107,13 +109,28 @@ def future_table(future: FutureLike) -> Table:
         table.add_column("± trials", justify="right")
     count = len(future.labels)
     shown = range(count) if count <= _MAX_ROWS else (*range(_MAX_ROWS // 2), *range(count - _MAX_ROWS // 2, count))
+    digits = _digits(future)
     for row in shown:
-        ends = [f"{future.lower[level][row]:.4g} to {future.upper[level][row]:.4g}" for level in future.lower]
+        ends = [f"{future.lower[level][row]:.{digits}g} to {future.upper[level][row]:.{digits}g}" for level in future.lower]
         spread = [f"{future.spread[row]:.3g}"] if many else []
-        table.add_row(future.labels[row], f"{future.values[row]:.4g}", *ends, *spread)
+        table.add_row(future.labels[row], f"{future.values[row]:.{digits}g}", *ends, *spread)
         if count > _MAX_ROWS and row == _MAX_ROWS // 2 - 1:
             table.add_row(f"… {count - _MAX_ROWS} more in forecast.csv", *[""] * (len(table.columns) - 1))
     return table
+
+
+def _digits(future: FutureLike) -> int:
+    """Significant digits that show two of the narrowest interval's width, and whole numbers without an exponent; at least 4."""
+    largest = _exponent(np.abs(future.values).max())
+    widths = [float((future.upper[level] - future.lower[level]).min()) for level in future.lower]
+    narrowest = min((width for width in widths if width > 0), default=math.inf)
+    needed = largest - _exponent(narrowest) + 2
+    return max(4, min(needed, _MOST_DIGITS), largest + 1 if largest < _MOST_DIGITS else 0)
+
+
+def _exponent(value: float) -> int:
+    """Of 10, in a number above 0; 0 for another."""
+    return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 
 
 def coverage_table(coverage: Sequence[CoverageLike]) -> Table:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.model import Answer
+from nnjax.serving.model import Answer, Numbers
 
 Record = Mapping[str, Any]
 
@@ -48,8 +48,18 @@ def answer_record(source: str, answer: Answer, facts: ModelFacts, *, top: int, n
         ]
         record |= {**listed[0], "top": listed}
     else:
-        record |= {"values": answer.probabilities.tolist(), "spread": answer.spread.tolist()}
+        record |= {"values": shortest(answer.probabilities), "spread": shortest(answer.spread)}
     return record | {"warnings": list(answer.warnings), "notes": list(notes)}
+
+
+def shortest(numbers: Numbers) -> list[float]:
+    """Values with the fewest digits that are read back as the same: 0.1 of float32, and 1000000444.04 of float64."""
+    return [float(str(number)) for number in numbers]
+
+
+def value_text(value: float) -> str:
+    """A value for a person: six digits, and from a million on those of a whole number too: 1000000444.04."""
+    return f"{value:.15g}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def json_line(record: Record) -> str:
@@ -69,7 +79,7 @@ def csv_line(record: Record, names: Sequence[str]) -> str:
         values |= {f"label_{rank}": each["label"], f"probability_{rank}": each["probability"]}
     if "values" in record:
         for place, (value, spread) in enumerate(zip(record["values"], record["spread"], strict=True), 1):
-            values |= {f"value_{place}": value, f"spread_{place}": spread}
+            values |= {f"value_{place}": repr(value), f"spread_{place}": spread}
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow([_cell(values.get(name, "")) for name in names])
     return text.getvalue()

@@ -14,7 +14,7 @@ from nnjax.config.errors import ConfigError, DataError, StorageError
 from nnjax.config.paths import shown_path
 from nnjax.config.storage import writing
 from nnjax.config.stored_files import one_line
-from nnjax.serving.answer_records import answer_record, json_line
+from nnjax.serving.answer_records import answer_record, json_line, value_text
 from nnjax.serving.answering import Answered, answer_pictures
 from nnjax.serving.facts import ModelFacts
 from nnjax.serving.input_rows import columns_note, read_text, rows_from_csv
@@ -125,7 +125,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"{source}: {', '.join(_share(each) for each in record['top']) or 'no answer'}"
     else:
         pairs = zip(record["values"], record["spread"], strict=True)
-        yield f"{source}: {', '.join(f'{value:.6g}' + (f' ± {spread:.2g}' if spread else '') for value, spread in pairs)}"
+        yield f"{source}: {', '.join(value_text(value) + (f' ± {spread:.2g}' if spread else '') for value, spread in pairs)}"
     for warning in record["warnings"]:
         yield f"  warning: {warning}"
 

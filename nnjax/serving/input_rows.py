@@ -134,7 +134,7 @@ def _inputs(table: NDArray[np.float64], facts: ModelFacts, name: str) -> NDArray
     if facts.series:
         if table.ndim > 1 and table.size != len(table):
             raise DataError(f"{name}: has the shape {list(table.shape)}; must be {_wanted(facts)}")
-        return _window(table.ravel(), facts.series, shape[0], name)
+        return _window(table.ravel(), facts.series, shape[0], name).astype(facts.inputs.dtype)
     size = math.prod(shape)
     if table.shape in (shape, (size,)):
         table = table[None]
@@ -153,7 +153,7 @@ def _inputs(table: NDArray[np.float64], facts: ModelFacts, name: str) -> NDArray
     return inputs
 
 
-def _window(values: NDArray[np.float64], series: SeriesFacts, window: int, name: str) -> NDArray[np.float32]:
+def _window(values: NDArray[np.float64], series: SeriesFacts, window: int, name: str) -> NDArray[np.float64]:
     """[1, window, 1] the last scaled changes of a series."""
     needed = window + series.difference
     if len(values) < needed:
@@ -163,7 +163,8 @@ def _window(values: NDArray[np.float64], series: SeriesFacts, window: int, name:
         raise DataError(f"{name}: {series.name} holds {last.min():g}; must be above 0, for its logarithm is taken")
     levels = np.log(last) if series.log else last
     changes = levels[series.difference :] - levels[: -series.difference] if series.difference else levels
-    return ((changes - series.mean) / series.std)[None, :, None].astype(np.float32)
+    scaled: NDArray[np.float64] = ((changes - series.mean) / series.std)[None, :, None]
+    return scaled
 
 
 def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:

@@ -23,6 +23,8 @@ from nnjax.serving.typical import Typical
 OutputsOf = Callable[[NDArray[Any]], NDArray[np.float32]]
 """[n, *shape] inputs, as the dataset stores them → [trials, n, num_outputs] outputs. n may be any number above 0."""
 
+Numbers = NDArray[np.float32] | NDArray[np.float64]
+
 NOT_FINITE = "the network's outputs are no finite numbers"
 LEAST_PROBABILITY = 1e-6
 """What outputs that stand for probabilities are clipped at before their logarithm is taken."""
@@ -33,17 +35,18 @@ class Answer:
     """The answer to one input.
 
     Attributes:
-        probabilities: [k] the mean over the trials of their calibrated probabilities; for regression, of their values.
-        spread: [k] their standard deviation over the trials; 0 for one.
+        probabilities: [k] the mean over the trials of their calibrated probabilities; for regression, of their values, which
+            are float64 for a series.
+        spread: [k] their standard deviation over the trials, as of a sample (n − 1); 0 for one.
         by_trial: [trials, k] what `probabilities` is the mean of.
         label: the most probable class; None for regression, or if the outputs are not finite.
         probability: the label's; None for regression.
         warnings: reasons to doubt the answer, such as an input unlike the training data.
     """
 
-    probabilities: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    by_trial: NDArray[np.float32]
+    probabilities: Numbers
+    spread: Numbers
+    by_trial: Numbers
     label: str | None
     probability: float | None
     warnings: tuple[str, ...] = ()
@@ -88,7 +91,7 @@ class Model:
         doubts = self.typical.judge(inputs, self.facts.inputs.features) if self.typical and len(inputs) else None
         answers = []
         with np.errstate(invalid="ignore", over="ignore"):
-            mean, std = by_trial.mean(0), by_trial.std(0)
+            mean, std = by_trial.mean(0), spread_of(by_trial)
         for index, (means, spread) in enumerate(zip(mean, std, strict=True)):
             warning = doubts[index].warning if doubts else None
             warnings = (warning,) if warning else ()
@@ -110,6 +113,11 @@ class Model:
             replace(answer, warnings=(*picture.warnings, *answer.warnings))
             for picture, answer in zip(pictures, answers, strict=True)
         ]
+
+
+def spread_of(by_trial: Numbers) -> Any:
+    """[trials, …] numbers → […] their standard deviation, as a forecast and a summary have it; 0 for one trial."""
+    return by_trial.std(0, ddof=1) if len(by_trial) > 1 else np.zeros_like(by_trial[0])
 
 
 def calibrated(outputs: NDArray[np.float32], from_logits: bool, temperatures: Sequence[float]) -> NDArray[np.float32]:

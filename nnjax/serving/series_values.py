@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnjax.serving.facts import ModelFacts, SeriesFacts
-from nnjax.serving.model import NOT_FINITE, Answer, Model
+from nnjax.serving.model import NOT_FINITE, Answer, Model, spread_of
 
 Read = Callable[[ModelFacts], NDArray[Any]]
 """Reads rows for a model with the given facts, as the functions of `nnjax.serving.input_rows` do."""
@@ -45,9 +45,10 @@ def last_values(read: Read, facts: ModelFacts) -> NDArray[np.float64]:
     """
     assert facts.series is not None
     needed = facts.inputs.shape[0] + facts.series.difference
-    # Read once more, as if the network took values as they are.
+    # Read once more, as if the network took values as they are, with all their digits: float32 has 7, and 10⁹ more.
     plain = replace(facts.series, log=False, difference=0, mean=0.0, std=1.0)
-    read_values = read(replace(facts, series=plain, inputs=replace(facts.inputs, shape=(needed, 1))))
+    dtype: Any = "float64"
+    read_values = read(replace(facts, series=plain, inputs=replace(facts.inputs, shape=(needed, 1), dtype=dtype)))
     return np.asarray(read_values[0, :, 0], np.float64)
 
 
@@ -63,7 +64,7 @@ def next_value(answer: Answer, last: NDArray[np.float64], series: SeriesFacts) -
     changes = answer.by_trial.astype(np.float64) * series.std + series.mean
     with np.errstate(over="ignore", invalid="ignore"):  # a network that learned nothing may answer anything
         values = np.exp(changes + (np.log(before) if series.difference else 0.0)) if series.log else changes + before
-        mean, spread = (np.asarray(each, np.float32) for each in (values.mean(0), values.std(0)))
+        mean, spread = values.mean(0), spread_of(values)
     finite = bool(np.isfinite(mean).all() and np.isfinite(spread).all())
     warnings = answer.warnings if finite or NOT_FINITE in answer.warnings else (*answer.warnings, NOT_FINITE)
-    return replace(answer, probabilities=mean, spread=spread, by_trial=np.asarray(values, np.float32), warnings=warnings)
+    return replace(answer, probabilities=mean, spread=spread, by_trial=values, warnings=warnings)

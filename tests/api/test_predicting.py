@@ -114,7 +114,7 @@ def test_trials_answer_as_one(tiny):
     plain = replace(model, facts=replace(model.facts, temperatures=(1.0,) * 3))
     answers = plain.answer(inputs)
     np.testing.assert_allclose([answer.probabilities for answer in answers], each.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose([answer.spread for answer in answers], each.std(axis=0), atol=1e-6)
+    np.testing.assert_allclose([answer.spread for answer in answers], each.std(axis=0, ddof=1), atol=1e-6)
 
 
 def test_a_diverged_trial_takes_no_part(tiny):

@@ -34,3 +34,8 @@ def test_outputs_that_are_not_finite_have_no_class():
     nothing = {"source": "a.png", "label": None, "probability": None, "spread": None, "top": [], "notes": []}
     shown = text_of(answer_table([nothing | {"warnings": ["no finite numbers"]}], "picture"), 80)
     assert shown.splitlines()[-2].split() == ["a.png", "no", "finite", "numbers"]
+
+
+def test_large_values_are_told_apart():
+    values = {"source": "1961-01", "values": [1000000444.04], "spread": [0.25], "warnings": [], "notes": []}
+    assert "1000000444.04 ± 0.25" in text_of(answer_table([values], "row"), 80)

@@ -74,6 +74,25 @@ def test_each_row_has_its_intervals_and_the_trials_spread():
     assert "± trials" not in " ".join(shown(future_table(future_of(trials=1))))
 
 
+@pytest.mark.parametrize(
+    ("level", "texts"),
+    [
+        (1_000_000_400, "1000000400 1000000395 to 1000000405 1000000397 to 1000000409"),
+        (112_345, "112345 112340 to 112350 112342 to 112354"),  # no 1.123e+05
+        (1e-3, "0.001 -4.999 to 5.001 -2.999 to 9.001"),
+    ],
+)
+def test_digits_tell_the_ends_of_an_interval_apart(level, texts):
+    future = future_of(values=level, lower={}, upper={})
+    future.lower, future.upper = (
+        {0.8: future.values - 5, 0.95: future.values - 3},
+        {0.8: future.values + 5, 0.95: future.values + 9},
+    )
+    assert f"2025-01 {texts} 0.25" in shown(future_table(future))
+    nothing = {0.8: future.values}  # of one residual, or of a network that repeats a value
+    assert "2025-01 " in shown(future_table(future_of(values=level, lower=nothing, upper=nothing)))[3]
+
+
 def test_of_many_rows_the_first_and_the_last_are_shown():
     lines = shown(future_table(future_of(horizon=40)))
     rows = [line.split()[0] for line in lines if line.startswith(("2025-", "…"))]

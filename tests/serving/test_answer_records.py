@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from nnjax.serving.answer_records import answer_record, columns, csv_line, json_line
+from nnjax.serving.answer_records import answer_record, columns, csv_line, json_line, shortest, value_text
 from nnjax.serving.facts import InputFacts, ModelFacts
 from nnjax.serving.model import Answer
 
@@ -76,3 +76,18 @@ def test_an_error_has_a_line_too():
     names = columns(facts(), 3)
     (row,) = csv.DictReader([",".join(names), csv_line({"source": "x.png", "error": "x.png: is damaged"}, names)])
     assert (row["source"], row["error"], row["label"]) == ("x.png", "x.png: is damaged", "")
+
+
+def test_values_have_the_digits_that_their_type_has():
+    assert shortest(np.array([0.1, 1e9, np.nan], np.float32)) == [0.1, 1e9, pytest.approx(np.nan, nan_ok=True)]
+    assert shortest(np.array([0.1, 1000000444.04])) == [0.1, 1000000444.04]
+    record = {"values": [1000000444.04, 0.1], "spread": [0.0, 0.1234567]}
+    assert csv_line(record, ["value_1", "value_2", "spread_2"]) == "1000000444.04,0.1,0.123457"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(455.4514, "455.451"), (1000000444.04, "1000000444.04"), (-1234567.0, "-1234567"), (2e-9, "2e-09"), (1e20, "1e+20")],
+)
+def test_a_large_value_is_told_from_the_next_one(value, text):
+    assert value_text(value) == text

@@ -23,7 +23,7 @@ def test_trials_answer_as_one_with_their_spread():
     expected = softmax(LOGITS / np.array([1, 2])[:, None, None])
     first, second = model.answer(np.zeros((2, 4), np.float32))
     np.testing.assert_allclose(first.probabilities, expected[:, 0].mean(0), rtol=1e-6)
-    np.testing.assert_allclose(first.spread, expected[:, 0].std(0), rtol=1e-5)
+    np.testing.assert_allclose(first.spread, expected[:, 0].std(0, ddof=1), rtol=1e-5)
     assert (first.label, second.label) == ("yes", "no")
     assert first.probability == pytest.approx(expected[:, 0, 1].mean())
     assert first.warnings == ()

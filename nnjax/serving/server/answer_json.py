@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnjax.serving.answer_records import shortest
 from nnjax.serving.facts import ModelFacts
-from nnjax.serving.model import Answer
+from nnjax.serving.model import Answer, Numbers
 from nnjax.serving.server.request_inputs import Seen
 
-_DIGITS = 7  # float32 has no more
+_DIGITS = 7  # of a probability; float32 has no more
 
 
 def model_values(facts: ModelFacts) -> dict[str, Any]:
@@ -29,10 +30,10 @@ def model_values(facts: ModelFacts) -> dict[str, Any]:
 
 def answer_values(answer: Answer, facts: ModelFacts, seen: Seen | None = None) -> dict[str, Any]:
     """An answer: of classes with label and probabilities, of values with these; None for each that is not finite."""
-    mean, spread = (_rounded(numbers) for numbers in (answer.probabilities, answer.spread))
     if facts.task == "regression":
-        made: dict[str, Any] = {"values": mean, "spread": spread}
+        made: dict[str, Any] = {"values": shortest(answer.probabilities), "spread": shortest(answer.spread)}
     else:
+        mean, spread = (_rounded(numbers) for numbers in (answer.probabilities, answer.spread))
         probability = None if answer.probability is None else round(answer.probability, _DIGITS)
         made = {"label": answer.label, "probability": probability, "probabilities": mean, "spread": spread}
     if seen is None:
@@ -49,5 +50,5 @@ def explanation_values(seen: Seen | None, looked: NDArray[np.float32] | None) ->
     }
 
 
-def _rounded(numbers: NDArray[np.float32]) -> Any:
+def _rounded(numbers: Numbers) -> Any:
     return np.round(numbers.astype(np.float64), _DIGITS).tolist()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from serving_thread import facts_of, running
 
+from nnjax.serving.answer_records import columns, csv_line
 from nnjax.serving.answers_command import answer
 from nnjax.serving.facts import InputFacts, SeriesFacts
 from nnjax.serving.model import Model
@@ -48,7 +49,7 @@ def test_the_answer_is_the_next_value_in_its_unit(log, difference, levels):
         listed = next_of(served, str({"rows": MONTHS.tolist()}).replace("'", '"'), "application/json")
         text = next_of(served, "sales\n" + "\n".join(map(str, MONTHS)), "text/csv")
     low, high = levels
-    np.testing.assert_allclose([listed, text], [((low + high) / 2, (high - low) / 2)] * 2, rtol=1e-5)
+    np.testing.assert_allclose([listed, text], [((low + high) / 2, (high - low) / 2**0.5)] * 2, rtol=1e-5)
 
 
 def test_a_command_answers_as_the_server_does(tmp_path, capsys):
@@ -62,6 +63,29 @@ def test_a_command_answers_as_the_server_does(tmp_path, capsys):
         value, spread = next_of(served, file.read_text(), "text/csv")
     assert record["source"] == "the next row"
     np.testing.assert_allclose((record["values"][0], record["spread"][0]), (value, spread), rtol=1e-6)
+
+
+@pytest.mark.parametrize("difference", [0, 1])
+def test_values_near_a_thousand_millions_keep_their_digits(tmp_path, monkeypatch, capsys, difference):
+    """float32 has a number for each 64 of them."""
+    monkeypatch.chdir(tmp_path)
+    values = [1_000_000_112, 1_000_000_118, 1_000_000_132, 1_000_000_129.25]
+    series = replace(series_model(False, difference).facts.series, mean=values[0] * (1 - difference), std=8.0)
+    model = series_model(log=False, difference=difference)
+    model = replace(model, facts=replace(model.facts, series=series))
+    Path("new.csv").write_text("sales\n" + "\n".join(map(str, values)))
+    stored = SimpleNamespace(facts=model.facts, model_apart=lambda: nullcontext(model))
+    words = {"rows": Path("new.csv"), "inputs": [], "explain": None, "top": 3}
+    expected = values[-1] + difference * (values[-1] - values[-2]) + 2.0  # half of the one spread more
+    assert answer(stored, SimpleNamespace(**words, json=True)) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["values"] == [pytest.approx(expected, abs=1e-5)]
+    assert record["spread"] == [pytest.approx(8**0.5, abs=1e-5)]
+    assert float(csv_line(record, columns(model.facts, 3)).split(",")[1]) == record["values"][0]
+    assert answer(stored, SimpleNamespace(**words, json=False)) == 0
+    assert capsys.readouterr().out.startswith(f"the next row: {record['values'][0]:.15g} ± 2.8\n")
+    with running({"sales": model}) as served:
+        assert next_of(served, Path("new.csv").read_text(), "text/csv") == (record["values"][0], record["spread"][0])
 
 
 def test_a_network_that_learned_nothing_is_said_to_have_no_finite_answer():
