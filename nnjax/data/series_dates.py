@@ -70,7 +70,7 @@ def moments_of(labels: Sequence[str], form: Form) -> "array[int] | None":
         first = form.parse(labels[0])
         for start in range(0, len(labels), _BLOCK):
             block = labels[start : start + _BLOCK]
-            if form.name == "epoch" and all(map(str.isdecimal, block)) and have_form(block, form):
+            if form.name == "epoch" and all(map(str.isdecimal, (labels[0], *block))) and have_form(block, form):
                 per_tick = 10**6 / int(str(form.detail[0]))  # a power of 10, or of 1/10
                 ticks.extend(round((int(label) - int(labels[0])) * per_tick) for label in block)
                 continue
@@ -165,7 +165,7 @@ def counts_of(labels: Sequence[str]) -> "array[float] | None":
 def first_unreadable(labels: Sequence[str], form: Form) -> tuple[int, str]:
     """Returns the first row whose label is no moment of a form, and the reason; there must be one."""
     blocks = range(0, len(labels), _BLOCK)
-    start = next(start for start in blocks if moments_of(labels[start : start + _BLOCK], form) is None)
+    start = next(start for start in blocks if moments_of([labels[0], *labels[start : start + _BLOCK]], form) is None)
     index = next(index for index in range(start, len(labels)) if _moment(labels[index], form) is None)
     return index, _unreadable(index, labels, form)
 

@@ -234,6 +234,18 @@ def test_clocks_that_are_set_back_or_forward():
     assert problem_of_moments(offsets) is None
 
 
+@pytest.mark.parametrize("fraction", [".5", ".0"])
+def test_one_fraction_of_a_second_among_thousands_of_whole_ones(fraction):
+    """More labels than are converted at once."""
+    labels = [f"1700000000{fraction}", *(str(1_700_000_000 + 60 * row) for row in range(1, 5000))]
+    assert problem_of_moments(labels) is None
+    assert problem_of_moments([*labels, "soon"]) == (
+        5000,
+        f"is soon; must be a date that exists, written like 1700000000{fraction}",
+    )
+    assert problem_of_moments([*labels, labels[-1]])[0] == 5000
+
+
 def test_forms_that_are_mixed():
     assert problem_of_moments(["2024-01", "2024-02", "Mar 2024"]) == (
         2,
