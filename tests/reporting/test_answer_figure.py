@@ -50,6 +50,10 @@ def test_many_steps_are_shortened(tmp_path):
     assert drawn(tmp_path, steps=steps).shape[1] < 2400
 
 
+def test_a_name_that_is_not_utf_8_is_escaped(tmp_path):
+    assert (drawn(tmp_path, name="bad\udcff.png", looked=None) == drawn(tmp_path, name="bad\\udcff.png", looked=None)).all()
+
+
 @pytest.mark.slow
 def test_what_is_shown_shows(tmp_path):
     plain = drawn(tmp_path, looked=np.zeros((30, 40), np.float32))

@@ -59,7 +59,8 @@ def draw_answer(
         if looked is not None:
             _draw_overlay(pictures[-1], shown[-1][1], looked)
         _draw_bars(last, labels, values, spread, is_class)
-        figure.suptitle(name, x=0.01, ha="left", fontsize=10)
+        shown_name = name.encode("utf-8", "backslashreplace").decode()  # matplotlib refuses the half of a surrogate pair
+        figure.suptitle(shown_name, x=0.01, ha="left", fontsize=10)
         if remarks:
             figure.supxlabel(textwrap.fill("; ".join(remarks), int(17 * sum(widths) * _SIDE)), x=0.01, ha="left", fontsize=8)
 
