@@ -16,10 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from nnjax.cli.startup import open_streams
 from nnjax.config.invocation import is_own
 from nnjax.config.leaving import receive
 from nnjax.config.shell import STAND_INS
+from nnjax.config.streams import open_streams
 
 
 def begin_process(module: str) -> None:

@@ -5,17 +5,10 @@ begin()          # by experiments/__init__.py
 Imports next to nothing, so that it runs as early as possible.
 """
 
-import errno
-import os
-import sys
 import time
 
 from nnjax.config import leaving
-
-TYPE_CHECKING = False  # `typing` takes as long to import as all the rest; type checkers recognise the name
-if TYPE_CHECKING:
-    from typing import Any
-
+from nnjax.config.streams import open_streams
 
 began_at: float | None = None
 """When `begin` was called, in seconds since 1970; None in a process that is no command's."""
@@ -30,21 +23,3 @@ def begin() -> None:
     began_at = time.time()
     open_streams()  # first: the pipe of the signals must not take a closed stream's number
     leaving.begin()
-
-
-def open_streams() -> None:
-    """Opens the null device for each standard stream that was closed (``>&-``), where Python has None for it.
-
-    Otherwise the next file to be opened would get the stream's number, and a message that a C library writes to standard error
-    would end up in a checkpoint.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        if getattr(sys, name) is None:
-            stream: Any = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-            stream.fault = OSError(errno.EBADF, os.strerror(errno.EBADF))  # like a stream that fails later
-            setattr(sys, name, stream)

@@ -5,6 +5,7 @@ after Ctrl-C; 1 anything else.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from typing import Any, NoReturn
 
 from nnjax.config import leaving
 from nnjax.config.errors import ConfigError, UserError
+from nnjax.config.shell import STAND_INS
+from nnjax.config.streams import open_streams
 
 _EXAMPLES = """examples:
   python -m nnjax.serving model.nnjax photo.png scans/ 'more/*.png'
@@ -34,6 +37,10 @@ _WITH_HTTP = ("hosts", "batch", "wait")  # options that are keys of `ServerSetti
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command with its arguments; returns the exit code."""
+    if argv is None:
+        open_streams()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors=STAND_INS)  # a terminal that cannot show a letter must not end the command
     arguments = _parser().parse_args(argv)
     if argv is None and arguments.http is not None:
         leaving.begin()  # as a container's first process, it would ignore SIGTERM while its models are loaded

@@ -67,6 +67,8 @@ def print_out(text: str) -> None:
     """
     try:
         print(text, flush=True)
+        if (fault := getattr(sys.stdout, "fault", None)) is not None:  # of a stream that was closed; see `open_streams`
+            raise fault
     except BrokenPipeError:
         raise
     except OSError as error:

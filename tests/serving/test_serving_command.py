@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -264,6 +265,22 @@ def test_a_full_disk_behind_standard_output(folder, words, code, complaint):
             command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment()
         )
     assert (done.returncode, done.stderr) == (code, complaint)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said", "complaint"),
+    [
+        ("--info >&-", 1, "", "standard output: cannot be written: Bad file descriptor\n"),
+        ("- <&-", 3, "", "standard input: "),
+        ("--info", 0, " 4 ? 4 ? 1 uint8", ""),  # a stream of ASCII has no ×
+    ],
+)
+def test_streams_that_are_closed_or_show_few_letters(folder, words, code, said, complaint):
+    values = environment() | {"PYTHONIOENCODING": "ascii"}
+    command = f"exec {shlex.quote(sys.executable)} -m nnjax.serving small.nnjax {words}"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, env=values, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stdout, done.stderr.startswith(complaint)) == (code, True, True), done
+    assert done.stderr.count("\n") == (code > 0)
 
 
 @pytest.mark.parametrize(
