@@ -13,6 +13,7 @@ from nnjax.api.predicting import model_of_run
 from nnjax.api.run_rows import rows_of_run
 from nnjax.checks.memory_checks import out_of_memory_explained
 from nnjax.cli import command
+from nnjax.cli.process import check_printed
 from nnjax.cli.runs import read_config
 from nnjax.config.errors import ConfigError, DataError
 from nnjax.config.paths import shown_path
@@ -44,6 +45,7 @@ def predict(config: PredictConfig, run_dir: Path) -> Mapping[str, Any]:
         ConfigError: if there is no such picture, or the network does not take what is given.
         DataError: if the run, its data or the rows are missing or damaged, or a picture could not be read; then the other
             pictures are answered first.
+        StorageError: if a full disk is behind standard output, and the answers were to be piped.
     """
     run = Path(config.run)
     pictures = () if config.image is None else find_pictures(config.image, "image")
@@ -74,6 +76,8 @@ def predict(config: PredictConfig, run_dir: Path) -> Mapping[str, Any]:
     if failed:
         others = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise DataError(f"{len(failed)} of {len(done)} pictures could not be read: {failed[0]}{others}")
+    if config.format != "table":
+        check_printed(file)
     return {"answered": len(done), "failed": len(failed)}
 
 

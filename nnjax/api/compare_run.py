@@ -22,6 +22,7 @@ from nnjax.api.comparison_rows import (
 )
 from nnjax.api.comparison_sheets import MOST_ROWS, sheets_of
 from nnjax.api.replaced_jobs import without_replaced
+from nnjax.cli.process import check_printed
 from nnjax.comparing.comparison import Comparison, compare
 from nnjax.comparing.groups import group_runs
 from nnjax.comparing.network_pairs import some_of
@@ -73,6 +74,7 @@ def run_comparison(config: CompareConfig, run_dir: Path, console: RunConsole) ->
     else:
         kinds = {"csv": "comparison.csv", "markdown": "comparison.md", "latex": "comparison.tex", "json": "comparison.json"}
         print(texts[kinds[config.format]].encode("utf-8", "backslashreplace").decode(), end="", flush=True)
+        check_printed(run_dir / kinds[config.format])
     console.print(f"Written to {shell_text(run_dir)}: comparison.html, .md, .tex, .csv and .json, differences.csv")
     return values
 

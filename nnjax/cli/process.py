@@ -16,8 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nnjax.config.errors import StorageError
 from nnjax.config.invocation import is_own
 from nnjax.config.leaving import receive
+from nnjax.config.paths import shown_path
 from nnjax.config.shell import STAND_INS
 from nnjax.config.streams import open_streams
 
@@ -106,12 +108,30 @@ def unread(code: int, what: str) -> int:
 
     A reader that leaves early (``--help | head``) is no failure.
     """
-    sys.stdout.flush()
-    fault = getattr(sys.stdout, "fault", None)
-    if code or fault is None or isinstance(fault, BrokenPipeError):
+    fault = _output_fault()
+    if code or fault is None:
         return code
     complain(f"{what}: cannot be written to standard output: {fault.strerror}")
     return 1
+
+
+def check_printed(file: Path) -> None:
+    """Checks that what was printed for another program could be written; a reader that leaves early is no failure.
+
+    Args:
+        file: that holds the same.
+
+    Raises:
+        StorageError: if it could not.
+    """
+    if (fault := _output_fault()) is not None:
+        raise StorageError(f"standard output: cannot be written: {fault.strerror}; {shown_path(file)} holds the same")
+
+
+def _output_fault() -> OSError | None:
+    sys.stdout.flush()
+    fault: OSError | None = getattr(sys.stdout, "fault", None)
+    return None if isinstance(fault, BrokenPipeError) else fault
 
 
 def _lasting(stream: Any, errors: str) -> Any:

@@ -1,8 +1,11 @@
 """`experiments.compare` as a person types it."""
 
 import csv
+import errno
+import io
 import json
 import math
+import os
 import re
 import shutil
 import sys
@@ -93,6 +96,18 @@ def test_a_run_that_several_words_name_counts_once(call, tmp_path, runs):
     table = rows(tmp_path / "out" / "comparison.csv")
     assert [row["networks"] for row in table if row["name"].startswith("hidden=")][:2] == ["4", "4"]
     assert len(table) == 3
+
+
+def test_a_full_disk_behind_the_output_is_an_error(call, tmp_path, monkeypatch):
+    class Full(io.StringIO):
+        fault = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    code, _, complained = call("sweep/32_*", "sweep/64_*", "format=csv")
+    assert (code, complained.count("\n")) == (1, 1)
+    assert complained.startswith("standard output: cannot be written: No space left on device; ")
+    assert complained.endswith("out/comparison.csv holds the same\n")
+    assert rows(tmp_path / "out" / "comparison.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """`python -m experiments.predict` through the real command: pictures of all kinds, rows, and what is refused."""
 
 import csv
+import errno
 import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -14,6 +16,10 @@ from commands import run, summary_of
 from PIL import Image, ImageDraw
 
 import nnjax
+from experiments.predict import predict as answer
+from nnjax.config.errors import StorageError
+from nnjax.config.parsing import parse
+from nnjax.config.predict_options import PredictConfig
 from nnjax.data.series_file import AIRLINE_FILE
 
 
@@ -91,6 +97,19 @@ def test_csv_of_a_pattern(folder, tmp_path):
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["source"] for row in rows] == ["scans/0.png", "scans/1.png"]
     assert [row["label"] for row in rows] == [str(label) for label in json.loads((folder / "labels.json").read_text())]
+
+
+def test_a_full_disk_behind_the_output_is_an_error_once_the_answers_are_kept(folder, tmp_path, monkeypatch):
+    class Full(io.StringIO):
+        fault = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    values = {"run": str(folder / "run"), "checkpoint": "tested", "image": str(folder / "scans" / "0.png"), "rows": None}
+    options = {"format": "csv", "top": 3, "explain": False, "memory_limit": "auto"}
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(StorageError, match=r"standard output: cannot be written: No space left on device; .* holds the same"):
+        answer(parse(PredictConfig, values | options), tmp_path)
+    assert json.loads((tmp_path / "predictions.jsonl").read_text())["top"]
+    answer(parse(PredictConfig, values | options | {"format": "table"}), tmp_path)
 
 
 def test_a_picture_on_standard_input(folder, tmp_path, monkeypatch):
