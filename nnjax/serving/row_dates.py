@@ -201,7 +201,8 @@ def day_of(text: str) -> float | None:
     except ValueError:
         return None
     moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    return moment.toordinal() + (moment.hour + (moment.minute + moment.second / 60) / 60) / 24
+    seconds = moment.second + moment.microsecond / 10**6
+    return moment.toordinal() + (moment.hour + (moment.minute + seconds / 60) / 60) / 24
 
 
 def _day(text: str) -> tuple[float, ...] | None:

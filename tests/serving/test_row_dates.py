@@ -86,6 +86,7 @@ FORMS = {
     "1700000000": lambda row: str(1_700_000_000 + 60 * row),
     "9": lambda row: str(row + 5),
     "2024-01-31": lambda row: str(DAY + timedelta(row)),
+    "2024-01-31 13:00:00.500": lambda row: f"2024-01-31 13:00:{row / 2:06.3f}",
 }
 ROWS = range(30, 60)
 
