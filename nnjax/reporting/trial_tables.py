@@ -26,8 +26,7 @@ def show_trials(console: RunConsole, summary: Mapping[str, Any]) -> None:
     if "learning_rates" in summary:
         console.print(learning_rates_table(summary["learning_rates"]))
     if lost := [row for row in rows if row["diverged"]]:
-        others = "means and spreads are of the others" if len(lost) < len(rows) else "there are no means"
-        console.warn(f"{len(lost)} of {len(rows)} trials diverged; {others}")
+        console.warn(f"{len(lost)} of {len(rows)} trials diverged; means and spreads are of the others")
     if seeds_make_no_difference(rows):
         console.warn("all trials of a learning rate are equal: nothing in this experiment depends on the seed")
 

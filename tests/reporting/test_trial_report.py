@@ -4,7 +4,6 @@ import csv
 import io
 import math
 from statistics import fmean, stdev
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ from nnjax.reporting.trial_results import (
     with_spread,
     write_trials,
 )
-from nnjax.reporting.trial_tables import learning_rates_table, show_trials, trials_table
+from nnjax.reporting.trial_tables import learning_rates_table, trials_table
 
 
 def shown(renderable):
@@ -123,16 +122,6 @@ def test_tables_fit_a_terminal_and_name_the_best_the_worst_and_the_lost():
     closing = shown(closing_table(summary))
     assert "loss 4.5000 ± 3.0277 [2.3341, 6.6659]" in closing
     assert "2 learning rates × 10 seeds" in closing
-
-
-@pytest.mark.parametrize(
-    ("least", "warning"),
-    [(1.0, "1 of 2 trials diverged; means and spreads are of the others"), (0.0, "2 of 2 trials diverged; there are no means")],
-)
-def test_the_warning_of_diverged_trials_counts_them(least, warning):
-    made, warnings = rows([0.1], 2, lambda trial: math.nan if trial.seed >= least else 0.5), []
-    show_trials(SimpleNamespace(print=lambda table: None, warn=warnings.append), trials_summary(made))
-    assert warnings[0] == warning
 
 
 def test_trials_that_are_all_alike_are_noticed():
