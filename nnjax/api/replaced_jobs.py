@@ -17,6 +17,7 @@ from nnjax.comparing.network_pairs import some_of
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError
 from nnjax.config.paths import shown_path
+from nnjax.records.find import named_folders
 from nnjax.records.record import RunRecord
 
 
@@ -26,8 +27,8 @@ def without_replaced(records: Sequence[RunRecord], words: Sequence[str]) -> tupl
     Returns:
         The other records, and a line on those left out, if there are any.
     """
-    named = {Path(word).resolve().name for word in words}
-    left_out = {folder for folder in replaced_runs([record.folder for record in records]) if folder.name not in named}
+    named = {folder for word in words for folder in named_folders(word) if folder.name == Path(word).resolve().name}
+    left_out = replaced_runs([record.folder for record in records]) - named
     if not left_out:
         return tuple(records), ()
     names = some_of([shown_path(record.folder) for record in records if record.folder in left_out])
@@ -40,7 +41,8 @@ def without_replaced(records: Sequence[RunRecord], words: Sequence[str]) -> tupl
 def replaced_runs(folders: Sequence[Path]) -> set[Path]:
     """Those of some runs that are in the folder of a sweep's job which was trained anew.
 
-    A folder that the sweep never named, such as a run copied into it, is not replaced.
+    A folder that the sweep never named, such as a run copied into it, is not replaced, nor one whose job the resume has not
+    begun.
 
     Args:
         folders: of runs, absolute.
@@ -59,6 +61,6 @@ def replaced_runs(folders: Sequence[Path]) -> set[Path]:
         if sweep is None or folder in jobs(sweep):
             return False
         renamed = re.compile(re.escape(str(folder)) + r"(_\d+)+")  # as `nnjax.cli.sweep_again` names a new folder
-        return any(renamed.fullmatch(str(job)) for job in jobs(sweep)) or is_replaced(folder.parent)
+        return any(renamed.fullmatch(str(job)) and job.is_dir() for job in jobs(sweep)) or is_replaced(folder.parent)
 
     return {folder for folder in folders if is_replaced(folder)}

@@ -15,7 +15,7 @@ from nnjax.api.comparison_rows import about_missing_curves, own_curves
 from nnjax.api.comparison_sheets import difference_interval, difference_text, p_text
 from nnjax.comparing.comparison import Comparison, Pair, compare, estimate
 from nnjax.comparing.differences import MISSING, setting_text
-from nnjax.comparing.groups import Group, Grouping, group_runs
+from nnjax.comparing.groups import RATE, Group, Grouping, group_runs
 from nnjax.comparing.metrics_compared import best_groups, metrics_of
 from nnjax.config.diagnostics import count
 from nnjax.config.errors import ConfigError
@@ -260,7 +260,7 @@ def _shared(records: Sequence[RunRecord], grouping: Grouping) -> list[Section]:
     first = settings[0] if settings else {}
     own = grouping.groups[0].settings if grouping.groups else {}  # with the rate that was trained with, of those of a run
     common = [
-        (key, setting_text(own.get(key, value)))
+        (key, setting_text(own.get(key, value) if key == RATE else value))
         for key, value in first.items()
         if key not in grouping.differing and all(each.get(key) == value for each in settings)
     ]

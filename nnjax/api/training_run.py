@@ -8,7 +8,6 @@
 that a config error does not wait for it.
 """
 
-import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -246,8 +245,9 @@ def _train(
                     return None
                 shown = evaluation.first_finite()  # the trial that stands for one network in figures and the forecast
                 if shown is None:
-                    whose, value = (" of every trial", math.nan) if placement.many else ("", evaluation.loss)
-                    raise DivergedError(f"the test loss{whose} is {value} after step {step}: training diverged")
+                    of_trials = "the test loss of every trial is not finite"
+                    what = of_trials if placement.many else f"the test loss is {evaluation.loss}"
+                    raise DivergedError(f"{what} after step {step}: training diverged")
             series = dataset.series if evaluation else None
             forecasts = [] if series is None else make_forecasts(experiment, tested, series)
         summary |= {"test": means(evaluation.metrics), "test_hash": hash_of_test(dataset)} if evaluation else {}

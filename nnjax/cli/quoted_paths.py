@@ -13,7 +13,7 @@ _PATHS = (
     *("device.run", "report.tracking.folder"),
 )
 _HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir")  # never swept
-_ITEM = re.compile(r"""((?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,])+)(?:,|$)""")  # commas in quotes part nothing
+_ITEM = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+)\s*(?:,|$)""")  # commas in quotes part nothing
 
 
 def quoted_path(text: str, *, sweep: bool) -> str:

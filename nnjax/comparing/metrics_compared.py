@@ -130,7 +130,8 @@ def _scale(group: Group) -> str:
 def _check_scaling_rows(groups: Sequence[Group], metric: str) -> None:
     """Checks that series which their own rows scale have the same content, where it is recorded.
 
-    The hash covers the season, too, which scales nothing: so only series of one season are compared.
+    The hash covers the season, too, which scales nothing: so only series of one season are compared. It also covers the
+    column's name and the labels, so that it may be stricter than it needs to be.
     """
     by_season: dict[str, list[tuple[Group, str]]] = {}
     for group in groups:

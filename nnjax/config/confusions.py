@@ -51,15 +51,16 @@ def clarify(
     for other, kind in elsewhere.items() if several else ():
         if other != key and other.rpartition(".")[2] == name and takes(kind, value):
             return _asked(problem, f"{other}={show(value)}")
-    forms = [*several_of, [value], [[value]], *_items(value)]
+    forms, names = [*several_of, [value], [[value]], *_items(value)], _quoted(value, beside[name], takes)
     if (single := _AT_LEAST_TWO.get(re.sub(r"\.\d+", "", key))) is not None:
         if single and takes(float, value):
             return _asked(problem, f"{single}={show(value)}")
         forms = [form for form in forms if not isinstance(form, list) or len(form) > 1]
+        names = names if isinstance(value, list | tuple) and len(value) > 1 else ""
     if meant := fitting(beside[name], forms, takes):
         problem = _told(problem, f"write {name}: {show(*meant)}" if in_list else f"write {key}={show(*meant)}")
-        return _told(problem, f"or, for names, '{key}={names}'") if (names := _quoted(value, beside[name], takes)) else problem
-    if names := _quoted(value, beside[name], takes):
+        return _told(problem, f"or, for names, '{key}={names}'") if names else problem
+    if names:
         return _told(problem, f"names that read as numbers or truth values need quotes: '{key}={names}'")
     if isinstance(value, list | tuple) and value and not in_list and all(takes(beside[name], item) for item in value):
         return _told(problem, f"to run with each of them: -m {key}={','.join(map(show, value))}")

@@ -21,7 +21,7 @@ WITHOUT_EFFECT = (
 
 
 def inactive_keys(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keys that, with the values they have, change no number: a plan of the duration itself, no restarts, and no classes.
+    """The keys whose options are off with the values they have: a plan of the duration itself, no restarts, no classes.
 
     Args:
         settings: plain values by dotted key.

@@ -51,9 +51,9 @@ class Condition:
         """Whether a run meets the condition; one that lacks the fact meets only ``!=VALUE`` and ``=null``."""
         fact = facts.get(self.key)
         if self.operator == "=":
-            return any(_equals(fact, value) for value in self.values)
+            return any(_equals(fact, value, units="." in self.key) for value in self.values)
         if self.operator == "!=":
-            return not any(_equals(fact, value) for value in self.values)
+            return not any(_equals(fact, value, units="." in self.key) for value in self.values)
         if fact is None:
             return False
         if self.operator == "~":
@@ -100,10 +100,10 @@ def parse_condition(text: str) -> Condition:
     return Condition(key, found, values)  # type: ignore[arg-type]
 
 
-def _equals(fact: Any, value: str) -> bool:
-    """Whether a fact is what a person wrote; a list also if one of its items is."""
+def _equals(fact: Any, value: str, *, units: bool) -> bool:
+    """Whether a fact is what a person wrote, also with another form of its unit; a list also if one of its items is."""
     if isinstance(fact, list):
-        return any(_equals(item, value) for item in fact) or show(fact) == value.replace(" ", "")
+        return any(_equals(item, value, units=units) for item in fact) or show(fact) == value.replace(" ", "")
     if fact is None or isinstance(fact, bool):
         return show(fact) == value.lower()
     if _is_number(fact):
@@ -111,7 +111,7 @@ def _equals(fact: Any, value: str) -> bool:
     text = str(fact)
     if _DATE.fullmatch(value) and _DATE.match(text):  # a date is all of its day, a month all of its days
         return text.startswith(value.replace("T", " "))
-    quantity = _quantity(value)
+    quantity = _quantity(value) if units else None
     if quantity and quantity[0] and _quantity(text) == quantity:  # 1epochs is 1epoch
         return True
     return text == value or fnmatchcase(text, value)  # a name may hold brackets

@@ -3,6 +3,7 @@
 optimizer = make_optimizer(config.optimizer, relative_rate(config, dataset.spec))
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -118,16 +119,8 @@ def _rule(
             lion = _scale_by_lion(config, complements or complements_of(config))
             return optax.chain(lion, decay, optax.scale_by_learning_rate(learning_rate))
         case Muon():
-            muon = optax.contrib.muon(
-                learning_rate,
-                ns_steps=config.newton_schulz_steps,
-                beta=config.momentum,
-                nesterov=config.nesterov,
-                weight_decay=config.weight_decay,
-                weight_decay_mask=decays,
-                muon_weight_dimension_numbers=_matrix_axes,
-            )
-            # Its own AdamW would look ahead as Muon does, and decay nothing.
+            # As optax.contrib.muon, whose AdamW looks ahead as Muon does, and decays nothing.
+            muon = optax.chain(_scale_by_muon(config), _widened(), decay, optax.scale_by_learning_rate(learning_rate))
             adam = optax.chain(
                 optax.scale_by_adam(),
                 decay,
@@ -135,19 +128,13 @@ def _rule(
             )
             return optax.partition({"muon": muon, "adam": adam}, _muon_or_adam)
         case MuonSGD():
-            muon = optax.contrib.scale_by_muon(
-                ns_steps=config.newton_schulz_steps,
-                beta=config.momentum,
-                nesterov=config.nesterov,
-                weight_dimension_numbers=_matrix_axes,
-            )
             sgd = optax.sgd(
                 lambda step: config.sgd_learning_rate * relative(step),
                 _unless_off(config.sgd_momentum),
                 nesterov=config.nesterov,
             )
             rules = {
-                "muon": optax.chain(muon, optax.scale_by_learning_rate(learning_rate), _renormalize()),
+                "muon": optax.chain(_scale_by_muon(config), optax.scale_by_learning_rate(learning_rate), _renormalize()),
                 "sgd": optax.chain(decay, sgd),
             }
             return optax.partition(rules, _muon_or_sgd)
@@ -196,6 +183,25 @@ def _scale_by_lion(config: Lion, complements: Mapping[str, Any]) -> optax.Gradie
 def _unless_off(momentum: Any) -> Any:
     """The momentum; None where it is a plain 0, as then the optimizer keeps no memory of it."""
     return None if is_off(momentum) else momentum
+
+
+def _scale_by_muon(config: Muon | MuonSGD) -> optax.GradientTransformation:
+    return optax.contrib.scale_by_muon(
+        ns_steps=config.newton_schulz_steps,
+        beta=config.momentum,
+        nesterov=config.nesterov,
+        weight_dimension_numbers=_matrix_axes,
+    )
+
+
+def _widened() -> optax.GradientTransformation:
+    """Makes an update √(outputs / inputs) times as large where there are more outputs, so that rates suit all widths."""
+
+    def scaled(update: jax.Array) -> jax.Array:
+        outputs = update.shape[-1]
+        return update * math.sqrt(max(1, outputs * outputs / update.size))
+
+    return optax.stateless(lambda updates, params: jax.tree.map(scaled, updates))
 
 
 def _renormalize() -> optax.GradientTransformation:

@@ -311,5 +311,5 @@ def test_a_trial_that_diverges_in_the_last_step_counts_as_diverged(tiny):
 
 @pytest.mark.slow
 def test_a_run_whose_trials_all_diverge_in_the_last_step_has_diverged(tiny):
-    with pytest.raises(DivergedError, match="the test loss of every trial is nan after step 1"):
+    with pytest.raises(DivergedError, match="the test loss of every trial is not finite after step 1"):
         nnjax.fit(tiny(*LAST_STEP, "training.vary.learning_rate=[1e37,1e38]"))

@@ -45,7 +45,7 @@ def test_each_key_of_a_path_takes_any_path(verb, monkeypatch):
 
 @pytest.mark.parametrize("key", ["run", "runs", "compare"])
 def test_each_path_of_a_list_is_quoted_and_quotes_stay(key):
-    assert value_of(f"{key}=[{HARD}, a/b,c ü]") == [HARD, "a/b", "c ü"]
+    assert value_of(f"{key}=[{HARD}, a/b,c ü,o'b]") == [HARD, "a/b", "c ü", "o'b"]
     assert value_of(f"{key}=['a, b',\"c, d\",e (f)]") == ["a, b", "c, d", "e (f)"]
     typed = with_list(key, ["a, 'b'", r"c\'d", "e"])
     assert quoted_path(typed, sweep=False) == typed

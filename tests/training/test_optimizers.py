@@ -139,6 +139,40 @@ def test_muon_orthogonalises_matrices_and_kernels_and_leaves_biases_to_adam():
     np.testing.assert_allclose(np.abs(updates["bias"]), 0.01, rtol=1e-3)  # Adam's first step is its learning rate
 
 
+def test_muon_is_optax_s_for_matrices_and_keeps_its_memory_under_the_same_names():
+    """A checkpoint is read by these names."""
+    config = Muon(
+        name="muon",
+        **{**COMMON, "weight_decay": 0.2},
+        momentum=0.9,
+        nesterov=True,
+        newton_schulz_steps=3,
+        adam_learning_rate=0.01,
+    )
+    seen, grads = network_steps(config, 2)
+    params = jax.tree.map(jnp.float32, seen[0])
+    rule = optax.contrib.muon(
+        0.1,
+        ns_steps=3,
+        beta=0.9,
+        weight_decay=0.2,
+        weight_decay_mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
+        adam_learning_rate=lambda step: 0.01,
+        muon_weight_dimension_numbers=lambda params: jax.tree.map(
+            lambda p: optax.contrib.MuonDimensionNumbers(tuple(range(p.ndim - 1)), p.ndim - 1) if p.ndim > 1 else None, params
+        ),
+    )
+    state = rule.init(params)
+    _, own = make_optimizer(config, lambda step: 1.0).init(params)
+    paths = [[jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)] for tree in (own, state)]
+    assert set(paths[1]) - set(paths[0]) <= {path for path in paths[1] if "count" in path}
+    for grad in grads:
+        updates, state = rule.update(jax.tree.map(jnp.float32, grad), state, params)
+        params = optax.apply_updates(params, updates)
+    for layer in ("conv_1", "output"):
+        np.testing.assert_allclose(seen[-1][layer]["kernel"], params[layer]["kernel"], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_the_biases_of_muon_are_those_of_adamw(nesterov):
     """Which neither looks ahead nor decays them, unless a group says so."""
