@@ -27,15 +27,17 @@ def by_name(
     Args:
         array: [n, d] the table's values.
         names: of its columns; empty if they have none, which leaves them as they are.
-        wanted: the same names in another order; empty if any will do.
+        wanted: the same names in another order; empty if any will do, or if they were counted from 0.
         where: what the table is, in the error.
         error: its class.
 
     Raises:
-        error: if the names are others.
+        error: if the names are others, or two are equal.
     """
-    if not names or not wanted or tuple(names) == tuple(wanted):
+    counted = tuple(map(str, range(len(names))))
+    wanted = wanted or (counted if set(names) == set(counted) else names)
+    if not names or tuple(names) == tuple(wanted):
         return array
-    if sorted(names) != sorted(wanted):
+    if sorted(names) != sorted(wanted) or len(set(names)) < len(names):
         raise error(f"{where} have the columns {', '.join(names)}; must have {', '.join(wanted)}, in any order")
     return array[:, [names.index(name) for name in wanted]]

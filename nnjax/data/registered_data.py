@@ -6,7 +6,7 @@
 What the reading function loads, NumPy for one, is loaded by it: this module imports none of it before it is called.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import KeysView, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -64,7 +64,7 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
         (train, test), names = (found[:2], found[2:]) if isinstance(found, tuple | list) else ((), ())
         (train_inputs, train_targets), (test_inputs, test_targets) = train, test
         (given_names,) = names or ((),)
-        if isinstance(given_names, str | bytes | Set | Mapping):
+        if isinstance(given_names, str | bytes | Set | Mapping) and not isinstance(given_names, KeysView):
             wanted = "a list of names, in the order of the classes"
             raise DataError(f"{where}: the names of its classes are a {type(given_names).__name__}; must be {wanted}")
         class_names = () if given_names is None else tuple(map(str, given_names))
@@ -76,6 +76,7 @@ def _read(data: Any, read: Any) -> RegisteredArrays:
         _inputs(test_inputs, features, f"{where}: test inputs"),
     ]
     values = column_names(train_targets)
+    values = values if len(values) > 1 else ()  # a single column has no order
     targets = [
         _targets(train_targets, values, f"{where}: train targets"),
         _targets(test_targets, values, f"{where}: test targets"),

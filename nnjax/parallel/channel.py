@@ -164,7 +164,8 @@ class Hub:
                     return rank
                 self.refusal = f"process {rank} of {count} was turned away: {reason}"
                 # With code 1, after which launchers start a process again: it may be early, or left from before a restart.
-                send(connection, {"kind": "end", "code": UserError.exit_code, "message": self.refusal})
+                told = {"kind": "end", "code": UserError.exit_code, "message": self.refusal, "is_refusal": True}
+                send(connection, told)
         return None
 
     def _against(self, rank: int, count: int, token: str) -> str:

@@ -228,7 +228,8 @@ class Peers:
             message = str(said["message"])
             if (message or not said.get("is_done")) and self._ending.acquire(blocking=False):
                 self.log(message)
-                self._exit(self._code, "" if self._sits_beside(0) else message)
+                is_said = self._sits_beside(0) and not said.get("is_refusal")  # which process 0 says in the end only
+                self._exit(self._code, "" if is_said else message)
             self._finished.set()
             return
         if self.rank == 0 and self.needs_nobody:

@@ -287,6 +287,7 @@ def test_columns_of_lists_have_names_too():
     ("names", "expected"),
     [
         (np.array(["no", "yes"]), ("no", "yes")),  # scikit-learn's target_names
+        ({"no": 0, "yes": 1}.keys(), ("no", "yes")),
         (lambda: (name for name in ("no", "yes")), ("no", "yes")),
         ([7, 8], ("7", "8")),
         (None, ("0", "1")),
@@ -363,6 +364,15 @@ def test_tables_are_put_in_order(registered):
     for split in (read.train, read.test):
         np.testing.assert_array_equal(split.inputs, x[read.features].values)
         np.testing.assert_array_equal(split.targets, y.values)
+
+
+def test_a_single_column_of_targets_may_have_any_name():
+    @nnjax.register_dataset("single")
+    def single(options: Nothing):
+        return (X, NamedTable(("y_train",), X[:, :1])), (X, NamedTable(("y_test",), X[:, :1]))
+
+    read = nnjax.load_data(nnjax.compose("data=single", "model=fnn", "loss=mse", "training.global_batch_size=2"))
+    np.testing.assert_array_equal(read.test.targets, X[:, :1])
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,14 @@ def test_a_rate_that_all_runs_were_trained_with_is_shared_and_has_its_line(tmp_p
     assert ("optimizer.learning_rate", "0.3") in shared.rows
 
 
+def test_a_setting_that_is_off_is_shared_with_its_value():
+    runs = [record(n) for n in range(2)]
+    planned = {"duration": "3epochs", "planned": "3epochs"}
+    page = runs_page("Comparison", [replace(run, config=run.config | {"training": planned}) for run in runs], refuse=True)
+    (shared,) = tables(page)["The same in all"]
+    assert ("training.planned", "3epochs") in shared.rows
+
+
 @pytest.mark.slow
 def test_a_thousand_jobs_stay_below_a_megabyte(tmp_path):
     records = [record(n, 0.5 + 0.0004 * n, hidden=n + 1) for n in range(1000)]

@@ -206,6 +206,7 @@ def test_a_bad_value_is_named(
         ("", {"seed": [1, 2]}, "must be a whole number", "to run with each of them: -m seed=1,2"),
         # nothing of the kind, or one item of a list that needs two
         ("data=textbook", {"data.classes": "cat"}, "data.classes=cat: must be a list, each item text, or null", ""),
+        ("data=textbook", {"data.classes": [1]}, "data.classes.0=1: must be text", ""),
         ("data=textbook", {"data.classes": "cat, dog"}, "must be a list", "write data.classes=[cat,dog]"),
         ("", {"data.normalize": 1}, "data.normalize=1: must be true or false", ""),
         ("model=fnn", {"model.hidden": "wide"}, "must be a list, each item a whole number of at least 1", ""),
@@ -219,7 +220,7 @@ def test_one_and_several_are_told_apart(
     assert first in lines[0]
     assert lines[0].endswith("?") == ("?" in first)
     assert second in "\n".join(lines[1:])
-    assert second or not any(line.strip().startswith(("write", "to run")) for line in lines[1:])
+    assert second or not any(line.strip().startswith(("write", "to run", "names that")) for line in lines[1:])
 
 
 def test_the_shipped_defaults_are_read(values_of: Values) -> None:

@@ -27,12 +27,17 @@ def test_arrays_and_lists_have_none():
 
 @pytest.mark.parametrize(
     ("names", "wanted", "expected"),
-    [("abc", "abc", [0, 1, 2]), ("cab", "abc", [1, 2, 0]), ("", "abc", [0, 1, 2]), ("cab", "", [0, 1, 2])],
+    [("abc", "abc", [0, 1, 2]), ("cab", "abc", [1, 2, 0]), ("", "abc", [0, 1, 2]), ("cab", "", [0, 1, 2]), ("201", "", [1, 2, 0])],
 )
 def test_columns_stand_as_wanted(names, wanted, expected):
     array = np.array([[0, 1, 2], [10, 11, 12]])
     ordered = by_name(array, tuple(names), tuple(wanted), "inputs", DataError)
     assert ordered.tolist() == [expected, [10 + place for place in expected]]
+
+
+def test_equal_names_are_refused():
+    with pytest.raises(DataError, match="inputs have the columns a, b, a; must have a, a, b"):
+        by_name(np.zeros((1, 3)), ("a", "b", "a"), ("a", "a", "b"), "inputs", DataError)
 
 
 @pytest.mark.parametrize("names", ["abx", "ab", "abcd", "abcc"])

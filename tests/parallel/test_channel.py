@@ -184,8 +184,9 @@ def test_a_process_that_was_started_otherwise_is_told_so(rank, count, token, why
         until(lambda: told)
         second = Member("localhost", hub.port, 2, 3, 20.0, lambda peer, said: None, 10, "sécret")
         assert waiting.result() == []
-    assert told == [{"kind": "end", "code": 1, "message": f"process {rank} of {count} was turned away: {why}"}]
-    assert hub.refusal == told[0]["message"]
+    message = f"process {rank} of {count} was turned away: {why}"
+    assert told == [{"kind": "end", "code": 1, "message": message, "is_refusal": True}]
+    assert hub.refusal == message
     for line in (*hub.lines.values(), *(member.lines[0] for member in (first, other, second))):
         line.is_over = True
         line.close()

@@ -121,3 +121,10 @@ def test_what_is_no_condition_is_refused(text, reason):
     with pytest.raises(ConfigError, match=r"^where=") as caught:
         parse_condition(text)
     assert reason in str(caught.value)
+
+
+def test_texts_of_a_person_have_no_units():
+    """Tags choose what `remove=` moves away."""
+    assert parse_condition("training.duration=1epochs").holds({"training.duration": "1epoch"})
+    assert not parse_condition("tags=1kb").holds({"tags": ["1000b"]})
+    assert not parse_condition("name=0_5b").holds({"name": "05b"})
