@@ -239,7 +239,7 @@ def _with_time(header: list[str], columns: Columns, among: Sequence[int], index:
 def _together(
     header: list[str], columns: Columns, parts: Mapping[str, int], labels: Callable[[Columns], Sequence[str]]
 ) -> Clock:
-    name = " + ".join(header[index] for index in parts.values())
+    name = " + ".join(_title(header, index) for index in parts.values())
     return Clock(name, form_of_texts(labels(columns)), labels, tuple(parts.values()))
 
 

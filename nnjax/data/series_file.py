@@ -215,7 +215,8 @@ def _check_total(
     """Refuses a last row that sums up the others."""
     for other, cell in zip(others, last, strict=True):
         if _TOTAL.fullmatch(cell):
-            fail(path, f"{header[other]} is {cell}; the values must be one a moment: take the line out", line)
+            title = header[other] or f"column {other}"
+            fail(path, f"{title} is {cell}; the values must be one a moment: take the line out", line)
     values = array("d", filter(math.isfinite, values)) if any(map(math.isnan, values)) else values
     if len(values) > 12 and min(values) > 0 and math.isclose(sum(values) - values[-1], values[-1], rel_tol=1e-9):
         fail(path, f"{name} is {values[-1]:g}, the sum of all rows above; take the line out", line)

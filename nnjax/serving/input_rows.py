@@ -60,7 +60,7 @@ def rows_from_csv(
     name = name or (shown_path(source) if isinstance(source, Path) else "the rows")
     lines = _lines(read_text(source, name, max_bytes), name)
     first = next(lines, None)
-    wanted = (facts.series.name,) if facts.series else facts.inputs.features
+    wanted = _names(facts)
     header = first[1] if first and is_header(first[1], wanted) else None
     if header is not None:
         first = next(lines, None)
@@ -207,15 +207,22 @@ def columns_note(text: str, facts: ModelFacts, name: str) -> str | None:
     """
     lines = _lines(text, name)
     _, cells = next(lines, (0, []))
-    names = facts.inputs.features
-    if not is_header(cells, names) or set(cells) & set(names):
+    names = _names(facts)
+    if not is_header(cells, names):
         return None
     if facts.series is not None:
         _, first = next(lines)
-        (value,) = _places(cells, (facts.series.name,), 1, first, name)
+        (value,) = _places(cells, names, 1, first, name)
         return row_dates(cells, facts.series, value, name).note(first)
+    if set(cells) & set(names):
+        return None
     reason = f"none is called {' or '.join(names[:3])}" if names else "the model has no names for them"
     return f"{name}: its columns are taken by their places, not by their names: {reason}"
+
+
+def _names(facts: ModelFacts) -> tuple[str, ...]:
+    """Of the columns that are read; empty where the model has none."""
+    return (facts.series.name,) if facts.series else facts.inputs.features
 
 
 def _advice(cells: Sequence[str] | None) -> str:

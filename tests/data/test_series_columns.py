@@ -308,6 +308,12 @@ def test_a_column_of_dates_in_digits_is_not_the_one_with_the_values(read, refuse
     )
 
 
+def test_a_date_column_without_a_name_is_called_by_its_place_beside_an_hour(refused):
+    rows = [(hour.date(), hour.hour, value) for hour, value in zip(HOURS, VALUES, strict=True)]
+    message = refused(table(",hour,sales", [*rows[:20], rows[19], *rows[20:]]), column="sales")
+    assert message.startswith("line 22: column 0 + hour 2024-01-01 15:00 stands in the row before as well")
+
+
 # --- rows that are none ----------------------------------------------------------------------------------------------
 
 
@@ -316,6 +322,7 @@ def test_a_row_with_the_total(read, refused):
     for word in ("Total", "SUM", "Grand total", "Average:", "Summe"):
         message = f"line 42: month is {word}; the values must be one a moment: take the line out"
         assert refused(table("month,sales", [*rows, (word, sum(VALUES))])) == message
+    assert refused(table(",sales", [*rows, ("Total", sum(VALUES))])).startswith("line 42: column 0 is Total; the values must")
     total = table("sales", [(value,) for value in [*VALUES, sum(VALUES)]])
     assert refused(total) == f"line 42: sales is {sum(VALUES)}, the sum of all rows above; take the line out"
     assert read(total, order="as_is").values[-1] == sum(VALUES)

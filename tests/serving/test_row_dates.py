@@ -175,3 +175,108 @@ def test_an_order_that_is_not_checked_is_noted(facts, header, label, reason):
         assert columns_note(text, facts, "a.csv") == (reason and UNCHECKED + reason)
     if reason:
         assert rows_from_csv(text, facts).ravel().tolist() == [5, 5, 5]
+
+
+HALF_DAYS = [f"31 Jan 2024 {hour}:00 AM" for hour in range(8, 12)]
+OFFSETS = [f"26 Oct 2024 {hour:02}:00 +0200" for hour in range(20, 24)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows"),
+    [
+        (HALF_DAYS, ["1 Feb 2024 12:00 PM", "1 Feb 2024 1:00 PM", "1 Feb 2024 2:00 PM"]),
+        ([label.replace("AM", "a.m.") for label in HALF_DAYS], ["1 Feb 2024 12:00 p.m.", "1 Feb 2024 1:00 p.m."] * 2),
+        (OFFSETS, ["27 Oct 2024 02:00 +0200", "27 Oct 2024 02:00 +0100", "27 Oct 2024 03:00 +0100"]),
+        ([f"26 Oct 2024 {hour}00 -05" for hour in range(20, 24)], ["27 Oct 2024 0200 -0500", "27 Oct 2024 0200 -0600"] * 2),
+        ([f"20241026T{hour}+02:00" for hour in range(20, 24)], ["20241027T02+02:00", "20241027T02+01:00"] * 2),
+    ],
+)
+def test_half_days_and_offsets_are_compared_as_no_numbers(labels, rows):
+    assert rows_from_csv(table(rows), dated(labels)).shape == (1, 3, 1)
+    note = f"{UNCHECKED}month such as '{rows[0]}' cannot be compared"
+    assert columns_note(table(rows), dated(labels), "a.csv") == note
+
+
+def test_fractions_of_a_second_are_compared_as_such():
+    facts = dated([f"31 Jan 2024 10:00:{second:02}.5" for second in range(9)])
+    rows = ["1 Feb 2024 10:00:00.25", "1 Feb 2024 10:00:00.5", "1 Feb 2024 10:00:01.0"]
+    assert rows_from_csv(table(rows), facts).ravel().tolist() == [5, 6, 7]
+    with pytest.raises(DataError, match=r"line 3: month 1 Feb 2024 10:00:00.5 comes after"):
+        rows_from_csv(table(rows[::-1]), facts)
+
+
+ISO = tuple(f"1961-{month:02}" for month in range(1, 13))
+NAMES = [f"{month} 1961" for month in ("Jan", "Feb", "Mar", "Apr")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "header", "rows", "column"),
+    [
+        (dated(MONTHS.series.labels), "Month,passengers", ISO, "Month"),  # the column in another case
+        (dated(NAMES), "MONTH,passengers", NAMES, "MONTH"),
+        (dated(MONTHS.series.labels), "when,passengers", ISO, "when"),  # another column, in ISO 8601
+        (dated(MONTHS.series.labels), ",passengers", ISO, "column 0"),
+        (
+            dated(["2023-11", "2023-12"], "year", "month"),
+            "Year,MONTH,passengers",
+            ("2024,1", "2024,2", "2024,3"),
+            "Year + MONTH",
+        ),
+        (dated(MONTHS.series.labels, ""), ",passengers", ISO, "column 0"),  # as pandas writes a table with its index
+        (dated(NAMES, ""), ",passengers", NAMES, "column 0"),
+        (dated(MONTHS.series.labels, ""), "month,passengers", ISO, "month"),
+        (MONTHS, ",passengers", ISO, "column 0"),
+        (dated(MONTHS.series.labels, "Passengers"), "when,passengers", ISO, "when"),  # its name is that of the values
+    ],
+)
+def test_a_date_column_of_another_name_or_none_is_checked(facts, header, rows, column):
+    assert rows_from_csv(table(rows, header), facts).ravel().tolist() == list(range(5, 5 + len(rows)))[-3:]
+    assert columns_note(table(rows, header), facts, "a.csv") is None
+    with pytest.raises(DataError) as caught:
+        rows_from_csv(table(rows[::-1], header), facts)
+    assert str(caught.value).startswith(f"the rows, line 3: {column} {rows[-2].replace(',', '-0')} comes after ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "header", "label", "reason"),
+    [
+        (dated(NAMES, ""), "month,passengers", NAMES[0], "it has no column without a name, which dated the training's rows"),
+        (MONTHS, "code,passengers", "1990", "no column holds dates such as 2024-05-31"),  # a number, not called a year
+        (dated(NAMES[::-1]), "month,passengers", NAMES[0], None),  # data.order=as_is
+        (dated([NAMES[1], NAMES[3], NAMES[0]]), "when,passengers", "1961-01", None),
+        (dated(["3", "2", "1"]), "month,passengers", "3", None),
+        (dated(["1/31/1961", "2/1/1961"]), "month,passengers", "1/31/1961", "month such as '1/31/1961' cannot be compared"),
+    ],
+)
+def test_an_order_is_noted_where_there_is_one_and_it_is_not_checked(facts, header, label, reason):
+    text = table([label] * 3, header)
+    assert columns_note(text, facts, "a.csv") == (reason and UNCHECKED + reason)
+    assert rows_from_csv(text, facts).ravel().tolist() == [5, 6, 7]
+
+
+def test_a_series_that_is_called_a_number_has_its_dates_checked_and_noted():
+    facts = series_facts(labels=tuple(NAMES), dates=("month",), name="2024")
+    note = f"{UNCHECKED}it has no column month, which dated the training's rows"
+    assert columns_note(table(NAMES[::-1], "when,2024"), facts, "a.csv") == note
+    assert columns_note(table(NAMES, "month,2024"), facts, "a.csv") is None
+
+
+@pytest.mark.parametrize(("start", "after"), [(1000, 1144), (2056, 2198), (2500, 2996), (1600, 1744)])
+def test_numbers_that_count_are_no_years(start, after):
+    facts, rows = dated(map(str, range(start, start + 144)), "t"), [after, after + 1, after + 3, after + 4]
+    assert rows_from_csv(table(rows, "t,passengers"), facts).ravel().tolist() == [6, 7, 8]
+    assert columns_note(table(rows, "t,passengers"), facts, "a.csv") is None
+    with pytest.raises(DataError, match=f"line 3: t {after + 3} comes after {after + 4}; rows must go from old to new"):
+        rows_from_csv(table(rows[::-1], "t,passengers"), facts)
+
+
+@pytest.mark.parametrize("labels", [range(1000, 1144), range(2500, 2900)])
+def test_numbers_that_count_are_no_years_in_an_earlier_file_either(labels):
+    facts = series_facts(labels=tuple(map(str, labels)))
+    assert rows_from_csv(table([labels.stop, labels.stop + 1, labels.stop + 3]), facts).ravel().tolist() == [5, 6, 7]
+
+
+def test_years_in_a_column_that_is_called_so_have_no_gaps():
+    facts = dated(["1990", "1991", "1992"], "Year")
+    with pytest.raises(DataError, match="line 4: Year goes from 2000 to 2002, 731 days; in the training data a row came after"):
+        rows_from_csv(table(["1999", "2000", "2002"], "Year,passengers"), facts)
