@@ -127,12 +127,12 @@ def _shared(own: TimeSeries, read: Series) -> tuple[list[tuple[int, int]], int]:
     """Pairs of indices, new and old, of the rows that both have, and the number of rows after the last old one.
 
     Rows are matched by their dates, where they are months apart by their months, since 2019-01 is 2019-01-31 in another file;
-    without dates, by the numbers that count them in both files; else by their places from the beginning.
+    without dates, by the numbers that count them in the same column of both files; else by their places from the beginning.
     """
     old, new = _moments(own.labels), _moments(read.labels)
     if old is None or new is None:
         before, now = _counts(own), _counts(read)
-        if before and now:
+        if before and now and list(map(str.lower, own.dates)) == list(map(str.lower, read.dates)):  # an index may count from 0
             return _matched(before, now)
         size = min(len(own.labels), len(read.labels))
         return [(row, row) for row in range(size)], len(read.labels) - size

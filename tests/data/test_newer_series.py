@@ -191,6 +191,15 @@ def test_numbers_of_rows_are_no_column_to_match_by(tmp_path):
     assert (known.newer, known.notes) == (3, ())
 
 
+def test_numbers_of_another_column_are_no_such_numbers(counted):
+    """pandas' index counts from 0 where the run's column counts from 21."""
+    values = [*range(21, 61)]
+    rows = "".join(f"{place},{number % 7}\n" for place, number in enumerate(values))
+    known = counted([], f",sales\n{rows}")
+    assert (known.newer, known.held_out, known.notes) == (10, 12, ())
+    assert counted(range(31, 61), "T,sales\n").newer == 10  # the same column
+
+
 @pytest.fixture
 def by_place(tmp_path):
     """Rows that a run with data.column=-1, sales, takes from a file with the given header and cells."""
