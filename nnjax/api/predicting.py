@@ -24,6 +24,7 @@ from nnjax.reporting.console import RunConsole
 from nnjax.reporting.trial_results import means
 from nnjax.serving.facts import InputFacts, ModelFacts, Preparation, SeriesFacts
 from nnjax.serving.model import Model, OutputsOf
+from nnjax.serving.stored_facts import is_storable
 
 if TYPE_CHECKING:
     from nnjax.api.opened_run import Checkpoint
@@ -204,7 +205,8 @@ def _temperatures(calibration: Mapping[str, Any] | None, used: NDArray[np.intp])
 def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None:
     """The series with all its rows, and the one-step errors that a forecast takes.
 
-    They are those of rows that training did not see, if there are enough; else those of the training's rows.
+    They are those of rows that training did not see, if there are enough; else those of the training's rows. Where a file
+    cannot hold the names of the columns of dates, new rows are checked without them.
     """
     from nnjax.training.future_forecast import FEWEST, trained_rows, validation_rows
 
@@ -222,7 +224,7 @@ def _series_facts(dataset: Dataset, outputs_of: OutputsOf) -> SeriesFacts | None
         std=series.transform.std,
         season=series.season,
         values=tuple(series.values.tolist()),
-        labels=tuple(series.labels),
+        labels=tuple(series.labels) if all(map(is_storable, series.labels)) else (),
         residuals=tuple(tuple(row) for row in errors.tolist()),
-        dates=series.dates,
+        dates=series.dates if all(map(is_storable, series.dates)) else None,
     )

@@ -50,9 +50,10 @@ class SeriesFacts:
         std: the divisor of changes.
         season: values until the pattern repeats.
         values: the whole series that is known, in its unit.
-        labels: each value's date; empty where it has none.
+        labels: each value's date; empty where it has none, or one that a file cannot hold.
         residuals: errors of one-step forecasts of known changes, scaled as the outputs are, by trial.
-        dates: names of the columns that dated the rows, or counted them; empty without any, None in an older version's file.
+        dates: names of the columns that dated the rows, or counted them; empty without any, None in an older version's file and
+            where a file cannot hold them.
     """
 
     name: str

@@ -48,6 +48,11 @@ def facts_from_json(values: Any) -> ModelFacts:
     return facts
 
 
+def is_storable(text: str) -> bool:
+    """Whether a text can stand in facts: printable, and not too long."""
+    return len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
 def check_facts(facts: ModelFacts) -> None:
     """Checks that facts fit together.
 
@@ -174,7 +179,7 @@ def _scalar(kind: Any, value: Any, key: str) -> Any:
         value = float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise ValueError(f"{key}: must be {_NOUNS[kind]}")
-    if kind is str and (len(value) > _LONGEST_TEXT or not value.isprintable()):
+    if kind is str and not is_storable(value):
         raise ValueError(f"{key}: must be printable text of at most {_LONGEST_TEXT} letters")
     return value
 

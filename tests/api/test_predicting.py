@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -9,11 +10,15 @@ import pytest
 
 import nnjax
 from nnjax.api.jax_session import jax_session, unchanged_process
-from nnjax.api.predicting import input_facts, model_of, model_of_run, preparation_of
+from nnjax.api.predicting import _series_facts, input_facts, model_of, model_of_run, preparation_of
 from nnjax.config.errors import DataError
+from nnjax.data.dataset_spec import dataset_spec
+from nnjax.data.time_series import time_series
 from nnjax.reporting.console import RunConsole
 from nnjax.reporting.probabilities import probabilities
+from nnjax.serving.facts import InputFacts, ModelFacts
 from nnjax.serving.input_rows import rows_from_csv
+from nnjax.serving.stored_facts import facts_from_json, facts_to_json
 from nnjax.training.predictor import BATCH_SIZES
 
 
@@ -150,6 +155,28 @@ def test_a_series_goes_on_from_all_its_rows(holdout, source):
     future = result.forecast(2)
     assert future.source == source
     np.testing.assert_allclose(facts.residuals, future.residuals, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("column", "form", "dates", "labels"),
+    [
+        ("month", "{}", ("month",), 70),
+        ('"date\n(UTC)"', "{}", None, 70),
+        ("date" * 51, "{}", None, 70),
+        ("remark", '"a{}\nb"', (), 0),
+    ],
+)
+def test_a_series_is_exported_without_names_and_labels_that_a_file_cannot_hold(column, form, dates, labels, tmp_path):
+    rows = [f"{form.format(f'{2020 + month // 12}-{month % 12 + 1:02}')},{month % 7}" for month in range(70)]
+    (tmp_path / "sales.csv").write_text("\n".join([f"{column},sales", *rows]))
+    data = nnjax.compose("experiment=airline_fnn", "data=series", f"data.file={tmp_path}/sales.csv", "data.transform=none").data
+    spec = dataset_spec(data)
+    dataset = SimpleNamespace(series=time_series(data, spec), spec=spec)
+    facts = _series_facts(dataset, lambda inputs: np.zeros((1, len(inputs), 1)))
+    assert (facts.dates, len(facts.labels)) == (dates, labels)
+    inputs = InputFacts(spec.input_shape, "float32")
+    model = ModelFacts("sales", "regression", inputs, (), 1, 1, False, (1.0,), facts, {}, None, {})
+    assert facts_from_json(facts_to_json(model)) == model
 
 
 @pytest.mark.slow
