@@ -27,7 +27,13 @@ def test_arrays_and_lists_have_none():
 
 @pytest.mark.parametrize(
     ("names", "wanted", "expected"),
-    [("abc", "abc", [0, 1, 2]), ("cab", "abc", [1, 2, 0]), ("", "abc", [0, 1, 2]), ("cab", "", [0, 1, 2]), ("201", "", [1, 2, 0])],
+    [
+        ("abc", "abc", [0, 1, 2]),
+        ("cab", "abc", [1, 2, 0]),
+        ("", "abc", [0, 1, 2]),
+        ("cab", "", [0, 1, 2]),
+        ("201", "", [1, 2, 0]),
+    ],
 )
 def test_columns_stand_as_wanted(names, wanted, expected):
     array = np.array([[0, 1, 2], [10, 11, 12]])

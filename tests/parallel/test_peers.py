@@ -104,7 +104,9 @@ def test_a_process_that_is_turned_away_says_so_beside_process_0_too():
     for target, arguments in ((hub.accept, (5,)), (other.connect, (f"127.0.0.1:{hub.port}",))):
         threading.Thread(target=target, args=arguments, daemon=True).start()
     assert other.ended.wait(10)
-    assert other.ends == [(1, "process 1 of 3 was turned away: process 0 is one of 2 (NNJAX_PROCESSES, or what the engine says)")]
+    assert other.ends == [
+        (1, "process 1 of 3 was turned away: process 0 is one of 2 (NNJAX_PROCESSES, or what the engine says)")
+    ]
 
 
 def test_who_waited_in_vain_says_who_was_turned_away(monkeypatch):
