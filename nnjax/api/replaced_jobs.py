@@ -50,9 +50,9 @@ def replaced_runs(folders: Sequence[Path]) -> set[Path]:
 
     @cache
     def jobs(folder: Path) -> frozenset[Path]:
-        """The folders of a sweep's jobs; none of a folder that is no sweep's, or whose list is damaged."""
+        """The newest folders of a sweep's jobs; none of a folder that is no sweep's, or whose list is damaged."""
         with suppress(ConfigError):
-            return frozenset(folder / job.folder for job in read_sweep(folder).jobs)
+            return frozenset(_newest(folder / job.folder) for job in read_sweep(folder).jobs)
         return frozenset()
 
     @cache
@@ -61,6 +61,12 @@ def replaced_runs(folders: Sequence[Path]) -> set[Path]:
         if sweep is None or folder in jobs(sweep):
             return False
         renamed = re.compile(re.escape(str(folder)) + r"(_\d+)+")  # as `nnjax.cli.sweep_again` names a new folder
-        return any(renamed.fullmatch(str(job)) and job.is_dir() for job in jobs(sweep)) or is_replaced(folder.parent)
+        return any(renamed.fullmatch(str(job)) for job in jobs(sweep)) or is_replaced(folder.parent)
 
     return {folder for folder in folders if is_replaced(folder)}
+
+
+def _newest(job: Path) -> Path:
+    """The folder of a job that is to be trained in this one: it itself, or the one before while the resume has not begun it."""
+    before = re.fullmatch(r"(.+)_\d+", job.name)
+    return job if before is None or job.is_dir() else _newest(job.with_name(before[1]))

@@ -57,7 +57,8 @@ def test_of_two_sweeps_the_run_that_is_named_counts(sweep, tmp_path):
 
 def test_a_job_that_the_resume_has_not_begun_keeps_its_run(sweep):
     shutil.rmtree(sweep / "2_s_2")
-    assert kept(sweep)[0] == ["0_s_2_2", "1_s", "2_s", "mine"]
+    shutil.rmtree(sweep / "0_s_2_2")
+    assert kept(sweep)[0] == ["0_s_2", "1_s", "2_s", "mine"]
 
 
 def test_a_folder_below_a_replaced_job_is_replaced(sweep):

@@ -53,7 +53,8 @@ def test_a_job_that_was_trained_anew_is_one_run_and_the_old_one_is_no_job_that_f
 def test_a_sweep_whose_jobs_are_all_still_to_be_trained_anew_has_a_page(sweep, page):
     write_sweep(SweepFile("train", ("seed=0,1",), (), True, (StoredJob((), "0_a_2_2"), StoredJob((), "1_a_2"))), sweep)
     text = page(sweep)
-    assert "3 runs left out" in text
+    assert "2 runs, " in text
+    assert "1 run left out" in text
     assert "Job 2 (seed=two): config error" in text
 
 
