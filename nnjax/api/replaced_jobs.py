@@ -39,7 +39,7 @@ def without_replaced(records: Sequence[RunRecord], words: Sequence[str]) -> tupl
 
 
 def replaced_runs(folders: Sequence[Path]) -> set[Path]:
-    """Those of some runs that are in the folder of a sweep's job which was trained anew.
+    """Returns the runs whose job in a sweep was trained anew in another folder.
 
     A folder that the sweep never named, such as a run copied into it, is not replaced, nor one whose job the resume has not
     begun.
@@ -67,6 +67,6 @@ def replaced_runs(folders: Sequence[Path]) -> set[Path]:
 
 
 def _newest(job: Path) -> Path:
-    """The folder of a job that is to be trained in this one: it itself, or the one before while the resume has not begun it."""
+    """Returns the newest folder of a job: `job`, or the one before it while the resume has not begun the job."""
     before = re.fullmatch(r"(.+)_\d+", job.name)
     return job if before is None or job.is_dir() else _newest(job.with_name(before[1]))

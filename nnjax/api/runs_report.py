@@ -258,7 +258,7 @@ def _shared(records: Sequence[RunRecord], grouping: Grouping) -> list[Section]:
     """What all runs have in common: settings, data, versions."""
     settings = [settings_of(record) for record in records if record.config]
     first = settings[0] if settings else {}
-    own = grouping.groups[0].settings if grouping.groups else {}  # with the rate that was trained with, of those of a run
+    own = grouping.groups[0].settings if grouping.groups else {}  # holds the learning rate that the trials had
     common = [
         (key, setting_text(own.get(key, value) if key == RATE else value))
         for key, value in first.items()

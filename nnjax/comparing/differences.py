@@ -15,7 +15,7 @@ MISSING = "—"
 
 _OF_SEEDS = ("seed", "training.seeds", "training.vary")
 _OF_KEEPING = ("training.keep", "training.checkpoint_every", "data.file", "debug.profile")
-"""Settings of what a run keeps, and of where its data lies: its content has a hash of its own."""
+"""Settings that say what a run keeps and where its data lies; the data's content has its own hash."""
 
 
 def counting(settings: Mapping[str, Any]) -> dict[str, Any]:

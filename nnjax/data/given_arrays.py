@@ -1,4 +1,4 @@
-"""Arrays from a person's own code: what a float32 does not hold is refused where it stands, before anything is trained.
+"""Checks arrays from a person's own code: an error names the first number that a float32 cannot hold, and its place.
 
 array = plain_array(inputs, "inputs", InputError)                    # InputError: inputs: [3, 1] is masked; …
 finite_float32(array, "inputs", InputError, ("width", "length"))     # InputError: inputs: [3, 1] (length) is nan; …
@@ -14,7 +14,7 @@ from nnjax.config.errors import UserError
 
 
 def plain_array(values: ArrayLike, where: str, error: type[UserError]) -> NDArray[Any]:
-    """Returns anything that NumPy makes an array of, of any shape and type.
+    """Converts values to a NumPy array of any shape and type.
 
     Args:
         values: an array, table or nested list.
@@ -55,6 +55,6 @@ def finite_float32(array: NDArray[Any], where: str, error: type[UserError], colu
 
 
 def _first(wrong: NDArray[np.bool_], columns: Sequence[str]) -> str:
-    """The indices of the first that is true, with the name of its column."""
+    """Names the first wrong element by its indices and its column."""
     place = [int(index) for index in np.unravel_index(wrong.argmax(), wrong.shape)]
     return f"{place} ({columns[place[-1]]})" if columns else f"{place}"

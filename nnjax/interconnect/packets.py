@@ -52,7 +52,7 @@ class Packing:
 
 
 NOTHING = Packing(data_bytes=0, packets=0, wire_bytes=0, acks=0, ack_bytes=0, messages=0)
-"""What crosses a link that an exchange does not use."""
+"""The packing for a link that an exchange does not use."""
 
 
 def pack(data_bytes: float, link: Link, messages: int = 1, counts: Sequence[int] = (1,)) -> Packing:

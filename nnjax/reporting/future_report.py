@@ -129,7 +129,7 @@ def _digits(future: FutureLike) -> int:
 
 
 def _exponent(value: float) -> int:
-    """Of 10, in a number above 0; 0 for another."""
+    """Returns the decimal exponent of a positive, finite number; 0 for any other."""
     return math.floor(math.log10(value)) if 0 < value < math.inf else 0
 
 

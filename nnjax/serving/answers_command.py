@@ -94,7 +94,7 @@ def _pictures(facts: ModelFacts, arguments: argparse.Namespace) -> Sequence[Pict
 
 
 def _rows(path: Path, facts: ModelFacts) -> tuple[Read, Sequence[str]]:
-    """What reads a file's rows, and what its columns leave open; the file, which may be a pipe, is read once.
+    """Returns a reader of a file's rows, and notes on its columns. The file is read once, as it may be a pipe.
 
     Raises:
         DataError: if the rows cannot be read, before the model is started.

@@ -221,7 +221,7 @@ def columns_note(text: str, facts: ModelFacts, name: str) -> str | None:
 
 
 def _names(facts: ModelFacts) -> tuple[str, ...]:
-    """Of the columns that are read; empty where the model has none."""
+    """Names of the columns that the model reads; empty where it has none."""
     return (facts.series.name,) if facts.series else facts.inputs.features
 
 

@@ -190,7 +190,7 @@ class RowDates:
 
 
 def _places(header: Sequence[str], names: Sequence[str], value: int) -> list[int]:
-    """The columns of some names, as written, else in upper or lower case; none unless there is one of each."""
+    """Finds columns by their names, as written, else in upper or lower case; empty unless each name stands there once."""
     for write in (str, str.lower):
         titles = [None if place == value else write(title) for place, title in enumerate(header)]
         wanted = list(map(write, names))

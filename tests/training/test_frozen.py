@@ -50,13 +50,13 @@ def draw(random):
 
 @cache
 def compiled(config):
-    """The optimizer, and its update of what is not frozen, compiled once."""
+    """Returns the optimizer and its compiled update, which leaves frozen parameters as they are."""
     optimizer = make_optimizer(config, lambda step: 1.0)
     return optimizer, unfrozen(optimizer, config.parameter_groups)
 
 
 def unfrozen(optimizer, groups):
-    """A compiled update of what is not frozen in a step."""
+    """Compiles an optimizer's update, which leaves frozen parameters as they are."""
 
     @jax.jit
     def update(step, grads, state, params):
