@@ -228,7 +228,7 @@ class Peers:
             message = str(said["message"])
             if (message or not said.get("is_done")) and self._ending.acquire(blocking=False):
                 self.log(message)
-                is_said = self._sits_beside(0) and not said.get("is_refusal")  # process 0 prints a refusal only when it gives up
+                is_said = self._sits_beside(0) and not said.get("is_refusal")  # process 0 prints that only when it gives up
                 self._exit(self._code, "" if is_said else message)
             self._finished.set()
             return
